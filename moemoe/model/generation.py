@@ -1,0 +1,51 @@
+"""Greedy decoding of short answers with their probability, all examples of a batch together.
+
+Shapes: N examples, T prefix tokens, A answer tokens, S sources.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moemoe.model.moemoe import Batch, MoEMoE
+
+
+@dataclass
+class Answers:
+    """Generated tokens int64 [N, A] (pad after the end), confidence [N] = product of the tokens' probabilities
+    up to and with the end token, and each source's share [N, S] (image, context)."""
+
+    tokens_NA: Tensor
+    confidence_N: Tensor
+    shares_NS: Tensor
+
+
+@torch.inference_mode()
+def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1) -> Answers:
+    """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
+
+    ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
+    """
+    encoded, _ = model.encode(batch)
+    N, T = batch.decoder_ids.shape
+    steps = model.config.answer_length
+    cache = model.decoder.new_cache(N, T + steps, model.embedding.weight)
+    ids, real, start = batch.decoder_ids, batch.decoder_mask, 0
+    tokens = torch.full((N, steps), pad_id, device=ids.device)
+    log_probability = torch.zeros(N, device=ids.device)
+    finished = torch.zeros(N, dtype=torch.bool, device=ids.device)
+    for step in range(steps):
+        states, _ = model.decoder(model.embedding(ids), real, encoded.memory, cache, start)
+        best, token = F.log_softmax(model.logits(states[:, -1]).float(), dim=-1).max(-1)
+        token = token.masked_fill(finished, pad_id)
+        log_probability += best.masked_fill(finished, 0.0)
+        tokens[:, step] = token
+        finished |= token == end_id
+        if bool(finished.all()):
+            break
+        start += ids.shape[1]
+        ids = token[:, None]
+        real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
+    return Answers(tokens, log_probability.exp(), encoded.shares_NS)

@@ -1,0 +1,117 @@
+"""The sparse mixture of experts (section 4.4, appendix F): router, experts, load-balancing loss.
+
+Shapes: T tokens (padding left out), D d_model, F d_ff, E experts, K chosen experts per token.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass
+class RouterLoad:
+    """What one layer's router did with one batch, as sums, so that ranks can be added up.
+
+    ``first_E`` counts the tokens whose top-ranked expert is e; ``weight_E`` sums their gate weights (zeros outside
+    the top k) and carries the gradient; ``tokens`` is T.
+    """
+
+    first_E: Tensor
+    weight_E: Tensor
+    tokens: Tensor
+
+
+def load_balancing_loss(first_E: Tensor, weight_E: Tensor, tokens: Tensor) -> Tensor:
+    """Equation 9: n * sum_i f_i P_i with f = first / T and P = weight / T. 1 where perfectly balanced."""
+    return first_E.numel() * torch.sum((first_E / tokens) * (weight_E / tokens))
+
+
+class Router(nn.Module):
+    """w(x) = softmax(top_k(W x + noise)), always in float32.
+
+    Noise (Shazeer et al. 2017): standard normal * (softplus(x W_noise) + 1e-2), in training only.
+    """
+
+    def __init__(self, d_model: int, experts: int, k: int, noise: bool):
+        super().__init__()
+        self.k = k
+        self.weight_ED = nn.Parameter(torch.empty(experts, d_model).normal_(0, 0.02))
+        self.noise_ED = nn.Parameter(torch.zeros(experts, d_model)) if noise else None
+
+    def forward(self, x_TD: Tensor) -> tuple[Tensor, Tensor, RouterLoad]:
+        """Gate weights [T, K] (each row sums to 1), expert indices [T, K] in falling order, and the load."""
+        with torch.autocast(x_TD.device.type, enabled=False):
+            x_TD = x_TD.float()
+            logits_TE = F.linear(x_TD, self.weight_ED.float())
+            if self.training and self.noise_ED is not None:
+                scale_TE = F.softplus(F.linear(x_TD, self.noise_ED.float())) + 1e-2
+                logits_TE = logits_TE + torch.randn_like(logits_TE) * scale_TE
+            top_TK, expert_TK = logits_TE.topk(self.k, dim=-1)
+            gate_TK = top_TK.softmax(-1)
+            experts = logits_TE.shape[-1]
+            first_E = torch.bincount(expert_TK[:, 0], minlength=experts).float()
+            weight_E = torch.zeros_like(logits_TE).scatter(1, expert_TK, gate_TK).sum(0)
+            tokens = torch.tensor(float(x_TD.shape[0]), device=x_TD.device)
+        return gate_TK, expert_TK, RouterLoad(first_E, weight_E, tokens)
+
+
+class MixtureOfExperts(nn.Module):
+    """T5's feed-forward layer as E experts with stacked weights, computed by one grouped matrix product.
+
+    Args:
+        d_model, d_ff: widths D and F.
+        experts, k, noise: see ``Router``.
+        activation: the dense layer's activation.
+        gated: whether the layer is T5 v1.1's (act(x W_0) * x W_1) or T5 v1.0's act(x W).
+        dropout: rate between the two products, as in the dense layer.
+    """
+
+    def __init__(self, d_model: int, d_ff: int, experts: int, k: int, noise: bool, activation, gated: bool, dropout):
+        super().__init__()
+        self.router = Router(d_model, experts, k, noise)
+        self.activation = activation
+        self.dropout = nn.Dropout(dropout)
+        self.wi_EDF = nn.Parameter(torch.empty(experts, d_model, d_ff).normal_(0, d_model**-0.5))
+        self.wi_1_EDF = nn.Parameter(torch.empty(experts, d_model, d_ff).normal_(0, d_model**-0.5)) if gated else None
+        self.wo_EFD = nn.Parameter(torch.empty(experts, d_ff, d_model).normal_(0, d_ff**-0.5))
+
+    @classmethod
+    def upcycled(cls, dense: nn.Module, experts: int, k: int, noise: bool) -> "MixtureOfExperts":
+        """Every expert a copy of T5's ``dense`` feed-forward layer (Komatsuzaki et al. 2023).
+
+        The gate's weights sum to 1, so the result equals ``dense`` for any router state.
+        """
+        gated = hasattr(dense, "wi_1")
+        wi = dense.wi_0 if gated else dense.wi
+        d_ff, d_model = wi.weight.shape
+        layer = cls(d_model, d_ff, experts, k, noise, dense.act, gated, dense.dropout.p)
+        layer = layer.to(device=wi.weight.device, dtype=wi.weight.dtype)
+        with torch.no_grad():
+            layer.wi_EDF.copy_(wi.weight.T.expand(experts, d_model, d_ff))
+            layer.wo_EFD.copy_(dense.wo.weight.T.expand(experts, d_ff, d_model))
+            if layer.wi_1_EDF is not None:
+                layer.wi_1_EDF.copy_(dense.wi_1.weight.T.expand(experts, d_model, d_ff))
+        return layer
+
+    def forward(self, x_TD: Tensor) -> tuple[Tensor, RouterLoad]:
+        """The experts' weighted sum for each token, [T, D], and the router's load."""
+        gate_TK, expert_TK, load = self.router(x_TD)
+        T, K = expert_TK.shape
+        order = expert_TK.reshape(-1).argsort(stable=True)
+        ends_E = torch.bincount(expert_TK.reshape(-1), minlength=self.wi_EDF.shape[0]).cumsum(0).to(torch.int32)
+        dtype = torch.get_autocast_dtype(x_TD.device.type) if torch.is_autocast_enabled(x_TD.device.type) else None
+        rows = (x_TD if dtype is None else x_TD.to(dtype))[order // K]
+
+        def grouped(x: Tensor, weight: Tensor) -> Tensor:
+            return F.grouped_mm(x, weight if dtype is None else weight.to(dtype), offs=ends_E)
+
+        hidden = self.activation(grouped(rows, self.wi_EDF))
+        if self.wi_1_EDF is not None:
+            hidden = hidden * grouped(rows, self.wi_1_EDF)
+        rows = grouped(self.dropout(hidden), self.wo_EFD)
+        back = torch.empty_like(order)
+        back[order] = torch.arange(T * K, device=order.device)
+        out_TKD = rows[back].view(T, K, -1)
+        return (out_TKD * gate_TK.unsqueeze(-1).to(out_TKD.dtype)).sum(1), load

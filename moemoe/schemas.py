@@ -1,0 +1,116 @@
+"""The files that pass between rooms: one Arrow schema each, all in this place."""
+
+import pyarrow as pa
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+#: What a seller hands over. ``image.path`` is relative to the catalog file or an ``s3://`` URI.
+CATALOG = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("marketplace", pa.string()),
+        ("product_type", pa.string()),
+        ("title", pa.string()),
+        ("bullet_points", pa.list_(pa.string())),
+        ("description", pa.string()),
+        ("image", IMAGE),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+#: The accepted catalog rows without their picture bytes: ``partition`` and ``row`` say where the
+#: picture lies, ``image_hash`` (SHA-256, hex) is null where there is no usable picture.
+PRODUCTS = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("marketplace", pa.string()),
+        ("product_type", pa.string()),
+        ("title", pa.string()),
+        ("bullet_points", pa.list_(pa.string())),
+        ("description", pa.string()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("image_hash", pa.string()),
+        ("partition", pa.int32()),
+        ("row", pa.int64()),
+    ]
+)
+
+#: Rows and pictures set aside, never silently lost.
+QUARANTINE = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("stage", pa.string()),
+        ("field", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+#: Canonical labels; ``group`` and ``split`` are null until the split is made.
+LABELS = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("product_type", pa.string()),
+        ("group", pa.string()),
+        ("split", pa.string()),
+        ("attribute", pa.string()),
+        ("values", pa.list_(pa.string())),
+    ]
+)
+
+#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers.
+LABEL_STATISTICS = pa.schema(
+    [
+        ("attribute", pa.string()),
+        ("raw_values", pa.int64()),
+        ("canonical_values", pa.int64()),
+        ("labels", pa.int64()),
+        ("dropped", pa.int64()),
+        ("unmapped", pa.int64()),
+        ("conflicts", pa.int64()),
+        ("most_frequent_unmapped", pa.list_(pa.struct([("value", pa.string()), ("count", pa.int64())]))),
+    ]
+)
+
+#: Values that the rare-value filter removed.
+RARE_VALUES = pa.schema([("attribute", pa.string()), ("value", pa.string()), ("labels", pa.int64())])
+
+PREDICTIONS = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("product_type", pa.string()),
+        ("marketplace", pa.string()),
+        ("group", pa.string()),
+        ("attribute", pa.string()),
+        ("split", pa.string()),
+        ("condition", pa.string()),
+        ("gold", pa.list_(pa.string())),
+        ("prediction", pa.string()),
+        ("confidence", pa.float64()),
+        ("image_weight", pa.float64()),
+        ("text_weight", pa.float64()),
+        ("has_image", pa.bool_()),
+        ("explicit", pa.bool_()),
+        ("rare", pa.bool_()),
+        ("canonical", pa.bool_()),
+    ]
+)
+
+#: Values of ``condition`` in the predictions.
+AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "picture blanked", "text blanked", "withheld"
+
+EVALUATION = pa.schema(
+    [
+        ("product_type", pa.string()),
+        ("attribute", pa.string()),
+        ("support", pa.int64()),
+        ("accuracy", pa.float64()),
+        ("recall_at_90p", pa.float64()),
+        ("threshold", pa.float64()),
+        ("precision_at_threshold", pa.float64()),
+        ("recall_at_threshold", pa.float64()),
+        ("threshold_guarded", pa.float64()),
+        ("precision_at_threshold_guarded", pa.float64()),
+        ("recall_at_threshold_guarded", pa.float64()),
+    ]
+)

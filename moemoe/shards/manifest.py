@@ -1,0 +1,86 @@
+"""The manifest of a set of shards: written last, so that shards without it do not exist for a reader."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from moemoe.errors import StorageError
+from moemoe.schemas import LABELS
+from moemoe.storage import exists, join, read_bytes, write_bytes
+
+SCHEMA_VERSION = 1
+
+#: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is.
+PAYLOAD = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("marketplace", pa.string()),
+        ("title", pa.string()),
+        ("bullet_points", pa.list_(pa.string())),
+        ("description", pa.string()),
+        ("image", pa.binary()),
+    ]
+)
+
+#: The labels sidecar: labels joined to payload rows by their index over all shards in manifest order.
+SIDECAR = LABELS.append(pa.field("row", pa.int64()))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file under the root: URI relative to the root, rows, size in bytes, SHA-256."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a training run reads: payload shards in row order, the labels sidecar, and what made them."""
+
+    schema_version: int
+    dataset: str
+    contract_hash: str
+    data_hash: str
+    sample_catalog: bool
+    shards: tuple[File, ...]
+    sidecar: File
+
+    @property
+    def rows(self) -> int:
+        """Products over all shards."""
+        return sum(shard.rows for shard in self.shards)
+
+    def write(self, uri: str) -> None:
+        """Writes the manifest as JSON, atomically."""
+        write_bytes(uri, (json.dumps(dataclasses.asdict(self), indent=2) + "\n").encode())
+
+    @classmethod
+    def read(cls, uri: str) -> "Manifest":
+        """Raises StorageError where there is no manifest or one of another schema version."""
+        values = json.loads(read_bytes(uri))
+        if values.get("schema_version") != SCHEMA_VERSION:
+            raise StorageError(
+                f"{uri}: manifest of schema version {values.get('schema_version')}; this code reads {SCHEMA_VERSION}"
+            )
+        return cls(
+            **{
+                **values,
+                "shards": tuple(File(**shard) for shard in values["shards"]),
+                "sidecar": File(**values["sidecar"]),
+            }
+        )
+
+
+def store(root: str, folder: str, suffix: str, data: bytes, rows: int) -> File:
+    """Puts ``data`` at a path made from its content; what is there already is not written again."""
+    digest = hashlib.sha256(data).hexdigest()
+    path = f"{folder}/{digest[:32]}{suffix}"
+    if not exists(join(root, path)):
+        write_bytes(join(root, path), data)
+    return File(path, rows, len(data), digest)

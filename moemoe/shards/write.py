@@ -1,0 +1,76 @@
+"""Products and labels -> payload shards, labels sidecar, manifest."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, store
+from moemoe.storage import join
+
+SHARD_ROWS = 2048
+
+
+def write_shards(
+    products: Iterable[pa.Table],
+    labels: pa.Table,
+    root: str,
+    dataset: str,
+    contract_hash: str,
+    sample_catalog: bool = False,
+) -> str:
+    """Writes shards under ``root`` and returns the manifest's URI.
+
+    Args:
+        products: slices with the columns of ``PAYLOAD``, in a fixed order.
+        labels: LABELS with group and split, any order.
+        root: local folder or ``s3://``.
+
+    Every file lies at a path made from its content, so writing the same products again writes nothing.
+    """
+    shards: list[File] = []
+    ids: list[pa.Array] = []
+    for table in _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS):
+        shards.append(store(root, "payload", ".arrow", _arrow_bytes(table), table.num_rows))
+        ids.append(table["product_id"].combine_chunks())
+    data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
+
+    row_of = pc.index_in(labels["product_id"], pa.chunked_array(ids, pa.string()).combine_chunks())
+    sidecar = labels.append_column("row", row_of.cast(pa.int64())).filter(pc.is_valid(row_of)).cast(SIDECAR)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(sidecar, buffer, compression="zstd")
+    sidecar_file = store(root, "labels", ".parquet", buffer.getvalue().to_pybytes(), sidecar.num_rows)
+
+    manifest = Manifest(
+        SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file
+    )
+    name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
+    uri = join(root, "shards", name, "manifest.json")
+    manifest.write(uri)
+    return uri
+
+
+def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly ``rows`` rows, the last one shorter."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        if count < rows:
+            continue
+        whole = pa.concat_tables(waiting)
+        for start in range(0, count - count % rows, rows):
+            yield whole.slice(start, rows)
+        waiting, count = [whole.slice(count - count % rows)], count % rows
+    if count:
+        yield pa.concat_tables(waiting)
+
+
+def _arrow_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue().to_pybytes()
