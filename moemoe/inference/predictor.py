@@ -1,0 +1,80 @@
+"""A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moemoe.model.collate import Collator, Item
+from moemoe.model.generation import generate
+from moemoe.model.moemoe import MoEMoE
+from moemoe.shards.loader import decode_image, prefetch
+from moemoe.training.tokenizer import load_tokenizer
+
+BATCH_PRODUCTS = 64
+
+
+@dataclass
+class Question:
+    """One product and the attributes asked of it; ``image`` is encoded (JPEG, PNG, ...) or None."""
+
+    context: str
+    image: bytes | None
+    attributes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model's value for one attribute of one product.
+
+    Args:
+        value: the generated text.
+        confidence: probability of the whole answer, in [0, 1].
+        image_weight, text_weight: the sources' shares (design: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
+    """
+
+    value: str
+    confidence: float
+    image_weight: float
+    text_weight: float
+
+
+class Predictor:
+    """A model ready to answer, on the GPU where there is one."""
+
+    def __init__(self, model: MoEMoE, collator: Collator):
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device).eval()
+        self.collator = collator
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Predictor":
+        """A predictor from a folder with ``config.json``, ``model.safetensors`` and the tokenizer."""
+        model = MoEMoE.from_pretrained(folder)
+        return cls(model, Collator(load_tokenizer(folder), model.config))
+
+    def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
+        """For each product its answers, in the order asked. Products without attributes get an empty list."""
+        everything = list(questions)
+        asked = [index for index, question in enumerate(everything) if question.attributes]
+        chunks = [np.array(asked[i : i + BATCH_PRODUCTS]) for i in range(0, len(asked), BATCH_PRODUCTS)]
+        answers: list[list[Answer]] = [[] for _ in everything]
+        size = self.model.config.image.size
+
+        def collate(chunk: np.ndarray):
+            questions = [everything[index] for index in chunk]
+            images = [None if q.image is None else decode_image(q.image, size) for q in questions]
+            items = [Item(q.context, i, q.attributes) for q, i in zip(questions, images, strict=True)]
+            return chunk, self.collator(items)
+
+        for chunk, batch in prefetch(collate, chunks):
+            generated = generate(self.model, batch.to(self.device))
+            values = self.collator.answers(generated.tokens_NA)
+            rows = zip(values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True)
+            for index in chunk:
+                for _ in everything[index].attributes:
+                    value, confidence, (image, text) = next(rows)
+                    answers[index].append(Answer(value, confidence, image, text))
+        return answers

@@ -1,0 +1,81 @@
+"""One file holds all of a training run's state: weights, optimizer, place. Written atomically, no pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import nn
+
+from moemoe.errors import ConfigError
+from moemoe.storage import exists, fetch, join, write_bytes
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where training stands: index of the phase, epoch in it, step in the epoch, steps over all phases."""
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    total_step: int = 0
+
+
+def save_checkpoint(run_uri: str, place: Place, recipe: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer):
+    """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
+    tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
+    write_bytes(join(run_uri, NAME), save(tensors, metadata))
+
+
+class Checkpoint:
+    """The checkpoint under ``run_uri``, opened but not yet applied.
+
+    Raises:
+        ConfigError: it was made by another recipe.
+    """
+
+    def __init__(self, path: str, recipe: dict[str, Any]):
+        self._path = path
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
+            raise ConfigError(f"{path} was made by another recipe; start a fresh run")
+        self.place = Place(**json.loads(metadata["place"]))
+
+    @classmethod
+    def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":
+        """The checkpoint under ``run_uri`` or None."""
+        uri = join(run_uri, NAME)
+        return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Puts weights and optimizer state back; ``optimizer`` must be over the same parameters in the same order."""
+        own, state = _own_tensors(model), optimizer.state_dict()
+        with safe_open(self._path, framework="pt") as file, torch.no_grad():
+            for name in file.keys():  # noqa: SIM118  (not a dict)
+                kind, rest = name.split(".", 1)
+                if kind == "model":
+                    own[rest].copy_(file.get_tensor(name))
+                else:
+                    index, key = rest.split(".", 1)
+                    state["state"].setdefault(int(index), {})[key] = file.get_tensor(name)
+        optimizer.load_state_dict(state)
+
+
+def _own_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and persistent buffers, each tensor once under its first name (embeddings are shared)."""
+    seen: set[int] = set()
+    tensors = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            tensors[name] = tensor
+    return tensors

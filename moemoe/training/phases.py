@@ -1,0 +1,26 @@
+"""The two phases of training: the dense model whole, then experts and routers alone (table 4's best row)."""
+
+from torch import nn
+
+from moemoe.model.mixture_of_experts import MixtureOfExperts
+
+DECAY = 0.2
+DECAY_AT = (0.6, 0.9)  # appendix D: the 6th and the 9th of 10 epochs
+
+
+def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
+    """Freezes what ``phase`` does not train and returns what it does, in a fixed order."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(phase == "dense")
+    if phase == "experts":
+        for module in model.modules():
+            if isinstance(module, MixtureOfExperts):
+                for parameter in module.parameters():
+                    parameter.requires_grad_(True)
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def learning_rate(base: float, step: int, steps: int, warmup_steps: int) -> float:
+    """Adam's rate at ``step`` of a phase of ``steps``: linear warm-up, then x 0.2 after 60 % and again after 90 %."""
+    warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+    return base * warmup * DECAY ** sum(step >= at * steps for at in DECAY_AT)

@@ -1,0 +1,70 @@
+"""What torchrun starts, one process per GPU (gloo on CPU): trains all phases of a recipe and writes the model.
+
+    python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
+"""
+
+import json
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from moemoe.errors import MoEMoEError
+from moemoe.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job, as the launcher hands it over in a JSON file.
+
+    Args:
+        manifest_uri: the shards.
+        run_uri: where checkpoint, events and model go, under the root.
+        scratch: a local folder.
+        recipe: ``Recipe.to_dict()``.
+        seed: of weights, order, targets, dropout and noise.
+    """
+
+    manifest_uri: str
+    run_uri: str
+    scratch: str
+    recipe: dict[str, Any]
+    seed: int
+
+    @property
+    def events_path(self) -> Path:
+        """Where the events are appended while training runs."""
+        return Path(self.scratch) / "events.jsonl"
+
+
+def main(path: str) -> int:
+    """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
+    from moemoe.training.trainer import Trainer
+
+    job = Job(**json.loads(Path(path).read_text()))
+    world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if world_size > 1:
+        dist.init_process_group("nccl" if cuda else "gloo")
+    precision = torch.autocast("cuda", dtype=torch.bfloat16) if cuda else nullcontext()
+    try:
+        Trainer(job, Recipe.from_dict(job.recipe), device, rank, world_size, precision).train()
+    except MoEMoEError as error:
+        print(f"moemoe: {error}", file=sys.stderr, flush=True)
+        return 2
+    finally:
+        if world_size > 1:
+            dist.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,230 @@
+"""The training loop: phases, epochs, steps; resumes exactly where its last checkpoint stands."""
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from moemoe.model.collate import Collator, Item
+from moemoe.model.config import ModelConfig
+from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.errors import MoEMoEError
+from moemoe.recipes import Recipe
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.loader import decode_image, prefetch
+from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
+from moemoe.storage import join, publish
+from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.events import EventLog
+from moemoe.training.objective import Objective, joint_objective
+from moemoe.training.phases import learning_rate, set_trainable
+from moemoe.training.run import Job
+from moemoe.training.tokenizer import load_tokenizer, make_tokenizer
+
+EVENT_STEPS = 10
+CHECKPOINT_SECONDS = 60
+VALIDATION_PRODUCTS = 512
+
+
+class Trainer:
+    """One process's part of one training job. See ``Job`` for the arguments."""
+
+    def __init__(
+        self, job: Job, recipe: Recipe, device: torch.device, rank: int, world_size: int, precision: AbstractContextManager
+    ):
+        check_batch_size(recipe.training.batch_size, world_size)
+        self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
+        self.rank, self.world_size = rank, world_size
+        self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
+        self.rows = self.dataset.rows("train")
+        self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
+        folder = Path(job.scratch) / "tokenizer"
+        if rank == 0:
+            make_tokenizer(recipe, self.dataset, folder)
+        self._barrier()
+        self.tokenizer = load_tokenizer(folder)
+        text = recipe.model["text"]
+        vocabulary = {} if text.get("pretrained") else {"vocab_size": max(len(self.tokenizer), text["vocab_size"])}
+        self.config = ModelConfig.from_dict({**recipe.model, "text": {**text, **vocabulary}})
+        self.collator = Collator(self.tokenizer, self.config)
+
+    def train(self) -> None:
+        """Trains every phase and publishes the model under the run."""
+        torch.manual_seed(self.job.seed)
+        model = MoEMoE.create(replace(self.config, experts=None)).to(self.device)
+        checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
+        place = checkpoint.place if checkpoint else Place()
+        self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
+        for index, phase in enumerate(self.recipe.phases):
+            if phase == "experts":
+                torch.manual_seed(self.job.seed + 1)
+                model.config = replace(model.config, experts=self.config.experts)
+                model.add_experts()
+                model.to(self.device)
+            if index < place.phase:
+                continue
+            parameters = set_trainable(model, phase)
+            optimizer = torch.optim.Adam(parameters, lr=self.recipe.training.learning_rate, fused=True)
+            if checkpoint is not None and index == place.phase:
+                checkpoint.restore(model, optimizer)
+            else:
+                place = Place(index, 0, 0, place.total_step)
+            place = self._train_phase(model, phase, place, optimizer)
+        self._publish_model(model)
+
+    def _train_phase(self, model: MoEMoE, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
+        wrapped: nn.Module = model
+        if self.world_size > 1:
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            wrapped = DistributedDataParallel(model, device_ids=devices)
+        epochs = self.recipe.training.epochs
+        bar = tqdm(
+            total=epochs * self.steps_per_epoch,
+            initial=place.epoch * self.steps_per_epoch + place.step,
+            desc=f"{phase} phase",
+            unit="step",
+            disable=None if self.rank == 0 else True,
+        )
+        self._saved_at = time.monotonic()
+        while place.epoch < epochs:
+            place = self._train_epoch(model, wrapped, phase, place, optimizer, bar)
+            validation = self._validate(model)
+            if self.events is not None:
+                self.events.append("epoch", phase=phase, epoch=place.epoch, total_step=place.total_step, **validation)
+            place = replace(place, epoch=place.epoch + 1, step=0)
+            self._checkpoint(place, model, optimizer)
+        bar.close()
+        return place
+
+    def _train_epoch(
+        self, model: MoEMoE, wrapped: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer, bar: tqdm
+    ) -> Place:
+        training, seed = self.recipe.training, self.job.seed
+        wrapped.train()
+        phase_steps = training.epochs * self.steps_per_epoch
+        draw = place.phase * training.epochs + place.epoch  # an order and targets of its own for every epoch
+        order = epoch_order(self.rows, seed, draw)
+        batches = (
+            share_of_rank(order[s * training.batch_size : (s + 1) * training.batch_size], self.rank, self.world_size)
+            for s in range(place.step, self.steps_per_epoch)
+        )
+        watch, examples = time.monotonic(), 0
+        for batch in prefetch(lambda rows: self._training_batch(rows, draw), batches):
+            torch.manual_seed(zlib.crc32(f"{seed}:{place.total_step}:{self.rank}".encode()))  # dropout, router noise
+            step = place.epoch * self.steps_per_epoch + place.step
+            rate = learning_rate(training.learning_rate, step, phase_steps, training.warmup_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            with self.precision:
+                losses = wrapped(batch.to(self.device))
+            objective = joint_objective(losses, self.recipe.load_balancing_weight, self.world_size)
+            if not np.isfinite(objective.loss):
+                raise self._not_finite(place, order)
+            optimizer.zero_grad()
+            objective.backward.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
+            optimizer.step()
+            place = replace(place, step=place.step + 1, total_step=place.total_step + 1)
+            examples += objective.examples
+            bar.update()
+            if place.total_step % EVENT_STEPS == 0 and self.events is not None:
+                per_second = examples / (time.monotonic() - watch)
+                self._log_step(phase, place, objective, rate, per_second, phase_steps - step - 1)
+                watch, examples = time.monotonic(), 0
+            if self._checkpoint_is_due():
+                self._checkpoint(place, model, optimizer)
+        return place
+
+    def _log_step(
+        self, phase: str, place: Place, objective: Objective, rate: float, per_second: float, steps_left: int
+    ) -> None:
+        assert self.events is not None
+        self.events.append(
+            "step",
+            phase=phase,
+            epoch=place.epoch,
+            total_step=place.total_step,
+            steps=len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch,
+            loss=objective.loss,
+            cross_entropy=objective.cross_entropy,
+            question_context=objective.question_context,
+            question_image=objective.question_image,
+            load_balancing=objective.load_balancing,
+            learning_rate=rate,
+            examples_per_second=per_second,
+            seconds_left_in_phase=steps_left * objective.examples / per_second,
+        )
+
+    def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
+        items = []
+        for row in rows:
+            product = self.dataset[row]
+            answers = [
+                values[zlib.crc32(f"{self.job.seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
+                for attribute, values in product.values.items()
+            ]
+            items.append(Item(product.context, self._image(product.image), list(product.values), answers))
+        return self.collator(items)
+
+    def _image(self, data: bytes | None) -> np.ndarray | None:
+        return None if data is None else decode_image(data, self.config.image.size)
+
+    @torch.inference_mode()
+    def _validate(self, model: MoEMoE) -> dict[str, float]:
+        """Losses on a fixed part of the validation split, the same on every rank."""
+        model.eval()
+        rows = epoch_order(self.dataset.rows("validation"), self.job.seed, 0)[:VALIDATION_PRODUCTS]
+        size = self.recipe.training.batch_size
+        chunks: Iterator[np.ndarray] = (rows[i : i + size] for i in range(0, len(rows), size))
+        cross_entropy, tokens = 0.0, 0.0
+        for batch in prefetch(lambda chunk: self._training_batch(chunk, 0), chunks):
+            with self.precision:
+                losses = model(batch.to(self.device))
+            cross_entropy += losses.cross_entropy.item()
+            tokens += losses.tokens.item()
+        return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
+
+    def _checkpoint_is_due(self) -> bool:
+        due = torch.tensor(float(time.monotonic() - self._saved_at > CHECKPOINT_SECONDS))
+        if self.world_size > 1:  # rank 0's clock decides, so that all ranks stay in step
+            due = due.to(self.device)
+            dist.broadcast(due, 0)
+        return bool(due)
+
+    def _checkpoint(self, place: Place, model: MoEMoE, optimizer: torch.optim.Optimizer) -> None:
+        self._saved_at = time.monotonic()
+        if self.rank == 0:
+            publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
+            save_checkpoint(self.job.run_uri, place, self.job.recipe, model, optimizer)
+        self._barrier()
+
+    def _not_finite(self, place: Place, order: np.ndarray) -> MoEMoEError:
+        size = self.recipe.training.batch_size
+        rows = order[place.step * size : (place.step + 1) * size]
+        ids = ", ".join(self.dataset[row].product_id for row in rows[:10])
+        return MoEMoEError(
+            f"the loss is not finite at step {place.total_step} (products {ids}, ...); "
+            f"the last good checkpoint is under {self.job.run_uri}"
+        )
+
+    def _publish_model(self, model: MoEMoE) -> None:
+        if self.rank == 0:
+            folder = Path(self.job.scratch) / "model"
+            model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+            publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
+            publish(folder, join(self.job.run_uri, "model"))
+        self._barrier()
+
+    def _barrier(self) -> None:
+        if self.world_size > 1:
+            dist.barrier()
