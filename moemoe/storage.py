@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from moemoe.errors import StorageError
 
 
@@ -50,18 +53,17 @@ def read_bytes(uri: str) -> bytes:
         raise _storage_error("cannot read", uri, error) from error
 
 
-def write_bytes(uri: str, data: bytes) -> None:
+def write_bytes(uri: str, data: bytes | pa.Buffer) -> None:
     """Puts ``data`` at ``uri`` atomically (rename on disk, one PUT on S3)."""
     try:
         if is_s3(uri):
             bucket, key = _bucket_and_key(uri)
-            _client().put_object(Bucket=bucket, Key=key, Body=data)
+            _client().put_object(Bucket=bucket, Key=key, Body=bytes(data))
             return
-        with _replacing(Path(uri)) as temporary:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with _replacing(Path(uri)) as temporary, open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
     except Exception as error:
         raise _storage_error("cannot write", uri, error) from error
 
@@ -83,6 +85,19 @@ def publish(path: str | os.PathLike[str], uri: str) -> str:
     except Exception as error:
         raise _storage_error("cannot write", uri, error) from error
     return uri
+
+
+def write_table(table: pa.Table, uri: str) -> str:
+    """Puts a table at ``uri`` as Parquet and returns ``uri``."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_bytes(uri, sink.getvalue())
+    return uri
+
+
+def read_table(uri: str) -> pa.Table:
+    """The table that ``write_table`` put at ``uri``."""
+    return pq.read_table(pa.BufferReader(read_bytes(uri)))
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:

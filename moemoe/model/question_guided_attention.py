@@ -41,7 +41,7 @@ def extend_question(values_UJX: Tensor, mean_UX: Tensor, mask_UJ: Tensor, length
     """
     U, J, X = values_UJX.shape
     own = torch.where(mask_UJ.unsqueeze(-1).bool(), values_UJX, mean_UX.unsqueeze(1))
-    if J >= length:
+    if length <= J:
         return own[:, :length]
     return torch.cat([own, mean_UX.unsqueeze(1).expand(U, length - J, X)], dim=1)
 

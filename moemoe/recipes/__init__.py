@@ -99,7 +99,9 @@ def load_recipe(
     if weights != "scratch":
         model["text"] = {**model.get("text", {}), "pretrained": weights}
     elif "text" not in model:
-        raise ConfigError(f"size {size} has no dimensions of its own; give --weights a T5 checkpoint, by name or folder")
+        raise ConfigError(
+            f"size {size} has no dimensions of its own; give --weights a T5 checkpoint, by name or folder"
+        )
     given = {"epochs": epochs, "batch_size": batch_size}
     training = Training(**{**scale["training"], **{k: v for k, v in given.items() if v is not None}})
     return Recipe(

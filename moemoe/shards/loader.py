@@ -20,7 +20,9 @@ def decode_image(data: bytes, size: int) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def prefetch(make: Callable[[np.ndarray], T], batches: Iterable[np.ndarray], workers: int = 1, ahead: int = 4) -> Iterator[T]:
+def prefetch(
+    make: Callable[[np.ndarray], T], batches: Iterable[np.ndarray], workers: int = 1, ahead: int = 4
+) -> Iterator[T]:
     """``make(batch)`` for each batch in order, up to ``ahead`` of them computed in advance by ``workers`` threads."""
     with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
         waiting: deque[Future[T]] = deque()

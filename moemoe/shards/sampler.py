@@ -12,7 +12,9 @@ def steps_per_epoch(products: int, batch_size: int) -> int:
         ConfigError: fewer products than one batch.
     """
     if products < batch_size:
-        raise ConfigError(f"{products} training products do not fill one batch; allowed is a batch size up to {products}")
+        raise ConfigError(
+            f"{products} training products do not fill one batch; allowed is a batch size up to {products}"
+        )
     return products // batch_size
 
 

@@ -43,9 +43,7 @@ def write_shards(
     pq.write_table(sidecar, buffer, compression="zstd")
     sidecar_file = store(root, "labels", ".parquet", buffer.getvalue().to_pybytes(), sidecar.num_rows)
 
-    manifest = Manifest(
-        SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file
-    )
+    manifest = Manifest(SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file)
     name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)

@@ -25,7 +25,9 @@ class Place:
     total_step: int = 0
 
 
-def save_checkpoint(run_uri: str, place: Place, recipe: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer):
+def save_checkpoint(
+    run_uri: str, place: Place, recipe: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+):
     """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
     for index, state in optimizer.state_dict()["state"].items():

@@ -31,7 +31,9 @@ def check_processes(processes: int) -> None:
         raise ConfigError(f"nproc is {processes}; this machine has {limit} {what}, allowed is 1 to {limit}")
 
 
-def train(job: Job, processes: int, on_events: Callable[[list[dict[str, Any]]], None], poll_seconds: float = 1.0) -> None:
+def train(
+    job: Job, processes: int, on_events: Callable[[list[dict[str, Any]]], None], poll_seconds: float = 1.0
+) -> None:
     """Trains ``job`` in ``processes`` processes; ``on_events`` gets new events about once per ``poll_seconds``.
 
     Raises:

@@ -1,6 +1,6 @@
 """What torchrun starts, one process per GPU (gloo on CPU): trains all phases of a recipe and writes the model.
 
-    python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
+python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 """
 
 import json
@@ -28,6 +28,7 @@ class Job:
         scratch: a local folder.
         recipe: ``Recipe.to_dict()``.
         seed: of weights, order, targets, dropout and noise.
+        checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
     """
 
     manifest_uri: str
@@ -35,6 +36,7 @@ class Job:
     scratch: str
     recipe: dict[str, Any]
     seed: int
+    checkpoint_seconds: float = 60
 
     @property
     def events_path(self) -> Path:

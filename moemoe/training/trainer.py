@@ -14,10 +14,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from moemoe.errors import MoEMoEError
 from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ModelConfig
 from moemoe.model.moemoe import Batch, MoEMoE
-from moemoe.errors import MoEMoEError
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.loader import decode_image, prefetch
@@ -31,7 +31,6 @@ from moemoe.training.run import Job
 from moemoe.training.tokenizer import load_tokenizer, make_tokenizer
 
 EVENT_STEPS = 10
-CHECKPOINT_SECONDS = 60
 VALIDATION_PRODUCTS = 512
 
 
@@ -39,7 +38,13 @@ class Trainer:
     """One process's part of one training job. See ``Job`` for the arguments."""
 
     def __init__(
-        self, job: Job, recipe: Recipe, device: torch.device, rank: int, world_size: int, precision: AbstractContextManager
+        self,
+        job: Job,
+        recipe: Recipe,
+        device: torch.device,
+        rank: int,
+        world_size: int,
+        precision: AbstractContextManager,
     ):
         check_batch_size(recipe.training.batch_size, world_size)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
@@ -194,7 +199,7 @@ class Trainer:
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
 
     def _checkpoint_is_due(self) -> bool:
-        due = torch.tensor(float(time.monotonic() - self._saved_at > CHECKPOINT_SECONDS))
+        due = torch.tensor(float(time.monotonic() - self._saved_at > self.job.checkpoint_seconds))
         if self.world_size > 1:  # rank 0's clock decides, so that all ranks stay in step
             due = due.to(self.device)
             dist.broadcast(due, 0)

@@ -1,0 +1,255 @@
+"""What a dataset promises: product types, attributes, canonical values and the rules that lead to them.
+
+A contract is one YAML file (see ``data_contracts/30pt/contract.yaml``, documented key by key),
+checked as a whole when it is loaded.
+"""
+
+import hashlib
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moemoe.catalog.contract_yaml import Entry, read_yaml
+from moemoe.schemas import CATALOG
+
+CRITICAL, WARNING = "critical", "warning"
+
+#: Every expectation a contract may set, and the bound that it takes.
+EXPECTATIONS = {
+    # on the raw catalog
+    "unique_product_ids": None,
+    "title_present": "at_least",
+    "known_product_types": "at_least",
+    "image_present": "at_least",
+    "undecodable_images": "at_most",
+    "attribute_fill": "at_least per attribute",
+    # on the labels
+    "canonical_values": None,
+    "group_in_one_split": None,
+    "split_deviation": "at_most",
+    "label_share": "at_least per attribute",
+}
+
+_SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
+_EDGES = " .,;:!?\"'`*|"
+
+
+def fold(text: str) -> str:
+    """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
+
+    After it a rule may use RE2's ASCII-only ``\\s`` and ``\\b`` safely on Latin text.
+    """
+    text = unicodedata.normalize("NFKC", html.unescape(text))
+    return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Raw text in which the RE2 pattern ``match`` is found (after folding) means ``value``."""
+
+    match: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute: the raw ``keys`` that feed it (first with a value wins) and how raw text becomes a value.
+
+    ``values`` maps each canonical value to its aliases; ``separators`` is an RE2 pattern between the
+    parts of a multi-value, or None.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    values: Mapping[str, tuple[str, ...]]
+    rules: tuple[Rule, ...] = ()
+    separators: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the products in each split; they sum to 1."""
+
+    train: float
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A promise that is checked: ``severity`` critical stops the run, warning is shown.
+
+    ``at_least`` / ``at_most`` are shares in [0, 1]; ``attributes`` holds a least share per attribute.
+    """
+
+    severity: str
+    at_least: float | None = None
+    at_most: float | None = None
+    attributes: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout."""
+
+    path: str
+    hash: str
+    dataset: str
+    version: int
+    columns: Mapping[str, str]
+    product_types: Mapping[str, tuple[str, ...]]
+    attributes: Mapping[str, Attribute]
+    missing: tuple[str, ...]
+    rare_share: float
+    split: Split
+    max_quarantine_share: float
+    report_product_types: tuple[str, ...]
+    expectations: Mapping[str, Expectation]
+
+    def product_type_aliases(self) -> dict[str, str]:
+        """Folded raw product type -> canonical product type."""
+        return folded_aliases(self.product_types)
+
+
+def load_contract(path: str | Path) -> Contract:
+    """Reads and checks the contract at ``path``.
+
+    Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
+    """
+    root = read_yaml(path)
+    required = ("dataset", "product_types", "attributes")
+    optional = ("version", "columns", "missing", "rare_share", "split", "max_quarantine_share")
+    fields = root.fields((*required, *optional, "report_product_types", "expectations"), required)
+
+    product_types = _aliases(fields["product_types"], "product type")
+    attributes: dict[str, Attribute] = {}
+    for key, entry in fields["attributes"].pairs():
+        attributes[key.text()] = _attribute(key.text(), entry)
+    if not attributes:
+        fields["attributes"].fail("no attribute is named; at least one is needed")
+    report = fields.get("report_product_types")
+    return Contract(
+        path=str(path),
+        hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
+        dataset=fields["dataset"].text(),
+        version=int(fields["version"].number(1, 10**6)) if "version" in fields else 1,
+        columns=_columns(fields["columns"]) if "columns" in fields else {},
+        product_types=product_types,
+        attributes=attributes,
+        missing=fields["missing"].texts() if "missing" in fields else (),
+        rare_share=fields["rare_share"].number(0, 0.5) if "rare_share" in fields else 0.01,
+        split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
+        max_quarantine_share=(
+            fields["max_quarantine_share"].number(0, 1) if "max_quarantine_share" in fields else 0.05
+        ),
+        report_product_types=tuple(e.choice(product_types) for e in report.items()) if report else (),
+        expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
+    )
+
+
+def folded_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Folded spelling -> canonical name, for each name itself and its aliases."""
+    return {fold(spelling): name for name, aliases in names.items() for spelling in (name, *aliases)}
+
+
+def compile_rule(pattern: str) -> Any:
+    """The RE2 pattern, ready to search folded text; raises ``re2.error`` for what RE2 refuses."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = False
+    return re2.compile(pattern, options)
+
+
+def _pattern(entry: Entry) -> str:
+    import re2
+
+    text = entry.text()
+    try:
+        pattern = compile_rule(text)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
+        entry.fail(f"RE2 refuses the regex {text!r}: {reason}; look-around and back-references are not allowed")
+    if pattern.search(""):
+        entry.fail(f"the regex {text!r} matches the empty text and so every raw label; make it require something")
+    return text
+
+
+def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
+    """A mapping ``canonical name: [aliases]`` in which no two names claim the same folded spelling."""
+    names: dict[str, tuple[str, ...]] = {}
+    claimed: dict[str, tuple[str, int]] = {}
+    for key, value in entry.pairs():
+        name = key.text()
+        for spelling in (key, *value.items()):
+            folded = fold(spelling.text())
+            if not folded:
+                spelling.fail(f"{spelling.text()!r} has no letter or digit to compare")
+            owner, line = claimed.setdefault(folded, (name, spelling.line))
+            if owner != name:
+                spelling.fail(
+                    f"{spelling.text()!r} means both {kind} {owner!r} (line {line}) and {name!r}; "
+                    "a spelling may belong to one only"
+                )
+        names[name] = value.texts()
+    if not names:
+        entry.fail(f"{entry.name} names no {kind}; at least one is needed")
+    return names
+
+
+def _attribute(name: str, entry: Entry) -> Attribute:
+    fields = entry.fields(("keys", "separators", "values", "rules"), required=("keys", "values"))
+    keys = fields["keys"].texts()
+    if not keys:
+        fields["keys"].fail(f"attribute {name!r} names no raw key; at least one is needed")
+    values = _aliases(fields["values"], "value")
+    rules = []
+    for item in fields["rules"].items() if "rules" in fields else []:
+        rule = item.fields(("match", "value"), required=("match", "value"))
+        rules.append(Rule(_pattern(rule["match"]), rule["value"].choice(values)))
+    separators = _pattern(fields["separators"]) if "separators" in fields else None
+    return Attribute(name, keys, values, tuple(rules), separators)
+
+
+def _columns(entry: Entry) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for name, value in entry.fields(CATALOG.names).items():
+        column = value.text()
+        if column in columns.values():
+            value.fail(f"column {column!r} is given to two catalog columns; each may be used once")
+        columns[name] = column
+    return columns
+
+
+def _split(entry: Entry) -> Split:
+    names = ("train", "validation", "test")
+    shares = {name: value.number(0, 1) for name, value in entry.fields(names, required=names).items()}
+    if abs(sum(shares.values()) - 1) > 1e-6:
+        entry.fail(f"the shares of the split sum to {sum(shares.values()):g}; they must sum to 1")
+    return Split(**shares)
+
+
+def _expectations(entry: Entry, attributes: Mapping[str, Attribute]) -> dict[str, Expectation]:
+    expectations = {}
+    for name, value in entry.fields(EXPECTATIONS).items():
+        bound = EXPECTATIONS[name]
+        allowed = ("severity", *([bound.split()[0]] if bound else []))
+        fields = value.fields(allowed, required=allowed)
+        severity = fields["severity"].choice((CRITICAL, WARNING))
+        if bound is None:
+            expectations[name] = Expectation(severity)
+        elif bound == "at_least":
+            expectations[name] = Expectation(severity, at_least=fields[bound].number(0, 1))
+        elif bound == "at_most":
+            expectations[name] = Expectation(severity, at_most=fields[bound].number(0, 1))
+        else:
+            shares = fields["at_least"].fields(attributes)
+            expectations[name] = Expectation(severity, attributes={a: s.number(0, 1) for a, s in shares.items()})
+    return expectations

@@ -1,0 +1,239 @@
+"""The accepted rows of a catalog, and those set aside with their reason."""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.catalog.contract import Contract
+from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
+from moemoe.catalog.read import read_batches
+from moemoe.errors import CatalogError
+from moemoe.schemas import PRODUCTS, QUARANTINE
+
+STAGE = "validate"
+_PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), and the ``rows`` read.
+
+    Every row read is a product, or a quarantine entry of another field than ``image``; a row has one entry at most.
+    """
+
+    products: pa.Table
+    quarantine: pa.Table
+    rows: int
+
+
+def collect_products(
+    partitions: Sequence[str],
+    contract: Contract,
+    max_products: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Collected:
+    """Reads a catalog once and checks every row and every picture.
+
+    Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
+    picture that cannot be used (see ``pictures``) is set aside while its product stays, without picture. Products
+    whose type the contract does not know, and product ids that repeat, stay: the contract's expectations speak of them.
+
+    Args:
+        partitions: of ``find_partitions``; PRODUCTS' ``partition`` counts them from 0.
+        max_products: read the first rows only, this many.
+        progress: told the number of rows read so far, a few times a second.
+
+    Raises:
+        CatalogError: the catalog has no rows, cannot be read, or more than the contract's ``max_quarantine_share`` of
+            its rows are set aside.
+    """
+    tables: list[pa.RecordBatch] = []
+    quarantine: list[dict[str, str | None]] = []
+    rows = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for index, partition in enumerate(partitions):
+            unreadable: dict[int, tuple[str, str, str]] = {}
+            start = 0
+            for batch in read_batches(partition, contract.columns, _remember(unreadable)):
+                batch = batch.slice(0, None if max_products is None else max_products - rows)
+                tables.append(_accept(batch, partition, index, start, unreadable, pool, quarantine))
+                start += batch.num_rows
+                rows += batch.num_rows
+                if progress:
+                    progress(rows)
+                if rows == max_products:
+                    break
+            if rows == max_products:
+                break
+    if not rows:
+        raise CatalogError(f"the catalog has no rows ({', '.join(partitions) or 'no files'})")
+    table = pa.Table.from_batches(tables, PRODUCTS)
+    collected = Collected(table, pa.Table.from_pylist(quarantine, QUARANTINE), rows)
+    _check_share(collected, contract)
+    return collected
+
+
+def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
+    def set_aside(row: int, field: str, reason: str, detail: str) -> None:
+        unreadable[row] = (field, reason, detail)
+
+    return set_aside
+
+
+def _accept(
+    batch: pa.RecordBatch,
+    partition: str,
+    index: int,
+    start: int,
+    unreadable: dict[int, tuple[str, str, str]],
+    pool: ThreadPoolExecutor,
+    quarantine: list[dict[str, str | None]],
+) -> pa.RecordBatch:
+    """The rows of a batch that become products; the others, and bad pictures, go to ``quarantine``."""
+    ids = batch["product_id"].to_pylist()
+    kept, images, problems = [], [], {}
+    texts = zip(ids, *(batch[name].to_pylist() for name in ("product_type", "title", "description")), strict=True)
+    for i, (product_id, product_type, title, description) in enumerate(texts):
+        problem = unreadable.pop(start + i, None)
+        if problem is None or problem[0] == "image":
+            problem = _row_problem(product_id, product_type, title, description) or problem
+        if problem is not None:
+            problems[i] = problem
+        if problem is None or problem[0] == "image":
+            kept.append(i)
+            images.append(batch["image"][i].as_py())
+    hashes = _map(pool, lambda image: _hash_if_usable(image, partition), images)
+    for i, found in zip(kept, hashes, strict=True):
+        if isinstance(found, ImageError):
+            problems[i] = ("image", found.reason, found.detail)
+    for i in sorted(problems):
+        field, reason, detail = problems[i]
+        place = f"{partition.rsplit('/', 1)[-1]}, row {start + i}"
+        detail = f"{place}: {detail}" if detail else place
+        entry = {"product_id": ids[i], "stage": STAGE, "field": field, "reason": reason, "detail": detail}
+        quarantine.append(entry)
+
+    accepted = batch.take(pa.array(kept, pa.int64()))
+    own = {
+        "image_hash": pa.array([h if isinstance(h, str) else None for h in hashes], pa.string()),
+        "partition": pa.array(np.full(len(kept), index, np.int32)),
+        "row": pa.array(start + np.array(kept, np.int64)),
+    }
+    return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
+
+
+def _row_problem(
+    product_id: str | None, product_type: str | None, title: str | None, description: str | None
+) -> tuple[str, str, str] | None:
+    if not (product_id or "").strip():
+        return "product_id", "no product id", f"title {(title or '')[:100]!r}"
+    if not (product_type or "").strip():
+        return "product_type", "no product type", f"title {(title or '')[:100]!r}"
+    if not (title or "").strip() and not (description or "").strip():
+        return "title", "neither title nor description", ""
+    return None
+
+
+def _hash_if_usable(image: dict[str, Any] | None, partition: str) -> str | ImageError | None:
+    """SHA-256 (hex) of the picture's bytes, None where there is none, or why it cannot be used."""
+    try:
+        data = load_image(image, partition)
+        if data is None:
+            return None
+        check_image(data)
+        return hashlib.sha256(data).hexdigest()
+    except ImageError as error:
+        return error
+
+
+def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    parts = [items[i : i + _PICTURES_PER_TASK] for i in range(0, len(items), _PICTURES_PER_TASK)]
+    return [result for results in pool.map(lambda part: [function(item) for item in part], parts) for result in results]
+
+
+def _check_share(collected: Collected, contract: Contract) -> None:
+    count = collected.quarantine.num_rows
+    if count <= contract.max_quarantine_share * collected.rows:
+        return
+    examples: dict[str, list[str]] = defaultdict(list)
+    for entry in collected.quarantine.to_pylist():
+        examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
+    frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
+    reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
+    raise CatalogError(
+        f"{count} of {collected.rows} catalog rows ({count / collected.rows:.1%}) would be set aside; contract "
+        f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
+    )
+
+
+def read_products_with_images(
+    partitions: Sequence[str], products: pa.Table, contract: Contract
+) -> Iterator[pa.Table]:
+    """``products`` in slices, in the order of partition and row, with a last column ``image`` (binary).
+
+    The catalog is read again, once. Pictures come as ``shrink_image`` makes them; null where image_hash is null.
+
+    Args:
+        partitions: those that ``collect_products`` read, in the same order.
+        products: PRODUCTS, or some rows of it.
+
+    Raises:
+        CatalogError: a product or picture is no longer what ``collect_products`` saw.
+    """
+    products = products.sort_by([("partition", "ascending"), ("row", "ascending")])
+    where = products["partition"].to_numpy()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for index, partition in enumerate(partitions):
+            first, last = np.searchsorted(where, [index, index + 1])
+            if first < last:
+                yield from _with_images(partition, products.slice(first, last - first), contract, pool)
+
+
+def _with_images(
+    partition: str, products: pa.Table, contract: Contract, pool: ThreadPoolExecutor
+) -> Iterator[pa.Table]:
+    rows = products["row"].to_numpy()
+    only = ("product_id", "image")
+    start = done = 0
+    for batch in read_batches(partition, contract.columns, lambda *_: None, only):
+        here = int(np.searchsorted(rows, start + batch.num_rows)) - done
+        if here:
+            part = products.slice(done, here)
+            seen = batch.take(pa.array(rows[done : done + here] - start))
+            changed = pc.not_equal(seen["product_id"], part["product_id"].combine_chunks())
+            if pc.any(pc.fill_null(changed, True)).as_py():
+                raise CatalogError(_changed(partition, f"row {rows[done]} and following hold other products"))
+            hashes = part["image_hash"].to_pylist()
+            pictures = [(seen["image"][i].as_py(), expected) for i, expected in enumerate(hashes)]
+            images = _map(pool, lambda pair: _shrunk(*pair, partition), pictures)
+            yield part.append_column("image", pa.array(images, pa.binary()))
+        start += batch.num_rows
+        done += here
+        if done == len(rows):
+            return
+    raise CatalogError(_changed(partition, f"it ends at row {start}; row {rows[-1]} was read before"))
+
+
+def _shrunk(image: dict[str, Any] | None, expected: str | None, partition: str) -> bytes | None:
+    if expected is None:
+        return None
+    try:
+        data = load_image(image, partition)
+        if data is not None and hashlib.sha256(data).hexdigest() == expected:
+            return shrink_image(data)
+        problem = "a picture has other bytes" if data is not None else "a picture is gone"
+    except ImageError as error:
+        problem = str(error)
+    raise CatalogError(_changed(partition, problem))
+
+
+def _changed(partition: str, problem: str) -> str:
+    return f"the catalog changed while the run was reading it: {partition}: {problem}; run again"

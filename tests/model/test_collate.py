@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from moemoe.model.collate import Collator, Item
+from moemoe.model.tokenizer import train_tokenizer
+from tests.model.small import tiny_config
+
+TEXTS = ["cotton kurta for men", "kanchipuram silk saree", "neck style", "color", "Navy Blue", "Round Neck"] * 20
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(TEXTS, 400)
+
+
+def test_a_word_of_the_catalog_is_not_cut_to_pieces(tokenizer):
+    assert len(tokenizer.tokenize("kanchipuram")) == 1
+
+
+@pytest.mark.parametrize("text", ["Navy Blue", "कांचीपुरम रेशम साड़ी", "பட்டு புடவை", "100% wool – 3/4th"])
+def test_every_text_comes_back_whole(tokenizer, text):
+    assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+
+
+def test_the_same_texts_give_the_same_tokenizer(tokenizer):
+    assert train_tokenizer(TEXTS, 400).backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
+
+
+def items(answers=True):
+    image = np.full((3, 32, 32), 7, dtype=np.uint8)
+    return [
+        Item("cotton kurta", image, ["color", "neck style"], ["Navy Blue", "Round Neck"] if answers else None),
+        Item("silk saree for men", None, ["color"], ["Navy Blue"] if answers else None),
+    ]
+
+
+def test_the_question_is_an_unscored_prefix_of_the_decoder(tokenizer):
+    batch = Collator(tokenizer, tiny_config(question_in="decoder", answer_length=8))(items())
+    assert batch.context_ids.shape[0] == 2  # encoded once per product
+    assert batch.context_of.tolist() == [0, 0, 1]
+    for n, (question, answer) in enumerate(
+        [("color", "Navy Blue"), ("neck style", "Round Neck"), ("color", "Navy Blue")]
+    ):
+        read = batch.decoder_ids[n][batch.decoder_mask[n]].tolist()
+        scored = batch.labels[n][batch.labels[n] != -100].tolist()
+        answer_ids = tokenizer(answer)["input_ids"]
+        assert read == [*tokenizer(question)["input_ids"], 0, *answer_ids[:-1]]
+        assert scored == answer_ids
+        first = int((batch.labels[n] != -100).nonzero()[0, 0])
+        assert batch.decoder_ids[n, first] == 0  # the start token predicts the first answer token
+
+
+def test_the_question_in_the_context(tokenizer):
+    batch = Collator(tokenizer, tiny_config(question_in="context", answer_length=8))(items())
+    assert batch.context_ids.shape[0] == 3  # encoded once per product and question
+    assert batch.image_of.tolist() == [0, 0, 1]
+    assert torch.equal(batch.decoder_ids[:, 0], torch.zeros(3, dtype=torch.long))
+    text = tokenizer.decode(batch.context_ids[1], skip_special_tokens=True)
+    assert text.startswith("neck style | cotton kurta")
+
+
+def test_each_distinct_question_is_encoded_once(tokenizer):
+    batch = Collator(tokenizer, tiny_config())(items(answers=False))
+    assert batch.question_ids.shape[0] == 2
+    assert batch.labels is None
+    assert batch.has_image.tolist() == [True, False]

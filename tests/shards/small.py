@@ -1,0 +1,59 @@
+"""A small labelled catalog, straight into shards: the colour is in the picture, the material in the title."""
+
+import hashlib
+import io
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from moemoe.schemas import LABELS
+from moemoe.shards.manifest import PAYLOAD
+from moemoe.shards.write import write_shards
+
+COLORS = {"Red": (200, 30, 30), "Blue": (30, 30, 200), "Green": (30, 160, 30)}
+MATERIALS = ("Cotton", "Silk", "Wool")
+
+
+def picture(color: tuple[int, int, int], noise: int = 0) -> bytes:
+    pixels = np.full((40, 30, 3), color, dtype=np.int16) + np.random.default_rng(noise).integers(-20, 20, (40, 30, 3))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def small_products(count: int) -> pa.Table:
+    rows = [
+        {
+            "product_id": f"p{i}",
+            "marketplace": "IN",
+            "title": f"Brand {i % 7} {MATERIALS[i % 3]} shirt",
+            "bullet_points": [f"point {i}"],
+            "description": "soft " * (i % 5),
+            "image": None if i % 11 == 10 else picture(list(COLORS.values())[i % 4 % 3], i),
+        }
+        for i in range(count)
+    ]
+    return pa.Table.from_pylist(rows, PAYLOAD)
+
+
+def small_labels(count: int) -> pa.Table:
+    rows = []
+    for i in range(count):
+        split = "test" if i % 5 == 0 else "validation" if i % 5 == 1 else "train"
+        common = {
+            "product_id": f"p{i}",
+            "product_type": "shirt",
+            "group": hashlib.sha256(str(i).encode()).hexdigest(),
+            "split": split,
+        }
+        rows.append({**common, "attribute": "color", "values": [list(COLORS)[i % 4 % 3]]})
+        if i % 6:
+            rows.append({**common, "attribute": "material", "values": [MATERIALS[i % 3]]})
+    return pa.Table.from_pylist(rows, LABELS)
+
+
+def small_shards(root, count: int = 60) -> str:
+    products = small_products(count)
+    slices = [products.slice(start, 16) for start in range(0, count, 16)]
+    return write_shards(slices, small_labels(count), str(root), "30pt", "contract")

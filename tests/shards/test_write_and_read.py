@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moemoe.errors import StorageError
+from moemoe.shards import write
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.manifest import Manifest
+from tests.shards.small import small_labels, small_products, small_shards
+
+
+def test_what_is_written_is_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "SHARD_ROWS", 25)
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    assert [shard.rows for shard in dataset.manifest.shards] == [25, 25, 10]
+    assert dataset.manifest.rows == 60
+    products = small_products(60).to_pylist()
+    for row in (0, 24, 25, 59):
+        product = dataset[row]
+        assert product.product_id == products[row]["product_id"]
+        assert product.image == products[row]["image"]
+        assert product.title in product.context
+    wanted = {
+        label["product_id"]: label["values"] for label in small_labels(60).to_pylist() if label["attribute"] == "color"
+    }
+    assert {dataset[row].product_id: dataset[row].values["color"] for row in range(60)} == wanted
+
+
+def test_splits_are_disjoint_and_complete(tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    rows = np.concatenate([dataset.rows(split) for split in ("train", "validation", "test")])
+    assert sorted(rows) == list(range(60))
+
+
+def test_writing_again_writes_no_payload(tmp_path):
+    first = small_shards(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in Path(tmp_path).rglob("*.arrow")}
+    assert small_shards(tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in Path(tmp_path).rglob("*.arrow")} == before
+
+
+def test_an_edited_shard_is_named(tmp_path):
+    uri = small_shards(tmp_path)
+    shard = tmp_path / Manifest.read(uri).shards[0].path
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(StorageError, match=rf"{shard.name}: checksum differs"):
+        ShardedDataset(uri, tmp_path)
+
+
+def test_a_deleted_shard_is_named(tmp_path):
+    uri = small_shards(tmp_path)
+    (tmp_path / Manifest.read(uri).sidecar.path).unlink()
+    with pytest.raises(StorageError, match="no such file"):
+        ShardedDataset(uri, tmp_path)
+
+
+def test_a_manifest_of_another_version_is_refused(tmp_path):
+    uri = small_shards(tmp_path)
+    values = json.loads(Path(uri).read_text())
+    Path(uri).write_text(json.dumps({**values, "schema_version": 99}))
+    with pytest.raises(StorageError, match="schema version 99"):
+        Manifest.read(uri)

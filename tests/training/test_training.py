@@ -1,0 +1,147 @@
+"""Training as torchrun does it: one and two gloo processes, kill and resume, what each phase trains."""
+
+import json
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from moemoe.errors import MoEMoEError
+from moemoe.recipes import Recipe, Training
+from moemoe.training import launch
+from moemoe.training.events import read_events
+from moemoe.training.run import Job
+from tests.model.small import TINY_SWIN
+from tests.shards.small import small_shards
+
+
+def small_recipe(**changes) -> Recipe:
+    model = {
+        "context_length": 24, "answer_length": 8, "question_in": "decoder",
+        "text": {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "context_layers": 1,
+                 "question_layers": 1, "decoder_layers": 2},
+        "image": {"size": 32, "options": TINY_SWIN},
+        "experts": {"number": 4, "k": 2, "noise": False},
+    }  # fmt: skip
+    values = {
+        "name": "small", "size": "tiny", "description": "", "model": model, "phases": ("dense", "experts"),
+        "load_balancing_weight": 0.1,
+        "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, clip_norm=1.0),
+    }  # fmt: skip
+    return Recipe(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> str:
+    return small_shards(tmp_path_factory.mktemp("root"))
+
+
+def run(
+    manifest: str,
+    folder: Path,
+    processes: int = 1,
+    recipe: Recipe | None = None,
+    on_events=lambda events: None,
+    every: float = 60,
+):
+    recipe = recipe or small_recipe()
+    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every)
+    launch.train(job, processes, on_events, poll_seconds=0.05)
+    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
+
+
+@pytest.fixture(scope="module")
+def unbroken(manifest, tmp_path_factory):
+    return run(manifest, tmp_path_factory.mktemp("unbroken"))
+
+
+def losses(events):
+    return [(e["total_step"], e["loss"]) for e in events if e["event"] == "step"]
+
+
+def test_both_phases_run_and_the_model_learns(unbroken):
+    _, events = unbroken
+    assert {event["phase"] for event in events} == {"dense", "experts"}
+    validation = [event["validation_cross_entropy"] for event in events if event["event"] == "epoch"]
+    assert len(validation) == 4
+    assert validation[-1] < validation[0]
+
+
+def test_two_processes_train_the_same_model_as_one(manifest, tmp_path, unbroken):
+    weights, events = run(manifest, tmp_path, processes=2)
+    for (step, loss), (other_step, other_loss) in zip(losses(unbroken[1]), losses(events), strict=True):
+        assert step == other_step
+        assert loss == pytest.approx(other_loss, rel=1e-3)
+    for name, weight in unbroken[0].items():
+        # Fresh experts are equal and SwinV2's residual branches start at 0: their first gradients are rounding noise,
+        # which Adam scales up to full steps. For them the losses above are the comparison.
+        if not any(part in name for part in ("_EDF", "_EFD", "router", "image_encoder")):
+            assert torch.allclose(weights[name], weight, atol=6e-3), name
+
+
+def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken):
+    def kill_in_the_middle(events):
+        if any(event["total_step"] >= 10 for event in events):
+            for pid in workers_of(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(MoEMoEError):
+        run(manifest, tmp_path, on_events=kill_in_the_middle, every=0)  # a checkpoint after every step
+    assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
+    assert not (tmp_path / "run" / "model").exists()
+    weights, events = run(manifest, tmp_path)
+    assert losses(events) == losses(unbroken[1])
+    for name, weight in unbroken[0].items():
+        assert torch.equal(weights[name], weight), name
+
+
+def workers_of(parent: int) -> list[int]:
+    """The training processes below torchrun, grandchildren of ``parent``."""
+    children = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, _, rest = stat.read_text().partition(" (")
+        except OSError:
+            continue
+        children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
+    return [worker for child in children.get(parent, []) for worker in children.get(child, [])]
+
+
+def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, unbroken):
+    dense, _ = run(manifest, tmp_path, recipe=small_recipe(phases=("dense",)))
+    full, _ = unbroken
+    for name, weight in dense.items():
+        if "decoder.stack.block.1.layer.2.DenseReluDense" in name:
+            assert name not in full  # became experts
+        else:
+            assert torch.equal(full[name], weight), name
+    layer = "decoder.stack.block.1.layer.2.DenseReluDense"
+    parent = dense[f"{layer}.wi.weight"].T
+    assert all(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path):
+    run(manifest, tmp_path, recipe=small_recipe(phases=("dense",)))
+    with pytest.raises(MoEMoEError, match="made by another recipe"):
+        run(manifest, tmp_path, recipe=small_recipe(load_balancing_weight=0.5))
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_products(manifest, tmp_path):
+    wild = Training(epochs=2, batch_size=6, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
+    with pytest.raises(MoEMoEError, match=r"not finite at step \d+ \(products p\d+"):
+        run(manifest, tmp_path, recipe=small_recipe(training=wild))
+
+
+def test_more_processes_than_the_machine_has_are_refused():
+    with pytest.raises(MoEMoEError, match=r"nproc is 999; this machine has \d+ (GPUs|cores)"):
+        launch.check_processes(999)
+
+
+def test_a_job_survives_its_file(manifest, tmp_path):
+    job = Job(manifest, "run", str(tmp_path), small_recipe().to_dict(), 0)
+    again = Job(**json.loads(json.dumps(asdict(job))))
+    assert json.dumps(Recipe.from_dict(again.recipe).to_dict()) == json.dumps(small_recipe().to_dict())
