@@ -1,0 +1,29 @@
+"""What each dataset promises (one folder with a ``contract.yaml`` per dataset), and the checks of those promises."""
+
+from pathlib import Path
+
+from data_contracts.check import ContractReport, check_labels, check_raw
+from moemoe.catalog.contract import Contract, load_contract
+from moemoe.errors import ConfigError
+
+__all__ = ["ContractReport", "check_labels", "check_raw", "contract_path", "known_datasets", "load"]
+
+_FOLDER = Path(__file__).parent
+
+
+def known_datasets() -> list[str]:
+    """The datasets that have a contract here, sorted."""
+    return sorted(path.parent.name for path in _FOLDER.glob("*/contract.yaml"))
+
+
+def contract_path(dataset: str) -> Path:
+    """Where the contract of ``dataset`` lies. Raises ConfigError for an unknown one, naming those there are."""
+    known = known_datasets()
+    if dataset not in known:
+        raise ConfigError(f"unknown dataset {dataset!r}; there are contracts for: {', '.join(known)}")
+    return _FOLDER / dataset / "contract.yaml"
+
+
+def load(dataset: str) -> Contract:
+    """The contract of ``dataset``. Raises ConfigError (unknown) or ContractError (``file:line: ...``)."""
+    return load_contract(contract_path(dataset))

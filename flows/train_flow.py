@@ -203,6 +203,7 @@ class TrainFlow(FlowSpec):
     def evaluate(self, scratch: str):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         from moemoe.evaluation.evaluate import evaluate, majority_values
+        from moemoe.evaluation.plots import report_figures
 
         import data_contracts
         from moemoe.inference.predictions import predict_all
@@ -215,12 +216,14 @@ class TrainFlow(FlowSpec):
         dataset = ShardedDataset(self.manifest_uri, scratch)
         predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
         predictions = predict_all(predictor, dataset, contract)
-        evaluation = evaluate(predictions, contract.report_product_types, majority=majority_values(dataset.labels))
+        evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
         self.metrics = evaluation.metrics
         self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
         self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
-        tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, predictions, evaluation)
-        cards.evaluation_card(predictions, evaluation, dataset, contract, self.is_sample)
+        figures = report_figures(predictions, evaluation, contract.report_product_types)
+        files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
+        tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
+        cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
         self.evaluate_task = current.pathspec
         self.next(self.register)
 
@@ -245,9 +248,7 @@ class TrainFlow(FlowSpec):
             evaluation=read_table(self.evaluation_path),
             name=self.model_name,
             mean_recall=self.metrics["recall_at_90p/mean"],
-            champion_recall=lambda folder: mean_recall_on_test(
-                folder, ShardedDataset(self.manifest_uri, scratch), contract
-            ),
+            champion_recall=champion_recall,
         )
         self.model_uri, self.decision = registration.model_uri, registration.reason
         cards.register_card(registration, self.is_sample)

@@ -49,7 +49,7 @@ def collect_products(
     Args:
         partitions: of ``find_partitions``; PRODUCTS' ``partition`` counts them from 0.
         max_products: read the first rows only, this many.
-        progress: told the number of rows read so far, a few times a second.
+        progress: told the number of rows read so far, after each batch.
 
     Raises:
         CatalogError: the catalog has no rows, cannot be read, or more than the contract's ``max_quarantine_share`` of
@@ -174,9 +174,7 @@ def _check_share(collected: Collected, contract: Contract) -> None:
     )
 
 
-def read_products_with_images(
-    partitions: Sequence[str], products: pa.Table, contract: Contract
-) -> Iterator[pa.Table]:
+def read_products_with_images(partitions: Sequence[str], products: pa.Table, contract: Contract) -> Iterator[pa.Table]:
     """``products`` in slices, in the order of partition and row, with a last column ``image`` (binary).
 
     The catalog is read again, once. Pictures come as ``shrink_image`` makes them; null where image_hash is null.

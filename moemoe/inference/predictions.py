@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from moemoe.catalog.contract import Contract
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
 from moemoe.shards.dataset import Product, ShardedDataset
@@ -28,18 +29,30 @@ class ValueSets:
     training: dict[str, Counter[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: ShardedDataset, canonical: dict[str, set[str]]) -> "ValueSets":
+    def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
         training: dict[str, Counter[str]] = {}
         for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
             if label["split"] == "train":
                 training.setdefault(label["attribute"], Counter()).update(label["values"])
-        return cls(canonical, training)
+        return cls({name: set(attribute.values) for name, attribute in contract.attributes.items()}, training)
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
         """Whether each gold value makes up under 1 % of the attribute's training labels."""
         counts = self.training.get(attribute, Counter())
         return all(counts[value] < RARE_SHARE * max(counts.total(), 1) for value in gold)
+
+
+def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
+    """PREDICTIONS of validation and test as they are, and of test with the picture and with the text blanked."""
+    values = ValueSets.of(dataset, contract)
+    parts = [("validation", AS_IS), ("test", AS_IS), ("test", PICTURE_BLANKED), ("test", TEXT_BLANKED)]
+    return pa.concat_tables([predict_split(predictor, dataset, *part, values) for part in parts])
+
+
+def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
+    """PREDICTIONS of test as it is."""
+    return predict_split(predictor, dataset, "test", AS_IS, ValueSets.of(dataset, contract))
 
 
 def predict_split(

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moemoe.model.encoders import repeat_patches
 from moemoe.model.question_guided_attention import extend_question, mean_state
 
 
@@ -29,21 +30,22 @@ class Alignment(nn.Module):
         self,
         question_UJD: Tensor,
         question_mask_UJ: Tensor,
-        sources_BLD: list[Tensor],
+        sources: list[Tensor],
         masks_BL: list[Tensor],
         product_N: Tensor,
         question_N: Tensor,
     ) -> list[Tensor]:
         """For each source the loss per example, [N]; 0 where the source is missing.
 
-        ``masks_BL`` are true where a source is real; ``product_N`` and ``question_N`` give each example's rows.
+        ``sources`` are [B, P, D], repeated to L positions where P < L; ``masks_BL`` are true where a source is real;
+        ``product_N`` and ``question_N`` give each example's rows.
         """
-        length = sources_BLD[0].shape[1]
+        length = masks_BL[0].shape[1]
         mean_UD = mean_state(question_UJD, question_mask_UJ)
         q_UL = extend_question(self.question(question_UJD), self.question(mean_UD), question_mask_UJ, length)[..., 0]
         losses = []
-        for project, source_BLD, mask_BL in zip(self.sources, sources_BLD, masks_BL, strict=True):
-            s_BL = project(source_BLD)[..., 0] * mask_BL
+        for project, source_BPD, mask_BL in zip(self.sources, sources, masks_BL, strict=True):
+            s_BL = repeat_patches(project(source_BPD), length)[..., 0] * mask_BL
             q_NL = q_UL[question_N] * mask_BL[product_N]
             cosine_N = F.cosine_similarity(q_NL.float(), s_BL[product_N].float(), dim=-1, eps=1e-6)
             losses.append(torch.abs(1 - cosine_N) * mask_BL.any(1)[product_N])

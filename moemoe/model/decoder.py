@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.model.config import ExpertConfig
+from moemoe.model.encoders import repeat_patches
 from moemoe.model.mixture_of_experts import MixtureOfExperts, RouterLoad
 from moemoe.model.source_attention import SourceMemory, source_attention
 
@@ -45,17 +46,20 @@ class Decoder(nn.Module):
             dense = feed_forward.DenseReluDense
             feed_forward.DenseReluDense = MixtureOfExperts.upcycled(dense, experts.number, experts.k, experts.noise)
 
-    def project_sources(self, sources_BLD: list[Tensor]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Keys and values per layer and source, each [B, H, L, d]."""
+    def project_sources(self, sources: list[Tensor], length: int) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+        """Keys and values per layer and source, each [B, H, length, d].
 
-        def heads(linear: nn.Linear, x_BLD: Tensor, d: int) -> Tensor:
-            return linear(x_BLD).unflatten(-1, (-1, d)).transpose(1, 2)
+        A source [B, P, D] with P < length is repeated (equation 3) after it is projected, not before.
+        """
+
+        def heads(linear: nn.Linear, x_BPD: Tensor, d: int) -> Tensor:
+            return repeat_patches(linear(x_BPD), length).unflatten(-1, (-1, d)).transpose(1, 2)
 
         keys, values = [], []
         for block in self.stack.block:
             attention = block.layer[1].EncDecAttention
-            keys.append([heads(attention.k, x, attention.key_value_proj_dim) for x in sources_BLD])
-            values.append([heads(attention.v, x, attention.key_value_proj_dim) for x in sources_BLD])
+            keys.append([heads(attention.k, x, attention.key_value_proj_dim) for x in sources])
+            values.append([heads(attention.v, x, attention.key_value_proj_dim) for x in sources])
         return keys, values
 
     def new_cache(self, examples: int, length: int, like: Tensor) -> Cache:

@@ -84,5 +84,7 @@ class ImageEncoder(nn.Module):
 
 def repeat_patches(patches_IPD: Tensor, length: int) -> Tensor:
     """Equation 3: I_j = patch[j mod P] for j < ``length``, [I, length, D], also where P does not divide it."""
+    if patches_IPD.shape[1] == length:
+        return patches_IPD
     index = torch.arange(length, device=patches_IPD.device) % patches_IPD.shape[1]
     return patches_IPD[:, index]

@@ -9,6 +9,7 @@ Shapes: B contexts, K context tokens, I images, P patches, U distinct questions,
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -19,7 +20,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError
 from moemoe.model.alignment import Alignment
-from moemoe.model.config import ModelConfig, TextConfig
+from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoders import ImageEncoder, TextEncoder, repeat_patches, t5_stack
 from moemoe.model.mixture_of_experts import RouterLoad
@@ -117,12 +118,7 @@ class MoEMoE(nn.Module):
             model = cls(replace(config, text=text_config_of(t5.config, config.text)))
             model.load_t5_weights(t5)
         if config.image.pretrained:
-            try:
-                options = {"num_classes": 0, "img_size": config.image.size, **config.image.options}
-                backbone = timm.create_model(config.image.name, pretrained=True, **options)
-            except Exception as error:
-                raise ConfigError(f"pretrained weights of {config.image.name} cannot be had: {error}") from error
-            model.image_encoder.backbone.load_state_dict(backbone.state_dict())
+            model.image_encoder.backbone.load_state_dict(load_timm(config.image).state_dict())
         return model
 
     def load_t5_weights(self, t5: T5ForConditionalGeneration) -> None:
@@ -153,23 +149,27 @@ class MoEMoE(nn.Module):
         in_context_BL = F.pad(batch.context_mask, (0, length - K))
         position_L = torch.arange(length, device=in_context_BL.device)
         attended_BL = in_context_BL | ((position_L[None] < patches) & has_image_B[:, None])
-        image_BLD = repeat_patches(patches_IPD * batch.has_image[:, None, None], length)[batch.image_of]
+        patches_BPD = (patches_IPD * batch.has_image[:, None, None])[batch.image_of]
         in_image_BL = attended_BL & has_image_B[:, None]
-        sources_BLD = [image_BLD, context_BLD]
 
         weights_NLS = self.attention(question_UJD, batch.question_mask, length)[batch.question_of]
         slot_N, width = example_slots(batch.context_of, B)
         weights_SBQL = scatter_weights(weights_NLS, slot_N, B, width)
-        keys, values = self.decoder.project_sources(sources_BLD)
+        keys, values = self.decoder.project_sources([patches_BPD, context_BLD], length)
         with torch.no_grad():
-            norms_BLS = torch.stack([source.norm(dim=-1) for source in sources_BLD], dim=-1)
+            norms = [repeat_patches(source.norm(dim=-1), length) for source in (patches_BPD, context_BLD)]
+            norms_BLS = torch.stack(norms, dim=-1)
             shares_NS = source_shares(weights_NLS, norms_BLS[batch.context_of], attended_BL[batch.context_of])
         encoded = Encoded(SourceMemory(keys, values, weights_SBQL, attended_BL, slot_N), shares_NS)
         if self.alignment is None:
             return encoded, None
-        masks_BL = [in_image_BL, in_context_BL]
         return encoded, self.alignment(
-            question_UJD, batch.question_mask, sources_BLD, masks_BL, batch.context_of, batch.question_of
+            question_UJD,
+            batch.question_mask,
+            [patches_BPD, context_BLD],
+            [in_image_BL, in_context_BL],
+            batch.context_of,
+            batch.question_of,
         )
 
     def logits(self, states_XD: Tensor) -> Tensor:
@@ -206,6 +206,26 @@ class MoEMoE(nn.Module):
         model = cls(ModelConfig.from_dict(json.loads(path.read_text())))
         load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
         return model.eval()
+
+
+def check_weights(model: dict[str, Any]) -> None:
+    """Raises ConfigError where a recipe's ``model`` names pretrained weights that cannot be had."""
+    config = ModelConfig.from_dict(model)
+    if config.text.pretrained is not None:
+        load_t5(config.text.pretrained)
+    if config.image.pretrained:
+        load_timm(config.image)
+
+
+def load_timm(image: ImageConfig) -> nn.Module:
+    """A pretrained timm model. Raises ConfigError where its weights cannot be had."""
+    try:
+        return timm.create_model(
+            image.name, pretrained=True, **{"num_classes": 0, "img_size": image.size, **image.options}
+        )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"pretrained weights of {image.name} cannot be had ({reason})") from error
 
 
 def load_t5(name: str) -> T5ForConditionalGeneration:

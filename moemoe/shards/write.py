@@ -50,6 +50,11 @@ def write_shards(
     return uri
 
 
+def labelled_products(products: pa.Table, labels: pa.Table) -> pa.Table:
+    """The rows of ``products`` that have a label."""
+    return products.filter(pc.is_in(products["product_id"], labels["product_id"].unique()))
+
+
 def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
     """The same rows in tables of exactly ``rows`` rows, the last one shorter."""
     waiting: list[pa.Table] = []

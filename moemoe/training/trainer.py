@@ -143,22 +143,21 @@ class Trainer:
             bar.update()
             if place.total_step % EVENT_STEPS == 0 and self.events is not None:
                 per_second = examples / (time.monotonic() - watch)
-                self._log_step(phase, place, objective, rate, per_second, phase_steps - step - 1)
+                self._log_step(phase, place, objective, rate, per_second)
                 watch, examples = time.monotonic(), 0
             if self._checkpoint_is_due():
                 self._checkpoint(place, model, optimizer)
         return place
 
-    def _log_step(
-        self, phase: str, place: Place, objective: Objective, rate: float, per_second: float, steps_left: int
-    ) -> None:
+    def _log_step(self, phase: str, place: Place, objective: Objective, rate: float, per_second: float) -> None:
         assert self.events is not None
+        steps = len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch
         self.events.append(
             "step",
             phase=phase,
             epoch=place.epoch,
             total_step=place.total_step,
-            steps=len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch,
+            steps=steps,
             loss=objective.loss,
             cross_entropy=objective.cross_entropy,
             question_context=objective.question_context,

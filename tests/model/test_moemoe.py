@@ -104,7 +104,7 @@ def test_mixed_scores_equal_attention_to_the_mixed_source(model):
     from moemoe.model.source_attention import SourceMemory
 
     one = dataclasses.replace(batch, context_of=torch.arange(len(e)))
-    keys, values = model.decoder.project_sources([e])
+    keys, values = model.decoder.project_sources([e], length)
     memory = SourceMemory(
         keys, values, torch.ones(1, len(e), 1, length), encoded.memory.attended_BL[batch.context_of], one.context_of
     )

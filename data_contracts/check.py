@@ -1,0 +1,133 @@
+"""Runs a suite of expectations through Great Expectations; a report for people, Data Docs as HTML."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from data_contracts.suites import Promise, Suite, label_suite, raw_suite
+from moemoe.catalog.contract import CRITICAL, Contract
+from moemoe.catalog.products import Collected
+from moemoe.errors import CatalogError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one expectation: ``promise`` in words, what was seen, and up to five product ids that break it."""
+
+    promise: str
+    severity: str
+    success: bool
+    observed: str
+    product_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ContractReport:
+    """Every finding of one suite, and where its Data Docs begin."""
+
+    title: str
+    findings: tuple[Finding, ...]
+    docs_index: str
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """Broken expectations, critical ones first."""
+        failed = [finding for finding in self.findings if not finding.success]
+        return tuple(sorted(failed, key=lambda finding: finding.severity != CRITICAL))
+
+    @property
+    def success(self) -> bool:
+        """Whether no critical expectation is broken."""
+        return all(finding.severity != CRITICAL for finding in self.failures)
+
+    def message(self) -> str:
+        """Plain text: how many expectations hold, and each broken one with the observed figure and product ids."""
+        held = len(self.findings) - len(self.failures)
+        return "\n".join([f"{self.title}: {held} of {len(self.findings)} expectations hold", *self._lines()])
+
+    def raise_if_critical(self) -> None:
+        """Raises CatalogError, naming every broken expectation, where a critical one is among them."""
+        if not self.success:
+            raise CatalogError("\n".join([f"{self.title}: a critical expectation does not hold", *self._lines()]))
+
+    def _lines(self) -> list[str]:
+        lines = []
+        for finding in self.failures:
+            ids = f" (products {', '.join(finding.product_ids)})" if finding.product_ids else ""
+            lines.append(f"  {finding.severity}: {finding.promise}: {finding.observed}{ids}")
+        return lines
+
+
+def check_raw(collected: Collected, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    """The raw catalog against its contract; Data Docs are written to the local folder ``docs_dir``.
+
+    Title, keys, ids and shares are looked at, no picture is: ``collect_products`` has decoded them.
+    """
+    return _check(raw_suite(collected, contract), contract.dataset, docs_dir)
+
+
+def check_labels(labels: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    """Labels (LABELS with group and split) against the contract; Data Docs as in ``check_raw``."""
+    return _check(label_suite(labels, contract), contract.dataset, docs_dir)
+
+
+def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    # read when Great Expectations is imported: it may neither phone home nor draw bars into the flow's log
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    docs = Path(docs_dir).absolute()
+    docs.mkdir(parents=True, exist_ok=True)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.update_data_docs_site(site_name="local_site", site_config=_site(docs))
+    source = context.data_sources.add_pandas(dataset)
+    findings = []
+    for name, frame in suite.frames.items():
+        promises = [promise for promise in suite.promises if promise.frame == name]
+        if not promises:
+            continue
+        definition = gx.ValidationDefinition(
+            name=name,
+            data=source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name),
+            suite=context.suites.add(
+                gx.ExpectationSuite(name=name, expectations=[_built(p, i) for i, p in enumerate(promises)])
+            ),
+        )
+        checkpoint = gx.Checkpoint(name=name, validation_definitions=[context.validation_definitions.add(definition)])
+        outcome = context.checkpoints.add(checkpoint).run(
+            batch_parameters={"dataframe": frame.to_pandas()}, run_id=gx.RunIdentifier(run_name=suite.title)
+        )
+        findings += _findings(promises, outcome)
+    context.build_data_docs()
+    return ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
+
+
+def _site(docs: Path) -> dict[str, Any]:
+    return {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+    }
+
+
+def _built(promise: Promise, position: int) -> Any:
+    import great_expectations.expectations as gxe
+
+    words = f"{promise.words} ({promise.severity})"
+    kind = getattr(gxe, promise.expectation)
+    return kind(severity=promise.severity, description=words, meta={"position": position}, **promise.arguments)
+
+
+def _findings(promises: list[Promise], outcome: Any) -> list[Finding]:
+    success: Mapping[int, bool] = {
+        result.expectation_config.meta["position"]: bool(result.success)
+        for run in outcome.run_results.values()
+        for result in run.results
+    }
+    return [Finding(p.words, p.severity, success[i], p.observed, p.product_ids) for i, p in enumerate(promises)]

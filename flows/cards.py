@@ -1,0 +1,273 @@
+"""What a person sees: the cards of TrainFlow's steps, and its last words."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from metaflow import current
+from metaflow.cards import Image, Markdown, ProgressBar, Table, VegaChart
+
+SAMPLE = "> **Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
+EXAMPLES = 12
+
+
+def heading(title: str, is_sample: bool) -> None:
+    """Begins a card; a card about the sample catalog says so first."""
+    current.card.append(Markdown(f"# {title}"))
+    if is_sample:
+        current.card.append(Markdown(SAMPLE))
+
+
+def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> None:
+    """Appends a table to the card; numbers are shown short."""
+    current.card.append(Table([[_cell(value) for value in row] for row in rows], headers=headers))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.3f}"
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def contract_card(report: Any, collected: Any, is_sample: bool) -> None:
+    """validate: every expectation with what was observed, and what was set aside."""
+    heading("Raw catalog against its contract", is_sample)
+    products, images = collected.products.num_rows, collected.products["image_hash"]
+    current.card.append(
+        Markdown(
+            f"{collected.rows:,} rows read, {products:,} accepted, {collected.quarantine.num_rows:,} entries set aside; "
+            f"{len(images) - images.null_count:,} products of known type have a usable picture."
+        )
+    )
+    _results(report)
+    if collected.quarantine.num_rows:
+        current.card.append(Markdown("## Set aside"))
+        counts = collected.quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
+        table([(c["field"], c["reason"], c["reason_count"]) for c in counts], ["field", "reason", "count"])
+
+
+def _results(report: Any) -> None:
+    rows = [
+        (f.promise, f.severity, "holds" if f.success else "BROKEN", f.observed, ", ".join(f.product_ids))
+        for f in report.findings
+    ]
+    table(rows, ["expectation", "severity", "result", "observed", "products"])
+
+
+def normalize_card(normalized: Any, is_sample: bool) -> None:
+    """normalize: per attribute what became of its raw labels, and the unmapped ones to write a rule for next."""
+    heading("Raw labels to values", is_sample)
+    rows = []
+    for row in normalized.statistics.to_pylist():
+        unmapped = ", ".join(f"{entry['value']} ({entry['count']})" for entry in row["most_frequent_unmapped"][:5])
+        numbers = [row[key] for key in ("raw_values", "canonical_values", "labels", "dropped", "unmapped", "conflicts")]
+        rows.append([row["attribute"], *numbers, unmapped])
+    headers = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
+    table(rows, [*headers, "most frequent unmapped"])
+    current.card.append(Markdown("## Product types"))
+    types = normalized.product_types.slice(0, 60).to_pylist()
+    table([list(row.values()) for row in types], [name.replace("_", " ") for name in normalized.product_types.schema.names])
+
+
+def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> None:
+    """filter: the values that went."""
+    heading("Rare values", is_sample)
+    current.card.append(Markdown(f"{removed.num_rows:,} values removed, {labels.num_rows:,} labels left."))
+    table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
+
+
+def split_card(report: Any, labels: pa.Table, is_sample: bool) -> None:
+    """shard: the contract on the labels, and products per split and product type."""
+    heading("Labels against their contract", is_sample)
+    _results(report)
+    products = labels.group_by(["product_type", "split", "product_id"]).aggregate([])
+    counts = products.group_by(["product_type", "split"]).aggregate([("product_id", "count")]).to_pylist()
+    by_type: dict[str, dict[str, int]] = {}
+    for row in counts:
+        by_type.setdefault(row["product_type"], {})[row["split"]] = row["product_id_count"]
+    current.card.append(Markdown("## Products"))
+    splits = ("train", "validation", "test")
+    rows = [[name, *(c.get(split, 0) for split in splits)] for name, c in by_type.items()]
+    table(sorted(rows, key=lambda row: -row[1]), ["product type", *splits])
+
+
+class TrainingCard:
+    """train: loss curves, examples per second and time left, refreshed while the step runs."""
+
+    def __init__(self, is_sample: bool):
+        heading("Training", is_sample)
+        self.events: list[dict[str, Any]] = []
+        self.bar = ProgressBar(max=1, label="steps")
+        self.now = Markdown("starting ...")
+        self.losses = VegaChart(_loss_chart([]))
+        self._printed = -1
+        for component in (self.bar, self.now, self.losses):
+            current.card.append(component)
+
+    def update(self, events: list[dict[str, Any]]) -> None:
+        """Takes new training events; also prints a line for each 5 % of the way."""
+        self.events += events
+        steps = [event for event in self.events if event["event"] == "step"]
+        if not steps:
+            return
+        last = steps[-1]
+        line = (
+            f"{last['phase']} phase, epoch {last['epoch'] + 1}, step {last['total_step']} of {last['steps']}: "
+            f"loss {last['loss']:.3f}, {last['examples_per_second']:.0f} examples/s, "
+            f"{_minutes(last['seconds_left'])} left"
+        )
+        self.bar.max = last["steps"]
+        self.bar.update(last["total_step"])
+        self.now.update(line)
+        self.losses.update(_loss_chart(self.events))
+        current.card.refresh()
+        if (percent := 20 * last["total_step"] // last["steps"]) > self._printed:
+            self._printed = percent
+            print(line, flush=True)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
+    terms = ("cross_entropy", "question_context", "question_image", "load_balancing")
+    points = [
+        {"step": e["total_step"], "value": e[term], "term": term.replace("_", " ")}
+        for e in events
+        if e["event"] == "step"
+        for term in terms
+        if e[term] > 0
+    ]
+    points += [
+        {"step": e["total_step"], "value": e["validation_cross_entropy"], "term": "validation cross entropy"}
+        for e in events
+        if "validation_cross_entropy" in e
+    ]
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 700,
+        "height": 320,
+        "data": {"values": points},
+        "mark": {"type": "line", "interpolate": "monotone"},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative"},
+            "y": {"field": "value", "type": "quantitative", "scale": {"type": "log"}, "title": "loss"},
+            "color": {"field": "term", "type": "nominal", "title": None},
+        },
+    }
+
+
+def evaluation_card(
+    predictions: pa.Table, evaluation: Any, dataset: Any, figures: dict[str, Any], is_sample: bool
+) -> None:
+    """evaluate: headline figures, curves, the product type x attribute table, and products to look at."""
+    heading("Recall at 90 % precision", is_sample)
+    table(sorted(evaluation.metrics.items()), ["metric", "value"])
+    for figure in figures.values():
+        current.card.append(Image.from_matplotlib(figure))
+    current.card.append(Markdown("## Product type x attribute"))
+    rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
+    table([list(row.values()) for row in rows], [name.replace("_", " ") for name in evaluation.table.schema.names])
+    current.card.append(Markdown("## Some test products"))
+    _examples(predictions, dataset)
+
+
+def _examples(predictions: pa.Table, dataset: Any) -> None:
+    from moemoe.schemas import AS_IS, PICTURE_BLANKED
+
+    test = predictions.filter(pc.equal(predictions["split"], "test"))
+    blanked = {
+        (row["product_id"], row["attribute"]): row
+        for row in test.filter(pc.equal(test["condition"], PICTURE_BLANKED)).to_pylist()
+    }
+    answers: dict[str, list[dict]] = {}
+    for row in test.filter(pc.equal(test["condition"], AS_IS)).to_pylist():
+        answers.setdefault(row["product_id"], []).append(row)
+    rows = []
+    for index in dataset.rows("test")[:EXAMPLES]:
+        product = dataset[index]
+        picture = Image(_png(product.image), label=product.title) if product.image else "no picture"
+        for answer in answers.get(product.product_id, []):
+            without = blanked.get((answer["product_id"], answer["attribute"]), {})
+            rows.append(
+                [
+                    picture,
+                    Markdown(product.title or ""),
+                    Markdown(answer["attribute"]),
+                    Markdown(", ".join(answer["gold"])),
+                    Markdown(("" if answer["prediction"] in answer["gold"] else "✗ ") + answer["prediction"]),
+                    Markdown(f"{answer['confidence']:.2f}"),
+                    Markdown(f"{without['prediction']} {without['confidence']:.2f}" if without else "-"),
+                    Markdown(f"{answer['image_weight']:.2f} / {answer['text_weight']:.2f}"),
+                ]
+            )
+            picture = Markdown("")
+    headers = ["picture", "title", "question", "gold", "prediction", "confidence", "without picture", "image / text"]
+    current.card.append(Table(rows, headers=headers))
+
+
+def _png(data: bytes) -> bytes:
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    with Pillow.open(io.BytesIO(data)) as image:
+        image.convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def register_card(registration: Any, is_sample: bool) -> None:
+    """register: the version, its aliases, and why."""
+    heading("Registration", is_sample)
+    table(
+        [
+            ("model", registration.model_uri),
+            ("version", str(registration.version)),
+            ("aliases", ", ".join(registration.aliases)),
+            ("reason", registration.reason),
+        ],
+        ["", ""],
+    )
+
+
+def card_html(pathspec: str) -> str:
+    """The HTML of a finished task's card."""
+    from metaflow.cards import get_cards
+
+    return get_cards(pathspec)[0].get()
+
+
+def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters."""
+    training = recipe.training
+    return {
+        "dataset": flow.dataset,
+        "catalog": flow.catalog or "sample catalog",
+        "model": recipe.name,
+        "size": recipe.size,
+        "weights": flow.weights or "default of the size",
+        "question_in": flow.question_in,
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "learning_rate": training.learning_rate,
+        "max_products": flow.max_products or "all",
+        "processes": flow.processes,
+        "seed": flow.seed,
+    }
+
+
+def where_everything_is(flow: Any) -> str:
+    """The last words of a run."""
+    metrics = flow.metrics
+    lines = [
+        f"mean Recall@90P {metrics['recall_at_90p/mean']:.3f}, accuracy {metrics['accuracy/mean']:.3f} "
+        f"(majority value: {metrics['baseline/majority_accuracy']:.3f})"
+        + (", on the sample catalog" if flow.is_sample else ""),
+        f"report            {flow.report_uri}",
+        f"data docs         {flow.data_docs_uri}/index.html",
+        f"registered model  {flow.model_uri} ({flow.decision})",
+        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,142 @@
+"""Runs, metrics and artifacts in MLflow, always by run id: every step of the flow is a process of its own."""
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from moemoe.errors import ConfigError
+from moemoe.evaluation.evaluate import Evaluation
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CONNECT_SECONDS = 5
+METRICS_PER_CALL = 1000
+STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "load_balancing", "learning_rate",
+                "examples_per_second")  # fmt: skip
+
+
+def default_tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, or a SQLite file in the working directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def check_tracking(uri: str) -> None:
+    """Raises ConfigError within seconds where MLflow cannot be reached at ``uri``."""
+    address = urlparse(uri)
+    try:
+        if address.scheme in ("http", "https"):
+            port = address.port or (443 if address.scheme == "https" else 80)
+            socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
+        client(uri).search_experiments(max_results=1)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"MLflow at {_without_password(uri)} cannot be reached ({reason[:200]}); start it, or set "
+            "MLFLOW_TRACKING_URI to one that answers, or unset it for a SQLite file here"
+        ) from error
+
+
+def client(uri: str) -> "MlflowClient":
+    """A client for ``uri`` that gives up after seconds, not after MLflow's default of many minutes."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import logging
+
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def start_run(
+    uri: str, experiment: str, run_name: str, params: Mapping[str, Any], tags: Mapping[str, str], parent: str | None = None
+) -> str:
+    """Creates a run and returns its id; ``parent`` makes it that run's child."""
+    mlflow = client(uri)
+    found = mlflow.get_experiment_by_name(experiment)
+    experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment)
+    all_tags = {**tags, **({"mlflow.parentRunId": parent} if parent else {})}
+    run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
+    for name, value in params.items():
+        mlflow.log_param(run.info.run_id, name, value)
+    return run.info.run_id
+
+
+def end_run(uri: str, run_id: str, status: str = "FINISHED") -> None:
+    """Closes a run."""
+    client(uri).set_terminated(run_id, status)
+
+
+def log_metrics(uri: str, run_id: str, metrics: Mapping[str, float]) -> None:
+    """Logs figures of a whole run; NaN is left out. MLflow allows no @ in names: ``recall_at_90p`` has none."""
+    from mlflow.entities import Metric
+
+    known = [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value == value]
+    client(uri).log_batch(run_id, metrics=known)
+
+
+def log_training_events(uri: str, run_id: str, events: Sequence[Mapping[str, Any]]) -> None:
+    """Loss curves, examples per second and validation losses, by training step."""
+    from mlflow.entities import Metric
+
+    found = []
+    for event in events:
+        names = STEP_METRICS if event["event"] == "step" else ("validation_cross_entropy",)
+        found += [Metric(f"train/{name}", float(event[name]), 0, event["total_step"]) for name in names if name in event]
+    mlflow = client(uri)
+    for start in range(0, len(found), METRICS_PER_CALL):
+        mlflow.log_batch(run_id, metrics=found[start : start + METRICS_PER_CALL])
+
+
+def log_artifacts(uri: str, run_id: str, path: str | Path, artifact_path: str | None = None) -> None:
+    """Logs a local file or folder."""
+    mlflow = client(uri)
+    (mlflow.log_artifacts if Path(path).is_dir() else mlflow.log_artifact)(run_id, str(path), artifact_path)
+
+
+def log_text(uri: str, run_id: str, text: str, artifact_file: str) -> None:
+    """Logs ``text`` as a file."""
+    client(uri).log_text(run_id, text, artifact_file)
+
+
+def log_evaluation(
+    uri: str, run_id: str, evaluation: Evaluation, files: Sequence[str | Path], figures: Mapping[str, Any]
+) -> None:
+    """The headline on the run, the whole product type x attribute matrix as a table, one child run per product type.
+
+    Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
+    under ``evaluation/``, figures under ``plots/``.
+    """
+    mlflow = client(uri)
+    log_metrics(uri, run_id, evaluation.metrics)
+    for file in files:
+        mlflow.log_artifact(run_id, str(file), "evaluation")
+    for name, figure in figures.items():
+        mlflow.log_figure(run_id, figure, f"plots/{name}.png")
+    rows = evaluation.table.to_pylist()
+    mlflow.log_table(run_id, {name: evaluation.table[name].to_pylist() for name in evaluation.table.column_names},
+                     "evaluation/product_type_x_attribute.json")  # fmt: skip
+    run = mlflow.get_run(run_id)
+    experiment = mlflow.get_experiment(run.info.experiment_id).name
+    for product_type in sorted({row["product_type"] for row in rows}):
+        mine = [row for row in rows if row["product_type"] == product_type]
+        tags = {"product_type": product_type, "dataset": run.data.tags.get("dataset", "")}
+        child = start_run(uri, experiment, product_type, {"product_type": product_type}, tags, parent=run_id)
+        metrics = {
+            f"{row['attribute']}/{name}": row[name]
+            for row in mine
+            for name in ("support", "accuracy", "recall_at_90p")
+        }
+        log_metrics(uri, child, metrics)
+        end_run(uri, child)
+
+
+def _without_password(uri: str) -> str:
+    address = urlparse(uri)
+    return uri.replace(f":{address.password}@", ":***@") if address.password else uri
