@@ -84,7 +84,7 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
     docs.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    context.update_data_docs_site(site_name="local_site", site_config=_site(docs))
+    context.update_data_docs_site(site_name="local_site", site_config=_site(docs))  # type: ignore[arg-type]
     source = context.data_sources.add_pandas(dataset)
     findings = []
     for name, frame in suite.frames.items():
@@ -100,7 +100,8 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         )
         checkpoint = gx.Checkpoint(name=name, validation_definitions=[context.validation_definitions.add(definition)])
         outcome = context.checkpoints.add(checkpoint).run(
-            batch_parameters={"dataframe": frame.to_pandas()}, run_id=gx.RunIdentifier(run_name=suite.title)
+            batch_parameters={"dataframe": frame.to_pandas()},
+            run_id=gx.RunIdentifier(run_name=suite.title.replace(" ", "-")),
         )
         findings += _findings(promises, outcome)
     context.build_data_docs()

@@ -4,7 +4,7 @@ Great Expectations gets text columns and small frames of figures that pyarrow co
 that would have to be counted again over slices of a large catalog.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ def raw_suite(collected: Collected, contract: Contract) -> Suite:
     title = pc.utf8_trim_whitespace(products["title"])
     title = pc.if_else(pc.equal(title, ""), None, title)
     frame = products.select(TEXTS).set_column(TEXTS.index("title"), "title", title)
-    rows, catalog = "products", "catalog"
+    rows = "products"
     suite = Suite("raw catalog", {rows: frame.append_column("known_product_type", known_type)})
 
     suite.add(
@@ -134,8 +134,9 @@ def raw_suite(collected: Collected, contract: Contract) -> Suite:
             column="known_product_type",
             mostly=expected.at_least,
         )
-    _promise_pictures(suite, catalog, collected, contract)
-    _promise_fill(suite, products.filter(pc.is_valid(known_type)), contract)
+    known = products.filter(pc.is_valid(known_type))
+    _promise_pictures(suite, "catalog", known, collected, contract)
+    _promise_fill(suite, known, contract)
     return suite
 
 
@@ -186,7 +187,7 @@ def _promise_fill(suite: Suite, products: pa.Table, contract: Contract) -> None:
     expected = contract.expectations.get("attribute_fill")
     if expected is None or not expected.attributes:
         return
-    filled = _filled(products, {name: contract.attributes[name].keys for name in expected.attributes}, contract.missing)
+    filled = _filled(products, {name: contract.attributes[name].keys for name in expected.attributes}, contract.folded_missing())
     for name, at_least in expected.attributes.items():
         share = _share(int(filled[name].sum()), len(products))
         suite.figure(
@@ -322,7 +323,7 @@ def _promise_splits(suite: Suite, products: pa.Table, contract: Contract) -> Non
             )
 
 
-def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: Iterable[str]) -> dict[str, np.ndarray]:
+def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: Set[str]) -> dict[str, np.ndarray]:
     """Per attribute, which products have a raw label under one of its keys that is not a missing marker."""
     chunk = products["attributes"].combine_chunks()
     offsets = chunk.offsets.to_numpy()
@@ -332,8 +333,7 @@ def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: I
     entry = np.repeat(offsets[:-1] - np.cumsum(lengths) + lengths, lengths) + np.arange(len(product))
     keys = chunk.keys.take(pa.array(entry)).dictionary_encode()
     items = pc.fill_null(chunk.items.take(pa.array(entry)), "").dictionary_encode()
-    nothing = {fold(marker) for marker in missing} | {""}
-    says = np.array([fold(item) not in nothing for item in items.dictionary.to_pylist()], bool)
+    says = np.array([fold(item) not in missing for item in items.dictionary.to_pylist()], bool)
     key, said = keys.indices.to_numpy(), says[items.indices.to_numpy()] if len(entry) else np.zeros(0, bool)
     folded = [fold(name) for name in keys.dictionary.to_pylist()]
     filled = {}

@@ -19,6 +19,9 @@ from moemoe.schemas import CATALOG
 
 CRITICAL, WARNING = "critical", "warning"
 
+#: Between the parts of a multi-value where the contract says nothing else.
+SEPARATORS = "[,;|]"
+
 #: Every expectation a contract may set, and the bound that it takes.
 EXPECTATIONS = {
     # on the raw catalog
@@ -34,6 +37,21 @@ EXPECTATIONS = {
     "split_deviation": "at_most",
     "label_share": "at_least per attribute",
 }
+
+_KEYS = (
+    "dataset",
+    "version",
+    "columns",
+    "product_types",
+    "missing",
+    "separators",
+    "attributes",
+    "rare_share",
+    "split",
+    "report_product_types",
+    "max_quarantine_share",
+    "expectations",
+)
 
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
@@ -58,17 +76,21 @@ class Rule:
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute: the raw ``keys`` that feed it (first with a value wins) and how raw text becomes a value.
+    """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
 
-    ``values`` maps each canonical value to its aliases; ``separators`` is an RE2 pattern between the
-    parts of a multi-value, or None.
+    ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value.
     """
 
     name: str
     keys: tuple[str, ...]
     values: Mapping[str, tuple[str, ...]]
     rules: tuple[Rule, ...] = ()
-    separators: str | None = None
+    separators: str = SEPARATORS
+
+    def lookup(self) -> dict[str, str]:
+        """Folded value or alias -> canonical value."""
+        return folded_aliases(self.values)
 
 
 @dataclass(frozen=True)
@@ -115,6 +137,14 @@ class Contract:
         """Folded raw product type -> canonical product type."""
         return folded_aliases(self.product_types)
 
+    def canonical_values(self) -> dict[str, set[str]]:
+        """Attribute -> its canonical values."""
+        return {name: set(attribute.values) for name, attribute in self.attributes.items()}
+
+    def folded_missing(self) -> frozenset[str]:
+        """What a raw label is, folded, where it says nothing; a blank one always does."""
+        return frozenset({"", *map(fold, self.missing)})
+
 
 def load_contract(path: str | Path) -> Contract:
     """Reads and checks the contract at ``path``.
@@ -122,34 +152,35 @@ def load_contract(path: str | Path) -> Contract:
     Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
     """
     root = read_yaml(path)
-    required = ("dataset", "product_types", "attributes")
-    optional = ("version", "columns", "missing", "rare_share", "split", "max_quarantine_share")
-    fields = root.fields((*required, *optional, "report_product_types", "expectations"), required)
-
+    fields = root.fields(_KEYS, required=("dataset", "product_types", "attributes"))
     product_types = _aliases(fields["product_types"], "product type")
+    missing = fields["missing"].texts() if "missing" in fields else ()
+    separators = _pattern(fields["separators"]) if "separators" in fields else SEPARATORS
     attributes: dict[str, Attribute] = {}
     for key, entry in fields["attributes"].pairs():
-        attributes[key.text()] = _attribute(key.text(), entry)
+        attributes[key.text()] = _attribute(key.text(), entry, frozenset(map(fold, missing)), separators)
     if not attributes:
         fields["attributes"].fail("no attribute is named; at least one is needed")
-    report = fields.get("report_product_types")
+    report = fields["report_product_types"].items() if "report_product_types" in fields else []
     return Contract(
         path=str(path),
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
         dataset=fields["dataset"].text(),
-        version=int(fields["version"].number(1, 10**6)) if "version" in fields else 1,
+        version=int(_number(fields, "version", 1, 1, 10**6)),
         columns=_columns(fields["columns"]) if "columns" in fields else {},
         product_types=product_types,
         attributes=attributes,
-        missing=fields["missing"].texts() if "missing" in fields else (),
-        rare_share=fields["rare_share"].number(0, 0.5) if "rare_share" in fields else 0.01,
+        missing=missing,
+        rare_share=_number(fields, "rare_share", 0.01, 0, 0.5),
         split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
-        max_quarantine_share=(
-            fields["max_quarantine_share"].number(0, 1) if "max_quarantine_share" in fields else 0.05
-        ),
-        report_product_types=tuple(e.choice(product_types) for e in report.items()) if report else (),
+        max_quarantine_share=_number(fields, "max_quarantine_share", 0.05, 0, 1),
+        report_product_types=tuple(entry.choice(product_types) for entry in report),
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
     )
+
+
+def _number(fields: Mapping[str, Entry], name: str, default: float, low: float, high: float) -> float:
+    return fields[name].number(low, high) if name in fields else default
 
 
 def folded_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -164,6 +195,7 @@ def compile_rule(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
+    options.never_capture = True  # else split would also return what groups match
     return re2.compile(pattern, options)
 
 
@@ -204,18 +236,22 @@ def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
     return names
 
 
-def _attribute(name: str, entry: Entry) -> Attribute:
-    fields = entry.fields(("keys", "separators", "values", "rules"), required=("keys", "values"))
-    keys = fields["keys"].texts()
-    if not keys:
-        fields["keys"].fail(f"attribute {name!r} names no raw key; at least one is needed")
+def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str) -> Attribute:
+    fields = entry.fields(("keys", "values", "rules", "separators"), required=("values",))
+    keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
     values = _aliases(fields["values"], "value")
+    for key, aliases in fields["values"].pairs():
+        for spelling in (key, *aliases.items()):
+            if fold(spelling.text()) in missing:
+                spelling.fail(
+                    f"{spelling.text()!r} is listed under missing, so it cannot mean value {key.text()!r} too"
+                )
     rules = []
     for item in fields["rules"].items() if "rules" in fields else []:
         rule = item.fields(("match", "value"), required=("match", "value"))
         rules.append(Rule(_pattern(rule["match"]), rule["value"].choice(values)))
-    separators = _pattern(fields["separators"]) if "separators" in fields else None
-    return Attribute(name, keys, values, tuple(rules), separators)
+    separators = _pattern(fields["separators"]) if "separators" in fields else separators
+    return Attribute(name, tuple(keys), values, tuple(rules), separators)
 
 
 def _columns(entry: Entry) -> dict[str, str]:

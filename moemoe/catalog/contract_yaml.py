@@ -37,11 +37,11 @@ class Entry:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is written here (YAML null)."""
-        return self.node.tag == _NULL
+        """Whether nothing is written here."""
+        return self.node.tag == _NULL and self.node.value in ("", "~")
 
     def text(self) -> str:
-        """The scalar as it is written, so that ``No`` and ``2`` need no quotes."""
+        """The scalar as it is written, so that ``No``, ``Null`` and ``2`` need no quotes."""
         if not isinstance(self.node, yaml.ScalarNode) or self.empty or not self.node.value.strip():
             self.fail(f"{self.name} must be a text")
         return self.node.value
@@ -148,9 +148,10 @@ def read_yaml(path: str | Path) -> Entry:
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise ContractError(f"{path}:{line}: not valid YAML: {problem}") from error
-    if node is None or node.tag == _NULL:
+    entry = Entry(node, str(path), "the contract")
+    if node is None or entry.empty:
         raise ContractError(f"{path}:1: the contract is empty")
-    return Entry(node, str(path), "the contract")
+    return entry
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

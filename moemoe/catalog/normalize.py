@@ -1,28 +1,33 @@
-"""Raw labels -> canonical values, by the contract's rules, each distinct raw label looked at once."""
+"""Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
 
-from collections import Counter
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog.contract import Attribute, Contract, fold
+from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS
 
+#: What a raw value may mean besides a list of values.
 MISSING, UNMAPPED = -2, -1
-MOST_FREQUENT = 10
+
+_MOST_FREQUENT = 10
+_REPEATED = re.compile(r" #\d+$")
 
 
 @dataclass(frozen=True)
 class Normalized:
     """What normalization made of a catalog.
 
-    Args:
-        labels: LABELS, group and split still null, in product order and the contract's attribute order.
-        statistics: LABEL_STATISTICS, one row per attribute.
-        product_types: raw product type, canonical one or null where no rule names it, products; most frequent first.
+    ``labels`` is a LABELS table, group and split still null, in product order and in each product in the contract's
+    attribute order. ``statistics`` is LABEL_STATISTICS, one row per attribute: raw_values counts distinct raw values,
+    labels the labels that resulted, dropped and unmapped the raw labels that were missing markers or that no rule
+    knows, conflicts the products whose raw keys disagree. ``product_types`` has a row per raw product type, the most
+    frequent first: raw, product_type (null where the contract knows none) and products.
     """
 
     labels: pa.Table
@@ -30,176 +35,185 @@ class Normalized:
     product_types: pa.Table
 
 
-def canonical_values(raw: str | None, attribute: Attribute, missing: frozenset[str]) -> tuple[str, ...] | int:
-    """The values one raw label means, or MISSING or UNMAPPED.
-
-    Looked up whole first; then each part by lookup, then by the first rule that matches. Parts that mean nothing are
-    left out where another part means something.
-    """
-    folded = fold(raw or "")
-    if folded in missing:
-        return MISSING
-    if folded in attribute.lookup:
-        return (attribute.lookup[folded],)
-    found: dict[str, None] = {}
-    silent = True
-    for part in attribute.split.split(folded):
-        part = part.strip()
-        if part in missing:
-            continue
-        silent = False
-        value = attribute.lookup.get(part)
-        if value is None:
-            value = next((rule.value for rule in attribute.rules if rule.pattern.search(part)), None)
-        if value is not None:
-            found[value] = None
-    return tuple(found) or (MISSING if silent else UNMAPPED)
-
-
 def normalize(products: pa.Table, contract: Contract) -> Normalized:
-    """Normalizes the labels of PRODUCTS.
+    """The labels of ``products`` (PRODUCTS) in the contract's values.
 
-    Where several raw keys feed one attribute, the first in contract order that means something wins; others that
-    mean something else are counted as conflicts. Products of an unknown type are dropped and counted.
-
-    Raises:
-        CatalogError: no label of the contract is found.
+    Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a type
+    that the contract does not know are left out. Raises CatalogError where no label results.
     """
-    product_types, canonical = _product_types(products, contract)
+    product_types, canonical = _product_types(products["product_type"], contract)
     known = pc.is_valid(canonical)
     products, canonical = products.filter(known), canonical.filter(known)
-    row, key, value, keys, values = _flatten(products["attributes"])
+    raw = _RawLabels(products["attributes"], contract)
 
-    value_lists: dict[tuple[str, ...], int] = {}
-    statistics, parts = [], []
-    for index, (name, attribute) in enumerate(contract.attributes.items()):
-        rank_of_key = np.array([_rank(k, attribute) for k in keys], dtype=np.int32)
-        mine = np.flatnonzero(rank_of_key[key] >= 0) if len(keys) else np.array([], dtype=np.int64)
-        codes, position = np.unique(value[mine], return_inverse=True)
-        means = np.array(
-            [_value_list(canonical_values(values[c], attribute, contract.missing), value_lists) for c in codes],
-            dtype=np.int64,
-        )
-        meant = means[position] if len(codes) else np.array([], dtype=np.int64)
-        chosen, conflicts, unmapped = _choose(row[mine], rank_of_key[key[mine]], meant)
-        parts.append((row[mine][chosen], np.full(len(chosen), index), meant[chosen]))
-        unmapped_values = Counter(dict(zip(*_counts(value[mine][unmapped]), strict=True)))
-        used = {v for m in np.unique(meant[chosen]) for v in list(value_lists)[m]} if len(chosen) else set()
-        statistics.append(
-            {
-                "attribute": name,
-                "raw_values": len(codes),
-                "canonical_values": len(used),
-                "labels": len(chosen),
-                "dropped": int((meant == MISSING).sum()),
-                "unmapped": len(unmapped),
-                "conflicts": conflicts,
-                "most_frequent_unmapped": [
-                    {"value": values[c], "count": n}
-                    for c, n in sorted(unmapped_values.items(), key=lambda item: (-item[1], values[item[0]] or ""))
-                ][:MOST_FREQUENT],
-            }
-        )
-    rows, attributes, lists = (np.concatenate(column) for column in zip(*parts, strict=True))
+    lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
+    parts, statistics = [], []
+    for index, attribute in enumerate(contract.attributes.values()):
+        rows, meant, row_of_statistics = _labels_of(attribute, raw, contract, lists)
+        parts.append((rows, np.full(len(rows), index), meant))
+        statistics.append(row_of_statistics)
+    rows, attributes, meant = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not len(rows):
-        frequent = ", ".join(repr(k) for k, _ in Counter(keys[k] for k in key.tolist()).most_common(10))
-        raise CatalogError(
-            f"the catalog has no label of contract {contract.dataset}: {len(products)} of its products have a known "
-            f"type, and their most frequent raw keys are {frequent or 'none'}; name them under `keys:` in the contract"
-        )
-    order = np.lexsort((attributes, rows))
-    labels = _labels(products, canonical, rows[order], attributes[order], lists[order], list(value_lists), contract)
+        raise _no_label(products, product_types, contract)
+
+    order = np.argsort(rows * len(parts) + attributes, kind="stable")
+    rows, attributes, meant = rows[order], attributes[order], meant[order]
+    labels = pa.table(
+        {
+            "product_id": products["product_id"].take(rows),
+            "product_type": canonical.take(rows),
+            "group": pa.nulls(len(rows), pa.string()),
+            "split": pa.nulls(len(rows), pa.string()),
+            "attribute": pa.array(list(contract.attributes), pa.string()).take(attributes),
+            "values": pa.array(list(lists), pa.list_(pa.string())).take(meant),
+        },
+        schema=LABELS,
+    )
     return Normalized(labels, pa.Table.from_pylist(statistics, LABEL_STATISTICS), product_types)
 
 
-def _product_types(products: pa.Table, contract: Contract) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Counts of raw types, and each product's canonical type."""
-    raw = products["product_type"].combine_chunks().dictionary_encode()
-    names = raw.dictionary.to_pylist()
-    meaning = pa.array([contract.product_types.get(fold(name)) for name in names], pa.string())
-    counts = Counter(dict(zip(*_counts(raw.indices.drop_null().to_numpy()), strict=True)))
+def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
+    """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
+
+    The folded value is looked up whole, then split into parts; each part is looked up, then tried against the rules,
+    of which the first that is found in it wins. Parts without meaning are left out where another part has one.
+    """
+    lookup = attribute.lookup()
+    separators = compile_rule(attribute.separators)
+    rules = [(compile_rule(rule.match), rule.value) for rule in attribute.rules]
+
+    def values_of(raw: str | None) -> tuple[str, ...] | int:
+        folded = fold(raw or "")
+        if folded in missing:
+            return MISSING
+        if folded in lookup:
+            return (lookup[folded],)
+        parts = [part for part in map(fold, separators.split(folded)) if part not in missing]
+        found = (lookup.get(p) or next((v for rule, v in rules if rule.search(p)), None) for p in parts)
+        return tuple(dict.fromkeys(v for v in found if v)) or (UNMAPPED if parts else MISSING)
+
+    return values_of
+
+
+class _RawLabels:
+    """The entries of the attribute maps that feed an attribute: product ``row`` and ``value`` code of each.
+
+    Repeated keys, null values and null maps are allowed.
+    """
+
+    def __init__(self, maps: pa.ChunkedArray, contract: Contract):
+        wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
+        keys, items, rows, start = [], [], [], 0
+        for chunk in maps.chunks:
+            valid = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
+            maps_only = chunk.take(pa.array(valid)) if len(valid) < len(chunk) else chunk
+            offsets = maps_only.offsets.to_numpy()
+            keys.append(maps_only.keys[offsets[0] : offsets[-1]])
+            items.append(maps_only.items[offsets[0] : offsets[-1]])
+            rows.append(start + np.repeat(valid, np.diff(offsets)))
+            start += len(chunk)
+        names, codes = _encode(pa.chunked_array(keys, pa.string()))
+        folded = [fold_key(name or "") for name in names]
+        used = np.array([name in wanted for name in folded])[codes]
+        codes = codes[used]
+        self.row = np.concatenate([np.empty(0, np.int64), *rows])[used]
+        self.rows = start
+        self.values, self.value = _encode(pa.chunked_array(items, pa.string()).filter(pa.array(used)))
+        self._codes_of_key: dict[str, list[int]] = {}
+        for code, name in enumerate(folded):
+            self._codes_of_key.setdefault(name, []).append(code)
+        by_key = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        self._entries = np.split(by_key, ends[:-1]) if len(names) else []
+
+    def fed_by(self, keys: tuple[str, ...]) -> np.ndarray:
+        """The entries of ``keys``, in the order of the keys, then of the products."""
+        folded = dict.fromkeys(fold_key(key) for key in keys)
+        found = [[self._entries[code] for code in self._codes_of_key.get(key, [])] for key in folded]
+        in_order = (same[0] if len(same) == 1 else np.sort(np.concatenate(same)) for same in found if same)
+        return np.concatenate([np.empty(0, np.int64), *in_order])
+
+
+def fold_key(key: str) -> str:
+    """A raw key as it is compared; the second store numbers a repeated key ("Color #2")."""
+    return _REPEATED.sub("", fold(key))
+
+
+def _labels_of(
+    attribute: Attribute, raw: _RawLabels, contract: Contract, lists: dict[tuple[str, ...], int]
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Product rows that get a label, the number of its value list, and the attribute's row of statistics."""
+    values_of = value_mapper(attribute, contract.folded_missing())
+    entries = raw.fed_by(attribute.keys)
+    row, value = raw.row[entries], raw.value[entries]
+    counts = np.bincount(value, minlength=len(raw.values))
+    distinct = np.flatnonzero(counts)
+    meaning = np.full(len(raw.values), MISSING)
+    for code in distinct:
+        means = values_of(raw.values[code])
+        meaning[code] = means if isinstance(means, int) else lists.setdefault(means, len(lists))
+    meant = meaning[value]
+
+    known = np.flatnonzero(meant >= 0)
+    winner = np.full(raw.rows, UNMAPPED)
+    winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
+    rows = np.flatnonzero(winner >= 0)
+    disagree = known[meant[known] != winner[row[known]]]
+
+    unmapped = distinct[meaning[distinct] == UNMAPPED]
+    frequent = sorted((-int(counts[code]), raw.values[code]) for code in unmapped)[:_MOST_FREQUENT]
+    names = list(lists)
+    statistics = {
+        "attribute": attribute.name,
+        "raw_values": int((meaning[distinct] != MISSING).sum()),
+        "canonical_values": len(
+            {value for number in np.flatnonzero(np.bincount(winner[rows])) for value in names[number]}
+        ),
+        "labels": len(rows),
+        "dropped": int((meant == MISSING).sum()),
+        "unmapped": int((meant == UNMAPPED).sum()),
+        "conflicts": len(np.unique(row[disagree])),
+        "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
+    }
+    return rows, winner[rows], statistics
+
+
+def _product_types(raw: pa.ChunkedArray, contract: Contract) -> tuple[pa.Table, pa.Array]:
+    """How often each raw product type occurs, and every product's canonical one."""
+    aliases = contract.product_type_aliases()
+    names, codes = _encode(raw)
+    canonical = pa.array([aliases.get(fold(name or "")) for name in names], pa.string())
+    counts = np.bincount(codes, minlength=len(names)).tolist()
+    order = sorted(filter(counts.__getitem__, range(len(names))), key=lambda c: (-counts[c], names[c] or ""))
     table = pa.table(
         {
-            "raw": pa.array([names[code] for code, _ in counts.most_common()], pa.string()),
-            "product_type": meaning.take(pa.array([code for code, _ in counts.most_common()], pa.int64())),
-            "products": pa.array([n for _, n in counts.most_common()], pa.int64()),
+            "raw": pa.array([names[code] for code in order], pa.string()),
+            "product_type": canonical.take(pa.array(order, pa.int64())),
+            "products": pa.array([counts[code] for code in order], pa.int64()),
         }
     )
-    return table, pa.chunked_array([meaning.take(raw.indices)])
+    return table, canonical.take(pa.array(codes))
 
 
-def _flatten(attributes: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str], list[str | None]]:
-    """The maps' entries: product row, key code, value code; then the distinct keys and values."""
-    row, key_chunks, item_chunks, start = [], [], [], 0
-    for chunk in attributes.chunks:
-        sizes = pc.fill_null(pc.list_value_length(chunk), 0).to_numpy(zero_copy_only=False)
-        row.append(np.repeat(np.arange(start, start + len(chunk)), sizes))
-        offsets = chunk.offsets.to_numpy()
-        valid = chunk.is_valid().to_numpy(zero_copy_only=False)
-        take = np.concatenate(
-            [np.empty(0, np.int64), *(np.arange(a, b) for a, b, v in zip(offsets, offsets[1:], valid, strict=False) if v)]
-        ) if not valid.all() else np.arange(offsets[0], offsets[-1])
-        key_chunks.append(chunk.keys.take(pa.array(take)))
-        item_chunks.append(chunk.items.take(pa.array(take)))
-        start += len(chunk)
-    keys = pa.chunked_array(key_chunks, pa.string()).combine_chunks().dictionary_encode()
-    items = pa.chunked_array(item_chunks, pa.string()).combine_chunks().dictionary_encode(null_encoding="encode")
-    return (
-        np.concatenate([np.empty(0, np.int64), *row]),
-        keys.indices.to_numpy(),
-        items.indices.to_numpy(),
-        keys.dictionary.to_pylist(),
-        items.dictionary.to_pylist(),
-    )
+def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
+    """Distinct texts, a null at the end, and the code of each text."""
+    encoded = texts.dictionary_encode().unify_dictionaries()
+    names = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
+    codes = [chunk.indices.fill_null(len(names)).to_numpy() for chunk in encoded.chunks]
+    return [*names, None], np.concatenate([np.empty(0, np.int64), *codes])
 
 
-def _rank(key: str, attribute: Attribute) -> int:
-    folded = fold(key)
-    return attribute.keys.index(folded) if folded in attribute.keys else -1
-
-
-def _value_list(values: tuple[str, ...] | int, known: dict[tuple[str, ...], int]) -> int:
-    return values if isinstance(values, int) else known.setdefault(values, len(known))
-
-
-def _choose(row: np.ndarray, rank: np.ndarray, meant: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
-    """Which entries win, how many products have entries that mean something else, which entries nobody understood."""
-    order = np.lexsort((np.arange(len(row)), rank, row))
-    understood = order[meant[order] >= 0]
-    _, first = np.unique(row[understood], return_index=True)
-    chosen = understood[first]
-    winner = np.full(int(row.max()) + 1 if len(row) else 0, UNMAPPED, dtype=np.int64)
-    winner[row[chosen]] = meant[chosen]
-    differs = (meant >= 0) & (meant != winner[row]) if len(row) else np.array([], dtype=bool)
-    conflicts = len(np.unique(row[differs])) if len(row) else 0
-    unmapped = np.flatnonzero((meant == UNMAPPED) & (winner[row] == UNMAPPED)) if len(row) else np.array([], np.int64)
-    return chosen, conflicts, unmapped
-
-
-def _counts(codes: np.ndarray) -> tuple[list[int], list[int]]:
-    distinct, counts = np.unique(codes, return_counts=True)
-    return distinct.tolist(), counts.tolist()
-
-
-def _labels(
-    products: pa.Table,
-    canonical: pa.ChunkedArray,
-    rows: np.ndarray,
-    attributes: np.ndarray,
-    lists: np.ndarray,
-    value_lists: list[tuple[str, ...]],
-    contract: Contract,
-) -> pa.Table:
-    take = pa.array(rows)
-    names = pa.array(list(contract.attributes), pa.string())
-    return pa.table(
-        {
-            "product_id": products["product_id"].take(take),
-            "product_type": canonical.take(take),
-            "group": pa.nulls(len(rows), pa.string()),
-            "split": pa.nulls(len(rows), pa.string()),
-            "attribute": names.take(pa.array(attributes)),
-            "values": pa.array(value_lists, pa.list_(pa.string())).take(pa.array(lists)),
-        },
-        schema=LABELS,
+def _no_label(products: pa.Table, product_types: pa.Table, contract: Contract) -> CatalogError:
+    where = f"no label of contract {contract.dataset!r} is found in the catalog"
+    if not products.num_rows:
+        raw = ", ".join(repr(name) for name in product_types["raw"].to_pylist()[:10])
+        return CatalogError(
+            f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
+            f"allowed are {', '.join(contract.product_types)} and their aliases in {contract.path}"
+        )
+    keys = pa.chunked_array([chunk.keys for chunk in products["attributes"].chunks], pa.string())
+    frequent = sorted(keys.value_counts().to_pylist(), key=lambda entry: (-entry["counts"], entry["values"]))[:10]
+    raw = ", ".join(f"{entry['values']!r} ({entry['counts']})" for entry in frequent)
+    return CatalogError(
+        f"{where}: its most frequent raw keys are {raw or 'none'}; allowed are the keys that {contract.path} names"
     )

@@ -211,7 +211,7 @@ def _with_images(
                 raise CatalogError(_changed(partition, f"row {rows[done]} and following hold other products"))
             hashes = part["image_hash"].to_pylist()
             pictures = [(seen["image"][i].as_py(), expected) for i, expected in enumerate(hashes)]
-            images = _map(pool, lambda pair: _shrunk(*pair, partition), pictures)
+            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition), pictures)
             yield part.append_column("image", pa.array(images, pa.binary()))
         start += batch.num_rows
         done += here

@@ -322,7 +322,7 @@ def _csv_columns(
 
 def _record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
     """A row's values in the types of CATALOG. Raises _RowError."""
-    record = {}
+    record: dict[str, Any] = {}
     for name in only:
         value = row.get(name)
         if value is None:

@@ -1,0 +1,189 @@
+"""Pictures of many kinds, and hostile ones."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from moemoe.catalog.pictures import MAX_BYTES, ImageError, check_image, load_image, shrink_image
+
+
+def encoded(mode="RGB", size=(60, 80), kind="JPEG", **options) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises a size and holds no pixels."""
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+GOOD = {
+    "jpeg": encoded(),
+    "grey jpeg": encoded("L"),
+    "cmyk jpeg": encoded("CMYK"),
+    "progressive jpeg": encoded(progressive=True, size=(300, 200)),
+    "png": encoded(kind="PNG"),
+    "palette png": encoded("P", kind="PNG"),
+    "bilevel png": encoded("1", kind="PNG"),
+    "transparent png": encoded("RGBA", kind="PNG"),
+    "16-bit png": encoded("I;16", kind="PNG") if "I;16" in Image.MODES else encoded("I", kind="PNG"),
+    "webp": encoded(kind="WEBP"),
+    "gif": encoded("P", kind="GIF"),
+    "bmp": encoded(kind="BMP"),
+    "1x1": encoded(size=(1, 1), kind="PNG"),
+    "wide": encoded(size=(2000, 1)),
+}
+
+
+class TestCheckImage:
+    @pytest.mark.parametrize("name", GOOD)
+    def test_good_pictures(self, name):
+        check_image(GOOD[name])
+
+    @pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "bmp"])
+    @pytest.mark.parametrize("share", [0.5, 0.9])
+    def test_cut_short(self, name, share):
+        with pytest.raises(ImageError) as raised:
+            check_image(GOOD[name][: int(len(GOOD[name]) * share)])
+        assert raised.value.reason in ("image is cut short", "image does not decode")
+        assert raised.value.detail
+
+    def test_a_large_jpeg_cut_short_is_seen_in_the_fast_mode_too(self):
+        with pytest.raises(ImageError, match="image is cut short"):
+            check_image(encoded(size=(1000, 1500))[:-2000])
+
+    @pytest.mark.parametrize("data", [b"", b"<html>404</html>", b"\xff\xd8\xff", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+    def test_no_picture(self, data):
+        with pytest.raises(ImageError, match="image does not decode"):
+            check_image(data)
+
+    @pytest.mark.parametrize("size", [(20_000, 20_000), (8_000, 8_000), (2**31 - 1, 2**31 - 1)])
+    def test_decompression_bomb(self, size):
+        with pytest.raises(ImageError, match=r"image has too many pixels.*allowed are 50000000 pixels"):
+            check_image(png_header(*size))
+
+    def test_no_pixels(self):
+        with pytest.raises(ImageError, match=r"image is empty|image does not decode"):
+            check_image(png_header(0, 10))
+
+
+class TestLoadImage:
+    @pytest.fixture
+    def catalog(self, tmp_path):
+        folder = tmp_path / "catalog"
+        (folder / "img").mkdir(parents=True)
+        (folder / "img" / "1.jpg").write_bytes(b"one")
+        (tmp_path / "secret.jpg").write_bytes(b"secret")
+        return folder / "a.parquet"
+
+    def test_bytes_win_over_path(self, catalog):
+        assert load_image({"bytes": b"raw", "path": "img/1.jpg"}, str(catalog)) == b"raw"
+        assert load_image({"bytes": None, "path": "img/1.jpg"}, str(catalog)) == b"one"
+
+    @pytest.mark.parametrize("image", [None, {"bytes": None, "path": None}, {"bytes": None, "path": ""}, {}])
+    def test_no_image(self, catalog, image):
+        assert load_image(image, str(catalog)) is None
+
+    def test_relative_catalog_path(self, catalog, monkeypatch):
+        monkeypatch.chdir(catalog.parent)
+        assert load_image({"path": "./img/1.jpg"}, "a.parquet") == b"one"
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "../secret.jpg",
+            "img/../../secret.jpg",
+            "..\\secret.jpg",
+            "/etc/passwd",
+            "C:\\secret.jpg",
+            "s3://bucket/1.jpg",
+            "https://example.com/1.jpg",
+            "file:///etc/passwd",
+            "img/1.jpg\0",
+        ],
+    )
+    def test_outside(self, catalog, path):
+        with pytest.raises(ImageError, match="image lies outside the catalog's folder"):
+            load_image({"path": path}, str(catalog))
+
+    def test_symbolic_links(self, catalog):
+        (catalog.parent / "out.jpg").symlink_to(catalog.parent.parent / "secret.jpg")
+        (catalog.parent / "in.jpg").symlink_to(catalog.parent / "img" / "1.jpg")
+        (catalog.parent / "circle.jpg").symlink_to(catalog.parent / "circle.jpg")
+        with pytest.raises(ImageError, match="image lies outside the catalog's folder"):
+            load_image({"path": "out.jpg"}, str(catalog))
+        assert load_image({"path": "in.jpg"}, str(catalog)) == b"one"
+        with pytest.raises(ImageError, match="image file is"):
+            load_image({"path": "circle.jpg"}, str(catalog))
+
+    def test_missing(self, catalog):
+        os.mkfifo(catalog.parent / "pipe.jpg")  # reading it would wait for ever
+        for path in ("img/2.jpg", "img", "pipe.jpg"):
+            with pytest.raises(ImageError, match="image file is missing"):
+                load_image({"path": path}, str(catalog))
+        with pytest.raises(ImageError, match="image file is not readable"):
+            load_image({"path": "x" * 5000}, str(catalog))
+
+    def test_empty_and_too_large(self, catalog):
+        (catalog.parent / "empty.jpg").touch()
+        with open(catalog.parent / "large.jpg", "wb") as file:
+            file.truncate(MAX_BYTES + 1)
+        with pytest.raises(ImageError, match="image is empty"):
+            load_image({"path": "empty.jpg"}, str(catalog))
+        with pytest.raises(ImageError, match="image is empty"):
+            load_image({"bytes": b""}, str(catalog))
+        with pytest.raises(ImageError, match="image file is too large"):
+            load_image({"path": "large.jpg"}, str(catalog))
+
+
+class TestShrinkImage:
+    @pytest.mark.parametrize("name", ["jpeg", "grey jpeg", "cmyk jpeg", "png", "palette png", "bilevel png", "1x1"])
+    def test_small_jpeg_and_png_are_left_as_they_are(self, name):
+        assert shrink_image(GOOD[name]) is GOOD[name]
+
+    @pytest.mark.parametrize(
+        "name", ["progressive jpeg", "transparent png", "16-bit png", "webp", "gif", "bmp", "wide"]
+    )
+    def test_others_become_rgb_jpeg(self, name):
+        small = opened(shrink_image(GOOD[name]))
+        assert (small.format, small.mode) == ("JPEG", "RGB")
+        assert max(small.size) == min(256, max(opened(GOOD[name]).size))
+
+    @pytest.mark.parametrize(
+        ("size", "expected"), [((1024, 512), (256, 128)), ((257, 100), (256, 100)), ((256, 256), None)]
+    )
+    def test_size(self, size, expected):
+        data = encoded(size=size)
+        assert opened(shrink_image(data)).size == (expected or size)
+        assert (shrink_image(data) is data) == (expected is None)
+
+    def test_transparent_shows_white_and_16_bit_is_scaled(self):
+        clear = io.BytesIO()
+        Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(clear, "PNG")
+        assert opened(shrink_image(clear.getvalue())).getpixel((4, 4)) == (255, 255, 255)
+        deep = io.BytesIO()
+        Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(deep, "PNG")
+        assert opened(shrink_image(deep.getvalue())).getpixel((4, 4))[0] in range(126, 131)
+
+    def test_a_large_photo_is_turned_upright(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # the camera was held on its side
+        assert opened(shrink_image(encoded(size=(800, 400), exif=exif))).size == (128, 256)

@@ -1,0 +1,265 @@
+"""Small catalogs by hand: what is accepted, what is set aside and why, and the second reading with pictures."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from moemoe.catalog.contract import load_contract
+from moemoe.catalog.products import collect_products, read_products_with_images
+from moemoe.catalog.read import find_partitions
+from moemoe.errors import CatalogError
+from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
+
+
+def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def product(product_id, data=None, path=None, **columns) -> dict:
+    image = None if data is None and path is None else {"bytes": data, "path": path}
+    row = {"product_id": product_id, "marketplace": "IN", "product_type": "Kurtas", "title": f"Kurta {product_id}"}
+    return {**row, "image": image, "attributes": [("baseColour", "Red")], **columns}
+
+
+def write(path: Path, rows: list[dict]) -> str:
+    pq.write_table(pa.Table.from_pylist(rows, CATALOG), path)
+    return str(path)
+
+
+def make_contract(folder: Path, share: float):
+    path = folder / "contract.yaml"
+    path.write_text(
+        "dataset: small\nproduct_types: {kurta: [Kurtas]}\n"
+        "attributes: {color: {keys: [baseColour], values: {Red: []}}}\n"
+        f"max_quarantine_share: {share}\n"
+    )
+    return load_contract(path)
+
+
+@pytest.fixture
+def contract(tmp_path):
+    return make_contract(tmp_path, 1.0)
+
+
+def reasons(collected) -> list[tuple]:
+    return [(e["product_id"], e["field"], e["reason"]) for e in collected.quarantine.to_pylist()]
+
+
+class TestCollectProducts:
+    def test_products_and_quarantine(self, tmp_path, contract):
+        good, large = picture(), picture("blue", (4000, 3000))
+        (tmp_path / "1.jpg").write_bytes(large)
+        first = [
+            product("p0", good),
+            product("p1", path="1.jpg"),
+            product("p2"),
+            product("p3", title=None, description="has a description"),
+            product(None, good),
+            product("p5", product_type="Watches"),
+            product(" ", title="blank id"),
+        ]
+        second = [
+            product("p6", title=" ", description=None),
+            product("p7", product_type=None),
+            product("p8", large[:-500]),
+            product("p0", b"no picture"),
+        ]
+        partitions = [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
+        seen = []
+        collected = collect_products(partitions, contract, progress=seen.append)
+
+        assert (collected.rows, seen) == (11, [7, 11])
+        assert collected.products.schema == PRODUCTS
+        assert collected.quarantine.schema == QUARANTINE
+        rows = collected.products.select(["product_id", "partition", "row"]).to_pylist()
+        assert [tuple(row.values()) for row in rows] == [
+            ("p0", 0, 0), ("p1", 0, 1), ("p2", 0, 2), ("p3", 0, 3), ("p5", 0, 5), ("p8", 1, 2), ("p0", 1, 3),
+        ]  # fmt: skip
+        hashes = [hashlib.sha256(data).hexdigest() for data in (good, large)]
+        assert collected.products["image_hash"].to_pylist() == [*hashes, None, None, None, None, None]
+        assert reasons(collected) == [
+            (None, "product_id", "no product id"),
+            (" ", "product_id", "no product id"),
+            ("p6", "title", "neither title nor description"),
+            ("p7", "product_type", "no product type"),
+            ("p8", "image", "image is cut short"),
+            ("p0", "image", "image does not decode"),
+        ]
+        assert set(collected.quarantine["stage"].to_pylist()) == {"validate"}
+        assert collected.quarantine["detail"][4].as_py().startswith("b.parquet, row 2: ")
+
+    def test_bad_pictures_are_set_aside_while_their_products_stay(self, tmp_path, contract):
+        (tmp_path / "secret.png").write_bytes(picture(kind="PNG"))
+        (tmp_path / "catalog").mkdir()
+        bomb = io.BytesIO()
+        Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+        rows = [
+            product("gone", path="gone.jpg"),
+            product("outside", path="../secret.png"),
+            product("bomb", bomb.getvalue()),
+            product("broken", b"\xff\xd8\xff\xe0 broken"),
+            product("empty", b""),
+        ]
+        collected = collect_products([write(tmp_path / "catalog" / "a.parquet", rows)], contract)
+        assert collected.products["product_id"].to_pylist() == ["gone", "outside", "bomb", "broken", "empty"]
+        assert collected.products["image_hash"].null_count == 5
+        assert [reason for _, _, reason in reasons(collected)] == [
+            "image file is missing",
+            "image lies outside the catalog's folder",
+            "image has too many pixels",
+            "image does not decode",
+            "image is empty",
+        ]
+
+    def test_unreadable_lines_are_counted_once(self, tmp_path, contract):
+        good = {"product_id": "p0", "product_type": "Kurtas", "title": "t", "attributes": {"Fit": None}}
+        bad_image = {**good, "product_id": "p2", "image": {"bytes": "no base64!"}}
+        lines = [json.dumps(good), "{broken", json.dumps(bad_image), json.dumps({**bad_image, "product_id": None})]
+        path = tmp_path / "a.jsonl"
+        path.write_text("\n".join(lines) + "\n")
+        collected = collect_products([str(path)], contract)
+        assert collected.rows == 4
+        assert collected.products["product_id"].to_pylist() == ["p0", "p2"]
+        assert collected.products["row"].to_pylist() == [0, 2]
+        assert reasons(collected) == [
+            (None, "row", "row is not readable"),
+            ("p2", "image", "image bytes are not base64"),
+            (None, "product_id", "no product id"),
+        ]
+
+    @pytest.mark.parametrize("limit", [1, 3, 4, 600, 601])
+    def test_max_products_keeps_the_first_rows(self, tmp_path, contract, limit):
+        rows = [product(f"p{i}") for i in range(598)]
+        partitions = [write(tmp_path / "a.parquet", rows[:3]), write(tmp_path / "b.parquet", rows[3:])]
+        collected = collect_products(partitions, contract, max_products=limit)
+        assert collected.rows == min(limit, 598)
+        assert collected.products["product_id"].to_pylist() == [f"p{i}" for i in range(min(limit, 598))]
+
+    def test_quarantine_share_exceeded(self, tmp_path):
+        rows = [product(f"p{i}", b"broken" if i < 6 else None) for i in range(98)] + [product(None), product(None)]
+        partitions = [write(tmp_path / "a.parquet", rows)]
+        expected = (
+            r"8 of 100 catalog rows \(8\.0%\) would be set aside; "
+            r"contract small allows 7\.0% \(max_quarantine_share\)\. "
+            r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
+        )
+        with pytest.raises(CatalogError, match=expected):
+            collect_products(partitions, make_contract(tmp_path, 0.07))
+        assert collect_products(partitions, make_contract(tmp_path, 0.08)).quarantine.num_rows == 8
+
+    def test_no_rows(self, tmp_path, contract):
+        with pytest.raises(CatalogError, match=r"the catalog has no rows \(.*a\.parquet\)"):
+            collect_products([write(tmp_path / "a.parquet", [])], contract)
+
+    @settings(max_examples=25, deadline=None)
+    @given(rows=st.lists(st.tuples(st.sampled_from(["id", "", None]), st.sampled_from(["t", None]), st.booleans())))
+    def test_nothing_is_lost(self, tmp_path_factory, rows):
+        folder = tmp_path_factory.mktemp("catalog")
+        table = [product(i, b"bad" if bad else None, title=title) for i, title, bad in rows] + [product("last")]
+        collected = collect_products([write(folder / "a.parquet", table)], make_contract(folder, 1.0))
+        set_aside = [field for _, field, _ in reasons(collected)]
+        assert collected.rows == len(table) == collected.products.num_rows + len(set_aside) - set_aside.count("image")
+
+
+class TestReadProductsWithImages:
+    @pytest.fixture
+    def partitions(self, tmp_path):
+        (tmp_path / "1.webp").write_bytes(picture("green", (600, 300), "WEBP"))
+        first = [product(f"p{i}", picture() if i % 2 else None) for i in range(700)]
+        second = [product("q0", path="1.webp"), product("q1", b"broken"), product(None), product("q3", picture())]
+        return [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
+
+    def test_all_rows_in_order(self, partitions, contract):
+        products = collect_products(partitions, contract).products
+        table = pa.concat_tables(read_products_with_images(partitions, products, contract))
+        assert table.drop_columns("image").equals(products)
+        assert table.schema.field("image").type == pa.binary()
+        images = table["image"].to_pylist()
+        assert images[:700] == [picture() if i % 2 else None for i in range(700)]
+        assert Image.open(io.BytesIO(images[700])).size == (256, 128)
+        assert images[701:] == [None, picture()]
+
+    def test_some_rows_in_any_order(self, partitions, contract):
+        products = collect_products(partitions, contract).products
+        some = products.take(pa.array([702, 699, 3, 300]))
+        table = pa.concat_tables(read_products_with_images(partitions, some, contract))
+        assert table["product_id"].to_pylist() == ["p3", "p300", "p699", "q3"]
+        assert table["image"].to_pylist() == [picture(), None, picture(), picture()]
+        assert list(read_products_with_images(partitions, products.slice(0, 0), contract)) == []
+
+    @pytest.mark.parametrize(
+        ("row", "problem"),
+        [
+            (product("q0", picture()), "a picture has other bytes"),
+            (product("q0"), "a picture is gone"),
+            (product("q0", path="gone.jpg"), "image file is missing: gone.jpg"),
+            (product("other", path="1.webp"), "row 0 and following hold other products"),
+            (None, "it ends at row 0; row 3 was read before"),
+        ],
+    )
+    def test_a_catalog_that_changed_meanwhile(self, tmp_path, partitions, contract, row, problem):
+        products = collect_products(partitions, contract).products
+        rest = pq.read_table(partitions[1]).to_pylist()[1:]
+        write(Path(partitions[1]), [row, *rest] if row else [])
+        with pytest.raises(CatalogError, match=rf"the catalog changed while .*b\.parquet: .*{problem}; run again"):
+            list(read_products_with_images(partitions, products, contract))
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket on a real S3 endpoint of this machine."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    from moemoe import storage
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    storage._client.cache_clear()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="catalogs")
+    yield client
+    storage._client.cache_clear()
+    server.stop()
+
+
+def test_a_catalog_on_s3(bucket, tmp_path, contract):
+    rows = [
+        product("inside", path="img/1.jpg"),
+        product("uri", path="s3://catalogs/elsewhere/2.jpg"),
+        product("gone", path="img/3.jpg"),
+        product("outside", path="../elsewhere/2.jpg"),
+    ]
+    bucket.upload_file(write(tmp_path / "a.parquet", rows), "catalogs", "shop/a.parquet")
+    bucket.put_object(Bucket="catalogs", Key="shop/img/1.jpg", Body=picture("red"))
+    bucket.put_object(Bucket="catalogs", Key="elsewhere/2.jpg", Body=picture("blue"))
+
+    partitions = find_partitions("s3://catalogs/shop")
+    assert partitions == find_partitions("s3://catalogs/shop/*.parquet") == ["s3://catalogs/shop/a.parquet"]
+    with pytest.raises(CatalogError, match="no catalog file matches 's3://catalogs/none'"):
+        find_partitions("s3://catalogs/none")
+    collected = collect_products(partitions, contract)
+    assert [(i, reason) for i, _, reason in reasons(collected)] == [
+        ("gone", "image file is missing"),
+        ("outside", "image lies outside the catalog's folder"),
+    ]
+    (table,) = read_products_with_images(partitions, collected.products, contract)
+    assert table["image"].to_pylist() == [picture("red"), picture("blue"), None, None]

@@ -1,0 +1,331 @@
+"""Catalog files of every kind, and everything that can be wrong with one."""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.errors import CatalogError
+from moemoe.schemas import CATALOG
+
+ROW = {
+    "product_id": "p1",
+    "marketplace": "IN",
+    "product_type": "Kurtas",
+    "title": "लाल कुर्ता",
+    "bullet_points": ["soft", "red"],
+    "description": "d" * 50_000,
+    "image": {"bytes": b"raw", "path": None},
+    "attributes": [("baseColour", "Red"), ("Neck", None)],
+}
+REQUIRED = {"product_id": "p1", "product_type": "Kurtas", "title": "Red kurta"}
+
+
+def rows_of(path, columns=None, **options) -> list[dict]:
+    return pa.Table.from_batches(read_batches(str(path), columns, **options), CATALOG).to_pylist()
+
+
+def write_parquet(path: Path, **columns) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def write_lines(path: Path, *rows) -> Path:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def minimal(**columns) -> dict:
+    attributes = pa.array([[("baseColour", "Red")]], pa.map_(pa.string(), pa.string()))
+    return {name: [value] for name, value in REQUIRED.items()} | {"attributes": attributes} | columns
+
+
+class TestFindPartitions:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for name in ("b.parquet", "a.jsonl.gz", "sub/c.csv", "README.md", "_SUCCESS.csv", "sub/1.jpg"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("given", "found"),
+        [
+            ("", ["a.jsonl.gz", "b.parquet", "sub/c.csv"]),
+            ("/*", ["a.jsonl.gz", "b.parquet"]),
+            ("/**/*.csv", ["sub/c.csv"]),
+            ("/b.parquet", ["b.parquet"]),
+        ],
+    )
+    def test_folder_glob_and_file(self, folder, given, found):
+        assert find_partitions(f"{folder}{given}") == [str(folder / name) for name in found]
+
+    def test_a_folder_whose_name_looks_like_a_glob(self, tmp_path):
+        folder = tmp_path / "of [2024]"
+        folder.mkdir()
+        (folder / "a.csv").touch()
+        assert find_partitions(str(folder)) == [str(folder / "a.csv")]
+        assert find_partitions(str(folder / "a.csv")) == [str(folder / "a.csv")]
+
+    def test_nothing_matches(self, folder):
+        with pytest.raises(CatalogError, match=r"no catalog file matches '.*/\*\.xml'; allowed is .*\.parquet"):
+            find_partitions(f"{folder}/*.xml")
+
+    @pytest.mark.parametrize("given", ["README.md", "sub/*.jpg"])
+    def test_another_kind(self, folder, given):
+        with pytest.raises(CatalogError, match=r"holds no Parquet, JSON lines or CSV file \(found: .*allowed is"):
+            find_partitions(f"{folder}/{given}")
+
+    def test_empty_path(self):
+        with pytest.raises(CatalogError, match="empty path"):
+            find_partitions(" ")
+
+
+class TestParquet:
+    def test_catalog_schema_comes_back_as_it_is(self, tmp_path):
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.Table.from_pylist([ROW] * 600, CATALOG), path)
+        batches = list(read_batches(str(path), batch_rows=256))
+        assert [batch.num_rows for batch in batches] == [256, 256, 88]
+        assert pa.Table.from_batches(batches).to_pylist() == [ROW] * 600
+
+    def test_other_types_become_the_catalogs(self, tmp_path):
+        path = write_parquet(
+            tmp_path / "a.parquet",
+            product_id=pa.array([10**12]),
+            product_type=pa.array(["Kurtas"]).dictionary_encode(),
+            title=pa.array(["t"], pa.large_string()),
+            bullet_points=pa.array(["one point"]),
+            description=pa.nulls(1),
+            image=pa.array([{"path": "1.jpg", "width": 3}]),
+            attributes=pa.array([{"Fit": "Slim", "year": 2012, "Neck": None}]),
+        )
+        (row,) = rows_of(path)
+        assert row["product_id"] == "1000000000000"
+        assert (row["product_type"], row["title"], row["bullet_points"]) == ("Kurtas", "t", ["one point"])
+        assert row["marketplace"] is row["description"] is None
+        assert row["image"] == {"bytes": None, "path": "1.jpg"}
+        assert row["attributes"] == [("Fit", "Slim"), ("year", "2012"), ("Neck", None)]
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            (pa.array([[("year", 2012)]], pa.map_(pa.string(), pa.int32())), [("year", "2012")]),
+            (
+                pa.array([[{"key": "Fit", "value": "Slim"}, {"key": "Fit", "value": "Loose"}]]),
+                [("Fit", "Slim"), ("Fit", "Loose")],
+            ),
+            (pa.array([{"Fit": ["Slim", "Short"]}]), [("Fit", "Slim, Short")]),
+        ],
+    )
+    def test_attributes_of_other_shapes(self, tmp_path, attributes, expected):
+        (row,) = rows_of(write_parquet(tmp_path / "a.parquet", **minimal(attributes=attributes)))
+        assert row["attributes"] == expected
+
+    @pytest.mark.parametrize(
+        ("image", "expected"),
+        [
+            (pa.array(["1.jpg"]), {"bytes": None, "path": "1.jpg"}),
+            (pa.array([b"raw"], pa.large_binary()), {"bytes": b"raw", "path": None}),
+            (pa.array([None], pa.struct([("bytes", pa.binary()), ("path", pa.large_string())])), None),
+        ],
+    )
+    def test_images_of_other_shapes(self, tmp_path, image, expected):
+        assert rows_of(write_parquet(tmp_path / "a.parquet", **minimal(image=image)))[0]["image"] == expected
+
+    @pytest.mark.parametrize(
+        ("column", "allowed"),
+        [
+            ({"attributes": pa.array(["Red"])}, "map<text, text>"),
+            ({"title": pa.array([["a", "b"]])}, "text or numbers"),
+            ({"image": pa.array([{"height": 3}])}, "struct<bytes, path>"),
+        ],
+    )
+    def test_a_type_that_cannot_be_converted(self, tmp_path, column, allowed):
+        (name,) = column
+        with pytest.raises(CatalogError, match=rf"a\.parquet: column '{name}' has type .*; allowed is {allowed}"):
+            rows_of(write_parquet(tmp_path / "a.parquet", **minimal(**column)))
+
+    def test_not_parquet_and_cut_short(self, tmp_path):
+        whole = tmp_path / "whole.parquet"
+        pq.write_table(pa.Table.from_pylist([ROW] * 50, CATALOG), whole)
+        data = whole.read_bytes()
+        broken = tmp_path / "broken.parquet"
+        for content in (b"", b"PK\x03\x04 a zip", data[: len(data) // 2], data[:-1]):
+            broken.write_bytes(content)
+            with pytest.raises(CatalogError, match=r"broken\.parquet is not a Parquet file or is cut short"):
+                rows_of(broken)
+
+    def test_damaged_page(self, tmp_path):
+        path = tmp_path / "a.parquet"
+        options = {
+            "compression": "none",
+            "use_dictionary": False,
+            "write_statistics": False,
+            "write_page_checksum": True,
+        }
+        pq.write_table(pa.table(minimal(title=["x" * 1000])), path, **options)
+        data = bytearray(path.read_bytes())
+        data[data.index(b"xxxxx")] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(CatalogError, match=r"a\.parquet is damaged or cut short"):
+            rows_of(path)
+
+    def test_reads_only_the_columns_asked_for(self, tmp_path):
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.Table.from_pylist([ROW], CATALOG), path)
+        (row,) = rows_of(path, only=("product_id",))
+        assert row == dict.fromkeys(CATALOG.names) | {"product_id": "p1"}
+
+
+class TestColumns:
+    @pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv"])
+    def test_a_missing_column_names_file_columns_and_remedy(self, tmp_path, kind):
+        path = tmp_path / f"a.{kind}"
+        if kind == "parquet":
+            write_parquet(path, SKU=["p1"], **{k: v for k, v in minimal().items() if k != "product_id"})
+        elif kind == "jsonl":
+            write_lines(path, {"SKU": "p1", "product_type": "Kurtas", "title": "t", "attributes": {}})
+        else:
+            write_lines(path, "SKU,product_type,title,attributes.Fit", "p1,Kurtas,t,Slim")
+        expected = (
+            r"a\.\w+: column 'product_id' is missing; the file has 'SKU', .*`columns: \{product_id: THEIR COLUMN\}`"
+        )
+        with pytest.raises(CatalogError, match=expected):
+            rows_of(path)
+        assert rows_of(path, {"product_id": "SKU"})[0]["product_id"] == "p1"
+
+    def test_a_renamed_column_that_is_nowhere(self, tmp_path):
+        with pytest.raises(CatalogError, match="column 'photo' is missing"):
+            rows_of(write_parquet(tmp_path / "a.parquet", **minimal()), {"image": "photo"})
+
+    def test_csv_without_attribute_columns(self, tmp_path):
+        path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,attributes", "p1,Kurtas,t,Slim")
+        with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*attributes\.<key>"):
+            rows_of(path)
+
+
+class TestJsonLines:
+    def test_values_become_text(self, tmp_path):
+        attributes = {"year": 2012, "price": 1.50, "organic": True, "Neck": None, "usage": ["Party", "Casual"]}
+        image = {"bytes": base64.b64encode(b"raw").decode(), "path": None}
+        path = write_lines(
+            tmp_path / "a.jsonl",
+            {**REQUIRED, "product_id": 10**20, "attributes": attributes, "image": image, "bullet_points": "soft"},
+            "",
+            {**REQUIRED, "attributes": [{"key": "Fit", "value": "Slim"}], "image": "1.jpg", "bullet_points": ["a", 2]},
+        )
+        first, second = rows_of(path)
+        assert first["product_id"] == "1" + "0" * 20
+        assert first["attributes"] == [
+            ("year", "2012"), ("price", "1.5"), ("organic", "true"), ("Neck", None), ("usage", "Party, Casual"),
+        ]  # fmt: skip
+        assert first["image"] == {"bytes": b"raw", "path": None}
+        assert first["bullet_points"] == ["soft"]
+        assert second["attributes"] == [("Fit", "Slim")]
+        assert second["image"] == {"bytes": None, "path": "1.jpg"}
+        assert second["bullet_points"] == ["a", "2"]
+
+    def test_bad_rows_are_told_and_keep_their_number(self, tmp_path):
+        good = {**REQUIRED, "attributes": {"Fit": "Slim"}}
+        bad = ["{not json", "[1]", {**good, "title": {"en": "t"}}, {**good, "attributes": "Slim"}]
+        bad += [{**good, "title": "\ud800"}, {**good, "image": {"bytes": "%"}}, "[" * 20_000]
+        path = write_lines(tmp_path / "a.jsonl", good, *bad, good)
+        told = []
+        rows = rows_of(path, set_aside=lambda *problem: told.append(problem))
+        assert len(rows) == 9
+        assert [row["product_id"] for row in rows] == ["p1", None, None, None, None, None, "p1", None, "p1"]
+        assert [(row, field) for row, field, _, _ in told] == [
+            (1, "row"), (2, "row"), (3, "title"), (4, "attributes"), (5, "title"), (6, "image"), (7, "row"),
+        ]  # fmt: skip
+        assert told[0][2:] == (
+            "row is not readable",
+            "line 2: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        )
+        with pytest.raises(CatalogError, match=r"a\.jsonl: row 1 cannot be read: row is not readable \(line 2"):
+            rows_of(path)
+
+    def test_cut_short(self, tmp_path):
+        path = tmp_path / "a.jsonl"
+        path.write_text(json.dumps({**REQUIRED, "attributes": {}}) + '\n{"product_id": "p2", "ti')
+        with pytest.raises(CatalogError, match=r"a\.jsonl is cut short or is not JSON lines: line 2"):
+            rows_of(path, set_aside=lambda *_: None)
+
+    def test_not_json_lines(self, tmp_path):
+        path = tmp_path / "a.jsonl"
+        for content in ("hello\nworld\n", '[\n{"product_id": "p1"}\n]\n', "{}\n"):
+            path.write_text(content)
+            with pytest.raises(
+                CatalogError, match=r"a\.jsonl .*not JSON lines|a\.jsonl: column 'product_type' is missing"
+            ):
+                rows_of(path, set_aside=lambda *_: None)
+
+    def test_gzip_and_its_damage(self, tmp_path):
+        path = tmp_path / "a.jsonl.gz"
+        data = gzip.compress((json.dumps({**REQUIRED, "attributes": {}}) + "\n").encode() * 500)
+        path.write_bytes(data)
+        assert len(rows_of(path)) == 500
+        for content in (data[:-20], b"not gzip\n"):
+            path.write_bytes(content)
+            with pytest.raises(CatalogError, match=r"a\.jsonl\.gz is damaged or cut short"):
+                rows_of(path)
+
+
+class TestCsv:
+    HEADER = "product_id,product_type,title,bullet_points,image,attributes.Fit,attributes.Neck"
+
+    def test_rows(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(
+            f"\ufeff{self.HEADER}\r\n"
+            'p1,Kurtas,"Red, long\nकुर्ता","[""soft"", ""red""]",img/1.jpg,Slim,\r\n'
+            "\r\n"
+            "p2,Kurtas,t,[Imported] cotton,,,Round\r\n".encode()
+        )
+        first, second = rows_of(path)
+        assert first["title"] == "Red, long\nकुर्ता"
+        assert first["bullet_points"] == ["soft", "red"]
+        assert first["image"] == {"bytes": None, "path": "img/1.jpg"}
+        assert first["attributes"] == [("Fit", "Slim")]
+        assert second["bullet_points"] == ["[Imported] cotton"]
+        assert second["image"] is None
+        assert second["attributes"] == [("Neck", "Round")]
+
+    def test_bad_rows_are_told(self, tmp_path):
+        path = tmp_path / "a.csv"
+        lines = [self.HEADER, "p1,Kurtas", 'p2,Kurtas,"a"b,,,,', "p3,Kurtas,\xff,,,,", "p4,Kurtas,t,,,Slim,"]
+        path.write_bytes("\n".join(lines).encode("latin-1"))
+        told = []
+        rows = rows_of(path, set_aside=lambda *problem: told.append(problem))
+        assert [row["product_id"] for row in rows] == [None, None, None, "p4"]
+        assert [(row, reason) for row, _, reason, _ in told] == [
+            (0, "row is not readable"), (1, "row is not readable"), (2, "text is not UTF-8"),
+        ]  # fmt: skip
+        assert told[0][3] == "line 2 has 2 cells; the header has 7"
+
+    def test_cut_short_in_a_quote(self, tmp_path):
+        path = write_lines(tmp_path / "a.csv", self.HEADER, 'p1,Kurtas,"Red')
+        with pytest.raises(CatalogError, match=r"a\.csv is cut short or is not CSV: line \d"):
+            rows_of(path, set_aside=lambda *_: None)
+
+    def test_not_csv(self, tmp_path):
+        path = tmp_path / "a.csv"
+        for content in (b"", b"\x89PNG\r\n\x1a\n\x00\x00", b"SKU;Titel\n1;2\n"):
+            path.write_bytes(content)
+            with pytest.raises(CatalogError, match=r"a\.csv"):
+                rows_of(path, set_aside=lambda *_: None)
+
+    def test_a_column_twice(self, tmp_path):
+        path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,title,attributes.Fit", "p1,K,a,b,Slim")
+        with pytest.raises(CatalogError, match="column 'title' comes twice"):
+            rows_of(path)
+
+
+def test_a_file_that_is_gone(tmp_path):
+    with pytest.raises(Exception, match=r"a\.parquet: no such file"):
+        rows_of(tmp_path / "a.parquet")

@@ -1,0 +1,249 @@
+"""Expectations on raw rows and labels: each one kept and each one broken."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import data_contracts
+from data_contracts import check_labels, check_raw
+from moemoe.catalog.contract import load_contract
+from moemoe.catalog.products import Collected
+from moemoe.errors import CatalogError, ConfigError
+from moemoe.schemas import LABELS, PRODUCTS, QUARANTINE
+
+CONTRACT = """
+dataset: small
+product_types: {kurta: [Kurtas], shirt: [Tshirts]}
+attributes:
+  color: {keys: [color, baseColour], values: {Red: [], Blue: []}}
+  fit type: {keys: [Fit], values: {Slim: []}}
+missing: [NA]
+split: {train: 0.6, validation: 0.2, test: 0.2}
+max_quarantine_share: 0.5
+report_product_types: [kurta]
+expectations:
+  unique_product_ids: {severity: critical}
+  title_present: {at_least: 0.9, severity: critical}
+  known_product_types: {at_least: 0.8, severity: warning}
+  image_present: {at_least: 0.5, severity: warning}
+  undecodable_images: {at_most: 0.1, severity: critical}
+  attribute_fill: {severity: warning, at_least: {color: 0.9, fit type: 0.1}}
+  canonical_values: {severity: critical}
+  group_in_one_split: {severity: critical}
+  split_deviation: {at_most: 0.1, severity: warning}
+  label_share: {severity: warning, at_least: {color: 0.9}}
+"""
+
+
+@pytest.fixture
+def contract(tmp_path):
+    (tmp_path / "contract.yaml").write_text(CONTRACT)
+    return load_contract(tmp_path / "contract.yaml")
+
+
+def catalog(change: dict[int, dict] | None = None, bad_pictures: int = 0) -> Collected:
+    """Twenty good products, some of them changed; the last ones' pictures set aside."""
+    rows = [
+        {
+            "product_id": f"p{i}",
+            "product_type": "KURTAS" if i % 2 else "Tshirts",
+            "title": f"title {i}",
+            "image_hash": f"{i}" if i < 20 - bad_pictures else None,
+            "attributes": [("Base colour", "?"), ("baseColour", "Red"), ("Fit", "Slim" if i % 2 else "na")],
+            "partition": 0,
+            "row": i,
+        }
+        for i in range(20)
+    ]
+    for i, columns in (change or {}).items():
+        rows[i].update(columns)
+    aside = [
+        {"product_id": f"p{19 - i}", "field": "image", "reason": "image does not decode"} for i in range(bad_pictures)
+    ]
+    return Collected(pa.Table.from_pylist(rows, PRODUCTS), pa.Table.from_pylist(aside, QUARANTINE), 20)
+
+
+def labels(change: dict[int, dict] | None = None, products: int = 200) -> pa.Table:
+    """Labels of color in splits 60/20/20, the even products of fit type too."""
+    splits = ["train", "train", "train", "validation", "test"]
+    rows = []
+    for i in range(products):
+        row = {"product_id": f"p{i}", "product_type": "kurta", "group": f"g{i}", "split": splits[i % 5]}
+        row |= (change or {}).get(i, {})
+        rows.append({"attribute": "color", "values": ["Red", "Blue"], **row})
+        if i % 2 == 0:
+            rows.append({"attribute": "fit type", "values": ["Slim"], **row})
+    return pa.Table.from_pylist(rows, LABELS)
+
+
+def broken(report) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(failure.severity, failure.promise, failure.product_ids) for failure in report.failures]
+
+
+class TestRaw:
+    def test_a_good_catalog(self, contract, tmp_path):
+        report = check_raw(catalog(), contract, tmp_path / "docs")
+        assert report.success
+        assert broken(report) == []
+        assert len(report.findings) == 13
+        assert report.message() == "contract small, raw catalog: 13 of 13 expectations hold"
+        report.raise_if_critical()
+
+    def test_data_docs_say_what_is_expected(self, contract, tmp_path):
+        report = check_raw(catalog({3: {"product_id": "p4"}}), contract, tmp_path / "docs")
+        assert report.docs_index == str(tmp_path / "docs" / "index.html")
+        pages = [page.read_text() for page in Path(report.docs_index).parent.glob("validations/**/*.html")]
+        for words in ("product ids are unique (critical)", "have a picture (warning)", "say their color"):
+            assert any(words in page for page in pages)
+        assert not list(Path(report.docs_index).parent.glob("**/* *"))  # links and S3 keys without blanks
+
+    @pytest.mark.parametrize(
+        ("change", "bad_pictures", "severity", "promise", "product_ids"),
+        [
+            ({3: {"product_id": "p4"}, 5: {"product_id": "p4"}}, 0, "critical", "product ids are unique", ("p4",)),
+            ({7: {"product_id": None}}, 0, "critical", "every product has an id", ()),
+            (
+                {i: {"title": " " if i else None} for i in range(3)},
+                0,
+                "critical",
+                "at least 90% of the products have a title",
+                ("p0", "p1", "p2"),
+            ),
+            (
+                {i: {"product_type": "Watches"} for i in range(5)},
+                0,
+                "warning",
+                "at least 80% of the products have a product type that the contract knows",
+                ("p0", "p1", "p2", "p3", "p4"),
+            ),
+            (
+                {i: {"image_hash": None} for i in range(11)},
+                0,
+                "warning",
+                "at least 50% of the products have a picture",
+                ("p0", "p1", "p2", "p3", "p4"),
+            ),
+            ({}, 3, "critical", "at most 10.0% of the pictures cannot be decoded", ("p19", "p18", "p17")),
+            (
+                {i: {"attributes": [("baseColour", v)]} for i, v in enumerate(["NA", "", None])},
+                0,
+                "warning",
+                "at least 90% of the products of known types say their color",
+                (),
+            ),
+            (
+                {i: {"attributes": None} for i in range(1, 20)},
+                0,
+                "warning",
+                "at least 10% of the products of known types say their fit type",
+                (),
+            ),
+        ],
+    )
+    def test_each_expectation_broken(self, contract, tmp_path, change, bad_pictures, severity, promise, product_ids):
+        report = check_raw(catalog(change, bad_pictures), contract, tmp_path / "docs")
+        assert (severity, promise, product_ids) in broken(report)
+        assert report.success == (severity == "warning")
+
+    def test_too_many_set_aside(self, contract, tmp_path):
+        report = check_raw(catalog({}, 11), contract, tmp_path / "docs")
+        assert broken(report)[0][1] == "at most 50.0% of the rows, or their pictures, are set aside"
+
+    def test_bounds_are_kept_exactly_on_them(self, contract, tmp_path):
+        assert broken(check_raw(catalog({0: {"title": None}, 1: {"title": None}}), contract, tmp_path)) == []
+        assert broken(check_raw(catalog({}, 2), contract, tmp_path)) == []
+
+    def test_message_of_a_duplicate_product_id(self, contract, tmp_path):
+        report = check_raw(
+            catalog({3: {"product_id": "p4"}, 0: {"product_type": "Hats", "title": ""}}), contract, tmp_path
+        )
+        expected = (
+            "contract small, raw catalog: a critical expectation does not hold\n"
+            "  critical: product ids are unique: 1 of 19 ids come more than once (products p4)"
+        )
+        with pytest.raises(CatalogError) as raised:
+            report.raise_if_critical()
+        assert str(raised.value) == expected
+
+    def test_a_contract_without_expectations_still_needs_unique_ids(self, contract, tmp_path):
+        (tmp_path / "bare.yaml").write_text(CONTRACT.partition("expectations:")[0])
+        report = check_raw(catalog({3: {"product_id": "p4"}}), load_contract(tmp_path / "bare.yaml"), tmp_path)
+        assert [promise for _, promise, _ in broken(report)] == ["product ids are unique"]
+
+    def test_a_slice_of_a_table(self, contract, tmp_path):
+        collected = catalog({i: {"attributes": None, "title": None} for i in range(10)})
+        rest = Collected(collected.products.slice(10), collected.quarantine, 10)
+        assert broken(check_raw(rest, contract, tmp_path)) == []
+
+
+class TestLabels:
+    def test_good_labels(self, contract, tmp_path):
+        report = check_labels(labels(), contract, tmp_path)
+        assert report.success
+        assert broken(report) == []
+        assert len(report.findings) == 13
+
+    @pytest.mark.parametrize(
+        ("change", "severity", "promise", "product_ids"),
+        [
+            ({7: {"values": ["Red", "Crimson"]}}, "critical", "every value of color is canonical", ("p7",)),
+            ({7: {"attribute": "size"}}, "critical", "every value of size is canonical", ("p7",)),
+            ({1: {"group": "g4"}}, "critical", "no group lies in two splits", ("p1", "p4")),
+            ({4: {"split": None}}, "critical", "every labelled product has a group and a split", ("p4",)),
+            ({4: {"split": "dev"}}, "critical", "every labelled product has a group and a split", ("p4",)),
+            ({4: {"group": None}}, "critical", "every labelled product has a group and a split", ("p4",)),
+            (
+                {i: {"split": "train"} for i in range(3, 200, 5)},
+                "warning",
+                "split validation holds 20% of the products, give or take 10%",
+                (),
+            ),
+            ({i: {"split": "train"} for i in range(3, 200, 5)}, "warning", "split validation is not empty", ()),
+            ({i: {"split": "test"} for i in range(200)}, "critical", "split train is not empty", ()),
+            (
+                {i: {"product_type": "shirt"} for i in range(4, 60, 5)},
+                "warning",
+                "product type kurta has at least 30 labelled test products to report on",
+                (),
+            ),
+            (
+                {i: {"attribute": "fit type", "values": ["Slim"]} for i in range(30)},
+                "warning",
+                "at least 90% of the labelled products have a value of color",
+                (),
+            ),
+        ],
+    )
+    def test_each_expectation_broken(self, contract, tmp_path, change, severity, promise, product_ids):
+        report = check_labels(labels(change), contract, tmp_path)
+        assert (severity, promise, product_ids) in broken(report)
+        assert report.success == all(failure[0] == "warning" for failure in broken(report))
+
+    def test_message_names_the_values(self, contract, tmp_path):
+        report = check_labels(labels({7: {"values": ["Crimson"]}, 9: {"values": ["Navy"]}}), contract, tmp_path)
+        with pytest.raises(CatalogError, match=r"not canonical: 'Crimson', 'Navy' \(products p7, p9\)"):
+            report.raise_if_critical()
+
+    def test_no_labels(self, contract, tmp_path):
+        with pytest.raises(CatalogError, match="critical: there are labels: 0"):
+            check_labels(labels(products=0), contract, tmp_path).raise_if_critical()
+
+
+class TestDatasets:
+    def test_known_datasets_have_a_contract(self):
+        assert "30pt" in data_contracts.known_datasets()
+        assert data_contracts.load("30pt").dataset == "30pt"
+
+    @pytest.mark.parametrize("name", ["31pt", "", "..", "30pt/../30pt"])
+    def test_unknown_dataset(self, name):
+        with pytest.raises(ConfigError, match=r"unknown dataset '.*'; there are contracts for: .*30pt"):
+            data_contracts.load(name)
+
+
+def test_loading_a_contract_does_not_import_great_expectations():
+    """Every step of a flow loads the contract; only two of them check it."""
+    code = "import data_contracts, sys; sys.exit('great_expectations' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
