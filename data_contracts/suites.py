@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.contract import CRITICAL, WARNING, Contract, fold
+from moemoe.catalog.normalize import fold_key
 from moemoe.catalog.products import Collected
 
 EXAMPLES = 5
@@ -140,7 +141,8 @@ def raw_suite(collected: Collected, contract: Contract) -> Suite:
     return suite
 
 
-def _promise_pictures(suite: Suite, frame: str, collected: Collected, contract: Contract) -> None:
+def _promise_pictures(suite: Suite, frame: str, known: pa.Table, collected: Collected, contract: Contract) -> None:
+    """What was set aside, of all rows; pictures that are there, of the products ``known`` by their type."""
     products, quarantine, promised = collected.products, collected.quarantine, contract.expectations
     aside, limit = quarantine.num_rows, contract.max_quarantine_share
     share = _share(aside, collected.rows)
@@ -169,15 +171,17 @@ def _promise_pictures(suite: Suite, frame: str, collected: Collected, contract: 
             at_most=expected.at_most,
         )
     if expected := promised.get("image_present"):
-        share = _share(usable, len(products))
+        without = pc.is_null(known["image_hash"])
+        count = len(known) - (pc.sum(without).as_py() or 0)
+        share = _share(count, len(known))
         suite.figure(
-            f"at least {expected.at_least:.0%} of the products have a picture",
+            f"at least {expected.at_least:.0%} of the products of known types have a picture",
             expected.severity,
             frame,
-            "share of products with a picture",
+            "share of products of known types with a picture",
             share,
-            f"{usable:,} of {len(products):,} ({share:.1%})",
-            _ids(products, pc.is_null(products["image_hash"])),
+            f"{count:,} of {len(known):,} ({share:.1%})",
+            _ids(known, without),
             at_least=expected.at_least,
         )
 
@@ -187,7 +191,8 @@ def _promise_fill(suite: Suite, products: pa.Table, contract: Contract) -> None:
     expected = contract.expectations.get("attribute_fill")
     if expected is None or not expected.attributes:
         return
-    filled = _filled(products, {name: contract.attributes[name].keys for name in expected.attributes}, contract.folded_missing())
+    keys_of = {name: contract.attributes[name].keys for name in expected.attributes}
+    filled = _filled(products, keys_of, contract.folded_missing())
     for name, at_least in expected.attributes.items():
         share = _share(int(filled[name].sum()), len(products))
         suite.figure(
@@ -326,22 +331,21 @@ def _promise_splits(suite: Suite, products: pa.Table, contract: Contract) -> Non
 def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: Set[str]) -> dict[str, np.ndarray]:
     """Per attribute, which products have a raw label under one of its keys that is not a missing marker."""
     chunk = products["attributes"].combine_chunks()
-    offsets = chunk.offsets.to_numpy()
-    lengths = np.where(chunk.is_valid().to_numpy(zero_copy_only=False), np.diff(offsets), 0)
-    product = np.repeat(np.arange(len(chunk)), lengths)
-    # entries under a null map or outside the slice belong to no product
-    entry = np.repeat(offsets[:-1] - np.cumsum(lengths) + lengths, lengths) + np.arange(len(product))
-    keys = chunk.keys.take(pa.array(entry)).dictionary_encode()
-    items = pc.fill_null(chunk.items.take(pa.array(entry)), "").dictionary_encode()
+    valid = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
+    maps = chunk.take(pa.array(valid))
+    offsets = maps.offsets.to_numpy()
+    product = np.repeat(valid, np.diff(offsets))
+    keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
+    items = pc.fill_null(maps.items[offsets[0] : offsets[-1]], "").dictionary_encode()
     says = np.array([fold(item) not in missing for item in items.dictionary.to_pylist()], bool)
-    key, said = keys.indices.to_numpy(), says[items.indices.to_numpy()] if len(entry) else np.zeros(0, bool)
-    folded = [fold(name) for name in keys.dictionary.to_pylist()]
+    key, said = keys.indices.to_numpy(), says[items.indices.to_numpy()] if len(product) else np.zeros(0, bool)
+    folded = [fold_key(name) for name in keys.dictionary.to_pylist()]
     filled = {}
     for name, raw_keys in keys_of.items():
-        wanted = {fold(raw) for raw in raw_keys}
+        wanted = {fold_key(raw) for raw in raw_keys}
         mine = np.array([k in wanted for k in folded], bool)
         mask = np.zeros(len(chunk), bool)
-        if len(entry):
+        if len(product):
             mask[product[mine[key] & said]] = True
         filled[name] = mask
     return filled

@@ -68,7 +68,10 @@ def normalize_card(normalized: Any, is_sample: bool) -> None:
     table(rows, [*headers, "most frequent unmapped"])
     current.card.append(Markdown("## Product types"))
     types = normalized.product_types.slice(0, 60).to_pylist()
-    table([list(row.values()) for row in types], [name.replace("_", " ") for name in normalized.product_types.schema.names])
+    table(
+        [list(row.values()) for row in types],
+        [name.replace("_", " ") for name in normalized.product_types.schema.names],
+    )
 
 
 def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> None:

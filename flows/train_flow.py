@@ -4,10 +4,10 @@ python flows/train_flow.py run --dataset 30pt
 python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://...'
 """
 
-import functools
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cards
 from metaflow import FlowSpec, Parameter, card, current, step
@@ -23,18 +23,14 @@ class Stopped(MetaflowException):
     headline = "Stopped"
 
 
-def library_step(function: Callable) -> Callable:
-    """Runs a step with a scratch folder that is gone after it, and turns our errors into plain ones."""
-
-    @functools.wraps(function)
-    def run(self):
-        try:
-            with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-                function(self, scratch)
-        except MoEMoEError as error:
-            raise Stopped(str(error)) from None
-
-    return run
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A folder that is gone after the step; errors meant for people leave the step without a traceback."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+            yield folder
+    except MoEMoEError as error:
+        raise Stopped(str(error)) from None
 
 
 class TrainFlow(FlowSpec):
@@ -57,216 +53,225 @@ class TrainFlow(FlowSpec):
     )
 
     @step
-    @library_step
-    def start(self, scratch: str):
+    def start(self):
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        from moemoe.catalog.sample import write_sample_catalog
+        with scratch_folder() as scratch:
+            from moemoe.catalog.sample import write_sample_catalog
 
-        import data_contracts
-        from moemoe.catalog.read import find_partitions
-        from moemoe.model.moemoe import check_weights
-        from moemoe.recipes import load_recipe
-        from moemoe.registry import tracking
-        from moemoe.shards.sampler import check_batch_size
-        from moemoe.storage import publish
-        from moemoe.training.launch import check_processes, default_processes
+            import data_contracts
+            from moemoe.catalog.read import find_partitions
+            from moemoe.model.moemoe import check_weights
+            from moemoe.recipes import load_recipe
+            from moemoe.registry import tracking
+            from moemoe.shards.sampler import check_batch_size
+            from moemoe.storage import publish
+            from moemoe.training.launch import check_processes, default_processes
 
-        data_contracts.load(self.dataset)
-        recipe = load_recipe(
-            self.model, self.size, self.weights or None, self.question_in, self.epochs or None, self.batch_size or None
-        )
-        self.processes = self.nproc or default_processes()
-        check_processes(self.processes)
-        check_batch_size(recipe.training.batch_size, self.processes)
-        check_weights(recipe.model)
-        self.tracking_uri = tracking.default_tracking_uri()
-        tracking.check_tracking(self.tracking_uri)
+            data_contracts.load(self.dataset)
+            recipe = load_recipe(
+                self.model,
+                self.size,
+                self.weights or None,
+                self.question_in,
+                self.epochs or None,
+                self.batch_size or None,
+            )
+            self.processes = self.nproc or default_processes()
+            check_processes(self.processes)
+            check_batch_size(recipe.training.batch_size, self.processes)
+            check_weights(recipe.model)
+            self.tracking_uri = tracking.default_tracking_uri()
+            tracking.check_tracking(self.tracking_uri)
 
-        self.recipe = recipe.to_dict()
-        self.root_uri = absolute(self.root)
-        self.run_uri = join(self.root_uri, "runs", current.run_id)
-        self.is_sample = not self.catalog
-        if self.is_sample:
-            sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
-            name = f"sample-{self.seed}.parquet"
-            self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
-        else:
-            self.partitions = find_partitions(self.catalog)
-        self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
-        self.mlflow_run_id = tracking.start_run(
-            self.tracking_uri,
-            experiment=self.model_name,
-            run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
-            params=cards.parameters(self, recipe),
-            tags={"dataset": self.dataset, "recipe": recipe.name, "metaflow_run": current.pathspec.rsplit("/", 2)[0]},
-        )
+            self.recipe = recipe.to_dict()
+            self.root_uri = absolute(self.root)
+            self.run_uri = join(self.root_uri, "runs", current.run_id)
+            self.is_sample = not self.catalog
+            if self.is_sample:
+                sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
+                name = f"sample-{self.seed}.parquet"
+                self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
+            else:
+                self.partitions = find_partitions(self.catalog)
+            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+            self.mlflow_run_id = tracking.start_run(
+                self.tracking_uri,
+                experiment=self.model_name,
+                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
+                params=cards.parameters(self, recipe),
+                tags={
+                    "dataset": self.dataset,
+                    "recipe": recipe.name,
+                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                },
+            )
         self.next(self.validate)
 
     @card(type="blank")
     @step
-    @library_step
-    def validate(self, scratch: str):
+    def validate(self):
         """Check the raw catalog against its contract; set bad rows and pictures aside, or stop."""
-        import data_contracts
-        from moemoe.catalog.products import collect_products
-        from moemoe.registry import tracking
-        from moemoe.storage import publish, write_table
+        with scratch_folder() as scratch:
+            import data_contracts
+            from moemoe.catalog.products import collect_products
+            from moemoe.registry import tracking
+            from moemoe.storage import publish, write_table
 
-        contract = data_contracts.load(self.dataset)
-        collected = collect_products(self.partitions, contract, self.max_products or None)
-        self.products_uri = write_table(collected.products, join(self.run_uri, "products.parquet"))
-        self.quarantine_uri = write_table(collected.quarantine, join(self.run_uri, "quarantine.parquet"))
-        report = data_contracts.check_raw(collected, contract, join(scratch, "data_docs"))
-        self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
-        tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
-        cards.contract_card(report, collected, self.is_sample)
-        print(report.message())
-        report.raise_if_critical()
+            contract = data_contracts.load(self.dataset)
+            collected = collect_products(self.partitions, contract, self.max_products or None)
+            self.products_uri = write_table(collected.products, join(self.run_uri, "products.parquet"))
+            self.quarantine_uri = write_table(collected.quarantine, join(self.run_uri, "quarantine.parquet"))
+            report = data_contracts.check_raw(collected, contract, join(scratch, "data_docs"))
+            self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
+            cards.contract_card(report, collected, self.is_sample)
+            print(report.message())
+            report.raise_if_critical()
         self.next(self.normalize)
 
     @card(type="blank")
     @step
-    @library_step
-    def normalize(self, scratch: str):
+    def normalize(self):
         """Turn raw labels into the contract's values."""
-        import data_contracts
-        from moemoe.catalog.normalize import normalize
-        from moemoe.storage import read_table, write_table
+        with scratch_folder() as scratch:
+            import data_contracts
+            from moemoe.catalog.normalize import normalize
+            from moemoe.storage import read_table, write_table
 
-        normalized = normalize(read_table(self.products_uri), data_contracts.load(self.dataset))
-        self.all_labels_uri = write_table(normalized.labels, join(self.run_uri, "labels-all.parquet"))
-        self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
-        cards.normalize_card(normalized, self.is_sample)
+            normalized = normalize(read_table(self.products_uri), data_contracts.load(self.dataset))
+            self.all_labels_uri = write_table(normalized.labels, join(self.run_uri, "labels-all.parquet"))
+            self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
+            cards.normalize_card(normalized, self.is_sample)
         self.next(self.filter)
 
     @card(type="blank")
     @step
-    @library_step
-    def filter(self, scratch: str):
+    def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
-        import data_contracts
-        from moemoe.catalog.rare_values import remove_rare_values
-        from moemoe.storage import read_table, write_table
+        with scratch_folder() as scratch:
+            import data_contracts
+            from moemoe.catalog.rare_values import remove_rare_values
+            from moemoe.storage import read_table, write_table
 
-        contract = data_contracts.load(self.dataset)
-        labels, removed = remove_rare_values(read_table(self.all_labels_uri), contract.rare_share)
-        self.frequent_labels_uri = write_table(labels, join(self.run_uri, "labels-frequent.parquet"))
-        self.rare_values_uri = write_table(removed, join(self.run_uri, "rare-values.parquet"))
-        cards.rare_values_card(labels, removed, self.is_sample)
+            contract = data_contracts.load(self.dataset)
+            labels, removed = remove_rare_values(read_table(self.all_labels_uri), contract.rare_share)
+            self.frequent_labels_uri = write_table(labels, join(self.run_uri, "labels-frequent.parquet"))
+            self.rare_values_uri = write_table(removed, join(self.run_uri, "rare-values.parquet"))
+            cards.rare_values_card(labels, removed, self.is_sample)
         self.next(self.shard)
 
     @card(type="blank")
     @step
-    @library_step
-    def shard(self, scratch: str):
+    def shard(self):
         """Split by groups, check the labels against the contract, write shards; the manifest comes last."""
-        import data_contracts
-        from moemoe.catalog.products import read_products_with_images
-        from moemoe.catalog.split import assign_splits
-        from moemoe.registry import tracking
-        from moemoe.shards.write import labelled_products, write_shards
-        from moemoe.storage import publish, read_table, write_table
+        with scratch_folder() as scratch:
+            import data_contracts
+            from moemoe.catalog.products import read_products_with_images
+            from moemoe.catalog.split import assign_splits
+            from moemoe.registry import tracking
+            from moemoe.shards.write import labelled_products, write_shards
+            from moemoe.storage import publish, read_table, write_table
 
-        contract = data_contracts.load(self.dataset)
-        products = read_table(self.products_uri)
-        labels = assign_splits(products, read_table(self.frequent_labels_uri), contract)
-        report = data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))
-        self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
-        tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
-        self.labels_uri = write_table(labels, join(self.run_uri, "labels.parquet"))
-        cards.split_card(report, labels, self.is_sample)
-        print(report.message())
-        report.raise_if_critical()
-        rows = read_products_with_images(self.partitions, labelled_products(products, labels), contract)
-        self.manifest_uri = write_shards(rows, labels, self.root_uri, self.dataset, contract.hash, self.is_sample)
+            contract = data_contracts.load(self.dataset)
+            products = read_table(self.products_uri)
+            labels = assign_splits(products, read_table(self.frequent_labels_uri), contract)
+            report = data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))
+            self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
+            self.labels_uri = write_table(labels, join(self.run_uri, "labels.parquet"))
+            cards.split_card(report, labels, self.is_sample)
+            print(report.message())
+            report.raise_if_critical()
+            rows = read_products_with_images(self.partitions, labelled_products(products, labels), contract)
+            self.manifest_uri = write_shards(rows, labels, self.root_uri, self.dataset, contract.hash, self.is_sample)
         self.next(self.train)
 
     @card(type="blank", refresh_interval=1)
     @step
-    @library_step
-    def train(self, scratch: str):
+    def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
-        from moemoe.registry import tracking
-        from moemoe.training.launch import train
-        from moemoe.training.run import Job
+        with scratch_folder() as scratch:
+            from moemoe.registry import tracking
+            from moemoe.training.launch import train
+            from moemoe.training.run import Job
 
-        job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed)
-        progress = cards.TrainingCard(self.is_sample)
-        train(job, self.processes, progress.update)
-        self.model_uri_in_root = join(self.run_uri, "model")
-        tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
+            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed)
+            progress = cards.TrainingCard(self.is_sample)
+            train(job, self.processes, progress.update)
+            self.model_uri_in_root = join(self.run_uri, "model")
+            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
         self.next(self.evaluate)
 
     @card(type="blank")
     @step
-    @library_step
-    def evaluate(self, scratch: str):
+    def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
-        from moemoe.evaluation.evaluate import evaluate, majority_values
-        from moemoe.evaluation.plots import report_figures
+        with scratch_folder() as scratch:
+            from moemoe.evaluation.evaluate import evaluate, majority_values
+            from moemoe.evaluation.plots import report_figures
 
-        import data_contracts
-        from moemoe.inference.predictions import predict_all
-        from moemoe.inference.predictor import Predictor
-        from moemoe.registry import tracking
-        from moemoe.shards.dataset import ShardedDataset
-        from moemoe.storage import fetch, write_table
+            import data_contracts
+            from moemoe.inference.predictions import predict_all
+            from moemoe.inference.predictor import Predictor
+            from moemoe.registry import tracking
+            from moemoe.shards.dataset import ShardedDataset
+            from moemoe.storage import fetch, write_table
 
-        contract = data_contracts.load(self.dataset)
-        dataset = ShardedDataset(self.manifest_uri, scratch)
-        predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
-        predictions = predict_all(predictor, dataset, contract)
-        evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
-        self.metrics = evaluation.metrics
-        self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
-        self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
-        figures = report_figures(predictions, evaluation, contract.report_product_types)
-        files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
-        tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
-        cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
-        self.evaluate_task = current.pathspec
+            contract = data_contracts.load(self.dataset)
+            dataset = ShardedDataset(self.manifest_uri, scratch)
+            predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
+            predictions = predict_all(predictor, dataset, contract)
+            evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
+            self.metrics = evaluation.metrics
+            self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
+            self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
+            figures = report_figures(predictions, evaluation, contract.report_product_types)
+            files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
+            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
+            cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
+            self.evaluate_task = current.pathspec
         self.next(self.register)
 
     @card(type="blank")
     @step
-    @library_step
-    def register(self, scratch: str):
+    def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
-        from moemoe.registry.register import register
+        with scratch_folder() as scratch:
+            from moemoe.registry.register import register
 
-        import data_contracts
-        from moemoe.inference.predictions import mean_recall_on_test
-        from moemoe.shards.dataset import ShardedDataset
-        from moemoe.storage import fetch, read_table
+            import data_contracts
+            from moemoe.inference.predictions import mean_recall_on_test
+            from moemoe.shards.dataset import ShardedDataset
+            from moemoe.storage import fetch, read_table
 
-        contract = data_contracts.load(self.dataset)
-        registration = register(
-            self.tracking_uri,
-            self.mlflow_run_id,
-            model_dir=fetch(self.model_uri_in_root, scratch),
-            contract_path=data_contracts.contract_path(self.dataset),
-            evaluation=read_table(self.evaluation_path),
-            name=self.model_name,
-            mean_recall=self.metrics["recall_at_90p/mean"],
-            champion_recall=champion_recall,
-        )
-        self.model_uri, self.decision = registration.model_uri, registration.reason
-        cards.register_card(registration, self.is_sample)
+            contract = data_contracts.load(self.dataset)
+            registration = register(
+                self.tracking_uri,
+                self.mlflow_run_id,
+                model_dir=fetch(self.model_uri_in_root, scratch),
+                contract_path=data_contracts.contract_path(self.dataset),
+                evaluation=read_table(self.evaluation_path),
+                name=self.model_name,
+                mean_recall=self.metrics["recall_at_90p/mean"],
+                champion_recall=champion_recall,
+            )
+            self.model_uri, self.decision = registration.model_uri, registration.reason
+            cards.register_card(registration, self.is_sample)
         self.next(self.end)
 
     @step
-    @library_step
-    def end(self, scratch: str):
+    def end(self):
         """Keep the report, close the MLflow run and say where everything is."""
-        from moemoe.registry import tracking
-        from moemoe.storage import write_bytes
+        with scratch_folder() as scratch:
+            from moemoe.registry import tracking
+            from moemoe.storage import write_bytes
 
-        report = cards.card_html(self.evaluate_task)
-        self.report_uri = join(self.run_uri, "report.html")
-        write_bytes(self.report_uri, report.encode())
-        tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
-        tracking.end_run(self.tracking_uri, self.mlflow_run_id)
-        print(cards.where_everything_is(self))
+            report = cards.card_html(self.evaluate_task)
+            self.report_uri = join(self.run_uri, "report.html")
+            write_bytes(self.report_uri, report.encode())
+            tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
+            tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            print(cards.where_everything_is(self))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from moemoe.errors import ContractError
 
 #: A contract is written by hand; a larger file is a mistake or an attack.
 MAX_BYTES = 4 * 2**20
+MAX_DEPTH = 20
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")}
@@ -128,8 +129,12 @@ def read_yaml(path: str | Path) -> Entry:
         raise ContractError(f"{path}:1: the contract is larger than {MAX_BYTES >> 20} MiB")
     try:
         text = data.decode("utf-8-sig")
+        depth = 0
         for event in yaml.parse(text, Loader=_LOADER):
             line = event.start_mark.line + 1
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ContractError(f"{path}:{line}: the YAML is nested more than {MAX_DEPTH} levels deep")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise ContractError(f"{path}:{line}: YAML anchors and aliases (& and *) are not allowed in a contract")
             tag = getattr(event, "tag", None)
@@ -141,8 +146,6 @@ def read_yaml(path: str | Path) -> Entry:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ContractError(f"{path}:{line}: the contract must be UTF-8 text") from error
-    except RecursionError as error:
-        raise ContractError(f"{path}:1: the YAML is nested too deeply") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

@@ -156,7 +156,7 @@ def _trousers(look: Look, top: int, bottom: int) -> list[Points]:
 
 
 def _straps(look: Look) -> list[Points]:
-    width = {"Regular Straps": 11, "Spaghetti Straps": 3}.get(look.straps or "", 0)
+    width = {"Regular": 11, "Spaghetti": 3}.get(look.straps or "", 0)
     return [[(x, 34), (x + width, 34), (x + width, 106), (x, 106)] for x in (62, 122)] if width else []
 
 

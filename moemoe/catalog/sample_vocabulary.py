@@ -170,8 +170,8 @@ ATTRIBUTES = {
     ),
     "sport type": A(TEXT, ("Sport", "Sports Type"), {"Running": 3, "Cricket": 3, "Football": 2}, {}, ("made for {}",)),
     "strap type": A(
-        PICTURE, ("Straps", "Strap Type"), {"Regular Straps": 4, "Spaghetti Straps": 3, "Strapless": 2},
-        {"Regular Straps": ("Regular",), "Spaghetti Straps": ("Spaghetti",)},
+        PICTURE, ("Straps", "Strap Type"), {"Regular": 4, "Spaghetti": 3, "Strapless": 2},
+        {"Regular": ("Regular Straps",), "Spaghetti": ("Spaghetti Straps",)},
     ),
     "style": A(TEXT, ("Style", "Shape"), {"A-Line": 3, "Straight": 3, "Anarkali": 2}, {"A-Line": ("A Line",)}, ("{} cut",)),
     "subject character": A(

@@ -66,6 +66,14 @@ def train(
                 process.terminate()
                 process.wait()
     if status != 0:
-        lines = log.read_text(errors="replace").splitlines()
-        own = [line.split("moemoe: ", 1)[1] for line in lines if "moemoe: " in line]
-        raise MoEMoEError(own[0] if own else f"training failed with exit code {status}:\n" + "\n".join(lines[-30:]))
+        raise MoEMoEError(_reason(log.read_text(errors="replace"), status))
+
+
+def _reason(log: str, status: int) -> str:
+    """A process's own last words: our one-line error, else what it printed before torchrun's report began."""
+    lines = log.splitlines()
+    own = [line.split("moemoe: ", 1)[1] for line in lines if line.startswith("moemoe: ")]
+    if own:
+        return own[0]
+    report = next((i for i, line in enumerate(lines) if "torch/distributed/elastic" in line), len(lines))
+    return "\n".join([f"training failed with exit code {status}:", *lines[:report][-25:]])

@@ -165,7 +165,7 @@ class Trainer:
             load_balancing=objective.load_balancing,
             learning_rate=rate,
             examples_per_second=per_second,
-            seconds_left_in_phase=steps_left * objective.examples / per_second,
+            seconds_left=(steps - place.total_step) * objective.examples / per_second,
         )
 
     def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:

@@ -75,6 +75,12 @@ class TestCheckImage:
         with pytest.raises(ImageError, match="image does not decode"):
             check_image(data)
 
+    def test_formats_that_nobody_sells_with_are_not_tried(self):
+        with pytest.raises(ImageError, match="not one of JPEG, PNG"):
+            check_image(encoded(kind="EPS"))  # Pillow would start Ghostscript
+        with pytest.raises(ImageError, match="not one of JPEG, PNG"):
+            check_image(encoded(kind="PPM"))
+
     @pytest.mark.parametrize("size", [(20_000, 20_000), (8_000, 8_000), (2**31 - 1, 2**31 - 1)])
     def test_decompression_bomb(self, size):
         with pytest.raises(ImageError, match=r"image has too many pixels.*allowed are 50000000 pixels"):

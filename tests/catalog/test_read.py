@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.read import find_partitions, read_batches
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, StorageError
 from moemoe.schemas import CATALOG
 
 ROW = {
@@ -250,6 +250,18 @@ class TestJsonLines:
         with pytest.raises(CatalogError, match=r"a\.jsonl: row 1 cannot be read: row is not readable \(line 2"):
             rows_of(path)
 
+    def test_numbers_stay_as_they_are_written(self, tmp_path):
+        path = write_lines(
+            tmp_path / "a.jsonl",
+            '{"product_id": 123456789012345678901, "product_type": "K", "title": 1.50, "attributes": {"price": 1e3}}',
+        )
+        (row,) = rows_of(path)
+        assert (row["product_id"], row["title"], row["attributes"]) == (
+            "123456789012345678901",
+            "1.50",
+            [("price", "1e3")],
+        )
+
     def test_cut_short(self, tmp_path):
         path = tmp_path / "a.jsonl"
         path.write_text(json.dumps({**REQUIRED, "attributes": {}}) + '\n{"product_id": "p2", "ti')
@@ -327,5 +339,5 @@ class TestCsv:
 
 
 def test_a_file_that_is_gone(tmp_path):
-    with pytest.raises(Exception, match=r"a\.parquet: no such file"):
+    with pytest.raises(StorageError, match=r"a\.parquet: no such file"):
         rows_of(tmp_path / "a.parquet")

@@ -123,7 +123,7 @@ class TestRaw:
                 {i: {"image_hash": None} for i in range(11)},
                 0,
                 "warning",
-                "at least 50% of the products have a picture",
+                "at least 50% of the products of known types have a picture",
                 ("p0", "p1", "p2", "p3", "p4"),
             ),
             ({}, 3, "critical", "at most 10.0% of the pictures cannot be decoded", ("p19", "p18", "p17")),

@@ -1,0 +1,205 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from moemoe.catalog.contract import load_contract
+from moemoe.catalog.normalize import MISSING, UNMAPPED, normalize, value_mapper
+from moemoe.errors import CatalogError
+from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
+from tests.catalog.small_contract import THIRTY_PT, products, small_contract
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "catalog"
+
+
+@pytest.fixture
+def contract(tmp_path):
+    return small_contract(tmp_path)
+
+
+def labels_of(table):
+    return [(row["product_id"], row["attribute"], row["values"]) for row in table.to_pylist()]
+
+
+def statistics_of(normalized, attribute):
+    return next(row for row in normalized.statistics.to_pylist() if row["attribute"] == attribute)
+
+
+def test_raw_labels_become_values_in_product_and_contract_order(contract):
+    normalized = normalize(
+        products(
+            {"attributes": [("Fabric", "50% Wool, 25% Nylon, 25% wool"), ("baseColour", "NAVY  blue")]},
+            {"attributes": [("color", "sky-blue")], "product_type": "KURTAS"},
+        ),
+        contract,
+    )
+    assert labels_of(normalized.labels) == [
+        ("p0", "color", ["Navy Blue"]),
+        ("p0", "material", ["Wool", "Nylon"]),
+        ("p1", "color", ["Blue"]),
+    ]
+    assert normalized.labels.schema == LABELS
+    assert normalized.statistics.schema == LABEL_STATISTICS
+    assert normalized.labels["product_type"].to_pylist() == ["shirt", "shirt", "kurta"]
+    assert normalized.labels["split"].null_count == 3
+
+
+def test_the_first_key_with_a_known_value_wins_and_conflicts_are_counted(contract):
+    normalized = normalize(
+        products(
+            {"attributes": [("Cloth", "Wool"), ("Fabric", "Cotton")]},  # conflict; Fabric comes first in the contract
+            {"attributes": [("Cloth", "Wool"), ("Fabric", "NA")]},
+            {"attributes": [("Cloth", "Wool"), ("Fabric", "plasma")]},
+            {"attributes": [("Cloth", "Pure Cotton"), ("Fabric", "Cotton")]},  # they agree
+            {"attributes": [("Fabric", "Nylon"), ("Fabric", "Wool"), ("Fabric #2", "Cotton")]},  # repeated: the first
+        ),
+        contract,
+    )
+    assert [values for _, _, values in labels_of(normalized.labels)] == [
+        ["Cotton"], ["Wool"], ["Wool"], ["Cotton"], ["Nylon"],
+    ]  # fmt: skip
+    assert statistics_of(normalized, "material") == {
+        "attribute": "material",
+        "raw_values": 5,
+        "canonical_values": 3,
+        "labels": 5,
+        "dropped": 1,
+        "unmapped": 1,
+        "conflicts": 2,
+        "most_frequent_unmapped": [{"value": "plasma", "count": 1}],
+    }
+
+
+def test_unknown_types_are_left_out_and_counted(contract):
+    normalized = normalize(
+        products(
+            {"product_type": "Mugs", "attributes": [("color", "Red")]},
+            {"product_type": None, "attributes": [("color", "Red")]},
+            {"product_type": "t-shirts", "attributes": [("color", "Red")]},
+            {"product_type": "Mugs", "attributes": None},
+        ),
+        contract,
+    )
+    assert labels_of(normalized.labels) == [("p2", "color", ["Red"])]
+    assert normalized.product_types.to_pylist() == [
+        {"raw": "Mugs", "product_type": None, "products": 2},
+        {"raw": None, "product_type": None, "products": 1},
+        {"raw": "t-shirts", "product_type": "shirt", "products": 1},
+    ]
+
+
+def test_null_maps_null_values_and_slices_do_no_harm(contract):
+    table = products(
+        {"attributes": [("color", "Blue")]},
+        {"attributes": None},
+        {"attributes": [("color", None), ("Cloth", "Wool")]},
+        {"attributes": []},
+        {"attributes": [("color", "Red"), ("", "x"), ("_nokey", "1 Top")]},
+    )
+    expected = [("p2", "material", ["Wool"]), ("p4", "color", ["Red"])]
+    assert labels_of(normalize(table.slice(1), contract).labels) == expected
+    in_chunks = pa.concat_tables([table.slice(1, 2), table.slice(3)])
+    assert labels_of(normalize(in_chunks, contract).labels) == expected
+
+
+def test_unmapped_values_are_listed_most_frequent_first(contract):
+    rows = [{"attributes": [("color", raw)]} for raw in ["Red", *["zz"] * 3, *["aa"] * 2, *["bb"] * 2, "qq, NA"]]
+    statistics = statistics_of(normalize(products(*rows), contract), "color")
+    assert [(e["value"], e["count"]) for e in statistics["most_frequent_unmapped"]] == [
+        ("zz", 3), ("aa", 2), ("bb", 2), ("qq, NA", 1),
+    ]  # fmt: skip
+    assert statistics["unmapped"] == 8
+
+
+def test_a_catalog_without_labels_says_which_keys_it_has(contract):
+    rows = [{"attributes": [("Farbe", "rot")]}, {"attributes": [("Farbe", "blau"), ("Stoff", "Wolle")]}]
+    with pytest.raises(CatalogError, match=r"'Farbe' \(2\), 'Stoff' \(1\)"):
+        normalize(products(*rows), contract)
+    with pytest.raises(CatalogError, match=r"none of its product types is known \(most frequent: 'Mugs'\)"):
+        normalize(products({"product_type": "Mugs"}), contract)
+    with pytest.raises(CatalogError, match="no label"):
+        normalize(PRODUCTS.empty_table(), contract)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "raw", "values"),
+    [
+        ("material", "Pure Cotton", ["Cotton"]),
+        ("material", "100 % COTTON", ["Cotton"]),
+        ("material", "Cotton Blend", ["Cotton Blend"]),
+        ("material", "50% Acrylic, 25% Nylon, 25% Wool", ["Acrylic", "Nylon", "Wool"]),
+        ("material", "60% cotton 40% polyester", ["Cotton", "Polyester"]),
+        ("material", "Polyster/Viscose", ["Polyester", "Viscose Rayon"]),
+        ("sleeve type", "No Sleeves", ["Sleeveless"]),
+        ("sleeve type", "Shoulder Straps", ["Sleeveless"]),
+        ("sleeve type", "3/4 Sleeve", ["Three-Quarter Sleeves"]),
+        ("sleeve type", "Full Sleeve", ["Long Sleeves"]),
+        ("fit type", "Loose", ["Loose Fit"]),
+        ("fit type", "SLIM", ["Slim Fit"]),
+        ("neck style", "ROUND NECK", ["Round Neck"]),
+        ("neck style", "Round", ["Round Neck"]),
+        ("neck style", "V Neck", ["V-Neck"]),
+        ("color", "Black and White", ["Black", "White"]),
+        ("color", "Multi-Coloured", ["Multi"]),
+        ("color", "Dark navy\u00a0blue", ["Navy Blue"]),
+        ("color", "Redish rose", ["Rose"]),
+        ("occasion type", "Party, Casual", ["Party", "Casual"]),
+        ("department", "Men's", ["Men"]),
+        ("department", "Women", ["Women"]),
+        ("department", "Women, Girls", ["Women", "Girls"]),
+        ("department", "Men, Women", ["Unisex"]),
+        ("age range description", "adults-women", ["Adults-Women"]),
+        (
+            "care instructions",
+            "Gentle Machine Wash in Lukewarm Water, Do Not Bleach",
+            ["Machine Wash", "Do Not Bleach"],
+        ),
+        ("care instructions", "Dry clean only", ["Dry Clean"]),
+        ("care instructions", "Hand wash. Do not dry clean", ["Hand Wash", "Do Not Dry Clean"]),
+        ("item length description", "Midi/Knee Length", ["Knee Length"]),
+        ("pocket description", "2", ["2 Pockets"]),
+        ("underwire type", "Non-Wired", ["Non-Wired"]),
+        ("underwire type", "With wires", ["Underwired"]),
+        ("color", "N/A", MISSING),
+        ("color", " - ", MISSING),
+        ("color", None, MISSING),
+        ("color", "NA, none", MISSING),
+        ("color", "Qwerty", UNMAPPED),
+        ("neck style", "34 inch", UNMAPPED),
+    ],
+)
+def test_30pt_rules(attribute, raw, values):
+    contract = load_contract(THIRTY_PT)
+    found = value_mapper(contract.attributes[attribute], contract.folded_missing())(raw)
+    assert (list(found) if isinstance(found, tuple) else found) == values
+
+
+def test_30pt_values_mean_themselves():
+    contract = load_contract(THIRTY_PT)
+    for attribute in contract.attributes.values():
+        values_of = value_mapper(attribute, contract.folded_missing())
+        for value, aliases in attribute.values.items():
+            for spelling in (value, *aliases, value.upper(), f" {value}  "):
+                assert values_of(spelling) == (value,), (attribute.name, spelling)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real catalogs are not at {REAL}")
+def test_30pt_covers_the_real_catalogs():
+    contract = load_contract(THIRTY_PT)
+    columns = ["product_id", "product_type", "attributes"]
+    tables = [pq.read_table(path, columns=columns) for path in sorted(REAL.glob("*.parquet"))]
+    table = pa.concat_tables(tables)
+    for field in PRODUCTS:
+        if field.name not in columns:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    normalized = normalize(table.select(PRODUCTS.names).cast(PRODUCTS), contract)
+    counts = pc.value_counts(
+        normalized.labels.group_by(["product_id", "product_type"]).aggregate([])["product_type"]
+    ).to_pylist()
+    assert {c["values"]: c["counts"] for c in counts}["shirt"] > 9_600
+    assert len(counts) >= 24
+    for row in normalized.statistics.to_pylist():
+        if row["labels"] >= 1000:
+            assert row["unmapped"] <= 0.03 * (row["labels"] + row["unmapped"]), row

@@ -1,0 +1,90 @@
+import random
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moemoe.catalog.contract import Split
+from moemoe.catalog.split import assign_splits, group_products, split_of_group
+from moemoe.schemas import LABELS
+from tests.catalog.small_contract import products, small_contract
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from([None, "", "-", "Red Shirt", "red  shirt", "Kurta", "Saree"]), st.sampled_from([None, *"abcd"])
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def partition(groups):
+    return {frozenset(i for i, g in enumerate(groups) if g == group) for group in groups}
+
+
+@given(ROWS, st.randoms())
+def test_groups_are_the_connected_products_whatever_the_order(rows, shuffle):
+    ids = [f"p{i}" for i in range(len(rows))]
+    titles, images = [list(column) for column in zip(*rows, strict=True)]
+    groups = group_products(ids, titles, images)
+
+    neighbours = [{i} for i in range(len(rows))]
+    folded = [{"red  shirt": "Red Shirt", "-": None, "": None}.get(t, t) for t in titles]
+    for i in range(len(rows)):
+        for j in range(len(rows)):
+            if (folded[i] and folded[i] == folded[j]) or (images[i] and images[i] == images[j]):
+                neighbours[i].add(j)
+    connected = set()
+    for i in range(len(rows)):
+        seen, todo = set(), [i]
+        while todo:
+            if (k := todo.pop()) not in seen:
+                seen.add(k)
+                todo += neighbours[k]
+        connected.add(frozenset(seen))
+    assert partition(groups) == connected
+
+    order = list(range(len(rows)))
+    shuffle.shuffle(order)
+    shuffled = group_products([ids[i] for i in order], [titles[i] for i in order], [images[i] for i in order])
+    assert [groups[i] for i in order] == shuffled
+
+
+def test_shares_are_about_those_of_the_contract():
+    counts = dict.fromkeys(("train", "validation", "test"), 0)
+    for group in group_products([f"p{i}" for i in range(5000)], [f"title {i}" for i in range(5000)], [None] * 5000):
+        counts[split_of_group(group, Split(0.7, 0.1, 0.2))] += 1
+    assert counts["train"] / 5000 == pytest.approx(0.7, abs=0.02)
+    assert counts["validation"] / 5000 == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_split_without_share_stays_empty():
+    groups = group_products([f"p{i}" for i in range(500)], [None] * 500, [None] * 500)
+    assert {split_of_group(group, Split(0.5, 0.5, 0.0)) for group in groups} == {"train", "validation"}
+
+
+def test_labels_get_group_and_split(tmp_path):
+    contract = small_contract(tmp_path)
+    rows = [{"title": f"Shirt {i // 3}", "image_hash": f"hash {i % 40}"} for i in range(200)]
+    table = products(*rows)
+    labels = pa.Table.from_pylist(
+        [
+            {"product_id": f"p{i}", "product_type": "shirt", "attribute": attribute, "values": ["x"]}
+            for i in range(0, 200, 2)
+            for attribute in ("color", "material")
+        ],
+        LABELS,
+    )
+    filled = assign_splits(table, labels, contract)
+    assert filled.schema == LABELS
+    assert filled.drop_columns(["group", "split"]) == labels.drop_columns(["group", "split"])
+    splits_of_group = filled.group_by(["group"]).aggregate([("split", "count_distinct")])
+    assert splits_of_group["split_count_distinct"].to_pylist() == [1] * splits_of_group.num_rows
+
+    order = list(range(200))
+    random.Random(0).shuffle(order)
+    assert assign_splits(table.take(order), labels, contract) == filled
+    # products without a label neither count nor join others
+    labelled = table.filter([i % 2 == 0 for i in range(200)])
+    assert assign_splits(labelled, labels, contract) == filled
