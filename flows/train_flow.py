@@ -186,7 +186,7 @@ class TrainFlow(FlowSpec):
             self.manifest_uri = write_shards(rows, labels, self.root_uri, self.dataset, contract.hash, self.is_sample)
         self.next(self.train)
 
-    @card(type="blank", refresh_interval=1)
+    @card(type="blank", refresh_interval=15)
     @step
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
@@ -240,11 +240,17 @@ class TrainFlow(FlowSpec):
             from moemoe.registry.register import register
 
             import data_contracts
-            from moemoe.inference.predictions import mean_recall_on_test
+            from moemoe.evaluation.evaluate import evaluate
+            from moemoe.inference.predictions import predict_test
+            from moemoe.inference.predictor import Predictor
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.storage import fetch, read_table
 
             contract = data_contracts.load(self.dataset)
+            def champion_recall(folder):
+                predictions = predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
+                return evaluate(predictions, contract.report_product_types).metrics["recall_at_90p/mean"]
+
             registration = register(
                 self.tracking_uri,
                 self.mlflow_run_id,

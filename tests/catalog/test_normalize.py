@@ -5,8 +5,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.contract import load_contract
-from moemoe.catalog.normalize import MISSING, UNMAPPED, normalize, value_mapper
+from moemoe.catalog import sample_vocabulary
+from moemoe.catalog.contract import fold, load_contract
+from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, normalize, value_mapper
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
 from tests.catalog.small_contract import THIRTY_PT, products, small_contract
@@ -96,7 +97,7 @@ def test_null_maps_null_values_and_slices_do_no_harm(contract):
         {"attributes": None},
         {"attributes": [("color", None), ("Cloth", "Wool")]},
         {"attributes": []},
-        {"attributes": [("color", "Red"), ("", "x"), ("_nokey", "1 Top")]},
+        {"attributes": [("Color #2", "Red"), ("", "x"), ("_nokey", "1 Top")]},
     )
     expected = [("p2", "material", ["Wool"]), ("p4", "color", ["Red"])]
     assert labels_of(normalize(table.slice(1), contract).labels) == expected
@@ -203,3 +204,22 @@ def test_30pt_covers_the_real_catalogs():
     for row in normalized.statistics.to_pylist():
         if row["labels"] >= 1000:
             assert row["unmapped"] <= 0.03 * (row["labels"] + row["unmapped"]), row
+
+
+def test_30pt_understands_the_words_of_the_sample_catalog():
+    contract = load_contract(THIRTY_PT)
+    missing = contract.folded_missing()
+    for name, sample in sample_vocabulary.ATTRIBUTES.items():
+        attribute = contract.attributes[name]
+        values_of = value_mapper(attribute, missing)
+        assert {fold_key(key) for key in sample.keys} <= {fold_key(key) for key in attribute.keys}
+        for value in sample.values:
+            for spelling in (value, *sample.dirty.get(value, ())):
+                assert values_of(spelling) == (value,), (name, spelling)
+        assert {junk: values_of(junk) for junk in sample_vocabulary.JUNK} == dict.fromkeys(
+            sample_vocabulary.JUNK, UNMAPPED
+        )
+        assert {values_of(marker) for marker in sample_vocabulary.MISSING} == {MISSING}
+    types = contract.product_type_aliases()
+    for kind, (_, spellings, _) in sample_vocabulary.PRODUCT_TYPES.items():
+        assert {types.get(fold(spelling)) for spelling in spellings} == {kind}
