@@ -44,9 +44,9 @@ class ValueSets:
 
 
 def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
-    """PREDICTIONS of validation and test as they are, and of test with the picture and with the text blanked."""
+    """PREDICTIONS of validation and test as they are, and of test with the picture blanked."""
     values = ValueSets.of(dataset, contract)
-    parts = [("validation", AS_IS), ("test", AS_IS), ("test", PICTURE_BLANKED), ("test", TEXT_BLANKED)]
+    parts = [("validation", AS_IS), ("test", AS_IS), ("test", PICTURE_BLANKED)]
     return pa.concat_tables([predict_split(predictor, dataset, *part, values) for part in parts])
 
 
