@@ -113,7 +113,8 @@ def _text(kind: str, truth: dict[str, str], rng: random.Random) -> tuple[str, li
     cut = min(len(sentences), rng.randint(2, 4))
     bullets = [sentence[0].upper() + sentence[1:] for sentence in sentences[:cut]]
     rest = sentences[cut:]
-    description = " ".join([*(s[0].upper() + s[1:] + "." for s in rest), rng.choice(FILLERS)])
+    fillers = [rng.choice(FILLERS)] if rng.random() < 0.5 or not rest else []
+    description = " ".join([*(s[0].upper() + s[1:] + "." for s in rest), *fillers])
     return " ".join(words), bullets, description
 
 

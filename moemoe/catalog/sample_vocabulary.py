@@ -192,22 +192,22 @@ ATTRIBUTES = {
 }  # fmt: skip
 
 _TOP = ("color", "pattern type", "sleeve type", "neck style", "material", "fit type", "occasion type", "department",
-        "age range description", "seasons", "care instructions")  # fmt: skip
+        "care instructions")  # fmt: skip
 _LEGS = ("color", "pattern type", "material", "fit type", "rise style", "waist style", "department", "bottom style")
 _SMALL = ("color", "pattern type", "material", "department", "occasion type")
 
 #: Product type: share of the catalog, raw spellings, its attributes.
 PRODUCT_TYPES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
     "shirt": (30, ("Shirts", "Tshirts", "shirt", "T-Shirts"),
-              (*_TOP, "collar style", "closure type", "pocket description", "item length description")),
+              (*_TOP, "collar style", "seasons", "item length description", "age range description")),
     "kurta": (22, ("Kurtas", "Kurtis", "kurta", "Kurta"),
-              (*_TOP, "item length description", "weave type", "design name", "style", "collection")),
+              (*_TOP, "item length description", "seasons", "age range description", "collection")),
     "apparel belt": (2, ("Belts", "belt"), (*_SMALL, "belt style", "outer material", "finish type")),
     "apparel gloves": (1, ("Gloves",), (*_SMALL, "lining description", "sport type")),
     "blazer": (1.5, ("Blazers", "blazer"), (*_TOP, "lining description", "closure type")),
     "bra": (2, ("Bra", "Bras"), ("color", "pattern type", "material", "cup size", "strap type", "underwire type")),
     "choli": (1, ("Choli",), (*_TOP, "item styling")),
-    "coat": (1.5, ("Jackets", "Coat"), (*_TOP, "lining description", "closure type", "front style")),
+    "coat": (1.5, ("Jackets", "Coat"), (*_TOP, "lining description", "closure type", "pocket description", "front style")),
     "dress": (3, ("Dresses", "dress"), (*_TOP, "item length description", "style", "theme")),
     "hat": (1.5, ("Caps", "Hat"), (*_SMALL, "sport type", "subject character")),
     "necktie": (1, ("Ties", "necktie"), (*_SMALL, "design name", "finish type")),

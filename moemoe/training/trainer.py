@@ -58,7 +58,7 @@ class Trainer:
         self._barrier()
         self.tokenizer = load_tokenizer(folder)
         text = recipe.model["text"]
-        vocabulary = {} if text.get("pretrained") else {"vocab_size": max(len(self.tokenizer), text["vocab_size"])}
+        vocabulary = {} if text.get("pretrained") else {"vocab_size": -len(self.tokenizer) // 8 * -8}
         self.config = ModelConfig.from_dict({**recipe.model, "text": {**text, **vocabulary}})
         self.collator = Collator(self.tokenizer, self.config)
 

@@ -1,0 +1,113 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moemoe.evaluation.recall_at_precision import (
+    binomial_tail,
+    guarded_threshold,
+    precision_and_recall,
+    recall_at_precision,
+)
+
+answers = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9, 0.95]), st.booleans()), min_size=1, max_size=40)
+
+
+def arrays(pairs):
+    return np.array([c for c, _ in pairs]), np.array([ok for _, ok in pairs], dtype=bool)
+
+
+def brute_force(confidence, correct):
+    best = 0.0
+    for threshold in set(confidence):
+        accepted = [ok for c, ok in zip(confidence, correct, strict=True) if c >= threshold]
+        if sum(accepted) * 10 >= 9 * len(accepted):
+            best = max(best, sum(accepted) / len(correct))
+    return best
+
+
+@given(answers)
+def test_equals_brute_force_and_its_threshold_realises_it(pairs):
+    confidence, correct = arrays(pairs)
+    recall, threshold = recall_at_precision(confidence, correct)
+    assert recall == pytest.approx(brute_force(confidence, correct))
+    if recall:
+        precision, realised = precision_and_recall(confidence, correct, threshold)
+        assert realised == pytest.approx(recall)
+        assert precision >= 0.9
+    elif not math.isnan(threshold):
+        assert precision_and_recall(confidence, correct, threshold)[1] == 0
+
+
+@given(answers, st.randoms())
+def test_the_order_of_products_does_not_matter(pairs, random):
+    shuffled = pairs[:]
+    random.shuffle(shuffled)
+    assert recall_at_precision(*arrays(pairs))[0] == recall_at_precision(*arrays(shuffled))[0]
+
+
+def test_nine_of_ten_is_ninety_per_cent():
+    confidence = np.linspace(1, 0.1, 10)
+    correct = np.array([True] * 9 + [False])
+    recall, threshold = recall_at_precision(confidence, correct)
+    assert recall == 0.9
+    assert threshold == pytest.approx(0.2)  # the wrong one need not be accepted
+
+
+def test_recall_counts_all_products_with_a_gold_value():
+    # three correct above the threshold, four correct below two wrong ones: 3 of 9, not 3 of 7
+    confidence = np.array([0.9, 0.9, 0.9, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4])
+    correct = np.array([True, True, True, False, False, True, True, True, True])
+    assert recall_at_precision(confidence, correct)[0] == pytest.approx(3 / 9)
+
+
+def test_tied_confidences_are_accepted_together():
+    confidence = np.array([0.9] * 8 + [0.9, 0.9])
+    correct = np.array([True] * 8 + [False, False])
+    recall, threshold = recall_at_precision(confidence, correct)
+    assert recall == 0.0
+    assert math.isnan(threshold)
+
+
+def test_a_threshold_further_down_may_be_the_better_one():
+    confidence = np.array([0.99, *np.linspace(0.9, 0.1, 19)])
+    correct = np.array([False] + [True] * 19)
+    assert recall_at_precision(confidence, correct)[0] == pytest.approx(0.95)
+
+
+def test_nothing_accepted():
+    precision, recall = precision_and_recall(np.array([0.5]), np.array([True]), math.nan)
+    assert math.isnan(precision)
+    assert recall == 0
+
+
+def test_the_binomial_tail_by_hand():
+    assert binomial_tail(2, 2, 0.9) == pytest.approx(0.81)
+    assert binomial_tail(1, 2, 0.9) == pytest.approx(0.99)
+    assert binomial_tail(0, 5, 0.9) == pytest.approx(1.0)
+
+
+def test_too_little_data_abstains():
+    assert math.isnan(guarded_threshold(np.linspace(1, 0, 20), np.ones(20, dtype=bool)))
+    assert not math.isnan(guarded_threshold(np.linspace(1, 0, 60), np.ones(60, dtype=bool)))
+
+
+def test_the_guarded_promise_holds_at_its_rate():
+    """True precision falls with confidence; the threshold chosen on 300 products promises 90 % on all others."""
+    rng = np.random.default_rng(0)
+    broken = {"plain": 0, "guarded": 0}
+    runs = 400
+    for _ in range(runs):
+        confidence = rng.random(300)
+        correct = rng.random(300) < 0.6 + 0.4 * confidence
+        for name, threshold in (
+            ("plain", recall_at_precision(confidence, correct)[1]),
+            ("guarded", guarded_threshold(confidence, correct)),
+        ):
+            if not math.isnan(threshold):
+                true_precision = 0.6 + 0.4 * (1 + threshold) / 2
+                broken[name] += true_precision < 0.9
+    assert broken["guarded"] <= 0.05 * runs + 3 * math.sqrt(0.05 * 0.95 * runs)
+    assert broken["plain"] > 2 * broken["guarded"]  # what the guard is for
