@@ -37,7 +37,7 @@ def contract_card(report: Any, collected: Any, is_sample: bool) -> None:
     products, images = collected.products.num_rows, collected.products["image_hash"]
     current.card.append(
         Markdown(
-            f"{collected.rows:,} rows read, {products:,} accepted, {collected.quarantine.num_rows:,} entries set aside; "
+            f"{collected.rows:,} rows read, {products:,} accepted, {collected.quarantine.num_rows:,} set aside; "
             f"{len(images) - images.null_count:,} products of known type have a usable picture."
         )
     )

@@ -56,10 +56,9 @@ class TrainFlow(FlowSpec):
     def start(self):
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
         with scratch_folder() as scratch:
-            from moemoe.catalog.sample import write_sample_catalog
-
             import data_contracts
             from moemoe.catalog.read import find_partitions
+            from moemoe.catalog.sample import write_sample_catalog
             from moemoe.model.moemoe import check_weights
             from moemoe.recipes import load_recipe
             from moemoe.registry import tracking
@@ -133,7 +132,7 @@ class TrainFlow(FlowSpec):
     @step
     def normalize(self):
         """Turn raw labels into the contract's values."""
-        with scratch_folder() as scratch:
+        with scratch_folder():
             import data_contracts
             from moemoe.catalog.normalize import normalize
             from moemoe.storage import read_table, write_table
@@ -148,7 +147,7 @@ class TrainFlow(FlowSpec):
     @step
     def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
-        with scratch_folder() as scratch:
+        with scratch_folder():
             import data_contracts
             from moemoe.catalog.rare_values import remove_rare_values
             from moemoe.storage import read_table, write_table
@@ -207,10 +206,9 @@ class TrainFlow(FlowSpec):
     def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder() as scratch:
+            import data_contracts
             from moemoe.evaluation.evaluate import evaluate, majority_values
             from moemoe.evaluation.plots import report_figures
-
-            import data_contracts
             from moemoe.inference.predictions import predict_all
             from moemoe.inference.predictor import Predictor
             from moemoe.registry import tracking
@@ -237,16 +235,16 @@ class TrainFlow(FlowSpec):
     def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
         with scratch_folder() as scratch:
-            from moemoe.registry.register import register
-
             import data_contracts
             from moemoe.evaluation.evaluate import evaluate
             from moemoe.inference.predictions import predict_test
             from moemoe.inference.predictor import Predictor
+            from moemoe.registry.register import register
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.storage import fetch, read_table
 
             contract = data_contracts.load(self.dataset)
+
             def champion_recall(folder):
                 predictions = predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
                 return evaluate(predictions, contract.report_product_types).metrics["recall_at_90p/mean"]
@@ -268,7 +266,7 @@ class TrainFlow(FlowSpec):
     @step
     def end(self):
         """Keep the report, close the MLflow run and say where everything is."""
-        with scratch_folder() as scratch:
+        with scratch_folder():
             from moemoe.registry import tracking
             from moemoe.storage import write_bytes
 

@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def list_files(pattern: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path):
+def _replacing(path: Path) -> Iterator[str]:
     """A temporary name beside ``path`` that takes its place on success and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

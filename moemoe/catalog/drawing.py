@@ -108,7 +108,12 @@ def _silhouette(look: Look) -> list[Points]:
     if kind == "socks":
         return [_sock(36), _sock(104)]
     if kind == "bra":
-        return [_arc(64, 138, 34, 40), _arc(128, 138, 34, 40), [(20, 136), (172, 136), (170, 156), (22, 156)], *_straps(look)]
+        return [
+            _arc(64, 138, 34, 40),
+            _arc(128, 138, 34, 40),
+            [(20, 136), (172, 136), (170, 156), (22, 156)],
+            *_straps(look),
+        ]
     if kind == "saree":
         return [[(70, 60), (122, 60), (132, 108), (150, 234), (42, 234), (60, 108)], [(112, 34), (138, 40), (92, 150), (60, 132)],
                 [(134, 44), (160, 60), (172, 190), (146, 182)]]  # fmt: skip
@@ -161,7 +166,7 @@ def _straps(look: Look) -> list[Points]:
 
 
 def _glove(x: int) -> list[Points]:
-    fingers = [[(x - 26 + 14 * i, 62 + 6 * abs(i - 1)), (x - 15 + 14 * i, 62 + 6 * abs(i - 1)),
+    fingers: list[Points] = [[(x - 26 + 14 * i, 62 + 6 * abs(i - 1)), (x - 15 + 14 * i, 62 + 6 * abs(i - 1)),
                 (x - 15 + 14 * i, 118), (x - 26 + 14 * i, 118)] for i in range(4)]  # fmt: skip
     return [[(x - 28, 108), (x + 28, 108), (x + 22, 190), (x - 22, 190)], *fingers]
 

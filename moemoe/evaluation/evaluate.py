@@ -86,7 +86,9 @@ def evaluate(
         name = condition.replace(" ", "_")
         metrics[f"{name}/recall_at_90p/mean"] = _mean(recall_at_precision(s.confidence, s.correct)[0] for s in shown)
         metrics[f"{name}/accuracy/mean"] = _mean(s.accuracy for s in shown)
-    answered = predictions.filter(pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS)))
+    answered = predictions.filter(
+        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
+    )
     metrics["canonical/share"] = pc.mean(answered["canonical"]).as_py() if answered.num_rows else math.nan
     return Evaluation(table, {name: float(value) for name, value in metrics.items()})
 

@@ -34,7 +34,9 @@ def precision_recall(predictions: pa.Table, product_types: Sequence[str]) -> Any
         for index, (attribute, scores) in enumerate(mine.items()):
             _, accepted, right = _sweep(scores.confidence, scores.correct)
             style = ("-", "--")[index % 2]
-            axes.plot(right / scores.support, right / accepted, style, label=attribute, color=_color(index // 2), lw=1.6)
+            axes.plot(
+                right / scores.support, right / accepted, style, label=attribute, color=_color(index // 2), lw=1.6
+            )
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
         axes.set(title=product_type, xlabel="recall (of all products with a gold value)", xlim=(0, 1), ylim=(0.4, 1.02))
         axes.set_ylabel("precision of what is accepted")

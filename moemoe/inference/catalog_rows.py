@@ -30,7 +30,7 @@ def questions_of(
     types = contract.product_type_aliases()
     for index, row in enumerate(rows):
         product_type = types.get(fold(_text(row.get("product_type")) or ""))
-        if product_type not in attributes:
+        if product_type is None or product_type not in attributes:
             known = ", ".join(sorted(attributes))
             raise CatalogError(f"row {index}: product type {row.get('product_type')!r} is unknown; known are {known}")
         image = row.get("image")
@@ -41,11 +41,12 @@ def questions_of(
             except ImageError as error:
                 raise CatalogError(f"row {index}: the picture does not decode ({error})") from error
         bullet_points = row.get("bullet_points")
+        bullet_points = [] if bullet_points is None or isinstance(bullet_points, str | float) else list(bullet_points)
         context = context_text(
             _text(row.get("marketplace")),
             product_type,
             _text(row.get("title")),
-            list(bullet_points) if isinstance(bullet_points, Sequence) or hasattr(bullet_points, "tolist") else [],
+            bullet_points,
             _text(row.get("description")),
         )
         questions.append(RowQuestion(context, image, list(attributes[product_type]), product_type))

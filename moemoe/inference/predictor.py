@@ -9,7 +9,7 @@ import torch
 
 from moemoe.model.collate import Collator, Item
 from moemoe.model.generation import generate
-from moemoe.model.moemoe import MoEMoE
+from moemoe.model.moemoe import Batch, MoEMoE
 from moemoe.shards.loader import decode_image, prefetch
 from moemoe.training.tokenizer import load_tokenizer
 
@@ -63,7 +63,7 @@ class Predictor:
         answers: list[list[Answer]] = [[] for _ in everything]
         size = self.model.config.image.size
 
-        def collate(chunk: np.ndarray):
+        def collate(chunk: np.ndarray) -> tuple[np.ndarray, Batch]:
             questions = [everything[index] for index in chunk]
             images = [None if q.image is None else decode_image(q.image, size) for q in questions]
             items = [Item(q.context, i, q.attributes) for q, i in zip(questions, images, strict=True)]

@@ -78,8 +78,8 @@ class Decoder(nn.Module):
         """
         T, K = x_NTD.shape[1], real_NK.shape[1]
         bias_1HTK = self.stack.block[0].layer[0].SelfAttention.compute_bias(T, K, x_NTD.device, past_seen_tokens=start)
-        index = torch.arange(K, device=x_NTD.device)
-        visible_NTK = (index[None, :] <= index[start:, None]) & real_NK[:, None, :]
+        place = torch.arange(K, device=x_NTD.device)
+        visible_NTK = (place[None, :] <= place[start:, None]) & real_NK[:, None, :]
         mask_NHTK = bias_1HTK.to(x_NTD.dtype).masked_fill(~visible_NTK[:, None], torch.finfo(x_NTD.dtype).min)
         real = real_NK[:, start:].reshape(-1).nonzero()[:, 0]
 
@@ -103,7 +103,9 @@ class Decoder(nn.Module):
             x_NTD = flat.view_as(x_NTD)
         return self.stack.dropout(self.stack.final_layer_norm(x_NTD)), loads
 
-    def _attend_self(self, index: int, layer, x_NTD: Tensor, mask_NHTK: Tensor, cache: Cache | None, start: int):
+    def _attend_self(
+        self, index: int, layer: nn.Module, x_NTD: Tensor, mask_NHTK: Tensor, cache: Cache | None, start: int
+    ) -> Tensor:
         attention = layer.SelfAttention
         normed = layer.layer_norm(x_NTD)
         query, key, value = (

@@ -85,7 +85,7 @@ class ImageEncoder(nn.Module):
 
 
 def _open_residual_branches(backbone: nn.Module) -> None:
-    """SwinV2 starts with every residual branch at 0, made for long schedules; short ones learn faster with them open."""
+    """SwinV2 starts with every residual branch at 0; half open, short training from scratch learns faster."""
     for module in backbone.modules():
         if isinstance(module, SwinTransformerV2Block):
             nn.init.constant_(module.norm1.weight, 0.5)

@@ -68,7 +68,17 @@ class MixtureOfExperts(nn.Module):
         dropout: rate between the two products, as in the dense layer.
     """
 
-    def __init__(self, d_model: int, d_ff: int, experts: int, k: int, noise: bool, activation, gated: bool, dropout):
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        experts: int,
+        k: int,
+        noise: bool,
+        activation: nn.Module,
+        gated: bool,
+        dropout: float,
+    ):
         super().__init__()
         self.router = Router(d_model, experts, k, noise)
         self.activation = activation

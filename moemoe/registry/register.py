@@ -72,6 +72,7 @@ def _log_model(
     uri: str, run_id: str, model_dir: str | Path, contract_path: str | Path, evaluation: pa.Table, name: str
 ) -> str:
     import mlflow
+
     import moemoe
     from moemoe.registry import signature
 
@@ -111,7 +112,9 @@ def _compare(uri: str, name: str, mean_recall: float, champion_recall: Callable[
             theirs = champion_recall(Path(local) / "artifacts" / "model")
         except Exception as error:  # whatever is wrong with the champion, it is not replaced unseen
             return False, f"challenger: champion version {champion.version} could not be evaluated ({error})"
-    versus = f"mean Recall@90P {mean_recall:.4f} against {theirs:.4f} of version {champion.version} on the same test rows"
+    versus = (
+        f"mean Recall@90P {mean_recall:.4f} against {theirs:.4f} of version {champion.version} on the same test rows"
+    )
     if mean_recall > theirs or (math.isnan(theirs) and not math.isnan(mean_recall)):
         return True, f"champion: {versus}"
     return False, f"challenger: {versus}"

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
@@ -31,7 +30,9 @@ class AttributeModel(PythonModel):
         self.contract = load_contract(folder / "contract.yaml")
         self.thresholds: dict[str, dict[str, float]] = json.loads((folder / THRESHOLDS).read_text())
 
-    def predict(self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None
+    ) -> pd.DataFrame:
         """Values of every attribute that the model has a threshold table for, by the product's type."""
         from moemoe.inference.catalog_rows import questions_of
 

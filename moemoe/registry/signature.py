@@ -39,7 +39,7 @@ def signature() -> "ModelSignature":
         ColSpec(DataType.double, "image_weight"),
         ColSpec(DataType.double, "text_weight"),
     ]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    return ModelSignature(Schema([*inputs]), Schema([*outputs]))
 
 
 def example(product_type: str) -> "pd.DataFrame":

@@ -55,7 +55,12 @@ def client(uri: str) -> "MlflowClient":
 
 
 def start_run(
-    uri: str, experiment: str, run_name: str, params: Mapping[str, Any], tags: Mapping[str, str], parent: str | None = None
+    uri: str,
+    experiment: str,
+    run_name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+    parent: str | None = None,
 ) -> str:
     """Creates a run and returns its id; ``parent`` makes it that run's child."""
     mlflow = client(uri)
@@ -88,7 +93,9 @@ def log_training_events(uri: str, run_id: str, events: Sequence[Mapping[str, Any
     found = []
     for event in events:
         names = STEP_METRICS if event["event"] == "step" else ("validation_cross_entropy",)
-        found += [Metric(f"train/{name}", float(event[name]), 0, event["total_step"]) for name in names if name in event]
+        found += [
+            Metric(f"train/{name}", float(event[name]), 0, event["total_step"]) for name in names if name in event
+        ]
     mlflow = client(uri)
     for start in range(0, len(found), METRICS_PER_CALL):
         mlflow.log_batch(run_id, metrics=found[start : start + METRICS_PER_CALL])
@@ -129,9 +136,7 @@ def log_evaluation(
         tags = {"product_type": product_type, "dataset": run.data.tags.get("dataset", "")}
         child = start_run(uri, experiment, product_type, {"product_type": product_type}, tags, parent=run_id)
         metrics = {
-            f"{row['attribute']}/{name}": row[name]
-            for row in mine
-            for name in ("support", "accuracy", "recall_at_90p")
+            f"{row['attribute']}/{name}": row[name] for row in mine for name in ("support", "accuracy", "recall_at_90p")
         }
         log_metrics(uri, child, metrics)
         end_run(uri, child)

@@ -27,7 +27,7 @@ class Place:
 
 def save_checkpoint(
     run_uri: str, place: Place, recipe: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
-):
+) -> None:
     """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
     for index, state in optimizer.state_dict()["state"].items():

@@ -12,8 +12,8 @@ def rows(count, right, product_type="shirt", attribute="color", split="test", co
     """``right`` correct answers of falling confidence, then wrong ones."""
     return [
         {
-            "product_id": f"{product_type}{split}{i}", "product_type": product_type, "marketplace": "IN", "group": str(i),
-            "attribute": attribute, "split": split, "condition": condition, "gold": [gold, "Crimson"],
+            "product_id": f"{product_type}{split}{i}", "product_type": product_type, "marketplace": "IN",
+            "group": str(i), "attribute": attribute, "split": split, "condition": condition, "gold": [gold, "Crimson"],
             "prediction": gold if i < right else "Blue", "confidence": 1 - i / 1000, "image_weight": 0.5,
             "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True,
         }

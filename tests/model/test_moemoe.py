@@ -213,5 +213,5 @@ def test_unknown_parts_are_refused_in_one_sentence(tmp_path):
         MoEMoE.create(tiny_config(text=TextConfig(pretrained=str(tmp_path / "nothing"))))
     with pytest.raises(ConfigError, match="timm cannot build it"):
         MoEMoE.create(tiny_config(image=ImageConfig(name="no_such_model")))
-    with pytest.raises(ConfigError, match="config.json is missing"):
+    with pytest.raises(ConfigError, match=r"config\.json is missing"):
         MoEMoE.from_pretrained(tmp_path)

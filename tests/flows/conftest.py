@@ -1,0 +1,51 @@
+"""One trained flow for all tests that need one, in a folder of its own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
+
+
+@dataclass
+class Trained:
+    run: Any
+    folder: Path
+    tracking_uri: str
+
+
+def flow_environment(folder: Path) -> dict[str, str]:
+    return {
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_USER": "tests",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+@pytest.fixture(scope="session")
+def metaflow_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("metaflow")
+    os.environ |= {k: v for k, v in flow_environment(folder).items() if k.startswith("METAFLOW")}
+    return folder
+
+
+def run_flow(folder: Path, environment: dict[str, str] | None = None, **parameters: Any) -> Any:
+    """Runs TrainFlow through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+    from metaflow import Runner
+
+    env = {**os.environ, **flow_environment(folder), **(environment or {})}
+    return Runner(str(FLOW), env=env, cwd=str(folder), show_output=False).run(**parameters)
+
+
+@pytest.fixture(scope="session")
+def trained(metaflow_folder) -> Trained:
+    running = run_flow(
+        metaflow_folder, dataset="30pt", max_products=1000, epochs=1, root=str(metaflow_folder / "root"), batch_size=16
+    )
+    assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
+    return Trained(running.run, metaflow_folder, flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])

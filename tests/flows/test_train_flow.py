@@ -1,0 +1,99 @@
+"""The whole flow through Metaflow's Runner."""
+
+import math
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from metaflow.cards import get_cards
+
+from moemoe.schemas import EVALUATION, LABELS, PREDICTIONS, QUARANTINE
+from moemoe.shards.manifest import Manifest
+from moemoe.storage import read_table
+from moemoe.training.events import read_events
+
+pytestmark = pytest.mark.xdist_group("flow")
+STEPS = ("start", "validate", "normalize", "filter", "shard", "train", "evaluate", "register", "end")
+
+
+def data(trained, step):
+    return trained.run[step].task.data
+
+
+def test_every_step_ran_once(trained):
+    assert trained.run.successful
+    assert {step.id for step in trained.run} == set(STEPS)
+
+
+def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
+    evaluate = data(trained, "evaluate")
+    predictions, evaluation = pq.read_table(evaluate.predictions_path), pq.read_table(evaluate.evaluation_path)
+    assert predictions.schema.equals(PREDICTIONS)
+    assert evaluation.schema.equals(EVALUATION)
+    assert set(predictions["split"].to_pylist()) == {"validation", "test"}
+    assert set(predictions["condition"].to_pylist()) == {"as is", "picture blanked"}
+    for name in ("recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean", "baseline/majority_accuracy"):
+        assert not math.isnan(evaluate.metrics[name]), name
+    assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "picture blanked")[
+        "image_weight"
+    ].unique().to_pylist() == [0.0]
+
+
+def test_files_between_rooms_have_their_schemas(trained):
+    assert read_table(data(trained, "validate").quarantine_uri).schema.equals(QUARANTINE)
+    labels = read_table(data(trained, "shard").labels_uri)
+    assert labels.schema.equals(LABELS)
+    assert labels["split"].null_count == labels["group"].null_count == 0
+    by_group = labels.group_by(["group", "split"]).aggregate([])
+    assert by_group.num_rows == len(by_group["group"].unique())  # no group in two splits
+    manifest = Manifest.read(data(trained, "shard").manifest_uri)
+    assert manifest.sample_catalog
+    assert manifest.rows == len(labels["product_id"].unique())
+
+
+def test_artifacts_are_paths_and_small_tables(trained):
+    for step in STEPS:
+        for artifact in trained.run[step].task.artifacts:
+            assert artifact.size < 100_000, artifact.id
+
+
+def test_every_card_names_the_sample_catalog(trained):
+    for step in ("validate", "normalize", "filter", "shard", "train", "evaluate", "register"):
+        assert "Sample catalog" in get_cards(trained.run[step].task)[0].get(), step
+
+
+def test_the_report_and_data_docs_are_kept(trained):
+    assert "Recall at 90 % precision" in Path(data(trained, "end").report_uri).read_text()
+    docs = Path(data(trained, "validate").data_docs_uri)
+    assert (docs / "index.html").is_file()
+    assert len(list(docs.rglob("*.html"))) > 1
+
+
+def test_mlflow_has_metrics_curves_and_artifacts(trained):
+    client = mlflow.MlflowClient(trained.tracking_uri)
+    run_id = data(trained, "start").mlflow_run_id
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model"] == "moemoe"
+    assert run.data.metrics["recall_at_90p/mean"] == data(trained, "evaluate").metrics["recall_at_90p/mean"]
+    assert client.get_metric_history(run_id, "train/cross_entropy")
+    kept = {artifact.path for artifact in client.list_artifacts(run_id, "evaluation")}
+    assert {"evaluation/predictions.parquet", "evaluation/evaluation.parquet"} <= kept
+    assert {"report.html", "data_docs", "label_docs", "plots"} <= {a.path for a in client.list_artifacts(run_id)}
+
+
+def test_the_registered_model_answers(trained):
+    mlflow.set_tracking_uri(trained.tracking_uri)
+    register = data(trained, "register")
+    assert register.model_uri == "models:/moemoe-30pt-sample/1"
+    model = mlflow.pyfunc.load_model("models:/moemoe-30pt-sample@champion")
+    answers = model.predict(pd.DataFrame([{"product_type": "shirt", "title": "Men's Slim Fit Cotton Shirt"}]))
+    assert "material" in set(answers["attribute"])
+    assert set(answers["product_type"]) == {"shirt"}
+
+
+def test_both_phases_left_their_events(trained):
+    events = read_events(Path(data(trained, "start").run_uri) / "events.jsonl")
+    assert [event["phase"] for event in events if event["event"] == "epoch"] == ["dense", "experts"]

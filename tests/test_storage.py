@@ -1,0 +1,62 @@
+"""Local folders and a real S3 endpoint behave the same."""
+
+import pytest
+
+from moemoe import storage
+from moemoe.errors import StorageError
+
+
+@pytest.fixture(params=["local", "s3"])
+def root(request, tmp_path, monkeypatch):
+    if request.param == "local":
+        yield str(tmp_path / "root")
+        return
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    storage._client.cache_clear()
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    yield "s3://bucket/root"
+    server.stop()
+    storage._client.cache_clear()
+
+
+def test_what_is_written_is_read(root):
+    uri = storage.join(root, "a", "b.bin")
+    assert not storage.exists(uri)
+    storage.write_bytes(uri, b"one")
+    storage.write_bytes(uri, b"two")
+    assert storage.exists(uri)
+    assert storage.read_bytes(uri) == b"two"
+
+
+def test_folders_go_out_and_come_back(root, tmp_path):
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "one").write_text("1")
+    (source / "sub" / "two").write_text("2")
+    uri = storage.publish(source, storage.join(root, "folder"))
+    back = storage.fetch(uri, tmp_path / "scratch")
+    assert (back / "one").read_text() == "1"
+    assert (back / "sub" / "two").read_text() == "2"
+    assert [name.rsplit("/", 1)[1] for name in storage.list_files(storage.join(uri, "o*"))] == ["one"]
+
+
+def test_what_is_not_there_is_named(root, tmp_path):
+    for call in (storage.read_bytes, lambda uri: storage.fetch(uri, tmp_path)):
+        with pytest.raises(StorageError, match=r"cannot read .*nothing"):
+            call(storage.join(root, "nothing"))
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(StorageError, match="cannot write"):
+        storage.publish(tmp_path / "no-such-file", str(tmp_path / "target"))
+    assert not list(tmp_path.iterdir())
