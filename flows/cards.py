@@ -168,7 +168,7 @@ def evaluation_card(
 ) -> None:
     """evaluate: headline figures, curves, the product type x attribute table, and products to look at."""
     heading("Recall at 90 % precision", is_sample)
-    table(sorted(evaluation.metrics.items()), ["metric", "value"])
+    _headline(evaluation.metrics)
     for figure in figures.values():
         current.card.append(Image.from_matplotlib(figure))
     current.card.append(Markdown("## Product type x attribute"))
@@ -176,6 +176,31 @@ def evaluation_card(
     table([list(row.values()) for row in rows], [name.replace("_", " ") for name in evaluation.table.schema.names])
     current.card.append(Markdown("## Some test products"))
     _examples(predictions, dataset)
+
+
+def _headline(metrics: dict[str, float]) -> None:
+    """The few figures that a person looks for first; all of them are in MLflow."""
+    product_types = sorted({name.split("/")[1] for name in metrics if name.endswith("/top5")}, reverse=True)
+    rows: list[list[Any]] = []
+    for product_type in product_types:
+        recalls = []
+        for k in (5, 10, 15):
+            recall, cells = (metrics[f"recall_at_90p/{product_type}/top{k}{end}"] for end in ("", "_cells"))
+            recalls.append(_cell(recall) + (f" ({cells:.0f} attributes)" if cells < k else ""))
+        rows.append([product_type, *recalls, metrics[f"accuracy/{product_type}"]])
+    table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
+    rows = [
+        [name, metrics[f"{key}recall_at_90p/mean"], metrics[f"{key}accuracy/mean"]]
+        for name, key in (("this model", ""), ("the same, picture blanked", "picture_blanked/"))
+    ]
+    rows.append(["majority value", metrics["baseline/majority_recall_at_90p"], metrics["baseline/majority_accuracy"]])
+    table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells", "Recall@90P", "accuracy"])
+    rows = [
+        [name, metrics[f"{key}/recall/mean"], metrics[f"{key}/promise_kept"]]
+        for name, key in (("plain", "deployed"), ("guarded", "guarded"))
+    ]
+    table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
+    current.card.append(Markdown(f"{metrics['canonical/share']:.1%} of the answers are values of the contract."))
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:

@@ -71,7 +71,7 @@ def first(uri, model_dir):
 def test_the_first_model_becomes_champion(uri, first):
     assert first.aliases == ("challenger", "champion")
     assert first.reason == "champion: there was none yet"
-    assert tracking.client(uri).get_model_version_by_alias(NAME, "champion").version == first.version
+    assert str(tracking.client(uri).get_model_version_by_alias(NAME, "champion").version) == first.version
 
 
 def test_only_a_better_model_replaces_the_champion_on_the_same_rows(uri, model_dir, first):
@@ -85,19 +85,19 @@ def test_only_a_better_model_replaces_the_champion_on_the_same_rows(uri, model_d
     assert equal.aliases == ("challenger",)
     assert "0.5000 against 0.5000 of version 1" in equal.reason
     assert {"model.safetensors", "config.json", "contract.yaml", "thresholds.json"} <= seen[0]
-    assert tracking.client(uri).get_model_version_by_alias(NAME, "challenger").version == equal.version
+    assert str(tracking.client(uri).get_model_version_by_alias(NAME, "challenger").version) == equal.version
 
     def broken(folder):
         raise OSError("disk gone")
 
     kept = registered(uri, model_dir, 0.9, broken)
     assert "could not be evaluated (disk gone)" in kept.reason
-    assert tracking.client(uri).get_model_version_by_alias(NAME, "champion").version == first.version
+    assert str(tracking.client(uri).get_model_version_by_alias(NAME, "champion").version) == first.version
     nothing = registered(uri, model_dir, math.nan)
     assert nothing.aliases == ("challenger",)
     better = registered(uri, model_dir, 0.6)
     champion = tracking.client(uri).get_model_version_by_alias(NAME, "champion")
-    assert champion.version == better.version
+    assert str(champion.version) == better.version
     assert champion.tags["decision"] == better.reason
 
 
