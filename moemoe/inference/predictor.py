@@ -10,8 +10,8 @@ import torch
 from moemoe.model.collate import Collator, Item
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.tokenizer import load_tokenizer
 from moemoe.shards.loader import decode_image, prefetch
-from moemoe.training.tokenizer import load_tokenizer
 
 BATCH_PRODUCTS = 64
 

@@ -4,9 +4,10 @@ Appendix A: a pretrained tokenizer cuts "kanchipuram" into five pieces; one trai
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 PAD, END = "<pad>", "</s>"
 
@@ -30,3 +31,8 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END)
+
+
+def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that a training or a saved model left in ``folder``."""
+    return AutoTokenizer.from_pretrained(folder)

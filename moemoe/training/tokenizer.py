@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
 
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import Recipe
@@ -17,11 +17,6 @@ def make_tokenizer(recipe: Recipe, dataset: ShardedDataset, folder: str | Path) 
         AutoTokenizer.from_pretrained(pretrained).save_pretrained(folder)
     else:
         train_tokenizer(_texts(dataset), recipe.model["text"]["vocab_size"]).save_pretrained(folder)
-
-
-def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that ``make_tokenizer`` or a saved model left in ``folder``."""
-    return AutoTokenizer.from_pretrained(folder)
 
 
 def _texts(dataset: ShardedDataset) -> Iterator[str]:

@@ -18,6 +18,7 @@ from moemoe.errors import MoEMoEError
 from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ModelConfig
 from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.loader import decode_image, prefetch
@@ -28,7 +29,7 @@ from moemoe.training.events import EventLog
 from moemoe.training.objective import Objective, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
-from moemoe.training.tokenizer import load_tokenizer, make_tokenizer
+from moemoe.training.tokenizer import make_tokenizer
 
 EVENT_STEPS = 10
 VALIDATION_PRODUCTS = 512
