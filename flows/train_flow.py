@@ -7,7 +7,7 @@ python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://..
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import cards
 from metaflow import FlowSpec, Parameter, card, current, step
@@ -24,13 +24,23 @@ class Stopped(MetaflowException):
 
 
 @contextmanager
-def scratch_folder() -> Iterator[str]:
-    """A folder that is gone after the step; errors meant for people leave the step without a traceback."""
+def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
+    """A folder that is gone after the step; errors meant for people leave the step without a traceback.
+
+    Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
             yield folder
-    except MoEMoEError as error:
-        raise Stopped(str(error)) from None
+    except BaseException as error:
+        if hasattr(flow, "mlflow_run_id"):
+            from moemoe.registry import tracking
+
+            with suppress(Exception):  # the error itself matters more
+                tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
+        if isinstance(error, MoEMoEError):
+            raise Stopped(str(error)) from None
+        raise
 
 
 class TrainFlow(FlowSpec):
@@ -55,7 +65,7 @@ class TrainFlow(FlowSpec):
     @step
     def start(self):
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.read import find_partitions
             from moemoe.catalog.sample import write_sample_catalog
@@ -110,7 +120,7 @@ class TrainFlow(FlowSpec):
     @step
     def validate(self):
         """Check the raw catalog against its contract; set bad rows and pictures aside, or stop."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.products import collect_products
             from moemoe.registry import tracking
@@ -132,7 +142,7 @@ class TrainFlow(FlowSpec):
     @step
     def normalize(self):
         """Turn raw labels into the contract's values."""
-        with scratch_folder():
+        with scratch_folder(self):
             import data_contracts
             from moemoe.catalog.normalize import normalize
             from moemoe.storage import read_table, write_table
@@ -147,7 +157,7 @@ class TrainFlow(FlowSpec):
     @step
     def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
-        with scratch_folder():
+        with scratch_folder(self):
             import data_contracts
             from moemoe.catalog.rare_values import remove_rare_values
             from moemoe.storage import read_table, write_table
@@ -163,7 +173,7 @@ class TrainFlow(FlowSpec):
     @step
     def shard(self):
         """Split by groups, check the labels against the contract, write shards; the manifest comes last."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.products import read_products_with_images
             from moemoe.catalog.split import assign_splits
@@ -189,7 +199,7 @@ class TrainFlow(FlowSpec):
     @step
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             from moemoe.registry import tracking
             from moemoe.training.launch import train
             from moemoe.training.run import Job
@@ -205,7 +215,7 @@ class TrainFlow(FlowSpec):
     @step
     def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.evaluation.evaluate import evaluate, majority_values
             from moemoe.evaluation.plots import report_figures
@@ -234,7 +244,7 @@ class TrainFlow(FlowSpec):
     @step
     def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
-        with scratch_folder() as scratch:
+        with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.evaluation.evaluate import evaluate
             from moemoe.inference.predictions import predict_test
@@ -266,7 +276,7 @@ class TrainFlow(FlowSpec):
     @step
     def end(self):
         """Keep the report, close the MLflow run and say where everything is."""
-        with scratch_folder():
+        with scratch_folder(self):
             from moemoe.registry import tracking
             from moemoe.storage import write_bytes
 
