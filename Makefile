@@ -6,8 +6,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-export METAFLOW_USER ?= $(or $(USER),moemoe)
-
 .PHONY: help demo test lint ui clean
 
 help: ## this list

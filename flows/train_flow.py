@@ -289,5 +289,6 @@ class TrainFlow(FlowSpec):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("METAFLOW_USER", os.environ.get("USER", "moemoe"))
+    if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
+        os.environ.setdefault("USERNAME", "moemoe")
     TrainFlow()

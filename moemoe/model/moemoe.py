@@ -234,7 +234,9 @@ def load_t5(name: str) -> T5ForConditionalGeneration:
         return T5ForConditionalGeneration.from_pretrained(name)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights {name!r} cannot be had ({reason}); use --weights scratch") from error
+        raise ConfigError(
+            f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder that holds them, or take --size tiny or small"
+        ) from error
 
 
 def text_config_of(t5: T5Config, text: TextConfig) -> TextConfig:
