@@ -235,7 +235,8 @@ def load_t5(name: str) -> T5ForConditionalGeneration:
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder that holds them, or take --size tiny or small"
+            f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder that holds them, "
+            "or take --size tiny or small"
         ) from error
 
 
