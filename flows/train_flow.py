@@ -39,7 +39,7 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
             with suppress(Exception):  # the error itself matters more
                 tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
         if isinstance(error, MoEMoEError):
-            raise Stopped(str(error)) from None
+            raise Stopped(str(error).replace("*", "∗")) from None  # Metaflow takes asterisks for marks of bold print
         raise
 
 

@@ -29,7 +29,7 @@ def load_balancing_loss(first_E: Tensor, weight_E: Tensor, tokens: Tensor) -> Te
 
 
 class Router(nn.Module):
-    """w(x) = softmax(top_k(W x + noise)), always in float32.
+    """w(x) = softmax(top_k(W x + noise)), in float32 or better, also under autocast.
 
     Noise (Shazeer et al. 2017): standard normal * (softplus(x W_noise) + 1e-2), in training only.
     """
@@ -43,10 +43,11 @@ class Router(nn.Module):
     def forward(self, x_TD: Tensor) -> tuple[Tensor, Tensor, RouterLoad]:
         """Gate weights [T, K] (each row sums to 1), expert indices [T, K] in falling order, and the load."""
         with torch.autocast(x_TD.device.type, enabled=False):
-            x_TD = x_TD.float()
-            logits_TE = F.linear(x_TD, self.weight_ED.float())
+            dtype = torch.promote_types(self.weight_ED.dtype, torch.float32)
+            x_TD = x_TD.to(dtype)
+            logits_TE = F.linear(x_TD, self.weight_ED.to(dtype))
             if self.training and self.noise_ED is not None:
-                scale_TE = F.softplus(F.linear(x_TD, self.noise_ED.float())) + 1e-2
+                scale_TE = F.softplus(F.linear(x_TD, self.noise_ED.to(dtype))) + 1e-2
                 logits_TE = logits_TE + torch.randn_like(logits_TE) * scale_TE
             top_TK, expert_TK = logits_TE.topk(self.k, dim=-1)
             gate_TK = top_TK.softmax(-1)

@@ -1,11 +1,14 @@
 """One trained flow for all tests that need one, in a folder of its own."""
 
+import base64
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch  # noqa: F401 - first: metaflow's own typing_extensions breaks a later import of torch
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
 
@@ -40,6 +43,12 @@ def run_flow(folder: Path, environment: dict[str, str] | None = None, **paramete
 
     env = {**os.environ, **flow_environment(folder), **(environment or {})}
     return Runner(str(FLOW), env=env, cwd=str(folder), show_output=False).run(**parameters)
+
+
+def card_text(html: str) -> str:
+    """What a Metaflow card shows, as JSON; its page carries it in base64."""
+    [data] = re.findall(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', html)
+    return base64.b64decode(data).decode()
 
 
 @pytest.fixture(scope="session")

