@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch  # noqa: F401 - first: metaflow's own typing_extensions breaks a later import of torch
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
 

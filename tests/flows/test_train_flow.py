@@ -1,10 +1,12 @@
 """The whole flow through Metaflow's Runner."""
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
@@ -85,14 +87,19 @@ def test_mlflow_has_metrics_curves_and_artifacts(trained):
     assert {"report.html", "data_docs", "label_docs", "plots"} <= {a.path for a in client.list_artifacts(run_id)}
 
 
-def test_the_registered_model_answers(trained):
-    mlflow.set_tracking_uri(trained.tracking_uri)
-    register = data(trained, "register")
-    assert register.model_uri == "models:/moemoe-30pt-sample/1"
-    model = mlflow.pyfunc.load_model("models:/moemoe-30pt-sample@champion")
-    answers = model.predict(pd.DataFrame([{"product_type": "shirt", "title": "Men's Slim Fit Cotton Shirt"}]))
-    assert "material" in set(answers["attribute"])
-    assert set(answers["product_type"]) == {"shirt"}
+def test_the_registered_model_answers_where_metaflow_is_not_imported(trained):
+    assert data(trained, "register").model_uri == "models:/moemoe-30pt-sample/1"
+    ask = """
+import mlflow, pandas, sys
+model = mlflow.pyfunc.load_model("models:/moemoe-30pt-sample@champion")
+answers = model.predict(pandas.DataFrame([{"product_type": "shirt", "title": "Men's Slim Fit Cotton Shirt"}]))
+assert "material" in set(answers["attribute"])
+assert set(answers["product_type"]) == {"shirt"}
+assert "metaflow" not in sys.modules
+"""
+    env = {**os.environ, "MLFLOW_TRACKING_URI": trained.tracking_uri}
+    asked = subprocess.run([sys.executable, "-c", ask], env=env, cwd=trained.folder, capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stderr
 
 
 def test_both_phases_left_their_events(trained):
