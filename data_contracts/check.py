@@ -105,7 +105,20 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         )
         findings += _findings(promises, outcome)
     context.build_data_docs()
+    _list_pages(docs)
     return ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
+
+
+def _list_pages(docs: Path) -> None:
+    """Plain links on the index page, whose own tables need scripts from the network."""
+    index = docs / "index.html"
+    links = "".join(
+        f'<li><a href="{page.relative_to(docs)}">{kind}: {page.stem}</a></li>'
+        for kind in ("validations", "expectations")
+        for page in sorted((docs / kind).rglob("*.html"))
+    )
+    html, end, rest = index.read_text().rpartition("</body>")
+    index.write_text(f"{html}<ul>{links}</ul>{end}{rest}")
 
 
 def _site(docs: Path) -> dict[str, Any]:

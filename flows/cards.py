@@ -1,6 +1,7 @@
 """What a person sees: the cards of TrainFlow's steps, and its last words."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from metaflow import current
 from metaflow.cards import Image, Markdown, ProgressBar, Table, VegaChart
 
 SAMPLE = "> **Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
-EXAMPLES = 12
+EXAMPLES = 6
 
 
 def heading(title: str, is_sample: bool) -> None:
@@ -78,7 +79,8 @@ def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> No
     """filter: the values that went."""
     heading("Rare values", is_sample)
     current.card.append(Markdown(f"{removed.num_rows:,} values removed, {labels.num_rows:,} labels left."))
-    table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
+    if removed.num_rows:
+        table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
 
 
 def split_card(report: Any, labels: pa.Table, is_sample: bool) -> None:
@@ -102,7 +104,7 @@ class TrainingCard:
     def __init__(self, is_sample: bool):
         heading("Training", is_sample)
         self.events: list[dict[str, Any]] = []
-        self.bar = ProgressBar(max=1, label="steps")
+        self.bar = ProgressBar(max=100, label="% of the steps")
         self.now = Markdown("starting ...")
         self.losses = VegaChart(_loss_chart([]))
         self._printed = -1
@@ -121,8 +123,7 @@ class TrainingCard:
             f"loss {last['loss']:.3f}, {last['examples_per_second']:.0f} examples/s, "
             f"{_minutes(last['seconds_left'])} left"
         )
-        self.bar.max = last["steps"]
-        self.bar.update(last["total_step"])
+        self.bar.update(math.ceil(100 * last["total_step"] / last["steps"]))
         self.now.update(line)
         self.losses.update(_loss_chart(self.events))
         current.card.refresh()
@@ -163,6 +164,20 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+CELL_COLUMNS = {
+    "product_type": "product type",
+    "attribute": "attribute",
+    "support": "support",
+    "accuracy": "accuracy",
+    "recall_at_90p": "Recall@90P",
+    "threshold": "threshold",
+    "precision_at_threshold": "its precision",
+    "recall_at_threshold": "its recall",
+    "threshold_guarded": "guarded",
+    "recall_at_threshold_guarded": "its recall",
+}
+
+
 def evaluation_card(
     predictions: pa.Table, evaluation: Any, dataset: Any, figures: dict[str, Any], is_sample: bool
 ) -> None:
@@ -171,11 +186,11 @@ def evaluation_card(
     _headline(evaluation.metrics)
     for figure in figures.values():
         current.card.append(Image.from_matplotlib(figure))
-    current.card.append(Markdown("## Product type x attribute"))
-    rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
-    table([list(row.values()) for row in rows], [name.replace("_", " ") for name in evaluation.table.schema.names])
     current.card.append(Markdown("## Some test products"))
     _examples(predictions, dataset)
+    current.card.append(Markdown("## Product type x attribute"))
+    rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
+    table([[row[column] for column in CELL_COLUMNS] for row in rows], list(CELL_COLUMNS.values()))
 
 
 def _headline(metrics: dict[str, float]) -> None:

@@ -11,8 +11,8 @@ from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.schemas import AS_IS, PICTURE_BLANKED
 
 CURVES = 8
-HEAT_ATTRIBUTES = 20
-HEAT_TYPES = 16
+HEAT_ATTRIBUTES = 18
+HEAT_TYPES = 12
 
 
 def report_figures(predictions: pa.Table, evaluation: Evaluation, product_types: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def report_figures(predictions: pa.Table, evaluation: Evaluation, product_types:
 
 def precision_recall(predictions: pa.Table, product_types: Sequence[str]) -> Any:
     """Precision against recall of the reported product types' largest attributes; 90 % is marked."""
-    figure = _figure(11, 4.6)
+    figure = _figure(11, 5.2)
     test = cells(predictions, "test", AS_IS)
     for place, product_type in enumerate(product_types, start=1):
         axes = figure.add_subplot(1, len(product_types), place)
@@ -40,13 +40,13 @@ def precision_recall(predictions: pa.Table, product_types: Sequence[str]) -> Any
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
         axes.set(title=product_type, xlabel="recall (of all products with a gold value)", xlim=(0, 1), ylim=(0.4, 1.02))
         axes.set_ylabel("precision of what is accepted")
-        axes.legend(fontsize=7, loc="lower left", framealpha=0.9)
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=3, frameon=False)
         axes.grid(alpha=0.25)
     return figure
 
 
 def heat_map(evaluation: Evaluation) -> Any:
-    """Recall@90P by product type and attribute; the small number is the support."""
+    """Recall@90P in per cent by product type and attribute, the largest of both."""
     rows = evaluation.table.to_pylist()
     types = _most([(row["product_type"], row["support"]) for row in rows], HEAT_TYPES)
     attributes = _most([(row["attribute"], row["support"]) for row in rows], HEAT_ATTRIBUTES)
@@ -56,15 +56,15 @@ def heat_map(evaluation: Evaluation) -> Any:
         if row["product_type"] in types and row["attribute"] in attributes:
             place = types.index(row["product_type"]), attributes.index(row["attribute"])
             grid[place], support[place] = row["recall_at_90p"], row["support"]
-    figure = _figure(12, 0.42 * len(types) + 2.4)
+    figure = _figure(11, 0.28 * len(types) + 1.9)
     axes = figure.add_subplot()
     image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(attributes)), attributes, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(len(types)), types, fontsize=8)
+    axes.set_xticks(range(len(attributes)), attributes, rotation=40, ha="right", fontsize=9)
+    axes.set_yticks(range(len(types)), types, fontsize=9)
     for i, j in zip(*np.nonzero(support), strict=True):
         color = "black" if grid[i, j] > 0.6 else "white"
-        axes.text(j, i, f"{grid[i, j]:.2f}\n{support[i, j]}", ha="center", va="center", fontsize=5.5, color=color)
-    axes.set_title("Recall@90P on test (threshold swept on test), with support")
+        axes.text(j, i, f"{100 * grid[i, j]:.0f}", ha="center", va="center", fontsize=9, color=color)
+    axes.set_title("Recall@90P in % (threshold swept on test)")
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     return figure
 
@@ -81,7 +81,7 @@ def picture_bars(predictions: pa.Table, product_types: Sequence[str]) -> Any:
         axes.bar(np.arange(len(names)) + 0.4 * offset, recalls, 0.38, label=label, color=_color(offset))
     axes.set_xticks(np.arange(len(names)) + 0.2, names, rotation=40, ha="right", fontsize=8)
     axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What the picture adds ({', '.join(product_types)})")
-    axes.legend()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=2, frameon=False)
     axes.grid(axis="y", alpha=0.25)
     return figure
 

@@ -95,10 +95,13 @@ class TestRaw:
     def test_data_docs_say_what_is_expected(self, contract, tmp_path):
         report = check_raw(catalog({3: {"product_id": "p4"}}), contract, tmp_path / "docs")
         assert report.docs_index == str(tmp_path / "docs" / "index.html")
-        pages = [page.read_text() for page in Path(report.docs_index).parent.glob("validations/**/*.html")]
+        folder = Path(report.docs_index).parent
+        index = Path(report.docs_index).read_text()
+        assert all(f'href="{page.relative_to(folder)}"' in index for page in folder.glob("validations/**/*.html"))
+        pages = [page.read_text() for page in folder.glob("validations/**/*.html")]
         for words in ("product ids are unique (critical)", "have a picture (warning)", "say their color"):
             assert any(words in page for page in pages)
-        assert not list(Path(report.docs_index).parent.glob("**/* *"))  # links and S3 keys without blanks
+        assert not list(folder.glob("**/* *"))  # links and S3 keys without blanks
 
     @pytest.mark.parametrize(
         ("change", "bad_pictures", "severity", "promise", "product_ids"),
