@@ -232,13 +232,16 @@ def _examples(predictions: pa.Table, dataset: Any) -> None:
     rows = []
     for index in dataset.rows("test")[:EXAMPLES]:
         product = dataset[index]
-        picture = Image(_png(product.image), label=product.title) if product.image else "no picture"
+        picture = (
+            Image(_png(product.image), label=product.title)
+            if product.image
+            else Markdown(f"no picture: {product.title}")
+        )
         for answer in answers.get(product.product_id, []):
             without = blanked.get((answer["product_id"], answer["attribute"]), {})
             rows.append(
                 [
                     picture,
-                    Markdown(product.title or ""),
                     Markdown(answer["attribute"]),
                     Markdown(", ".join(answer["gold"])),
                     Markdown(("" if answer["prediction"] in answer["gold"] else "✗ ") + answer["prediction"]),
@@ -248,7 +251,7 @@ def _examples(predictions: pa.Table, dataset: Any) -> None:
                 ]
             )
             picture = Markdown("")
-    headers = ["picture", "title", "question", "gold", "prediction", "confidence", "without picture", "image / text"]
+    headers = ["product", "question", "gold", "prediction", "confidence", "without picture", "image / text"]
     current.card.append(Table(rows, headers=headers))
 
 
