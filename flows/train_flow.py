@@ -51,7 +51,8 @@ class TrainFlow(FlowSpec):
     model = Parameter("model", default="moemoe", help="A recipe by name.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
-    question_in = Parameter("question-in", default="decoder", help="Where the question enters: decoder or context.")
+    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
+    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
@@ -69,7 +70,8 @@ class TrainFlow(FlowSpec):
             import data_contracts
             from moemoe.catalog.read import find_partitions
             from moemoe.catalog.sample import write_sample_catalog
-            from moemoe.model.moemoe import check_weights
+            from moemoe.model.pretrained import check_weights
+            from moemoe.model.tokenizer import load_tokenizer
             from moemoe.recipes import load_recipe
             from moemoe.registry import tracking
             from moemoe.shards.sampler import check_batch_size
@@ -81,14 +83,17 @@ class TrainFlow(FlowSpec):
                 self.model,
                 self.size,
                 self.weights or None,
-                self.question_in,
+                self.question_in or None,
                 self.epochs or None,
                 self.batch_size or None,
+                self.settings,
             )
             self.processes = self.nproc or default_processes()
             check_processes(self.processes)
-            check_batch_size(recipe.training.batch_size, self.processes)
+            check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
             check_weights(recipe.model)
+            if recipe.tokenizer != "catalog":
+                load_tokenizer(recipe.tokenizer)
             self.tracking_uri = tracking.default_tracking_uri()
             tracking.check_tracking(self.tracking_uri)
 

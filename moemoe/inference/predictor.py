@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from moemoe.model.collate import Collator, Item
+from moemoe.model.batch import Batch
+from moemoe.model.collate import Collator, Item, KnownQuestions
 from moemoe.model.generation import generate
-from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.shards.loader import decode_image, prefetch
 
@@ -61,13 +62,16 @@ class Predictor:
         asked = [index for index, question in enumerate(everything) if question.attributes]
         chunks = [np.array(asked[i : i + BATCH_PRODUCTS]) for i in range(0, len(asked), BATCH_PRODUCTS)]
         answers: list[list[Answer]] = [[] for _ in everything]
+        kinds = self.model.config.sources
         size = self.model.config.image.size
+        known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
 
         def collate(chunk: np.ndarray) -> tuple[np.ndarray, Batch]:
             questions = [everything[index] for index in chunk]
             images = [None if q.image is None else decode_image(q.image, size) for q in questions]
-            items = [Item(q.context, i, q.attributes) for q, i in zip(questions, images, strict=True)]
-            return chunk, self.collator(items)
+            sources = [self.collator.one_of_each(i, q.context) for q, i in zip(questions, images, strict=True)]
+            items = [Item(s, q.attributes) for q, s in zip(questions, sources, strict=True)]
+            return chunk, self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
             generated = generate(self.model, batch.to(self.device))
@@ -75,6 +79,19 @@ class Predictor:
             rows = zip(values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True)
             for index in chunk:
                 for _ in everything[index].attributes:
-                    value, confidence, (image, text) = next(rows)
+                    value, confidence, shares = next(rows)
+                    image, text = (
+                        sum(share for share, own in zip(shares, kinds, strict=True) if own == kind)
+                        for kind in ("image", "text")
+                    )
                     answers[index].append(Answer(value, confidence, image, text))
         return answers
+
+    @torch.inference_mode()
+    def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:
+        """Every question of a catalog, encoded once."""
+        if not questions or not self.model.config.has_question_encoder:
+            return None
+        ids, mask = self.collator.questions(questions)
+        states, _ = self.model.encode_questions(ids.to(self.device), mask.to(self.device))
+        return KnownQuestions(questions, ids, mask, states)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from moemoe.errors import ConfigError
+from moemoe.model.batch import Batch, Source
 from moemoe.model.config import ModelConfig
-from moemoe.model.moemoe import Batch
 
 
 @dataclass
@@ -23,16 +24,30 @@ class Item:
     """One product and its questions.
 
     Args:
-        context: its text.
-        image: uint8 [3, H, W], or None where there is no picture.
+        sources: in the order of ``ModelConfig.sources``: a text, or a picture as uint8 [3, H, W] (None: there is none).
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
 
-    context: str
-    image: np.ndarray | None
+    sources: Sequence[str | np.ndarray | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
+
+
+@dataclass
+class KnownQuestions:
+    """Questions encoded before: their token ids and mask [U, J], and their states [U, J, D]."""
+
+    questions: Sequence[str]
+    ids: Tensor
+    mask: Tensor
+    states_UJD: Tensor
+
+    def rows(self, questions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids, mask and states of some of them."""
+        place = {question: index for index, question in enumerate(self.questions)}
+        index = torch.tensor([place[question] for question in questions])
+        return self.ids[index], self.mask[index], self.states_UJD[index.to(self.states_UJD.device)]
 
 
 class Collator:
@@ -44,40 +59,69 @@ class Collator:
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def __call__(self, items: Sequence[Item]) -> Batch:
-        """A batch of all questions of all ``items``."""
-        config, size = self.config, self.config.image.size
+    def one_of_each(self, picture: np.ndarray | None, text: str) -> list[str | np.ndarray | None]:
+        """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+
+        Raises:
+            ConfigError: the model has several sources of one kind.
+        """
+        kinds = self.config.sources
+        if len(set(kinds)) < len(kinds):
+            raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
+        return [picture if kind == "image" else text for kind in kinds]
+
+    def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
+        """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
         questions = sorted({question for item in items for question in item.questions})
         row = {question: index for index, question in enumerate(questions)}
         pairs = [(index, question) for index, item in enumerate(items) for question in item.questions]
-        product_N = torch.tensor([index for index, _ in pairs])
-        if config.question_in == "context":
-            contexts = [f"{question} | {items[index].context}" for index, question in pairs]
-            image_of, context_of = product_N, torch.arange(len(pairs))
+        product_of = torch.tensor([index for index, _ in pairs])
+        if self.config.question_in == "context":
+            image_of, product_of = product_of, torch.arange(len(pairs))
         else:
-            contexts = [item.context for item in items]
-            image_of, context_of = torch.arange(len(items)), product_N
-        context_ids, context_mask = _pad(self._encode_contexts(contexts))
-        question_ids, question_mask = _pad([self._short(q, config.question_length) for q in questions])
+            image_of = torch.arange(len(items))
+        sources = []
+        for index, kind in enumerate(self.config.sources):
+            if kind == "image":
+                sources.append(self._pictures([item.sources[index] for item in items], image_of))
+            else:
+                sources.append(self._texts([item.sources[index] or "" for item in items], pairs))
+        states = None
+        if known is None:
+            question_ids, question_mask = self.questions(questions)
+        else:
+            question_ids, question_mask, states = known.rows(questions)
         decoder_ids, decoder_mask, labels = self._decoder_side(items)
-        images = np.zeros((len(items), 3, size, size), dtype=np.uint8)
-        for index, item in enumerate(items):
-            if item.image is not None:
-                images[index] = item.image
         return Batch(
-            context_ids=context_ids,
-            context_mask=context_mask,
-            images=torch.from_numpy(images),
-            has_image=torch.tensor([item.image is not None for item in items]),
-            image_of=image_of,
+            sources=sources,
             question_ids=question_ids,
             question_mask=question_mask,
-            context_of=context_of,
+            product_of=product_of,
             question_of=torch.tensor([row[question] for _, question in pairs]),
             decoder_ids=decoder_ids,
             decoder_mask=decoder_mask,
             labels=labels,
+            question_UJD=states,
         )
+
+    def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids and mask [U, J] for the question encoder."""
+        return _pad([self._short(question, self.config.question_length) for question in questions])
+
+    def _pictures(self, pictures: Sequence[np.ndarray | None], row_of: Tensor) -> Source:
+        size = self.config.image.size
+        pixels = np.zeros((len(pictures), 3, size, size), dtype=np.uint8)
+        for index, picture in enumerate(pictures):
+            if picture is not None:
+                pixels[index] = picture
+        there = torch.tensor([picture is not None for picture in pictures])
+        return Source(torch.from_numpy(pixels), there, row_of)
+
+    def _texts(self, texts: Sequence[str], pairs: Sequence[tuple[int, str]]) -> Source:
+        if self.config.question_in == "context":
+            texts = [f"{question} | {texts[index]}" for index, question in pairs]
+        ids, mask = _pad(self._encode_texts(texts))
+        return Source(ids, mask, torch.arange(len(texts)))
 
     def answers(self, tokens_NA: Tensor) -> list[str]:
         """Generated tokens as text."""
@@ -103,9 +147,9 @@ class Collator:
             labels,
         )
 
-    def _encode_contexts(self, contexts: list[str]) -> list[list[int]]:
+    def _encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
         with self._lock:
-            return self.tokenizer(contexts, truncation=True, max_length=self.config.context_length)["input_ids"]
+            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
 
     def _short(self, text: str, length: int) -> list[int]:
         if text not in self._tokens:

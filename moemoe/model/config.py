@@ -6,7 +6,8 @@ from typing import Any
 
 from moemoe.errors import ConfigError
 
-EXPERT_LAYERS = ("odd", "even", "all", "last", "last two")
+EXPERT_LAYERS = ("none", "odd", "even", "all", "last", "last two")
+SOURCES = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,35 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """A timm model that gives patch embeddings; ``options`` go to ``timm.create_model`` unchanged."""
+    """A timm model that gives patch embeddings; ``options`` go to ``timm.create_model`` unchanged.
+
+    ``pretrained``: true for timm's own weights of ``name``, or a file of weights (safetensors).
+    """
 
     name: str = "swinv2_tiny_window8_256"
     size: int = 64
-    pretrained: bool = False
+    pretrained: bool | str = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ExpertConfig:
-    """The sparse mixture of experts in the decoder (section 4.4).
+    """The sparse mixture of experts (section 4.4).
 
-    With ``k = 1`` softmax(top_1(.)) is 1 whatever the router says and its gradient is exactly 0, so k >= 2.
+    Args:
+        number, k: experts, and how many of them each token goes to. With k = 1 softmax(top_1(.)) is 1 whatever the
+            router says and its gradient is exactly 0, so k >= 2.
+        noise: whether the router's logits get noise in training.
+        decoder, encoder: the layers that hold experts, one of EXPERT_LAYERS; ``encoder`` means both text encoders.
+        init: ``upcycled`` (copies of the dense layer) or ``random``.
     """
 
     number: int = 8
     k: int = 2
     noise: bool = True
-    layers: str = "odd"
+    decoder: str = "odd"
+    encoder: str = "none"
+    init: str = "upcycled"
 
     def __post_init__(self):
         if not 2 <= self.k <= self.number:
@@ -55,19 +66,24 @@ class ExpertConfig:
                 f"experts: k = {self.k} with {self.number} experts; allowed is 2 <= k <= number "
                 "(with k = 1 the router gets no gradient)"
             )
-        if self.layers not in EXPERT_LAYERS:
-            raise ConfigError(f"experts: layers is {self.layers!r}; allowed are {', '.join(EXPERT_LAYERS)}")
+        for side in ("decoder", "encoder"):
+            if getattr(self, side) not in EXPERT_LAYERS:
+                raise ConfigError(f"experts: {side} is {getattr(self, side)!r}; allowed are {', '.join(EXPERT_LAYERS)}")
+        if self.init not in ("upcycled", "random"):
+            raise ConfigError(f"experts: init is {self.init!r}; allowed are upcycled, random")
 
-    def decoder_layers(self, count: int) -> list[int]:
-        """The 0-indexed decoder layers that hold experts, of ``count`` layers."""
-        chosen = {
-            "odd": range(1, count, 2),
-            "even": range(0, count, 2),
-            "all": range(count),
-            "last": range(count - 1, count),
-            "last two": range(max(count - 2, 0), count),
-        }
-        return list(chosen[self.layers])
+
+def expert_layers(which: str, count: int) -> list[int]:
+    """The layers that ``which`` of EXPERT_LAYERS means, 0-indexed, of ``count``: odd is 1, 3, 5, ..."""
+    chosen = {
+        "none": range(0),
+        "odd": range(1, count, 2),
+        "even": range(0, count, 2),
+        "all": range(count),
+        "last": range(count - 1, count),
+        "last two": range(max(count - 2, 0), count),
+    }
+    return list(chosen[which])
 
 
 @dataclass(frozen=True)
@@ -75,24 +91,38 @@ class ModelConfig:
     """One MoEMoE model.
 
     Args:
-        context_length: k of the paper, in tokens; contexts are cut to it.
+        sources: the kind of each source, ``image`` or ``text``, in the order of ``Batch.sources``; sources of one
+            kind share an encoder.
+        context_length: k of the paper, in tokens; texts are cut to it.
         question_in: ``decoder`` puts the question before the answer as an unscored prefix of the decoder;
-            ``context`` puts it into the context, which is then encoded once per question (section 3 to the letter).
+            ``context`` puts it into the texts, which are then encoded once per question (section 3 to the letter).
+        question_guidance: whether the question weighs the sources (equation 4); without, each weight is 1/S.
+        alignment: whether equations 6 and 7 are trained.
         experts: None for the dense model (QGA), else where and how many.
     """
 
     text: TextConfig = field(default_factory=TextConfig)
     image: ImageConfig = field(default_factory=ImageConfig)
     experts: ExpertConfig | None = None
+    sources: tuple[str, ...] = ("image", "text")
     context_length: int = 96
     question_length: int = 16
     answer_length: int = 16
     question_in: str = "decoder"
+    question_guidance: bool = True
     alignment: bool = True
 
     def __post_init__(self):
+        object.__setattr__(self, "sources", tuple(self.sources))  # JSON and YAML have lists
         if self.question_in not in ("decoder", "context"):
             raise ConfigError(f"question_in is {self.question_in!r}; allowed are decoder, context")
+        if not self.sources or set(self.sources) - set(SOURCES):
+            raise ConfigError(f"sources are {list(self.sources)}; allowed are one or more of {', '.join(SOURCES)}")
+
+    @property
+    def has_question_encoder(self) -> bool:
+        """False where nothing would read its states (S-Enc)."""
+        return self.question_guidance or self.alignment
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as written to ``config.json``."""

@@ -7,48 +7,37 @@ import timm
 import torch
 from timm.models.swin_transformer_v2 import SwinTransformerV2Block
 from torch import Tensor, nn
-from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig, TextConfig
-
-
-def t5_stack(text: TextConfig, layers: int, is_decoder: bool, embedding: nn.Embedding) -> T5Stack:
-    """One T5 stack of ``layers`` layers over ``embedding``, initialised as transformers does.
-
-    Every stack gets a config of its own: T5Stack changes the one it is given.
-    """
-    config = T5Config(
-        vocab_size=text.vocab_size,
-        d_model=text.d_model,
-        d_kv=text.d_kv,
-        d_ff=text.d_ff,
-        num_layers=layers,
-        num_heads=text.num_heads,
-        feed_forward_proj=text.feed_forward_proj,
-        dropout_rate=text.dropout_rate,
-        is_decoder=is_decoder,
-        is_encoder_decoder=False,
-        use_cache=False,
-    )
-    config._attn_implementation = "sdpa"
-    stack = T5Stack(config)
-    stack.set_input_embeddings(embedding)
-    return stack
+from moemoe.model.config import ImageConfig
+from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run_layer, self_attention
 
 
 class TextEncoder(nn.Module):
-    """Equation 1: a T5 encoder; states on padding are 0."""
+    """Equation 1: a T5 encoder, some of its feed-forward layers possibly experts; states on padding are 0."""
 
     def __init__(self, stack: T5Stack):
         super().__init__()
         self.stack = stack
+        self.recompute = False
 
-    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> Tensor:
-        """States [B, K, D] of token ids int64 [B, K]; ``mask_BK`` is true on real tokens."""
-        states_BKD = self.stack(input_ids=ids_BK, attention_mask=mask_BK.long()).last_hidden_state
-        return states_BKD * mask_BK.unsqueeze(-1)
+    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+        """States [B, K, D] of token ids int64 [B, K], and the routers' loads; ``mask_BK`` is true on real tokens."""
+        x_BKD = self.stack.dropout(self.stack.embed_tokens(ids_BK))
+        mask_BHKK = position_bias(self.stack, mask_BK[:, None].expand(-1, mask_BK.shape[1], -1), 0, x_BKD)
+        real = real_places(mask_BK)
+
+        def layer(block: nn.Module, x_BKD: Tensor) -> tuple[Tensor, RouterLoad | None]:
+            return feed_forward(block.layer[-1], self_attention(block.layer[0], x_BKD, mask_BHKK), real)
+
+        loads = []
+        for block in self.stack.block:
+            x_BKD, load = run_layer(self.recompute, layer, block, x_BKD)
+            loads += [] if load is None else [load]
+        states_BKD = self.stack.dropout(self.stack.final_layer_norm(x_BKD))
+        return states_BKD * mask_BK.unsqueeze(-1), loads
 
 
 class ImageEncoder(nn.Module):

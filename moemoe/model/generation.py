@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.batch import Batch
+from moemoe.model.moemoe import MoEMoE
 
 
 @dataclass
 class Answers:
     """Generated tokens int64 [N, A] (pad after the end), confidence [N] = product of the tokens' probabilities
-    up to and with the end token, and each source's share [N, S] (image, context)."""
+    up to and with the end token, and each source's share [N, S]."""
 
     tokens_NA: Tensor
     confidence_N: Tensor
@@ -28,7 +29,7 @@ def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1) -> A
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
     """
-    encoded, _ = model.encode(batch)
+    encoded = model.encode(batch)
     N, T = batch.decoder_ids.shape
     steps = model.config.answer_length
     cache = model.decoder.new_cache(N, T + steps, model.embedding.weight)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moemoe.model.config import ExpertConfig
+
 
 @dataclass
 class RouterLoad:
@@ -89,21 +91,24 @@ class MixtureOfExperts(nn.Module):
         self.wo_EFD = nn.Parameter(torch.empty(experts, d_ff, d_model).normal_(0, d_ff**-0.5))
 
     @classmethod
-    def upcycled(cls, dense: nn.Module, experts: int, k: int, noise: bool) -> "MixtureOfExperts":
-        """Every expert a copy of T5's ``dense`` feed-forward layer (Komatsuzaki et al. 2023).
+    def in_place_of(cls, dense: nn.Module, experts: ExpertConfig) -> "MixtureOfExperts":
+        """Experts of the shape of T5's ``dense`` feed-forward layer.
 
-        The gate's weights sum to 1, so the result equals ``dense`` for any router state.
+        Upcycled (Komatsuzaki et al. 2023), every expert is a copy of it; the gate's weights sum to 1, so the result
+        equals ``dense`` for any router state. Otherwise the experts start at random, as T5 starts.
         """
         gated = hasattr(dense, "wi_1")
         wi = dense.wi_0 if gated else dense.wi
         d_ff, d_model = wi.weight.shape
-        layer = cls(d_model, d_ff, experts, k, noise, dense.act, gated, dense.dropout.p)
+        E = experts.number
+        layer = cls(d_model, d_ff, E, experts.k, experts.noise, dense.act, gated, dense.dropout.p)
         layer = layer.to(device=wi.weight.device, dtype=wi.weight.dtype)
-        with torch.no_grad():
-            layer.wi_EDF.copy_(wi.weight.T.expand(experts, d_model, d_ff))
-            layer.wo_EFD.copy_(dense.wo.weight.T.expand(experts, d_ff, d_model))
-            if layer.wi_1_EDF is not None:
-                layer.wi_1_EDF.copy_(dense.wi_1.weight.T.expand(experts, d_model, d_ff))
+        if experts.init == "upcycled":
+            with torch.no_grad():
+                layer.wi_EDF.copy_(wi.weight.T.expand(E, d_model, d_ff))
+                layer.wo_EFD.copy_(dense.wo.weight.T.expand(E, d_ff, d_model))
+                if layer.wi_1_EDF is not None:
+                    layer.wi_1_EDF.copy_(dense.wi_1.weight.T.expand(E, d_model, d_ff))
         return layer
 
     def forward(self, x_TD: Tensor) -> tuple[Tensor, RouterLoad]:

@@ -4,10 +4,13 @@ Appendix A: a pretrained tokenizer cuts "kanchipuram" into five pieces; one trai
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from moemoe.errors import ConfigError
 
 PAD, END = "<pad>", "</s>"
 
@@ -34,5 +37,28 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that a training or a saved model left in ``folder``."""
-    return AutoTokenizer.from_pretrained(folder)
+    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be had."""
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"tokenizer {str(folder)!r} cannot be had ({reason})") from error
+
+
+@dataclass(frozen=True)
+class TokenizerStatistics:
+    """How a tokenizer cuts texts: its pieces per word of text, and the share of its pieces that are unknown."""
+
+    pieces_per_word: float
+    unknown_share: float
+
+
+def tokenizer_statistics(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> TokenizerStatistics:
+    """Counts over ``texts``; words are what blanks separate."""
+    words = pieces = unknown = 0
+    for text in texts:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        words += len(text.split())
+        pieces += len(ids)
+        unknown += ids.count(tokenizer.unk_token_id) if tokenizer.unk_token_id is not None else 0
+    return TokenizerStatistics(pieces / max(words, 1), unknown / max(pieces, 1))

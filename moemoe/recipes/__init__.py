@@ -8,33 +8,23 @@ from typing import Any
 import yaml
 
 from moemoe.errors import ConfigError
+from moemoe.model.config import ModelConfig
+from moemoe.recipes.settings import Training, change
 
 FOLDER = Path(__file__).parent
-PHASES = ("dense", "experts")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How long and how fast.
-
-    Args:
-        epochs: per phase.
-        batch_size: global, in products (all their questions together).
-        learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
-        warmup_steps: linear, at the start of each phase.
-        clip_norm: the gradient's largest norm.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    clip_norm: float
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named model in one size; ``model`` is what ``moemoe.model.config.ModelConfig.from_dict`` reads."""
+    """A named model in one size.
+
+    Args:
+        model: what ``moemoe.model.config.ModelConfig.from_dict`` reads.
+        phases: see ``moemoe.training.phases``.
+        load_balancing_weight: of equation 9 in equation 10 (table 5).
+        tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
+        parent: the recipe whose model the second phase starts from, None for dense recipes.
+    """
 
     name: str
     size: str
@@ -42,7 +32,9 @@ class Recipe:
     model: dict[str, Any]
     phases: tuple[str, ...]
     load_balancing_weight: float
+    tokenizer: str
     training: Training
+    parent: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as written beside checkpoints and models."""
@@ -68,16 +60,18 @@ def load_recipe(
     name: str,
     size: str = "tiny",
     weights: str | None = None,
-    question_in: str = "decoder",
+    question_in: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    settings: str = "",
 ) -> Recipe:
     """The recipe ``name`` in ``size``.
 
     Args:
         weights: ``scratch``, or a T5 checkpoint's hub name or folder; None takes the size's own.
-        question_in: ``decoder`` or ``context``.
+        question_in: ``decoder`` or ``context``; None takes the recipe's own, else ``decoder``.
         epochs, batch_size: override the size's.
+        settings: further changes, see ``moemoe.recipes.settings``.
 
     Raises:
         ConfigError: a name, size or number that is not allowed; the message lists what is.
@@ -90,11 +84,15 @@ def load_recipe(
         raise ConfigError(f"epochs is {epochs}; allowed is 1 or more")
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch size is {batch_size}; allowed is 1 or more")
-    if question_in not in ("decoder", "context"):
-        raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     scale = yaml.safe_load((FOLDER / "sizes" / f"{size}.yaml").read_text())
-    model = {**scale["model"], **recipe["model"], "question_in": question_in}
+    model = {"question_in": "decoder", **scale["model"], **recipe["model"]}
+    if question_in is not None and question_in not in ("decoder", "context"):
+        raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
+    if question_in is not None:
+        if question_in != recipe["model"].get("question_in", question_in):
+            raise ConfigError(f"question-in is {question_in!r}; model {name} allows {model['question_in']} alone")
+        model["question_in"] = question_in
     weights = weights or scale.get("weights", "scratch")
     if weights != "scratch":
         model["text"] = {**model.get("text", {}), "pretrained": weights}
@@ -103,13 +101,22 @@ def load_recipe(
             f"size {size} has no dimensions of its own; give --weights a T5 checkpoint, by name or folder"
         )
     given = {"epochs": epochs, "batch_size": batch_size}
-    training = Training(**{**scale["training"], **{k: v for k, v in given.items() if v is not None}})
+    values = {
+        "model": model,
+        "load_balancing_weight": recipe.get("load_balancing_weight", 0.0),
+        "tokenizer": "catalog" if weights == "scratch" else weights,
+        "training": {**scale["training"], **{k: v for k, v in given.items() if v is not None}},
+    }
+    change(values, settings)
+    ModelConfig.from_dict(values["model"])
     return Recipe(
         name=name,
         size=size,
         description=recipe["description"],
-        model=model,
+        model=values["model"],
         phases=tuple(recipe["phases"]),
-        load_balancing_weight=recipe.get("load_balancing_weight", 0.0),
-        training=training,
+        load_balancing_weight=values["load_balancing_weight"],
+        tokenizer=values["tokenizer"],
+        training=Training(**values["training"]),
+        parent=recipe.get("parent"),
     )

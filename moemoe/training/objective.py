@@ -1,65 +1,90 @@
-"""The joint objective (equation 10), the same for any number of processes.
+"""The joint objective (equation 10), the same for any number of processes and parts of a batch.
 
 Every sum is divided by its global count, so that ranks with unequal numbers of tokens train the same model. DDP
-averages gradients over ranks, hence the factor ``world_size``.
+averages gradients over ranks, hence the factor ``world_size``. The load-balancing loss alone is a product of two
+means over the tokens, so it is that of each part of an accumulated batch, averaged over the parts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from moemoe.model.batch import Batch, Losses
 from moemoe.model.mixture_of_experts import load_balancing_loss
-from moemoe.model.moemoe import Losses
 
 
 @dataclass
-class Objective:
-    """What to call ``backward`` on, and the global values of equation 10's terms for the log."""
+class Terms:
+    """Equation 10's terms, over all ranks."""
 
-    backward: Tensor
-    loss: float
-    cross_entropy: float
-    question_context: float
-    question_image: float
-    load_balancing: float
-    examples: int
+    cross_entropy: float = 0.0
+    question_context: float = 0.0
+    question_image: float = 0.0
+    load_balancing: float = 0.0
+
+    def __add__(self, other: "Terms") -> "Terms":
+        return Terms(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def loss(self, load_balancing_weight: float) -> float:
+        """Equation 10."""
+        return (
+            self.cross_entropy
+            + self.question_context
+            + self.question_image
+            + load_balancing_weight * self.load_balancing
+        )
 
 
-def joint_objective(losses: Losses, load_balancing_weight: float, world_size: int) -> Objective:
-    """Cross-entropy + QCA + QIA + w * load balancing (the mean over expert layers), over all ranks."""
+@dataclass
+class Counts:
+    """What a whole batch's sums are divided by: scored tokens, examples, (example, picture) pairs."""
+
+    tokens: float
+    examples: float
+    pictures: float
+
+
+def global_counts(parts: Sequence[Batch], kinds: Sequence[str], world_size: int) -> Counts:
+    """Counts over all ranks of a batch that this rank computes in ``parts``; ``kinds`` as ``ModelConfig.sources``."""
+    device = parts[0].decoder_ids.device
+    own = torch.zeros(3, dtype=torch.float64, device=device)
+    for part in parts:
+        assert part.labels is not None
+        pictures = [
+            s.mask[s.row_of][part.product_of].sum() for k, s in zip(kinds, part.sources, strict=True) if k == "image"
+        ]
+        examples = torch.tensor(part.product_of.numel(), device=device)
+        own += torch.stack([(part.labels != -100).sum(), examples, sum(pictures, torch.tensor(0, device=device))])
+    if world_size > 1:
+        dist.all_reduce(own)
+    return Counts(*own.tolist())
+
+
+def joint_objective(
+    losses: Losses, counts: Counts, load_balancing_weight: float, world_size: int, parts: int
+) -> tuple[Tensor, Terms]:
+    """What to call ``backward`` on for one of ``parts`` parts of a batch, and the part's terms for the log."""
     sums = [losses.cross_entropy, losses.question_context, losses.question_image]
-    counts = [losses.tokens, losses.examples, losses.examples_with_image]
-    packed = [torch.stack([s.detach().double() for s in sums] + [c.double() for c in counts])]
+    packed = [torch.stack([s.detach().double() for s in sums])]
     for load in losses.loads:
         packed += [load.first_E.double(), load.weight_E.detach().double(), load.tokens.double()[None]]
     total = torch.cat(packed)
     if world_size > 1:
         dist.all_reduce(total)
-    tokens, examples, with_image = total[3:6].tolist()
-    loss = losses.cross_entropy / tokens + losses.question_context / examples
-    loss = loss + losses.question_image / max(with_image, 1.0)
+    divisors = (counts.tokens, counts.examples, max(counts.pictures, 1.0))
+    loss = sum((s / d for s, d in zip(sums, divisors, strict=True)), start=losses.cross_entropy.new_zeros(()))
+    terms = Terms(*((total[i] / d).item() for i, d in enumerate(divisors)))
 
-    balance, place = 0.0, 6
+    place, layers = 3, len(losses.loads) * parts
     for load in losses.loads:
         E = load.first_E.numel()
         first_E, weight_E = total[place : place + E].float(), total[place + E : place + 2 * E].float()
         all_tokens = total[place + 2 * E].float()
         place += 2 * E + 1
-        balance += load_balancing_loss(first_E, weight_E, all_tokens).item() / len(losses.loads)
+        terms.load_balancing += load_balancing_loss(first_E, weight_E, all_tokens).item() / layers
         own = load_balancing_loss(first_E, load.weight_E, all_tokens)
-        loss = loss + load_balancing_weight * own / len(losses.loads)
-
-    cross_entropy, context, image = (total[0] / tokens).item(), (total[1] / examples).item(), 0.0
-    if with_image:
-        image = (total[2] / with_image).item()
-    return Objective(
-        backward=loss * world_size,
-        loss=cross_entropy + context + image + load_balancing_weight * balance,
-        cross_entropy=cross_entropy,
-        question_context=context,
-        question_image=image,
-        load_balancing=balance,
-        examples=int(examples),
-    )
+        loss = loss + load_balancing_weight * own / layers
+    return loss * world_size, terms

@@ -1,4 +1,8 @@
-"""The two phases of training: the dense model whole, then experts and routers alone (table 4's best row)."""
+"""What each phase trains (table 4), and its learning rate (appendix D).
+
+dense: the model before it has experts. Then, with experts in place, one of: experts (experts and routers alone),
+full (everything), backbone (everything but experts and routers).
+"""
 
 from torch import nn
 
@@ -10,13 +14,10 @@ DECAY_AT = (0.6, 0.9)  # appendix D: the 6th and the 9th of 10 epochs
 
 def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     """Freezes what ``phase`` does not train and returns what it does, in a fixed order."""
+    layers = [module for module in model.modules() if isinstance(module, MixtureOfExperts)]
+    experts = {id(parameter) for layer in layers for parameter in layer.parameters()}
     for parameter in model.parameters():
-        parameter.requires_grad_(phase == "dense")
-    if phase == "experts":
-        for module in model.modules():
-            if isinstance(module, MixtureOfExperts):
-                for parameter in module.parameters():
-                    parameter.requires_grad_(True)
+        parameter.requires_grad_(phase != ("backbone" if id(parameter) in experts else "experts"))
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 

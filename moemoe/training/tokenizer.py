@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from transformers import AutoTokenizer
-
-from moemoe.model.tokenizer import train_tokenizer
+from moemoe.model.config import TextConfig
+from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 
 
 def make_tokenizer(recipe: Recipe, dataset: ShardedDataset, folder: str | Path) -> None:
     """Saves the run's tokenizer into ``folder``."""
-    pretrained = recipe.model["text"].get("pretrained")
-    if pretrained is not None:
-        AutoTokenizer.from_pretrained(pretrained).save_pretrained(folder)
+    if recipe.tokenizer == "catalog":
+        size = recipe.model["text"].get("vocab_size", TextConfig.vocab_size)
+        train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:
-        train_tokenizer(_texts(dataset), recipe.model["text"]["vocab_size"]).save_pretrained(folder)
+        load_tokenizer(recipe.tokenizer).save_pretrained(folder)
 
 
 def _texts(dataset: ShardedDataset) -> Iterator[str]:

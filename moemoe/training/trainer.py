@@ -3,7 +3,7 @@
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from moemoe.errors import MoEMoEError
+from moemoe.model.batch import Batch
 from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ModelConfig
-from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
@@ -26,7 +27,7 @@ from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, 
 from moemoe.storage import join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
-from moemoe.training.objective import Objective, joint_objective
+from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
 from moemoe.training.tokenizer import make_tokenizer
@@ -47,7 +48,7 @@ class Trainer:
         world_size: int,
         precision: AbstractContextManager,
     ):
-        check_batch_size(recipe.training.batch_size, world_size)
+        check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
         self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
@@ -58,20 +59,27 @@ class Trainer:
             make_tokenizer(recipe, self.dataset, folder)
         self._barrier()
         self.tokenizer = load_tokenizer(folder)
-        text = recipe.model["text"]
-        vocabulary = {} if text.get("pretrained") else {"vocab_size": -len(self.tokenizer) // 8 * -8}
-        self.config = ModelConfig.from_dict({**recipe.model, "text": {**text, **vocabulary}})
+        self.config = ModelConfig.from_dict(recipe.model)
+        if self.config.text.pretrained is None:
+            text = replace(self.config.text, vocab_size=-len(self.tokenizer) // 8 * -8)
+            self.config = replace(self.config, text=text)
         self.collator = Collator(self.tokenizer, self.config)
 
     def train(self) -> None:
         """Trains every phase and publishes the model under the run."""
         torch.manual_seed(self.job.seed)
-        model = MoEMoE.create(replace(self.config, experts=None)).to(self.device)
+        model = MoEMoE.create(replace(self.config, experts=None))
+        pretrained = self.config.text.pretrained
+        if pretrained is not None and self.recipe.tokenizer != pretrained:
+            model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
+        model.to(self.device)
+        if self.recipe.training.gradient_checkpointing:
+            model.recompute_activations()
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
         place = checkpoint.place if checkpoint else Place()
         self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
         for index, phase in enumerate(self.recipe.phases):
-            if phase == "experts":
+            if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
                 model.config = replace(model.config, experts=self.config.experts)
                 model.add_experts()
@@ -124,33 +132,47 @@ class Trainer:
             for s in range(place.step, self.steps_per_epoch)
         )
         watch, examples = time.monotonic(), 0
-        for batch in prefetch(lambda rows: self._training_batch(rows, draw), batches):
+        for parts in prefetch(lambda rows: self._training_parts(rows, draw), batches):
             torch.manual_seed(zlib.crc32(f"{seed}:{place.total_step}:{self.rank}".encode()))  # dropout, router noise
             step = place.epoch * self.steps_per_epoch + place.step
             rate = learning_rate(training.learning_rate, step, phase_steps, training.warmup_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            with self.precision:
-                losses = wrapped(batch.to(self.device))
-            objective = joint_objective(losses, self.recipe.load_balancing_weight, self.world_size)
-            if not np.isfinite(objective.loss):
-                raise self._not_finite(place, order)
             optimizer.zero_grad()
-            objective.backward.backward()
+            terms, counts = self._gradients(wrapped, [part.to(self.device) for part in parts])
+            if not np.isfinite(terms.loss(self.recipe.load_balancing_weight)):
+                raise self._not_finite(place, order)
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
             optimizer.step()
             place = replace(place, step=place.step + 1, total_step=place.total_step + 1)
-            examples += objective.examples
+            examples += int(counts.examples)
             bar.update()
             if place.total_step % EVENT_STEPS == 0 and self.events is not None:
                 per_second = examples / (time.monotonic() - watch)
-                self._log_step(phase, place, objective, rate, per_second)
+                self._log_step(phase, place, terms, counts, rate, per_second)
                 watch, examples = time.monotonic(), 0
             if self._checkpoint_is_due():
                 self._checkpoint(place, model, optimizer)
         return place
 
-    def _log_step(self, phase: str, place: Place, objective: Objective, rate: float, per_second: float) -> None:
+    def _gradients(self, wrapped: nn.Module, parts: list[Batch]) -> tuple[Terms, Counts]:
+        """Gradients of one global batch; ranks exchange them with the last part."""
+        counts = global_counts(parts, self.config.sources, self.world_size)
+        terms = Terms()
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            alone = wrapped.no_sync() if isinstance(wrapped, DistributedDataParallel) and not last else nullcontext()
+            with alone:
+                with self.precision:
+                    losses = wrapped(part)
+                loss, own = joint_objective(
+                    losses, counts, self.recipe.load_balancing_weight, self.world_size, len(parts)
+                )
+                loss.backward()
+            terms += own
+        return terms, counts
+
+    def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
         assert self.events is not None
         steps = len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch
         self.events.append(
@@ -159,15 +181,15 @@ class Trainer:
             epoch=place.epoch,
             total_step=place.total_step,
             steps=steps,
-            loss=objective.loss,
-            cross_entropy=objective.cross_entropy,
-            question_context=objective.question_context,
-            question_image=objective.question_image,
-            load_balancing=objective.load_balancing,
+            loss=terms.loss(self.recipe.load_balancing_weight),
+            **vars(terms),
             learning_rate=rate,
             examples_per_second=per_second,
-            seconds_left=(steps - place.total_step) * objective.examples / per_second,
+            seconds_left=(steps - place.total_step) * counts.examples / per_second,
         )
+
+    def _training_parts(self, rows: np.ndarray, draw: int) -> list[Batch]:
+        return [self._training_batch(part, draw) for part in np.array_split(rows, self.recipe.training.accumulation)]
 
     def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
         items = []
@@ -177,7 +199,13 @@ class Trainer:
                 values[zlib.crc32(f"{self.job.seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
                 for attribute, values in product.values.items()
             ]
-            items.append(Item(product.context, self._image(product.image), list(product.values), answers))
+            items.append(
+                Item(
+                    self.collator.one_of_each(self._image(product.image), product.context),
+                    list(product.values),
+                    answers,
+                )
+            )
         return self.collator(items)
 
     def _image(self, data: bytes | None) -> np.ndarray | None:

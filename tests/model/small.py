@@ -2,8 +2,8 @@
 
 import torch
 
+from moemoe.model.batch import Batch, Source
 from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
-from moemoe.model.moemoe import Batch
 
 TINY_SWIN = {"window_size": 2, "patch_size": 4, "embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2)}
 
@@ -31,14 +31,17 @@ def random_batch(seed: int = 0, products: int = 3, questions: int = 2, with_labe
     labels = ids(examples, 6)
     labels[:, :3] = -100
     return Batch(
-        context_ids=ids(products, 12) * context_mask,
-        context_mask=context_mask,
-        images=torch.randint(0, 255, (products, 3, 32, 32), dtype=torch.uint8, generator=generator),
-        has_image=torch.tensor([i % 3 != 1 for i in range(products)]),
-        image_of=torch.arange(products),
+        sources=[
+            Source(
+                torch.randint(0, 255, (products, 3, 32, 32), dtype=torch.uint8, generator=generator),
+                torch.tensor([i % 3 != 1 for i in range(products)]),
+                torch.arange(products),
+            ),
+            Source(ids(products, 12) * context_mask, context_mask, torch.arange(products)),
+        ],
         question_ids=ids(questions, 4) * question_mask,
         question_mask=question_mask,
-        context_of=torch.arange(products).repeat_interleave(questions),
+        product_of=torch.arange(products).repeat_interleave(questions),
         question_of=torch.arange(questions).repeat(products),
         decoder_ids=ids(examples, 6) * decoder_mask,
         decoder_mask=decoder_mask,

@@ -30,15 +30,15 @@ def test_the_same_texts_give_the_same_tokenizer(tokenizer):
 def items(answers=True):
     image = np.full((3, 32, 32), 7, dtype=np.uint8)
     return [
-        Item("cotton kurta", image, ["color", "neck style"], ["Navy Blue", "Round Neck"] if answers else None),
-        Item("silk saree for men", None, ["color"], ["Navy Blue"] if answers else None),
+        Item([image, "cotton kurta"], ["color", "neck style"], ["Navy Blue", "Round Neck"] if answers else None),
+        Item([None, "silk saree for men"], ["color"], ["Navy Blue"] if answers else None),
     ]
 
 
 def test_the_question_is_an_unscored_prefix_of_the_decoder(tokenizer):
     batch = Collator(tokenizer, tiny_config(question_in="decoder", answer_length=8))(items())
-    assert batch.context_ids.shape[0] == 2  # encoded once per product
-    assert batch.context_of.tolist() == [0, 0, 1]
+    assert batch.sources[1].data.shape[0] == 2  # encoded once per product
+    assert batch.product_of.tolist() == [0, 0, 1]
     for n, (question, answer) in enumerate(
         [("color", "Navy Blue"), ("neck style", "Round Neck"), ("color", "Navy Blue")]
     ):
@@ -53,10 +53,10 @@ def test_the_question_is_an_unscored_prefix_of_the_decoder(tokenizer):
 
 def test_the_question_in_the_context(tokenizer):
     batch = Collator(tokenizer, tiny_config(question_in="context", answer_length=8))(items())
-    assert batch.context_ids.shape[0] == 3  # encoded once per product and question
-    assert batch.image_of.tolist() == [0, 0, 1]
+    assert batch.sources[1].data.shape[0] == 3  # encoded once per product and question
+    assert batch.sources[0].row_of.tolist() == [0, 0, 1]
     assert torch.equal(batch.decoder_ids[:, 0], torch.zeros(3, dtype=torch.long))
-    text = tokenizer.decode(batch.context_ids[1], skip_special_tokens=True)
+    text = tokenizer.decode(batch.sources[1].data[1], skip_special_tokens=True)
     assert text.startswith("neck style | cotton kurta")
 
 
@@ -64,4 +64,4 @@ def test_each_distinct_question_is_encoded_once(tokenizer):
     batch = Collator(tokenizer, tiny_config())(items(answers=False))
     assert batch.question_ids.shape[0] == 2
     assert batch.labels is None
-    assert batch.has_image.tolist() == [True, False]
+    assert batch.sources[0].mask.tolist() == [True, False]

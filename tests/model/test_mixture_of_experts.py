@@ -18,7 +18,7 @@ def dense_layer(gated: bool):
 
 def experts_that_differ(gated: bool = False) -> MixtureOfExperts:
     torch.manual_seed(0)
-    layer = MixtureOfExperts.upcycled(dense_layer(gated), experts=4, k=2, noise=False)
+    layer = MixtureOfExperts.in_place_of(dense_layer(gated), ExpertConfig(number=4, noise=False))
     for parameter in layer.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.2)
     return layer
@@ -41,7 +41,7 @@ def per_expert_loop(layer: MixtureOfExperts, x_TD: torch.Tensor) -> torch.Tensor
 def test_an_upcycled_layer_equals_its_dense_parent_for_any_router(gated):
     torch.manual_seed(1)
     dense = dense_layer(gated)
-    layer = MixtureOfExperts.upcycled(dense, experts=8, k=2, noise=True).train()
+    layer = MixtureOfExperts.in_place_of(dense, ExpertConfig()).train()
     layer.router.weight_ED.data.normal_(0, 5)
     x = torch.randn(40, 16)
     assert torch.allclose(layer(x)[0], dense(x), atol=1e-5)

@@ -7,10 +7,11 @@ import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError
+from moemoe.model.batch import Batch, Source
 from moemoe.model.config import ExpertConfig, ImageConfig, TextConfig
 from moemoe.model.encoders import ImageEncoder, repeat_patches
 from moemoe.model.generation import generate
-from moemoe.model.moemoe import Batch, MoEMoE
+from moemoe.model.moemoe import MoEMoE
 from moemoe.model.question_guided_attention import combine_sources
 from tests.model.small import random_batch, tiny_config
 
@@ -44,12 +45,19 @@ def text_only(reference: T5ForConditionalGeneration, tmp_path) -> MoEMoE:
 def text_batch(ids: torch.Tensor, mask: torch.Tensor, decoder_ids: torch.Tensor) -> Batch:
     rows = torch.arange(len(ids))
     return Batch(
-        context_ids=ids, context_mask=mask, images=torch.zeros(len(ids), 3, 32, 32, dtype=torch.uint8),
-        has_image=torch.zeros(len(ids), dtype=torch.bool), image_of=rows,
+        sources=[
+            Source(torch.zeros(len(ids), 3, 32, 32, dtype=torch.uint8), torch.zeros(len(ids), dtype=torch.bool), rows),
+            Source(ids, mask, rows),
+        ],
         question_ids=torch.tensor([[5, 1]]), question_mask=torch.ones(1, 2, dtype=torch.bool),
-        context_of=rows, question_of=torch.zeros_like(rows),
+        product_of=rows, question_of=torch.zeros_like(rows),
         decoder_ids=decoder_ids, decoder_mask=torch.ones_like(decoder_ids, dtype=torch.bool),
     )  # fmt: skip
+
+
+def at_product(source: Source, product: int) -> Source:
+    row = slice(product, product + 1)
+    return Source(source.data[row], source.mask[row], torch.zeros(1, dtype=torch.long))
 
 
 @pytest.mark.parametrize("gated", [False, True], ids=["v1.0", "v1.1"])
@@ -61,7 +69,7 @@ def test_text_path_equals_transformers_t5(gated, tmp_path):
     ids = ids * mask
     decoder_ids = torch.cat([torch.zeros(3, 1, dtype=torch.long), torch.randint(2, 60, (3, 4))], dim=1)
     batch = text_batch(ids, mask, decoder_ids)
-    encoded, _ = model.encode(batch)
+    encoded = model.encode(batch)
     states, _ = model.decoder(model.embedding(decoder_ids), batch.decoder_mask, encoded.memory)
     expected = reference(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=decoder_ids).logits
     assert torch.allclose(model.logits(states), expected, atol=1e-4)
@@ -92,21 +100,22 @@ def test_mixed_scores_equal_attention_to_the_mixed_source(model):
     torch.manual_seed(5)
     torch.nn.init.normal_(model.attention.fc.weight, std=0.3)
     batch = random_batch()
-    encoded, _ = model.encode(batch)
-    context = model.context_encoder(batch.context_ids, batch.context_mask)
-    patches = model.image_encoder(batch.images) * batch.has_image[:, None, None]
+    encoded = model.encode(batch)
+    pictures, texts = batch.sources
+    context, _ = model.context_encoder(texts.data, texts.mask)
+    patches = model.image_encoder(pictures.data) * pictures.mask[:, None, None]
     length = max(context.shape[1], patches.shape[1])
     context = torch.nn.functional.pad(context, (0, 0, 0, length - context.shape[1]))
-    question = model.question_encoder(batch.question_ids, batch.question_mask)
+    question, _ = model.question_encoder(batch.question_ids, batch.question_mask)
     weights = model.attention(question, batch.question_mask, length)[batch.question_of]
-    e = combine_sources(weights, [repeat_patches(patches, length)[batch.context_of], context[batch.context_of]])
+    e = combine_sources(weights, [repeat_patches(patches, length)[batch.product_of], context[batch.product_of]])
 
     from moemoe.model.source_attention import SourceMemory
 
-    one = dataclasses.replace(batch, context_of=torch.arange(len(e)))
+    one = dataclasses.replace(batch, product_of=torch.arange(len(e)))
     keys, values = model.decoder.project_sources([e], length)
     memory = SourceMemory(
-        keys, values, torch.ones(1, len(e), 1, length), encoded.memory.attended_BL[batch.context_of], one.context_of
+        keys, values, torch.ones(1, len(e), 1, length), encoded.memory.attended_BL[batch.product_of], one.product_of
     )
     x = model.embedding(batch.decoder_ids)
     ours, _ = model.decoder(x, batch.decoder_mask, encoded.memory)
@@ -121,16 +130,15 @@ def test_results_do_not_depend_on_the_rest_of_the_batch_or_on_padding(which, req
     batch = random_batch()
     together = generate(model, dataclasses.replace(batch, labels=None))
     for product in range(3):
-        rows = batch.context_of == product
-        K = int(batch.context_mask[product].sum()) + 2  # another padding length
-        context = torch.nn.functional.pad(batch.context_ids[product : product + 1], (0, 4))[:, :K]
-        mask = torch.nn.functional.pad(batch.context_mask[product : product + 1], (0, 4))[:, :K]
+        rows = batch.product_of == product
+        pictures, texts = (at_product(source, product) for source in batch.sources)
+        K = int(texts.mask.sum()) + 2  # another padding length
+        texts.data, texts.mask = (torch.nn.functional.pad(x, (0, 4))[:, :K] for x in (texts.data, texts.mask))
         alone = generate(
             model,
             dataclasses.replace(
-                batch, context_ids=context, context_mask=mask, images=batch.images[product : product + 1],
-                has_image=batch.has_image[product : product + 1], image_of=torch.zeros(1, dtype=torch.long),
-                context_of=torch.zeros(2, dtype=torch.long), question_of=batch.question_of[rows],
+                batch, sources=[pictures, texts], product_of=torch.zeros(2, dtype=torch.long),
+                question_of=batch.question_of[rows],
                 decoder_ids=batch.decoder_ids[rows], decoder_mask=batch.decoder_mask[rows], labels=None,
             ),
         )  # fmt: skip
@@ -148,25 +156,26 @@ def test_losses_add_up_over_parts_of_a_batch(model):
         parts.append(
             model(
                 dataclasses.replace(
-                    batch, context_ids=batch.context_ids[one], context_mask=batch.context_mask[one],
-                    images=batch.images[one], has_image=batch.has_image[one], image_of=torch.tensor([0]),
-                    context_of=torch.tensor([0]), question_of=batch.question_of[one],
+                    batch, sources=[at_product(source, product) for source in batch.sources],
+                    product_of=torch.tensor([0]), question_of=batch.question_of[one],
                     decoder_ids=batch.decoder_ids[one], decoder_mask=batch.decoder_mask[one], labels=batch.labels[one],
                 )
             )
         )  # fmt: skip
-    for name in ("cross_entropy", "tokens", "question_context", "question_image", "examples_with_image"):
+    for name in ("cross_entropy", "tokens", "question_context", "question_image", "pictures"):
         total = sum(getattr(part, name).item() for part in parts)
         assert getattr(whole, name).item() == pytest.approx(total, rel=1e-4), name
 
 
 def test_a_missing_picture_is_a_masked_source_not_a_black_one(model):
     batch = random_batch(with_labels=False)
-    other = dataclasses.replace(batch, images=torch.where(batch.has_image[:, None, None, None], batch.images, 200))
+    pictures, texts = batch.sources
+    gray = torch.where(pictures.mask[:, None, None, None], pictures.data, 200)
+    other = dataclasses.replace(batch, sources=[dataclasses.replace(pictures, data=gray), texts])
     a, b = generate(model, batch), generate(model, other)
     assert torch.equal(a.tokens_NA, b.tokens_NA)
     assert torch.equal(a.confidence_N, b.confidence_N)
-    without = ~batch.has_image[batch.context_of]
+    without = ~pictures.mask[batch.product_of]
     assert torch.equal(a.shares_NS[without], torch.tensor([[0.0, 1.0]]).expand(int(without.sum()), 2))
 
 
@@ -186,7 +195,7 @@ def test_generation_with_a_cache_equals_decoding_again_each_time(experts_model):
     batch = random_batch(with_labels=False)
     fast = generate(experts_model, batch, end_id=-1)
     ids, mask = batch.decoder_ids, batch.decoder_mask
-    encoded, _ = experts_model.encode(batch)
+    encoded = experts_model.encode(batch)
     probability = torch.ones(len(ids))
     for step in range(experts_model.config.answer_length):
         states, _ = experts_model.decoder(experts_model.embedding(ids), mask, encoded.memory)

@@ -27,7 +27,7 @@ def test_the_default_is_the_papers_best_model():
     recipe = load_recipe("moemoe")
     assert recipe.phases == ("dense", "experts")
     assert recipe.load_balancing_weight == 0.1
-    assert recipe.model["experts"]["layers"] == "odd"
+    assert recipe.model["experts"]["decoder"] == "odd"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def small_recipe(**changes) -> Recipe:
     }  # fmt: skip
     values = {
         "name": "small", "size": "tiny", "description": "", "model": model, "phases": ("dense", "experts"),
-        "load_balancing_weight": 0.1,
+        "load_balancing_weight": 0.1, "tokenizer": "catalog",
         "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, clip_norm=1.0),
     }  # fmt: skip
     return Recipe(**{**values, **changes})

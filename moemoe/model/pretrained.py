@@ -1,0 +1,90 @@
+"""Weights from elsewhere: T5 checkpoints, timm models, and a tokenizer of our own on top of them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
+
+from moemoe.errors import ConfigError
+from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
+
+
+def check_weights(model: dict[str, Any]) -> None:
+    """Raises ConfigError where a recipe's ``model`` names pretrained weights that cannot be had."""
+    config = ModelConfig.from_dict(model)
+    if config.text.pretrained is not None:
+        load_t5(config.text.pretrained)
+    if config.image.pretrained:
+        load_timm(config.image)
+
+
+def load_timm(image: ImageConfig) -> nn.Module:
+    """A pretrained timm model, timm's own or from a local file. Raises ConfigError where it cannot be had."""
+    options: dict[str, Any] = {"num_classes": 0, "img_size": image.size, **image.options}
+    if isinstance(image.pretrained, str):
+        if Path(image.pretrained).suffix != ".safetensors" or not Path(image.pretrained).is_file():
+            raise ConfigError(f"pretrained weights {image.pretrained!r}: allowed is a .safetensors file that exists")
+        options["pretrained_cfg_overlay"] = {"file": image.pretrained}
+    try:
+        return timm.create_model(image.name, pretrained=True, **options)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"pretrained weights of {image.name} cannot be had ({reason})") from error
+
+
+def load_t5(name: str) -> T5ForConditionalGeneration:
+    """A T5 checkpoint by hub name or local folder. Raises ConfigError where it cannot be had."""
+    try:
+        return T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder that holds them, "
+            "or take --size tiny or small"
+        ) from error
+
+
+def text_config_of(t5: T5Config, text: TextConfig) -> TextConfig:
+    """``text`` with the dimensions of a T5 checkpoint."""
+    return replace(
+        text,
+        d_model=t5.d_model,
+        d_kv=t5.d_kv,
+        d_ff=t5.d_ff,
+        num_heads=t5.num_heads,
+        context_layers=t5.num_layers,
+        question_layers=t5.num_layers,
+        decoder_layers=t5.num_decoder_layers,
+        feed_forward_proj=t5.feed_forward_proj,
+        tie_word_embeddings=bool(t5.scale_decoder_outputs),
+        vocab_size=t5.vocab_size,
+        pretrained=None,
+    )
+
+
+def embeddings_for(weight_VD: Tensor, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase, size: int) -> Tensor:
+    """Embeddings [size, D] of ``new``'s tokens: each the mean of the embeddings of its text's pieces in ``old``.
+
+    Padding and end keep their own; tokens without text (single bytes of longer characters) get the overall mean.
+    """
+    known = weight_VD[: len(old)]
+    rows = known.mean(0).repeat(size, 1)
+    for token in range(len(new)):
+        text = new.decode([token], skip_special_tokens=True)
+        pieces = old(text, add_special_tokens=False)["input_ids"] if text.strip() else []
+        if pieces and old.unk_token_id not in pieces:
+            rows[token] = known[pieces].mean(0)
+    for name in ("pad_token_id", "eos_token_id"):
+        rows[getattr(new, name)] = known[getattr(old, name)]
+    return rows
+
+
+@torch.no_grad()
+def replace_embedding(embedding: nn.Embedding, weight_VD: Tensor) -> None:
+    """Gives ``embedding`` another vocabulary, in place: stacks that share it see it too."""
+    embedding.num_embeddings = weight_VD.shape[0]
+    embedding.weight = nn.Parameter(weight_VD.clone())

@@ -1,0 +1,146 @@
+"""The paper's own way of computing the model, as the reference: one (question, context, image) triple per item.
+
+Every question is padded to k, e (equation 5) is formed for every item, transformers' T5 decodes and generates. Same
+weights as the model it is made from, none of its shortcuts. Encoders are transformers' and timm's own forward.
+
+Shapes: N items, k context length, D d_model.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import T5Config, T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from moemoe.model.batch import Batch
+from moemoe.model.encoders import repeat_patches
+from moemoe.model.mixture_of_experts import MixtureOfExperts
+from moemoe.model.moemoe import MoEMoE
+
+
+class OutputAlone(nn.Module):
+    """Experts as transformers expects a feed-forward layer: without their load."""
+
+    def __init__(self, experts: MixtureOfExperts):
+        super().__init__()
+        self.experts = experts
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.experts(x.reshape(-1, x.shape[-1]))[0].view_as(x)
+
+
+def transformers_t5(model: MoEMoE) -> T5ForConditionalGeneration:
+    """T5ForConditionalGeneration that shares the weights of the model's context encoder, decoder and head."""
+    text = model.config.text
+    config = T5Config(
+        vocab_size=text.vocab_size, d_model=text.d_model, d_kv=text.d_kv, d_ff=text.d_ff, num_heads=text.num_heads,
+        num_layers=text.context_layers, num_decoder_layers=text.decoder_layers, dropout_rate=text.dropout_rate,
+        feed_forward_proj=text.feed_forward_proj, tie_word_embeddings=text.tie_word_embeddings,
+        decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    t5 = T5ForConditionalGeneration(config)
+    for reference, own in ((t5.encoder, model.context_encoder.stack), (t5.decoder, model.decoder.stack)):
+        share(reference, own)
+    t5.shared = t5.encoder.embed_tokens = t5.decoder.embed_tokens = model.embedding
+    t5.lm_head.weight = model.embedding.weight if model.head is None else model.head.weight
+    return t5.train(model.training)
+
+
+def share(reference: nn.Module, own: nn.Module) -> None:
+    """Puts the layers of ``own`` into ``reference``."""
+    for block, ours in zip(reference.block, own.block, strict=True):
+        for layer, mine in zip(block.layer, ours.layer, strict=True):
+            for name, module in list(layer.named_children()):
+                part = getattr(mine, name)
+                if isinstance(part, MixtureOfExperts):
+                    setattr(layer, name, OutputAlone(part))
+                elif name in ("SelfAttention", "EncDecAttention"):  # the reference's own settings, our weights
+                    for weight, parameter in part.named_parameters():
+                        owner, _, last = weight.rpartition(".")
+                        setattr(module.get_submodule(owner), last, parameter)
+                else:
+                    setattr(layer, name, part)
+    reference.final_layer_norm = own.final_layer_norm
+
+
+class Naive:
+    """``losses`` and ``generate`` of a two-source model, an item at a time in every sense but the batch dimension."""
+
+    def __init__(self, model: MoEMoE):
+        assert model.config.sources == ("image", "text")
+        self.model, self.t5 = model, transformers_t5(model)
+        if model.config.has_question_encoder:
+            text = model.config.text
+            config = T5Config(
+                vocab_size=text.vocab_size, d_model=text.d_model, d_kv=text.d_kv, d_ff=text.d_ff,
+                num_heads=text.num_heads, num_layers=text.question_layers, dropout_rate=text.dropout_rate,
+                feed_forward_proj=text.feed_forward_proj,
+            )  # fmt: skip
+            self.question_encoder = T5ForConditionalGeneration(config).encoder.train(model.training)
+            share(self.question_encoder, model.question_encoder.stack)
+            self.question_encoder.embed_tokens = model.question_encoder.stack.embed_tokens
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """e [N, L, D], where it is attended to [N, L], and both alignment losses [N] (image, context)."""
+        model, k = self.model, self.model.config.context_length
+        pictures, texts = batch.sources
+        ids = F.pad(texts.data, (0, k - texts.data.shape[1]))[texts.row_of][batch.product_of]
+        mask_NL = F.pad(texts.mask, (0, k - texts.mask.shape[1]))[texts.row_of][batch.product_of]
+        has_image_N = pictures.mask[pictures.row_of][batch.product_of]
+        context = self.t5.encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
+        context = context * mask_NL[..., None]
+        patches = model.image_encoder(pictures.data[pictures.row_of][batch.product_of])
+        P = patches.shape[1]
+        assert k >= P
+        image = repeat_patches(patches, k) * has_image_N[:, None, None]
+        attended_NL = mask_NL | ((torch.arange(k) < P)[None] & has_image_N[:, None])
+        if not model.config.has_question_encoder:
+            nothing = context.new_zeros(len(ids))
+            return 0.5 * image + 0.5 * context, attended_NL, nothing, nothing
+
+        question_ids = F.pad(batch.question_ids, (0, k - batch.question_ids.shape[1]))[batch.question_of]
+        real_NL = F.pad(batch.question_mask, (0, k - batch.question_mask.shape[1]))[batch.question_of]
+        states = self.question_encoder(input_ids=question_ids, attention_mask=real_NL.long()).last_hidden_state
+        mean = (states * real_NL[..., None]).sum(1, keepdim=True) / real_NL.sum(1)[:, None, None]
+        question = torch.where(real_NL[..., None], states, mean)  # beyond its last token: the mean of its real ones
+        if model.attention is None:
+            e = 0.5 * image + 0.5 * context
+        else:
+            alpha, beta = model.attention.fc(question).unbind(-1)  # equation 4
+            e = alpha[..., None] * image + beta[..., None] * context  # equation 5
+        losses = [context.new_zeros(len(ids))] * 2
+        if model.alignment is not None:  # equations 6 and 7
+            q = model.alignment.question(question)[..., 0]
+            losses = []
+            in_image = attended_NL & has_image_N[:, None]
+            for project, source, real in zip(
+                model.alignment.sources, (image, context), (in_image, mask_NL), strict=True
+            ):
+                cosine = F.cosine_similarity(q * real, project(source)[..., 0] * real, dim=-1, eps=1e-6)
+                losses.append(torch.abs(1 - cosine) * real.any(1))
+        return e, attended_NL, *losses
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy, equation 6 and equation 7, each summed over the items."""
+        e, attended, image, context = self.encode(batch)
+        states = self.t5.decoder(
+            input_ids=batch.decoder_ids, attention_mask=batch.decoder_mask.long(), encoder_hidden_states=e,
+            encoder_attention_mask=attended.long(), use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        if self.t5.config.tie_word_embeddings:
+            states = states * self.t5.config.d_model**-0.5
+        logits = self.t5.lm_head(states)
+        cross_entropy = F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), reduction="sum")
+        return {"cross_entropy": cross_entropy, "question_image": image.sum(), "question_context": context.sum()}
+
+    @torch.inference_mode()
+    def generate(self, batch: Batch) -> Tensor:
+        """Greedy answers [N, A], padded with 0."""
+        e, attended, _, _ = self.encode(batch)
+        steps = self.model.config.answer_length
+        ids = F.pad(batch.decoder_ids, (1, 0))  # masked; generate() puts a start token before ids that begin otherwise
+        tokens = self.t5.generate(
+            encoder_outputs=BaseModelOutput(e), attention_mask=attended.long(), decoder_input_ids=ids,
+            decoder_attention_mask=F.pad(batch.decoder_mask.long(), (1, 0)), max_new_tokens=steps, do_sample=False,
+        )[:, ids.shape[1] :]  # fmt: skip
+        return F.pad(tokens, (0, steps - tokens.shape[1]))
