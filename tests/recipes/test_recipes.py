@@ -1,16 +1,55 @@
+import dataclasses
+
 import pytest
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ModelConfig
-from moemoe.recipes import Recipe, known_recipes, known_sizes, load_recipe
+from moemoe.model.config import ModelConfig, expert_layers
+from moemoe.recipes import Recipe, known_recipes, load_recipe
+
+# Table 4 and figure 5: (decoder layers, encoder layers, phases) of a model with six layers a side.
+PAPER = {
+    "qga": ([], [], ("dense",)),
+    "wo-qg": ([], [], ("dense",)),
+    "wo-al": ([], [], ("dense",)),
+    "s-enc": ([], [], ("dense",)),
+    "enc-dec-moe-full": ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], ("dense", "full")),
+    "enc-dec-moe-odd": ([1, 3, 5], [1, 3, 5], ("dense", "experts")),
+    "enc-dec-moe-even": ([0, 2, 4], [0, 2, 4], ("dense", "experts")),
+    "encoder-moe-full": ([], [0, 1, 2, 3, 4, 5], ("dense", "full")),
+    "decoder-moe-full": ([0, 1, 2, 3, 4, 5], [], ("dense", "full")),
+    "decoder-last-moe": ([5], [], ("dense", "full")),
+    "decoder-last-2-moe": ([4, 5], [], ("dense", "full")),
+    "decoder-even-moe": ([0, 2, 4], [], ("dense", "experts")),
+    "decoder-odd-moe-frozen": ([1, 3, 5], [], ("dense", "backbone")),
+    "moemoe": ([1, 3, 5], [], ("dense", "experts")),
+}
 
 
-def test_every_recipe_in_every_size_is_a_model():
-    for name in known_recipes():
-        for size in known_sizes():
-            recipe = load_recipe(name, size)
-            assert ModelConfig.from_dict(recipe.model).question_in == "decoder"
-            assert Recipe.from_dict(recipe.to_dict()) == recipe
+def test_every_model_of_the_paper_has_its_recipe():
+    assert set(known_recipes()) == set(PAPER)
+
+
+@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("size", ["tiny", "small", "paper"])
+def test_every_recipe_is_the_papers_model_in_every_size(name, size):
+    recipe = load_recipe(name, size)
+    config = ModelConfig.from_dict(recipe.model)
+    decoder, encoder, phases = PAPER[name]
+    assert recipe.phases == phases
+    assert config.question_in == ("context" if name == "s-enc" else "decoder")
+    assert (config.question_guidance, config.alignment) == (
+        name not in ("wo-qg", "s-enc"),
+        name not in ("wo-al", "s-enc"),
+    )
+    if config.experts is None:
+        assert (decoder, encoder, recipe.parent) == ([], [], None)
+    else:
+        assert expert_layers(config.experts.decoder, 6) == decoder
+        assert expert_layers(config.experts.encoder, 6) == encoder
+        assert recipe.load_balancing_weight == 0.1
+        parent = load_recipe(recipe.parent, size)
+        assert dataclasses.replace(config, experts=None) == ModelConfig.from_dict(parent.model)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
 def test_the_sizes_are_what_they_promise():
@@ -33,14 +72,32 @@ def test_the_default_is_the_papers_best_model():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "moemo"}, "unknown model 'moemo'; known models are moemoe, qga"),
+        ({"name": "moemo"}, "unknown model 'moemo'; known models are decoder-even-moe, .*moemoe, qga, "),
         ({"name": "qga", "size": "huge"}, "unknown size 'huge'; known sizes are tiny, small, paper"),
         ({"name": "qga", "epochs": 0}, "epochs is 0; allowed is 1 or more"),
         ({"name": "qga", "batch_size": -1}, "batch size is -1"),
         ({"name": "qga", "question_in": "title"}, "allowed are decoder, context"),
+        ({"name": "s-enc", "question_in": "decoder"}, "model s-enc allows context alone"),
+        ({"name": "moemoe", "settings": "experts.k=1"}, "with k = 1 the router gets no gradient"),
+        ({"name": "moemoe", "settings": "experts.size=3"}, "allowed is name=value with one of .*experts.number"),
+        ({"name": "moemoe", "settings": "experts.number=many"}, "experts.number is of type int"),
+        ({"name": "moemoe", "settings": "alignment=0"}, "alignment is of type bool"),
+        ({"name": "qga", "settings": "experts.number=4"}, "this model has no experts"),
+        ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
 )
 def test_what_is_not_known_is_refused_with_what_is(arguments, message):
     with pytest.raises(ConfigError, match=message):
         load_recipe(**arguments)
+
+
+def test_settings_change_what_they_name_and_nothing_else():
+    recipe = load_recipe(
+        "moemoe", settings="experts.number=16, load_balancing_weight=0.5,training.gradient_checkpointing=true"
+    )
+    plain = load_recipe("moemoe")
+    assert recipe.model["experts"] == {**plain.model["experts"], "number": 16}
+    assert recipe.load_balancing_weight == 0.5
+    assert recipe.training == dataclasses.replace(plain.training, gradient_checkpointing=True)
+    assert {**recipe.model, "experts": None} == {**plain.model, "experts": None}

@@ -1,11 +1,52 @@
+"""Each phase of each recipe trains exactly what it says."""
+
 import pytest
+import torch
 
-from moemoe.training.phases import learning_rate
+from moemoe.model.config import ModelConfig
+from moemoe.model.moemoe import MoEMoE
+from moemoe.recipes import known_recipes, load_recipe
+from moemoe.training.phases import learning_rate, set_trainable
+from tests.model.small import random_batch, tiny_config
+
+PARTS = ("wi_EDF", "wi_1_EDF", "wo_EFD", "router.weight_ED", "router.noise_ED")
 
 
-def test_the_rate_warms_up_and_falls_twice():
-    rates = [learning_rate(1.0, step, steps=100, warmup_steps=4) for step in range(100)]
-    assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert rates[59] == 1.0
-    assert rates[60:90] == pytest.approx([0.2] * 30)
-    assert rates[90:] == pytest.approx([0.04] * 10)
+def is_expert(name: str) -> bool:
+    return name.endswith(PARTS)
+
+
+@pytest.mark.parametrize("name", known_recipes())
+def test_gradients_reach_exactly_what_the_last_phase_trains(name):
+    recipe = load_recipe(name)
+    own = ModelConfig.from_dict(recipe.model)
+    model = MoEMoE.create(
+        tiny_config(
+            question_in=own.question_in, question_guidance=own.question_guidance, alignment=own.alignment,
+            experts=own.experts,
+        )
+    )  # fmt: skip
+    phase = recipe.phases[-1]
+    trained = set_trainable(model, phase)
+    optimizer = torch.optim.Adam(trained, lr=0.1)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    losses = model(random_batch())
+    loss = losses.cross_entropy + losses.question_context + losses.question_image
+    (loss + sum((load.weight_E * load.first_E).sum() for load in losses.loads)).backward()
+    optimizer.step()
+
+    wanted = {
+        "dense": lambda key: True,
+        "full": lambda key: True,
+        "experts": is_expert,
+        "backbone": lambda key: not is_expert(key),
+    }[phase]
+    for key, parameter in model.named_parameters():
+        assert (parameter.grad is not None) is wanted(key), key  # DDP needs no search for unused parameters
+        assert wanted(key) or torch.equal(parameter, before[key]), key
+    assert any(not torch.equal(parameter, before[key]) for key, parameter in model.named_parameters())
+
+
+def test_the_rate_falls_at_the_sixth_and_ninth_of_ten_epochs():
+    rates = [learning_rate(1e-3, step, 10, 0) for step in range(10)]
+    assert rates == pytest.approx([1e-3] * 6 + [2e-4] * 3 + [4e-5])

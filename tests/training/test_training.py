@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -73,9 +73,10 @@ def test_both_phases_run_and_the_model_learns(unbroken):
     assert validation[-1] < validation[0]
 
 
-def in_float64(manifest: str, folder: Path, processes: int):
+def in_float64(manifest: str, folder: Path, processes: int, phases=("dense", "experts"), accumulation: int = 1):
     """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
-    recipe = small_recipe().to_dict()
+    training = replace(small_recipe().training, accumulation=accumulation)
+    recipe = small_recipe(phases=phases, training=training).to_dict()
     recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
     job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
@@ -97,6 +98,15 @@ def test_two_processes_train_the_same_model_as_one(manifest, tmp_path):
         assert loss == pytest.approx(other_loss, rel=1e-6)
     for name, weight in one.items():
         assert weight.dtype == torch.float64
+        assert torch.allclose(two[name], weight, rtol=0, atol=1e-5), name
+
+
+def test_parts_of_a_batch_add_up_to_the_batch(manifest, tmp_path):
+    """Accumulation in two parts against one, dense (the load balancing loss alone depends on the parts)."""
+    one, one_events = in_float64(manifest, tmp_path / "one", 1, phases=["dense"])
+    two, two_events = in_float64(manifest, tmp_path / "two", 1, phases=["dense"], accumulation=2)
+    assert [loss for _, loss in losses(one_events)] == pytest.approx([loss for _, loss in losses(two_events)], rel=1e-6)
+    for name, weight in one.items():
         assert torch.allclose(two[name], weight, rtol=0, atol=1e-5), name
 
 
