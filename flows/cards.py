@@ -215,7 +215,13 @@ def _headline(metrics: dict[str, float]) -> None:
         for name, key in (("plain", "deployed"), ("guarded", "guarded"))
     ]
     table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    current.card.append(Markdown(f"{metrics['canonical/share']:.1%} of the answers are values of the contract."))
+    pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+    current.card.append(
+        Markdown(
+            f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+            f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+        )
+    )
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:

@@ -224,7 +224,7 @@ class TrainFlow(FlowSpec):
             import data_contracts
             from moemoe.evaluation.evaluate import evaluate, majority_values
             from moemoe.evaluation.plots import report_figures
-            from moemoe.inference.predictions import predict_all
+            from moemoe.inference.predictions import predict_all, tokenizer_metrics
             from moemoe.inference.predictor import Predictor
             from moemoe.registry import tracking
             from moemoe.shards.dataset import ShardedDataset
@@ -235,6 +235,7 @@ class TrainFlow(FlowSpec):
             predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
             predictions = predict_all(predictor, dataset, contract)
             evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
+            evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
             self.metrics = evaluation.metrics
             self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
             self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from moemoe.catalog.contract import Contract
 from moemoe.inference.predictor import Predictor, Question
+from moemoe.model.tokenizer import tokenizer_statistics
 from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
 from moemoe.shards.dataset import Product, ShardedDataset
 
@@ -108,3 +109,9 @@ def _question(product: Product, condition: str) -> Question:
         image=None if condition == PICTURE_BLANKED else product.image,
         attributes=list(product.values),
     )
+
+
+def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str, float]:
+    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly."""
+    found = tokenizer_statistics(predictor.collator.tokenizer, (dataset[row].context for row in dataset.rows("test")))
+    return {f"tokenizer/{name}": value for name, value in vars(found).items()}

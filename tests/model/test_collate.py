@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from moemoe.model.collate import Collator, Item
-from moemoe.model.tokenizer import train_tokenizer
+from moemoe.model.tokenizer import tokenizer_statistics, train_tokenizer
 from tests.model.small import tiny_config
 
 TEXTS = ["cotton kurta for men", "kanchipuram silk saree", "neck style", "color", "Navy Blue", "Round Neck"] * 20
@@ -25,6 +25,13 @@ def test_every_text_comes_back_whole(tokenizer, text):
 
 def test_the_same_texts_give_the_same_tokenizer(tokenizer):
     assert train_tokenizer(TEXTS, 400).backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
+
+
+def test_a_tokenizer_of_another_language_is_told_by_its_figures(tokenizer):
+    own = tokenizer_statistics(tokenizer, TEXTS)
+    other = tokenizer_statistics(train_tokenizer(["der die das"], 270), TEXTS)
+    assert own.unknown_share == other.unknown_share == 0  # bytes are never unknown
+    assert own.pieces_per_word < other.pieces_per_word
 
 
 def items(answers=True):

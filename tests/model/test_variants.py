@@ -13,6 +13,7 @@ from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig
 from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import Router
 from moemoe.model.moemoe import MoEMoE
+from moemoe.model.tokenizer import train_tokenizer
 from tests.model.small import TINY_SWIN, random_batch, tiny_config
 
 TINY_VIT = {"patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}
@@ -159,3 +160,27 @@ def test_gradient_checkpointing_changes_nothing_but_memory():
         (losses.cross_entropy + losses.question_image + sum(load.weight_E.std() for load in losses.loads)).backward()
         gradients.append([p.grad for p in model.parameters() if p.grad is not None])
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*gradients, strict=True))
+
+
+def test_a_pretrained_model_takes_over_the_catalogs_vocabulary():
+    """Each new token starts as the mean of its pieces; with the old tokenizer itself nothing changes."""
+    texts = ["cotton kurta for men", "kanchipuram silk saree"] * 20
+    old, new = train_tokenizer(texts[:1] * 20, 270), train_tokenizer(texts, 400)
+    torch.manual_seed(0)
+    text = replace(tiny_config().text, vocab_size=272, tie_word_embeddings=False)
+    model = MoEMoE.create(tiny_config(text=text)).eval()
+    before = model.embedding.weight.detach().clone()
+    head = model.head.weight.detach().clone()
+    model.adopt_tokenizer(old, new)
+    word = new.convert_tokens_to_ids("Ġkanchipuram")
+    pieces = old(" kanchipuram", add_special_tokens=False)["input_ids"]
+    assert len(pieces) > 5
+    assert torch.allclose(model.embedding.weight[word], before[pieces].mean(0), atol=1e-6)
+    assert torch.allclose(model.head.weight[word], head[pieces].mean(0), atol=1e-6)
+    assert torch.equal(model.embedding.weight[new.eos_token_id], before[old.eos_token_id])
+    size = model.config.text.vocab_size
+    assert model.logits(torch.zeros(1, 32)).shape == (1, size)
+    for table in (model.context_encoder.stack.embed_tokens, model.decoder.stack.embed_tokens):
+        assert table is model.embedding
+    assert model.question_encoder.stack.embed_tokens.weight.shape[0] == size
+    model(random_batch()).cross_entropy.backward()

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import MoEMoEError
+from moemoe.model.moemoe import MoEMoE
+from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe, Training
 from moemoe.training import launch
 from moemoe.training.events import read_events
@@ -108,6 +111,30 @@ def test_parts_of_a_batch_add_up_to_the_batch(manifest, tmp_path):
     assert [loss for _, loss in losses(one_events)] == pytest.approx([loss for _, loss in losses(two_events)], rel=1e-6)
     for name, weight in one.items():
         assert torch.allclose(two[name], weight, rtol=0, atol=1e-5), name
+
+
+@pytest.mark.parametrize("tokenizer", ["its own", "catalog"])
+def test_training_starts_from_a_t5_checkpoint(tokenizer, manifest, tmp_path):
+    checkpoint = tmp_path / "t5"
+    own = train_tokenizer(["Brand 3 Cotton shirt point soft color material"] * 9, 280)
+    own.save_pretrained(checkpoint)
+    config = T5Config(vocab_size=288, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4, dropout_rate=0.0)
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(config).save_pretrained(checkpoint)
+    recipe = small_recipe(phases=("dense",))
+    text = {"vocab_size": 320, "pretrained": str(checkpoint)}
+    recipe = replace(
+        recipe, model={**recipe.model, "text": text}, tokenizer="catalog" if tokenizer == "catalog" else str(checkpoint)
+    )
+    _, events = run(manifest, tmp_path, recipe=recipe)
+    model = MoEMoE.from_pretrained(tmp_path / "run" / "model")
+    assert len(load_tokenizer(tmp_path / "run" / "model")) == (320 if tokenizer == "catalog" else len(own))
+    assert (model.config.text.vocab_size, model.config.text.pretrained) == (
+        320 if tokenizer == "catalog" else 288,
+        None,
+    )
+    validation = [event["validation_cross_entropy"] for event in events if event["event"] == "epoch"]
+    assert validation[-1] < validation[0]
 
 
 def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken):

@@ -1,0 +1,246 @@
+"""Encode-once against the paper's own way of computing the model: generation and training, time and memory.
+
+``python -m tests.benchmarks.model [--repeats 3] [--json]``. The naive path (tests/model/naive.py) encodes one
+(question, context, picture) triple per item, pads questions to k, forms e for each item and generates with
+transformers; both have the same weights and give the same tokens and losses, which is checked first. Paths take turns
+in one process; medians. Peak memory is that of a process of its own per path. Ours encodes the questions of a catalog
+once, before: that time is reported apart (``questions_ms``).
+
+On a GPU everything runs in bf16, and the training step of ``small`` and of a ``paper``-sized model (weights from
+scratch) is measured as well: tokens/s, model FLOP utilisation, the largest batch that fits.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from moemoe.model.batch import Batch, Source
+from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
+from moemoe.model.generation import generate
+from moemoe.model.moemoe import MoEMoE
+from tests.model.naive import Naive
+
+ATTRIBUTES = (8, 15, 38)
+PRODUCTS = 2
+QUESTION_TOKENS, ANSWER_TOKENS = 6, 6
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+#: Half of size small in every dimension but its number of layers; small itself on a GPU.
+SCALE = 1 if DEVICE == "cuda" else 2
+SWIN = {"window_size": 8 // SCALE, "embed_dim": 96 // SCALE, "num_heads": (3, 6, 12, 24)}
+
+
+def config(question_in: str) -> ModelConfig:
+    text = TextConfig(
+        d_model=512 // SCALE, d_kv=64, d_ff=1024 // SCALE, num_heads=8 // SCALE, context_layers=6, question_layers=6,
+        decoder_layers=6, vocab_size=32000 // SCALE,
+    )  # fmt: skip
+    image = ImageConfig(size=256 // SCALE, options=SWIN if SCALE > 1 else {})
+    return ModelConfig(
+        text, image, context_length=512 // SCALE, answer_length=ANSWER_TOKENS, question_in=question_in
+    )  # fmt: skip
+
+
+def make_batch(model: ModelConfig, products: int, attributes: int) -> Batch:
+    """Full contexts, a picture each, every product asked the same questions."""
+    generator = torch.Generator().manual_seed(0)
+
+    def ids(*shape: int) -> torch.Tensor:
+        return torch.randint(2, model.text.vocab_size, shape, generator=generator)
+
+    examples = products * attributes
+    product_N = torch.arange(products).repeat_interleave(attributes)
+    in_context = model.question_in == "context"
+    texts = ids(examples if in_context else products, model.context_length)
+    size = model.image.size
+    pixels = torch.randint(0, 255, (products, 3, size, size), dtype=torch.uint8, generator=generator)
+    rows = torch.arange(len(texts))
+    prefix = 0 if in_context else QUESTION_TOKENS
+    decoder_ids = torch.cat([ids(examples, prefix), torch.zeros(examples, 1, dtype=torch.long)], dim=1)
+    return Batch(
+        sources=[
+            Source(pixels, torch.ones(products, dtype=torch.bool), product_N if in_context else rows),
+            Source(texts, torch.ones_like(texts, dtype=torch.bool), rows),
+        ],
+        question_ids=ids(attributes, QUESTION_TOKENS),
+        question_mask=torch.ones(attributes, QUESTION_TOKENS, dtype=torch.bool),
+        product_of=rows if in_context else product_N,
+        question_of=torch.arange(attributes).repeat(products),
+        decoder_ids=decoder_ids,
+        decoder_mask=torch.ones_like(decoder_ids, dtype=torch.bool),
+    )
+
+
+def with_answers(batch: Batch) -> Batch:
+    """The batch for training: answers behind the start token."""
+    N, T = batch.decoder_ids.shape
+    answers = torch.randint(2, 1000, (N, ANSWER_TOKENS), generator=torch.Generator().manual_seed(1)).to(
+        batch.decoder_ids.device
+    )
+    ids = torch.cat([batch.decoder_ids, answers[:, :-1]], dim=1)
+    labels = torch.cat([torch.full_like(batch.decoder_ids[:, 1:], -100), answers], dim=1)
+    return replace(batch, decoder_ids=ids, decoder_mask=torch.ones_like(ids, dtype=torch.bool), labels=labels)
+
+
+def paths(question_in: str, attributes: int) -> tuple[dict[str, dict[str, Callable[[], object]]], float]:
+    """For generation and training, both paths as functions; milliseconds that the questions took to encode."""
+    torch.manual_seed(0)
+    model = MoEMoE.create(config(question_in)).eval().to(DEVICE)
+    torch.nn.init.normal_(model.attention.fc.weight, std=0.02)
+    naive = Naive(model)
+    asked = make_batch(model.config, PRODUCTS, attributes).to(torch.device(DEVICE))
+    training = with_answers(asked)
+    start = time.perf_counter()
+    with torch.inference_mode():
+        states, _ = model.encode_questions(asked.question_ids, asked.question_mask)
+    questions_ms = 1000 * (time.perf_counter() - start)
+    known = replace(asked, question_UJD=states)
+
+    def train_ours() -> torch.Tensor:
+        losses = model(training)
+        return losses.cross_entropy + losses.question_context + losses.question_image
+
+    def train_naive() -> torch.Tensor:
+        return sum(naive.losses(training).values())
+
+    def backward(loss: Callable[[], torch.Tensor]) -> Callable[[], float]:
+        def run() -> float:
+            model.zero_grad()
+            with precision():
+                value = loss()
+            value.backward()
+            return value.item()
+
+        return run
+
+    def no_end(run: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
+        def generated() -> torch.Tensor:
+            with precision():
+                return run()
+
+        return generated
+
+    return {
+        "generate": {
+            "ours": no_end(lambda: generate(model, known).tokens_NA),
+            "naive": no_end(lambda: naive.generate(asked)),
+        },
+        "train": {"ours": backward(train_ours), "naive": backward(train_naive)},
+    }, questions_ms
+
+
+def precision():
+    return torch.autocast("cuda", dtype=torch.bfloat16) if DEVICE == "cuda" else nullcontext()
+
+
+def seconds(run: Callable[[], object]) -> float:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def flops(run: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def measure(question_in: str, attributes: int, repeats: int) -> dict:
+    """Speed-ups of generation and training, and what of the FLOP ideal they reach."""
+    found, questions_ms = paths(question_in, attributes)
+    tokens = [found["generate"][name]() for name in ("ours", "naive")]
+    losses = [found["train"][name]() for name in ("ours", "naive")]
+    same = {
+        "same_tokens": round((tokens[0] == tokens[1]).float().mean().item(), 4),
+        "loss_difference": abs(losses[0] - losses[1]) / abs(losses[1]),
+    }
+    if DEVICE == "cpu" and (same["same_tokens"] < 1 or same["loss_difference"] > 1e-4):
+        raise SystemExit(f"the paths differ: {same}")
+    figures: dict = {"questions_ms": round(questions_ms, 1), **same}
+    for name, both in found.items():
+        times: dict[str, list[float]] = {"ours": [], "naive": []}
+        for _ in range(repeats):
+            for path, run in both.items():
+                times[path].append(seconds(run))
+        ours, naive = (statistics.median(times[path]) for path in ("ours", "naive"))
+        ideal = flops(both["naive"]) / flops(both["ours"])
+        figures[name] = {
+            "speedup": round(naive / ours, 2),
+            "flop_ideal": round(ideal, 2),
+            "share_of_ideal": round(naive / ours / ideal, 2),
+            "ours_ms": round(1000 * ours, 1),
+            "naive_ms": round(1000 * naive, 1),
+        }
+    return figures
+
+
+def peak_memory(path: str, attributes: int) -> float:
+    """Peak memory of one training step in MiB above what the model itself takes (in this process)."""
+    found, _ = paths("decoder", attributes)
+    if DEVICE == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        found["train"][path]()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found["train"][path]()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+
+
+def peak_memory_ratio(attributes: int) -> float:
+    """Naive over ours, each in a process of its own."""
+    peaks = {}
+    for path in ("ours", "naive"):
+        command = [sys.executable, "-m", "tests.benchmarks.model", "--peak", path, "--attributes", str(attributes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks[path] = float(done.stdout.split()[-1])
+    return round(peaks["naive"] / max(peaks["ours"], 1.0), 2)
+
+
+def main() -> None:
+    """Prints the figures, as one JSON object on the last line with ``--json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peak", choices=("ours", "naive"), help=argparse.SUPPRESS)
+    parser.add_argument("--attributes", type=int, default=38, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        print(peak_memory(arguments.peak, arguments.attributes))
+        return
+    figures: dict = {"generate_speedup": {}, "train_speedup": {}, "peak_memory_ratio": {}, "details": {}}
+    figures |= {"device": DEVICE, "threads": torch.get_num_threads(), "products": PRODUCTS}
+    figures["config"] = config("decoder").to_dict()
+    for question_in in ("decoder", "context"):
+        for attributes in ATTRIBUTES:
+            found = measure(question_in, attributes, arguments.repeats)
+            figures["details"][f"{question_in}, {attributes} attributes"] = found
+            if question_in == "decoder":
+                for name in ("generate", "train"):
+                    figures[f"{name}_speedup"][str(attributes)] = found[name]["speedup"]
+                figures["peak_memory_ratio"][str(attributes)] = peak_memory_ratio(attributes)
+            print(question_in, attributes, "attributes:", found, flush=True)
+    if DEVICE == "cuda":
+        from tests.benchmarks.utilisation import utilisation
+
+        figures["utilisation"] = {size: utilisation(size) for size in ("small", "paper")}
+    if arguments.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
