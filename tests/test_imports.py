@@ -12,7 +12,7 @@ GROUND = {"errors", "schemas", "storage", "__init__"}
 ALLOWED = {
     "catalog": set(),
     "model": set(),
-    "recipes": set(),
+    "recipes": {"model"},
     "shards": {"catalog"},
     "training": {"shards", "model", "recipes"},
     "inference": {"shards", "model", "catalog"},
