@@ -4,6 +4,7 @@ Shapes: T tokens (padding left out), D d_model, F d_ff, E experts, K chosen expe
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,35 @@ class Router(nn.Module):
             weight_E = torch.zeros_like(logits_TE).scatter(1, expert_TK, gate_TK).sum(0)
             tokens = torch.tensor(float(x_TD.shape[0]), device=x_TD.device)
         return gate_TK, expert_TK, RouterLoad(first_E, weight_E, tokens)
+
+
+class _Permute(torch.autograd.Function):
+    """``x[order]`` for a permutation; its gradient is a gather too, where torch's own would scatter."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(order, back)
+        return x[order]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        _, back = ctx.saved_tensors
+        return gradient[back], None, None
+
+
+class _ToExperts(torch.autograd.Function):
+    """Each token's row K times, sorted by expert: ``x[order // K]``."""
+
+    @staticmethod
+    def forward(ctx: Any, x_TD: Tensor, order: Tensor, back: Tensor, K: int) -> Tensor:
+        ctx.save_for_backward(back)
+        ctx.K = K
+        return x_TD[order // K]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (back,) = ctx.saved_tensors
+        return gradient[back].unflatten(0, (-1, ctx.K)).sum(1), None, None, None
 
 
 class MixtureOfExperts(nn.Module):
@@ -118,7 +148,9 @@ class MixtureOfExperts(nn.Module):
         order = expert_TK.reshape(-1).argsort(stable=True)
         ends_E = torch.bincount(expert_TK.reshape(-1), minlength=self.wi_EDF.shape[0]).cumsum(0).to(torch.int32)
         dtype = torch.get_autocast_dtype(x_TD.device.type) if torch.is_autocast_enabled(x_TD.device.type) else None
-        rows = (x_TD if dtype is None else x_TD.to(dtype))[order // K]
+        back = torch.empty_like(order)
+        back[order] = torch.arange(T * K, device=order.device)
+        rows = _ToExperts.apply(x_TD if dtype is None else x_TD.to(dtype), order, back, K)
 
         def grouped(x: Tensor, weight: Tensor) -> Tensor:
             return F.grouped_mm(x, weight if dtype is None else weight.to(dtype), offs=ends_E)
@@ -127,7 +159,5 @@ class MixtureOfExperts(nn.Module):
         if self.wi_1_EDF is not None:
             hidden = hidden * grouped(rows, self.wi_1_EDF)
         rows = grouped(self.dropout(hidden), self.wo_EFD)
-        back = torch.empty_like(order)
-        back[order] = torch.arange(T * K, device=order.device)
-        out_TKD = rows[back].view(T, K, -1)
-        return (out_TKD * gate_TK.unsqueeze(-1).to(out_TKD.dtype)).sum(1), load
+        out_TKD = _Permute.apply(rows, back, order).view(T, K, -1)
+        return torch.bmm(gate_TK.unsqueeze(1).to(out_TKD.dtype), out_TKD).squeeze(1), load

@@ -63,7 +63,9 @@ def skew(weight_ED: Tensor) -> None:
         weight_ED[:, 0] = -0.5 * torch.arange(weight_ED.shape[0], dtype=weight_ED.dtype, device=weight_ED.device)
 
 
-def contenders(experts: int, tokens: int, skewed: bool, device: str) -> dict[str, Callable[[Tensor], Tensor]]:
+def contenders(
+    experts: int, tokens: int, skewed: bool, device: str
+) -> dict[str, tuple[Callable[[Tensor], Tensor], nn.Module]]:
     torch.manual_seed(0)
     ours = MixtureOfExperts.in_place_of(dense_layer(D_FF), ExpertConfig(experts, K, noise=False, init="random"))
     switch = switch_layer(experts, tokens)
@@ -77,16 +79,13 @@ def contenders(experts: int, tokens: int, skewed: bool, device: str) -> dict[str
     layers = {"dense": dense_layer(K * D_FF), "ours": ours, "loop": loop, "switch": switch}
     for layer in layers.values():
         layer.to(device=device, dtype=torch.bfloat16 if device == "cuda" else torch.float32).train()
-    return {
-        "dense": layers["dense"],
-        "ours": lambda x: layers["ours"](x)[0],
-        "loop": layers["loop"],
-        "switch": lambda x: layers["switch"](x[None])[0],
-    }
+    calls = {**layers, "ours": lambda x: layers["ours"](x)[0], "switch": lambda x: layers["switch"](x[None])[0]}
+    return {name: (calls[name], layers[name]) for name in layers}
 
 
-def step(layer: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> float:
-    """Seconds of one forward and backward pass."""
+def step(layer: Callable[[Tensor], Tensor], module: nn.Module, x: Tensor, target: Tensor) -> float:
+    """Seconds of one forward and backward pass, gradients starting from None."""
+    module.zero_grad()
     x = x.detach().requires_grad_()
     if x.is_cuda:
         torch.cuda.synchronize()
@@ -106,8 +105,8 @@ def measure(experts: int, tokens: int, skewed: bool, repeats: int, device: str) 
     x, target = x.to(device, dtype), torch.randn(tokens, D_MODEL).to(device, dtype)
     seconds: dict[str, list[float]] = {name: [] for name in layers}
     for turn in range(repeats + 1):
-        for name, layer in layers.items():
-            taken = step(layer, x, target)
+        for name, (call, module) in layers.items():
+            taken = step(call, module, x, target)
             if turn:  # the first is a warm-up
                 seconds[name].append(taken)
     return {name: 1000 * statistics.median(values) for name, values in seconds.items()}
