@@ -35,15 +35,16 @@ class Decoder(nn.Module):
         self.recompute = False
 
     def project_sources(self, sources: list[Tensor], length: int) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Keys and values per layer and source, each [B, H, length, d].
+        """Keys [B, H, d, length] and values [B, H, length, d] per layer and source, laid out for every step's products.
 
         A source [B, P, D] with P < length is repeated (equation 3) after it is projected, not before.
         """
         keys, values = [], []
         for block in self.stack.block:
             attention = block.layer[1].EncDecAttention
-            keys.append([heads(repeat_patches(attention.k(x), length), attention) for x in sources])
-            values.append([heads(repeat_patches(attention.v(x), length), attention) for x in sources])
+            key_BHLd = [heads(repeat_patches(attention.k(x), length), attention) for x in sources]
+            keys.append([key.transpose(2, 3).contiguous() for key in key_BHLd])
+            values.append([heads(repeat_patches(attention.v(x), length), attention).contiguous() for x in sources])
         return keys, values
 
     def new_cache(self, examples: int, length: int, like: Tensor) -> Cache:

@@ -6,7 +6,6 @@ Shapes: N examples, T prefix tokens, A answer tokens, S sources.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from moemoe.model.batch import Batch
@@ -39,7 +38,9 @@ def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1) -> A
     finished = torch.zeros(N, dtype=torch.bool, device=ids.device)
     for step in range(steps):
         states, _ = model.decoder(model.embedding(ids), real, encoded.memory, cache, start)
-        best, token = F.log_softmax(model.logits(states[:, -1]).float(), dim=-1).max(-1)
+        logits_NV = model.logits(states[:, -1]).float()
+        best, token = logits_NV.max(-1)
+        best = best - logits_NV.logsumexp(-1)
         token = token.masked_fill(finished, pad_id)
         log_probability += best.masked_fill(finished, 0.0)
         tokens[:, step] = token

@@ -20,9 +20,9 @@ from torch import Tensor
 class SourceMemory:
     """What the decoder attends to.
 
-    ``keys`` and ``values`` hold, per decoder layer and source, [B, H, L, d]; ``weights_SBQL`` the source weights per
-    question; ``attended_BL`` is true where a position is attended to; ``slot_N`` places example n at row
-    product * Q + rank among that product's examples.
+    ``keys`` and ``values`` hold, per decoder layer and source, [B, H, d, L] and [B, H, L, d]; ``weights_SBQL`` are the
+    source weights per question; ``attended_BL`` is true where a position is attended to; ``slot_N`` places example n
+    at row product * Q + rank among that product's examples.
     """
 
     keys: list[list[Tensor]]
@@ -59,7 +59,7 @@ def source_attention(query_NTHd: Tensor, layer: int, memory: SourceMemory, dropo
     keys, values = memory.keys[layer], memory.values[layer]
     scores = torch.zeros((), device=query_NTHd.device)
     for s in range(S):
-        scores = scores + (query_BHRd @ keys[s].transpose(2, 3)).view(B, H, Q, T, L) * weights_SB1Q1L[s]
+        scores = scores + (query_BHRd @ keys[s]).view(B, H, Q, T, L) * weights_SB1Q1L[s]
     scores = scores.masked_fill(~memory.attended_BL[:, None, None, None, :], torch.finfo(scores.dtype).min)
     attention = F.dropout(scores.float().softmax(-1).to(query_NTHd.dtype), dropout, training=dropout > 0)
     out = torch.zeros((), device=query_NTHd.device)

@@ -12,7 +12,6 @@ scratch) is measured as well: tokens/s, model FLOP utilisation, the largest batc
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -30,14 +30,14 @@ from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from tests.model.naive import Naive
 
-ATTRIBUTES = (8, 15, 38)
-PRODUCTS = 2
-QUESTION_TOKENS, ANSWER_TOKENS = 6, 6
+#: Attributes per product, and products in a batch: about 32 examples, the paper's batch.
+PRODUCTS = {8: 4, 15: 2, 38: 1}
+QUESTION_TOKENS, ANSWER_TOKENS = 4, 4  # the decoder reads 8 tokens: question, start, all of the answer but its last
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
-#: Half of size small in every dimension but its number of layers; small itself on a GPU.
+#: On a CPU every width is half that of size small; lengths and numbers of layers are its own.
 SCALE = 1 if DEVICE == "cuda" else 2
-SWIN = {"window_size": 8 // SCALE, "embed_dim": 96 // SCALE, "num_heads": (3, 6, 12, 24)}
+SWIN = {"embed_dim": 96 // SCALE, "num_heads": (3, 6, 12, 24)}
 
 
 def config(question_in: str) -> ModelConfig:
@@ -45,9 +45,9 @@ def config(question_in: str) -> ModelConfig:
         d_model=512 // SCALE, d_kv=64, d_ff=1024 // SCALE, num_heads=8 // SCALE, context_layers=6, question_layers=6,
         decoder_layers=6, vocab_size=32000 // SCALE,
     )  # fmt: skip
-    image = ImageConfig(size=256 // SCALE, options=SWIN if SCALE > 1 else {})
+    image = ImageConfig(size=256, options=SWIN)
     return ModelConfig(
-        text, image, context_length=512 // SCALE, answer_length=ANSWER_TOKENS, question_in=question_in
+        text, image, context_length=512, answer_length=ANSWER_TOKENS, question_in=question_in
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def paths(question_in: str, attributes: int) -> tuple[dict[str, dict[str, Callab
     model = MoEMoE.create(config(question_in)).eval().to(DEVICE)
     torch.nn.init.normal_(model.attention.fc.weight, std=0.02)
     naive = Naive(model)
-    asked = make_batch(model.config, PRODUCTS, attributes).to(torch.device(DEVICE))
+    asked = make_batch(model.config, PRODUCTS[attributes], attributes).to(torch.device(DEVICE))
     training = with_answers(asked)
     start = time.perf_counter()
     with torch.inference_mode():
@@ -196,9 +196,16 @@ def peak_memory(path: str, attributes: int) -> float:
         before = torch.cuda.memory_allocated()
         found["train"][path]()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from here
+    before = _status("VmRSS")
     found["train"][path]()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    return (_status("VmHWM") - before) / 2**10
+
+
+def _status(name: str) -> int:
+    """A figure of this process in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def peak_memory_ratio(attributes: int) -> float:
@@ -226,7 +233,7 @@ def main() -> None:
     figures |= {"device": DEVICE, "threads": torch.get_num_threads(), "products": PRODUCTS}
     figures["config"] = config("decoder").to_dict()
     for question_in in ("decoder", "context"):
-        for attributes in ATTRIBUTES:
+        for attributes in PRODUCTS:
             found = measure(question_in, attributes, arguments.repeats)
             figures["details"][f"{question_in}, {attributes} attributes"] = found
             if question_in == "decoder":
