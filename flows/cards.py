@@ -12,6 +12,7 @@ from metaflow.cards import Image, Markdown, ProgressBar, Table, VegaChart
 
 SAMPLE = "> **Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
 EXAMPLES = 6
+SHOWN_TYPES = 20
 
 
 def heading(title: str, is_sample: bool) -> None:
@@ -83,11 +84,15 @@ def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> No
         table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
 
 
-def split_card(report: Any, labels: pa.Table, is_sample: bool) -> None:
+def split_card(report: Any, assigned: Any, is_sample: bool) -> None:
     """shard: the contract on the labels, and products per split and product type."""
     heading("Labels against their contract", is_sample)
     _results(report)
-    products = labels.group_by(["product_type", "split", "product_id"]).aggregate([])
+    aside = assigned.quarantine["product_id"].to_pylist()
+    if aside:
+        text = f"{len(aside):,} products join groups of two earlier splits and are set aside: {', '.join(aside[:5])}"
+        current.card.append(Markdown(text))
+    products = assigned.labels.group_by(["product_type", "split", "product_id"]).aggregate([])
     counts = products.group_by(["product_type", "split"]).aggregate([("product_id", "count")]).to_pylist()
     by_type: dict[str, dict[str, int]] = {}
     for row in counts:
@@ -195,7 +200,7 @@ def evaluation_card(
 
 def _headline(metrics: dict[str, float]) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
-    product_types = sorted({name.split("/")[1] for name in metrics if name.endswith("/top5")}, reverse=True)
+    product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")][:SHOWN_TYPES]
     rows: list[list[Any]] = []
     for product_type in product_types:
         recalls = []

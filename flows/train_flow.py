@@ -127,12 +127,15 @@ class TrainFlow(FlowSpec):
         """Check the raw catalog against its contract; set bad rows and pictures aside, or stop."""
         with scratch_folder(self) as scratch:
             import data_contracts
+            from moemoe.catalog.open_contract import close_contract
             from moemoe.catalog.products import collect_products
             from moemoe.registry import tracking
             from moemoe.storage import publish, write_table
 
             contract = data_contracts.load(self.dataset)
             collected = collect_products(self.partitions, contract, self.max_products or None)
+            contract = close_contract(contract, collected.products, join(scratch, "contract.yaml"))
+            self.contract_uri = publish(join(scratch, "contract.yaml"), join(self.run_uri, "contract.yaml"))
             self.products_uri = write_table(collected.products, join(self.run_uri, "products.parquet"))
             self.quarantine_uri = write_table(collected.quarantine, join(self.run_uri, "quarantine.parquet"))
             report = data_contracts.check_raw(collected, contract, join(scratch, "data_docs"))
@@ -147,12 +150,13 @@ class TrainFlow(FlowSpec):
     @step
     def normalize(self):
         """Turn raw labels into the contract's values."""
-        with scratch_folder(self):
-            import data_contracts
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.normalize import normalize
-            from moemoe.storage import read_table, write_table
+            from moemoe.storage import fetch, read_table, write_table
 
-            normalized = normalize(read_table(self.products_uri), data_contracts.load(self.dataset))
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            normalized = normalize(read_table(self.products_uri), contract)
             self.all_labels_uri = write_table(normalized.labels, join(self.run_uri, "labels-all.parquet"))
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
             cards.normalize_card(normalized, self.is_sample)
@@ -162,12 +166,12 @@ class TrainFlow(FlowSpec):
     @step
     def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
-        with scratch_folder(self):
-            import data_contracts
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.rare_values import remove_rare_values
-            from moemoe.storage import read_table, write_table
+            from moemoe.storage import fetch, read_table, write_table
 
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.contract_uri, scratch))
             labels, removed = remove_rare_values(read_table(self.all_labels_uri), contract.rare_share)
             self.frequent_labels_uri = write_table(labels, join(self.run_uri, "labels-frequent.parquet"))
             self.rare_values_uri = write_table(removed, join(self.run_uri, "rare-values.parquet"))
@@ -180,24 +184,30 @@ class TrainFlow(FlowSpec):
         """Split by groups, check the labels against the contract, write shards; the manifest comes last."""
         with scratch_folder(self) as scratch:
             import data_contracts
+            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.products import read_products_with_images
             from moemoe.catalog.split import assign_splits
             from moemoe.registry import tracking
-            from moemoe.shards.write import labelled_products, write_shards
-            from moemoe.storage import publish, read_table, write_table
+            from moemoe.shards.write import earlier_splits, labelled_products, write_shards
+            from moemoe.storage import fetch, publish, read_table, write_table
 
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.contract_uri, scratch))
             products = read_table(self.products_uri)
-            labels = assign_splits(products, read_table(self.frequent_labels_uri), contract)
+            earlier = earlier_splits(self.root_uri, self.dataset)
+            assigned = assign_splits(products, read_table(self.frequent_labels_uri), contract, earlier)
+            labels = assigned.labels
+            self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
             report = data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
             self.labels_uri = write_table(labels, join(self.run_uri, "labels.parquet"))
-            cards.split_card(report, labels, self.is_sample)
+            cards.split_card(report, assigned, self.is_sample)
             print(report.message())
             report.raise_if_critical()
             rows = read_products_with_images(self.partitions, labelled_products(products, labels), contract)
-            self.manifest_uri = write_shards(rows, labels, self.root_uri, self.dataset, contract.hash, self.is_sample)
+            self.manifest_uri = write_shards(
+                rows, labels, assigned.splits, self.root_uri, self.dataset, contract.hash, self.is_sample
+            )
         self.next(self.train)
 
     @card(type="blank", refresh_interval=15)
@@ -221,7 +231,7 @@ class TrainFlow(FlowSpec):
     def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
-            import data_contracts
+            from moemoe.catalog.contract import load_contract
             from moemoe.evaluation.evaluate import evaluate, majority_values
             from moemoe.evaluation.plots import report_figures
             from moemoe.inference.predictions import predict_all, tokenizer_metrics
@@ -230,7 +240,7 @@ class TrainFlow(FlowSpec):
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.storage import fetch, write_table
 
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.contract_uri, scratch))
             dataset = ShardedDataset(self.manifest_uri, scratch)
             predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
             predictions = predict_all(predictor, dataset, contract)
@@ -251,7 +261,7 @@ class TrainFlow(FlowSpec):
     def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
         with scratch_folder(self) as scratch:
-            import data_contracts
+            from moemoe.catalog.contract import load_contract
             from moemoe.evaluation.evaluate import evaluate
             from moemoe.inference.predictions import predict_test
             from moemoe.inference.predictor import Predictor
@@ -259,7 +269,7 @@ class TrainFlow(FlowSpec):
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.storage import fetch, read_table
 
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.contract_uri, scratch))
 
             def champion_recall(folder):
                 predictions = predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
@@ -269,7 +279,7 @@ class TrainFlow(FlowSpec):
                 self.tracking_uri,
                 self.mlflow_run_id,
                 model_dir=fetch(self.model_uri_in_root, scratch),
-                contract_path=data_contracts.contract_path(self.dataset),
+                contract_path=contract.path,
                 evaluation=read_table(self.evaluation_path),
                 name=self.model_name,
                 mean_recall=self.metrics["recall_at_90p/mean"],

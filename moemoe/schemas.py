@@ -46,6 +46,9 @@ QUARANTINE = pa.schema(
     ]
 )
 
+#: The split of a key (hash of a title or picture) that products of earlier runs have.
+SPLITS = pa.schema([("key", pa.string()), ("split", pa.string())])
+
 #: Canonical labels; ``group`` and ``split`` are null until the split is made.
 LABELS = pa.schema(
     [

@@ -41,6 +41,7 @@ EXPECTATIONS = {
 _KEYS = (
     "dataset",
     "version",
+    "open",
     "columns",
     "product_types",
     "missing",
@@ -116,8 +117,30 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Open:
+    """How much support in the catalog makes something a part of an open contract (see ``open_contract``).
+
+    Args:
+        product_type_products: products that a product type needs.
+        attribute_labels: labels that an attribute needs.
+        value_labels: labels that a value needs.
+        attribute_values: values that an attribute may have at most; more are names, sizes or ids.
+        ignore_keys: raw keys that are no attributes.
+    """
+
+    product_type_products: int
+    attribute_labels: int
+    value_labels: int
+    attribute_values: int
+    ignore_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Contract:
-    """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout."""
+    """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
+
+    ``open`` is None where product types and attributes are those that are named, and no others.
+    """
 
     path: str
     hash: str
@@ -127,11 +150,13 @@ class Contract:
     product_types: Mapping[str, tuple[str, ...]]
     attributes: Mapping[str, Attribute]
     missing: tuple[str, ...]
+    separators: str
     rare_share: float
     split: Split
     max_quarantine_share: float
     report_product_types: tuple[str, ...]
     expectations: Mapping[str, Expectation]
+    open: Open | None = None
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
@@ -152,14 +177,19 @@ def load_contract(path: str | Path) -> Contract:
     Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
     """
     root = read_yaml(path)
-    fields = root.fields(_KEYS, required=("dataset", "product_types", "attributes"))
-    product_types = _aliases(fields["product_types"], "product type")
+    fields = root.fields(_KEYS, required=("dataset",))
+    opened = _open(fields["open"]) if "open" in fields else None
+    for name in ("product_types", "attributes"):
+        if name not in fields and opened is None:
+            root.fail(f"key {name!r} is missing in {root.name}; it may be left out where there is a key 'open'")
+    product_types = _aliases(fields["product_types"], "product type") if "product_types" in fields else {}
     missing = fields["missing"].texts() if "missing" in fields else ()
     separators = _pattern(fields["separators"]) if "separators" in fields else SEPARATORS
     attributes: dict[str, Attribute] = {}
-    for key, entry in fields["attributes"].pairs():
-        attributes[key.text()] = _attribute(key.text(), entry, frozenset(map(fold, missing)), separators)
-    if not attributes:
+    for key, entry in fields["attributes"].pairs() if "attributes" in fields else ():
+        markers = frozenset(map(fold, missing))
+        attributes[key.text()] = _attribute(key.text(), entry, markers, separators, opened is not None)
+    if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
     report = fields["report_product_types"].items() if "report_product_types" in fields else []
     return Contract(
@@ -171,11 +201,13 @@ def load_contract(path: str | Path) -> Contract:
         product_types=product_types,
         attributes=attributes,
         missing=missing,
+        separators=separators,
         rare_share=_number(fields, "rare_share", 0.01, 0, 0.5),
         split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
         max_quarantine_share=_number(fields, "max_quarantine_share", 0.05, 0, 1),
         report_product_types=tuple(entry.choice(product_types) for entry in report),
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
+        open=opened,
     )
 
 
@@ -236,11 +268,18 @@ def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
     return names
 
 
-def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str) -> Attribute:
-    fields = entry.fields(("keys", "values", "rules", "separators"), required=("values",))
+def _open(entry: Entry) -> Open:
+    counts = ("product_type_products", "attribute_labels", "value_labels", "attribute_values")
+    fields = entry.fields((*counts, "ignore_keys"), required=counts)
+    numbers = {name: int(fields[name].number(1, 10**9)) for name in counts}
+    return Open(**numbers, ignore_keys=fields["ignore_keys"].texts() if "ignore_keys" in fields else ())
+
+
+def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
+    fields = entry.fields(("keys", "values", "rules", "separators"), required=() if is_open else ("values",))
     keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
-    values = _aliases(fields["values"], "value")
-    for key, aliases in fields["values"].pairs():
+    values = _aliases(fields["values"], "value") if "values" in fields else {}
+    for key, aliases in fields["values"].pairs() if "values" in fields else ():
         for spelling in (key, *aliases.items()):
             if fold(spelling.text()) in missing:
                 spelling.fail(

@@ -13,14 +13,16 @@ from moemoe.schemas import AS_IS, PICTURE_BLANKED
 CURVES = 8
 HEAT_ATTRIBUTES = 18
 HEAT_TYPES = 12
+SHOWN_TYPES = 2
 
 
 def report_figures(predictions: pa.Table, evaluation: Evaluation, product_types: Sequence[str]) -> dict[str, Any]:
     """All figures of the report by name."""
+    shown = product_types[:SHOWN_TYPES]
     return {
-        "precision-recall": precision_recall(predictions, product_types),
+        "precision-recall": precision_recall(predictions, shown),
         "heat-map": heat_map(evaluation),
-        "picture": picture_bars(predictions, product_types),
+        "picture": picture_bars(predictions, shown),
     }
 
 

@@ -11,7 +11,7 @@ from moemoe.errors import StorageError
 from moemoe.schemas import LABELS
 from moemoe.storage import exists, join, read_bytes, write_bytes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is.
 PAYLOAD = pa.schema(
@@ -41,7 +41,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a training run reads: payload shards in row order, the labels sidecar, and what made them."""
+    """What a training run reads: payload shards in row order, the labels sidecar, and what made them.
+
+    ``splits`` holds the split of every group's keys so far, which later runs keep.
+    """
 
     schema_version: int
     dataset: str
@@ -50,6 +53,7 @@ class Manifest:
     sample_catalog: bool
     shards: tuple[File, ...]
     sidecar: File
+    splits: File
 
     @property
     def rows(self) -> int:
@@ -73,6 +77,7 @@ class Manifest:
                 **values,
                 "shards": tuple(File(**shard) for shard in values["shards"]),
                 "sidecar": File(**values["sidecar"]),
+                "splits": File(**values["splits"]),
             }
         )
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.catalog.contract import Split
-from moemoe.catalog.split import assign_splits, group_products, split_of_group
+from moemoe.catalog.split import Groups, assign_splits, split_of_group
 from moemoe.schemas import LABELS
 from tests.catalog.small_contract import products, small_contract
 
@@ -27,7 +27,7 @@ def partition(groups):
 def test_groups_are_the_connected_products_whatever_the_order(rows, shuffle):
     ids = [f"p{i}" for i in range(len(rows))]
     titles, images = [list(column) for column in zip(*rows, strict=True)]
-    groups = group_products(ids, titles, images)
+    groups = Groups(ids, titles, images).of
 
     neighbours = [{i} for i in range(len(rows))]
     folded = [{"red  shirt": "Red Shirt", "-": None, "": None}.get(t, t) for t in titles]
@@ -47,20 +47,20 @@ def test_groups_are_the_connected_products_whatever_the_order(rows, shuffle):
 
     order = list(range(len(rows)))
     shuffle.shuffle(order)
-    shuffled = group_products([ids[i] for i in order], [titles[i] for i in order], [images[i] for i in order])
+    shuffled = Groups([ids[i] for i in order], [titles[i] for i in order], [images[i] for i in order]).of
     assert [groups[i] for i in order] == shuffled
 
 
 def test_shares_are_about_those_of_the_contract():
     counts = dict.fromkeys(("train", "validation", "test"), 0)
-    for group in group_products([f"p{i}" for i in range(5000)], [f"title {i}" for i in range(5000)], [None] * 5000):
+    for group in Groups([f"p{i}" for i in range(5000)], [f"title {i}" for i in range(5000)], [None] * 5000).of:
         counts[split_of_group(group, Split(0.7, 0.1, 0.2))] += 1
     assert counts["train"] / 5000 == pytest.approx(0.7, abs=0.02)
     assert counts["validation"] / 5000 == pytest.approx(0.1, abs=0.02)
 
 
 def test_a_split_without_share_stays_empty():
-    groups = group_products([f"p{i}" for i in range(500)], [None] * 500, [None] * 500)
+    groups = Groups([f"p{i}" for i in range(500)], [None] * 500, [None] * 500).of
     assert {split_of_group(group, Split(0.5, 0.5, 0.0)) for group in groups} == {"train", "validation"}
 
 
@@ -76,7 +76,7 @@ def test_labels_get_group_and_split(tmp_path):
         ],
         LABELS,
     )
-    filled = assign_splits(table, labels, contract)
+    filled = assign_splits(table, labels, contract).labels
     assert filled.schema == LABELS
     assert filled.drop_columns(["group", "split"]) == labels.drop_columns(["group", "split"])
     splits_of_group = filled.group_by(["group"]).aggregate([("split", "count_distinct")])
@@ -84,7 +84,54 @@ def test_labels_get_group_and_split(tmp_path):
 
     order = list(range(200))
     random.Random(0).shuffle(order)
-    assert assign_splits(table.take(order), labels, contract) == filled
+    assert assign_splits(table.take(order), labels, contract).labels == filled
     # products without a label neither count nor join others
     labelled = table.filter([i % 2 == 0 for i in range(200)])
-    assert assign_splits(labelled, labels, contract) == filled
+    assert assign_splits(labelled, labels, contract).labels == filled
+
+
+def labels_of(table: pa.Table) -> pa.Table:
+    rows = [
+        {"product_id": i, "product_type": "shirt", "attribute": "color", "values": ["x"]}
+        for i in table["product_id"].to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, LABELS)
+
+
+def splits_by_product(labels: pa.Table) -> dict[str, str]:
+    return dict(zip(labels["product_id"].to_pylist(), labels["split"].to_pylist(), strict=True))
+
+
+def test_a_later_run_keeps_the_splits_of_an_earlier_one(tmp_path):
+    contract = small_contract(tmp_path)
+    first = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)))
+    before = assign_splits(first, labels_of(first), contract)
+    joined = [{"title": f"New {i}", "image_hash": f"hash {i}"} for i in range(60)]  # each joins a group by its picture
+    later = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)), *joined)
+    after = assign_splits(later, labels_of(later), contract, before.splits)
+    old, new = splits_by_product(before.labels), splits_by_product(after.labels)
+    assert {product: new[product] for product in old} == old
+    assert all(new[f"p{i + 60}"] == old[f"p{i}"] for i in range(60))
+    assert after.quarantine.num_rows == 0
+    alone = splits_by_product(assign_splits(later, labels_of(later), contract).labels)
+    assert alone != new  # without the earlier splits some would have moved
+
+
+def test_a_product_between_two_splits_is_set_aside(tmp_path):
+    contract = small_contract(tmp_path)
+    first = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)))
+    before = assign_splits(first, labels_of(first), contract)
+    split = splits_by_product(before.labels)
+    other = next(f"{i}" for i in range(60) if split[f"p{i}"] != split["p0"])
+    later = products(
+        *({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)),
+        {"title": "Shirt 0", "image_hash": f"hash {other}"},
+    )
+    after = assign_splits(later, labels_of(later), contract, before.splits)
+    assert after.quarantine["product_id"].to_pylist() == ["p60"]
+    assert after.quarantine["reason"].to_pylist() == ["joins groups of two splits"]
+    assert splits_by_product(after.labels) == split
+    order = list(range(61))
+    random.Random(1).shuffle(order)
+    shuffled = assign_splits(later.take(order), labels_of(later), contract, before.splits)
+    assert shuffled.splits == after.splits

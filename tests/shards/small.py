@@ -56,4 +56,6 @@ def small_labels(count: int) -> pa.Table:
 def small_shards(root, count: int = 60) -> str:
     products = small_products(count)
     slices = [products.slice(start, 16) for start in range(0, count, 16)]
-    return write_shards(slices, small_labels(count), str(root), "30pt", "contract")
+    labels = small_labels(count)
+    splits = pa.table({"key": labels["group"], "split": labels["split"]})
+    return write_shards(slices, labels, splits, str(root), "30pt", "contract")
