@@ -12,7 +12,6 @@ from metaflow.cards import Image, Markdown, ProgressBar, Table, VegaChart
 
 SAMPLE = "> **Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
 EXAMPLES = 6
-SHOWN_TYPES = 20
 
 
 def heading(title: str, is_sample: bool) -> None:
@@ -200,7 +199,7 @@ def evaluation_card(
 
 def _headline(metrics: dict[str, float]) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
-    product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")][:SHOWN_TYPES]
+    product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
     rows: list[list[Any]] = []
     for product_type in product_types:
         recalls = []
