@@ -84,7 +84,7 @@ def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> No
 
 
 def split_card(report: Any, assigned: Any, is_sample: bool) -> None:
-    """shard: the contract on the labels, and products per split and product type."""
+    """split: the contract on the labels, and products per split and product type."""
     heading("Labels against their contract", is_sample)
     _results(report)
     aside = assigned.quarantine["product_id"].to_pylist()
@@ -166,6 +166,23 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
             "color": {"field": "term", "type": "nominal", "title": None},
         },
     }
+
+
+def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
+    """index: what training reads."""
+    heading("Shards", is_sample)
+    size = sum(shard.bytes for shard in manifest.shards) / 2**20
+    table(
+        [
+            ("products", manifest.rows),
+            ("labels", manifest.sidecar.rows),
+            ("payload shards", f"{len(manifest.shards)} ({size:.1f} MiB)"),
+            ("contract", manifest.contract_hash),
+            ("data", manifest.data_hash),
+            ("manifest", uri),
+        ],
+        ["", ""],
+    )
 
 
 CELL_COLUMNS = {

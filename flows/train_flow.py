@@ -176,38 +176,73 @@ class TrainFlow(FlowSpec):
             self.frequent_labels_uri = write_table(labels, join(self.run_uri, "labels-frequent.parquet"))
             self.rare_values_uri = write_table(removed, join(self.run_uri, "rare-values.parquet"))
             cards.rare_values_card(labels, removed, self.is_sample)
-        self.next(self.shard)
+        self.next(self.split)
 
     @card(type="blank")
     @step
-    def shard(self):
-        """Split by groups, check the labels against the contract, write shards; the manifest comes last."""
+    def split(self):
+        """Split by groups and check the labels against the contract."""
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.products import read_products_with_images
             from moemoe.catalog.split import assign_splits
             from moemoe.registry import tracking
-            from moemoe.shards.write import earlier_splits, labelled_products, write_shards
+            from moemoe.shards.write import earlier_splits, partition_groups
             from moemoe.storage import fetch, publish, read_table, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            products = read_table(self.products_uri)
             earlier = earlier_splits(self.root_uri, self.dataset)
+            products = read_table(self.products_uri)
             assigned = assign_splits(products, read_table(self.frequent_labels_uri), contract, earlier)
-            labels = assigned.labels
             self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
-            report = data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))
+            self.splits_uri = write_table(assigned.splits, join(self.run_uri, "splits.parquet"))
+            self.labels_uri = write_table(assigned.labels, join(self.run_uri, "labels.parquet"))
+            report = data_contracts.check_labels(assigned.labels, contract, join(scratch, "label_docs"))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
-            self.labels_uri = write_table(labels, join(self.run_uri, "labels.parquet"))
             cards.split_card(report, assigned, self.is_sample)
             print(report.message())
             report.raise_if_critical()
-            rows = read_products_with_images(self.partitions, labelled_products(products, labels), contract)
-            self.manifest_uri = write_shards(
-                rows, labels, assigned.splits, self.root_uri, self.dataset, contract.hash, self.is_sample
+            self.partition_groups = partition_groups(products)
+        self.next(self.shard, foreach="partition_groups")
+
+    @step
+    def shard(self):
+        """Write the payload shards of some of the catalog's partitions; what is there already stays."""
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.products import read_products_with_images
+            from moemoe.shards.write import labelled_products, write_payload
+            from moemoe.storage import fetch, read_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            products = labelled_products(read_table(self.products_uri), read_table(self.labels_uri), self.input)
+            self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
+        self.next(self.index)
+
+    @card(type="blank")
+    @step
+    def index(self, inputs):
+        """Join labels and splits to the shards' rows; the manifest comes last."""
+        self.merge_artifacts(inputs, exclude=["shards"])
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.shards.write import labelled_products, write_manifest
+            from moemoe.storage import fetch, read_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            labels = read_table(self.labels_uri)
+            manifest, self.manifest_uri = write_manifest(
+                [shard for task in inputs for shard in task.shards],
+                labelled_products(read_table(self.products_uri), labels)["product_id"],
+                labels,
+                read_table(self.splits_uri),
+                self.root_uri,
+                self.dataset,
+                contract.hash,
+                self.is_sample,
             )
+            cards.shards_card(manifest, self.manifest_uri, self.is_sample)
         self.next(self.train)
 
     @card(type="blank", refresh_interval=15)

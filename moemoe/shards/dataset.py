@@ -41,7 +41,7 @@ class ShardedDataset:
     """The products of a manifest, memory-mapped; every file's checksum is verified when it is opened.
 
     Args:
-        manifest_uri: as ``write_shards`` returned it; the root is three levels above.
+        manifest_uri: as ``write_manifest`` returned it; the root is three levels above.
         scratch: local folder for copies of files from S3.
 
     Raises:

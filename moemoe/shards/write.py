@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,35 +13,65 @@ from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manif
 from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
 
 SHARD_ROWS = 2048
+MAX_GROUPS = 100  # Metaflow's own limit on a foreach
+GROUP_ROWS = 20_000
 
 
-def write_shards(
-    products: Iterable[pa.Table],
+def partition_groups(products: pa.Table) -> list[list[int]]:
+    """The partitions of ``products`` (PRODUCTS) in at most MAX_GROUPS consecutive groups, one per task.
+
+    A group has at least GROUP_ROWS rows, but for the last, so that a small catalog is one task.
+    """
+    rows = np.bincount(products["partition"].to_numpy())
+    least = max(GROUP_ROWS, -(-int(rows.sum()) // MAX_GROUPS))
+    groups: list[list[int]] = [[]]
+    for partition in range(len(rows)):
+        if rows[groups[-1]].sum() >= least:
+            groups.append([])
+        groups[-1].append(partition)
+    return groups
+
+
+def labelled_products(products: pa.Table, labels: pa.Table, partitions: Sequence[int] | None = None) -> pa.Table:
+    """The rows of ``products`` (PRODUCTS) that have a label, of all or some partitions, in the order of the shards."""
+    wanted = pc.is_in(products["product_id"], labels["product_id"].unique())
+    if partitions is not None:
+        wanted = pc.and_(wanted, pc.is_in(products["partition"], pa.array(partitions, products["partition"].type)))
+    return products.filter(wanted).sort_by([("partition", "ascending"), ("row", "ascending")])
+
+
+def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
+    """Writes payload shards under ``root`` and returns them in order.
+
+    ``products`` are slices with the columns of ``PAYLOAD``. Every shard lies at a path made from its content, so
+    writing the same products again writes nothing.
+    """
+    tables = _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS)
+    return [store(root, "payload", ".arrow", _arrow_bytes(table), table.num_rows) for table in tables]
+
+
+def write_manifest(
+    shards: Sequence[File],
+    product_ids: pa.ChunkedArray,
     labels: pa.Table,
     splits: pa.Table,
     root: str,
     dataset: str,
     contract_hash: str,
     sample_catalog: bool = False,
-) -> str:
-    """Writes shards under ``root`` and returns the manifest's URI.
+) -> tuple[Manifest, str]:
+    """Writes the labels sidecar, the splits and, last, the manifest; returns it with its URI.
 
     Args:
-        products: slices with the columns of ``PAYLOAD``, in a fixed order.
+        shards: as ``write_payload`` returned them, for all partitions in order.
+        product_ids: of all rows of the shards, in order.
         labels: LABELS with group and split, any order.
         splits: SPLITS so far, which the next run of the dataset gets from ``earlier_splits``.
         root: local folder or ``s3://``.
-
-    Every file lies at a path made from its content, so writing the same products again writes nothing.
     """
-    shards: list[File] = []
-    ids: list[pa.Array] = []
-    for table in _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS):
-        shards.append(store(root, "payload", ".arrow", _arrow_bytes(table), table.num_rows))
-        ids.append(table["product_id"].combine_chunks())
+    assert sum(shard.rows for shard in shards) == len(product_ids)
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
-
-    row_of = pc.index_in(labels["product_id"], pa.chunked_array(ids, pa.string()).combine_chunks())
+    row_of = pc.index_in(labels["product_id"], product_ids.combine_chunks())
     sidecar = labels.append_column("row", row_of.cast(pa.int64())).filter(pc.is_valid(row_of)).cast(SIDECAR)
     sidecar_file = store(root, "labels", ".parquet", _parquet_bytes(sidecar), sidecar.num_rows)
     splits_file = store(root, "splits", ".parquet", _parquet_bytes(splits), splits.num_rows)
@@ -52,7 +83,7 @@ def write_shards(
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)
     write_bytes(_latest_splits(root, dataset), json.dumps({"path": splits_file.path}).encode())
-    return uri
+    return manifest, uri
 
 
 def earlier_splits(root: str, dataset: str) -> pa.Table | None:
@@ -63,11 +94,6 @@ def earlier_splits(root: str, dataset: str) -> pa.Table | None:
 
 def _latest_splits(root: str, dataset: str) -> str:
     return join(root, "splits", f"{dataset}.json")
-
-
-def labelled_products(products: pa.Table, labels: pa.Table) -> pa.Table:
-    """The rows of ``products`` that have a label."""
-    return products.filter(pc.is_in(products["product_id"], labels["product_id"].unique()))
 
 
 def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -18,7 +18,7 @@ from moemoe.training.events import read_events
 from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
-STEPS = ("start", "validate", "normalize", "filter", "shard", "train", "evaluate", "register", "end")
+STEPS = ("start", "validate", "normalize", "filter", "split", "shard", "index", "train", "evaluate", "register", "end")
 
 
 def data(trained, step):
@@ -46,12 +46,12 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
 
 def test_files_between_rooms_have_their_schemas(trained):
     assert read_table(data(trained, "validate").quarantine_uri).schema.equals(QUARANTINE)
-    labels = read_table(data(trained, "shard").labels_uri)
+    labels = read_table(data(trained, "split").labels_uri)
     assert labels.schema.equals(LABELS)
     assert labels["split"].null_count == labels["group"].null_count == 0
     by_group = labels.group_by(["group", "split"]).aggregate([])
     assert by_group.num_rows == len(by_group["group"].unique())  # no group in two splits
-    manifest = Manifest.read(data(trained, "shard").manifest_uri)
+    manifest = Manifest.read(data(trained, "index").manifest_uri)
     assert manifest.sample_catalog
     assert manifest.rows == len(labels["product_id"].unique())
 
@@ -63,7 +63,7 @@ def test_artifacts_are_paths_and_small_tables(trained):
 
 
 def test_every_card_names_the_sample_catalog(trained):
-    for step in ("validate", "normalize", "filter", "shard", "train", "evaluate", "register"):
+    for step in ("validate", "normalize", "filter", "split", "index", "train", "evaluate", "register"):
         assert "Sample catalog" in card_text(get_cards(trained.run[step].task)[0].get()), step
 
 

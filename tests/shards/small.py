@@ -9,7 +9,7 @@ from PIL import Image
 
 from moemoe.schemas import LABELS
 from moemoe.shards.manifest import PAYLOAD
-from moemoe.shards.write import write_shards
+from moemoe.shards.write import write_manifest, write_payload
 
 COLORS = {"Red": (200, 30, 30), "Blue": (30, 30, 200), "Green": (30, 160, 30)}
 MATERIALS = ("Cotton", "Silk", "Wool")
@@ -58,4 +58,5 @@ def small_shards(root, count: int = 60) -> str:
     slices = [products.slice(start, 16) for start in range(0, count, 16)]
     labels = small_labels(count)
     splits = pa.table({"key": labels["group"], "split": labels["split"]})
-    return write_shards(slices, labels, splits, str(root), "30pt", "contract")
+    shards = write_payload(slices, str(root))
+    return write_manifest(shards, products["product_id"], labels, splits, str(root), "30pt", "contract")[1]

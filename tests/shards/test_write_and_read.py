@@ -1,10 +1,15 @@
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moemoe.errors import StorageError
+from moemoe.schemas import PRODUCTS
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
@@ -64,3 +69,32 @@ def test_a_manifest_of_another_version_is_refused(tmp_path):
     Path(uri).write_text(json.dumps({**values, "schema_version": 99}))
     with pytest.raises(StorageError, match="schema version 99"):
         Manifest.read(uri)
+
+
+def catalog_of(rows: list[int]) -> pa.Table:
+    """PRODUCTS with so many rows per partition, the last partition first."""
+    entries = [(partition, row) for partition in range(len(rows)) for row in range(rows[partition])][::-1]
+    columns = {name: pa.nulls(len(entries), field.type) for name, field in zip(PRODUCTS.names, PRODUCTS, strict=True)}
+    columns["product_id"] = pa.array([f"{partition}-{row}" for partition, row in entries])
+    columns["partition"] = pa.array([partition for partition, _ in entries], pa.int32())
+    columns["row"] = pa.array([row for _, row in entries], pa.int64())
+    return pa.table(columns, schema=PRODUCTS)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40).filter(any))
+def test_partition_groups_cover_every_partition_once_and_are_few(rows):
+    with patch.object(write, "MAX_GROUPS", 5), patch.object(write, "GROUP_ROWS", 4):
+        groups = write.partition_groups(catalog_of(rows))
+    filled = [partition for partition in range(len(rows)) if partition <= max(i for i, n in enumerate(rows) if n)]
+    assert [partition for group in groups for partition in group] == filled
+    assert len(groups) <= 5
+    assert all(sum(rows[p] for p in group) >= 4 for group in groups[:-1])
+
+
+def test_partitions_written_apart_make_the_same_order():
+    products = catalog_of([3, 0, 2, 4])
+    labels = pa.table({"product_id": [f"{p}-{r}" for p, n in enumerate([3, 0, 2, 4]) for r in range(n) if r != 1]})
+    whole = write.labelled_products(products, labels)["product_id"].to_pylist()
+    parts = [write.labelled_products(products, labels, group)["product_id"].to_pylist() for group in ([0, 1], [2, 3])]
+    assert whole == parts[0] + parts[1]
+    assert whole[:2] == ["0-0", "0-2"]
