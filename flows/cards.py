@@ -169,7 +169,7 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
-    """index: what training reads."""
+    """manifest: what training reads."""
     heading("Shards", is_sample)
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
     table(

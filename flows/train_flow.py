@@ -218,11 +218,11 @@ class TrainFlow(FlowSpec):
             contract = load_contract(fetch(self.contract_uri, scratch))
             products = labelled_products(read_table(self.products_uri), read_table(self.labels_uri), self.input)
             self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
-        self.next(self.index)
+        self.next(self.manifest)
 
     @card(type="blank")
     @step
-    def index(self, inputs):
+    def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last."""
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:

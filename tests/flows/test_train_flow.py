@@ -18,7 +18,7 @@ from moemoe.training.events import read_events
 from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
-STEPS = ("start", "validate", "normalize", "filter", "split", "shard", "index", "train", "evaluate", "register", "end")
+STEPS = ("start", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate", "register", "end")
 
 
 def data(trained, step):
@@ -51,7 +51,7 @@ def test_files_between_rooms_have_their_schemas(trained):
     assert labels["split"].null_count == labels["group"].null_count == 0
     by_group = labels.group_by(["group", "split"]).aggregate([])
     assert by_group.num_rows == len(by_group["group"].unique())  # no group in two splits
-    manifest = Manifest.read(data(trained, "index").manifest_uri)
+    manifest = Manifest.read(data(trained, "manifest").manifest_uri)
     assert manifest.sample_catalog
     assert manifest.rows == len(labels["product_id"].unique())
 
@@ -63,7 +63,7 @@ def test_artifacts_are_paths_and_small_tables(trained):
 
 
 def test_every_card_names_the_sample_catalog(trained):
-    for step in ("validate", "normalize", "filter", "split", "index", "train", "evaluate", "register"):
+    for step in ("validate", "normalize", "filter", "split", "manifest", "train", "evaluate", "register"):
         assert "Sample catalog" in card_text(get_cards(trained.run[step].task)[0].get()), step
 
 
