@@ -18,7 +18,19 @@ from moemoe.training.events import read_events
 from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
-STEPS = ("start", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate", "register", "end")
+STEPS = (
+    "start",
+    "validate",
+    "normalize",
+    "filter",
+    "split",
+    "shard",
+    "manifest",
+    "train",
+    "evaluate",
+    "register",
+    "end",
+)
 
 
 def data(trained, step):
