@@ -19,18 +19,8 @@ from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
 STEPS = (
-    "start",
-    "validate",
-    "normalize",
-    "filter",
-    "split",
-    "shard",
-    "manifest",
-    "train",
-    "evaluate",
-    "register",
-    "end",
-)
+    "start", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate", "register", "end",
+)  # fmt: skip
 
 
 def data(trained, step):

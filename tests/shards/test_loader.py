@@ -23,6 +23,16 @@ def test_any_picture_becomes_square_rgb(mode, kind):
     assert pixels.dtype == np.uint8
 
 
+def test_a_jpeg_has_pillows_pixels():
+    noise = np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).resize((200, 150)).save(buffer, "JPEG")
+    with Image.open(buffer) as image:
+        image.draft("RGB", (64, 64))
+        expected = np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    assert np.array_equal(decode_image(buffer.getvalue(), 64), expected)
+
+
 def test_batches_come_in_order_and_no_further_ahead_than_asked():
     made, lock = [], threading.Lock()
 
