@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 METRICS_PER_CALL = 1000
+MATRIX = "evaluation/product_type_x_attribute.json"
 STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "load_balancing", "learning_rate",
                 "examples_per_second")  # fmt: skip
 
@@ -65,7 +66,8 @@ def start_run(
     """Creates a run and returns its id; ``parent`` makes it that run's child."""
     mlflow = client(uri)
     found = mlflow.get_experiment_by_name(experiment)
-    experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment)
+    tags_of_experiment = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
+    experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
     all_tags = {**tags, **({"mlflow.parentRunId": parent} if parent else {})}
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
     for name, value in params.items():
@@ -118,7 +120,8 @@ def log_evaluation(
     """The headline on the run, the whole product type x attribute matrix as a table, one child run per product type.
 
     Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
-    under ``evaluation/``, figures under ``plots/``.
+    under ``evaluation/``, figures under ``plots/``. An evaluation that is repeated (after resume) takes the children's
+    place.
     """
     mlflow = client(uri)
     log_metrics(uri, run_id, evaluation.metrics)
@@ -127,14 +130,21 @@ def log_evaluation(
     for name, figure in figures.items():
         mlflow.log_figure(run_id, figure, f"plots/{name}.png")
     rows = evaluation.table.to_pylist()
-    mlflow.log_table(run_id, {name: evaluation.table[name].to_pylist() for name in evaluation.table.column_names},
-                     "evaluation/product_type_x_attribute.json")  # fmt: skip
+    columns = evaluation.table.column_names
+    if MATRIX in {artifact.path for artifact in mlflow.list_artifacts(run_id, "evaluation")}:  # log_table would append
+        mlflow.log_dict(run_id, {"columns": columns, "data": [list(row.values()) for row in rows]}, MATRIX)
+    else:
+        mlflow.log_table(run_id, {name: evaluation.table[name].to_pylist() for name in columns}, MATRIX)
     run = mlflow.get_run(run_id)
     experiment = mlflow.get_experiment(run.info.experiment_id).name
+    children = mlflow.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=5000)
+    known = {child.data.tags.get("product_type"): child.info.run_id for child in children}
     for product_type in sorted({row["product_type"] for row in rows}):
         mine = [row for row in rows if row["product_type"] == product_type]
         tags = {"product_type": product_type, "dataset": run.data.tags.get("dataset", "")}
-        child = start_run(uri, experiment, product_type, {"product_type": product_type}, tags, parent=run_id)
+        child = known.get(product_type) or start_run(
+            uri, experiment, product_type, {"product_type": product_type}, tags, parent=run_id
+        )
         metrics = {
             f"{row['attribute']}/{name}": row[name] for row in mine for name in ("support", "accuracy", "recall_at_90p")
         }
