@@ -57,8 +57,8 @@ def _results(report: Any) -> None:
     table(rows, ["expectation", "severity", "result", "observed", "products"])
 
 
-def normalize_card(normalized: Any, is_sample: bool) -> None:
-    """normalize: per attribute what became of its raw labels, and the unmapped ones to write a rule for next."""
+def normalize_card(normalized: Any, contradictions: pa.Table, contract: Any, is_sample: bool) -> None:
+    """normalize: per attribute what became of its raw labels, the unmapped ones to write a rule for, contradictions."""
     heading("Raw labels to values", is_sample)
     rows = []
     for row in normalized.statistics.to_pylist():
@@ -67,12 +67,32 @@ def normalize_card(normalized: Any, is_sample: bool) -> None:
         rows.append([row["attribute"], *numbers, unmapped])
     headers = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
     table(rows, [*headers, "most frequent unmapped"])
+    if contract.contradictions:
+        _contradictions(contradictions, contract)
     current.card.append(Markdown("## Product types"))
     types = normalized.product_types.slice(0, 60).to_pylist()
     table(
         [list(row.values()) for row in types],
         [name.replace("_", " ") for name in normalized.product_types.schema.names],
     )
+
+
+def _contradictions(contradictions: pa.Table, contract: Any) -> None:
+    """How many products break each rule on contradictory labels, and some of them."""
+    labels = contradictions.group_by(["product_id", "attribute"]).aggregate([]).num_rows
+    current.card.append(Markdown("## Contradictory labels"))
+    current.card.append(Markdown(f"{labels:,} of the labels above are set aside."))
+    rows = []
+    for rule in contract.contradictions:
+        mine = contradictions.filter(pc.equal(contradictions["rule"], rule.words))
+        ids = mine["product_id"].unique()
+        values: dict[str, list[str]] = {}
+        some = mine.filter(pc.is_in(mine["product_id"], ids.slice(0, EXAMPLES)))
+        for label in some.to_pylist():
+            values.setdefault(label["product_id"], []).append(" / ".join(label["values"]))
+        examples = "; ".join(f"{name}: {', '.join(v)}" for name, v in values.items())
+        rows.append([rule.words, rule.reason, len(ids), examples])
+    table(rows, ["rule", "reason", "products", "examples"])
 
 
 def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> None:

@@ -149,17 +149,20 @@ class TrainFlow(FlowSpec):
     @card(type="blank")
     @step
     def normalize(self):
-        """Turn raw labels into the contract's values."""
+        """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.contradictions import set_aside_contradictions
             from moemoe.catalog.normalize import normalize
             from moemoe.storage import fetch, read_table, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             normalized = normalize(read_table(self.products_uri), contract)
-            self.all_labels_uri = write_table(normalized.labels, join(self.run_uri, "labels-all.parquet"))
+            labels, contradictions = set_aside_contradictions(normalized.labels, contract)
+            self.all_labels_uri = write_table(labels, join(self.run_uri, "labels-all.parquet"))
+            self.contradictions_uri = write_table(contradictions, join(self.run_uri, "contradictions.parquet"))
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
-            cards.normalize_card(normalized, self.is_sample)
+            cards.normalize_card(normalized, contradictions, contract, self.is_sample)
         self.next(self.filter)
 
     @card(type="blank")

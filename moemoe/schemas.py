@@ -75,6 +75,19 @@ LABEL_STATISTICS = pa.schema(
     ]
 )
 
+#: Labels that were set aside because another label of the product contradicts them: ``rule`` is the contract's rule in
+#: one line, ``reason`` its reason.
+CONTRADICTIONS = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("product_type", pa.string()),
+        ("attribute", pa.string()),
+        ("values", pa.list_(pa.string())),
+        ("rule", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
 #: Values that the rare-value filter removed.
 RARE_VALUES = pa.schema([("attribute", pa.string()), ("value", pa.string()), ("labels", pa.int64())])
 

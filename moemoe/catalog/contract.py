@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.contract_yaml import Entry, read_yaml
+from moemoe.catalog.contract_yaml import Entry, read_yaml, suggest
 from moemoe.schemas import CATALOG
 
 CRITICAL, WARNING = "critical", "warning"
@@ -47,6 +47,7 @@ _KEYS = (
     "missing",
     "separators",
     "attributes",
+    "contradictions",
     "rare_share",
     "split",
     "report_product_types",
@@ -92,6 +93,26 @@ class Attribute:
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
         return folded_aliases(self.values)
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Labels of one product that cannot both be right.
+
+    A product whose label of attribute ``when`` has none but ``when_values`` must not have a label of attribute
+    ``never`` with none but ``never_values``. ``reason`` is for people.
+    """
+
+    when: str
+    when_values: tuple[str, ...]
+    never: str
+    never_values: tuple[str, ...]
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """The rule in one line."""
+        return f"{self.when} {' / '.join(self.when_values)}, never {self.never} {' / '.join(self.never_values)}"
 
 
 @dataclass(frozen=True)
@@ -157,6 +178,7 @@ class Contract:
     report_product_types: tuple[str, ...]
     expectations: Mapping[str, Expectation]
     open: Open | None = None
+    contradictions: tuple[Contradiction, ...] = ()
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
@@ -208,6 +230,7 @@ def load_contract(path: str | Path) -> Contract:
         report_product_types=tuple(entry.choice(product_types) for entry in report),
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
         open=opened,
+        contradictions=_contradictions(fields["contradictions"], attributes) if "contradictions" in fields else (),
     )
 
 
@@ -291,6 +314,32 @@ def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str
         rules.append(Rule(_pattern(rule["match"]), rule["value"].choice(values)))
     separators = _pattern(fields["separators"]) if "separators" in fields else separators
     return Attribute(name, tuple(keys), values, tuple(rules), separators)
+
+
+def _contradictions(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[Contradiction, ...]:
+    names = ("when", "never", "reason")
+    rules = []
+    for item in entry.items():
+        fields = item.fields(names, required=names)
+        when, when_values = _side(fields["when"], attributes)
+        never, never_values = _side(fields["never"], attributes)
+        if when == never:
+            fields["never"].fail(f"'when' and 'never' both speak of {when!r}; they must name two attributes")
+        rules.append(Contradiction(when, when_values, never, never_values, fields["reason"].text()))
+    return tuple(rules)
+
+
+def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple[str, ...]]:
+    """One side of a contradiction: an attribute and some of its values."""
+    sides = entry.fields(attributes)
+    if len(sides) != 1:
+        entry.fail(f"{entry.name} must name one attribute with its values, e.g. {{color: [Red]}}")
+    [(name, values)] = sides.items()
+    allowed = attributes[name].values  # none are known yet where an open contract takes them from the catalog
+    found = tuple(item.choice(allowed) if allowed else item.text() for item in values.items())
+    if not found:
+        values.fail(f"{values.name} must list at least one value; {suggest('', allowed)}")
+    return name, found
 
 
 def _columns(entry: Entry) -> dict[str, str]:

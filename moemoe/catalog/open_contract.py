@@ -5,6 +5,7 @@ that everything after it works on named product types and values, and it is writ
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,15 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold, folded_aliases, load_contract
+from moemoe.catalog.contract import (
+    Attribute,
+    Contract,
+    Contradiction,
+    compile_rule,
+    fold,
+    folded_aliases,
+    load_contract,
+)
 from moemoe.catalog.normalize import fold_key
 from moemoe.errors import CatalogError
 
@@ -40,7 +49,13 @@ def close_contract(contract: Contract, products: pa.Table, path: str | Path) -> 
             f"{len(product_types)} product types with {contract.open.product_type_products} products, "
             f"{len(attributes)} attributes with {contract.open.attribute_labels} labels (see 'open' in {contract.path})"
         )
-    closed = replace(contract, open=None, product_types=product_types, attributes=attributes)
+    closed = replace(
+        contract,
+        open=None,
+        product_types=product_types,
+        attributes=attributes,
+        contradictions=tuple(_contradictions(contract, attributes)),
+    )
     path.write_text(to_yaml(closed))
     return load_contract(path)
 
@@ -109,6 +124,17 @@ def _attributes(contract: Contract, maps: pa.ChunkedArray) -> dict[str, Attribut
     return attributes
 
 
+def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> Iterator[Contradiction]:
+    """The contract's contradictions between ``attributes``, with their values as these spell them."""
+    for rule in contract.contradictions:
+        sides = []
+        for name, values in ((rule.when, rule.when_values), (rule.never, rule.never_values)):
+            known = attributes[name].lookup() if name in attributes else {}
+            sides.append(tuple(dict.fromkeys(known[fold(value)] for value in values if fold(value) in known)))
+        if all(sides):
+            yield replace(rule, when_values=sides[0], never_values=sides[1])
+
+
 def _distinct_labels(maps: pa.ChunkedArray) -> list[tuple[str, str, int]]:
     """Each distinct raw key and value with its number."""
     keys = pa.chunked_array([chunk.keys for chunk in maps.chunks], pa.string()).dictionary_encode().unify_dictionaries()
@@ -143,6 +169,14 @@ def to_yaml(contract: Contract) -> str:
             }
             for attribute in contract.attributes.values()
         },
+        "contradictions": [
+            {
+                "when": {rule.when: list(rule.when_values)},
+                "never": {rule.never: list(rule.never_values)},
+                "reason": rule.reason,
+            }
+            for rule in contract.contradictions
+        ],
         "rare_share": contract.rare_share,
         "split": vars(contract.split),
         "report_product_types": list(contract.report_product_types or contract.product_types),

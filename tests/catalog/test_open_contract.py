@@ -87,6 +87,23 @@ def test_a_catalog_without_support_is_refused_with_the_thresholds(tmp_path):
         close_contract(contract, products(CATALOG), tmp_path / "contract.yaml")
 
 
+def test_contradictions_keep_what_the_catalog_has(tmp_path):
+    rules = """
+contradictions:
+  - {when: {color: [blue, Pink]}, never: {Sole: [LEATHER]}, reason: so it is}
+  - {when: {color: [Pink]}, never: {Sole: [Rubber]}, reason: no such color}
+  - {when: {color: [Red]}, never: {heel: [High]}, reason: no such attribute}
+"""
+    text = OPEN.replace("  color:", "  Sole: {keys: [sole]}\n  heel: {keys: [Heel]}\n  color:") + rules
+    (tmp_path / "open.yaml").write_text(text)
+    path = tmp_path / "contract.yaml"
+    closed = close_contract(load_contract(tmp_path / "open.yaml"), products(CATALOG), path)
+    [rule] = load_contract(path).contradictions
+    assert closed.contradictions == (rule,)
+    assert (rule.when, rule.when_values, rule.never) == ("color", ("Blue",), "Sole")
+    assert rule.never_values == tuple(v for v in closed.attributes["Sole"].values if v.lower() == "leather")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

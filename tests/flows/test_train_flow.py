@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.schemas import EVALUATION, LABELS, PREDICTIONS, QUARANTINE
+from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
@@ -48,6 +48,9 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
 
 def test_files_between_rooms_have_their_schemas(trained):
     assert read_table(data(trained, "validate").quarantine_uri).schema.equals(QUARANTINE)
+    contradictions = read_table(data(trained, "normalize").contradictions_uri)
+    assert contradictions.schema.equals(CONTRADICTIONS)
+    assert {"department", "age range description"} == set(contradictions["attribute"].to_pylist())
     labels = read_table(data(trained, "split").labels_uri)
     assert labels.schema.equals(LABELS)
     assert labels["split"].null_count == labels["group"].null_count == 0
