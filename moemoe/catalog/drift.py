@@ -100,7 +100,7 @@ def _cells(both: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chi_square(count_2V: np.ndarray, support_2C: np.ndarray, cell_V: np.ndarray) -> np.ndarray:
-    """The p-value of each cell; 1 where it has one bin only."""
+    """The p-value of each cell; 1 where it has one bin only, as then nothing can differ."""
     from scipy.special import chdtrc
 
     cells, values = support_2C.shape[1], len(cell_V)
@@ -113,7 +113,7 @@ def _chi_square(count_2V: np.ndarray, support_2C: np.ndarray, cell_V: np.ndarray
     parts_2B = (count_2B - expected_2B) ** 2 / np.where(expected_2B > 0, expected_2B, 1)
     statistic_C = np.bincount(cell_B, parts_2B.sum(axis=0))
     freedom_C = np.bincount(cell_B, count_2B.sum(axis=0) > 0) - 1
-    return np.where(freedom_C > 0, chdtrc(np.maximum(freedom_C, 1), statistic_C), 1.0)
+    return chdtrc(np.maximum(freedom_C, 1), statistic_C)
 
 
 def _values_where(values: pa.ChunkedArray, wanted_V: np.ndarray, first_C: np.ndarray) -> pa.Array:
