@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from data_contracts.drift import drift_suite
 from data_contracts.suites import Promise, Suite, label_suite, raw_suite
 from moemoe.catalog.contract import CRITICAL, Contract
 from moemoe.catalog.products import Collected
@@ -73,6 +74,11 @@ def check_raw(collected: Collected, contract: Contract, docs_dir: str | os.PathL
 def check_labels(labels: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
     """Labels (LABELS with group and split) against the contract; Data Docs as in ``check_raw``."""
     return _check(label_suite(labels, contract), contract.dataset, docs_dir)
+
+
+def check_drift(drift: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    """What ``label_drift`` found between two runs (DRIFT) against the contract; Data Docs as in ``check_raw``."""
+    return _check(drift_suite(drift, contract), contract.dataset, docs_dir)
 
 
 def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> ContractReport:

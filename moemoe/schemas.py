@@ -91,6 +91,25 @@ CONTRADICTIONS = pa.schema(
 #: Values that the rare-value filter removed.
 RARE_VALUES = pa.schema([("attribute", pa.string()), ("value", pa.string()), ("labels", pa.int64())])
 
+#: How far the labels of two runs lie apart, per product type and attribute. ``before`` and ``after`` count values;
+#: psi (population stability index), p_value and the value that moves most with its shares are null where either run
+#: has too few.
+DRIFT = pa.schema(
+    [
+        ("product_type", pa.string()),
+        ("attribute", pa.string()),
+        ("before", pa.int64()),
+        ("after", pa.int64()),
+        ("psi", pa.float64()),
+        ("p_value", pa.float64()),
+        ("moved_value", pa.string()),
+        ("share_before", pa.float64()),
+        ("share_after", pa.float64()),
+        ("new_values", pa.list_(pa.string())),
+        ("vanished_values", pa.list_(pa.string())),
+    ]
+)
+
 PREDICTIONS = pa.schema(
     [
         ("product_id", pa.string()),

@@ -22,7 +22,7 @@ CRITICAL, WARNING = "critical", "warning"
 #: Between the parts of a multi-value where the contract says nothing else.
 SEPARATORS = "[,;|]"
 
-#: Every expectation a contract may set, and the bound that it takes.
+#: Every expectation a contract may set, and the bound that it takes: a share, or an index that may be above 1.
 EXPECTATIONS = {
     # on the raw catalog
     "unique_product_ids": None,
@@ -36,6 +36,8 @@ EXPECTATIONS = {
     "group_in_one_split": None,
     "split_deviation": "at_most",
     "label_share": "at_least per attribute",
+    # on the labels of two runs
+    "label_drift": "at_most index",
 }
 
 _KEYS = (
@@ -128,7 +130,8 @@ class Split:
 class Expectation:
     """A promise that is checked: ``severity`` critical stops the run, warning is shown.
 
-    ``at_least`` / ``at_most`` are shares in [0, 1]; ``attributes`` holds a least share per attribute.
+    ``at_least`` / ``at_most`` are shares in [0, 1], but for label_drift a population stability index;
+    ``attributes`` holds a least share per attribute.
     """
 
     severity: str
@@ -373,6 +376,8 @@ def _expectations(entry: Entry, attributes: Mapping[str, Attribute]) -> dict[str
             expectations[name] = Expectation(severity, at_least=fields[bound].number(0, 1))
         elif bound == "at_most":
             expectations[name] = Expectation(severity, at_most=fields[bound].number(0, 1))
+        elif bound == "at_most index":
+            expectations[name] = Expectation(severity, at_most=fields["at_most"].number(0, 100))
         else:
             shares = fields["at_least"].fields(attributes)
             expectations[name] = Expectation(severity, attributes={a: s.number(0, 1) for a, s in shares.items()})
