@@ -1,0 +1,170 @@
+"""A first contract for a new catalog, to be edited by a person.
+
+``python -m moemoe.catalog.profile CATALOG [--dataset NAME] [--output contract.yaml]`` reads a catalog once, in bounded
+memory, and writes its product types, attributes and values with their numbers; spellings that differ in punctuation or
+in the plural only are suggested as aliases of the most frequent one.
+"""
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from moemoe.catalog.contract import fold
+from moemoe.catalog.normalize import fold_key
+from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.errors import CatalogError, ConfigError, MoEMoEError
+
+#: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
+MAX_VALUES = 2000
+#: Suggested as values: those with at least this many labels, at most so many per attribute.
+LEAST_LABELS, MOST_VALUES = 3, 60
+#: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
+LEAST_FILL, COVERED = 0.005, 0.5
+SEPARATORS = re.compile("[,;|]")
+MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "-", "Unknown", "Other", "Others")
+
+
+@dataclass
+class Key:
+    """One raw key: its spellings, how many products have it, its values with their numbers."""
+
+    spellings: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+    free_text: bool = False
+
+
+@dataclass
+class Profile:
+    """What a catalog holds."""
+
+    rows: int = 0
+    pictures: int = 0
+    product_types: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, Key] = field(default_factory=dict)
+
+
+def profile_catalog(partitions: Iterable[str]) -> Profile:
+    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone."""
+    found, missing = Profile(), {"", *map(fold, MISSING)}
+    for partition in partitions:
+        for batch in read_batches(partition, {}, lambda *_: None):
+            found.rows += batch.num_rows
+            found.pictures += batch.num_rows - batch["image"].null_count
+            found.product_types.update(name for name in batch["product_type"].to_pylist() if name and fold(name))
+            for entries in batch["attributes"].to_pylist():
+                _count(entries or [], found.keys, missing)
+    return found
+
+
+def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], missing: set[str]) -> None:
+    for name, raw in entries:
+        if not fold_key(name) or fold(raw or "") in missing:
+            continue
+        key = keys.setdefault(fold_key(name), Key())
+        key.spellings[name] += 1
+        if not key.free_text:
+            key.values.update(part.strip() for part in SEPARATORS.split(raw or "") if fold(part) not in missing)
+            key.free_text = len(key.values) > MAX_VALUES
+
+
+def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
+    """The most frequent spelling of each name -> number of all its spellings, and the other ones to list as aliases.
+
+    Spellings belong together where they are the same without punctuation, blanks and a plural s.
+    """
+    groups: dict[str, Counter[str]] = {}
+    for name, count in names.items():
+        bare = re.sub(r"[^\w/]|_", "", fold(name))
+        groups.setdefault(bare[:-1] if len(bare) > 4 and bare.endswith("s") else bare, Counter())[name] += count
+    ordered = sorted(groups.values(), key=lambda group: (-group.total(), min(group)))
+    suggested = {}
+    for group in ordered:
+        first, *others = sorted(group, key=lambda name: (-group[name], name))
+        folded = dict.fromkeys(fold(name) for name in others if fold(name) != fold(first))
+        suggested[first] = (group.total(), list(folded))
+    return suggested
+
+
+def as_contract(found: Profile, dataset: str) -> str:
+    """The contract as YAML with comments. Raises CatalogError where the catalog has no product type or no attribute."""
+    attributes, left_out = [], []
+    for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
+        name, share = fold(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(found.rows, 1)
+        values = {v: s for v, s in suggest_aliases(key.values).items() if s[0] >= LEAST_LABELS and v.strip()}
+        covered = sum(count for count, _ in values.values()) / max(key.values.total(), 1)
+        reason = (
+            "free text or ids" if key.free_text or len(values) > MOST_VALUES or covered < COVERED
+            else "too few products" if share < LEAST_FILL
+            else "one value" if len(values) < 2
+            else None
+        )  # fmt: skip
+        if reason:
+            left_out.append(f"#   {_inline(name)}: {share:.1%} of the products, {len(key.values):,} values: {reason}")
+        else:
+            attributes.append((name, key, share, values))
+    if not found.product_types or not attributes:
+        raise CatalogError(
+            f"the catalog has {len(found.product_types)} product types and {len(attributes)} keys with a small set of "
+            "values; a contract needs one of each"
+        )
+    lines = [
+        f"# Suggested from {found.rows:,} products, {found.pictures:,} with a picture. To be edited: merge names that",
+        "# mean the same, give attributes the names that people use, write rules for what is left. Every key is",
+        "# explained in data_contracts/30pt/contract.yaml.",
+        f"dataset: {_inline(dataset)}",
+        "version: 1",
+        "",
+        "# Product type: [raw types that mean it]. Behind it: products.",
+        "product_types:",
+        *(f"  {_inline(n)}: {_inline(a)} # {c:,}" for n, (c, a) in suggest_aliases(found.product_types).items()),
+        "",
+        f"missing: {_inline(list(MISSING))}",
+        f"separators: '{SEPARATORS.pattern}'",
+        "",
+        "# Attribute: raw keys, then value: [spellings that mean it]. Behind a value: labels.",
+        "attributes:",
+    ]
+    for name, key, share, values in attributes:
+        spellings = [spelling for spelling in key.spellings if fold(spelling) != name]
+        lines += [f"  {_inline(name)}: # {share:.1%} of the products", f"    keys: {_inline(spellings)}", "    values:"]
+        lines += [
+            f"      {_inline(value)}: {_inline(aliases)} # {count:,}" for value, (count, aliases) in values.items()
+        ]
+    lines += ["", "# Left out:", *left_out] if left_out else []
+    return "\n".join([*lines, ""])
+
+
+def _inline(value: str | list[str]) -> str:
+    """YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9).strip()
+    return text.removesuffix("...").strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the contract, or says in one sentence why not."""
+    parser = argparse.ArgumentParser(prog="python -m moemoe.catalog.profile", description=__doc__.splitlines()[0])
+    parser.add_argument("catalog", help="path, folder, glob or s3://")
+    parser.add_argument("--dataset", default="mine", help="the contract's name")
+    parser.add_argument("--output", type=Path, default=Path("contract.yaml"))
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.output.exists():
+            raise ConfigError(f"{chosen.output} exists; give another --output")
+        found = profile_catalog(find_partitions(chosen.catalog))
+        chosen.output.parent.mkdir(parents=True, exist_ok=True)
+        chosen.output.write_text(as_contract(found, chosen.dataset))
+    except MoEMoEError as error:
+        raise SystemExit(str(error)) from None
+    print(
+        f"{chosen.output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys "
+        f"in {found.rows:,} rows"
+    )
+
+
+if __name__ == "__main__":
+    main()

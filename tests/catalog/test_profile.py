@@ -1,0 +1,58 @@
+"""A first contract for a catalog that nobody has described yet."""
+
+from collections import Counter
+
+import pytest
+
+from moemoe.catalog.contract import load_contract
+from moemoe.catalog.normalize import normalize
+from moemoe.catalog.products import collect_products
+from moemoe.catalog.profile import Key, Profile, as_contract, main, suggest_aliases
+from moemoe.catalog.sample import write_sample_catalog
+from moemoe.errors import CatalogError
+
+
+def test_spellings_of_one_name_are_aliases_of_the_most_frequent():
+    names = Counter({"T-Shirts": 5, "tshirt": 2, "T Shirts": 1, "Dress": 3, "dresses": 1, "3/4": 2, "34": 1})
+    suggested = suggest_aliases(names)
+    assert suggested["T-Shirts"] == (8, ["tshirt"])  # "T Shirts" folds to the same as "T-Shirts"
+    assert suggested["3/4"] == (2, [])
+    assert "34" in suggested
+
+
+def test_the_suggested_contract_of_the_sample_catalog_loads_and_normalizes(tmp_path, capsys):
+    catalog = write_sample_catalog(tmp_path / "catalog.parquet", 600)
+    main([str(catalog), "--dataset", "new", "--output", str(tmp_path / "contract.yaml")])
+    assert "in 600 rows" in capsys.readouterr().out
+    contract = load_contract(tmp_path / "contract.yaml")
+    assert contract.dataset == "new"
+    products = collect_products([str(catalog)], contract).products
+    normalized = normalize(products, contract)
+    assert normalized.labels.num_rows > 2000
+    statistics = {row["attribute"]: row for row in normalized.statistics.to_pylist()}
+    color = next(row for name, row in statistics.items() if "colo" in name)
+    assert color["canonical_values"] >= 8
+
+
+def test_ids_and_rare_keys_are_left_out_with_the_reason():
+    found = Profile(1000, 0, Counter({"Shirt": 1000}))
+    found.keys = {
+        "color": Key(Counter({"Color": 500}), Counter({"Red": 300, "Blue": 200})),
+        "sku": Key(Counter({"SKU": 900}), Counter({f"a{i}": 1 for i in range(900)})),
+        "seldom": Key(Counter({"seldom": 3}), Counter({"x": 2, "y": 1})),
+    }
+    text = as_contract(found, "little")
+    assert "sku: 90.0% of the products, 900 values: free text or ids" in text
+    assert "seldom" in text[text.index("# Left out") :]
+    assert "Red: [] # 300" in text
+
+
+def test_what_cannot_be_profiled_is_said_in_one_sentence(tmp_path):
+    with pytest.raises(SystemExit, match="no catalog file matches"):
+        main([str(tmp_path / "nothing"), "--output", str(tmp_path / "contract.yaml")])
+    (tmp_path / "contract.yaml").write_text("mine")
+    with pytest.raises(SystemExit, match="exists; give another --output"):
+        main(["anything", "--output", str(tmp_path / "contract.yaml")])
+    assert (tmp_path / "contract.yaml").read_text() == "mine"
+    with pytest.raises(CatalogError, match="0 product types and 0 keys"):
+        as_contract(Profile(), "empty")
