@@ -1,5 +1,6 @@
 """Runs a suite of expectations through Great Expectations; a report for people, Data Docs as HTML."""
 
+import html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,20 +112,22 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         )
         findings += _findings(promises, outcome)
     context.build_data_docs()
-    _list_pages(docs)
-    return ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
+    report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
+    _make_readable(docs, report.message())
+    return report
 
 
-def _list_pages(docs: Path) -> None:
-    """Plain links on the index page, whose own tables need scripts from the network."""
+def _make_readable(docs: Path, message: str) -> None:
+    """What is broken and plain links on the index page, whose own tables need scripts from the network."""
     index = docs / "index.html"
     links = "".join(
         f'<li><a href="{page.relative_to(docs)}">{kind}: {page.stem}</a></li>'
         for kind in ("validations", "expectations")
         for page in sorted((docs / kind).rglob("*.html"))
     )
-    html, end, rest = index.read_text().rpartition("</body>")
-    index.write_text(f"{html}<ul>{links}</ul>{end}{rest}")
+    page, end, rest = index.read_text(encoding="utf-8").rpartition("</body>")
+    told = f'<pre style="white-space: pre-wrap">{html.escape(message)}</pre>'
+    index.write_text(f"{page}{told}<ul>{links}</ul>{end}{rest}", encoding="utf-8")
 
 
 def _site(docs: Path) -> dict[str, Any]:
