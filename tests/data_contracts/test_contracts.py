@@ -1,35 +1,64 @@
 """The contracts that are shipped."""
 
+import dataclasses
+import json
+from pathlib import Path
+
+import jsonschema
 import pytest
+import yaml
 
 import data_contracts
+from moemoe.catalog import contract
+from moemoe.schemas import CATALOG
 
 
 def test_every_dataset_of_the_paper_has_a_contract_that_loads():
     assert data_contracts.known_datasets() == ["30pt", "cma_clip", "ohl", "sl"]
     for dataset in data_contracts.known_datasets():
-        contract = data_contracts.load(dataset)
-        assert contract.dataset == dataset
+        assert data_contracts.load(dataset).dataset == dataset
 
 
 def test_30pt_has_appendix_b():
-    contract = data_contracts.load("30pt")
-    assert len(contract.product_types) == 30
-    assert len(contract.attributes) == 38
+    loaded = data_contracts.load("30pt")
+    assert len(loaded.product_types) == 30
+    assert len(loaded.attributes) == 38
 
 
 def test_cma_clip_has_table_2():
-    contract = data_contracts.load("cma_clip")
-    assert list(contract.product_types) == ["dress"]
-    assert list(contract.attributes) == [
+    loaded = data_contracts.load("cma_clip")
+    assert list(loaded.product_types) == ["dress"]
+    assert list(loaded.attributes) == [
         "color map", "dress style", "item length", "neck", "pattern", "season", "sleeve",
     ]  # fmt: skip
-    assert all(len(attribute.values) >= 3 for attribute in contract.attributes.values())
+    assert all(len(attribute.values) >= 3 for attribute in loaded.attributes.values())
 
 
 @pytest.mark.parametrize("dataset", ["sl", "ohl"])
 def test_softlines_and_hardlines_are_open(dataset):
-    contract = data_contracts.load(dataset)
-    assert contract.open is not None
-    assert not contract.product_types
-    assert "color" in contract.attributes
+    loaded = data_contracts.load(dataset)
+    assert loaded.open is not None
+    assert not loaded.product_types
+    assert "color" in loaded.attributes
+
+
+SCHEMA = json.loads((Path(data_contracts.__file__).parent / "contract.schema.json").read_text())
+
+
+@pytest.mark.parametrize("dataset", ["30pt", "cma_clip", "sl", "ohl"])
+def test_the_editors_schema_accepts_every_shipped_contract(dataset):
+    content = yaml.safe_load(data_contracts.contract_path(dataset).read_text())
+    jsonschema.validate(content, SCHEMA)
+    with pytest.raises(jsonschema.ValidationError, match="'colour' was unexpected"):
+        jsonschema.validate({**content, "colour": 1}, SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**content, "split": {"train": 2, "validation": 0, "test": 0}}, SCHEMA)
+
+
+def test_the_editors_schema_knows_every_key_that_is_loaded():
+    assert set(SCHEMA["properties"]) == set(contract._KEYS)
+    assert set(SCHEMA["properties"]["expectations"]["properties"]) == set(contract.EXPECTATIONS)
+    assert set(SCHEMA["properties"]["open"]["properties"]) == {
+        field.name for field in dataclasses.fields(contract.Open)
+    }
+    assert set(SCHEMA["properties"]["columns"]["properties"]) == set(CATALOG.names)
