@@ -103,10 +103,11 @@ def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> No
         table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
 
 
-def split_card(report: Any, assigned: Any, is_sample: bool) -> None:
-    """split: the contract on the labels, and products per split and product type."""
+def split_card(reports: Sequence[Any], assigned: Any, is_sample: bool) -> None:
+    """split: the contract on the labels and their drift since the last run, products per split and product type."""
     heading("Labels against their contract", is_sample)
-    _results(report)
+    for report in reports:
+        _results(report)
     aside = assigned.quarantine["product_id"].to_pylist()
     if aside:
         text = f"{len(aside):,} products join groups of two earlier splits and are set aside: {', '.join(aside[:5])}"

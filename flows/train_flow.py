@@ -188,24 +188,31 @@ class TrainFlow(FlowSpec):
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.drift import label_drift
             from moemoe.catalog.split import assign_splits
             from moemoe.registry import tracking
-            from moemoe.shards.write import earlier_splits, partition_groups
+            from moemoe.shards.write import earlier_run, partition_groups
             from moemoe.storage import fetch, publish, read_table, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            earlier = earlier_splits(self.root_uri, self.dataset)
+            earlier = earlier_run(self.root_uri, self.dataset, self.is_sample)
             products = read_table(self.products_uri)
-            assigned = assign_splits(products, read_table(self.frequent_labels_uri), contract, earlier)
+            assigned = assign_splits(products, read_table(self.frequent_labels_uri), contract, earlier.splits)
             self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
             self.splits_uri = write_table(assigned.splits, join(self.run_uri, "splits.parquet"))
             self.labels_uri = write_table(assigned.labels, join(self.run_uri, "labels.parquet"))
-            report = data_contracts.check_labels(assigned.labels, contract, join(scratch, "label_docs"))
+            reports = [data_contracts.check_labels(assigned.labels, contract, join(scratch, "label_docs"))]
+            if earlier.labels is not None:
+                drift = label_drift(earlier.labels, assigned.labels)
+                self.drift_uri = write_table(drift, join(self.run_uri, "drift.parquet"))
+                reports.append(data_contracts.check_drift(drift, contract, join(scratch, "label_docs", "drift")))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
-            cards.split_card(report, assigned, self.is_sample)
-            print(report.message())
-            report.raise_if_critical()
+            cards.split_card(reports, assigned, self.is_sample)
+            for report in reports:
+                print(report.message())
+            for report in reports:
+                report.raise_if_critical()
             self.partition_groups = partition_groups(products)
         self.next(self.shard, foreach="partition_groups")
 

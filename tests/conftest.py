@@ -1,5 +1,6 @@
 import os
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: more threads would only wait for each other
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("METAFLOW_USER", "tests")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

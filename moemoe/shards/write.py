@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,7 @@ def write_manifest(
         shards: as ``write_payload`` returned them, for all partitions in order.
         product_ids: of all rows of the shards, in order.
         labels: LABELS with group and split, any order.
-        splits: SPLITS so far, which the next run of the dataset gets from ``earlier_splits``.
+        splits: SPLITS so far, which the next run of the dataset gets from ``earlier_run``.
         root: local folder or ``s3://``.
     """
     assert sum(shard.rows for shard in shards) == len(product_ids)
@@ -82,18 +83,29 @@ def write_manifest(
     name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)
-    write_bytes(_latest_splits(root, dataset), json.dumps({"path": splits_file.path}).encode())
+    latest = {"splits": splits_file.path, "labels": sidecar_file.path}
+    write_bytes(_latest(root, dataset, sample_catalog), json.dumps(latest).encode())
     return manifest, uri
 
 
-def earlier_splits(root: str, dataset: str) -> pa.Table | None:
-    """The SPLITS that the last run of ``dataset`` under ``root`` left; None where there was none."""
-    latest = _latest_splits(root, dataset)
-    return read_table(join(root, json.loads(read_bytes(latest))["path"])) if exists(latest) else None
+@dataclass(frozen=True)
+class Earlier:
+    """What the last run of a dataset under the same root left: its SPLITS and its labels (SIDECAR)."""
+
+    splits: pa.Table | None = None
+    labels: pa.Table | None = None
 
 
-def _latest_splits(root: str, dataset: str) -> str:
-    return join(root, "splits", f"{dataset}.json")
+def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
+    """The last run's tables; both None where there was none."""
+    uri = _latest(root, dataset, sample_catalog)
+    if not exists(uri):
+        return Earlier()
+    return Earlier(**{name: read_table(join(root, path)) for name, path in json.loads(read_bytes(uri)).items()})
+
+
+def _latest(root: str, dataset: str, sample_catalog: bool) -> str:
+    return join(root, "shards", f"latest-{dataset}{'-sample' if sample_catalog else ''}.json")
 
 
 def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

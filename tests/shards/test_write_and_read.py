@@ -98,3 +98,12 @@ def test_partitions_written_apart_make_the_same_order():
     parts = [write.labelled_products(products, labels, group)["product_id"].to_pylist() for group in ([0, 1], [2, 3])]
     assert whole == parts[0] + parts[1]
     assert whole[:2] == ["0-0", "0-2"]
+
+
+def test_the_next_run_gets_the_splits_and_labels_of_the_last(tmp_path):
+    assert write.earlier_run(str(tmp_path), "30pt", False) == write.Earlier()
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    earlier = write.earlier_run(str(tmp_path), "30pt", False)
+    assert earlier.labels.equals(dataset.labels)
+    assert set(earlier.splits["key"].to_pylist()) == set(dataset.labels["group"].to_pylist())
+    assert write.earlier_run(str(tmp_path), "30pt", True) == write.Earlier()  # the sample catalog is another one
