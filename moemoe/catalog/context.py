@@ -2,9 +2,10 @@
 
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 
-_TAG = re.compile(r"<[^<>]{0,200}>")
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>")  # "sizes <5 and >3" is no tag
 _SPACE = re.compile(r"\s+")
 
 
@@ -21,5 +22,5 @@ def context_text(
 
 
 def plain_text(text: str) -> str:
-    """``text`` without HTML entities, tags and repeated white space."""
-    return _SPACE.sub(" ", _TAG.sub(" ", html.unescape(text))).strip()
+    """``text`` in Unicode NFKC, without HTML entities, tags and repeated white space."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", _TAG.sub(" ", html.unescape(text)))).strip()

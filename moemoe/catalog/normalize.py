@@ -1,5 +1,6 @@
 """Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ MISSING, UNMAPPED = -2, -1
 
 _MOST_FREQUENT = 10
 _REPEATED = re.compile(r" #\d+$")
+_BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_NUMBER = r"\(?\d+(?:[.,]\d+)?"
+_SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
+_COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -76,11 +82,16 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
 
     The folded value is looked up whole, then split into parts; each part is looked up, then tried against the rules,
-    of which the first that is found in it wins. Parts without meaning are left out where another part has one.
+    of which the first that is found in it wins, then looked up without its share or number ("50% Wool", "2 Buttons").
+    Parts without meaning are left out where another part has one. HTML tags separate parts or are left out.
     """
     lookup = attribute.lookup()
     separators = compile_rule(attribute.separators)
     rules = [(compile_rule(rule.match), rule.value) for rule in attribute.rules]
+
+    def value_of(part: str) -> str | None:
+        found = lookup.get(part) or next((value for rule, value in rules if rule.search(part)), None)
+        return found or lookup.get(fold(_COUNT.sub("", without_share(part))))
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
         folded = fold(raw or "")
@@ -88,11 +99,26 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
             return MISSING
         if folded in lookup:
             return (lookup[folded],)
-        parts = [part for part in map(fold, separators.split(folded)) if part not in missing]
-        found = (lookup.get(p) or next((v for rule, v in rules if rule.search(p)), None) for p in parts)
+        pieces = (piece for line in plain_label(raw or "").split("\n") for piece in separators.split(fold(line)))
+        parts = [part for part in map(fold, pieces) if part not in missing]
+        found = (value_of(part) for part in parts)
         return tuple(dict.fromkeys(v for v in found if v)) or (UNMAPPED if parts else MISSING)
 
     return values_of
+
+
+def plain_label(raw: str) -> str:
+    """``raw`` without HTML entities and tags, a new line for each tag that breaks the line."""
+    if "<" not in raw and "&" not in raw:
+        return " ".join(raw.split())
+    text = html.unescape(raw)
+    text = html.unescape(text)  # "&amp;amp;": escaped twice, on the way from shop to feed
+    return _TAG.sub(" ", _BREAK.sub("\n", " ".join(text.split())))
+
+
+def without_share(part: str) -> str:
+    """``part`` without the percentage before or after it: "50% Acrylic", "Cotton (60%)"."""
+    return _SHARE.sub("", part).strip() or part
 
 
 class _RawLabels:

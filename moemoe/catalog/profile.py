@@ -2,11 +2,13 @@
 
 ``python -m moemoe.catalog.profile CATALOG [--dataset NAME] [--output contract.yaml]`` reads a catalog once, in bounded
 memory, and writes its product types, attributes and values with their numbers; spellings that differ in punctuation or
-in the plural only are suggested as aliases of the most frequent one.
+in the plural only are suggested as aliases of the most frequent one. Of "50% Acrylic" the
+share is left out.
 """
 
 import argparse
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from moemoe.catalog.contract import fold
-from moemoe.catalog.normalize import fold_key
+from moemoe.catalog.normalize import fold_key, plain_label, without_share
 from moemoe.catalog.read import find_partitions, read_batches
 from moemoe.errors import CatalogError, ConfigError, MoEMoEError
 
@@ -23,6 +25,8 @@ from moemoe.errors import CatalogError, ConfigError, MoEMoEError
 MAX_VALUES = 2000
 #: Suggested as values: those with at least this many labels, at most so many per attribute.
 LEAST_LABELS, MOST_VALUES = 3, 60
+#: Characters of a product type, key or value at most; a longer one is a sentence, and more than a YAML key holds.
+LONGEST = 120
 #: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
 SEPARATORS = re.compile("[,;|]")
@@ -55,20 +59,26 @@ def profile_catalog(partitions: Iterable[str]) -> Profile:
         for batch in read_batches(partition, {}, lambda *_: None):
             found.rows += batch.num_rows
             found.pictures += batch.num_rows - batch["image"].null_count
-            found.product_types.update(name for name in batch["product_type"].to_pylist() if name and fold(name))
+            names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
+            found.product_types.update(name for name in names if fold(name) and len(name) <= LONGEST)
             for entries in batch["attributes"].to_pylist():
                 _count(entries or [], found.keys, missing)
     return found
 
 
 def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], missing: set[str]) -> None:
+    seen = set()
     for name, raw in entries:
-        if not fold_key(name) or fold(raw or "") in missing:
+        folded = fold_key(name)
+        if not folded or len(name) > LONGEST or fold(raw or "") in missing:
             continue
-        key = keys.setdefault(fold_key(name), Key())
-        key.spellings[name] += 1
+        key = keys.setdefault(folded, Key())
+        if folded not in seen:  # a repeated key is one product still
+            seen.add(folded)
+            key.spellings[" ".join(name.split())] += 1
         if not key.free_text:
-            key.values.update(part.strip() for part in SEPARATORS.split(raw or "") if fold(part) not in missing)
+            parts = (without_share(" ".join(part.split())) for part in SEPARATORS.split(plain_label(raw or "")))
+            key.values.update(part for part in parts if fold(part) not in missing)
             key.free_text = len(key.values) > MAX_VALUES
 
 
@@ -79,7 +89,7 @@ def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
     """
     groups: dict[str, Counter[str]] = {}
     for name, count in names.items():
-        bare = re.sub(r"[^\w/]|_", "", fold(name))
+        bare = _bare(fold(name))
         groups.setdefault(bare[:-1] if len(bare) > 4 and bare.endswith("s") else bare, Counter())[name] += count
     ordered = sorted(groups.values(), key=lambda group: (-group.total(), min(group)))
     suggested = {}
@@ -90,12 +100,21 @@ def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
     return suggested
 
 
+def _bare(folded: str) -> str:
+    """``folded`` without blanks and punctuation, except what tells names apart: 2.5 and 25, 10% and 10."""
+    kept = (
+        c for c in re.sub(r"(?<!\d)\.|\.(?!\d)", "", folded) if c in "./%" or unicodedata.category(c)[0] not in "PZC"
+    )
+    return "".join(kept) or folded
+
+
 def as_contract(found: Profile, dataset: str) -> str:
     """The contract as YAML with comments. Raises CatalogError where the catalog has no product type or no attribute."""
     attributes, left_out = [], []
     for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
-        name, share = fold(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(found.rows, 1)
-        values = {v: s for v, s in suggest_aliases(key.values).items() if s[0] >= LEAST_LABELS and v.strip()}
+        name, share = fold_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(found.rows, 1)
+        names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
+        values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
         covered = sum(count for count, _ in values.values()) / max(key.values.total(), 1)
         reason = (
             "free text or ids" if key.free_text or len(values) > MOST_VALUES or covered < COVERED
@@ -130,7 +149,7 @@ def as_contract(found: Profile, dataset: str) -> str:
         "attributes:",
     ]
     for name, key, share, values in attributes:
-        spellings = [spelling for spelling in key.spellings if fold(spelling) != name]
+        spellings = [spelling for spelling in key.spellings if fold_key(spelling) != name]
         lines += [f"  {_inline(name)}: # {share:.1%} of the products", f"    keys: {_inline(spellings)}", "    values:"]
         lines += [
             f"      {_inline(value)}: {_inline(aliases)} # {count:,}" for value, (count, aliases) in values.items()
@@ -156,8 +175,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if chosen.output.exists():
             raise ConfigError(f"{chosen.output} exists; give another --output")
         found = profile_catalog(find_partitions(chosen.catalog))
+        text = as_contract(found, chosen.dataset)
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(as_contract(found, chosen.dataset))
+        with open(chosen.output, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise SystemExit(f"{chosen.output} cannot be written: {error.strerror}") from None
     except MoEMoEError as error:
         raise SystemExit(str(error)) from None
     print(

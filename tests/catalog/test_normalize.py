@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog import sample_vocabulary
-from moemoe.catalog.contract import fold, load_contract
+from moemoe.catalog.context import plain_text
+from moemoe.catalog.contract import Attribute, fold, load_contract
 from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, normalize, value_mapper
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
-from tests.catalog.small_contract import THIRTY_PT, products, small_contract
+from tests.catalog.small_contract import SMALL, THIRTY_PT, products, small_contract, write_contract
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "catalog"
 
@@ -223,3 +224,57 @@ def test_30pt_understands_the_words_of_the_sample_catalog():
     types = contract.product_type_aliases()
     for kind, (_, spellings, _) in sample_vocabulary.PRODUCT_TYPES.items():
         assert {types.get(fold(spelling)) for spelling in spellings} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "raw", "values"),
+    [
+        ("material", "50% Wool, 25% Nylon, 25% Cotton", ("Wool", "Nylon", "Cotton")),  # as written, not by name
+        ("plain", "50% Wool, 25% Nylon", ("Wool", "Nylon")),  # separators know no percentages here
+        ("plain", "Nylon (25.5 %), wool 74,5%", ("Nylon", "Wool")),
+        ("plain", "100%Wool", ("Wool",)),
+        ("plain", "2 Buttons; 3 x Zip", ("Buttons", "Zip")),
+        ("plain", "Zip 2", ("Zip",)),
+        ("plain", "2 cm", UNMAPPED),
+        ("plain", "3-4 Zip", UNMAPPED),  # a range is no number of something
+        ("plain", "2 Pockets", ("2 Pockets",)),
+        ("plain", "<b>Pure</b>&nbsp;Wool", ("Pure Wool",)),
+        ("plain", "Wool<br/>Nylon", ("Wool", "Nylon")),
+        ("plain", "<ul><li>Zip</li><li>Nylon</li></ul>", ("Zip", "Nylon")),
+        ("plain", "Black &amp;amp; White", ("Black & White",)),
+        ("plain", "Pure\u00a0Wool", ("Pure Wool",)),
+        ("plain", "&nbsp;<br>", MISSING),
+        ("plain", "<p>NA</p>", MISSING),
+        ("plain", "zips <5", UNMAPPED),
+    ],
+)
+def test_shares_numbers_and_markup_do_not_hinder_the_lookup(contract, attribute, raw, values):
+    names = ("Wool", "Nylon", "Pure Wool", "Buttons", "Zip", "2 Pockets", "Black & White")
+    plain = Attribute("plain", ("plain",), {name: () for name in names})
+    values_of = value_mapper({**contract.attributes, "plain": plain}[attribute], contract.folded_missing())
+    assert values_of(raw) == values
+
+
+def test_a_contract_may_read_entries_without_key(tmp_path):
+    contract = load_contract(write_contract(tmp_path, SMALL.replace("[Fabric, Cloth]", "[Fabric, _nokey]")))
+    normalized = normalize(
+        products(
+            {"attributes": [("_nokey", "1 Top"), ("_nokey #2", "Pure Cotton")]},
+            {"attributes": [("_nokey", "Wool"), ("Fabric", "Nylon")]},  # a key says more
+        ),
+        contract,
+    )
+    assert labels_of(normalized.labels) == [("p0", "material", ["Cotton"]), ("p1", "material", ["Nylon"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Soft&nbsp;<b>cotton</b>\u00a0 shirt<br/>5&quot; hem", 'Soft cotton shirt 5" hem'),
+        ("sizes <5 and >3", "sizes <5 and >3"),
+        ("ＣＯＴＴＯＮ ﬁt", "COTTON fit"),
+        ("सूती कुर्ता பருத்தி", "सूती कुर्ता பருத்தி"),
+    ],
+)
+def test_text_of_a_product_is_plain(text, plain):
+    assert plain_text(text) == plain

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.contract import load_contract
@@ -10,6 +12,7 @@ from moemoe.catalog.products import collect_products
 from moemoe.catalog.profile import Key, Profile, as_contract, main, suggest_aliases
 from moemoe.catalog.sample import write_sample_catalog
 from moemoe.errors import CatalogError
+from moemoe.schemas import CATALOG
 
 
 def test_spellings_of_one_name_are_aliases_of_the_most_frequent():
@@ -32,6 +35,41 @@ def test_the_suggested_contract_of_the_sample_catalog_loads_and_normalizes(tmp_p
     statistics = {row["attribute"]: row for row in normalized.statistics.to_pylist()}
     color = next(row for name, row in statistics.items() if "colo" in name)
     assert color["canonical_values"] >= 8
+
+
+def test_names_that_differ_in_more_are_not_merged():
+    apart = ["2.5", "25", "10%", "10", "काला", "कली", "काली", "+", "-1"]
+    assert all(not aliases for _, aliases in suggest_aliases(Counter(apart)).values())
+
+
+def test_any_raw_value_makes_a_contract_that_loads(tmp_path):
+    odd = [
+        "a # b",
+        "a: b",
+        "[x",
+        "- y",
+        "0x10",
+        "=",
+        "<<",
+        "\x07 bell",
+        "y\u2028z",
+        "कुर्ता",
+        "'\"",
+        "Yes",
+        "null",
+        "1 " * 900,
+    ]
+    rows = [("two\nlines", "50% Wool, 50% Nylon", "Wool"), *((value, "Wool", "Nylon") for value in odd)] * 3
+    entries = [[("odd: #", a), ("k" * 2000, "x"), ("Cloth", b), ("Cloth #2", c)] for a, b, c in rows]
+    columns = {"product_id": [f"p{i}" for i in range(len(rows))], "product_type": [a for a, _, _ in rows]}
+    columns |= {"title": columns["product_id"], "attributes": pa.array(entries, CATALOG.field("attributes").type)}
+    pq.write_table(pa.table(columns), tmp_path / "catalog.parquet")
+    main([str(tmp_path / "catalog.parquet"), "--output", str(tmp_path / "contract.yaml")])
+    contract = load_contract(tmp_path / "contract.yaml")
+    assert {"two lines", "कुर्ता", "- y"} <= set(contract.product_types)
+    assert {"two lines", "कुर्ता", "Yes", "null", "<<"} <= set(contract.attributes["odd: #"].values)
+    assert set(contract.attributes["cloth"].values) == {"Wool", "Nylon"}  # the shares are no part of the value
+    assert "  cloth: # 100.0% of the products" in (tmp_path / "contract.yaml").read_text(encoding="utf-8")
 
 
 def test_ids_and_rare_keys_are_left_out_with_the_reason():
