@@ -51,12 +51,12 @@ class MoEMoE(nn.Module):
         text = config.text
         self.config = config
         self.embedding = nn.Embedding(text.vocab_size, text.d_model)
+        question_embedding = nn.Embedding(text.vocab_size, text.d_model) if config.has_question_encoder else None
         nn.init.normal_(self.embedding.weight)
-        if config.has_question_encoder:
-            question_embedding = nn.Embedding(text.vocab_size, text.d_model)
+        if question_embedding is not None:
             nn.init.normal_(question_embedding.weight)
         self.context_encoder = TextEncoder(t5_stack(text, text.context_layers, False, self.embedding))
-        if config.has_question_encoder:
+        if question_embedding is not None:
             self.question_encoder = TextEncoder(t5_stack(text, text.question_layers, False, question_embedding))
         self.image_encoder = ImageEncoder(config.image, text.d_model) if "image" in config.sources else None
         sources = len(config.sources)
