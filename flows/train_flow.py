@@ -11,16 +11,9 @@ from contextlib import contextmanager, suppress
 
 import cards
 from metaflow import FlowSpec, Parameter, card, current, step
-from metaflow.exception import MetaflowException
+from stopped import said_plainly
 
-from moemoe.errors import MoEMoEError
 from moemoe.storage import absolute, join
-
-
-class Stopped(MetaflowException):
-    """An error meant for the person who started the run; Metaflow shows it without a traceback."""
-
-    headline = "Stopped"
 
 
 @contextmanager
@@ -30,16 +23,14 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
     Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+        with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
             yield folder
-    except BaseException as error:
+    except BaseException:
         if hasattr(flow, "mlflow_run_id"):
             from moemoe.registry import tracking
 
             with suppress(Exception):  # the error itself matters more
                 tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
-        if isinstance(error, MoEMoEError):
-            raise Stopped(str(error).replace("*", "∗")) from None  # Metaflow takes asterisks for marks of bold print
         raise
 
 
@@ -59,6 +50,7 @@ class TrainFlow(FlowSpec):
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
     root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
+    promote_if = Parameter("promote-if", default="better", help="The gate to champion: better, or 'not worse'.")
     registered_name = Parameter(
         "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
     )
@@ -74,6 +66,7 @@ class TrainFlow(FlowSpec):
             from moemoe.model.tokenizer import load_tokenizer
             from moemoe.recipes import load_recipe
             from moemoe.registry import tracking
+            from moemoe.registry.gate import Rules
             from moemoe.shards.sampler import check_batch_size
             from moemoe.storage import publish
             from moemoe.training.launch import check_processes, default_processes
@@ -88,6 +81,7 @@ class TrainFlow(FlowSpec):
                 self.batch_size or None,
                 self.settings,
             )
+            Rules(self.promote_if)
             self.processes = self.nproc or default_processes()
             check_processes(self.processes)
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
@@ -144,6 +138,7 @@ class TrainFlow(FlowSpec):
             cards.contract_card(report, collected, self.is_sample)
             print(report.message())
             report.raise_if_critical()
+            self.broken_promises = report.broken
         self.next(self.normalize)
 
     @card(type="blank")
@@ -213,6 +208,7 @@ class TrainFlow(FlowSpec):
                 print(report.message())
             for report in reports:
                 report.raise_if_critical()
+                self.broken_promises = [*self.broken_promises, *report.broken]
             self.partition_groups = partition_groups(products)
         self.next(self.shard, foreach="partition_groups")
 
@@ -304,33 +300,51 @@ class TrainFlow(FlowSpec):
     @card(type="blank")
     @step
     def register(self):
-        """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
+        """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
-            from moemoe.evaluation.evaluate import evaluate
             from moemoe.inference.predictions import predict_test
             from moemoe.inference.predictor import Predictor
-            from moemoe.registry.register import register
+            from moemoe.registry.gate import Rules
+            from moemoe.registry.model_card import Data
+            from moemoe.registry.register import Trained, register
             from moemoe.shards.dataset import ShardedDataset
+            from moemoe.shards.manifest import Manifest
             from moemoe.storage import fetch, read_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
+            manifest = Manifest.read(self.manifest_uri)
 
-            def champion_recall(folder):
-                predictions = predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
-                return evaluate(predictions, contract.report_product_types).metrics["recall_at_90p/mean"]
+            def champion_predictions(folder):
+                return predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
 
+            trained = Trained(
+                model_dir=fetch(self.model_uri_in_root, scratch),
+                contract_path=contract.path,
+                data=Data(
+                    self.dataset,
+                    manifest.rows,
+                    manifest.contract_hash,
+                    manifest.data_hash,
+                    self.is_sample,
+                    tuple(self.broken_promises),
+                ),
+                recipe=self.recipe,
+                evaluation=read_table(self.evaluation_path),
+                metrics=self.metrics,
+                predictions=read_table(self.predictions_path),
+                report_product_types=contract.report_product_types,
+            )
             registration = register(
                 self.tracking_uri,
                 self.mlflow_run_id,
-                model_dir=fetch(self.model_uri_in_root, scratch),
-                contract_path=contract.path,
-                evaluation=read_table(self.evaluation_path),
-                name=self.model_name,
-                mean_recall=self.metrics["recall_at_90p/mean"],
-                champion_recall=champion_recall,
+                self.model_name,
+                trained,
+                Rules(self.promote_if),
+                champion_predictions,
             )
             self.model_uri, self.decision = registration.model_uri, registration.reason
+            self.promoted = registration.decision.promoted
             cards.register_card(registration, self.is_sample)
         self.next(self.end)
 
