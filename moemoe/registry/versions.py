@@ -1,5 +1,6 @@
 """Versions of a registered model: found by name and alias, fetched whole, added."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -87,6 +88,7 @@ def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
     client(uri)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line per file in a step's log
     local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=uri)
     return Path(local) / "artifacts" / "model"
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,29 +142,25 @@ def test_two_runs_that_register_at_once_are_judged_one_after_the_other(uri, name
     """Both start from the same champion; whoever comes second is judged against the first, so the best one stays."""
     registered(uri, name, model_dir, WORSE)
     both_compared = threading.Barrier(2, timeout=120)
-    answers = {}
 
     def run(label, mine, run_id):
-        first_time = True
+        seen = []
 
         def champion_predictions(folder):
-            nonlocal first_time
-            if first_time:
-                first_time = False
+            seen.append(folder)
+            if len(seen) == 1:
                 both_compared.wait()  # now both have been judged against the old champion
                 return WORSE
             return {"good": BETTER, "better": GOOD}[label]  # the other one
 
-            answers[label] = register(uri, run_id, name, trained(model_dir, mine), Rules(), champion_predictions)
+        return register(uri, run_id, name, trained(model_dir, mine), Rules(), champion_predictions)
 
     runs = {"good": (GOOD, new_run(uri)), "better": (BETTER, new_run(uri))}
     for _, run_id in runs.values():  # models are logged before; MLflow's logging knows one run per process
         add_version(uri, run_id, name, fetch_version(uri, find_version(uri, f"models:/{name}/1"), tmp_path))
-    threads = [threading.Thread(target=run, args=(label, *given)) for label, given in runs.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        running = {label: pool.submit(run, label, *given) for label, given in runs.items()}
+    answers = {label: future.result() for label, future in running.items()}
     assert champion(uri, name) == answers["better"].version
     assert alias_of(uri, name, CHALLENGER).version == max(a.version for a in answers.values())
     assert not [m.name for m in client(uri).search_registered_models() if m.name.endswith(".lock")]
