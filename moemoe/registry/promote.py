@@ -17,6 +17,9 @@ from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, alias_of
 STALE_SECONDS = 60.0
 WAIT_SECONDS = 600.0
 
+#: What creating the lock says while another one has it, or has just given it up.
+HELD = ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
+
 PREVIOUS = "previous_champion"
 
 
@@ -36,7 +39,7 @@ def one_at_a_time(uri: str, name: str) -> Iterator[None]:
             mine = mlflow.create_registered_model(lock).creation_timestamp
             break
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            if error.error_code not in HELD:
                 raise
         created = _created(uri, lock)
         if created != seen:
