@@ -70,8 +70,6 @@ class TrainFlow(FlowSpec):
             import data_contracts
             from moemoe.catalog.read import find_partitions
             from moemoe.catalog.sample import write_sample_catalog
-            from moemoe.model.pretrained import check_weights
-            from moemoe.model.tokenizer import load_tokenizer
             from moemoe.recipes import load_recipe
             from moemoe.registry import tracking
             from moemoe.shards.sampler import check_batch_size
@@ -91,9 +89,7 @@ class TrainFlow(FlowSpec):
             self.processes = self.nproc or default_processes()
             check_processes(self.processes)
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
-            check_weights(recipe.model)
-            if recipe.tokenizer != "catalog":
-                load_tokenizer(recipe.tokenizer)
+            recipe.check()
             self.tracking_uri = tracking.default_tracking_uri()
             tracking.check_tracking(self.tracking_uri)
 
