@@ -257,13 +257,11 @@ def _headline(metrics: dict[str, float]) -> None:
         for name, key in (("plain", "deployed"), ("guarded", "guarded"))
     ]
     table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-    current.card.append(
-        Markdown(
-            f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
-            f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-        )
-    )
+    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    if "tokenizer/pieces_per_word" in metrics:
+        pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(text))
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:
@@ -358,7 +356,7 @@ def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
         "model": recipe.name,
         "size": recipe.size,
         "weights": flow.weights or "default of the size",
-        "question_in": recipe.model["question_in"],
+        "question_in": recipe.model.get("question_in", "the only place"),
         "settings": flow.settings or "none",
         "epochs": training.epochs,
         "batch_size": training.batch_size,

@@ -17,7 +17,7 @@ from moemoe.storage import absolute, join
 
 
 @contextmanager
-def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
+def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """A folder that is gone after the step; errors meant for people leave the step without a traceback.
 
     Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
@@ -34,86 +34,51 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
         raise
 
 
-class TrainFlow(FlowSpec):
-    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+class CatalogSteps(FlowSpec):
+    """What every flow that trains has: its parameters, the steps from a catalog to shards, training, evaluation."""
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
-    model = Parameter("model", default="moemoe", help="A recipe by name.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
-    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
-    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
     root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
-    promote_if = Parameter("promote-if", default="better", help="The gate to champion: better, or 'not worse'.")
-    registered_name = Parameter(
-        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
-    )
 
-    @step
-    def start(self):
+    def check_recipes(self, recipes) -> None:
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        with scratch_folder(self) as scratch:
-            import data_contracts
-            from moemoe.catalog.read import find_partitions
-            from moemoe.catalog.sample import write_sample_catalog
-            from moemoe.model.pretrained import check_weights
-            from moemoe.model.tokenizer import load_tokenizer
-            from moemoe.recipes import load_recipe
-            from moemoe.registry import tracking
-            from moemoe.registry.gate import Rules
-            from moemoe.shards.sampler import check_batch_size
-            from moemoe.storage import publish
-            from moemoe.training.launch import check_processes, default_processes
+        import data_contracts
+        from moemoe.registry import tracking
+        from moemoe.shards.sampler import check_batch_size
+        from moemoe.training.launch import check_processes, default_processes
 
-            data_contracts.load(self.dataset)
-            recipe = load_recipe(
-                self.model,
-                self.size,
-                self.weights or None,
-                self.question_in or None,
-                self.epochs or None,
-                self.batch_size or None,
-                self.settings,
-            )
-            Rules(self.promote_if)
-            self.processes = self.nproc or default_processes()
-            check_processes(self.processes)
+        data_contracts.load(self.dataset)
+        self.processes = self.nproc or default_processes()
+        check_processes(self.processes)
+        for recipe in recipes:
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
-            check_weights(recipe.model)
-            if recipe.tokenizer != "catalog":
-                load_tokenizer(recipe.tokenizer)
-            self.tracking_uri = tracking.default_tracking_uri()
-            tracking.check_tracking(self.tracking_uri)
+            recipe.check()
+        self.tracking_uri = tracking.default_tracking_uri()
+        tracking.check_tracking(self.tracking_uri)
 
-            self.recipe = recipe.to_dict()
-            self.root_uri = absolute(self.root)
-            self.run_uri = join(self.root_uri, "runs", current.run_id)
-            self.is_sample = not self.catalog
-            if self.is_sample:
-                sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
-                name = f"sample-{self.seed}.parquet"
-                self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
-            else:
-                self.partitions = find_partitions(self.catalog)
-            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
-            self.mlflow_run_id = tracking.start_run(
-                self.tracking_uri,
-                experiment=self.model_name,
-                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
-                params=cards.parameters(self, recipe),
-                tags={
-                    "dataset": self.dataset,
-                    "recipe": recipe.name,
-                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
-                },
-            )
-        self.next(self.validate)
+    def find_catalog(self, scratch) -> None:
+        """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        from moemoe.catalog.read import find_partitions
+        from moemoe.catalog.sample import write_sample_catalog
+        from moemoe.storage import publish
+
+        self.root_uri = absolute(self.root)
+        self.run_uri = join(self.root_uri, "runs", current.run_id)
+        self.is_sample = not self.catalog
+        if self.is_sample:
+            sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
+            name = f"sample-{self.seed}.parquet"
+            self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
+        else:
+            self.partitions = find_partitions(self.catalog)
 
     @card(type="blank")
     @step
@@ -226,9 +191,7 @@ class TrainFlow(FlowSpec):
             self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
         self.next(self.manifest)
 
-    @card(type="blank")
-    @step
-    def manifest(self, inputs):
+    def write_manifest(self, inputs) -> None:
         """Join labels and splits to the shards' rows; the manifest comes last."""
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:
@@ -249,12 +212,9 @@ class TrainFlow(FlowSpec):
                 self.is_sample,
             )
             cards.shards_card(manifest, self.manifest_uri, self.is_sample)
-        self.next(self.train)
 
-    @card(type="blank", refresh_interval=15)
-    @step
-    def train(self):
-        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+    def train_model(self) -> None:
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
             from moemoe.registry import tracking
             from moemoe.training.launch import train
@@ -265,11 +225,8 @@ class TrainFlow(FlowSpec):
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
-        self.next(self.evaluate)
 
-    @card(type="blank")
-    @step
-    def evaluate(self):
+    def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
@@ -295,6 +252,73 @@ class TrainFlow(FlowSpec):
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
             cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
             self.evaluate_task = current.pathspec
+
+
+class TrainFlow(CatalogSteps):
+    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+
+    model = Parameter("model", default="moemoe", help="A recipe by name.")
+    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
+    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
+    promote_if = Parameter("promote-if", default="better", help="The gate to champion: better, or 'not worse'.")
+    registered_name = Parameter(
+        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
+    )
+
+    @step
+    def start(self):
+        """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
+        with scratch_folder(self) as scratch:
+            from moemoe.recipes import load_recipe
+            from moemoe.registry import tracking
+            from moemoe.registry.gate import Rules
+
+            Rules(self.promote_if)
+            recipe = load_recipe(
+                self.model,
+                self.size,
+                self.weights or None,
+                self.question_in or None,
+                self.epochs or None,
+                self.batch_size or None,
+                self.settings,
+            )
+            self.check_recipes([recipe])
+            self.find_catalog(scratch)
+            self.recipe = recipe.to_dict()
+            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+            self.mlflow_run_id = tracking.start_run(
+                self.tracking_uri,
+                experiment=self.model_name,
+                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
+                params=cards.parameters(self, recipe),
+                tags={
+                    "dataset": self.dataset,
+                    "recipe": recipe.name,
+                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                },
+            )
+        self.next(self.validate)
+
+    @card(type="blank")
+    @step
+    def manifest(self, inputs):
+        """Join labels and splits to the shards' rows; the manifest comes last."""
+        self.write_manifest(inputs)
+        self.next(self.train)
+
+    @card(type="blank", refresh_interval=15)
+    @step
+    def train(self):
+        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+        self.train_model()
+        self.next(self.evaluate)
+
+    @card(type="blank")
+    @step
+    def evaluate(self):
+        """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
+        self.evaluate_model()
         self.next(self.register)
 
     @card(type="blank")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from moemoe.catalog.contract import Contract, load_contract
 from moemoe.errors import ConfigError
-from moemoe.inference.predictor import Answer, Predictor
+from moemoe.inference.predictor import Predictor
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
 from moemoe.inference.thresholds import THRESHOLDS, Thresholds
+from moemoe.model.batch import Answer
 
 CONTRACT = "contract.yaml"
 

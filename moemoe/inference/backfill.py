@@ -28,7 +28,7 @@ from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture
 from moemoe.inference.labels import Label, LabelReader
-from moemoe.inference.predictor import Answer
+from moemoe.model.batch import Answer
 from moemoe.schemas import ABSTAINED, AGREES, BACKFILL, CATALOG, CONTRADICTS, FILLED, QUARANTINE
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 from moemoe.catalog.pictures import KEPT_FORMATS, LONGEST_SIDE
 from moemoe.errors import ConfigError
 
@@ -16,15 +17,15 @@ def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
 
     config = json.loads((Path(folder) / "config.json").read_text())
     image = config.get("image")
-    if not isinstance(image, dict) or "image" not in config.get("sources", ["image"]):
+    if not image or "image" not in config.get("sources", ["image"]):
         return None
-    normalization = get_pretrained_cfg(image["name"])
+    normalization = get_pretrained_cfg(image.get("name", ""), allow_unregistered=True)
     return {
         "stored": f"RGB, at most {LONGEST_SIDE} pixels a side, {' or '.join(KEPT_FORMATS)}",
         "resized_to": [image["size"], image["size"]],
         "resize": "squashed to the square, bilinear",
-        "mean": list(normalization.mean),
-        "std": list(normalization.std),
+        "mean": list(normalization.mean) if normalization else None,
+        "std": list(normalization.std) if normalization else None,
     }
 
 

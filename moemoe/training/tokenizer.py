@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from moemoe.model.config import TextConfig
 from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
@@ -12,7 +11,7 @@ from moemoe.shards.dataset import ShardedDataset
 def make_tokenizer(recipe: Recipe, dataset: ShardedDataset, folder: str | Path) -> None:
     """Saves the run's tokenizer into ``folder``."""
     if recipe.tokenizer == "catalog":
-        size = recipe.model["text"].get("vocab_size", TextConfig.vocab_size)
+        size = recipe.config.text.vocab_size
         train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:
         load_tokenizer(recipe.tokenizer).save_pretrained(folder)
