@@ -77,7 +77,7 @@ def test_the_card_shows_coverage_and_pictures(backfilled):
     run, _ = backfilled
     card = card_text(get_cards(run["report"].task)[0].get())
     assert "missing values" in card
-    assert "data:image/png;base64," in card
+    assert "data:image/jpeg;base64," in card
     assert "partitions" in card_text(get_cards(run["backfill"].task)[0].get())
 
 
