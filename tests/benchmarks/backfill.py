@@ -1,7 +1,8 @@
 """Backfill on real catalogs with labels hidden: coverage, precision, products per second and where the time goes.
 
 ``python -m tests.benchmarks.backfill --run .moemoe/runs/RUN --catalog 'catalogs/*.parquet' [--other 'shop2/*.parquet']
-[--products 1500] [--repeats 3] [--json]``
+[--products 1500]
+[--speed-products 500] [--repeats 3] [--json]``
 
 The run is one that TrainFlow left under its root. Quality is measured on products of its test split: for every second
 product x attribute, by hash, the raw labels are taken away; what is filled in is compared with them. ``--other`` is a
@@ -36,7 +37,7 @@ from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import Question
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, Cell, Thresholds
-from moemoe.schemas import AUDIT, CATALOG, FILLED, RIGHT, WRONG
+from moemoe.schemas import ABSTAINED, AUDIT, CATALOG, FILLED, RIGHT, WRONG
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.storage import read_table
 
@@ -53,9 +54,14 @@ def model_of(run: Path, folder: Path) -> AttributeModel:
     return AttributeModel.load(folder)
 
 
+def digest(*words: str) -> bytes:
+    """A random order that is always the same."""
+    return hashlib.sha256("|".join(words).encode()).digest()
+
+
 def coin(*words: str) -> bool:
     """Heads for half of everything, always the same."""
-    return bool(hashlib.sha256("|".join(words).encode()).digest()[0] & 1)
+    return bool(digest(*words)[0] & 1)
 
 
 def rows_of(catalog: str, model: AttributeModel, wanted: set[str] | None = None) -> list[dict[str, Any]]:
@@ -82,13 +88,23 @@ def hide(rows: list[dict[str, Any]], model: AttributeModel, hidden: set[tuple[st
     return [{**row, "attributes": pairs} for row, pairs in zip(rows, kept, strict=True)]
 
 
-def filled_in(rows: list[dict], model: AttributeModel, rule: str, folder: Path) -> list[dict[str, Any]]:
-    """BACKFILL rows of a catalog with these rows."""
+def filled_in(rows: list[dict], model: AttributeModel, folder: Path) -> list[dict[str, Any]]:
+    """BACKFILL rows of a catalog with these rows, plain thresholds."""
     folder.mkdir(parents=True)
     source = folder / "catalog.parquet"
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), source)
-    [part] = backfill_partitions(lambda: model, [str(source)], Job("model/1", rule, str(folder)))
+    [part] = backfill_partitions(lambda: model, [str(source)], Job("model/1", PLAIN, str(folder)))
     return read_table(str(folder / part.values)).to_pylist()
+
+
+def under(values: list[dict[str, Any]], thresholds: Thresholds, rule: str) -> list[dict[str, Any]]:
+    """What of the filled and other rows is left where thresholds are stricter."""
+    kept = []
+    for row in values:
+        threshold = thresholds.threshold(row["product_type"], row["attribute"], rule)
+        accepted = threshold is not None and row["confidence"] >= threshold
+        kept.append(row if accepted else {**row, "decision": ABSTAINED})
+    return kept
 
 
 def quality(values: list[dict[str, Any]], gold: Gold) -> dict[str, Any]:
@@ -114,7 +130,7 @@ def audited(values: list[dict[str, Any]], gold: Gold) -> dict[Cell, float | None
             cells[row["product_type"], row["attribute"]].append(row)
     rows = []
     for found in cells.values():
-        found.sort(key=lambda row: hashlib.sha256(f"{row['product_id']}|{row['attribute']}".encode()).digest())
+        found.sort(key=lambda row: digest(row["product_id"], row["attribute"]))
         for row in found[:AUDITED_PER_CELL]:
             right = row["prediction"] in gold[row["product_id"], row["attribute"]]
             rows.append({**row, "filled": len(found), "verdict": RIGHT if right else WRONG})
@@ -122,27 +138,29 @@ def audited(values: list[dict[str, Any]], gold: Gold) -> dict[Cell, float | None
     return {(c.product_type, c.attribute): c.threshold for c in judged if c.action in (RAISE, SWITCH_OFF)}
 
 
-def test_split_quality(model: AttributeModel, run: Path, catalog: str, folder: Path) -> dict[str, Any]:
-    """Every second label of the test split hidden."""
+def test_split_quality(model: AttributeModel, run: Path, catalog: str, products: int, folder: Path) -> dict[str, Any]:
+    """Every second label of the test split hidden, on ``products`` of its products."""
     labels = [row for row in read_table(str(run / "labels.parquet")).to_pylist() if row["split"] == "test"]
     labels = [row for row in labels if row["attribute"] in model.attributes.get(row["product_type"], ())]
+    chosen = set(sorted({row["product_id"] for row in labels}, key=lambda name: digest("product", name))[:products])
+    labels = [row for row in labels if row["product_id"] in chosen]
     gold = {(r["product_id"], r["attribute"]): r["values"] for r in labels if coin(r["product_id"], r["attribute"])}
-    rows = rows_of(catalog, model, {row["product_id"] for row in labels})
-    found: dict[str, Any] = {"products": len(rows)}
+    shown = {(r["product_id"], r["attribute"]) for r in labels} - set(gold)
+    values = filled_in(hide(rows_of(catalog, model, chosen), model, set(gold)), model, folder)
+    found: dict[str, Any] = {"products": len(chosen)}
     for rule in (PLAIN, GUARDED):
-        values = filled_in(hide(rows, model, set(gold)), model, rule, folder / rule)
-        found[rule] = quality(values, gold)
-        shown = {(r["product_id"], r["attribute"]) for r in labels} - set(gold)
-        decided = [r["decision"] for r in values if (r["product_id"], r["attribute"]) in shown]
+        mine = under(values, model.thresholds, rule)
+        found[rule] = quality(mine, gold)
+        decided = [r["decision"] for r in mine if (r["product_id"], r["attribute"]) in shown]
         found[rule]["labels left"] = {name: decided.count(name) for name in ("agrees", "contradicts", "abstained")}
     return found
 
 
-def other_quality(model: AttributeModel, catalog: str, folder: Path) -> dict[str, Any]:
+def other_quality(model: AttributeModel, catalog: str, products: int, folder: Path) -> dict[str, Any]:
     """Another store, every label hidden; an audit on half of its products, measured on the other half."""
     reader = LabelReader(model.contract)
     types = model.contract.product_type_aliases()
-    rows = rows_of(catalog, model)
+    rows = sorted(rows_of(catalog, model), key=lambda row: digest("product", row["product_id"]))[:products]
     gold: Gold = {}
     for row in rows:
         raw = reader.by_key(row["attributes"])
@@ -150,18 +168,17 @@ def other_quality(model: AttributeModel, catalog: str, folder: Path) -> dict[str
             label = reader.label(raw, attribute)
             if label and label.values:
                 gold[row["product_id"], attribute] = list(label.values)
-    hidden = hide(rows, model, set(gold))
-    first = [row for row in hidden if coin("half", row["product_id"])]
-    second = [row for row in hidden if not coin("half", row["product_id"])]
-    before = filled_in(second, model, PLAIN, folder / "before")
-    changes = audited(filled_in(first, model, PLAIN, folder / "first"), gold)
-    tightened = AttributeModel(model.predictor, model.contract, model.thresholds.changed(changes))
-    after = filled_in(second, tightened, PLAIN, folder / "after")
+    values = filled_in(hide(rows, model, set(gold)), model, folder)
+    first, second = ([row for row in values if coin("half", row["product_id"]) == half] for half in (True, False))
+    changes = audited(first, gold)
+    tightened = under(second, model.thresholds.changed(changes), PLAIN)
     return {
         "products": len(rows),
-        "second half": quality(before, gold),
-        "cells tightened": len(changes),
-        "second half after the audit of the first": quality(after, gold),
+        "plain": quality(values, gold),
+        "guarded": quality(under(values, model.thresholds, GUARDED), gold),
+        "cells tightened by an audit of one half": len(changes),
+        "other half before": quality(second, gold),
+        "other half after": quality(tightened, gold),
     }
 
 
@@ -230,7 +247,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--catalog", required=True)
     parser.add_argument("--other")
-    parser.add_argument("--products", type=int, default=1500)
+    parser.add_argument("--products", type=int, default=1500, help="for the quality of either catalog")
+    parser.add_argument("--speed-products", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -238,10 +256,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         folder = Path(scratch)
         model = model_of(run, folder / "model")
-        figures = {"test split": test_split_quality(model, run, arguments.catalog, folder / "test")}
+        figures = {"test split": test_split_quality(model, run, arguments.catalog, arguments.products, folder / "test")}
         if arguments.other:
-            figures["other store"] = other_quality(model, arguments.other, folder / "other")
-        figures["speed"] = speed(model, run, arguments.catalog, arguments.products, arguments.repeats, folder / "speed")
+            figures["other store"] = other_quality(model, arguments.other, arguments.products, folder / "other")
+        figures["speed"] = speed(
+            model, run, arguments.catalog, arguments.speed_products, arguments.repeats, folder / "speed"
+        )
     print(json.dumps(figures, indent=None if arguments.json else 2))
 
 
