@@ -189,9 +189,10 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
-    """manifest: what training reads."""
+def shards_card(manifest: Any, uri: str, news: str, is_sample: bool) -> None:
+    """manifest: what training reads, and what of it the champion has not seen."""
     heading("Shards", is_sample)
+    current.card.append(Markdown(news))
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
     table(
         [
@@ -355,6 +356,8 @@ def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
 
 def where_everything_is(flow: Any) -> str:
     """The last words of a run."""
+    if flow.stopped_early:
+        return "nothing is new since the champion's data: nothing was trained, the champion stays"
     metrics = flow.metrics
     lines = [
         f"mean Recall@90P {metrics['recall_at_90p/mean']:.3f}, accuracy {metrics['accuracy/mean']:.3f} "

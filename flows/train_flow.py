@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import cards
-from metaflow import FlowSpec, Parameter, card, current, step
+import retraining
+from deployment import deployed, notify, notify_failure, notify_last_attempt, read  # noqa: F401 - Argo calls notify_failure
+from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, package_sources, project, schedule, step
 from metaflow.exception import MetaflowException
+from retraining import unless_stopped_early
 
 from moemoe.errors import MoEMoEError
+from moemoe.notifications import DRIFT, REFUSED, redacted
 from moemoe.storage import absolute, join
 
 
@@ -38,13 +42,21 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
 
             with suppress(Exception):  # the error itself matters more
                 tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
-        if isinstance(error, MoEMoEError):
-            raise Stopped(str(error).replace("*", "∗")) from None  # Metaflow takes asterisks for marks of bold print
+        notify_last_attempt(flow, error)
+        if isinstance(error, MoEMoEError):  # Metaflow takes asterisks for marks of bold print
+            raise Stopped(redacted(str(error)).replace("*", "∗")) from None
         raise
 
 
+@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
+@project(name=config_expr("deployment.project"))
+@schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
+@deployed
 class TrainFlow(FlowSpec):
     """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+
+    deployment = Config("deployment", default_value="", parser=read, help="See infra/schedule.yaml.")
+    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
@@ -62,6 +74,8 @@ class TrainFlow(FlowSpec):
     registered_name = Parameter(
         "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
     )
+    warm_start = Parameter("warm-start", default="", help="champion: start from the champion's weights.")
+    only_if_new = Parameter("only-if-new", default=False, help="Stop early if the champion's data holds all of it.")
 
     @step
     def start(self):
@@ -119,6 +133,7 @@ class TrainFlow(FlowSpec):
                     "metaflow_run": current.pathspec.rsplit("/", 2)[0],
                 },
             )
+            retraining.find_champion(self, recipe, scratch)
         self.next(self.validate)
 
     @card(type="blank")
@@ -213,6 +228,8 @@ class TrainFlow(FlowSpec):
                 print(report.message())
             for report in reports:
                 report.raise_if_critical()
+            if reports[1:] and reports[1].failures:
+                notify(self, DRIFT, reports[1].message())
             self.partition_groups = partition_groups(products)
         self.next(self.shard, foreach="partition_groups")
 
@@ -252,10 +269,13 @@ class TrainFlow(FlowSpec):
                 contract.hash,
                 self.is_sample,
             )
-            cards.shards_card(manifest, self.manifest_uri, self.is_sample)
+            news = retraining.look_for_news(self)
+            cards.shards_card(manifest, self.manifest_uri, news, self.is_sample)
+            print(news)
         self.next(self.train)
 
     @card(type="blank", refresh_interval=15)
+    @unless_stopped_early
     @step
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
@@ -264,7 +284,9 @@ class TrainFlow(FlowSpec):
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed)
+            job = Job(
+                self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=self.warm_start_uri
+            )
             progress = cards.TrainingCard(self.is_sample)
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
@@ -272,6 +294,7 @@ class TrainFlow(FlowSpec):
         self.next(self.evaluate)
 
     @card(type="blank")
+    @unless_stopped_early
     @step
     def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
@@ -302,6 +325,7 @@ class TrainFlow(FlowSpec):
         self.next(self.register)
 
     @card(type="blank")
+    @unless_stopped_early
     @step
     def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
@@ -332,6 +356,8 @@ class TrainFlow(FlowSpec):
             )
             self.model_uri, self.decision = registration.model_uri, registration.reason
             cards.register_card(registration, self.is_sample)
+            if "champion" not in registration.aliases:
+                notify(self, REFUSED, f"{self.model_uri}: {self.decision}")
         self.next(self.end)
 
     @step
@@ -341,10 +367,11 @@ class TrainFlow(FlowSpec):
             from moemoe.registry import tracking
             from moemoe.storage import write_bytes
 
-            report = cards.card_html(self.evaluate_task)
-            self.report_uri = join(self.run_uri, "report.html")
-            write_bytes(self.report_uri, report.encode())
-            tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
+            if not self.stopped_early:
+                report = cards.card_html(self.evaluate_task)
+                self.report_uri = join(self.run_uri, "report.html")
+                write_bytes(self.report_uri, report.encode())
+                tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
             print(cards.where_everything_is(self))
 
