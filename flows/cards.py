@@ -189,10 +189,9 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shards_card(manifest: Any, uri: str, news: str, is_sample: bool) -> None:
-    """manifest: what training reads, and what of it the champion has not seen."""
+def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
+    """manifest: what training reads."""
     heading("Shards", is_sample)
-    current.card.append(Markdown(news))
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
     table(
         [
@@ -258,13 +257,11 @@ def _headline(metrics: dict[str, float]) -> None:
         for name, key in (("plain", "deployed"), ("guarded", "guarded"))
     ]
     table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-    current.card.append(
-        Markdown(
-            f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
-            f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-        )
-    )
+    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    if "tokenizer/pieces_per_word" in metrics:
+        pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(text))
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:
@@ -343,7 +340,7 @@ def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
         "model": recipe.name,
         "size": recipe.size,
         "weights": flow.weights or "default of the size",
-        "question_in": recipe.model["question_in"],
+        "question_in": recipe.model.get("question_in", "the only place"),
         "settings": flow.settings or "none",
         "epochs": training.epochs,
         "batch_size": training.batch_size,
@@ -356,8 +353,6 @@ def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
 
 def where_everything_is(flow: Any) -> str:
     """The last words of a run."""
-    if flow.stopped_early:
-        return "nothing is new since the champion's data: nothing was trained, the champion stays"
     metrics = flow.metrics
     lines = [
         f"mean Recall@90P {metrics['recall_at_90p/mean']:.3f}, accuracy {metrics['accuracy/mean']:.3f} "

@@ -86,12 +86,15 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         config, compute = configs["deployment"], configs["compute"]
         if compute not in COMPUTE:
             raise BadDeployment(f"compute is {compute!r}; allowed are {', '.join(COMPUTE)}")
-        _set_defaults(mutable_flow, config.get("parameters") or {})
+        parameters = dict(config.get("parameters") or {})
+        if compute != "local" and (gpus := _values_of(config, "train").get("gpu")):
+            parameters.setdefault("nproc", gpus)  # the step that starts the training may run where there is no GPU
+        _set_defaults(mutable_flow, parameters)
         steps, known = config.get("steps") or {}, dict(mutable_flow.steps)
         if unknown := sorted(set(steps) - {EVERY_STEP, *known}):
             raise BadDeployment(f"unknown step steps.{unknown[0]}; allowed are {', '.join([EVERY_STEP, *known])}")
         for name, step in known.items():
-            _add_to_step(step, {**(steps.get(EVERY_STEP) or {}), **(steps.get(name) or {})})
+            _add_to_step(step, _values_of(config, name))
             if config.get("environment"):
                 step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
             if config.get("secrets"):
@@ -109,6 +112,12 @@ def _exit_hook() -> str:
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return "deployment.notify_failure"
+
+
+def _values_of(config: Any, step: str) -> dict[str, Any]:
+    """What the config says of every step and of this one."""
+    steps = config.get("steps") or {}
+    return {**(steps.get(EVERY_STEP) or {}), **(steps.get(step) or {})}
 
 
 def _set_defaults(flow: Any, values: dict[str, Any]) -> None:
@@ -136,14 +145,15 @@ def _add_to_step(step: Any, values: dict[str, Any]) -> None:
 
 def notify(flow: Any, kind: str, message: str) -> None:
     """Sends one notification of a step through the hook of the flow's config."""
-    notifications.notify(flow.deployment.get("notify"), kind, current.pathspec.rsplit("/", 2)[0], message)
+    config = getattr(flow, "deployment", {})
+    notifications.notify(config.get("notify"), kind, current.pathspec.rsplit("/", 2)[0], message)
 
 
 def notify_last_attempt(flow: Any, error: BaseException) -> None:
     """The notification of a failed step where nothing calls ``notify_failure``: on Step Functions."""
-    steps = flow.deployment.get("steps") or {}
-    retries = {**(steps.get(EVERY_STEP) or {}), **(steps.get(current.step_name) or {})}.get("retries", 0)
-    if flow.compute == "batch" and current.retry_count >= retries:
+    if getattr(flow, "compute", "local") != "batch":
+        return
+    if current.retry_count >= _values_of(flow.deployment, current.step_name).get("retries", 0):
         notify(flow, notifications.FAILED, f"step {current.step_name}: {error}")
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from deployment import notify
-from metaflow import user_step_decorator
+from metaflow import current, user_step_decorator
+from metaflow.cards import Markdown
 
 from moemoe.errors import ConfigError, StorageError
 from moemoe.notifications import NOTHING_NEW
@@ -32,28 +33,35 @@ def find_champion(flow: Any, recipe: Any, scratch: str) -> None:
         print(f"{flow.model_name} has no champion yet; training starts from scratch")
 
 
-def look_for_news(flow: Any) -> str:
-    """manifest: says what is new since the champion's data; ``flow.stopped_early`` where nothing is and it matters."""
+def look_for_news(flow: Any) -> None:
+    """manifest: tells what is new since the champion's data; ``flow.stopped_early`` where nothing is and it matters."""
     from moemoe.registry.champion import record_manifest
-    from moemoe.shards.news import what_is_new
 
     record_manifest(flow.tracking_uri, flow.mlflow_run_id, flow.manifest_uri)
-    flow.stopped_early = False
+    message, anything = _news(flow)
+    flow.stopped_early = flow.only_if_new and not anything
+    if flow.stopped_early:
+        message += "; the run ends here"
+    current.card.append(Markdown(message))
+    print(message)
+    if flow.stopped_early:
+        notify(flow, NOTHING_NEW, message)
+
+
+def _news(flow: Any) -> tuple[str, bool]:
+    """A sentence for people, and whether there is anything to train on that the champion has not seen."""
+    from moemoe.shards.news import what_is_new
+
     if flow.champion_version is None:
-        return "everything is new: there is no champion yet"
+        return "everything is new: there is no champion yet", True
     since = f"since the data of version {flow.champion_version} of {flow.model_name}"
     if flow.champion_manifest is None:
-        return f"what is new {since} is not known: its run recorded no manifest"
+        return f"what is new {since} is not known: its run recorded no manifest", True
     try:
         news = what_is_new(flow.champion_manifest, flow.manifest_uri)
     except StorageError as error:
-        return f"what is new {since} is not known: {error}"
-    message = f"{news.message()}, {since}"
-    flow.stopped_early = flow.only_if_new and not news.anything
-    if flow.stopped_early:
-        message += "; the run ends here"
-        notify(flow, NOTHING_NEW, message)
-    return message
+        return f"what is new {since} is not known: {error}", True
+    return f"{since}, {news.message()}", news.anything
 
 
 @user_step_decorator

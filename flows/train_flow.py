@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import cards
 import retraining
-from deployment import deployed, notify, notify_failure, notify_last_attempt, read  # noqa: F401 - Argo calls notify_failure
+from deployment import deployed, notify, notify_failure, notify_last_attempt, read  # noqa: F401 - Argo: notify_failure
 from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, package_sources, project, schedule, step
 from metaflow.exception import MetaflowException
 from retraining import unless_stopped_early
@@ -28,7 +28,7 @@ class Stopped(MetaflowException):
 
 
 @contextmanager
-def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
+def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """A folder that is gone after the step; errors meant for people leave the step without a traceback.
 
     Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
@@ -48,93 +48,52 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
         raise
 
 
-@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
-@project(name=config_expr("deployment.project"))
-@schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
-@deployed
-class TrainFlow(FlowSpec):
-    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
-
-    deployment = Config("deployment", default_value="", parser=read, help="See infra/schedule.yaml.")
-    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
+class CatalogSteps(FlowSpec):
+    """What every flow that trains has: its parameters, the steps from a catalog to shards, training, evaluation."""
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
-    model = Parameter("model", default="moemoe", help="A recipe by name.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
-    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
-    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
     root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
-    registered_name = Parameter(
-        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
-    )
-    warm_start = Parameter("warm-start", default="", help="champion: start from the champion's weights.")
-    only_if_new = Parameter("only-if-new", default=False, help="Stop early if the champion's data holds all of it.")
 
-    @step
-    def start(self):
+    def check_recipes(self, recipes) -> None:
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        with scratch_folder(self) as scratch:
-            import data_contracts
-            from moemoe.catalog.read import find_partitions
-            from moemoe.catalog.sample import write_sample_catalog
-            from moemoe.model.pretrained import check_weights
-            from moemoe.model.tokenizer import load_tokenizer
-            from moemoe.recipes import load_recipe
-            from moemoe.registry import tracking
-            from moemoe.shards.sampler import check_batch_size
-            from moemoe.storage import publish
-            from moemoe.training.launch import check_processes, default_processes
+        import data_contracts
+        from moemoe.registry import tracking
+        from moemoe.shards.sampler import check_batch_size
+        from moemoe.training.launch import check_processes, default_processes
 
-            data_contracts.load(self.dataset)
-            recipe = load_recipe(
-                self.model,
-                self.size,
-                self.weights or None,
-                self.question_in or None,
-                self.epochs or None,
-                self.batch_size or None,
-                self.settings,
-            )
-            self.processes = self.nproc or default_processes()
+        data_contracts.load(self.dataset)
+        self.processes = self.nproc or default_processes()
+        if getattr(self, "compute", "local") == "local":  # elsewhere this step's machine is not that of the training
             check_processes(self.processes)
+        for recipe in recipes:
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
-            check_weights(recipe.model)
-            if recipe.tokenizer != "catalog":
-                load_tokenizer(recipe.tokenizer)
-            self.tracking_uri = tracking.default_tracking_uri()
-            tracking.check_tracking(self.tracking_uri)
+            recipe.check()
+        self.tracking_uri = tracking.default_tracking_uri()
+        tracking.check_tracking(self.tracking_uri)
 
-            self.recipe = recipe.to_dict()
-            self.root_uri = absolute(self.root)
-            self.run_uri = join(self.root_uri, "runs", current.run_id)
-            self.is_sample = not self.catalog
-            if self.is_sample:
-                sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
-                name = f"sample-{self.seed}.parquet"
-                self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
-            else:
-                self.partitions = find_partitions(self.catalog)
-            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
-            self.mlflow_run_id = tracking.start_run(
-                self.tracking_uri,
-                experiment=self.model_name,
-                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
-                params=cards.parameters(self, recipe),
-                tags={
-                    "dataset": self.dataset,
-                    "recipe": recipe.name,
-                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
-                },
-            )
-            retraining.find_champion(self, recipe, scratch)
-        self.next(self.validate)
+    def find_catalog(self, scratch) -> None:
+        """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        from moemoe.catalog.read import find_partitions
+        from moemoe.catalog.sample import write_sample_catalog
+        from moemoe.storage import publish
+
+        self.root_uri = absolute(self.root)
+        self.run_uri = join(self.root_uri, "runs", current.run_id)
+        self.is_sample = not self.catalog
+        if self.is_sample:
+            sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
+            name = f"sample-{self.seed}.parquet"
+            self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
+        else:
+            self.partitions = find_partitions(self.catalog)
 
     @card(type="blank")
     @step
@@ -247,9 +206,7 @@ class TrainFlow(FlowSpec):
             self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
         self.next(self.manifest)
 
-    @card(type="blank")
-    @step
-    def manifest(self, inputs):
+    def write_manifest(self, inputs) -> None:
         """Join labels and splits to the shards' rows; the manifest comes last."""
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:
@@ -269,34 +226,22 @@ class TrainFlow(FlowSpec):
                 contract.hash,
                 self.is_sample,
             )
-            news = retraining.look_for_news(self)
-            cards.shards_card(manifest, self.manifest_uri, news, self.is_sample)
-            print(news)
-        self.next(self.train)
+            cards.shards_card(manifest, self.manifest_uri, self.is_sample)
 
-    @card(type="blank", refresh_interval=15)
-    @unless_stopped_early
-    @step
-    def train(self):
-        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+    def train_model(self, warm_start: str = "") -> None:
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
             from moemoe.registry import tracking
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            job = Job(
-                self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=self.warm_start_uri
-            )
+            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=warm_start)
             progress = cards.TrainingCard(self.is_sample)
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
-        self.next(self.evaluate)
 
-    @card(type="blank")
-    @unless_stopped_early
-    @step
-    def evaluate(self):
+    def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
@@ -322,6 +267,83 @@ class TrainFlow(FlowSpec):
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
             cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
             self.evaluate_task = current.pathspec
+
+
+@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
+@project(name=config_expr("deployment.project"))
+@schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
+@deployed
+class TrainFlow(CatalogSteps):
+    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+
+    deployment = Config("deployment", default_value="", parser=read, help="A file such as infra/schedule.yaml.")
+    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
+
+    model = Parameter("model", default="moemoe", help="A recipe by name.")
+    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
+    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
+    registered_name = Parameter(
+        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
+    )
+    warm_start = Parameter("warm-start", default="", help="champion: start from the champion's weights.")
+    only_if_new = Parameter("only-if-new", default=False, help="Stop early where the champion has seen all the data.")
+
+    @step
+    def start(self):
+        """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
+        with scratch_folder(self) as scratch:
+            from moemoe.recipes import load_recipe
+            from moemoe.registry import tracking
+
+            recipe = load_recipe(
+                self.model,
+                self.size,
+                self.weights or None,
+                self.question_in or None,
+                self.epochs or None,
+                self.batch_size or None,
+                self.settings,
+            )
+            self.check_recipes([recipe])
+            self.find_catalog(scratch)
+            self.recipe = recipe.to_dict()
+            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+            self.mlflow_run_id = tracking.start_run(
+                self.tracking_uri,
+                experiment=self.model_name,
+                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
+                params=cards.parameters(self, recipe),
+                tags={
+                    "dataset": self.dataset,
+                    "recipe": recipe.name,
+                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                },
+            )
+            retraining.find_champion(self, recipe, scratch)
+        self.next(self.validate)
+
+    @card(type="blank")
+    @step
+    def manifest(self, inputs):
+        """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
+        self.write_manifest(inputs)
+        retraining.look_for_news(self)
+        self.next(self.train)
+
+    @card(type="blank", refresh_interval=15)
+    @unless_stopped_early
+    @step
+    def train(self):
+        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+        self.train_model(self.warm_start_uri)
+        self.next(self.evaluate)
+
+    @card(type="blank")
+    @unless_stopped_early
+    @step
+    def evaluate(self):
+        """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
+        self.evaluate_model()
         self.next(self.register)
 
     @card(type="blank")
@@ -373,7 +395,7 @@ class TrainFlow(FlowSpec):
                 write_bytes(self.report_uri, report.encode())
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
-            print(cards.where_everything_is(self))
+            print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
 
 
 if __name__ == "__main__":

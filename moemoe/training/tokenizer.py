@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from moemoe.model.config import TextConfig
 from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
@@ -16,7 +15,7 @@ def make_tokenizer(
     if warm_start is not None:
         load_tokenizer(warm_start).save_pretrained(folder)
     elif recipe.tokenizer == "catalog":
-        size = recipe.model["text"].get("vocab_size", TextConfig.vocab_size)
+        size = recipe.config.text.vocab_size
         train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:
         load_tokenizer(recipe.tokenizer).save_pretrained(folder)

@@ -18,6 +18,8 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"warm start: {folder} holds no model of this library")
+    if recipe.system != "moemoe":
+        raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE, and nothing else starts from a champion")
     theirs = _comparable(json.loads(path.read_text()), recipe)
     mine = _comparable(recipe.model, recipe)
     if differ := sorted(_differences(theirs, mine)):
