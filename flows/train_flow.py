@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import cards
-from metaflow import FlowSpec, Parameter, card, current, step
+import retraining
+from deployment import deployed, notify, notify_failure, notify_last_attempt, read  # noqa: F401 - Argo: notify_failure
+from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, package_sources, project, schedule, step
 from metaflow.exception import MetaflowException
+from retraining import unless_stopped_early
 
 from moemoe.errors import MoEMoEError
+from moemoe.notifications import DRIFT, REFUSED, redacted
 from moemoe.storage import absolute, join
 
 
@@ -38,8 +42,9 @@ def scratch_folder(flow: FlowSpec) -> Iterator[str]:
 
             with suppress(Exception):  # the error itself matters more
                 tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
-        if isinstance(error, MoEMoEError):
-            raise Stopped(str(error).replace("*", "∗")) from None  # Metaflow takes asterisks for marks of bold print
+        notify_last_attempt(flow, error)
+        if isinstance(error, MoEMoEError):  # Metaflow takes asterisks for marks of bold print
+            raise Stopped(redacted(str(error)).replace("*", "∗")) from None
         raise
 
 
@@ -66,7 +71,8 @@ class CatalogSteps(FlowSpec):
 
         data_contracts.load(self.dataset)
         self.processes = self.nproc or default_processes()
-        check_processes(self.processes)
+        if getattr(self, "compute", "local") == "local":  # elsewhere this step's machine is not that of the training
+            check_processes(self.processes)
         for recipe in recipes:
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
             recipe.check()
@@ -181,6 +187,8 @@ class CatalogSteps(FlowSpec):
                 print(report.message())
             for report in reports:
                 report.raise_if_critical()
+            if reports[1:] and reports[1].failures:
+                notify(self, DRIFT, reports[1].message())
             self.partition_groups = partition_groups(products)
         self.next(self.shard, foreach="partition_groups")
 
@@ -220,14 +228,14 @@ class CatalogSteps(FlowSpec):
             )
             cards.shards_card(manifest, self.manifest_uri, self.is_sample)
 
-    def train_model(self) -> None:
+    def train_model(self, warm_start: str = "") -> None:
         """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
             from moemoe.registry import tracking
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed)
+            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=warm_start)
             progress = cards.TrainingCard(self.is_sample)
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
@@ -261,8 +269,15 @@ class CatalogSteps(FlowSpec):
             self.evaluate_task = current.pathspec
 
 
+@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
+@project(name=config_expr("deployment.project"))
+@schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
+@deployed
 class TrainFlow(CatalogSteps):
     """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+
+    deployment = Config("deployment", default_value="", parser=read, help="A file such as infra/schedule.yaml.")
+    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
 
     model = Parameter("model", default="moemoe", help="A recipe by name.")
     question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
@@ -270,6 +285,8 @@ class TrainFlow(CatalogSteps):
     registered_name = Parameter(
         "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
     )
+    warm_start = Parameter("warm-start", default="", help="champion: start from the champion's weights.")
+    only_if_new = Parameter("only-if-new", default=False, help="Stop early where the champion has seen all the data.")
 
     @step
     def start(self):
@@ -302,23 +319,27 @@ class TrainFlow(CatalogSteps):
                     "metaflow_run": current.pathspec.rsplit("/", 2)[0],
                 },
             )
+            retraining.find_champion(self, recipe, scratch)
         self.next(self.validate)
 
     @card(type="blank")
     @step
     def manifest(self, inputs):
-        """Join labels and splits to the shards' rows; the manifest comes last."""
+        """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
         self.write_manifest(inputs)
+        retraining.look_for_news(self)
         self.next(self.train)
 
     @card(type="blank", refresh_interval=15)
+    @unless_stopped_early
     @step
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
-        self.train_model()
+        self.train_model(self.warm_start_uri)
         self.next(self.evaluate)
 
     @card(type="blank")
+    @unless_stopped_early
     @step
     def evaluate(self):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
@@ -326,6 +347,7 @@ class TrainFlow(CatalogSteps):
         self.next(self.register)
 
     @card(type="blank")
+    @unless_stopped_early
     @step
     def register(self):
         """Register the model as challenger, and as champion where it beats the champion on the same test rows."""
@@ -356,6 +378,8 @@ class TrainFlow(CatalogSteps):
             )
             self.model_uri, self.decision = registration.model_uri, registration.reason
             cards.register_card(registration, self.is_sample)
+            if "champion" not in registration.aliases:
+                notify(self, REFUSED, f"{self.model_uri}: {self.decision}")
         self.next(self.end)
 
     @step
@@ -365,12 +389,13 @@ class TrainFlow(CatalogSteps):
             from moemoe.registry import tracking
             from moemoe.storage import write_bytes
 
-            report = cards.card_html(self.evaluate_task)
-            self.report_uri = join(self.run_uri, "report.html")
-            write_bytes(self.report_uri, report.encode())
-            tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
+            if not self.stopped_early:
+                report = cards.card_html(self.evaluate_task)
+                self.report_uri = join(self.run_uri, "report.html")
+                write_bytes(self.report_uri, report.encode())
+                tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
-            print(cards.where_everything_is(self))
+            print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
 
 
 if __name__ == "__main__":
