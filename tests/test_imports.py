@@ -17,7 +17,7 @@ ALLOWED = {
     "training": {"shards", "model", "recipes"},
     "inference": {"shards", "model", "catalog"},
     "evaluation": set(),
-    "registry": {"evaluation", "inference", "catalog"},
+    "registry": {"evaluation", "inference", "catalog", "shards"},
 }
 NOT_IN_THE_LIBRARY = {"metaflow", "great_expectations", "data_contracts", "flows"}
 
