@@ -331,23 +331,30 @@ def card_html(pathspec: str) -> str:
     return get_cards(pathspec)[0].get()
 
 
-def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
-    """What MLflow shows as a run's parameters."""
-    training = recipe.training
+def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    training, model = recipe.training, dict(recipe.model)
+    sizes = {group: model.pop(group, {}) for group in ("text", "image")}
+    experts = model.pop("experts", {})
     return {
         "dataset": flow.dataset,
         "catalog": flow.catalog or "sample catalog",
         "model": recipe.name,
         "size": recipe.size,
-        "weights": flow.weights or "default of the size",
-        "question_in": recipe.model.get("question_in", "the only place"),
-        "settings": flow.settings or "none",
+        "weights": sizes["text"].get("pretrained") or "scratch",
+        "settings": settings or "none",
+        "phases": " + ".join(recipe.phases),
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
+        "load_balancing_weight": recipe.load_balancing_weight,
         "max_products": flow.max_products or "all",
         "processes": flow.processes,
         "seed": flow.seed,
+        "image": sizes["image"].get("name", "none"),
+        **model,
+        "experts": experts.get("number", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
 
 

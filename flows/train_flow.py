@@ -6,6 +6,7 @@ python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://..
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -94,6 +95,28 @@ class CatalogSteps(FlowSpec):
             self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
         else:
             self.partitions = find_partitions(self.catalog)
+
+    def experiment(self) -> str:
+        """The MLflow experiment that holds the runs of this dataset; the sample catalog's are kept apart."""
+        return f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+
+    def start_mlflow_run(self, recipe, settings, tags=None) -> None:
+        """Open the model's run in MLflow and remember the recipe."""
+        from moemoe.registry import tracking
+
+        self.recipe = recipe.to_dict()
+        self.mlflow_run_id = tracking.start_run(
+            self.tracking_uri,
+            experiment=self.model_name,
+            run_name=tracking.run_name(recipe.name, *filter(None, [settings]), recipe.size),
+            params=cards.parameters(self, recipe, settings),
+            tags={
+                "dataset": self.dataset,
+                "recipe": recipe.name,
+                "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                **(tags or {}),
+            },
+        )
 
     @card(type="blank")
     @step
@@ -232,12 +255,18 @@ class CatalogSteps(FlowSpec):
         """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
             from moemoe.registry import tracking
+            from moemoe.shards.manifest import Manifest
+            from moemoe.storage import fetch
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
+            manifest, contract = Manifest.read(self.manifest_uri), fetch(self.contract_uri, scratch)
+            tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract)
             job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=warm_start)
             progress = cards.TrainingCard(self.is_sample)
+            began = time.monotonic()
             train(job, self.processes, progress.update)
+            self.training_minutes = (time.monotonic() - began) / 60
             self.model_uri_in_root = join(self.run_uri, "model")
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
 
@@ -293,7 +322,6 @@ class TrainFlow(CatalogSteps):
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
         with scratch_folder(self) as scratch:
             from moemoe.recipes import load_recipe
-            from moemoe.registry import tracking
 
             recipe = load_recipe(
                 self.model,
@@ -306,19 +334,8 @@ class TrainFlow(CatalogSteps):
             )
             self.check_recipes([recipe])
             self.find_catalog(scratch)
-            self.recipe = recipe.to_dict()
-            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
-            self.mlflow_run_id = tracking.start_run(
-                self.tracking_uri,
-                experiment=self.model_name,
-                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
-                params=cards.parameters(self, recipe),
-                tags={
-                    "dataset": self.dataset,
-                    "recipe": recipe.name,
-                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
-                },
-            )
+            self.model_name = self.registered_name or self.experiment()
+            self.start_mlflow_run(recipe, self.settings)
             retraining.find_champion(self, recipe, scratch)
         self.next(self.validate)
 
