@@ -43,6 +43,17 @@ def exists(uri: str) -> bool:
     return uri in list_files(uri)
 
 
+def size(uri: str) -> int:
+    """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    try:
+        if not is_s3(uri):
+            return Path(uri).stat().st_size
+        bucket, key = _bucket_and_key(uri)
+        return int(_client().head_object(Bucket=bucket, Key=key)["ContentLength"])
+    except Exception as error:
+        raise _storage_error("cannot read", uri, error) from error
+
+
 def read_bytes(uri: str) -> bytes:
     """The content at ``uri``. Raises StorageError where there is none or S3 refuses."""
     try:

@@ -17,14 +17,21 @@ from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_
 from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError
 from moemoe.schemas import PRODUCTS, QUARANTINE
+from moemoe.storage import size
 
 STAGE = "validate"
 _PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
 
 
+#: Rows of one part; its texts are what a step holds in memory.
+PART_ROWS = 50_000
+MAX_GROUPS = 100  # Metaflow's own limit on a foreach
+GROUP_BYTES = 128 * 2**20
+
+
 @dataclass(frozen=True)
 class Collected:
-    """What was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), and the ``rows`` read.
+    """A part of what was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), the ``rows`` read.
 
     Every row read is a product, or a quarantine entry of another field than ``image``; a row has one entry at most.
     """
@@ -34,13 +41,35 @@ class Collected:
     rows: int
 
 
+def partition_groups(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
+    """The numbers of all partitions in at most MAX_GROUPS consecutive groups, one per task.
+
+    A group has at least GROUP_BYTES, but for the last, so that a small catalog is one task; the first ``max_products``
+    rows are one task's too.
+    """
+    if max_products is not None:
+        return [list(range(len(partitions)))]
+    sizes = [size(partition) for partition in partitions]
+    least = max(GROUP_BYTES, -(-sum(sizes) // MAX_GROUPS))
+    groups: list[list[int]] = [[]]
+    held = 0
+    for partition, more in enumerate(sizes):
+        if held >= least:
+            groups.append([])
+            held = 0
+        groups[-1].append(partition)
+        held += more
+    return groups
+
+
 def collect_products(
     partitions: Sequence[str],
     contract: Contract,
+    group: Sequence[int] | None = None,
     max_products: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Collected:
-    """Reads a catalog once and checks every row and every picture.
+) -> Iterator[Collected]:
+    """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
 
     Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
     picture that cannot be used (see ``pictures``) is set aside while its product stays, without picture. Products
@@ -48,37 +77,60 @@ def collect_products(
 
     Args:
         partitions: of ``find_partitions``; PRODUCTS' ``partition`` counts them from 0.
+        group: the numbers of the partitions to read; all by default.
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
 
     Raises:
-        CatalogError: the catalog has no rows, cannot be read, or more than the contract's ``max_quarantine_share`` of
-            its rows are set aside.
+        CatalogError: the catalog cannot be read.
     """
     tables: list[pa.RecordBatch] = []
     quarantine: list[dict[str, str | None]] = []
-    rows = 0
+    rows = given = 0
+
+    def part() -> Collected:
+        return Collected(
+            pa.Table.from_batches(tables, PRODUCTS), pa.Table.from_pylist(quarantine, QUARANTINE), rows - given
+        )
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for index, partition in enumerate(partitions):
+        for index in range(len(partitions)) if group is None else group:
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
-            for batch in read_batches(partition, contract.columns, _remember(unreadable)):
+            for batch in read_batches(partitions[index], contract.columns, _remember(unreadable)):
                 batch = batch.slice(0, None if max_products is None else max_products - rows)
-                tables.append(_accept(batch, partition, index, start, unreadable, pool, quarantine))
+                tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
                 start += batch.num_rows
                 rows += batch.num_rows
                 if progress:
                     progress(rows)
+                if rows - given >= PART_ROWS:
+                    yield part()
+                    tables, quarantine, given = [], [], rows
                 if rows == max_products:
                     break
             if rows == max_products:
                 break
+    if rows > given:
+        yield part()
+
+
+def check_quarantine_share(quarantine: pa.Table, rows: int, contract: Contract) -> None:
+    """Raises CatalogError where the catalog has no ``rows``, or more of them than the contract allows are set aside."""
     if not rows:
-        raise CatalogError(f"the catalog has no rows ({', '.join(partitions) or 'no files'})")
-    table = pa.Table.from_batches(tables, PRODUCTS)
-    collected = Collected(table, pa.Table.from_pylist(quarantine, QUARANTINE), rows)
-    _check_share(collected, contract)
-    return collected
+        raise CatalogError("the catalog has no rows")
+    count = quarantine.num_rows
+    if count <= contract.max_quarantine_share * rows:
+        return
+    examples: dict[str, list[str]] = defaultdict(list)
+    for entry in quarantine.to_pylist():
+        examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
+    frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
+    reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
+    raise CatalogError(
+        f"{count} of {rows} catalog rows ({count / rows:.1%}) would be set aside; contract "
+        f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
+    )
 
 
 def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
@@ -157,21 +209,6 @@ def _hash_if_usable(image: dict[str, Any] | None, partition: str) -> str | Image
 def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
     parts = [items[i : i + _PICTURES_PER_TASK] for i in range(0, len(items), _PICTURES_PER_TASK)]
     return [result for results in pool.map(lambda part: [function(item) for item in part], parts) for result in results]
-
-
-def _check_share(collected: Collected, contract: Contract) -> None:
-    count = collected.quarantine.num_rows
-    if count <= contract.max_quarantine_share * collected.rows:
-        return
-    examples: dict[str, list[str]] = defaultdict(list)
-    for entry in collected.quarantine.to_pylist():
-        examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
-    frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
-    reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
-    raise CatalogError(
-        f"{count} of {collected.rows} catalog rows ({count / collected.rows:.1%}) would be set aside; contract "
-        f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
-    )
 
 
 def read_products_with_images(partitions: Sequence[str], products: pa.Table, contract: Contract) -> Iterator[pa.Table]:
