@@ -9,7 +9,7 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,9 @@ def write_table(table: pa.Table, uri: str) -> str:
     return uri
 
 
-def read_table(uri: str) -> pa.Table:
-    """The table that ``write_table`` put at ``uri``."""
-    return pq.read_table(pa.BufferReader(read_bytes(uri)))
+def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table that ``write_table`` put at ``uri``, or some of its ``columns``, in this order."""
+    return pq.read_table(pa.BufferReader(read_bytes(uri)), columns=columns)
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:

@@ -4,7 +4,7 @@ Every function reads parts (Parquet files of at most some ten thousand products)
 and order under ``folder``; part i of the labels speaks of the products of part i.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -38,21 +38,32 @@ def normalize_parts(products: Sequence[str], contract: Contract, folder: str) ->
     """
     normalizer = Normalizer(contract)
     uris, contradictions = [], [CONTRADICTIONS.empty_table()]
-    for index, part in enumerate(Parts(products)):
+    for index, part in enumerate(Parts(products, ["product_id", "product_type", "attributes"])):
         labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
         contradictions.append(aside)
         uris.append(write_table(labels, _part(folder, index)))
     normalizer.raise_without_labels()
-    return NormalizedParts(
-        uris, normalizer.statistics(), normalizer.product_types(), pa.concat_tables(contradictions)
-    )
+    return NormalizedParts(uris, normalizer.statistics(), normalizer.product_types(), pa.concat_tables(contradictions))
 
 
-def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> tuple[list[str], pa.Table]:
-    """The labels without rare values, and what went (RARE_VALUES); the labels are read twice."""
-    removed = find_rare_values(Parts(labels), rare_share)
-    parts = (remove_values(part, removed) for part in Parts(labels))
-    return [write_table(part, _part(folder, index)) for index, part in enumerate(parts)], removed
+@dataclass(frozen=True)
+class FrequentParts:
+    """URIs of the labels, their number, and what went (RARE_VALUES)."""
+
+    labels: list[str]
+    number: int
+    removed: pa.Table
+
+
+def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> FrequentParts:
+    """The labels without rare values; they are read twice."""
+    removed = find_rare_values(Parts(labels, ["attribute", "values"]), rare_share)
+    uris, number = [], 0
+    for index, part in enumerate(Parts(labels)):
+        part = remove_values(part, removed)
+        number += part.num_rows
+        uris.append(write_table(part, _part(folder, index)))
+    return FrequentParts(uris, number, removed)
 
 
 @dataclass(frozen=True)
@@ -76,11 +87,11 @@ def split_parts(
     Only products with a label count.
     """
     pairs = list(zip(products, labels, strict=True))
-    groups = Groups((labelled(read_table(p), read_table(own)) for p, own in pairs), contract.split, earlier)
+    groups = Groups((_keyed(uri, read_table(own, _ID)) for uri, own in pairs), contract.split, earlier)
     uris, counts = [], []
     for index, (uri, own) in enumerate(pairs):
         part = read_table(own)
-        part = groups.assign(index, labelled(read_table(uri), part), part)
+        part = groups.assign(index, _keyed(uri, part), part)
         one_a_product = part.group_by(["product_type", "split", "product_id"]).aggregate([])
         counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
         uris.append(write_table(part, _part(folder, index)))
@@ -93,6 +104,23 @@ def split_parts(
 def labelled(products: pa.Table, labels: pa.Table) -> pa.Table:
     """The rows of ``products`` that have one of ``labels``."""
     return products.filter(pc.is_in(products["product_id"], value_set=labels["product_id"].combine_chunks().unique()))
+
+
+def labelled_parts(
+    pairs: Iterable[tuple[str, str]], columns: Sequence[str] | None = None
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The tables at pairs of URIs of products and their labels: the products that have one, all ``columns`` or some."""
+    for products, uri in pairs:
+        labels = read_table(uri)
+        yield labelled(read_table(products, columns), labels), labels
+
+
+_ID = ["product_id"]
+
+
+def _keyed(products: str, labels: pa.Table) -> pa.Table:
+    """What ``Groups`` needs of the products at a URI that have one of ``labels``."""
+    return labelled(read_table(products, ["product_id", "title", "image_hash"]), labels)
 
 
 def _part(folder: str, index: int) -> str:

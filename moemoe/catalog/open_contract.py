@@ -5,7 +5,7 @@ that everything after it works on named product types and values, and it is writ
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,11 +29,12 @@ from moemoe.errors import CatalogError
 COVERED = 0.5
 
 
-def close_contract(contract: Contract, products: Collection[pa.Table], path: str | Path) -> Contract:
+def close_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
     """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
 
-    The parts are read twice; memory grows with the distinct raw labels. A closed contract comes back as it is, written to ``path`` too. Product types and values are spelled as the catalog
-    does most often, attributes as their folded keys. Raises CatalogError where nothing has enough support.
+    The parts (only product_type and attributes are needed) are gone over twice. A closed contract comes back as it is,
+    written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
+    folded keys. Raises CatalogError where nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:

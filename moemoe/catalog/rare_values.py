@@ -26,17 +26,14 @@ def find_rare_values(labels: Iterable[pa.Table], rare_share: float) -> pa.Table:
         labels_of.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})
 
     allowance = {attribute: rare_share * number for attribute, number in labels_of.items()}
-    removed = []
-    for (attribute, value), number in sorted(occurs.items(), key=lambda item: item[0][1], reverse=True):
-        removed.append({"attribute": attribute, "value": value, "labels": number})
-    removed.sort(key=lambda row: row["labels"])  # stable, so ties stay alphabetical, the last first
     gone = []
-    for row in removed:
-        allowance[row["attribute"]] -= row["labels"]
-        if allowance[row["attribute"]] >= 0:  # once below, it stays below: the numbers only grow
-            gone.append(row)
-    gone.sort(key=lambda row: (row["attribute"], -row["labels"], row["value"]))
-    return pa.Table.from_pylist(gone, RARE_VALUES)
+    last_first = sorted(occurs.items(), key=lambda item: item[0], reverse=True)
+    for (attribute, value), number in sorted(last_first, key=lambda item: item[1]):  # stable
+        allowance[attribute] -= number
+        if allowance[attribute] >= 0:  # once below, it stays below: the numbers only grow
+            gone.append((attribute, -number, value))
+    rows = [{"attribute": a, "value": v, "labels": -n} for a, n, v in sorted(gone)]
+    return pa.Table.from_pylist(rows, RARE_VALUES)
 
 
 def remove_values(labels: pa.Table, removed: pa.Table) -> pa.Table:
