@@ -308,7 +308,7 @@ def _with_images(
         if waiting is None:
             return
     if waiting is not None:
-        row = waiting["row"][0].as_py()
+        row = waiting["row"][-1].as_py()
         raise CatalogError(_changed(partition, f"it ends at row {start}; row {row} was read before"))
 
 
