@@ -82,6 +82,7 @@ class CatalogSteps(FlowSpec):
 
     def find_catalog(self, scratch) -> None:
         """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        from moemoe.catalog.products import partition_groups
         from moemoe.catalog.read import find_partitions
         from moemoe.catalog.sample import write_sample_catalog
         from moemoe.storage import publish
@@ -95,6 +96,7 @@ class CatalogSteps(FlowSpec):
             self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
         else:
             self.partitions = find_partitions(self.catalog)
+        self.groups = partition_groups(self.partitions, self.max_products or None)
 
     def experiment(self) -> str:
         """The MLflow experiment that holds the runs of this dataset; the sample catalog's are kept apart."""
@@ -118,27 +120,47 @@ class CatalogSteps(FlowSpec):
             },
         )
 
+    @step
+    def collect(self):
+        """Read some of the catalog's files; set bad rows and pictures aside."""
+        with scratch_folder(self):
+            import data_contracts
+            from moemoe.catalog.products import collect_products, write_parts
+
+            contract = data_contracts.load(self.dataset)
+            parts = collect_products(self.partitions, contract, self.input, self.max_products or None)
+            self.parts = write_parts(parts, join(self.run_uri, "collected", f"{self.index:03d}"))
+        self.next(self.validate)
+
     @card(type="blank")
     @step
-    def validate(self):
-        """Check the raw catalog against its contract; set bad rows and pictures aside, or stop."""
+    def validate(self, inputs):
+        """Check the raw catalog against its contract, or stop."""
+        self.merge_artifacts(inputs, exclude=["parts"])
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.open_contract import close_contract
-            from moemoe.catalog.products import collect_products
+            from moemoe.catalog.parts import Parts
+            from moemoe.catalog.products import Collection
             from moemoe.registry import tracking
             from moemoe.storage import publish, write_table
 
+            collection = Collection([part for task in inputs for part in task.parts])
             contract = data_contracts.load(self.dataset)
-            collected = collect_products(self.partitions, contract, self.max_products or None)
-            contract = close_contract(contract, collected.products, join(scratch, "contract.yaml"))
+            quarantine = collection.quarantine()
+            self.quarantine_uri = write_table(quarantine, join(self.run_uri, "quarantine.parquet"))
+            collection.check_quarantine_share(quarantine, contract)
+            self.products = [part.products for part in collection.parts]
+            self.parts_of_group = [len(task.parts) for task in inputs]
+            raw_labels = Parts(self.products, ["product_type", "attributes"])
+            contract = close_contract(contract, raw_labels, join(scratch, "contract.yaml"))
             self.contract_uri = publish(join(scratch, "contract.yaml"), join(self.run_uri, "contract.yaml"))
-            self.products_uri = write_table(collected.products, join(self.run_uri, "products.parquet"))
-            self.quarantine_uri = write_table(collected.quarantine, join(self.run_uri, "quarantine.parquet"))
-            report = data_contracts.check_raw(collected, contract, join(scratch, "data_docs"))
+            report = data_contracts.check_raw(
+                Parts(self.products), quarantine, collection.rows, contract, join(scratch, "data_docs")
+            )
             self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
-            cards.contract_card(report, collected, self.is_sample)
+            cards.contract_card(report, collection, quarantine, self.is_sample)
             print(report.message())
             report.raise_if_critical()
         self.next(self.normalize)
@@ -149,17 +171,17 @@ class CatalogSteps(FlowSpec):
         """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.contradictions import set_aside_contradictions
-            from moemoe.catalog.normalize import normalize
-            from moemoe.storage import fetch, read_table, write_table
+            from moemoe.catalog.label_parts import normalize_parts
+            from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            normalized = normalize(read_table(self.products_uri), contract)
-            labels, contradictions = set_aside_contradictions(normalized.labels, contract)
-            self.all_labels_uri = write_table(labels, join(self.run_uri, "labels-all.parquet"))
-            self.contradictions_uri = write_table(contradictions, join(self.run_uri, "contradictions.parquet"))
+            normalized = normalize_parts(self.products, contract, join(self.run_uri, "labels-all"))
+            self.all_labels = normalized.labels
+            self.contradictions_uri = write_table(
+                normalized.contradictions, join(self.run_uri, "contradictions.parquet")
+            )
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
-            cards.normalize_card(normalized, contradictions, contract, self.is_sample)
+            cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)
 
     @card(type="blank")
@@ -168,14 +190,14 @@ class CatalogSteps(FlowSpec):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.rare_values import remove_rare_values
-            from moemoe.storage import fetch, read_table, write_table
+            from moemoe.catalog.label_parts import filter_parts
+            from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            labels, removed = remove_rare_values(read_table(self.all_labels_uri), contract.rare_share)
-            self.frequent_labels_uri = write_table(labels, join(self.run_uri, "labels-frequent.parquet"))
-            self.rare_values_uri = write_table(removed, join(self.run_uri, "rare-values.parquet"))
-            cards.rare_values_card(labels, removed, self.is_sample)
+            frequent = filter_parts(self.all_labels, contract.rare_share, join(self.run_uri, "labels-frequent"))
+            self.frequent_labels = frequent.labels
+            self.rare_values_uri = write_table(frequent.removed, join(self.run_uri, "rare-values.parquet"))
+            cards.rare_values_card(frequent, self.is_sample)
         self.next(self.split)
 
     @card(type="blank")
@@ -185,22 +207,25 @@ class CatalogSteps(FlowSpec):
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.drift import label_drift
-            from moemoe.catalog.split import assign_splits
+            from moemoe.catalog.drift import label_drift, read_labels
+            from moemoe.catalog.label_parts import split_parts
+            from moemoe.catalog.parts import Parts
             from moemoe.registry import tracking
-            from moemoe.shards.write import earlier_run, partition_groups
-            from moemoe.storage import fetch, publish, read_table, write_table
+            from moemoe.shards.write import earlier_run
+            from moemoe.storage import fetch, publish, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             earlier = earlier_run(self.root_uri, self.dataset, self.is_sample)
-            products = read_table(self.products_uri)
-            assigned = assign_splits(products, read_table(self.frequent_labels_uri), contract, earlier.splits)
+            assigned = split_parts(
+                self.products, self.frequent_labels, contract, earlier.splits, join(self.run_uri, "labels")
+            )
+            self.labels, labels = assigned.labels, Parts(assigned.labels)
             self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
             self.splits_uri = write_table(assigned.splits, join(self.run_uri, "splits.parquet"))
-            self.labels_uri = write_table(assigned.labels, join(self.run_uri, "labels.parquet"))
-            reports = [data_contracts.check_labels(assigned.labels, contract, join(scratch, "label_docs"))]
+            reports = [data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))]
             if earlier.labels is not None:
-                drift = label_drift(earlier.labels, assigned.labels)
+                now = (batch for part in labels for batch in part.to_batches())
+                drift = label_drift(read_labels(fetch(earlier.labels, scratch)), now)
                 self.drift_uri = write_table(drift, join(self.run_uri, "drift.parquet"))
                 reports.append(data_contracts.check_drift(drift, contract, join(scratch, "label_docs", "drift")))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
@@ -212,44 +237,56 @@ class CatalogSteps(FlowSpec):
                 report.raise_if_critical()
             if reports[1:] and reports[1].failures:
                 notify(self, DRIFT, reports[1].message())
-            self.partition_groups = partition_groups(products)
-        self.next(self.shard, foreach="partition_groups")
+            pairs = iter(zip(self.products, self.labels, strict=True))
+            self.group_parts = [[next(pairs) for _ in range(number)] for number in self.parts_of_group]
+        self.next(self.shard, foreach="group_parts")
 
     @step
     def shard(self):
-        """Write the payload shards of some of the catalog's partitions; what is there already stays."""
+        """Write the payload shards of some of the catalog's files; what is there already stays."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.label_parts import labelled_parts
             from moemoe.catalog.products import read_products_with_images
-            from moemoe.shards.write import labelled_products, write_payload
-            from moemoe.storage import fetch, read_table
+            from moemoe.shards.write import write_payload
+            from moemoe.storage import fetch
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            products = labelled_products(read_table(self.products_uri), read_table(self.labels_uri), self.input)
+            products = (part for part, _ in labelled_parts(self.input))
             self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
         self.next(self.manifest)
 
     def write_manifest(self, inputs) -> None:
-        """Join labels and splits to the shards' rows; the manifest comes last."""
+        """Join labels and splits to the shards' rows and check them; the manifest comes last."""
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:
+            import data_contracts
             from moemoe.catalog.contract import load_contract
-            from moemoe.shards.write import labelled_products, write_manifest
-            from moemoe.storage import fetch, read_table
+            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.registry import tracking
+            from moemoe.shards.write import write_manifest
+            from moemoe.storage import fetch, publish, read_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            labels = read_table(self.labels_uri)
+            parts = labelled_parts(zip(self.products, self.labels, strict=True), ["product_id"])
             manifest, self.manifest_uri = write_manifest(
                 [shard for task in inputs for shard in task.shards],
-                labelled_products(read_table(self.products_uri), labels)["product_id"],
-                labels,
+                ((products["product_id"], labels) for products, labels in parts),
                 read_table(self.splits_uri),
                 self.root_uri,
                 self.dataset,
                 contract.hash,
                 self.is_sample,
             )
-            cards.shards_card(manifest, self.manifest_uri, self.is_sample)
+            sidecar = fetch(join(self.root_uri, manifest.sidecar.path), scratch)
+            report = data_contracts.check_shards(
+                manifest, self.root_uri, sidecar, contract, join(scratch, "shard_docs")
+            )
+            self.shard_docs_uri = publish(join(scratch, "shard_docs"), join(self.run_uri, "shard_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "shard_docs"), "shard_docs")
+            cards.shards_card(manifest, self.manifest_uri, report, self.is_sample)
+            print(report.message())
+            report.raise_if_critical()
 
     def train_model(self, warm_start: str = "") -> None:
         """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
@@ -273,6 +310,7 @@ class CatalogSteps(FlowSpec):
     def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
+            import data_contracts
             from moemoe.catalog.contract import load_contract
             from moemoe.evaluation.evaluate import evaluate, majority_values
             from moemoe.evaluation.plots import report_figures
@@ -280,12 +318,16 @@ class CatalogSteps(FlowSpec):
             from moemoe.inference.predictor import Predictor
             from moemoe.registry import tracking
             from moemoe.shards.dataset import ShardedDataset
-            from moemoe.storage import fetch, write_table
+            from moemoe.storage import fetch, publish, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             dataset = ShardedDataset(self.manifest_uri, scratch)
             predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
             predictions = predict_all(predictor, dataset, contract)
+            report = data_contracts.check_predictions(predictions, contract, join(scratch, "prediction_docs"))
+            publish(join(scratch, "prediction_docs"), join(self.run_uri, "prediction_docs"))
+            print(report.message())
+            report.raise_if_critical()
             evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
             evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
             self.metrics = evaluation.metrics
@@ -295,6 +337,7 @@ class CatalogSteps(FlowSpec):
             files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
             cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
+            cards.results(report)
             self.evaluate_task = current.pathspec
 
 
@@ -337,7 +380,7 @@ class TrainFlow(CatalogSteps):
             self.model_name = self.registered_name or self.experiment()
             self.start_mlflow_run(recipe, self.settings)
             retraining.find_champion(self, recipe, scratch)
-        self.next(self.validate)
+        self.next(self.collect, foreach="groups")
 
     @card(type="blank")
     @step
