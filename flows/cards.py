@@ -312,17 +312,33 @@ def _png(data: bytes) -> bytes:
 
 
 def register_card(registration: Any, is_sample: bool) -> None:
-    """register: the version, its aliases, and why."""
+    """register: the version, its aliases, and how the gate came to its decision."""
     heading("Registration", is_sample)
+    decision = registration.decision
     table(
         [
             ("model", registration.model_uri),
-            ("version", str(registration.version)),
             ("aliases", ", ".join(registration.aliases)),
-            ("reason", registration.reason),
+            ("champion before", decision.champion or "none"),
         ],
         ["", ""],
     )
+    verdict = "Promoted to champion" if decision.promoted else "Not promoted"
+    current.card.append(Markdown("\n".join([f"## {verdict}", "", *(f"- {reason}" for reason in decision.reasons)])))
+    if not decision.halves:
+        return
+    current.card.append(Markdown("## Challenger against champion, the same test rows"))
+    rows = []
+    for name, half in decision.halves.items():
+        interval = f"{half.low:+.3f} to {half.high:+.3f}"
+        rows.append([name, half.champion, half.challenger, half.difference, interval, half.cells, half.products])
+    headers = ["rows", "champion", "challenger", "difference", "its 95 % interval", "cells", "products"]
+    table(rows, headers)
+    current.card.append(Markdown("Mean Recall@90P. The gate rows decide; the report rows are only reported."))
+    if decision.cells:
+        cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])
+        names = ("product_type", "attribute", "products", "champion", "challenger")
+        table([[cell[name] for name in names] for cell in cells], [name.replace("_", " ") for name in names])
 
 
 def card_html(pathspec: str) -> str:

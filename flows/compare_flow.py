@@ -9,8 +9,8 @@ import os
 
 import cards
 import comparison_card
+from catalog_steps import CatalogSteps, scratch_folder
 from metaflow import Parameter, card, catch, current, step
-from train_flow import CatalogSteps, scratch_folder
 
 from moemoe.storage import absolute, join
 

@@ -101,7 +101,9 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
                 step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
             if compute != "local":
                 step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
-        if config.get("notify") and compute != "batch":  # Step Functions knows no exit hooks: see the flow's scratch_folder
+        if (
+            config.get("notify") and compute != "batch"
+        ):  # Step Functions knows no exit hooks: see the flow's scratch_folder
             mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
 
 
