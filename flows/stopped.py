@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from metaflow.exception import MetaflowException
 
 from moemoe.errors import MoEMoEError
+from moemoe.notifications import redacted
 
 
 class Stopped(MetaflowException):
@@ -20,4 +21,5 @@ def said_plainly() -> Iterator[None]:
     try:
         yield
     except MoEMoEError as error:
-        raise Stopped(str(error).replace("*", "∗")) from None  # Metaflow takes asterisks for marks of bold print
+        # Metaflow takes asterisks for marks of bold print
+        raise Stopped(redacted(str(error)).replace("*", "∗")) from None

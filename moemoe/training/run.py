@@ -29,6 +29,8 @@ class Job:
         recipe: ``Recipe.to_dict()``.
         seed: of weights, order, targets, dropout and noise.
         checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
+        warm_start: a trained model's folder under the root: its weights and tokenizer are the start of the recipe's
+            last phase, which alone is trained.
     """
 
     manifest_uri: str
@@ -37,6 +39,7 @@ class Job:
     recipe: dict[str, Any]
     seed: int
     checkpoint_seconds: float = 60
+    warm_start: str = ""
 
     @property
     def events_path(self) -> Path:
