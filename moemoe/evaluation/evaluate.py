@@ -162,7 +162,7 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
 
 def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     """In how many cells the threshold chosen on validation accepts anything on test, and keeps 90 % precision there."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, kind in (("deployed", ""), ("guarded", "_guarded")):
         realised = [row["precision_at_threshold" + kind] for row in headline]
         accepting = [precision for precision in realised if not math.isnan(precision)]
