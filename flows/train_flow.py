@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
 import cards
 from metaflow import FlowSpec, Parameter, card, current, step
@@ -43,6 +44,24 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
         raise
 
 
+def check_options(flow, contract) -> None:
+    """Raises ConfigError for a decoding, attribute or value that does not exist."""
+    from moemoe.errors import ConfigError
+    from moemoe.shards.hidden import Hidden
+
+    if flow.decoding not in ("free", "canonical"):
+        raise ConfigError(f"decoding is {flow.decoding!r}; allowed are free, canonical")
+    if contract.open is None:  # an open contract's attributes are known when the catalog has been read
+        Hidden.of(contract, flow.withhold, flow.unseen)
+
+
+def default_name(flow) -> str:
+    """The registered model's name. A model that was kept from seeing something is no challenger to one that was not."""
+    parts = ["moemoe", flow.dataset, "sample" if flow.is_sample else ""]
+    parts += [f"withheld-{flow.withhold}" if flow.withhold else "", "unseen" if flow.unseen else ""]
+    return "-".join(part for part in parts if part).replace(" ", "-")
+
+
 class TrainFlow(FlowSpec):
     """Train, evaluate and register a model that fills in a catalog's missing attributes."""
 
@@ -55,6 +74,9 @@ class TrainFlow(FlowSpec):
     settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
+    decoding = Parameter("decoding", default="free", help="free, or canonical: answers are values of the contract.")
+    withhold = Parameter("withhold", default="", help="An attribute whose words are cut out of every text.")
+    unseen = Parameter("unseen", default="", help="Values kept out of training: 'color=Maroon, Teal; material=Silk'.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
@@ -78,7 +100,7 @@ class TrainFlow(FlowSpec):
             from moemoe.storage import publish
             from moemoe.training.launch import check_processes, default_processes
 
-            data_contracts.load(self.dataset)
+            check_options(self, data_contracts.load(self.dataset))
             recipe = load_recipe(
                 self.model,
                 self.size,
@@ -107,7 +129,7 @@ class TrainFlow(FlowSpec):
                 self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
             else:
                 self.partitions = find_partitions(self.catalog)
-            self.model_name = self.registered_name or f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+            self.model_name = self.registered_name or default_name(self)
             self.mlflow_run_id = tracking.start_run(
                 self.tracking_uri,
                 experiment=self.model_name,
@@ -260,11 +282,16 @@ class TrainFlow(FlowSpec):
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
             from moemoe.registry import tracking
+            from moemoe.shards.hidden import Hidden
+            from moemoe.storage import fetch
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed)
+            hidden = Hidden.of(load_contract(fetch(self.contract_uri, scratch)), self.withhold, self.unseen)
+            self.hidden = asdict(hidden)
+            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, hidden=self.hidden)
             progress = cards.TrainingCard(self.is_sample)
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
@@ -277,27 +304,32 @@ class TrainFlow(FlowSpec):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
-            from moemoe.evaluation.evaluate import evaluate, majority_values
-            from moemoe.evaluation.plots import report_figures
-            from moemoe.inference.predictions import predict_all, tokenizer_metrics
-            from moemoe.inference.predictor import Predictor
+            from moemoe.evaluation.report import make_report
+            from moemoe.inference.answers import answer_everything
             from moemoe.registry import tracking
             from moemoe.shards.dataset import ShardedDataset
-            from moemoe.storage import fetch, write_table
+            from moemoe.shards.hidden import Hidden
+            from moemoe.storage import fetch, write_bytes, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            dataset = ShardedDataset(self.manifest_uri, scratch)
-            predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
-            predictions = predict_all(predictor, dataset, contract)
-            evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
-            evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
-            self.metrics = evaluation.metrics
-            self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
-            self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
-            figures = report_figures(predictions, evaluation, contract.report_product_types)
-            files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
-            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
-            cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
+            dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
+            model = fetch(self.model_uri_in_root, scratch)
+            negatives = self.recipe["training"].get("negatives", 0) > 0
+            answers = answer_everything(model, dataset, contract, self.decoding == "canonical", empty=negatives)
+            write_bytes(join(self.model_uri_in_root, "answering.json"), answers.answering.to_json().encode())
+            types = contract.report_product_types
+            report = make_report(
+                answers.predictions, types, dataset.labels, answers.probability, answers.routing, answers.metrics
+            )
+            self.metrics = report.evaluation.metrics
+            self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))
+            self.evaluation_path = write_table(report.evaluation.table, join(self.run_uri, "evaluation.parquet"))
+            self.slices_path = write_table(report.slices, join(self.run_uri, "slices.parquet"))
+            self.routing_path = write_table(answers.routing, join(self.run_uri, "routing.parquet"))
+            uris = (self.predictions_path, self.evaluation_path, self.slices_path, self.routing_path)
+            files = [fetch(uri, scratch) for uri in uris]
+            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
+            cards.evaluation_card(answers.predictions, report, dataset, self.is_sample)
             self.evaluate_task = current.pathspec
         self.next(self.register)
 
@@ -312,13 +344,16 @@ class TrainFlow(FlowSpec):
             from moemoe.inference.predictor import Predictor
             from moemoe.registry.register import register
             from moemoe.shards.dataset import ShardedDataset
+            from moemoe.shards.hidden import Hidden
             from moemoe.storage import fetch, read_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
 
             def champion_recall(folder):
-                predictions = predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
-                return evaluate(predictions, contract.report_product_types).metrics["recall_at_90p/mean"]
+                dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
+                predictions = predict_test(Predictor.load(folder), dataset, contract)
+                found = evaluate(predictions, contract.report_product_types, replicates=0)
+                return found.metrics["recall_at_90p/mean"]
 
             registration = register(
                 self.tracking_uri,

@@ -6,6 +6,7 @@ boundaries only, and precision is compared in whole numbers, so that 9 of 10 is 
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -64,19 +65,26 @@ def guarded_threshold(confidence: np.ndarray, correct: np.ndarray, precision: in
 
     Fixed-sequence testing: the candidates are the n most confident products for n on a grid that confidences and N
     alone decide, the smallest n that could pass first; each is tested by the exact binomial at 5 %, and the first
-    failure ends the sequence, so that searching costs no confidence.
+    failure ends the sequence, so that searching costs no confidence. The products must be independent: one per group.
     """
     thresholds, accepted, right = _sweep(confidence, correct)
-    least = _smallest_sample(precision / 100)
+    least = least_support(precision)
     chosen = math.nan
     for size in np.unique(np.linspace(least, len(correct), GUARD_STEPS).astype(int)) if len(correct) >= least else ():
-        place = int(np.searchsorted(accepted, size))
-        if place == len(accepted):
-            break
+        place = int(np.searchsorted(accepted, size))  # with its ties
         if binomial_tail(int(right[place]), int(accepted[place]), precision / 100) > 1 - CONFIDENCE_OF_GUARD:
             break
         chosen = float(thresholds[place])
     return chosen
+
+
+@cache
+def least_support(precision: int = PRECISION) -> int:
+    """The fewest products a guarded promise can rest on, 46 at 90 %: all but one right must be evidence enough."""
+    n = 1
+    while binomial_tail(n - 1, n, precision / 100) > 1 - CONFIDENCE_OF_GUARD:
+        n += 1
+    return n
 
 
 def binomial_tail(successes: int, trials: int, probability: float) -> float:
@@ -87,14 +95,6 @@ def binomial_tail(successes: int, trials: int, probability: float) -> float:
         for i in range(successes, trials + 1)
     ]  # fmt: skip
     return min(1.0, math.fsum(math.exp(value) for value in logs))
-
-
-def _smallest_sample(probability: float) -> int:
-    """The smallest n whose n correct answers out of n show more than ``probability`` - with room for one mistake."""
-    n = 1
-    while binomial_tail(n - 1, n, probability) > 1 - CONFIDENCE_OF_GUARD:
-        n += 1
-    return n
 
 
 def _sweep(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from moemoe.inference.answering import Answering
 from moemoe.model.batch import Batch
 from moemoe.model.collate import Collator, Item, KnownQuestions
 from moemoe.model.generation import generate
@@ -32,7 +33,7 @@ class Answer:
 
     Args:
         value: the generated text.
-        confidence: probability of the whole answer, in [0, 1].
+        confidence: that the whole answer is right, in [0, 1], see ``answering``; 0 for an empty answer, an abstention.
         image_weight, text_weight: the sources' shares (design: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
     """
 
@@ -45,16 +46,22 @@ class Answer:
 class Predictor:
     """A model ready to answer, on the GPU where there is one."""
 
-    def __init__(self, model: MoEMoE, collator: Collator):
+    def __init__(self, model: MoEMoE, collator: Collator, answering: Answering | None = None):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval()
         self.collator = collator
+        self.answering = answering or Answering()
+        if self.answering.values is not None:
+            self.collator.restrict_answers(self.answering.values)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Predictor":
-        """A predictor from a folder with ``config.json``, ``model.safetensors`` and the tokenizer."""
+    def load(cls, folder: str | Path, answering: Answering | None = None) -> "Predictor":
+        """A predictor from a folder with ``config.json``, ``model.safetensors`` and the tokenizer.
+
+        ``answering`` overrides the folder's ``answering.json``.
+        """
         model = MoEMoE.from_pretrained(folder)
-        return cls(model, Collator(load_tokenizer(folder), model.config))
+        return cls(model, Collator(load_tokenizer(folder), model.config), answering or Answering.load(folder))
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
@@ -74,9 +81,12 @@ class Predictor:
             return chunk, self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
-            generated = generate(self.model, batch.to(self.device))
-            values = self.collator.answers(generated.tokens_NA)
-            rows = zip(values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True)
+            trie = self.collator.trie
+            generated = generate(self.model, batch.to(self.device), trie=trie and trie.to(self.device))
+            values = self.collator.answers(generated.tokens_NA, generated.leaf_N)
+            confidence = self.answering.confidence(generated.confidence_N.cpu().numpy())
+            confidence[[not value for value in values]] = 0.0
+            rows = zip(values, confidence.tolist(), generated.shares_NS.tolist(), strict=True)
             for index in chunk:
                 for _ in everything[index].attributes:
                     value, confidence, shares = next(rows)

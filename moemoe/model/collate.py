@@ -6,7 +6,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
 from moemoe.model.config import ModelConfig
+from moemoe.model.trie import Trie
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Collator:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, config: ModelConfig):
         self.tokenizer = tokenizer
         self.config = config
+        self.trie: Trie | None = None
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
@@ -102,7 +104,13 @@ class Collator:
             decoder_mask=decoder_mask,
             labels=labels,
             question_UJD=states,
+            root_N=None if self.trie is None else torch.tensor([self.trie.roots[question] for _, question in pairs]),
         )
+
+    def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
+        """From now on an attribute's answer is one of its ``values``."""
+        length = self.config.answer_length
+        self.trie = Trie.of(values, lambda value: self._short(value, length), self.tokenizer.eos_token_id)
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask [U, J] for the question encoder."""
@@ -123,8 +131,10 @@ class Collator:
         ids, mask = _pad(self._encode_texts(texts))
         return Source(ids, mask, torch.arange(len(texts)))
 
-    def answers(self, tokens_NA: Tensor) -> list[str]:
-        """Generated tokens as text."""
+    def answers(self, tokens_NA: Tensor, leaf_N: Tensor | None = None) -> list[str]:
+        """Generated tokens as text; where answers are restricted, the values that the trie's leaves stand for."""
+        if leaf_N is not None and self.trie is not None:
+            return [self.trie.values[leaf] for leaf in leaf_N.tolist()]
         return self.tokenizer.batch_decode(tokens_NA.tolist(), skip_special_tokens=True)
 
     def _decoder_side(self, items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Job:
         recipe: ``Recipe.to_dict()``.
         seed: of weights, order, targets, dropout and noise.
         checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
+        hidden: ``moemoe.shards.hidden.Hidden`` as a dictionary: what the model must not see.
     """
 
     manifest_uri: str
@@ -37,6 +38,7 @@ class Job:
     recipe: dict[str, Any]
     seed: int
     checkpoint_seconds: float = 60
+    hidden: dict[str, Any] = field(default_factory=dict)
 
     @property
     def events_path(self) -> Path:

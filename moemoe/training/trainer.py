@@ -22,11 +22,13 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import decode_image, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
 from moemoe.storage import join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
+from moemoe.training.negatives import with_negatives
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
@@ -51,8 +53,9 @@ class Trainer:
         check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
-        self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
+        self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
         self.rows = self.dataset.rows("train")
+        self.not_applicable = self.dataset.attributes_not_applicable()
         self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
@@ -191,10 +194,13 @@ class Trainer:
     def _training_parts(self, rows: np.ndarray, draw: int) -> list[Batch]:
         return [self._training_batch(part, draw) for part in np.array_split(rows, self.recipe.training.accumulation)]
 
-    def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
+    def _training_batch(self, rows: np.ndarray, draw: int, training: bool = True) -> Batch:
         items = []
         for row in rows:
             product = self.dataset[row]
+            if training:
+                key = f"{self.job.seed}:{draw}:{row}"
+                product = with_negatives(product, self.not_applicable, self.recipe.training.negatives, key)
             answers = [
                 values[zlib.crc32(f"{self.job.seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
                 for attribute, values in product.values.items()
@@ -219,7 +225,7 @@ class Trainer:
         size = self.recipe.training.batch_size
         chunks: Iterator[np.ndarray] = (rows[i : i + size] for i in range(0, len(rows), size))
         cross_entropy, tokens = 0.0, 0.0
-        for batch in prefetch(lambda chunk: self._training_batch(chunk, 0), chunks):
+        for batch in prefetch(lambda chunk: self._training_batch(chunk, 0, training=False), chunks):
             with self.precision:
                 losses = model(batch.to(self.device))
             cross_entropy += losses.cross_entropy.item()

@@ -1,0 +1,75 @@
+"""Everything that is said about a run's predictions, in one place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from moemoe.evaluation.calibration import expected_calibration_error
+from moemoe.evaluation.cells import cells
+from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
+from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metrics
+from moemoe.evaluation.plots import report_figures
+from moemoe.evaluation.routing import routing_metrics, routing_warnings
+from moemoe.evaluation.slices import slice_metrics, slices
+from moemoe.schemas import ROUTING, SLICES
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation with all that belongs beside it.
+
+    Args:
+        evaluation: the table of cells; its metrics are those of the whole report (README, "Read the report").
+        slices: SLICES, those of questions out of context among them.
+        routing: ROUTING.
+        warnings: sentences for people.
+        figures: matplotlib figures by name.
+    """
+
+    evaluation: Evaluation
+    slices: pa.Table
+    routing: pa.Table
+    warnings: Sequence[str]
+    figures: dict[str, Any]
+
+
+def make_report(
+    predictions: pa.Table,
+    report_product_types: Sequence[str],
+    labels: pa.Table,
+    probability: np.ndarray | None = None,
+    routing: pa.Table | None = None,
+    more_metrics: Mapping[str, float] | None = None,
+) -> Report:
+    """Evaluates predictions, slices them, and draws.
+
+    Args:
+        labels: LABELS, for the majority baseline.
+        probability: confidences before temperature scaling, one per prediction, for ``calibration/ece_before``.
+        routing: ROUTING of the model's experts.
+        more_metrics: of the model that made the predictions, to stand among the others.
+
+    Raises:
+        EvaluationError: as ``evaluate``.
+    """
+    evaluation = evaluate(predictions, report_product_types, majority_values(labels))
+    routing = ROUTING.empty_table() if routing is None else routing
+    cut = slices(predictions, evaluation, report_product_types)
+    asked = out_of_context(predictions, evaluation)
+    metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}
+    metrics |= more_metrics or {}
+    test = list(cells(predictions, "test", evaluation.condition).values())
+    if probability is not None and test:
+        before = np.concatenate([probability[scores.rows] for scores in test])
+        correct = np.concatenate([scores.correct for scores in test])
+        metrics["calibration/ece_before"] = expected_calibration_error(before, correct)
+    return Report(
+        replace(evaluation, metrics=metrics),
+        pa.concat_tables([SLICES.empty_table(), cut, asked]),
+        routing,
+        routing_warnings(routing),
+        report_figures(predictions, evaluation, report_product_types, routing),
+    )
