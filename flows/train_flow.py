@@ -25,7 +25,7 @@ class Stopped(MetaflowException):
 
 
 @contextmanager
-def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
+def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """A folder that is gone after the step; errors meant for people leave the step without a traceback.
 
     Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
@@ -44,34 +44,13 @@ def scratch_folder(flow: "TrainFlow") -> Iterator[str]:
         raise
 
 
-def check_options(flow, contract) -> None:
-    """Raises ConfigError for a decoding, attribute or value that does not exist."""
-    from moemoe.errors import ConfigError
-    from moemoe.shards.hidden import Hidden
-
-    if flow.decoding not in ("free", "canonical"):
-        raise ConfigError(f"decoding is {flow.decoding!r}; allowed are free, canonical")
-    if contract.open is None:  # an open contract's attributes are known when the catalog has been read
-        Hidden.of(contract, flow.withhold, flow.unseen)
-
-
-def default_name(flow) -> str:
-    """The registered model's name. A model that was kept from seeing something is no challenger to one that was not."""
-    parts = ["moemoe", flow.dataset, "sample" if flow.is_sample else ""]
-    parts += [f"withheld-{flow.withhold}" if flow.withhold else "", "unseen" if flow.unseen else ""]
-    return "-".join(part for part in parts if part).replace(" ", "-")
-
-
-class TrainFlow(FlowSpec):
-    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+class CatalogSteps(FlowSpec):
+    """What every flow that trains has: its parameters, the steps from a catalog to shards, training, evaluation."""
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
-    model = Parameter("model", default="moemoe", help="A recipe by name.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
-    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
-    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
     decoding = Parameter("decoding", default="free", help="free, or canonical: answers are values of the contract.")
@@ -81,67 +60,53 @@ class TrainFlow(FlowSpec):
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
     root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
-    registered_name = Parameter(
-        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
-    )
 
-    @step
-    def start(self):
+    def check_recipes(self, recipes) -> None:
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        with scratch_folder(self) as scratch:
-            import data_contracts
-            from moemoe.catalog.read import find_partitions
-            from moemoe.catalog.sample import write_sample_catalog
-            from moemoe.model.pretrained import check_weights
-            from moemoe.model.tokenizer import load_tokenizer
-            from moemoe.recipes import load_recipe
-            from moemoe.registry import tracking
-            from moemoe.shards.sampler import check_batch_size
-            from moemoe.storage import publish
-            from moemoe.training.launch import check_processes, default_processes
+        import data_contracts
+        from moemoe.model.pretrained import check_weights
+        from moemoe.model.tokenizer import load_tokenizer
+        from moemoe.inference.answering import check_decoding
+        from moemoe.registry import tracking
+        from moemoe.shards.hidden import Hidden
+        from moemoe.shards.sampler import check_batch_size
+        from moemoe.training.launch import check_processes, default_processes
 
-            check_options(self, data_contracts.load(self.dataset))
-            recipe = load_recipe(
-                self.model,
-                self.size,
-                self.weights or None,
-                self.question_in or None,
-                self.epochs or None,
-                self.batch_size or None,
-                self.settings,
-            )
-            self.processes = self.nproc or default_processes()
-            check_processes(self.processes)
+        check_decoding(self.decoding)
+        contract = data_contracts.load(self.dataset)
+        if contract.open is None:  # what an open contract names is known when the catalog has been read
+            Hidden.of(contract, self.withhold, self.unseen)
+        self.processes = self.nproc or default_processes()
+        check_processes(self.processes)
+        for recipe in recipes:
             check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
             check_weights(recipe.model)
             if recipe.tokenizer != "catalog":
                 load_tokenizer(recipe.tokenizer)
-            self.tracking_uri = tracking.default_tracking_uri()
-            tracking.check_tracking(self.tracking_uri)
+        self.tracking_uri = tracking.default_tracking_uri()
+        tracking.check_tracking(self.tracking_uri)
 
-            self.recipe = recipe.to_dict()
-            self.root_uri = absolute(self.root)
-            self.run_uri = join(self.root_uri, "runs", current.run_id)
-            self.is_sample = not self.catalog
-            if self.is_sample:
-                sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
-                name = f"sample-{self.seed}.parquet"
-                self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
-            else:
-                self.partitions = find_partitions(self.catalog)
-            self.model_name = self.registered_name or default_name(self)
-            self.mlflow_run_id = tracking.start_run(
-                self.tracking_uri,
-                experiment=self.model_name,
-                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
-                params=cards.parameters(self, recipe),
-                tags={
-                    "dataset": self.dataset,
-                    "recipe": recipe.name,
-                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
-                },
-            )
-        self.next(self.validate)
+    def find_catalog(self, scratch) -> None:
+        """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        from moemoe.catalog.read import find_partitions
+        from moemoe.catalog.sample import write_sample_catalog
+        from moemoe.storage import publish
+
+        self.root_uri = absolute(self.root)
+        self.run_uri = join(self.root_uri, "runs", current.run_id)
+        self.is_sample = not self.catalog
+        if self.is_sample:
+            sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
+            name = f"sample-{self.seed}.parquet"
+            self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
+        else:
+            self.partitions = find_partitions(self.catalog)
+
+    def default_name(self) -> str:
+        """The registered model's name; a model that was kept from seeing something is no challenger to others."""
+        parts = ["moemoe", self.dataset, "sample" if self.is_sample else ""]
+        parts += [f"withheld-{self.withhold}" if self.withhold else "", "unseen" if self.unseen else ""]
+        return "-".join(part for part in parts if part).replace(" ", "-")
 
     @card(type="blank")
     @step
@@ -252,9 +217,7 @@ class TrainFlow(FlowSpec):
             self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
         self.next(self.manifest)
 
-    @card(type="blank")
-    @step
-    def manifest(self, inputs):
+    def write_manifest(self, inputs) -> None:
         """Join labels and splits to the shards' rows; the manifest comes last."""
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:
@@ -275,12 +238,9 @@ class TrainFlow(FlowSpec):
                 self.is_sample,
             )
             cards.shards_card(manifest, self.manifest_uri, self.is_sample)
-        self.next(self.train)
 
-    @card(type="blank", refresh_interval=15)
-    @step
-    def train(self):
-        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+    def train_model(self) -> None:
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
             from moemoe.registry import tracking
@@ -289,18 +249,15 @@ class TrainFlow(FlowSpec):
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            hidden = Hidden.of(load_contract(fetch(self.contract_uri, scratch)), self.withhold, self.unseen)
-            self.hidden = asdict(hidden)
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            self.hidden = asdict(Hidden.of(contract, self.withhold, self.unseen))
             job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, hidden=self.hidden)
             progress = cards.TrainingCard(self.is_sample)
             train(job, self.processes, progress.update)
             self.model_uri_in_root = join(self.run_uri, "model")
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
-        self.next(self.evaluate)
 
-    @card(type="blank")
-    @step
-    def evaluate(self):
+    def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
@@ -314,13 +271,9 @@ class TrainFlow(FlowSpec):
             contract = load_contract(fetch(self.contract_uri, scratch))
             dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
             model = fetch(self.model_uri_in_root, scratch)
-            negatives = self.recipe["training"].get("negatives", 0) > 0
-            answers = answer_everything(model, dataset, contract, self.decoding == "canonical", empty=negatives)
+            answers = answer_everything(model, dataset, contract, self.decoding, self.recipe["training"])
             write_bytes(join(self.model_uri_in_root, "answering.json"), answers.answering.to_json().encode())
-            types = contract.report_product_types
-            report = make_report(
-                answers.predictions, types, dataset.labels, answers.probability, answers.routing, answers.metrics
-            )
+            report = make_report(answers, contract.report_product_types, dataset.labels)
             self.metrics = report.evaluation.metrics
             self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))
             self.evaluation_path = write_table(report.evaluation.table, join(self.run_uri, "evaluation.parquet"))
@@ -331,6 +284,70 @@ class TrainFlow(FlowSpec):
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
             cards.evaluation_card(answers.predictions, report, dataset, self.is_sample)
             self.evaluate_task = current.pathspec
+
+
+class TrainFlow(CatalogSteps):
+    """Train, evaluate and register a model that fills in a catalog's missing attributes."""
+
+    model = Parameter("model", default="moemoe", help="A recipe by name.")
+    question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
+    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
+    registered_name = Parameter(
+        "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
+    )
+
+    @step
+    def start(self):
+        """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
+        with scratch_folder(self) as scratch:
+            from moemoe.recipes import load_recipe
+            from moemoe.registry import tracking
+
+            recipe = load_recipe(
+                self.model,
+                self.size,
+                self.weights or None,
+                self.question_in or None,
+                self.epochs or None,
+                self.batch_size or None,
+                self.settings,
+            )
+            self.check_recipes([recipe])
+            self.find_catalog(scratch)
+            self.recipe = recipe.to_dict()
+            self.model_name = self.registered_name or self.default_name()
+            self.mlflow_run_id = tracking.start_run(
+                self.tracking_uri,
+                experiment=self.model_name,
+                run_name=f"{recipe.name}-{recipe.size}-{current.run_id}",
+                params=cards.parameters(self, recipe),
+                tags={
+                    "dataset": self.dataset,
+                    "recipe": recipe.name,
+                    "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                },
+            )
+        self.next(self.validate)
+
+    @card(type="blank")
+    @step
+    def manifest(self, inputs):
+        """Join labels and splits to the shards' rows; the manifest comes last."""
+        self.write_manifest(inputs)
+        self.next(self.train)
+
+    @card(type="blank", refresh_interval=15)
+    @step
+    def train(self):
+        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+        self.train_model()
+        self.next(self.evaluate)
+
+    @card(type="blank")
+    @step
+    def evaluate(self):
+        """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
+        self.evaluate_model()
         self.next(self.register)
 
     @card(type="blank")

@@ -1,8 +1,8 @@
 """Everything that is said about a run's predictions, in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metr
 from moemoe.evaluation.plots import report_figures
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.evaluation.slices import slice_metrics, slices
-from moemoe.schemas import ROUTING, SLICES
+from moemoe.schemas import SLICES
 
 
 @dataclass(frozen=True)
@@ -36,34 +36,33 @@ class Report:
     figures: dict[str, Any]
 
 
-def make_report(
-    predictions: pa.Table,
-    report_product_types: Sequence[str],
-    labels: pa.Table,
-    probability: np.ndarray | None = None,
-    routing: pa.Table | None = None,
-    more_metrics: Mapping[str, float] | None = None,
-) -> Report:
+class Answers(Protocol):
+    """What is reported on; ``moemoe.inference.answers.Answers`` is one. See there."""
+
+    predictions: pa.Table
+    probability: np.ndarray
+    routing: pa.Table
+    metrics: dict[str, float]
+
+
+def make_report(answers: Answers, report_product_types: Sequence[str], labels: pa.Table) -> Report:
     """Evaluates predictions, slices them, and draws.
 
     Args:
         labels: LABELS, for the majority baseline.
-        probability: confidences before temperature scaling, one per prediction, for ``calibration/ece_before``.
-        routing: ROUTING of the model's experts.
-        more_metrics: of the model that made the predictions, to stand among the others.
 
     Raises:
         EvaluationError: as ``evaluate``.
     """
+    predictions, routing = answers.predictions, answers.routing
     evaluation = evaluate(predictions, report_product_types, majority_values(labels))
-    routing = ROUTING.empty_table() if routing is None else routing
     cut = slices(predictions, evaluation, report_product_types)
     asked = out_of_context(predictions, evaluation)
     metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}
-    metrics |= more_metrics or {}
+    metrics |= answers.metrics
     test = list(cells(predictions, "test", evaluation.condition).values())
-    if probability is not None and test:
-        before = np.concatenate([probability[scores.rows] for scores in test])
+    if test:
+        before = np.concatenate([answers.probability[scores.rows] for scores in test])
         correct = np.concatenate([scores.correct for scores in test])
         metrics["calibration/ece_before"] = expected_calibration_error(before, correct)
     return Report(

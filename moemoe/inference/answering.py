@@ -18,9 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
+from moemoe.errors import ConfigError
+
 ANSWERING = "answering.json"
 TEMPERATURES = (0.5, 20.0)
 CERTAIN = 1e-7  # float32 knows nothing nearer to 0 or 1
+FREE, CANONICAL = "free", "canonical"
+
+
+def check_decoding(decoding: str) -> None:
+    """Raises ConfigError where ``decoding`` is neither free nor canonical."""
+    if decoding not in (FREE, CANONICAL):
+        raise ConfigError(f"decoding is {decoding!r}; allowed are {FREE}, {CANONICAL}")
 
 
 @dataclass(frozen=True)

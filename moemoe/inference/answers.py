@@ -1,13 +1,15 @@
 """Everything that the evaluate step asks of a trained model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from moemoe.catalog.contract import Contract
-from moemoe.inference.answering import Answering
+from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
 from moemoe.inference.predictions import calibrate, predict_all, tokenizer_metrics
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
@@ -34,17 +36,23 @@ class Answers:
 
 
 def answer_everything(
-    model_dir: str | Path, dataset: ShardedDataset, contract: Contract, canonical: bool = False, empty: bool = False
+    model_dir: str | Path,
+    dataset: ShardedDataset,
+    contract: Contract,
+    decoding: str = FREE,
+    training: Mapping[str, Any] | None = None,
 ) -> Answers:
     """Predicts validation and test in every condition and fits the temperature on validation.
 
     Args:
-        canonical: answers are values of the contract.
-        empty: a canonical answer may also be empty, which is an abstention: for models trained on negatives.
+        decoding: ``free``, or ``canonical``: answers are values of the contract.
+        training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
+            answer is possible in canonical decoding too.
     """
+    check_decoding(decoding)
     values = None
-    if canonical:
-        nothing = [""] if empty else []
+    if decoding == CANONICAL:
+        nothing = [""] if (training or {}).get("negatives") else []
         values = {name: [*attribute.values, *nothing] for name, attribute in contract.attributes.items()}
     predictor = Predictor.load(model_dir, Answering(values=values))
     raw = predict_all(predictor, dataset, contract)
