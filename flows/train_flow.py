@@ -64,9 +64,9 @@ class CatalogSteps(FlowSpec):
     def check_recipes(self, recipes) -> None:
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
         import data_contracts
+        from moemoe.inference.answering import check_decoding
         from moemoe.model.pretrained import check_weights
         from moemoe.model.tokenizer import load_tokenizer
-        from moemoe.inference.answering import check_decoding
         from moemoe.registry import tracking
         from moemoe.shards.hidden import Hidden
         from moemoe.shards.sampler import check_batch_size

@@ -15,7 +15,7 @@ def rows(count, right, product_type="shirt", attribute="color", split="test", co
             "product_id": f"{product_type}{split}{i}", "product_type": product_type, "marketplace": "IN",
             "group": str(i), "attribute": attribute, "split": split, "condition": condition, "gold": [gold, "Crimson"],
             "prediction": gold if i < right else "Blue", "confidence": 1 - i / 1000, "image_weight": 0.5,
-            "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True,
+            "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True, "unseen": False,
         }
         for i in range(count)
     ]  # fmt: skip
@@ -102,5 +102,5 @@ def test_figures_are_drawn_for_one_product_and_for_many():
     for count in (1, 40):
         predictions = table(rows(count, count), rows(count, 0, condition=PICTURE_BLANKED), rows(count, 1, "kurta"))
         figures = report_figures(predictions, evaluate(predictions, ["shirt", "kurta"]), ["shirt", "kurta"])
-        assert set(figures) == {"precision-recall", "heat-map", "picture"}
+        assert set(figures) == {"precision-recall", "heat-map", "sources", "calibration"}
         assert all(figure.axes for figure in figures.values())
