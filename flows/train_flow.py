@@ -267,13 +267,15 @@ class CatalogSteps(FlowSpec):
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.shards.hidden import Hidden
             from moemoe.storage import fetch, write_bytes, write_table
+            from moemoe.training.events import read_events
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
             model = fetch(self.model_uri_in_root, scratch)
             answers = answer_everything(model, dataset, contract, self.decoding, self.recipe["training"])
             write_bytes(join(self.model_uri_in_root, "answering.json"), answers.answering.to_json().encode())
-            report = make_report(answers, contract.report_product_types, dataset.labels)
+            events = read_events(fetch(join(self.run_uri, "events.jsonl"), scratch))
+            report = make_report(answers, contract.report_product_types, dataset.labels, events)
             self.metrics = report.evaluation.metrics
             self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))
             self.evaluation_path = write_table(report.evaluation.table, join(self.run_uri, "evaluation.parquet"))

@@ -1,6 +1,6 @@
 """Figures for cards and MLflow: precision and recall, cells, sources, calibration, experts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,28 @@ def expert_map(routing: pa.Table, by: str) -> Any:
     if layers:
         figure.colorbar(image, ax=figure.axes, fraction=0.03, pad=0.01, label="share of tokens")
     figure.suptitle(f"Which expert each {by}'s tokens go to first", fontsize=11)
+    return figure
+
+
+def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
+    """Each expert's share of its layer's tokens over training, a panel per expert layer; None without experts."""
+    steps = [event for event in events if event.get("expert_tokens")]
+    if not steps:
+        return None
+    layers = len(steps[-1]["expert_tokens"])
+    figure = _figure(max(5.5, 3.8 * layers), 3.2)
+    for layer in range(layers):
+        axes = figure.add_subplot(1, layers, layer + 1)
+        tokens = np.array([event["expert_tokens"][layer] for event in steps])
+        shares = tokens / np.maximum(tokens.sum(axis=1, keepdims=True), 1)
+        for expert in range(shares.shape[1]):
+            style = ("-", "--")[expert // 6 % 2]
+            axes.plot([e["total_step"] for e in steps], shares[:, expert], style, color=_color(expert), lw=1.2)
+        axes.axhline(0.01, color="0.4", lw=0.8, ls=":")
+        axes.set(xlabel="step", ylabel="share of tokens" if layer == 0 else None, ylim=(0, None))
+        axes.set_title(f"expert layer {layer + 1} of {layers}, {shares.shape[1]} experts", fontsize=10)
+        axes.grid(alpha=0.25)
+    figure.suptitle("Load per expert over training (dotted: 1 %)", fontsize=11)
     return figure
 
 

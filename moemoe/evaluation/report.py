@@ -1,6 +1,6 @@
 """Everything that is said about a run's predictions, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import cells
 from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
 from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metrics
-from moemoe.evaluation.plots import report_figures
+from moemoe.evaluation.plots import expert_load, report_figures
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.evaluation.slices import slice_metrics, slices
 from moemoe.schemas import SLICES
@@ -45,11 +45,17 @@ class Answers(Protocol):
     metrics: dict[str, float]
 
 
-def make_report(answers: Answers, report_product_types: Sequence[str], labels: pa.Table) -> Report:
+def make_report(
+    answers: Answers,
+    report_product_types: Sequence[str],
+    labels: pa.Table,
+    events: Sequence[Mapping[str, Any]] = (),
+) -> Report:
     """Evaluates predictions, slices them, and draws.
 
     Args:
         labels: LABELS, for the majority baseline.
+        events: of training, for the load per expert.
 
     Raises:
         EvaluationError: as ``evaluate``.
@@ -65,10 +71,13 @@ def make_report(answers: Answers, report_product_types: Sequence[str], labels: p
         before = np.concatenate([answers.probability[scores.rows] for scores in test])
         correct = np.concatenate([scores.correct for scores in test])
         metrics["calibration/ece_before"] = expected_calibration_error(before, correct)
+    figures = report_figures(predictions, evaluation, report_product_types, routing)
+    if (load := expert_load(events)) is not None:
+        figures["experts-load"] = load
     return Report(
         replace(evaluation, metrics=metrics),
         pa.concat_tables([SLICES.empty_table(), cut, asked]),
         routing,
         routing_warnings(routing),
-        report_figures(predictions, evaluation, report_product_types, routing),
+        figures,
     )

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from moemoe.evaluation.plots import expert_map
+from moemoe.evaluation.plots import expert_load, expert_map
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.schemas import ROUTING
 
@@ -43,3 +43,14 @@ def test_an_expert_without_tokens_is_warned_of():
 def test_a_model_without_experts_says_nothing():
     assert routing_metrics(ROUTING.empty_table()) == {}
     assert routing_warnings(ROUTING.empty_table()) == []
+
+
+def test_load_over_training_has_a_panel_per_layer_and_a_line_per_expert():
+    events = [{"event": "step", "total_step": 10, "expert_tokens": []}]  # the dense phase
+    assert expert_load(events) is None
+    events += [
+        {"event": "step", "total_step": s, "expert_tokens": [[3.0, 1.0, 0.0], [2.0, 2.0, 0.0]]} for s in (20, 30)
+    ]
+    figure = expert_load(events)
+    assert len(figure.axes) == 2
+    assert [line.get_ydata().tolist() for line in figure.axes[0].lines[:3]] == [[0.75] * 2, [0.25] * 2, [0.0] * 2]

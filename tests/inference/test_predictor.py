@@ -7,10 +7,10 @@ import torch
 
 import data_contracts
 from moemoe.errors import CatalogError
-from moemoe.inference.catalog_rows import questions_of
 from moemoe.evaluation.report import make_report
 from moemoe.inference.answering import Answering
 from moemoe.inference.answers import answer_everything
+from moemoe.inference.catalog_rows import questions_of
 from moemoe.inference.predictions import ValueSets, calibrate, predict_all, predict_split
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.inference.routing import routing

@@ -37,7 +37,9 @@ def collator_and_model():
 
 def questions(collator):
     asked = [["color", "neck style", "theme"], ["pattern type", "color"], ["neck style"]]
-    return collator([Item([None, f"a shirt number {i}"], q) for i, q in enumerate(asked)]), sum(asked, [])
+    return collator([Item([None, f"a shirt number {i}"], q) for i, q in enumerate(asked)]), [
+        name for q in asked for name in q
+    ]
 
 
 @torch.inference_mode()

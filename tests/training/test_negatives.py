@@ -36,5 +36,5 @@ def test_a_type_that_has_every_attribute_is_never_asked_another():
 
 def test_a_share_beyond_one_is_refused():
     assert load_recipe("qga", settings="training.negatives=0.2").training.negatives == 0.2
-    with pytest.raises(ConfigError, match="negatives is 2.0; allowed is a share from 0 to 1"):
+    with pytest.raises(ConfigError, match=r"negatives is 2\.0; allowed is a share from 0 to 1"):
         load_recipe("qga", settings="training.negatives=2")
