@@ -5,7 +5,7 @@ the products of every epoch are also asked an attribute that no product of their
 neither text nor picture, and all their answers are empty.
 """
 
-import zlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -38,4 +38,4 @@ def with_negatives(product: Product, not_applicable: Mapping[str, Sequence[str]]
 
 def _draw(key: str) -> float:
     """A number in [0, 1)."""
-    return zlib.crc32(key.encode()) / 2**32
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32  # CRCs of like keys are not independent
