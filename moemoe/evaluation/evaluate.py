@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.evaluation.calibration import expected_calibration_error
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
 from moemoe.evaluation.recall_at_precision import (
     guarded_threshold,
     least_support,
@@ -19,7 +19,7 @@ from moemoe.evaluation.recall_at_precision import (
     recall_at_precision,
 )
 from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
-from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE, WITHHELD
+from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
 __all__ = ["Cell", "Evaluation", "EvaluationError", "Scores", "cells", "evaluate", "majority_values"]
 
@@ -69,8 +69,7 @@ def evaluate(
         EvaluationError: columns are missing, a confidence is no number, or rows stand twice.
     """
     check_predictions(predictions)
-    conditions = set(predictions["condition"].unique().to_pylist())
-    main = AS_IS if AS_IS in conditions or WITHHELD not in conditions else WITHHELD
+    conditions, main = set(predictions["condition"].unique().to_pylist()), main_condition(predictions)
     test = cells(predictions, "test", main)
     validation = cells(predictions, "validation", main)
     groups = pc.coalesce(predictions["group"], predictions["product_id"]).to_numpy(zero_copy_only=False)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
 from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
 from moemoe.schemas import AS_IS
 
@@ -102,7 +102,7 @@ def paired_difference(
     predictions_a: pa.Table,
     predictions_b: pa.Table,
     report_product_types: Sequence[str],
-    condition: str = AS_IS,
+    condition: str | None = None,
     min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -111,12 +111,14 @@ def paired_difference(
 
     Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least ``min_support`` test
     products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates
-    on one side of zero, at least 2 / (R + 1).
+    on one side of zero, at least 2 / (R + 1). ``condition``: the first run's main one by default.
 
     Raises:
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
+    check_predictions(predictions_a)
+    condition = condition or main_condition(predictions_a)
     tables = same_rows(predictions_a, predictions_b, condition)
     resamples = Resamples(tables[0], replicates, seed)
     found = []

@@ -56,7 +56,7 @@ class ValueSets:
             if label["split"] == "train":
                 training.setdefault(label["attribute"], Counter()).update(label["values"])
         canonical = {name: set(attribute.values) for name, attribute in contract.attributes.items()}
-        return cls(canonical, training, contract, dataset.attributes_not_applicable())
+        return cls(canonical, training, contract, dataset.not_applicable)
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
         """Whether each gold value makes up under 1 % of the attribute's training labels."""
@@ -186,6 +186,11 @@ def _not_applicable(product: Product, attributes: dict[str, list[str]]) -> dict[
 
 
 def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str, float]:
-    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly."""
+    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly.
+
+    Fitted systems have no tokenizer and no such figure.
+    """
+    if predictor.collator.tokenizer is None:
+        return {}
     found = tokenizer_statistics(predictor.collator.tokenizer, (dataset[row].context for row in dataset.rows("test")))
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

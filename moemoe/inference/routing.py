@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.inference.predictor import Predictor
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Item
+from moemoe.model.collate import Item, one_of_each
 from moemoe.model.mixture_of_experts import MixtureOfExperts
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
@@ -60,9 +60,10 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
 
 
 def _item(predictor: Predictor, product: Product) -> Item:
-    size = predictor.model.config.image.size
-    picture = None if product.image is None else decode_image(product.image, size)
-    sources = predictor.collator.one_of_each(picture, product.context)
+    config, picture = predictor.model.config, None
+    if product.image is not None and "image" in config.sources:
+        picture = decode_image(product.image, config.image.size)
+    sources = one_of_each(config.sources, picture, product.context)
     return Item(sources, list(product.values), [gold[0] for gold in product.values.values()])
 
 

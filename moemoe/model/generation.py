@@ -6,13 +6,16 @@ Shapes: N examples, T prefix tokens, A answer tokens, S sources.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from moemoe.model.batch import Batch
-from moemoe.model.moemoe import MoEMoE
 from moemoe.model.trie import Trie
+
+if TYPE_CHECKING:
+    from moemoe.model.moemoe import MoEMoE
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None) -> Answers:
+def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None) -> Answers:
     """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
@@ -49,6 +52,7 @@ def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1, trie
             best, token = logits_NV.max(-1)
             best = best - logits_NV.logsumexp(-1)
         else:
+            assert state_N is not None
             token, best, state_N = trie.choose(logits_NV, state_N)
         token = token.masked_fill(finished, pad_id)
         log_probability += best.masked_fill(finished, 0.0)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ class ShardedDataset:
         """The row indices of a split's labelled products, rising."""
         return np.array(sorted(row for row, known in self._known.items() if known["split"] == split), dtype=np.int64)
 
-    def attributes_not_applicable(self) -> dict[str, list[str]]:
+    @cached_property
+    def not_applicable(self) -> dict[str, list[str]]:
         """Product type -> the dataset's attributes that no product of the type has a label of, in any split."""
         had: dict[str, set[str]] = {}
         for known in self._known.values():

@@ -19,7 +19,7 @@ def with_negatives(product: Product, not_applicable: Mapping[str, Sequence[str]]
     """``product`` as a training item; ``key`` (seed, epoch, row) draws what becomes of it, the same on every machine.
 
     Args:
-        not_applicable: ``ShardedDataset.attributes_not_applicable``.
+        not_applicable: ``ShardedDataset.not_applicable``.
         share: of products that get a negative question.
     """
     if not share:
