@@ -264,7 +264,6 @@ class CatalogSteps(FlowSpec):
             train(job, self.processes, progress.update)
             self.training_minutes = (time.monotonic() - began) / 60
             self.model_uri_in_root = join(self.run_uri, "model")
-            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
 
     def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
@@ -277,6 +276,7 @@ class CatalogSteps(FlowSpec):
             from moemoe.registry import tracking
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.storage import fetch, write_table
+            from moemoe.training.events import read_events
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             dataset = ShardedDataset(self.manifest_uri, scratch)
@@ -290,6 +290,10 @@ class CatalogSteps(FlowSpec):
             figures = report_figures(predictions, evaluation, contract.report_product_types)
             files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
+            events = read_events(
+                fetch(join(self.run_uri, "events.jsonl"), scratch)
+            )  # after the headline: first is first
+            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, events)
             cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
             self.evaluate_task = current.pathspec
 
@@ -391,6 +395,7 @@ class TrainFlow(CatalogSteps):
             write_bytes(self.report_uri, report.encode())
             tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print(cards.where_everything_is(self))
 
 
