@@ -9,8 +9,8 @@ import os
 
 import cards
 import comparison_card
+from catalog_steps import CatalogSteps, scratch_folder
 from metaflow import Parameter, card, catch, current, step
-from train_flow import CatalogSteps, scratch_folder
 
 from moemoe.storage import absolute, join
 
@@ -39,7 +39,12 @@ class CompareFlow(CatalogSteps):
                 params=comparison_card.parameters(self),
                 tags={"dataset": self.compared_dataset, "metaflow_run": current.pathspec.rsplit("/", 2)[0]},
             )
-        self.next({"train": self.validate, "compare": self.compare}, condition="work")
+        self.next({"train": self.each_group, "compare": self.compare}, condition="work")
+
+    @step
+    def each_group(self):
+        """The catalog is read group by group of its files."""
+        self.next(self.collect, foreach="groups")
 
     def find_systems(self, scratch) -> None:
         """The recipes that --models and --tables name."""
@@ -121,10 +126,10 @@ class CompareFlow(CatalogSteps):
 
             self.evaluate_model()
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
-        self.next(self.collect)
+        self.next(self.gather)
 
     @step
-    def collect(self, inputs):
+    def gather(self, inputs):
         """Put the systems' results, and the reasons of those that have none, side by side."""
         common = [
             "tracking_uri",
