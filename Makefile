@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint ui clean
+.PHONY: help demo tables test lint ui clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
 	$(BIN)/python flows/train_flow.py run --dataset 30pt
+
+tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
+	$(BIN)/python flows/compare_flow.py run --dataset 30pt --epochs 1
 
 test: $(READY) ## the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

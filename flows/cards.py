@@ -467,6 +467,7 @@ def where_everything_is(flow: Any) -> str:
         f"report            {flow.report_uri}",
         f"data docs         {flow.data_docs_uri}/index.html",
         f"registered model  {flow.model_uri} ({flow.decision})",
-        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}",
+        f"                  http://127.0.0.1:5000/{flow.ui_address}",
     ]
     return "\n".join(lines)

@@ -154,6 +154,7 @@ class TrainFlow(CatalogSteps):
                 write_bytes(self.report_uri, report.encode())
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
 
 
