@@ -30,7 +30,7 @@ def find_champion(uri: str, name: str) -> Champion | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no such model; no such alias
             return None
         raise
-    tags = mlflow.get_run(version.run_id).data.tags
+    tags = mlflow.get_run(str(version.run_id)).data.tags
     return Champion(name, str(version.version), tags.get(MANIFEST))
 
 
