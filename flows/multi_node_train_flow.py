@@ -23,8 +23,13 @@ class MultiNodeTrainFlow(TrainFlow):
     @card(type="blank")
     @step
     def manifest(self, inputs):
-        """As in TrainFlow; then as many machines as the config says."""
+        """As in TrainFlow."""
         self.finish_manifest(inputs)
+        self.next(self.machines)
+
+    @step
+    def machines(self):
+        """As many machines as the config says; a step that joins may not split."""
         self.next(self.train, num_parallel=self.deployment.nodes)
 
     @unless_stopped_early

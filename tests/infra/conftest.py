@@ -42,6 +42,7 @@ def aws(tmp_path_factory) -> Iterator[dict[str, str]]:
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path_factory.mktemp("metaflow")),
         "METAFLOW_HOME": str(tmp_path_factory.mktemp("home")),
         "METAFLOW_S3_ENDPOINT_URL": endpoint, "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{BUCKET}/metaflow",
+        "METAFLOW_KUBERNETES_NAMESPACE": "moemoe",
     }  # fmt: skip
     server.stop()
 
