@@ -9,10 +9,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from catalog_steps import scratch_folder
 from deployment import notify_failure  # noqa: F401 - Argo calls it
 from metaflow import card, current, step, torchrun
 from retraining import unless_stopped_early
-from train_flow import CatalogSteps, TrainFlow, run_flow, scratch_folder  # noqa: F401
+from train_flow import TrainFlow, run_flow
 
 from moemoe.storage import join
 

@@ -14,7 +14,10 @@ TRAINED = {
 }
 
 #: Systems that are made in one pass over the training split.
-FITTED: dict[str, str] = {}
+FITTED = {
+    "knn": "moemoe.baselines.knn:KNN",
+    "tf-idf": "moemoe.baselines.tf_idf:TfIdf",
+}
 
 
 def load_system(name: str) -> Any:

@@ -120,12 +120,7 @@ def paired_difference(
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
-    tables = []
-    for table in (predictions_a, predictions_b):
-        check_predictions(table)
-        mine = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
-        tables.append(table.filter(mine).sort_by([("product_id", "ascending"), ("attribute", "ascending")]))
-    _same_rows(*tables, condition)
+    tables = same_rows(predictions_a, predictions_b, condition)
     resamples = Resamples(tables[0], replicates, seed)
     found = []
     for table in tables:
@@ -168,8 +163,18 @@ def _bounds(replicates: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _same_rows(a: pa.Table, b: pa.Table, condition: str) -> None:
-    """Raises EvaluationError, with the reason, where two sorted tables are not of the same test rows."""
+def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str = AS_IS) -> tuple[pa.Table, pa.Table]:
+    """The test rows of both, in one order.
+
+    Raises:
+        EvaluationError: a table is not one of predictions, or the test rows are not the same; the message says why.
+    """
+    tables = []
+    for table in (predictions_a, predictions_b):
+        check_predictions(table)
+        mine = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
+        tables.append(table.filter(mine).sort_by([("product_id", "ascending"), ("attribute", "ascending")]))
+    a, b = tables
     for name, table in (("first", a), ("second", b)):
         if not table.num_rows:
             raise EvaluationError(f"the {name} run has no test predictions of condition {condition!r}")
@@ -191,6 +196,7 @@ def _same_rows(a: pa.Table, b: pa.Table, condition: str) -> None:
                 f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of different "
                 "datasets or contracts"
             )
+    return a, b
 
 
 def _plain(value: object) -> object:

@@ -50,6 +50,7 @@ class MoEMoE(nn.Module):
 
     config_class = ModelConfig
     collator_class = Collator
+    limits = "answers any text, also one that is no value of the attribute"
 
     def __init__(self, config: ModelConfig):
         super().__init__()

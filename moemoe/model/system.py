@@ -34,6 +34,7 @@ class System(Protocol):
 
     config_class: ClassVar[Any]
     collator_class: ClassVar[Any]  # (tokenizer or None, config); called with items it gives a batch with ``to``
+    limits: ClassVar[str]  # what it cannot answer; asked all the same, it says "" with confidence 0
     config: Any
 
     @classmethod
