@@ -46,23 +46,22 @@ class Normalizer:
         type that the contract does not know are left out.
         """
         canonical = self._product_types(products["product_type"])
-        known = pc.is_valid(canonical)
-        products, canonical = products.filter(known), canonical.filter(known)
-        raw = _RawLabels(products["attributes"], self._contract)
+        raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
         self._raw_keys.update(raw.keys)
-        found = [fed.labels(raw) for fed in self._fed]
-        rows, meant = (np.concatenate(column) for column in zip(*found, strict=True))
-        attributes = np.repeat(np.arange(len(found)), [len(r) for r, _ in found])
-        order = np.argsort(rows * len(found) + attributes, kind="stable")
-        rows, attributes, meant = rows[order], attributes[order], meant[order]
+        meant_AP = np.full((len(self._fed), raw.rows), UNMAPPED, np.int32)
+        for fed, meant_P in zip(self._fed, meant_AP, strict=True):
+            fed.labels(raw, meant_P)
+        meant_PA = np.ascontiguousarray(meant_AP.T)
+        product, attribute = np.nonzero(meant_PA >= 0)
+        number = len(product)
         return pa.table(
             {
-                "product_id": products["product_id"].take(rows),
-                "product_type": canonical.take(rows),
-                "group": pa.nulls(len(rows), pa.string()),
-                "split": pa.nulls(len(rows), pa.string()),
-                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attributes),
-                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant),
+                "product_id": products["product_id"].take(product),
+                "product_type": canonical.take(product),
+                "group": pa.nulls(number, pa.string()),
+                "split": pa.nulls(number, pa.string()),
+                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attribute),
+                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant_PA[product, attribute]),
             },
             schema=LABELS,
         )
@@ -160,10 +159,10 @@ def without_share(part: str) -> str:
 class _RawLabels:
     """The entries of the attribute maps that feed an attribute: product ``row`` and ``value`` code of each.
 
-    Repeated keys, null values and null maps are allowed.
+    Only those of products in the mask ``known_P``. Repeated keys, null values and null maps are allowed.
     """
 
-    def __init__(self, maps: pa.ChunkedArray, contract: Contract):
+    def __init__(self, maps: pa.ChunkedArray, known_P: np.ndarray, contract: Contract):
         wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
         keys, items, rows, start = [], [], [], 0
         for chunk in maps.chunks:
@@ -174,19 +173,23 @@ class _RawLabels:
             items.append(maps_only.items[offsets[0] : offsets[-1]])
             rows.append(start + np.repeat(valid, np.diff(offsets)))
             start += len(chunk)
+        self.rows = start
         names, codes = _encode(pa.chunked_array(keys, pa.string()))
         folded = [fold_key(name or "") for name in names]
-        counts = np.bincount(codes, minlength=len(names)).tolist()
+        row = np.concatenate([np.empty(0, np.int64), *rows])
+        known = known_P[row]
+        counts = np.bincount(codes[known], minlength=len(names)).tolist()
         self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
-        used = np.array([name in wanted for name in folded])[codes]
-        codes = codes[used]
-        self.row = np.concatenate([np.empty(0, np.int64), *rows])[used]
-        self.rows = start
-        self.values, self.value = _encode(pa.chunked_array(items, pa.string()).filter(pa.array(used)))
+        used = known & np.array([name in wanted for name in folded])[codes]
+        values = pa.chunked_array(items, pa.string())
+        if not used.all():  # a copy of all texts
+            codes, row, values = codes[used], row[used], values.filter(pa.array(used))
+        self.row = row
+        self.values, self.value = _encode(values)
         self._codes_of_key: dict[str, list[int]] = {}
         for code, name in enumerate(folded):
             self._codes_of_key.setdefault(name, []).append(code)
-        by_key = np.argsort(codes, kind="stable")
+        by_key = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")  # small integers sort fastest
         ends = np.cumsum(np.bincount(codes, minlength=len(names)))
         self._entries = np.split(by_key, ends[:-1]) if len(names) else []
 
@@ -214,27 +217,25 @@ class _FedLabels:
         self._used = np.zeros(0, bool)  # by number, the value lists that became a label
         self.number = self._conflicts = 0
 
-    def labels(self, raw: "_RawLabels") -> tuple[np.ndarray, np.ndarray]:
-        """Product rows of a part that get a label, and the number of its value list."""
+    def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
+        """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
         entries = raw.fed_by(self._attribute.keys)
         row, value = raw.row[entries], raw.value[entries]
         counts = np.bincount(value, minlength=len(raw.values))
-        meaning = np.full(len(raw.values), MISSING)
+        meaning = np.full(len(raw.values), MISSING, np.int32)
         for code in np.flatnonzero(counts):
             meaning[code] = self._meant(raw.values[code], int(counts[code]))
         meant = meaning[value]
 
-        known = np.flatnonzero(meant >= 0)
-        winner = np.full(raw.rows, UNMAPPED)
-        winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
-        rows = np.flatnonzero(winner >= 0)
-        disagree = known[meant[known] != winner[row[known]]]
-        self._conflicts += len(np.unique(row[disagree]))
-        self.number += len(rows)
-        used = np.bincount(winner[rows], minlength=len(self._lists)) > 0
+        known = meant >= 0
+        row, meant = row[known], meant[known]
+        meant_P[row[::-1]] = meant[::-1]  # assigned backwards, so that the first entry stays
+        self._conflicts += len(np.unique(row[meant != meant_P[row]]))
+        used = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
+        self.number += int(used.sum())
+        used = used > 0
         used[: len(self._used)] |= self._used
         self._used = used
-        return rows, winner[rows]
 
     def _meant(self, raw: str | None, count: int) -> int:
         self._counts[raw] += count
