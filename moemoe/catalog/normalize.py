@@ -1,5 +1,6 @@
 """Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
 
+import heapq
 import html
 import re
 from collections import Counter
@@ -17,6 +18,8 @@ from moemoe.schemas import LABEL_STATISTICS, LABELS
 MISSING, UNMAPPED = -2, -1
 
 _MOST_FREQUENT = 10
+#: Distinct raw values that are remembered of an attribute; beyond, the rarest are forgotten and looked up again.
+REMEMBERED = 200_000
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
@@ -28,7 +31,8 @@ _COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 class Normalizer:
     """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
 
-    Memory grows with the distinct raw labels, not with the products.
+    Memory does not grow with the products, nor with an attribute's distinct raw values beyond REMEMBERED; a value that
+    was forgotten counts as a new one when it comes again.
     """
 
     def __init__(self, contract: Contract):
@@ -214,6 +218,7 @@ class _FedLabels:
         self._values_of = value_mapper(attribute, contract.folded_missing())
         self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
         self._counts: Counter[str | None] = Counter()
+        self._raw_values = self._dropped = self._unmapped = 0
         self._used = np.zeros(0, bool)  # by number, the value lists that became a label
         self.number = self._conflicts = 0
 
@@ -225,15 +230,17 @@ class _FedLabels:
         meaning = np.full(len(raw.values), MISSING, np.int32)
         for code in np.flatnonzero(counts):
             meaning[code] = self._meant(raw.values[code], int(counts[code]))
+        if len(self._meaning) > REMEMBERED:
+            self._forget_the_rarest()
         meant = meaning[value]
 
         known = meant >= 0
         row, meant = row[known], meant[known]
         meant_P[row[::-1]] = meant[::-1]  # assigned backwards, so that the first entry stays
         self._conflicts += len(np.unique(row[meant != meant_P[row]]))
-        used = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
-        self.number += int(used.sum())
-        used = used > 0
+        numbers = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
+        self.number += int(numbers.sum())
+        used = numbers > 0
         used[: len(self._used)] |= self._used
         self._used = used
 
@@ -244,21 +251,33 @@ class _FedLabels:
             means = self._values_of(raw)
             meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
             self._meaning[raw] = meaning
+            self._raw_values += meaning != MISSING
+        self._dropped += count if meaning == MISSING else 0
+        self._unmapped += count if meaning == UNMAPPED else 0
         return meaning
+
+    def _forget_the_rarest(self) -> None:
+        """Keeps at most half of REMEMBERED raw values, so that it is not done for every part."""
+        least = 1
+        while len(self._counts) > REMEMBERED // 2:
+            self._counts = Counter({raw: count for raw, count in self._counts.items() if count > least})
+            least *= 2
+        self._meaning = {raw: self._meaning[raw] for raw in self._counts}
 
     def statistics(self, lists: list[tuple[str, ...]]) -> dict:
         """A row of LABEL_STATISTICS; ``lists`` are the value lists by number."""
-        unmapped = {raw: n for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED}
-        frequent = sorted((-count, raw or "") for raw, count in unmapped.items())[:_MOST_FREQUENT]
+        unmapped = ((-n, raw or "") for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED)
         return {
             "attribute": self._attribute.name,
-            "raw_values": sum(meaning != MISSING for meaning in self._meaning.values()),
+            "raw_values": self._raw_values,
             "canonical_values": len({value for number in np.flatnonzero(self._used) for value in lists[number]}),
             "labels": self.number,
-            "dropped": sum(n for raw, n in self._counts.items() if self._meaning[raw] == MISSING),
-            "unmapped": sum(unmapped.values()),
+            "dropped": self._dropped,
+            "unmapped": self._unmapped,
             "conflicts": self._conflicts,
-            "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
+            "most_frequent_unmapped": [
+                {"value": text, "count": -count} for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
+            ],
         }
 
 
