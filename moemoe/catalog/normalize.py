@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
 from moemoe.errors import CatalogError
