@@ -50,6 +50,11 @@ class ContractReport:
         """Whether no critical expectation is broken."""
         return all(finding.severity != CRITICAL for finding in self.failures)
 
+    @property
+    def broken(self) -> list[str]:
+        """A line per broken expectation: severity, promise and what was seen."""
+        return [f"{finding.severity}: {finding.promise}: {finding.observed}" for finding in self.failures]
+
     def message(self) -> str:
         """Plain text: how many expectations hold, and each broken one with the observed figure and product ids."""
         held = len(self.findings) - len(self.failures)
@@ -62,9 +67,9 @@ class ContractReport:
 
     def _lines(self) -> list[str]:
         lines = []
-        for finding in self.failures:
+        for finding, line in zip(self.failures, self.broken, strict=True):
             ids = f" (products {', '.join(finding.product_ids)})" if finding.product_ids else ""
-            lines.append(f"  {finding.severity}: {finding.promise}: {finding.observed}{ids}")
+            lines.append(f"  {line}{ids}")
         return lines
 
 

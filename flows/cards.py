@@ -258,13 +258,11 @@ def _headline(metrics: dict[str, float]) -> None:
         for name, key in (("plain", "deployed"), ("guarded", "guarded"))
     ]
     table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-    current.card.append(
-        Markdown(
-            f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
-            f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-        )
-    )
+    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    if "tokenizer/pieces_per_word" in metrics:
+        pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(text))
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:
@@ -314,17 +312,33 @@ def _png(data: bytes) -> bytes:
 
 
 def register_card(registration: Any, is_sample: bool) -> None:
-    """register: the version, its aliases, and why."""
+    """register: the version, its aliases, and how the gate came to its decision."""
     heading("Registration", is_sample)
+    decision = registration.decision
     table(
         [
             ("model", registration.model_uri),
-            ("version", str(registration.version)),
             ("aliases", ", ".join(registration.aliases)),
-            ("reason", registration.reason),
+            ("champion before", decision.champion or "none"),
         ],
         ["", ""],
     )
+    verdict = "Promoted to champion" if decision.promoted else "Not promoted"
+    current.card.append(Markdown("\n".join([f"## {verdict}", "", *(f"- {reason}" for reason in decision.reasons)])))
+    if not decision.halves:
+        return
+    current.card.append(Markdown("## Challenger against champion, the same test rows"))
+    rows = []
+    for name, half in decision.halves.items():
+        interval = f"{half.low:+.3f} to {half.high:+.3f}"
+        rows.append([name, half.champion, half.challenger, half.difference, interval, half.cells, half.products])
+    headers = ["rows", "champion", "challenger", "difference", "its 95 % interval", "cells", "products"]
+    table(rows, headers)
+    current.card.append(Markdown("Mean Recall@90P. The gate rows decide; the report rows are only reported."))
+    if decision.cells:
+        cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])
+        names = ("product_type", "attribute", "products", "champion", "challenger")
+        table([[cell[name] for name in names] for cell in cells], [name.replace("_", " ") for name in names])
 
 
 def card_html(pathspec: str) -> str:
@@ -334,23 +348,30 @@ def card_html(pathspec: str) -> str:
     return get_cards(pathspec)[0].get()
 
 
-def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
-    """What MLflow shows as a run's parameters."""
-    training = recipe.training
+def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    training, model = recipe.training, dict(recipe.model)
+    sizes = {group: model.pop(group, {}) for group in ("text", "image")}
+    experts = model.pop("experts", {})
     return {
         "dataset": flow.dataset,
         "catalog": flow.catalog or "sample catalog",
         "model": recipe.name,
         "size": recipe.size,
-        "weights": flow.weights or "default of the size",
-        "question_in": recipe.model["question_in"],
-        "settings": flow.settings or "none",
+        "weights": sizes["text"].get("pretrained") or "scratch",
+        "settings": settings or "none",
+        "phases": " + ".join(recipe.phases),
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
+        "load_balancing_weight": recipe.load_balancing_weight,
         "max_products": flow.max_products or "all",
         "processes": flow.processes,
         "seed": flow.seed,
+        "image": sizes["image"].get("name", "none"),
+        **model,
+        "experts": experts.get("number", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
 
 

@@ -203,7 +203,7 @@ def _accept(
     for i, (product_id, product_type, title, description) in enumerate(texts):
         problem = unreadable.pop(start + i, None)
         if problem is None or problem[0] == "image":
-            problem = _row_problem(product_id, product_type, title, description) or problem
+            problem = row_problem(product_id, product_type, title, description) or problem
         if problem is not None:
             problems[i] = problem
         if problem is None or problem[0] == "image":
@@ -229,9 +229,10 @@ def _accept(
     return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
 
 
-def _row_problem(
+def row_problem(
     product_id: str | None, product_type: str | None, title: str | None, description: str | None
 ) -> tuple[str, str, str] | None:
+    """Field, reason and detail of what keeps a row from being a product; None where nothing does."""
     if not (product_id or "").strip():
         return "product_id", "no product id", f"title {(title or '')[:100]!r}"
     if not (product_type or "").strip():

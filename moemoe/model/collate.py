@@ -8,6 +8,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from transformers import PreTrainedTokenizerBase
 
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
-from moemoe.model.config import ModelConfig
 
 
 @dataclass
@@ -32,6 +32,17 @@ class Item:
     sources: Sequence[str | np.ndarray | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
+
+
+def one_of_each(kinds: Sequence[str], picture: np.ndarray | None, text: str) -> list[str | np.ndarray | None]:
+    """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+
+    Raises:
+        ConfigError: a model that reads several sources of one kind.
+    """
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
+    return [picture if kind == "image" else text for kind in kinds]
 
 
 @dataclass
@@ -50,25 +61,38 @@ class KnownQuestions:
         return self.ids[index], self.mask[index], self.states_UJD[index.to(self.states_UJD.device)]
 
 
-class Collator:
-    """Builds batches for one model from one tokenizer."""
+class SourceCollator:
+    """What every system's collator does with pictures and texts; ``config`` has ``sources`` and ``context_length``."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: ModelConfig):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: Any):
         self.tokenizer = tokenizer
         self.config = config
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def one_of_each(self, picture: np.ndarray | None, text: str) -> list[str | np.ndarray | None]:
-        """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+    def _pictures(self, pictures: Sequence[np.ndarray | None], row_of: Tensor) -> Source:
+        size = self.config.image.size
+        pixels = np.zeros((len(pictures), 3, size, size), dtype=np.uint8)
+        for index, picture in enumerate(pictures):
+            if picture is not None:
+                pixels[index] = picture
+        there = torch.tensor([picture is not None for picture in pictures])
+        return Source(torch.from_numpy(pixels), there, row_of)
 
-        Raises:
-            ConfigError: the model has several sources of one kind.
-        """
-        kinds = self.config.sources
-        if len(set(kinds)) < len(kinds):
-            raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
-        return [picture if kind == "image" else text for kind in kinds]
+    def _encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        with self._lock:
+            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
+
+    def _short(self, text: str, length: int) -> list[int]:
+        if text not in self._tokens:
+            with self._lock:
+                self._tokens[text] = self.tokenizer(text)["input_ids"]
+        tokens = self._tokens[text]
+        return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
+
+
+class Collator(SourceCollator):
+    """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``) from one tokenizer."""
 
     def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
         """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
@@ -106,21 +130,12 @@ class Collator:
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask [U, J] for the question encoder."""
-        return _pad([self._short(question, self.config.question_length) for question in questions])
-
-    def _pictures(self, pictures: Sequence[np.ndarray | None], row_of: Tensor) -> Source:
-        size = self.config.image.size
-        pixels = np.zeros((len(pictures), 3, size, size), dtype=np.uint8)
-        for index, picture in enumerate(pictures):
-            if picture is not None:
-                pixels[index] = picture
-        there = torch.tensor([picture is not None for picture in pictures])
-        return Source(torch.from_numpy(pixels), there, row_of)
+        return pad([self._short(question, self.config.question_length) for question in questions])
 
     def _texts(self, texts: Sequence[str], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":
             texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        ids, mask = _pad(self._encode_texts(texts))
+        ids, mask = pad(self._encode_texts(texts))
         return Source(ids, mask, torch.arange(len(texts)))
 
     def answers(self, tokens_NA: Tensor) -> list[str]:
@@ -136,10 +151,10 @@ class Collator:
                 prefixes.append((ahead if self.config.question_in == "decoder" else []) + start)
                 if item.answers is not None:
                     answers.append(self._short(item.answers[index], self.config.answer_length))
-        ids, mask = _pad(prefixes, left=True)
+        ids, mask = pad(prefixes, left=True)
         if not answers:
             return ids, mask, None
-        answer_ids, answer_mask = _pad(answers)
+        answer_ids, answer_mask = pad(answers)
         labels = torch.cat([torch.full_like(ids[:, 1:], -100), answer_ids.masked_fill(~answer_mask, -100)], dim=1)
         return (
             torch.cat([ids, answer_ids[:, :-1]], dim=1),
@@ -147,19 +162,9 @@ class Collator:
             labels,
         )
 
-    def _encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
-        with self._lock:
-            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
 
-    def _short(self, text: str, length: int) -> list[int]:
-        if text not in self._tokens:
-            with self._lock:
-                self._tokens[text] = self.tokenizer(text)["input_ids"]
-        tokens = self._tokens[text]
-        return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
-
-
-def _pad(rows: list[list[int]], left: bool = False) -> tuple[Tensor, Tensor]:
+def pad(rows: list[list[int]], left: bool = False) -> tuple[Tensor, Tensor]:
+    """Ids int64 and mask bool [rows, longest], filled up with 0 on the right, or on the left."""
     width = max(len(row) for row in rows)
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,23 +15,24 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from moemoe.baselines import load_system
 from moemoe.errors import MoEMoEError
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ModelConfig
-from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.loader import decode_image, prefetch
+from moemoe.shards.loader import prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
-from moemoe.storage import join, publish
+from moemoe.storage import fetch, join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
+from moemoe.training.items import item_of, training_values
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
 from moemoe.training.tokenizer import make_tokenizer
+from moemoe.training.warm_start import load_weights
 
 EVENT_STEPS = 10
 VALIDATION_PRODUCTS = 512
@@ -51,24 +53,25 @@ class Trainer:
         check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
+        self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
+        self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
         self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
         self.rows = self.dataset.rows("train")
         self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
-            make_tokenizer(recipe, self.dataset, folder)
+            make_tokenizer(recipe, self.dataset, folder, self.warm_start)
         self._barrier()
         self.tokenizer = load_tokenizer(folder)
-        self.config = ModelConfig.from_dict(recipe.model)
-        if self.config.text.pretrained is None:
-            text = replace(self.config.text, vocab_size=-len(self.tokenizer) // 8 * -8)
-            self.config = replace(self.config, text=text)
-        self.collator = Collator(self.tokenizer, self.config)
+        self.system = load_system(recipe.system)
+        self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
+        self.collator = self.system.collator_class(self.tokenizer, self.config)
 
     def train(self) -> None:
         """Trains every phase and publishes the model under the run."""
         torch.manual_seed(self.job.seed)
-        model = MoEMoE.create(replace(self.config, experts=None))
+        has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
+        model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
@@ -78,7 +81,7 @@ class Trainer:
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
         place = checkpoint.place if checkpoint else Place()
         self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
-        for index, phase in enumerate(self.recipe.phases):
+        for index, phase in enumerate(self.phases):
             if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
                 model.config = replace(model.config, experts=self.config.experts)
@@ -92,10 +95,12 @@ class Trainer:
                 checkpoint.restore(model, optimizer)
             else:
                 place = Place(index, 0, 0, place.total_step)
+                if self.warm_start is not None:  # rank 0's weights become everybody's
+                    load_weights(model, self.warm_start)
             place = self._train_phase(model, phase, place, optimizer)
         self._publish_model(model)
 
-    def _train_phase(self, model: MoEMoE, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
+    def _train_phase(self, model: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
         wrapped: nn.Module = model
         if self.world_size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -120,7 +125,13 @@ class Trainer:
         return place
 
     def _train_epoch(
-        self, model: MoEMoE, wrapped: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer, bar: tqdm
+        self,
+        model: nn.Module,
+        wrapped: nn.Module,
+        phase: str,
+        place: Place,
+        optimizer: torch.optim.Optimizer,
+        bar: tqdm,
     ) -> Place:
         training, seed = self.recipe.training, self.job.seed
         wrapped.train()
@@ -157,7 +168,7 @@ class Trainer:
 
     def _gradients(self, wrapped: nn.Module, parts: list[Batch]) -> tuple[Terms, Counts]:
         """Gradients of one global batch; ranks exchange them with the last part."""
-        counts = global_counts(parts, self.config.sources, self.world_size)
+        counts = global_counts(parts, self.world_size)
         terms = Terms()
         for index, part in enumerate(parts):
             last = index == len(parts) - 1
@@ -174,7 +185,7 @@ class Trainer:
 
     def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
         assert self.events is not None
-        steps = len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch
+        steps = len(self.phases) * self.recipe.training.epochs * self.steps_per_epoch
         self.events.append(
             "step",
             phase=phase,
@@ -192,27 +203,10 @@ class Trainer:
         return [self._training_batch(part, draw) for part in np.array_split(rows, self.recipe.training.accumulation)]
 
     def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
-        items = []
-        for row in rows:
-            product = self.dataset[row]
-            answers = [
-                values[zlib.crc32(f"{self.job.seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
-                for attribute, values in product.values.items()
-            ]
-            items.append(
-                Item(
-                    self.collator.one_of_each(self._image(product.image), product.context),
-                    list(product.values),
-                    answers,
-                )
-            )
-        return self.collator(items)
-
-    def _image(self, data: bytes | None) -> np.ndarray | None:
-        return None if data is None else decode_image(data, self.config.image.size)
+        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw) for row in rows])
 
     @torch.inference_mode()
-    def _validate(self, model: MoEMoE) -> dict[str, float]:
+    def _validate(self, model: nn.Module) -> dict[str, float]:
         """Losses on a fixed part of the validation split, the same on every rank."""
         model.eval()
         rows = epoch_order(self.dataset.rows("validation"), self.job.seed, 0)[:VALIDATION_PRODUCTS]
@@ -233,7 +227,7 @@ class Trainer:
             dist.broadcast(due, 0)
         return bool(due)
 
-    def _checkpoint(self, place: Place, model: MoEMoE, optimizer: torch.optim.Optimizer) -> None:
+    def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._saved_at = time.monotonic()
         if self.rank == 0:
             publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
@@ -249,7 +243,7 @@ class Trainer:
             f"the last good checkpoint is under {self.job.run_uri}"
         )
 
-    def _publish_model(self, model: MoEMoE) -> None:
+    def _publish_model(self, model: Any) -> None:
         if self.rank == 0:
             folder = Path(self.job.scratch) / "model"
             model.save_pretrained(folder)
