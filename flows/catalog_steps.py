@@ -172,10 +172,12 @@ class CatalogSteps(FlowSpec):
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
             from moemoe.catalog.label_parts import normalize_parts
+            from moemoe.catalog.parts import Parts
             from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            normalized = normalize_parts(self.products, contract, join(self.run_uri, "labels-all"))
+            raw = Parts(self.products, ["product_id", "product_type", "attributes"])
+            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"))
             self.all_labels = normalized.labels
             self.contradictions_uri = write_table(
                 normalized.contradictions, join(self.run_uri, "contradictions.parquet")
