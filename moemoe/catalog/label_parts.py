@@ -30,15 +30,17 @@ class NormalizedParts:
     contradictions: pa.Table
 
 
-def normalize_parts(products: Sequence[str], contract: Contract, folder: str) -> NormalizedParts:
-    """Labels (LABELS) of products (PRODUCTS) in the contract's values, contradictory ones set aside.
+def normalize_parts(products: Iterable[pa.Table], contract: Contract, folder: str) -> NormalizedParts:
+    """Labels (LABELS) of parts of PRODUCTS in the contract's values, contradictory ones set aside.
+
+    Of the products only product_id, product_type and attributes are needed.
 
     Raises:
         CatalogError: no label results.
     """
     normalizer = Normalizer(contract)
     uris, contradictions = [], [CONTRADICTIONS.empty_table()]
-    for index, part in enumerate(Parts(products, ["product_id", "product_type", "attributes"])):
+    for index, part in enumerate(products):
         labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
         contradictions.append(aside)
         uris.append(write_table(labels, _part(folder, index)))
