@@ -32,24 +32,25 @@ def _cell(value: Any) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def contract_card(report: Any, collected: Any, is_sample: bool) -> None:
+def contract_card(report: Any, collection: Any, quarantine: pa.Table, is_sample: bool) -> None:
     """validate: every expectation with what was observed, and what was set aside."""
     heading("Raw catalog against its contract", is_sample)
-    products, images = collected.products.num_rows, collected.products["image_hash"]
     current.card.append(
         Markdown(
-            f"{collected.rows:,} rows read, {products:,} accepted, {collected.quarantine.num_rows:,} set aside; "
-            f"{len(images) - images.null_count:,} products of known type have a usable picture."
+            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
+            f"{collection.pictures:,} products have a usable picture."
         )
     )
-    _results(report)
-    if collected.quarantine.num_rows:
+    results(report)
+    if quarantine.num_rows:
         current.card.append(Markdown("## Set aside"))
-        counts = collected.quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
+        counts = quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
         table([(c["field"], c["reason"], c["reason_count"]) for c in counts], ["field", "reason", "count"])
 
 
-def _results(report: Any) -> None:
+def results(report: Any) -> None:
+    """Every expectation of a report with what was observed."""
+    current.card.append(Markdown(f"## {report.title[0].upper()}{report.title[1:]}"))
     rows = [
         (f.promise, f.severity, "holds" if f.success else "BROKEN", f.observed, ", ".join(f.product_ids))
         for f in report.findings
@@ -57,7 +58,7 @@ def _results(report: Any) -> None:
     table(rows, ["expectation", "severity", "result", "observed", "products"])
 
 
-def normalize_card(normalized: Any, contradictions: pa.Table, contract: Any, is_sample: bool) -> None:
+def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
     """normalize: per attribute what became of its raw labels, the unmapped ones to write a rule for, contradictions."""
     heading("Raw labels to values", is_sample)
     rows = []
@@ -68,7 +69,7 @@ def normalize_card(normalized: Any, contradictions: pa.Table, contract: Any, is_
     headers = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
     table(rows, [*headers, "most frequent unmapped"])
     if contract.contradictions:
-        _contradictions(contradictions, contract)
+        _contradictions(normalized.contradictions, contract)
     current.card.append(Markdown("## Product types"))
     types = normalized.product_types.slice(0, 60).to_pylist()
     table(
@@ -95,10 +96,11 @@ def _contradictions(contradictions: pa.Table, contract: Any) -> None:
     table(rows, ["rule", "reason", "products", "examples"])
 
 
-def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> None:
+def rare_values_card(frequent: Any, is_sample: bool) -> None:
     """filter: the values that went."""
     heading("Rare values", is_sample)
-    current.card.append(Markdown(f"{removed.num_rows:,} values removed, {labels.num_rows:,} labels left."))
+    removed = frequent.removed
+    current.card.append(Markdown(f"{removed.num_rows:,} values removed, {frequent.number:,} labels left."))
     if removed.num_rows:
         table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
 
@@ -107,16 +109,14 @@ def split_card(reports: Sequence[Any], assigned: Any, is_sample: bool) -> None:
     """split: the contract on the labels and their drift since the last run, products per split and product type."""
     heading("Labels against their contract", is_sample)
     for report in reports:
-        _results(report)
-    aside = assigned.quarantine["product_id"].to_pylist()
+        results(report)
+    aside = assigned.quarantine["product_id"].slice(0, 5).to_pylist()
     if aside:
-        text = f"{len(aside):,} products join groups of two earlier splits and are set aside: {', '.join(aside[:5])}"
-        current.card.append(Markdown(text))
-    products = assigned.labels.group_by(["product_type", "split", "product_id"]).aggregate([])
-    counts = products.group_by(["product_type", "split"]).aggregate([("product_id", "count")]).to_pylist()
+        text = f"{assigned.quarantine.num_rows:,} products join groups of two earlier splits and are set aside: "
+        current.card.append(Markdown(text + ", ".join(aside)))
     by_type: dict[str, dict[str, int]] = {}
-    for row in counts:
-        by_type.setdefault(row["product_type"], {})[row["split"]] = row["product_id_count"]
+    for row in assigned.products.to_pylist():
+        by_type.setdefault(row["product_type"], {})[row["split"]] = row["products"]
     current.card.append(Markdown("## Products"))
     splits = ("train", "validation", "test")
     rows = [[name, *(c.get(split, 0) for split in splits)] for name, c in by_type.items()]
@@ -189,7 +189,7 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
+def shards_card(manifest: Any, uri: str, report: Any, is_sample: bool) -> None:
     """manifest: what training reads."""
     heading("Shards", is_sample)
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
@@ -204,6 +204,7 @@ def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
         ],
         ["", ""],
     )
+    results(report)
 
 
 CELL_COLUMNS = {
@@ -215,57 +216,136 @@ CELL_COLUMNS = {
     "threshold": "threshold",
     "precision_at_threshold": "its precision",
     "recall_at_threshold": "its recall",
-    "threshold_guarded": "guarded",
+    "threshold_guarded": "guarded threshold",
+    "precision_at_threshold_guarded": "its precision",
     "recall_at_threshold_guarded": "its recall",
+    "guard": "guarded promise",
 }
 
 
-def evaluation_card(
-    predictions: pa.Table, evaluation: Any, dataset: Any, figures: dict[str, Any], is_sample: bool
-) -> None:
-    """evaluate: headline figures, curves, the product type x attribute table, and products to look at."""
+def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample: bool) -> None:
+    """evaluate: headline figures, curves, slices, the product type x attribute table, and products to look at."""
+    evaluation = report.evaluation
     heading("Recall at 90 % precision", is_sample)
-    _headline(evaluation.metrics)
-    for figure in figures.values():
-        current.card.append(Image.from_matplotlib(figure))
+    for warning in report.warnings:
+        current.card.append(Markdown(f"> **Warning**: {warning}"))
+    _headline(evaluation)
+    _thresholds(evaluation)
+    for name, figure in report.figures.items():
+        if not name.startswith("experts-"):
+            current.card.append(Image.from_matplotlib(figure))
+    _slices(report.slices)
+    _experts(report)
     current.card.append(Markdown("## Some test products"))
-    _examples(predictions, dataset)
+    _examples(predictions, dataset, evaluation.condition)
     current.card.append(Markdown("## Product type x attribute"))
     rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
     table([[row[column] for column in CELL_COLUMNS] for row in rows], list(CELL_COLUMNS.values()))
 
 
-def _headline(metrics: dict[str, float]) -> None:
+def _headline(evaluation: Any) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
+    metrics = evaluation.metrics
+
+    def between(name: str) -> str:
+        value = _cell(metrics[name])
+        low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
+        return value if low is None or low != low else f"{value} ({low:.2f} to {high:.2f})"
+
     product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
     rows: list[list[Any]] = []
     for product_type in product_types:
         recalls = []
         for k in (5, 10, 15):
-            recall, cells = (metrics[f"recall_at_90p/{product_type}/top{k}{end}"] for end in ("", "_cells"))
-            recalls.append(_cell(recall) + (f" ({cells:.0f} attributes)" if cells < k else ""))
-        rows.append([product_type, *recalls, metrics[f"accuracy/{product_type}"]])
+            name = f"recall_at_90p/{product_type}/top{k}"
+            cells = metrics[f"{name}_cells"]
+            recalls.append(between(name) + (f", {cells:.0f} attributes" if cells < k else ""))
+        rows.append([product_type, *recalls, between(f"accuracy/{product_type}")])
     table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
+    shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
+    shown.append(("the same, text blanked", "text_blanked/"))
     rows = [
-        [name, metrics[f"{key}recall_at_90p/mean"], metrics[f"{key}accuracy/mean"]]
-        for name, key in (("this model", ""), ("the same, picture blanked", "picture_blanked/"))
+        [name, between(f"{key}recall_at_90p/mean"), between(f"{key}accuracy/mean")]
+        for name, key in shown
+        if f"{key}recall_at_90p/mean" in metrics
     ]
     rows.append(["majority value", metrics["baseline/majority_recall_at_90p"], metrics["baseline/majority_accuracy"]])
-    table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells", "Recall@90P", "accuracy"])
-    rows = [
-        [name, metrics[f"{key}/recall/mean"], metrics[f"{key}/promise_kept"]]
-        for name, key in (("plain", "deployed"), ("guarded", "guarded"))
-    ]
-    table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    condition = "" if evaluation.condition == "as is" else f", {evaluation.condition}"
+    table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells{condition}", "Recall@90P", "accuracy"])
+    current.card.append(Markdown("In brackets: 95 % bootstrap interval, groups of products drawn with replacement."))
+
+
+def _thresholds(evaluation: Any) -> None:
+    """What thresholds chosen on validation promise, and what of it holds on test."""
+    metrics = evaluation.metrics
+    rows = []
+    for name, key in (("plain", "deployed"), ("guarded", "guarded")):
+        kept, accepting, abstaining = (metrics[f"{key}/cells_{x}"] for x in ("kept", "accepting", "abstaining"))
+        held = f"{kept:.0f} of {accepting:.0f}"
+        rows.append([name, metrics[f"{key}/recall/mean"], held, f"{abstaining:.0f}"])
+    headers = ["threshold chosen on validation", "recall on test", "cells with 90 % precision on test"]
+    table(rows, [*headers, "cells that abstain"])
+    too_little = metrics["guarded/cells_with_too_little_data"]
+    canonical = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    lines = [f"{too_little:.0f} cells have too little validation data for a guarded promise."] if too_little else []
+    lines.append(
+        f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}; expected calibration "
+        f"error {metrics['calibration/ece']:.3f}, {metrics['calibration/ece_before']:.3f} before."
+    )
     if "tokenizer/pieces_per_word" in metrics:
         pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-    current.card.append(Markdown(text))
+        canonical += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(" ".join([*lines, canonical])))
 
 
-def _examples(predictions: pa.Table, dataset: Any) -> None:
-    from moemoe.schemas import AS_IS, PICTURE_BLANKED
+def _slices(slices: pa.Table) -> None:
+    """Parts of the test split beside each other, and what became of questions that have no answer."""
+    from moemoe.evaluation.out_of_context import SLICE_BY
+
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in slices.to_pylist():
+        figure = f"{row['value']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
+        cells = found.setdefault((row["slice_by"], row["slice"]), {"n": row["n"]})
+        cells[row["metric"]] = figure
+        if row["metric"] == "accuracy":
+            cells["n"] = row["n"]
+    current.card.append(Markdown("## Slices of the test split"))
+    metrics = ["accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold"]
+    rows = [[*key, c["n"], *(c.get(m, "-") for m in metrics)] for key, c in found.items() if key[0] != SLICE_BY]
+    headers = ["by", "slice", "answers", "accuracy", "Recall@90P", "precision of what is accepted", "recall"]
+    table(rows, headers)
+    asked = [[key[1], c["n"], *list(c.values())[1:]] for key, c in found.items() if key[0] == SLICE_BY]
+    if asked:
+        current.card.append(Markdown("## Questions that have no answer"))
+        table(asked, ["question", "asked", "answered with confidence", "answer is no value", "empty answer"])
+
+
+def _experts(report: Any) -> None:
+    """What experts learn: which questions and product types go where."""
+    maps = [figure for name, figure in report.figures.items() if name.startswith("experts-")]
+    if not maps:
+        return
+    metrics = report.evaluation.metrics
+    current.card.append(Markdown("## What experts learn"))
+    rows = [
+        ("entropy of the load (1: all experts alike)", metrics["routing/entropy"]),
+        ("least expert's share of tokens", metrics["routing/least_expert_share"]),
+    ]
+    rows += [
+        (
+            f"share of the choice of expert that the {by} explains",
+            metrics[f"routing/explained_by_{by.replace(' ', '_')}"],
+        )
+        for by in ("attribute", "product type")
+        if f"routing/explained_by_{by.replace(' ', '_')}" in metrics
+    ]
+    table(rows, ["mean over the expert layers", ""])
+    for figure in maps:
+        current.card.append(Image.from_matplotlib(figure))
+
+
+def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
+    from moemoe.schemas import PICTURE_BLANKED
 
     test = predictions.filter(pc.equal(predictions["split"], "test"))
     blanked = {
@@ -273,7 +353,7 @@ def _examples(predictions: pa.Table, dataset: Any) -> None:
         for row in test.filter(pc.equal(test["condition"], PICTURE_BLANKED)).to_pylist()
     }
     answers: dict[str, list[dict]] = {}
-    for row in test.filter(pc.equal(test["condition"], AS_IS)).to_pylist():
+    for row in test.filter(pc.equal(test["condition"], condition)).to_pylist():
         answers.setdefault(row["product_id"], []).append(row)
     rows = []
     for index in dataset.rows("test")[:EXAMPLES]:
@@ -311,17 +391,33 @@ def _png(data: bytes) -> bytes:
 
 
 def register_card(registration: Any, is_sample: bool) -> None:
-    """register: the version, its aliases, and why."""
+    """register: the version, its aliases, and how the gate came to its decision."""
     heading("Registration", is_sample)
+    decision = registration.decision
     table(
         [
             ("model", registration.model_uri),
-            ("version", str(registration.version)),
             ("aliases", ", ".join(registration.aliases)),
-            ("reason", registration.reason),
+            ("champion before", decision.champion or "none"),
         ],
         ["", ""],
     )
+    verdict = "Promoted to champion" if decision.promoted else "Not promoted"
+    current.card.append(Markdown("\n".join([f"## {verdict}", "", *(f"- {reason}" for reason in decision.reasons)])))
+    if not decision.halves:
+        return
+    current.card.append(Markdown("## Challenger against champion, the same test rows"))
+    rows = []
+    for name, half in decision.halves.items():
+        interval = f"{half.low:+.3f} to {half.high:+.3f}"
+        rows.append([name, half.champion, half.challenger, half.difference, interval, half.cells, half.products])
+    headers = ["rows", "champion", "challenger", "difference", "its 95 % interval", "cells", "products"]
+    table(rows, headers)
+    current.card.append(Markdown("Mean Recall@90P. The gate rows decide; the report rows are only reported."))
+    if decision.cells:
+        cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])
+        names = ("product_type", "attribute", "products", "champion", "challenger")
+        table([[cell[name] for name in names] for cell in cells], [name.replace("_", " ") for name in names])
 
 
 def card_html(pathspec: str) -> str:
@@ -331,23 +427,33 @@ def card_html(pathspec: str) -> str:
     return get_cards(pathspec)[0].get()
 
 
-def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
-    """What MLflow shows as a run's parameters."""
-    training = recipe.training
+def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    training, model = recipe.training, dict(recipe.model)
+    sizes = {group: model.pop(group, {}) for group in ("text", "image")}
+    experts = model.pop("experts", {})
     return {
         "dataset": flow.dataset,
         "catalog": flow.catalog or "sample catalog",
         "model": recipe.name,
         "size": recipe.size,
-        "weights": flow.weights or "default of the size",
-        "question_in": recipe.model.get("question_in", "the only place"),
-        "settings": flow.settings or "none",
+        "weights": sizes["text"].get("pretrained") or "scratch",
+        "settings": settings or "none",
+        "phases": " + ".join(recipe.phases),
+        "decoding": flow.decoding,
+        "withheld": flow.withhold or "nothing",
+        "unseen": flow.unseen or "nothing",
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
+        "load_balancing_weight": recipe.load_balancing_weight,
         "max_products": flow.max_products or "all",
         "processes": flow.processes,
         "seed": flow.seed,
+        "image": sizes["image"].get("name", "none"),
+        **model,
+        "experts": experts.get("number", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
 
 
@@ -361,6 +467,7 @@ def where_everything_is(flow: Any) -> str:
         f"report            {flow.report_uri}",
         f"data docs         {flow.data_docs_uri}/index.html",
         f"registered model  {flow.model_uri} ({flow.decision})",
-        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}",
+        f"                  http://127.0.0.1:5000/{flow.ui_address}",
     ]
     return "\n".join(lines)

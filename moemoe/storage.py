@@ -9,7 +9,7 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,17 @@ def exists(uri: str) -> bool:
     if not is_s3(uri):
         return Path(uri).is_file()
     return uri in list_files(uri)
+
+
+def size(uri: str) -> int:
+    """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    try:
+        if not is_s3(uri):
+            return Path(uri).stat().st_size
+        bucket, key = _bucket_and_key(uri)
+        return int(_client().head_object(Bucket=bucket, Key=key)["ContentLength"])
+    except Exception as error:
+        raise _storage_error("cannot read", uri, error) from error
 
 
 def read_bytes(uri: str) -> bytes:
@@ -96,9 +107,9 @@ def write_table(table: pa.Table, uri: str) -> str:
     return uri
 
 
-def read_table(uri: str) -> pa.Table:
-    """The table that ``write_table`` put at ``uri``."""
-    return pq.read_table(pa.BufferReader(read_bytes(uri)))
+def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table that ``write_table`` put at ``uri``, or some of its ``columns``, in this order."""
+    return pq.read_table(pa.BufferReader(read_bytes(uri)), columns=columns)
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:

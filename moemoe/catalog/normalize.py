@@ -1,13 +1,13 @@
 """Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
 
+import heapq
 import html
 import re
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
 from moemoe.errors import CatalogError
@@ -17,6 +17,8 @@ from moemoe.schemas import LABEL_STATISTICS, LABELS
 MISSING, UNMAPPED = -2, -1
 
 _MOST_FREQUENT = 10
+#: Distinct raw values that are remembered of an attribute; beyond, the rarest are forgotten and looked up again.
+REMEMBERED = 200_000
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
@@ -25,57 +27,93 @@ _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 _COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 
 
-@dataclass(frozen=True)
-class Normalized:
-    """What normalization made of a catalog.
+class Normalizer:
+    """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
 
-    ``labels`` is a LABELS table, group and split still null, in product order and in each product in the contract's
-    attribute order. ``statistics`` is LABEL_STATISTICS, one row per attribute: raw_values counts distinct raw values,
-    labels the labels that resulted, dropped and unmapped the raw labels that were missing markers or that no rule
-    knows, conflicts the products whose raw keys disagree. ``product_types`` has a row per raw product type, the most
-    frequent first: raw, product_type (null where the contract knows none) and products.
+    Memory does not grow with the products, nor with an attribute's distinct raw values beyond REMEMBERED; a value that
+    was forgotten counts as a new one when it comes again.
     """
 
-    labels: pa.Table
-    statistics: pa.Table
-    product_types: pa.Table
+    def __init__(self, contract: Contract):
+        self._contract = contract
+        self._types = contract.product_type_aliases()
+        self._raw_types: Counter[str | None] = Counter()
+        self._raw_keys: Counter[str] = Counter()
+        self._lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
+        self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
 
+    def labels(self, products: pa.Table) -> pa.Table:
+        """The LABELS of some ``products`` (PRODUCTS), group and split null, by product, then in contract order.
 
-def normalize(products: pa.Table, contract: Contract) -> Normalized:
-    """The labels of ``products`` (PRODUCTS) in the contract's values.
+        Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a
+        type that the contract does not know are left out.
+        """
+        canonical = self._product_types(products["product_type"])
+        raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
+        self._raw_keys.update(raw.keys)
+        meant_AP = np.full((len(self._fed), raw.rows), UNMAPPED, np.int32)
+        for fed, meant_P in zip(self._fed, meant_AP, strict=True):
+            fed.labels(raw, meant_P)
+        meant_PA = np.ascontiguousarray(meant_AP.T)
+        product, attribute = np.nonzero(meant_PA >= 0)
+        number = len(product)
+        return pa.table(
+            {
+                "product_id": products["product_id"].take(product),
+                "product_type": canonical.take(product),
+                "group": pa.nulls(number, pa.string()),
+                "split": pa.nulls(number, pa.string()),
+                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attribute),
+                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant_PA[product, attribute]),
+            },
+            schema=LABELS,
+        )
 
-    Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a type
-    that the contract does not know are left out. Raises CatalogError where no label results.
-    """
-    product_types, canonical = _product_types(products["product_type"], contract)
-    known = pc.is_valid(canonical)
-    products, canonical = products.filter(known), canonical.filter(known)
-    raw = _RawLabels(products["attributes"], contract)
+    def statistics(self) -> pa.Table:
+        """LABEL_STATISTICS of all parts so far, one row per attribute.
 
-    lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
-    parts, statistics = [], []
-    for index, attribute in enumerate(contract.attributes.values()):
-        rows, meant, row_of_statistics = _labels_of(attribute, raw, contract, lists)
-        parts.append((rows, np.full(len(rows), index), meant))
-        statistics.append(row_of_statistics)
-    rows, attributes, meant = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if not len(rows):
-        raise _no_label(products, product_types, contract)
+        raw_values counts distinct raw values, labels the labels that resulted, dropped and unmapped the raw labels
+        that were missing markers or that no rule knows, conflicts the products whose raw keys disagree.
+        """
+        lists = list(self._lists)
+        return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
-    order = np.argsort(rows * len(parts) + attributes, kind="stable")
-    rows, attributes, meant = rows[order], attributes[order], meant[order]
-    labels = pa.table(
-        {
-            "product_id": products["product_id"].take(rows),
-            "product_type": canonical.take(rows),
-            "group": pa.nulls(len(rows), pa.string()),
-            "split": pa.nulls(len(rows), pa.string()),
-            "attribute": pa.array(list(contract.attributes), pa.string()).take(attributes),
-            "values": pa.array(list(lists), pa.list_(pa.string())).take(meant),
-        },
-        schema=LABELS,
-    )
-    return Normalized(labels, pa.Table.from_pylist(statistics, LABEL_STATISTICS), product_types)
+    def product_types(self) -> pa.Table:
+        """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
+        order = sorted(self._raw_types.items(), key=lambda item: (-item[1], item[0] or ""))
+        return pa.table(
+            {
+                "raw": pa.array([raw for raw, _ in order], pa.string()),
+                "product_type": pa.array([self._types.get(fold(raw or "")) for raw, _ in order], pa.string()),
+                "products": pa.array([count for _, count in order], pa.int64()),
+            }
+        )
+
+    def raise_without_labels(self) -> None:
+        """Raises CatalogError where no label has resulted so far."""
+        if any(fed.number for fed in self._fed):
+            return
+        where = f"no label of contract {self._contract.dataset!r} is found in the catalog"
+        types = self.product_types()
+        if not types["product_type"].drop_null():
+            raw = ", ".join(repr(name) for name in types["raw"].to_pylist()[:10])
+            raise CatalogError(
+                f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
+                f"allowed are {', '.join(self._contract.product_types)} and their aliases in {self._contract.path}"
+            )
+        frequent = sorted(self._raw_keys.items(), key=lambda item: (-item[1], item[0]))[:10]
+        raw = ", ".join(f"{key!r} ({count})" for key, count in frequent)
+        raise CatalogError(
+            f"{where}: its most frequent raw keys are {raw or 'none'}; "
+            f"allowed are the keys that {self._contract.path} names"
+        )
+
+    def _product_types(self, raw: pa.ChunkedArray) -> pa.Array:
+        """Every product's canonical product type, null where it has none."""
+        names, codes = _encode(raw)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        self._raw_types.update({name: count for name, count in zip(names, counts, strict=True) if count})
+        return pa.array([self._types.get(fold(name or "")) for name in names], pa.string()).take(pa.array(codes))
 
 
 def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
@@ -124,10 +162,10 @@ def without_share(part: str) -> str:
 class _RawLabels:
     """The entries of the attribute maps that feed an attribute: product ``row`` and ``value`` code of each.
 
-    Repeated keys, null values and null maps are allowed.
+    Only those of products in the mask ``known_P``. Repeated keys, null values and null maps are allowed.
     """
 
-    def __init__(self, maps: pa.ChunkedArray, contract: Contract):
+    def __init__(self, maps: pa.ChunkedArray, known_P: np.ndarray, contract: Contract):
         wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
         keys, items, rows, start = [], [], [], 0
         for chunk in maps.chunks:
@@ -138,17 +176,23 @@ class _RawLabels:
             items.append(maps_only.items[offsets[0] : offsets[-1]])
             rows.append(start + np.repeat(valid, np.diff(offsets)))
             start += len(chunk)
+        self.rows = start
         names, codes = _encode(pa.chunked_array(keys, pa.string()))
         folded = [fold_key(name or "") for name in names]
-        used = np.array([name in wanted for name in folded])[codes]
-        codes = codes[used]
-        self.row = np.concatenate([np.empty(0, np.int64), *rows])[used]
-        self.rows = start
-        self.values, self.value = _encode(pa.chunked_array(items, pa.string()).filter(pa.array(used)))
+        row = np.concatenate([np.empty(0, np.int64), *rows])
+        known = known_P[row]
+        counts = np.bincount(codes[known], minlength=len(names)).tolist()
+        self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
+        used = known & np.array([name in wanted for name in folded])[codes]
+        values = pa.chunked_array(items, pa.string())
+        if not used.all():  # a copy of all texts
+            codes, row, values = codes[used], row[used], values.filter(pa.array(used))
+        self.row = row
+        self.values, self.value = _encode(values)
         self._codes_of_key: dict[str, list[int]] = {}
         for code, name in enumerate(folded):
             self._codes_of_key.setdefault(name, []).append(code)
-        by_key = np.argsort(codes, kind="stable")
+        by_key = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")  # small integers sort fastest
         ends = np.cumsum(np.bincount(codes, minlength=len(names)))
         self._entries = np.split(by_key, ends[:-1]) if len(names) else []
 
@@ -165,60 +209,75 @@ def fold_key(key: str) -> str:
     return _REPEATED.sub("", fold(key))
 
 
-def _labels_of(
-    attribute: Attribute, raw: _RawLabels, contract: Contract, lists: dict[tuple[str, ...], int]
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Product rows that get a label, the number of its value list, and the attribute's row of statistics."""
-    values_of = value_mapper(attribute, contract.folded_missing())
-    entries = raw.fed_by(attribute.keys)
-    row, value = raw.row[entries], raw.value[entries]
-    counts = np.bincount(value, minlength=len(raw.values))
-    distinct = np.flatnonzero(counts)
-    meaning = np.full(len(raw.values), MISSING)
-    for code in distinct:
-        means = values_of(raw.values[code])
-        meaning[code] = means if isinstance(means, int) else lists.setdefault(means, len(lists))
-    meant = meaning[value]
+class _FedLabels:
+    """The labels of one attribute over all parts."""
 
-    known = np.flatnonzero(meant >= 0)
-    winner = np.full(raw.rows, UNMAPPED)
-    winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
-    rows = np.flatnonzero(winner >= 0)
-    disagree = known[meant[known] != winner[row[known]]]
+    def __init__(self, attribute: Attribute, contract: Contract, lists: dict[tuple[str, ...], int]):
+        self._attribute, self._lists = attribute, lists
+        self._values_of = value_mapper(attribute, contract.folded_missing())
+        self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
+        self._counts: Counter[str | None] = Counter()
+        self._raw_values = self._dropped = self._unmapped = 0
+        self._used = np.zeros(0, bool)  # by number, the value lists that became a label
+        self.number = self._conflicts = 0
 
-    unmapped = distinct[meaning[distinct] == UNMAPPED]
-    frequent = sorted((-int(counts[code]), raw.values[code]) for code in unmapped)[:_MOST_FREQUENT]
-    names = list(lists)
-    statistics = {
-        "attribute": attribute.name,
-        "raw_values": int((meaning[distinct] != MISSING).sum()),
-        "canonical_values": len(
-            {value for number in np.flatnonzero(np.bincount(winner[rows])) for value in names[number]}
-        ),
-        "labels": len(rows),
-        "dropped": int((meant == MISSING).sum()),
-        "unmapped": int((meant == UNMAPPED).sum()),
-        "conflicts": len(np.unique(row[disagree])),
-        "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
-    }
-    return rows, winner[rows], statistics
+    def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
+        """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
+        entries = raw.fed_by(self._attribute.keys)
+        row, value = raw.row[entries], raw.value[entries]
+        counts = np.bincount(value, minlength=len(raw.values))
+        meaning = np.full(len(raw.values), MISSING, np.int32)
+        for code in np.flatnonzero(counts):
+            meaning[code] = self._meant(raw.values[code], int(counts[code]))
+        if len(self._meaning) > REMEMBERED:
+            self._forget_the_rarest()
+        meant = meaning[value]
 
+        known = meant >= 0
+        row, meant = row[known], meant[known]
+        meant_P[row[::-1]] = meant[::-1]  # assigned backwards, so that the first entry stays
+        self._conflicts += len(np.unique(row[meant != meant_P[row]]))
+        numbers = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
+        self.number += int(numbers.sum())
+        used = numbers > 0
+        used[: len(self._used)] |= self._used
+        self._used = used
 
-def _product_types(raw: pa.ChunkedArray, contract: Contract) -> tuple[pa.Table, pa.Array]:
-    """How often each raw product type occurs, and every product's canonical one."""
-    aliases = contract.product_type_aliases()
-    names, codes = _encode(raw)
-    canonical = pa.array([aliases.get(fold(name or "")) for name in names], pa.string())
-    counts = np.bincount(codes, minlength=len(names)).tolist()
-    order = sorted(filter(counts.__getitem__, range(len(names))), key=lambda c: (-counts[c], names[c] or ""))
-    table = pa.table(
-        {
-            "raw": pa.array([names[code] for code in order], pa.string()),
-            "product_type": canonical.take(pa.array(order, pa.int64())),
-            "products": pa.array([counts[code] for code in order], pa.int64()),
+    def _meant(self, raw: str | None, count: int) -> int:
+        self._counts[raw] += count
+        meaning = self._meaning.get(raw)
+        if meaning is None:
+            means = self._values_of(raw)
+            meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
+            self._meaning[raw] = meaning
+            self._raw_values += meaning != MISSING
+        self._dropped += count if meaning == MISSING else 0
+        self._unmapped += count if meaning == UNMAPPED else 0
+        return meaning
+
+    def _forget_the_rarest(self) -> None:
+        """Keeps at most half of REMEMBERED raw values, so that it is not done for every part."""
+        least = 1
+        while len(self._counts) > REMEMBERED // 2:
+            self._counts = Counter({raw: count for raw, count in self._counts.items() if count > least})
+            least *= 2
+        self._meaning = {raw: self._meaning[raw] for raw in self._counts}
+
+    def statistics(self, lists: list[tuple[str, ...]]) -> dict:
+        """A row of LABEL_STATISTICS; ``lists`` are the value lists by number."""
+        unmapped = ((-n, raw or "") for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED)
+        return {
+            "attribute": self._attribute.name,
+            "raw_values": self._raw_values,
+            "canonical_values": len({value for number in np.flatnonzero(self._used) for value in lists[number]}),
+            "labels": self.number,
+            "dropped": self._dropped,
+            "unmapped": self._unmapped,
+            "conflicts": self._conflicts,
+            "most_frequent_unmapped": [
+                {"value": text, "count": -count} for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
+            ],
         }
-    )
-    return table, canonical.take(pa.array(codes))
 
 
 def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
@@ -227,19 +286,3 @@ def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
     names = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
     codes = [chunk.indices.fill_null(len(names)).to_numpy() for chunk in encoded.chunks]
     return [*names, None], np.concatenate([np.empty(0, np.int64), *codes])
-
-
-def _no_label(products: pa.Table, product_types: pa.Table, contract: Contract) -> CatalogError:
-    where = f"no label of contract {contract.dataset!r} is found in the catalog"
-    if not products.num_rows:
-        raw = ", ".join(repr(name) for name in product_types["raw"].to_pylist()[:10])
-        return CatalogError(
-            f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
-            f"allowed are {', '.join(contract.product_types)} and their aliases in {contract.path}"
-        )
-    keys = pa.chunked_array([chunk.keys for chunk in products["attributes"].chunks], pa.string())
-    frequent = sorted(keys.value_counts().to_pylist(), key=lambda entry: (-entry["counts"], entry["values"]))[:10]
-    raw = ", ".join(f"{entry['values']!r} ({entry['counts']})" for entry in frequent)
-    return CatalogError(
-        f"{where}: its most frequent raw keys are {raw or 'none'}; allowed are the keys that {contract.path} names"
-    )

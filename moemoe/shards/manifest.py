@@ -4,12 +4,13 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
 from moemoe.errors import StorageError
 from moemoe.schemas import LABELS
-from moemoe.storage import exists, join, read_bytes, write_bytes
+from moemoe.storage import exists, join, publish, read_bytes, write_bytes
 
 SCHEMA_VERSION = 2
 
@@ -89,3 +90,13 @@ def store(root: str, folder: str, suffix: str, data: bytes, rows: int) -> File:
     if not exists(join(root, path)):
         write_bytes(join(root, path), data)
     return File(path, rows, len(data), digest)
+
+
+def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> File:
+    """``store`` of a local file, which need not fit into memory."""
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    target = f"{folder}/{digest[:32]}{suffix}"
+    if not exists(join(root, target)):
+        publish(path, join(root, target))
+    return File(target, rows, path.stat().st_size, digest)

@@ -2,43 +2,19 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, store
+from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, store, store_file
 from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
 
 SHARD_ROWS = 2048
-MAX_GROUPS = 100  # Metaflow's own limit on a foreach
-GROUP_ROWS = 20_000
-
-
-def partition_groups(products: pa.Table) -> list[list[int]]:
-    """The partitions of ``products`` (PRODUCTS) in at most MAX_GROUPS consecutive groups, one per task.
-
-    A group has at least GROUP_ROWS rows, but for the last, so that a small catalog is one task.
-    """
-    rows = np.bincount(products["partition"].to_numpy())
-    least = max(GROUP_ROWS, -(-int(rows.sum()) // MAX_GROUPS))
-    groups: list[list[int]] = [[]]
-    for partition in range(len(rows)):
-        if rows[groups[-1]].sum() >= least:
-            groups.append([])
-        groups[-1].append(partition)
-    return groups
-
-
-def labelled_products(products: pa.Table, labels: pa.Table, partitions: Sequence[int] | None = None) -> pa.Table:
-    """The rows of ``products`` (PRODUCTS) that have a label, of all or some partitions, in the order of the shards."""
-    wanted = pc.is_in(products["product_id"], labels["product_id"].unique())
-    if partitions is not None:
-        wanted = pc.and_(wanted, pc.is_in(products["partition"], pa.array(partitions, products["partition"].type)))
-    return products.filter(wanted).sort_by([("partition", "ascending"), ("row", "ascending")])
 
 
 def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
@@ -53,8 +29,7 @@ def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
 
 def write_manifest(
     shards: Sequence[File],
-    product_ids: pa.ChunkedArray,
-    labels: pa.Table,
+    parts: Iterable[tuple[pa.ChunkedArray, pa.Table]],
     splits: pa.Table,
     root: str,
     dataset: str,
@@ -64,17 +39,24 @@ def write_manifest(
     """Writes the labels sidecar, the splits and, last, the manifest; returns it with its URI.
 
     Args:
-        shards: as ``write_payload`` returned them, for all partitions in order.
-        product_ids: of all rows of the shards, in order.
-        labels: LABELS with group and split, any order.
+        shards: as ``write_payload`` returned them, for all products in order.
+        parts: the same products in the same order: the product ids of some, and their labels (LABELS with group and
+            split, any order). Each becomes a row group of the sidecar, so that memory holds one part.
         splits: SPLITS so far, which the next run of the dataset gets from ``earlier_run``.
         root: local folder or ``s3://``.
     """
-    assert sum(shard.rows for shard in shards) == len(product_ids)
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
-    row_of = pc.index_in(labels["product_id"], product_ids.combine_chunks())
-    sidecar = labels.append_column("row", row_of.cast(pa.int64())).filter(pc.is_valid(row_of)).cast(SIDECAR)
-    sidecar_file = store(root, "labels", ".parquet", _parquet_bytes(sidecar), sidecar.num_rows)
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        path = Path(scratch) / "labels.parquet"
+        with pq.ParquetWriter(path, SIDECAR, compression="zstd") as writer:
+            rows = labels = 0
+            for product_ids, own in parts:
+                row = pc.add(pc.index_in(own["product_id"], product_ids.combine_chunks()).cast(pa.int64()), rows)
+                sidecar = own.append_column("row", row).filter(pc.is_valid(row)).cast(SIDECAR)
+                writer.write_table(sidecar)
+                rows, labels = rows + len(product_ids), labels + sidecar.num_rows
+        assert sum(shard.rows for shard in shards) == rows
+        sidecar_file = store_file(root, "labels", ".parquet", path, labels)
     splits_file = store(root, "splits", ".parquet", _parquet_bytes(splits), splits.num_rows)
 
     manifest = Manifest(
@@ -90,18 +72,19 @@ def write_manifest(
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the last run of a dataset under the same root left: its SPLITS and its labels (SIDECAR)."""
+    """What the last run of a dataset under the same root left: its SPLITS, and the URI of its labels (SIDECAR)."""
 
     splits: pa.Table | None = None
-    labels: pa.Table | None = None
+    labels: str | None = None
 
 
 def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
-    """The last run's tables; both None where there was none."""
+    """What the last run left; both None where there was none."""
     uri = _latest(root, dataset, sample_catalog)
     if not exists(uri):
         return Earlier()
-    return Earlier(**{name: read_table(join(root, path)) for name, path in json.loads(read_bytes(uri)).items()})
+    paths = json.loads(read_bytes(uri))
+    return Earlier(read_table(join(root, paths["splits"])), join(root, paths["labels"]))
 
 
 def _latest(root: str, dataset: str, sample_catalog: bool) -> str:

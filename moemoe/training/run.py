@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class Job:
         recipe: ``Recipe.to_dict()``.
         seed: of weights, order, targets, dropout and noise.
         checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
+        warm_start: a trained model's folder under the root: its weights and tokenizer are the start of the recipe's
+            last phase, which alone is trained.
+        hidden: ``moemoe.shards.hidden.Hidden`` as a dictionary: what the model must not see.
     """
 
     manifest_uri: str
@@ -37,6 +40,8 @@ class Job:
     recipe: dict[str, Any]
     seed: int
     checkpoint_seconds: float = 60
+    warm_start: str = ""
+    hidden: dict[str, Any] = field(default_factory=dict)
 
     @property
     def events_path(self) -> Path:

@@ -8,9 +8,13 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 
 
-def make_tokenizer(recipe: Recipe, dataset: ShardedDataset, folder: str | Path) -> None:
-    """Saves the run's tokenizer into ``folder``."""
-    if recipe.tokenizer == "catalog":
+def make_tokenizer(
+    recipe: Recipe, dataset: ShardedDataset, folder: str | Path, warm_start: str | Path | None = None
+) -> None:
+    """Saves the run's tokenizer into ``folder``: that of the model in ``warm_start``, where there is one."""
+    if warm_start is not None:
+        load_tokenizer(warm_start).save_pretrained(folder)
+    elif recipe.tokenizer == "catalog":
         size = recipe.config.text.vocab_size
         train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:

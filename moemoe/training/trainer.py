@@ -22,9 +22,10 @@ from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
-from moemoe.storage import join, publish
+from moemoe.storage import fetch, join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, training_values
@@ -32,6 +33,7 @@ from moemoe.training.objective import Counts, Terms, global_counts, joint_object
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
 from moemoe.training.tokenizer import make_tokenizer
+from moemoe.training.warm_start import load_weights
 
 EVENT_STEPS = 10
 VALIDATION_PRODUCTS = 512
@@ -52,12 +54,14 @@ class Trainer:
         check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
-        self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
+        self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
+        self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
+        self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
         self.rows = self.dataset.rows("train")
         self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
-            make_tokenizer(recipe, self.dataset, folder)
+            make_tokenizer(recipe, self.dataset, folder, self.warm_start)
         self._barrier()
         self.tokenizer = load_tokenizer(folder)
         self.system = load_system(recipe.system)
@@ -79,7 +83,7 @@ class Trainer:
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
         place = checkpoint.place if checkpoint else Place()
         self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
-        for index, phase in enumerate(self.recipe.phases):
+        for index, phase in enumerate(self.phases):
             if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
                 model.config = replace(model.config, experts=self.config.experts)
@@ -93,6 +97,8 @@ class Trainer:
                 checkpoint.restore(model, optimizer)
             else:
                 place = Place(index, 0, 0, place.total_step)
+                if self.warm_start is not None:  # rank 0's weights become everybody's
+                    load_weights(model, self.warm_start)
             place = self._train_phase(model, phase, place, optimizer)
         self._publish_model(model)
 
@@ -181,7 +187,7 @@ class Trainer:
 
     def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
         assert self.events is not None
-        steps = len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch
+        steps = len(self.phases) * self.recipe.training.epochs * self.steps_per_epoch
         self.events.append(
             "step",
             phase=phase,
@@ -196,10 +202,12 @@ class Trainer:
         )
 
     def _training_parts(self, rows: np.ndarray, draw: int) -> list[Batch]:
-        return [self._training_batch(part, draw) for part in np.array_split(rows, self.recipe.training.accumulation)]
+        training = self.recipe.training
+        parts = np.array_split(rows, training.accumulation)
+        return [self._training_batch(part, draw, training.negatives) for part in parts]
 
-    def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
-        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw) for row in rows])
+    def _training_batch(self, rows: np.ndarray, draw: int, negatives: float = 0.0) -> Batch:
+        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw, negatives) for row in rows])
 
     @torch.inference_mode()
     def _validate(self, model: nn.Module) -> dict[str, float]:

@@ -4,14 +4,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from moemoe.catalog import normalize as normalize_module
 from moemoe.catalog import sample_vocabulary
 from moemoe.catalog.context import plain_text
 from moemoe.catalog.contract import Attribute, fold, load_contract
-from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, normalize, value_mapper
+from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, value_mapper
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
 from tests.catalog.small_contract import SMALL, THIRTY_PT, products, small_contract, write_contract
+from tests.catalog.whole import normalize
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "catalog"
 
@@ -113,6 +117,32 @@ def test_unmapped_values_are_listed_most_frequent_first(contract):
         ("zz", 3), ("aa", 2), ("bb", 2), ("qq, NA", 1),
     ]  # fmt: skip
     assert statistics["unmapped"] == 8
+
+
+VALUES = st.sampled_from(["Red", "navy", "Blue, Red", "50% Wool", "NA", None, "", "zz", "zz top", "Cotton/Nylon"])
+ENTRIES = st.lists(
+    st.tuples(st.sampled_from(["color", "baseColour", "Fabric", "Cloth", "Cloth #2", "x"]), VALUES), max_size=4
+)
+CATALOGS = st.lists(st.tuples(st.sampled_from(["Tshirts", "Mugs", None]), st.none() | ENTRIES), min_size=1, max_size=20)
+
+
+@given(CATALOGS, st.integers(2, 5))
+def test_parts_make_the_same_labels_and_statistics(tmp_path_factory, rows, parts):
+    contract = small_contract(tmp_path_factory.mktemp("contract"))
+    rows.append(("Tshirts", [("color", "Red")]))
+    table = products(*({"product_type": kind, "attributes": entries} for kind, entries in rows))
+    whole, cut = normalize(table, contract), normalize(table, contract, parts)
+    assert (cut.labels, cut.statistics, cut.product_types) == (whole.labels, whole.statistics, whole.product_types)
+
+
+def test_rare_raw_values_are_forgotten_and_frequent_ones_counted(contract, monkeypatch):
+    monkeypatch.setattr(normalize_module, "REMEMBERED", 10)
+    rows = [{"attributes": [("color", f"only {i}" if i % 2 else ["zz", "yy", "Red"][i % 3])]} for i in range(300)]
+    cut, whole = (statistics_of(normalize(products(*rows), contract, parts), "color") for parts in (30, 1))
+    for name in ("labels", "unmapped", "dropped", "canonical_values"):
+        assert cut[name] == whole[name], name
+    assert cut["most_frequent_unmapped"][:2] == whole["most_frequent_unmapped"][:2]
+    assert [entry["value"] for entry in cut["most_frequent_unmapped"][:2]] == ["yy", "zz"]
 
 
 def test_a_catalog_without_labels_says_which_keys_it_has(contract):
