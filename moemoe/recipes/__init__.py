@@ -49,6 +49,11 @@ class Recipe:
         """Whether the system is made in one pass over the training split, without epochs."""
         return self.system in FITTED
 
+    @property
+    def limits(self) -> str:
+        """What the system can answer and what not."""
+        return load_system(self.system).limits
+
     def check(self) -> None:
         """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
         load_system(self.system).check(self.config)

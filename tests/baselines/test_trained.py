@@ -29,7 +29,7 @@ MODELS = {
 SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc": False}
 
 
-def toy_recipe(name: str, epochs: int = 25) -> Recipe:
+def toy_recipe(name: str, epochs: int = 20) -> Recipe:
     recipe = load_recipe(name)
     model = {**recipe.model, "context_length": 24, **MODELS[name]}
     training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, clip_norm=1.0)
