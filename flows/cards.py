@@ -440,6 +440,7 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "weights": sizes["text"].get("pretrained") or "scratch",
         "settings": settings or "none",
         "phases": " + ".join(recipe.phases),
+        "limits": recipe.limits,
         "decoding": flow.decoding,
         "withheld": flow.withhold or "nothing",
         "unseen": flow.unseen or "nothing",
