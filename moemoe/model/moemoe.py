@@ -230,9 +230,10 @@ class MoEMoE(nn.Module):
         return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], pictures, loads)
 
     def answer(self, batch: Batch, collator: Collator) -> list[Answer]:
-        """Greedy answers to the batch's questions."""
-        generated = generate(self, batch)
-        values = collator.answers(generated.tokens_NA)
+        """Greedy answers to the batch's questions, restricted where the collator says so."""
+        trie = collator.trie.to(batch.decoder_ids.device) if collator.trie is not None else None
+        generated = generate(self, batch, trie=trie)
+        values = collator.answers(generated.tokens_NA, generated.leaf_N)
         answers = []
         for value, confidence, shares in zip(
             values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True

@@ -38,7 +38,9 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     assert predictions.schema.equals(PREDICTIONS)
     assert evaluation.schema.equals(EVALUATION)
     assert set(predictions["split"].to_pylist()) == {"validation", "test"}
-    assert set(predictions["condition"].to_pylist()) == {"as is", "picture blanked"}
+    assert set(predictions["condition"].to_pylist()) == {
+        "as is", "picture blanked", "text blanked", "unanswerable", "not applicable",
+    }  # fmt: skip
     for name in ("recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean", "baseline/majority_accuracy"):
         assert not math.isnan(evaluate.metrics[name]), name
     assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "picture blanked")[
