@@ -181,7 +181,7 @@ def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str =
     keys = [set(zip(t["product_id"].to_pylist(), t["attribute"].to_pylist(), strict=True)) for t in (a, b)]
     if not keys[0] & keys[1]:
         raise EvaluationError("the runs share no test row: they are of different datasets or splits")
-    for name, mine, theirs in (("first", *keys), ("second", *keys[::-1])):
+    for name, (mine, theirs) in (("first", keys), ("second", keys[::-1])):
         if alone := mine - theirs:
             product, attribute = min(alone)
             raise EvaluationError(
