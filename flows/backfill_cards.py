@@ -96,7 +96,7 @@ def _examples(sample: Any, decision: str) -> list[list[Any]]:
             if row["image"]
             else Markdown(f"no picture: {row['title']}"),
             Markdown(f"{row['product_type']}: {row['attribute']}"),
-            Markdown(row["raw_label"] or "-"),
+            Markdown(row["raw_label"] or "none"),
             Markdown(row["prediction"]),
             Markdown(f"{row['confidence']:.2f}"),
         ]
