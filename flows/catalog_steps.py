@@ -177,11 +177,9 @@ class CatalogSteps(FlowSpec):
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             raw = Parts(self.products, ["product_id", "product_type", "attributes"])
-            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"))
+            self.contradictions_uri = join(self.run_uri, "contradictions.parquet")
+            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"), self.contradictions_uri)
             self.all_labels = normalized.labels
-            self.contradictions_uri = write_table(
-                normalized.contradictions, join(self.run_uri, "contradictions.parquet")
-            )
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
             cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)

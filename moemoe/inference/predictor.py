@@ -47,9 +47,7 @@ class Predictor:
         self.answering = answering or Answering()
         if self.answering.values is not None:
             if not hasattr(collator, "restrict_answers"):
-                raise ConfigError(
-                    "canonical decoding is for models that generate; this one has values of its own"
-                )
+                raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
             collator.restrict_answers(self.answering.values)
 
     @classmethod

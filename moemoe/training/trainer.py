@@ -73,6 +73,7 @@ class Trainer:
         torch.manual_seed(self.job.seed)
         has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
         model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
+        self.collator.config = model.config  # with the dimensions of pretrained weights
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
