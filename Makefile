@@ -12,7 +12,7 @@ FLOW ?= flows/train_flow.py
 DEPLOY = $(BIN)/python $(FLOW) --quiet --datastore s3 --config deployment $(CONFIG) --production
 GITOPS = $(BIN)/python infra/gitops.py
 
-.PHONY: help demo test test-all lint ui clean deploy-argo deploy-step-functions
+.PHONY: help demo tables test test-all lint ui clean deploy-argo deploy-step-functions
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
 	$(BIN)/python flows/train_flow.py run --dataset 30pt
+
+tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
+	$(BIN)/python flows/compare_flow.py run --dataset 30pt --epochs 1
 
 test: $(READY) ## the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

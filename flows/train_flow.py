@@ -102,6 +102,7 @@ class TrainFlow(CatalogSteps):
             from moemoe.registry.model_card import Data
             from moemoe.registry.register import Trained, register
             from moemoe.shards.dataset import ShardedDataset
+            from moemoe.shards.hidden import Hidden
             from moemoe.shards.manifest import Manifest
             from moemoe.storage import fetch, read_table
 
@@ -109,7 +110,8 @@ class TrainFlow(CatalogSteps):
             manifest = Manifest.read(self.manifest_uri)
 
             def champion_predictions(folder):
-                return predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
+                dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
+                return predict_test(Predictor.load(folder), dataset, contract)
 
             trained = Trained(
                 model_dir=fetch(self.model_uri_in_root, scratch),
@@ -156,6 +158,7 @@ class TrainFlow(CatalogSteps):
                 write_bytes(self.report_uri, report.encode())
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
 
 
