@@ -114,4 +114,3 @@ def test_the_databases_password_is_not_in_mlflows_answers(server, database):
     for path in ("/", "/health", "/version", "/api/2.0/mlflow/experiments/search?max_results=1"):
         with urllib.request.urlopen(server + path) as answer:
             assert password not in answer.read().decode(errors="replace")
-

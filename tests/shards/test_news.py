@@ -34,14 +34,17 @@ def test_a_label_that_changes_and_one_that_goes(tmp_path, before):
     rows[0]["values"] = ["Violet"]
     [gone] = [i for i, row in enumerate(rows) if row["product_id"] == "p1" and row["attribute"] == "material"]
     del rows[gone]
-    news = what_is_new(before, write_shards(tmp_path, small_products(40), pa.Table.from_pylist(rows, small_labels(1).schema)))
+    news = what_is_new(
+        before, write_shards(tmp_path, small_products(40), pa.Table.from_pylist(rows, small_labels(1).schema))
+    )
     assert (news.new_products, news.gone_products, news.relabelled_products, news.new_shards) == (0, 0, 2, 0)
 
 
 def test_a_picture_that_changes_behind_the_same_name(tmp_path, before):
     rows = small_products(40).to_pylist()
     rows[3]["image"] = rows[4]["image"]
-    news = what_is_new(before, write_shards(tmp_path, pa.Table.from_pylist(rows, small_products(1).schema), small_labels(40)))
+    products = pa.Table.from_pylist(rows, small_products(1).schema)
+    news = what_is_new(before, write_shards(tmp_path, products, small_labels(40)))
     assert vars(news) == {
         "new_products": 0, "gone_products": 0, "relabelled_products": 0, "new_shards": 1, "contract_changed": False
     }  # fmt: skip
