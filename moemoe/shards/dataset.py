@@ -3,6 +3,7 @@
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from moemoe.catalog.context import context_text
 from moemoe.errors import StorageError
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import File, Manifest
 from moemoe.storage import fetch, join
 
@@ -43,12 +45,14 @@ class ShardedDataset:
     Args:
         manifest_uri: as ``write_manifest`` returned it; the root is three levels above.
         scratch: local folder for copies of files from S3.
+        hidden: words and training values that are left out.
 
     Raises:
         StorageError: a file that is missing or is not the one the manifest names.
     """
 
-    def __init__(self, manifest_uri: str, scratch: str | Path):
+    def __init__(self, manifest_uri: str, scratch: str | Path, hidden: Hidden | None = None):
+        self.hidden = hidden or Hidden()
         self.manifest = Manifest.read(manifest_uri)
         root = manifest_uri.rsplit("/", 3)[0]
         self._shards = [
@@ -56,7 +60,7 @@ class ShardedDataset:
             for file in self.manifest.shards
         ]
         self._starts = np.cumsum([0, *(file.rows for file in self.manifest.shards)])
-        sidecar = pq.read_table(_verified(root, self.manifest.sidecar, scratch))
+        sidecar = self.hidden.labels(pq.read_table(_verified(root, self.manifest.sidecar, scratch)))
         self._known: dict[int, dict[str, Any]] = {}
         for label in sidecar.to_pylist():
             known = self._known.setdefault(label["row"], {**label, "labels": {}})
@@ -68,12 +72,22 @@ class ShardedDataset:
         """The row indices of a split's labelled products, rising."""
         return np.array(sorted(row for row, known in self._known.items() if known["split"] == split), dtype=np.int64)
 
+    @cached_property
+    def not_applicable(self) -> dict[str, list[str]]:
+        """Product type -> the dataset's attributes that no product of the type has a label of, in any split."""
+        had: dict[str, set[str]] = {}
+        for known in self._known.values():
+            had.setdefault(known["product_type"], set()).update(known["labels"])
+        return {kind: [a for a in self.attributes if a not in own] for kind, own in sorted(had.items())}
+
     def __getitem__(self, row: int) -> Product:
         shard = int(np.searchsorted(self._starts, row, side="right")) - 1
         payload = self._shards[shard].slice(row - self._starts[shard], 1).to_pylist()[0]
         known = self._known[int(row)]
+        cut = self.hidden.cut
+        payload |= {name: cut(payload[name]) for name in ("title", "description")}
         return Product(
-            **{**payload, "bullet_points": payload["bullet_points"] or []},
+            **{**payload, "bullet_points": [cut(point) for point in payload["bullet_points"] or []]},
             product_type=known["product_type"],
             group=known["group"],
             split=known["split"],

@@ -10,6 +10,7 @@ from moemoe.baselines import load_system
 from moemoe.model.collate import Item
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
 from moemoe.storage import join, publish
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, training_values
@@ -21,7 +22,7 @@ EVENT_PRODUCTS = 1000
 
 def fit(job: Job, recipe: Recipe) -> None:
     """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss."""
-    dataset = ShardedDataset(job.manifest_uri, job.scratch)
+    dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     config = recipe.config.with_catalog(0, training_values(dataset))
     events = EventLog(job.events_path)
     system = load_system(recipe.system).fit(config, _items(job, dataset, config, events), job.seed)

@@ -6,14 +6,16 @@ from typing import Any
 from moemoe.model.collate import Item, one_of_each
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.loader import decode_image
+from moemoe.training.negatives import with_negatives
 
 
-def item_of(dataset: ShardedDataset, row: int, config: Any, seed: int, draw: int) -> Item:
+def item_of(dataset: ShardedDataset, row: int, config: Any, seed: int, draw: int, negatives: float = 0.0) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
-    Of several gold values the target is one, another in every ``draw``, by ``seed``.
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. ``negatives``: the share of
+    products that are also asked what has no answer.
     """
-    product = dataset[row]
+    product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
     answers = [
         values[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
         for attribute, values in product.values.items()

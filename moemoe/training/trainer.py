@@ -22,6 +22,7 @@ from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
 from moemoe.storage import fetch, join, publish
@@ -55,7 +56,7 @@ class Trainer:
         self.rank, self.world_size = rank, world_size
         self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
         self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
-        self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
+        self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
         self.rows = self.dataset.rows("train")
         self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
         folder = Path(job.scratch) / "tokenizer"
@@ -72,6 +73,7 @@ class Trainer:
         torch.manual_seed(self.job.seed)
         has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
         model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
+        self.collator.config = model.config  # with the dimensions of pretrained weights
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
@@ -200,10 +202,12 @@ class Trainer:
         )
 
     def _training_parts(self, rows: np.ndarray, draw: int) -> list[Batch]:
-        return [self._training_batch(part, draw) for part in np.array_split(rows, self.recipe.training.accumulation)]
+        training = self.recipe.training
+        parts = np.array_split(rows, training.accumulation)
+        return [self._training_batch(part, draw, training.negatives) for part in parts]
 
-    def _training_batch(self, rows: np.ndarray, draw: int) -> Batch:
-        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw) for row in rows])
+    def _training_batch(self, rows: np.ndarray, draw: int, negatives: float = 0.0) -> Batch:
+        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw, negatives) for row in rows])
 
     @torch.inference_mode()
     def _validate(self, model: nn.Module) -> dict[str, float]:
