@@ -196,7 +196,7 @@ def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
     table(
         [
             ("products", manifest.rows),
-            ("labels", manifest.sidecar.rows),
+            ("labels", manifest.labels),
             ("payload shards", f"{len(manifest.shards)} ({size:.1f} MiB)"),
             ("contract", manifest.contract_hash),
             ("data", manifest.data_hash),

@@ -19,17 +19,26 @@ from moemoe.model.batch import Batch, Source
 from moemoe.model.config import ModelConfig
 
 
+@dataclass(frozen=True)
+class PictureSlot:
+    """A decoded picture that lies in a buffer of its whole batch: uint8 [B, H, W, 3] and its index there."""
+
+    pixels_BHWC: np.ndarray
+    index: int
+
+
 @dataclass
 class Item:
     """One product and its questions.
 
     Args:
-        sources: in the order of ``ModelConfig.sources``: a text, or a picture as uint8 [3, H, W] (None: there is none).
+        sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``Collator.encode``
+            gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none).
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
 
-    sources: Sequence[str | np.ndarray | None]
+    sources: Sequence[str | np.ndarray | PictureSlot | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
 
@@ -59,7 +68,9 @@ class Collator:
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def one_of_each(self, picture: np.ndarray | None, text: str) -> list[str | np.ndarray | None]:
+    def one_of_each(
+        self, picture: np.ndarray | PictureSlot | None, text: str | np.ndarray
+    ) -> list[str | np.ndarray | PictureSlot | None]:
         """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
 
         Raises:
@@ -85,7 +96,7 @@ class Collator:
             if kind == "image":
                 sources.append(self._pictures([item.sources[index] for item in items], image_of))
             else:
-                sources.append(self._texts([item.sources[index] or "" for item in items], pairs))
+                sources.append(self._texts([item.sources[index] for item in items], pairs))
         states = None
         if known is None:
             question_ids, question_mask = self.questions(questions)
@@ -108,19 +119,24 @@ class Collator:
         """Token ids and mask [U, J] for the question encoder."""
         return _pad([self._short(question, self.config.question_length) for question in questions])
 
-    def _pictures(self, pictures: Sequence[np.ndarray | None], row_of: Tensor) -> Source:
+    def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
         size = self.config.image.size
-        pixels = np.zeros((len(pictures), 3, size, size), dtype=np.uint8)
-        for index, picture in enumerate(pictures):
-            if picture is not None:
-                pixels[index] = picture
+        slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
+        if slots:
+            pixels_BHWC = slots[0].pixels_BHWC
+        else:
+            pixels_BHWC = np.zeros((len(pictures), size, size, 3), dtype=np.uint8)
+            for index, picture in enumerate(pictures):
+                if picture is not None:
+                    pixels_BHWC[index] = picture.transpose(1, 2, 0)
         there = torch.tensor([picture is not None for picture in pictures])
-        return Source(torch.from_numpy(pixels), there, row_of)
+        return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
-    def _texts(self, texts: Sequence[str], pairs: Sequence[tuple[int, str]]) -> Source:
+    def _texts(self, texts: Sequence[str | np.ndarray | None], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":
             texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        ids, mask = _pad(self._encode_texts(texts))
+        known = [text for text in texts if isinstance(text, np.ndarray)]
+        ids, mask = _pad(known if len(known) == len(texts) else self.encode([str(text or "") for text in texts]))
         return Source(ids, mask, torch.arange(len(texts)))
 
     def answers(self, tokens_NA: Tensor) -> list[str]:
@@ -147,7 +163,8 @@ class Collator:
             labels,
         )
 
-    def _encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of contexts, cut at ``context_length``."""
         with self._lock:
             return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
 
@@ -159,7 +176,7 @@ class Collator:
         return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
 
 
-def _pad(rows: list[list[int]], left: bool = False) -> tuple[Tensor, Tensor]:
+def _pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
     width = max(len(row) for row in rows)
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)

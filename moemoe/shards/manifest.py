@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from moemoe.errors import StorageError
-from moemoe.schemas import LABELS
-from moemoe.storage import exists, join, read_bytes, write_bytes
+from moemoe.storage import join, read_bytes, size_of, write_bytes
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is.
 PAYLOAD = pa.schema(
@@ -24,9 +23,6 @@ PAYLOAD = pa.schema(
         ("image", pa.binary()),
     ]
 )
-
-#: The labels sidecar: labels joined to payload rows by their index over all shards in manifest order.
-SIDECAR = LABELS.append(pa.field("row", pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a training run reads: payload shards in row order, the labels sidecar, and what made them.
+    """What a training run reads: payload shards and labels sidecars in row order, and what made them.
 
-    ``splits`` holds the split of every group's keys so far, which later runs keep.
+    ``labels`` counts those of all sidecars. ``splits`` holds the split of every group's keys so far, which later runs
+    keep.
     """
 
     schema_version: int
@@ -52,7 +49,8 @@ class Manifest:
     data_hash: str
     sample_catalog: bool
     shards: tuple[File, ...]
-    sidecar: File
+    sidecars: tuple[File, ...]
+    labels: int
     splits: File
 
     @property
@@ -67,7 +65,10 @@ class Manifest:
     @classmethod
     def read(cls, uri: str) -> "Manifest":
         """Raises StorageError where there is no manifest or one of another schema version."""
-        values = json.loads(read_bytes(uri))
+        try:
+            values = json.loads(read_bytes(uri))
+        except ValueError as error:
+            raise StorageError(f"{uri}: not a manifest ({error}); delete it and run again") from error
         if values.get("schema_version") != SCHEMA_VERSION:
             raise StorageError(
                 f"{uri}: manifest of schema version {values.get('schema_version')}; this code reads {SCHEMA_VERSION}"
@@ -76,16 +77,25 @@ class Manifest:
             **{
                 **values,
                 "shards": tuple(File(**shard) for shard in values["shards"]),
-                "sidecar": File(**values["sidecar"]),
+                "sidecars": tuple(File(**sidecar) for sidecar in values["sidecars"]),
                 "splits": File(**values["splits"]),
             }
         )
 
 
-def store(root: str, folder: str, suffix: str, data: bytes, rows: int) -> File:
+def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: int) -> File:
     """Puts ``data`` at a path made from its content; what is there already is not written again."""
     digest = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{digest[:32]}{suffix}"
-    if not exists(join(root, path)):
+    size = len(memoryview(data))
+    if size_of(join(root, path)) != size:
         write_bytes(join(root, path), data)
-    return File(path, rows, len(data), digest)
+    return File(path, rows, size, digest)
+
+
+def arrow_bytes(table: pa.Table) -> pa.Buffer:
+    """``table`` as an Arrow file of one record batch, to be memory-mapped."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue()

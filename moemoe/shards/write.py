@@ -1,4 +1,4 @@
-"""Products and labels -> payload shards, labels sidecar, manifest."""
+"""Products and labels -> payload shards, labels sidecars, manifest."""
 
 import hashlib
 import json
@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, store
-from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
+from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, File, Manifest, arrow_bytes, store
+from moemoe.shards.sidecar import flat_labels, make_sidecar
+from moemoe.storage import exists, join, read_bytes, read_table, remove_leftovers, write_bytes
 
 SHARD_ROWS = 2048
 MAX_GROUPS = 100  # Metaflow's own limit on a foreach
@@ -45,10 +46,11 @@ def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
     """Writes payload shards under ``root`` and returns them in order.
 
     ``products`` are slices with the columns of ``PAYLOAD``. Every shard lies at a path made from its content, so
-    writing the same products again writes nothing.
+    writing the same products again writes nothing, and two may write them at once.
     """
+    remove_leftovers(join(root, "payload"))
     tables = _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS)
-    return [store(root, "payload", ".arrow", _arrow_bytes(table), table.num_rows) for table in tables]
+    return [store(root, "payload", ".arrow", arrow_bytes(table), table.num_rows) for table in tables]
 
 
 def write_manifest(
@@ -61,7 +63,7 @@ def write_manifest(
     contract_hash: str,
     sample_catalog: bool = False,
 ) -> tuple[Manifest, str]:
-    """Writes the labels sidecar, the splits and, last, the manifest; returns it with its URI.
+    """Writes the labels sidecars, the splits and, last, the manifest; returns it with its URI.
 
     Args:
         shards: as ``write_payload`` returned them, for all partitions in order.
@@ -72,25 +74,34 @@ def write_manifest(
     """
     assert sum(shard.rows for shard in shards) == len(product_ids)
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
-    row_of = pc.index_in(labels["product_id"], product_ids.combine_chunks())
-    sidecar = labels.append_column("row", row_of.cast(pa.int64())).filter(pc.is_valid(row_of)).cast(SIDECAR)
-    sidecar_file = store(root, "labels", ".parquet", _parquet_bytes(sidecar), sidecar.num_rows)
+    table = make_sidecar(product_ids, labels)
+    sidecars = [store(root, "labels", ".arrow", arrow_bytes(table), table.num_rows)]
+    count = pc.sum(pc.list_value_length(table["labels"])).as_py() or 0
     splits_file = store(root, "splits", ".parquet", _parquet_bytes(splits), splits.num_rows)
 
     manifest = Manifest(
-        SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file, splits_file
+        SCHEMA_VERSION,
+        dataset,
+        contract_hash,
+        data_hash,
+        sample_catalog,
+        tuple(shards),
+        tuple(sidecars),
+        count,
+        splits_file,
     )
-    name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
+    made_of = data_hash + "".join(sidecar.sha256 for sidecar in sidecars) + contract_hash
+    name = hashlib.sha256(made_of.encode()).hexdigest()[:32]
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)
-    latest = {"splits": splits_file.path, "labels": sidecar_file.path}
+    latest = {"splits": splits_file.path, "labels": [sidecar.path for sidecar in sidecars]}
     write_bytes(_latest(root, dataset, sample_catalog), json.dumps(latest).encode())
     return manifest, uri
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the last run of a dataset under the same root left: its SPLITS and its labels (SIDECAR)."""
+    """What the last run of a dataset under the same root left: its SPLITS and its LABELS."""
 
     splits: pa.Table | None = None
     labels: pa.Table | None = None
@@ -101,7 +112,9 @@ def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
     uri = _latest(root, dataset, sample_catalog)
     if not exists(uri):
         return Earlier()
-    return Earlier(**{name: read_table(join(root, path)) for name, path in json.loads(read_bytes(uri)).items()})
+    latest = json.loads(read_bytes(uri))
+    sidecars = (pa.ipc.open_file(read_bytes(join(root, path))).read_all() for path in latest["labels"])
+    return Earlier(read_table(join(root, latest["splits"])), pa.concat_tables(flat_labels(table) for table in sidecars))
 
 
 def _latest(root: str, dataset: str, sample_catalog: bool) -> str:
@@ -129,10 +142,3 @@ def _parquet_bytes(table: pa.Table) -> bytes:
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue().to_pybytes()
-
-
-def _arrow_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()

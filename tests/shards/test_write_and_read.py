@@ -52,13 +52,17 @@ def test_an_edited_shard_is_named(tmp_path):
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
+    dataset = ShardedDataset(uri, tmp_path)
     with pytest.raises(StorageError, match=rf"{shard.name}: checksum differs"):
+        dataset[0]
+    shard.write_bytes(data[:-1])
+    with pytest.raises(StorageError, match=rf"{shard.name}: \d+ bytes; the manifest says {len(data)}"):
         ShardedDataset(uri, tmp_path)
 
 
 def test_a_deleted_shard_is_named(tmp_path):
     uri = small_shards(tmp_path)
-    (tmp_path / Manifest.read(uri).sidecar.path).unlink()
+    (tmp_path / Manifest.read(uri).sidecars[0].path).unlink()
     with pytest.raises(StorageError, match="no such file"):
         ShardedDataset(uri, tmp_path)
 
