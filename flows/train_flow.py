@@ -292,6 +292,9 @@ class TrainFlow(FlowSpec):
             evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
             evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
             self.metrics = evaluation.metrics
+            self.undecoded_uri = write_table(
+                predictor.pictures.quarantine, join(self.run_uri, "quarantine-evaluate.parquet")
+            )
             self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
             self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
             figures = report_figures(predictions, evaluation, contract.report_product_types)

@@ -49,7 +49,7 @@ def questions_of(
             bullet_points,
             _text(row.get("description")),
         )
-        questions.append(RowQuestion(context, image, list(attributes[product_type]), product_type))
+        questions.append(RowQuestion(context, image, list(attributes[product_type]), product_type=product_type))
     return questions
 
 

@@ -108,6 +108,7 @@ def _question(product: Product, condition: str) -> Question:
         context="" if condition == TEXT_BLANKED else product.context,
         image=None if condition == PICTURE_BLANKED else product.image,
         attributes=list(product.values),
+        product_id=product.product_id,
     )
 
 

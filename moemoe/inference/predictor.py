@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Collator, Item, KnownQuestions
+from moemoe.model.collate import Collator, Item, KnownQuestions, PictureSlot
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
-from moemoe.shards.loader import decode_image, prefetch
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.loader import prefetch
 
 BATCH_PRODUCTS = 64
 
@@ -24,6 +26,7 @@ class Question:
     context: str
     image: bytes | None
     attributes: Sequence[str]
+    product_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,16 @@ class Answer:
 
 
 class Predictor:
-    """A model ready to answer, on the GPU where there is one."""
+    """A model ready to answer, on the GPU where there is one.
+
+    A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
+    """
 
     def __init__(self, model: MoEMoE, collator: Collator):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval()
         self.collator = collator
+        self.pictures = PictureReader("evaluate")
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
@@ -68,8 +75,12 @@ class Predictor:
 
         def collate(chunk: np.ndarray) -> tuple[np.ndarray, Batch]:
             questions = [everything[index] for index in chunk]
-            images = [None if q.image is None else decode_image(q.image, size) for q in questions]
-            sources = [self.collator.one_of_each(i, q.context) for q, i in zip(questions, images, strict=True)]
+            pixels_BHWC = np.empty((len(questions), size, size, 3), np.uint8)
+            sources = []
+            for index, question in enumerate(questions):
+                there = self.pictures.read(question.image, partial(str, question.product_id), pixels_BHWC[index])
+                picture = PictureSlot(pixels_BHWC, index) if there else None
+                sources.append(self.collator.one_of_each(picture, question.context))
             items = [Item(s, q.attributes) for q, s in zip(questions, sources, strict=True)]
             return chunk, self.collator(items, known)
 

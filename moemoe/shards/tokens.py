@@ -35,16 +35,17 @@ class Tokens:
     def write(self, shards: Iterable[int]) -> None:
         """Writes the files of some shards that are not there yet."""
         for shard in shards:
-            uri = self._uri(shard)
-            if exists(uri):
-                continue
-            rows = self._encode(self._dataset.contexts(shard))
-            ids = np.fromiter((token for row in rows for token in row), np.int32)
-            kind = np.uint16 if ids.max(initial=0) < 2**16 else np.int32
-            starts = np.cumsum([0, *map(len, rows)], dtype=np.int32)
-            column = pa.ListArray.from_arrays(pa.array(starts), pa.array(ids.astype(kind)))
-            table = pa.table({"tokens": column}).replace_schema_metadata({"sha256": _checksum(column)})
-            write_bytes(uri, arrow_bytes(table))
+            if not exists(self._uri(shard)):
+                self.store(shard, self._encode(self._dataset.contexts(shard)))
+
+    def store(self, shard: int, rows: Sequence[Sequence[int] | np.ndarray]) -> None:
+        """Writes the file of one shard from its token ids."""
+        ids = np.concatenate([np.asarray(row, np.int32) for row in rows])
+        kind = np.uint16 if ids.max(initial=0) < 2**16 else np.int32
+        starts = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+        column = pa.ListArray.from_arrays(pa.array(starts), pa.array(ids.astype(kind)))
+        table = pa.table({"tokens": column}).replace_schema_metadata({"sha256": _checksum(column)})
+        write_bytes(self._uri(shard), arrow_bytes(table))
 
     def __getitem__(self, row: int) -> np.ndarray:
         """The token ids of a product's context, 1-D. Raises StorageError where its file is missing or damaged."""
