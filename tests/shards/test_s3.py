@@ -15,7 +15,7 @@ from tests.shards.small import small_products, small_shards
 
 @pytest.fixture
 def proxy(monkeypatch):
-    monkeypatch.setattr(storage, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(storage, "READ_SECONDS", 2)
     monkeypatch.setattr(storage.random, "uniform", lambda low, high: 0.0)  # no pauses between tries
     monkeypatch.setattr(storage, "REQUEST_ATTEMPTS", 2)
     with s3_endpoint(monkeypatch) as proxy:
