@@ -2,11 +2,28 @@
 
 from pathlib import Path
 
-from data_contracts.check import ContractReport, check_drift, check_labels, check_raw
+from data_contracts.check import (
+    ContractReport,
+    check_drift,
+    check_labels,
+    check_predictions,
+    check_raw,
+    check_shards,
+)
 from moemoe.catalog.contract import Contract, load_contract
 from moemoe.errors import ConfigError
 
-__all__ = ["ContractReport", "check_drift", "check_labels", "check_raw", "contract_path", "known_datasets", "load"]
+__all__ = [
+    "ContractReport",
+    "check_drift",
+    "check_labels",
+    "check_predictions",
+    "check_raw",
+    "check_shards",
+    "contract_path",
+    "known_datasets",
+    "load",
+]
 
 _FOLDER = Path(__file__).parent
 

@@ -2,7 +2,7 @@
 
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from data_contracts.drift import drift_suite
-from data_contracts.suites import Promise, Suite, label_suite, raw_suite
+from data_contracts.labels import label_suite
+from data_contracts.predictions import prediction_suite
+from data_contracts.raw import raw_suite
+from data_contracts.shards import shard_suite
+from data_contracts.suites import Promise, Suite
 from moemoe.catalog.contract import CRITICAL, Contract
-from moemoe.catalog.products import Collected
 from moemoe.errors import CatalogError
+from moemoe.shards.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class ContractReport:
         """Whether no critical expectation is broken."""
         return all(finding.severity != CRITICAL for finding in self.failures)
 
+    @property
+    def broken(self) -> list[str]:
+        """A line per broken expectation: severity, promise and what was seen."""
+        return [f"{finding.severity}: {finding.promise}: {finding.observed}" for finding in self.failures]
+
     def message(self) -> str:
         """Plain text: how many expectations hold, and each broken one with the observed figure and product ids."""
         held = len(self.findings) - len(self.failures)
@@ -58,23 +67,38 @@ class ContractReport:
 
     def _lines(self) -> list[str]:
         lines = []
-        for finding in self.failures:
+        for finding, line in zip(self.failures, self.broken, strict=True):
             ids = f" (products {', '.join(finding.product_ids)})" if finding.product_ids else ""
-            lines.append(f"  {finding.severity}: {finding.promise}: {finding.observed}{ids}")
+            lines.append(f"  {line}{ids}")
         return lines
 
 
-def check_raw(collected: Collected, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+def check_raw(
+    products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract, docs_dir: str | os.PathLike[str]
+) -> ContractReport:
     """The raw catalog against its contract; Data Docs are written to the local folder ``docs_dir``.
 
-    Title, keys, ids and shares are looked at, no picture is: ``collect_products`` has decoded them.
+    ``products`` are parts of PRODUCTS that can be gone over several times; ``quarantine`` is what was set aside of the
+    ``rows`` read. No picture is looked at: ``collect_products`` has decoded them.
     """
-    return _check(raw_suite(collected, contract), contract.dataset, docs_dir)
+    return _check(raw_suite(products, quarantine, rows, contract), contract.dataset, docs_dir)
 
 
-def check_labels(labels: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
-    """Labels (LABELS with group and split) against the contract; Data Docs as in ``check_raw``."""
+def check_labels(labels: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    """Parts of LABELS with group and split against the contract, each product's in one; else as ``check_raw``."""
     return _check(label_suite(labels, contract), contract.dataset, docs_dir)
+
+
+def check_shards(
+    manifest: Manifest, root: str, sidecar: Path, contract: Contract, docs_dir: str | os.PathLike[str]
+) -> ContractReport:
+    """The shards of a manifest under ``root``, whose labels have a local copy ``sidecar``; else as ``check_raw``."""
+    return _check(shard_suite(manifest, root, sidecar, contract), contract.dataset, docs_dir)
+
+
+def check_predictions(predictions: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
+    """PREDICTIONS against the contract; Data Docs as in ``check_raw``."""
+    return _check(prediction_suite(predictions, contract), contract.dataset, docs_dir)
 
 
 def check_drift(drift: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
@@ -94,23 +118,29 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
     context.update_data_docs_site(site_name="local_site", site_config=_site(docs))  # type: ignore[arg-type]
     source = context.data_sources.add_pandas(dataset)
     findings = []
-    for name, frame in suite.frames.items():
+    for name, slices in suite.frames.items():
         promises = [promise for promise in suite.promises if promise.frame == name]
         if not promises:
             continue
-        definition = gx.ValidationDefinition(
-            name=name,
-            data=source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name),
-            suite=context.suites.add(
-                gx.ExpectationSuite(name=name, expectations=[_built(p, i) for i, p in enumerate(promises)])
-            ),
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(
+                name=name,
+                data=source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name),
+                suite=context.suites.add(
+                    gx.ExpectationSuite(name=name, expectations=[_built(p, i) for i, p in enumerate(promises)])
+                ),
+            )
         )
-        checkpoint = gx.Checkpoint(name=name, validation_definitions=[context.validation_definitions.add(definition)])
-        outcome = context.checkpoints.add(checkpoint).run(
-            batch_parameters={"dataframe": frame.to_pandas()},
-            run_id=gx.RunIdentifier(run_name=suite.title.replace(" ", "-")),
-        )
-        findings += _findings(promises, outcome)
+        kept = [True] * len(promises)
+        for number, frame in enumerate(slices):
+            batch = {"dataframe": frame.to_pandas()}
+            outcome = definition.batch_definition.get_batch(batch).validate(definition.suite)
+            for result in outcome.results:
+                kept[result.expectation_config.meta["position"]] &= bool(result.success)  # type: ignore[union-attr]
+            if number == 0 or not outcome.success:  # a page for the first slice, and for each that breaks a promise
+                run = gx.RunIdentifier(run_name=f"{suite.title.replace(' ', '-')}-{number:05d}")
+                definition.run(batch_parameters=batch, run_id=run)
+        findings += [Finding(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)]
     context.build_data_docs()
     report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
     _make_readable(docs, report.message())
@@ -145,12 +175,3 @@ def _built(promise: Promise, position: int) -> Any:
     words = f"{promise.words} ({promise.severity})"
     kind = getattr(gxe, promise.expectation)
     return kind(severity=promise.severity, description=words, meta={"position": position}, **promise.arguments)
-
-
-def _findings(promises: list[Promise], outcome: Any) -> list[Finding]:
-    success: Mapping[int, bool] = {
-        result.expectation_config.meta["position"]: bool(result.success)
-        for run in outcome.run_results.values()
-        for result in run.results
-    }
-    return [Finding(p.words, p.severity, success[i], p.observed, p.product_ids) for i, p in enumerate(promises)]

@@ -32,24 +32,25 @@ def _cell(value: Any) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def contract_card(report: Any, collected: Any, is_sample: bool) -> None:
+def contract_card(report: Any, collection: Any, quarantine: pa.Table, is_sample: bool) -> None:
     """validate: every expectation with what was observed, and what was set aside."""
     heading("Raw catalog against its contract", is_sample)
-    products, images = collected.products.num_rows, collected.products["image_hash"]
     current.card.append(
         Markdown(
-            f"{collected.rows:,} rows read, {products:,} accepted, {collected.quarantine.num_rows:,} set aside; "
-            f"{len(images) - images.null_count:,} products of known type have a usable picture."
+            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
+            f"{collection.pictures:,} products have a usable picture."
         )
     )
-    _results(report)
-    if collected.quarantine.num_rows:
+    results(report)
+    if quarantine.num_rows:
         current.card.append(Markdown("## Set aside"))
-        counts = collected.quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
+        counts = quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
         table([(c["field"], c["reason"], c["reason_count"]) for c in counts], ["field", "reason", "count"])
 
 
-def _results(report: Any) -> None:
+def results(report: Any) -> None:
+    """Every expectation of a report with what was observed."""
+    current.card.append(Markdown(f"## {report.title[0].upper()}{report.title[1:]}"))
     rows = [
         (f.promise, f.severity, "holds" if f.success else "BROKEN", f.observed, ", ".join(f.product_ids))
         for f in report.findings
@@ -57,7 +58,7 @@ def _results(report: Any) -> None:
     table(rows, ["expectation", "severity", "result", "observed", "products"])
 
 
-def normalize_card(normalized: Any, contradictions: pa.Table, contract: Any, is_sample: bool) -> None:
+def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
     """normalize: per attribute what became of its raw labels, the unmapped ones to write a rule for, contradictions."""
     heading("Raw labels to values", is_sample)
     rows = []
@@ -68,7 +69,7 @@ def normalize_card(normalized: Any, contradictions: pa.Table, contract: Any, is_
     headers = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
     table(rows, [*headers, "most frequent unmapped"])
     if contract.contradictions:
-        _contradictions(contradictions, contract)
+        _contradictions(normalized.contradictions, contract)
     current.card.append(Markdown("## Product types"))
     types = normalized.product_types.slice(0, 60).to_pylist()
     table(
@@ -95,10 +96,11 @@ def _contradictions(contradictions: pa.Table, contract: Any) -> None:
     table(rows, ["rule", "reason", "products", "examples"])
 
 
-def rare_values_card(labels: pa.Table, removed: pa.Table, is_sample: bool) -> None:
+def rare_values_card(frequent: Any, is_sample: bool) -> None:
     """filter: the values that went."""
     heading("Rare values", is_sample)
-    current.card.append(Markdown(f"{removed.num_rows:,} values removed, {labels.num_rows:,} labels left."))
+    removed = frequent.removed
+    current.card.append(Markdown(f"{removed.num_rows:,} values removed, {frequent.number:,} labels left."))
     if removed.num_rows:
         table([list(row.values()) for row in removed.to_pylist()], ["attribute", "value", "labels"])
 
@@ -107,16 +109,14 @@ def split_card(reports: Sequence[Any], assigned: Any, is_sample: bool) -> None:
     """split: the contract on the labels and their drift since the last run, products per split and product type."""
     heading("Labels against their contract", is_sample)
     for report in reports:
-        _results(report)
-    aside = assigned.quarantine["product_id"].to_pylist()
+        results(report)
+    aside = assigned.quarantine["product_id"].slice(0, 5).to_pylist()
     if aside:
-        text = f"{len(aside):,} products join groups of two earlier splits and are set aside: {', '.join(aside[:5])}"
-        current.card.append(Markdown(text))
-    products = assigned.labels.group_by(["product_type", "split", "product_id"]).aggregate([])
-    counts = products.group_by(["product_type", "split"]).aggregate([("product_id", "count")]).to_pylist()
+        text = f"{assigned.quarantine.num_rows:,} products join groups of two earlier splits and are set aside: "
+        current.card.append(Markdown(text + ", ".join(aside)))
     by_type: dict[str, dict[str, int]] = {}
-    for row in counts:
-        by_type.setdefault(row["product_type"], {})[row["split"]] = row["product_id_count"]
+    for row in assigned.products.to_pylist():
+        by_type.setdefault(row["product_type"], {})[row["split"]] = row["products"]
     current.card.append(Markdown("## Products"))
     splits = ("train", "validation", "test")
     rows = [[name, *(c.get(split, 0) for split in splits)] for name, c in by_type.items()]
@@ -189,14 +189,14 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
+def shards_card(manifest: Any, uri: str, report: Any, is_sample: bool) -> None:
     """manifest: what training reads."""
     heading("Shards", is_sample)
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
     table(
         [
             ("products", manifest.rows),
-            ("labels", manifest.labels),
+            ("labels", manifest.sidecar.rows),
             ("payload shards", f"{len(manifest.shards)} ({size:.1f} MiB)"),
             ("contract", manifest.contract_hash),
             ("data", manifest.data_hash),
@@ -204,6 +204,7 @@ def shards_card(manifest: Any, uri: str, is_sample: bool) -> None:
         ],
         ["", ""],
     )
+    results(report)
 
 
 CELL_COLUMNS = {
@@ -257,13 +258,11 @@ def _headline(metrics: dict[str, float]) -> None:
         for name, key in (("plain", "deployed"), ("guarded", "guarded"))
     ]
     table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-    current.card.append(
-        Markdown(
-            f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
-            f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-        )
-    )
+    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    if "tokenizer/pieces_per_word" in metrics:
+        pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(text))
 
 
 def _examples(predictions: pa.Table, dataset: Any) -> None:
@@ -313,17 +312,33 @@ def _png(data: bytes) -> bytes:
 
 
 def register_card(registration: Any, is_sample: bool) -> None:
-    """register: the version, its aliases, and why."""
+    """register: the version, its aliases, and how the gate came to its decision."""
     heading("Registration", is_sample)
+    decision = registration.decision
     table(
         [
             ("model", registration.model_uri),
-            ("version", str(registration.version)),
             ("aliases", ", ".join(registration.aliases)),
-            ("reason", registration.reason),
+            ("champion before", decision.champion or "none"),
         ],
         ["", ""],
     )
+    verdict = "Promoted to champion" if decision.promoted else "Not promoted"
+    current.card.append(Markdown("\n".join([f"## {verdict}", "", *(f"- {reason}" for reason in decision.reasons)])))
+    if not decision.halves:
+        return
+    current.card.append(Markdown("## Challenger against champion, the same test rows"))
+    rows = []
+    for name, half in decision.halves.items():
+        interval = f"{half.low:+.3f} to {half.high:+.3f}"
+        rows.append([name, half.champion, half.challenger, half.difference, interval, half.cells, half.products])
+    headers = ["rows", "champion", "challenger", "difference", "its 95 % interval", "cells", "products"]
+    table(rows, headers)
+    current.card.append(Markdown("Mean Recall@90P. The gate rows decide; the report rows are only reported."))
+    if decision.cells:
+        cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])
+        names = ("product_type", "attribute", "products", "champion", "challenger")
+        table([[cell[name] for name in names] for cell in cells], [name.replace("_", " ") for name in names])
 
 
 def card_html(pathspec: str) -> str:
@@ -333,23 +348,30 @@ def card_html(pathspec: str) -> str:
     return get_cards(pathspec)[0].get()
 
 
-def parameters(flow: Any, recipe: Any) -> dict[str, Any]:
-    """What MLflow shows as a run's parameters."""
-    training = recipe.training
+def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    training, model = recipe.training, dict(recipe.model)
+    sizes = {group: model.pop(group, {}) for group in ("text", "image")}
+    experts = model.pop("experts", {})
     return {
         "dataset": flow.dataset,
         "catalog": flow.catalog or "sample catalog",
         "model": recipe.name,
         "size": recipe.size,
-        "weights": flow.weights or "default of the size",
-        "question_in": recipe.model["question_in"],
-        "settings": flow.settings or "none",
+        "weights": sizes["text"].get("pretrained") or "scratch",
+        "settings": settings or "none",
+        "phases": " + ".join(recipe.phases),
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
+        "load_balancing_weight": recipe.load_balancing_weight,
         "max_products": flow.max_products or "all",
         "processes": flow.processes,
         "seed": flow.seed,
+        "image": sizes["image"].get("name", "none"),
+        **model,
+        "experts": experts.get("number", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
 
 

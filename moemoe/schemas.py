@@ -149,3 +149,38 @@ EVALUATION = pa.schema(
         ("recall_at_threshold_guarded", pa.float64()),
     ]
 )
+
+#: What backfill says of a product's attribute. ``raw_label`` is the catalog's own text, null where it has none;
+#: ``model_version`` reads NAME/VERSION.
+BACKFILL = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("product_type", pa.string()),
+        ("attribute", pa.string()),
+        ("raw_label", pa.string()),
+        ("prediction", pa.string()),
+        ("confidence", pa.float64()),
+        ("decision", pa.string()),
+        ("image_weight", pa.float64()),
+        ("text_weight", pa.float64()),
+        ("model_version", pa.string()),
+    ]
+)
+
+#: Values of ``decision``: below its threshold an answer is abstained from; above it, it fills in a missing value, or
+#: agrees with the label that is there, or contradicts it.
+FILLED, ABSTAINED, AGREES, CONTRADICTS = "filled", "abstained", "agrees", "contradicts"
+
+#: Rows of a backfill with what a person needs to judge them: ``image`` is a small JPEG or null, ``place`` the row's
+#: place in a random order of its product type, attribute and decision.
+SAMPLE = (
+    BACKFILL.append(pa.field("title", pa.string()))
+    .append(pa.field("image", pa.binary()))
+    .append(pa.field("place", pa.int64()))
+)
+
+#: A sample of what was filled in, for people. ``filled`` is how many rows its product type and attribute has in all;
+#: ``verdict`` is empty until somebody has judged: right, wrong or unclear.
+AUDIT = SAMPLE.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
+
+RIGHT, WRONG, UNCLEAR = "right", "wrong", "unclear"

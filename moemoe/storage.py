@@ -16,7 +16,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,6 +87,14 @@ def sizes(folder: str) -> dict[str, int]:
         raise _storage_error("cannot list", folder, error) from error
 
 
+def size(uri: str) -> int:
+    """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    found = size_of(uri)
+    if found is None:
+        raise StorageError(f"cannot read {uri}: no such file")
+    return found
+
+
 def read_bytes(uri: str) -> bytes:
     """The content at ``uri``. Raises StorageError where there is none or S3 refuses."""
     try:
@@ -138,9 +146,9 @@ def write_table(table: pa.Table, uri: str) -> str:
     return uri
 
 
-def read_table(uri: str) -> pa.Table:
-    """The table that ``write_table`` put at ``uri``."""
-    return pq.read_table(pa.BufferReader(read_bytes(uri)))
+def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table that ``write_table`` put at ``uri``, or some of its ``columns``, in this order."""
+    return pq.read_table(pa.BufferReader(read_bytes(uri)), columns=columns)
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:

@@ -38,6 +38,8 @@ EXPECTATIONS = {
     "label_share": "at_least per attribute",
     # on the labels of two runs
     "label_drift": "at_most index",
+    # on the predictions
+    "canonical_predictions": "at_least",
 }
 
 _KEYS = (

@@ -1,6 +1,6 @@
 """How far the labels of two runs lie apart, per product type and attribute.
 
-``python -m moemoe.catalog.drift BEFORE_LABELS.parquet AFTER_LABELS.parquet`` prints the table of ``label_drift``.
+``python -m moemoe.catalog.drift BEFORE_LABELS AFTER_LABELS`` prints the table of ``label_drift``.
 """
 
 import argparse
@@ -34,8 +34,10 @@ _LABELS = pa.schema([LABELS.field(name) for name in _READ])
 _SHOWN = 3
 
 
-def label_drift(before: pa.Table, after: pa.Table, least_values: int = LEAST_VALUES) -> pa.Table:
-    """The drift (DRIFT) from the labels of one run to those of another (LABELS), the most drifted cell first.
+def label_drift(
+    before: Iterable[pa.RecordBatch], after: Iterable[pa.RecordBatch], least_values: int = LEAST_VALUES
+) -> pa.Table:
+    """The drift (DRIFT) from one run's labels to another's (batches of LABELS), the most drifted cell first.
 
     A cell is a product type and an attribute; one that a run lacks has a count of 0. A label of several values counts
     once for each of them. With c the counts of the n values that a cell has in either run and N their sum, a value's
@@ -44,11 +46,10 @@ def label_drift(before: pa.Table, after: pa.Table, least_values: int = LEAST_VAL
     Pearson's chi-square test that both runs draw from one distribution; where it is not small, chance explains the
     index. Cells with fewer than ``least_values`` values in either run come last, unmeasured.
     """
-    counts = [count_values(labels.to_batches(BATCH_ROWS)) for labels in (before, after)]
-    return compare_counts(counts[0], counts[1], least_values)
+    return _compare(_count_values(before), _count_values(after), least_values)
 
 
-def count_values(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+def _count_values(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """How often each product_type, attribute and value comes in batches of LABELS, as ``number``."""
     parts = [_COUNTS.empty_table()]
     for batch in batches:
@@ -60,8 +61,8 @@ def count_values(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     return counts.rename_columns(_COUNTS.names)
 
 
-def compare_counts(before: pa.Table, after: pa.Table, least_values: int = LEAST_VALUES) -> pa.Table:
-    """``label_drift`` of two tables of ``count_values``."""
+def _compare(before: pa.Table, after: pa.Table, least_values: int) -> pa.Table:
+    """``label_drift`` of two tables of ``_count_values``."""
     both = before.join(after, _VALUE, join_type="full outer", left_suffix="_before", right_suffix="_after")
     if not both.num_rows:
         return DRIFT.empty_table()
@@ -151,7 +152,11 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
-    """What ``label_drift`` needs of a Parquet file of LABELS. Raises CatalogError where it is none."""
+    """What ``label_drift`` needs of a Parquet file of LABELS, or a folder of them. Raises CatalogError for another."""
+    if path.is_dir():
+        for part in sorted(path.glob("*.parquet")):
+            yield from read_labels(part)
+        return
     try:
         with pq.ParquetFile(path) as file:
             if absent := set(_READ) - set(file.schema_arrow.names):
@@ -163,15 +168,16 @@ def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints the drift between two files of labels, each a local path or ``s3://``."""
+    """Prints the drift between the labels of two runs, each a local path or ``s3://``."""
     parser = argparse.ArgumentParser(prog="python -m moemoe.catalog.drift", description=__doc__.splitlines()[0])
     for run in ("before", "after"):
-        parser.add_argument(run, help=f"labels.parquet of the run {run}")
+        parser.add_argument(run, help=f"folder or Parquet file with the labels of the run {run}")
     chosen = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
             uris = (chosen.before, chosen.after)
-            drift = compare_counts(*(count_values(read_labels(fetch(uri, scratch))) for uri in uris))
+            before, after = (read_labels(fetch(uri, scratch)) for uri in uris)
+            drift = label_drift(before, after)
     except MoEMoEError as error:
         raise SystemExit(str(error)) from None
     measured = drift.num_rows - drift["psi"].null_count

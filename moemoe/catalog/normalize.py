@@ -2,8 +2,8 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -25,57 +25,93 @@ _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 _COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 
 
-@dataclass(frozen=True)
-class Normalized:
-    """What normalization made of a catalog.
+class Normalizer:
+    """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
 
-    ``labels`` is a LABELS table, group and split still null, in product order and in each product in the contract's
-    attribute order. ``statistics`` is LABEL_STATISTICS, one row per attribute: raw_values counts distinct raw values,
-    labels the labels that resulted, dropped and unmapped the raw labels that were missing markers or that no rule
-    knows, conflicts the products whose raw keys disagree. ``product_types`` has a row per raw product type, the most
-    frequent first: raw, product_type (null where the contract knows none) and products.
+    Memory grows with the distinct raw labels, not with the products.
     """
 
-    labels: pa.Table
-    statistics: pa.Table
-    product_types: pa.Table
+    def __init__(self, contract: Contract):
+        self._contract = contract
+        self._types = contract.product_type_aliases()
+        self._raw_types: Counter[str | None] = Counter()
+        self._raw_keys: Counter[str] = Counter()
+        self._lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
+        self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
 
+    def labels(self, products: pa.Table) -> pa.Table:
+        """The LABELS of some ``products`` (PRODUCTS), group and split null, by product, then in contract order.
 
-def normalize(products: pa.Table, contract: Contract) -> Normalized:
-    """The labels of ``products`` (PRODUCTS) in the contract's values.
+        Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a
+        type that the contract does not know are left out.
+        """
+        canonical = self._product_types(products["product_type"])
+        known = pc.is_valid(canonical)
+        products, canonical = products.filter(known), canonical.filter(known)
+        raw = _RawLabels(products["attributes"], self._contract)
+        self._raw_keys.update(raw.keys)
+        found = [fed.labels(raw) for fed in self._fed]
+        rows, meant = (np.concatenate(column) for column in zip(*found, strict=True))
+        attributes = np.repeat(np.arange(len(found)), [len(r) for r, _ in found])
+        order = np.argsort(rows * len(found) + attributes, kind="stable")
+        rows, attributes, meant = rows[order], attributes[order], meant[order]
+        return pa.table(
+            {
+                "product_id": products["product_id"].take(rows),
+                "product_type": canonical.take(rows),
+                "group": pa.nulls(len(rows), pa.string()),
+                "split": pa.nulls(len(rows), pa.string()),
+                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attributes),
+                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant),
+            },
+            schema=LABELS,
+        )
 
-    Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a type
-    that the contract does not know are left out. Raises CatalogError where no label results.
-    """
-    product_types, canonical = _product_types(products["product_type"], contract)
-    known = pc.is_valid(canonical)
-    products, canonical = products.filter(known), canonical.filter(known)
-    raw = _RawLabels(products["attributes"], contract)
+    def statistics(self) -> pa.Table:
+        """LABEL_STATISTICS of all parts so far, one row per attribute.
 
-    lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
-    parts, statistics = [], []
-    for index, attribute in enumerate(contract.attributes.values()):
-        rows, meant, row_of_statistics = _labels_of(attribute, raw, contract, lists)
-        parts.append((rows, np.full(len(rows), index), meant))
-        statistics.append(row_of_statistics)
-    rows, attributes, meant = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if not len(rows):
-        raise _no_label(products, product_types, contract)
+        raw_values counts distinct raw values, labels the labels that resulted, dropped and unmapped the raw labels
+        that were missing markers or that no rule knows, conflicts the products whose raw keys disagree.
+        """
+        lists = list(self._lists)
+        return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
-    order = np.argsort(rows * len(parts) + attributes, kind="stable")
-    rows, attributes, meant = rows[order], attributes[order], meant[order]
-    labels = pa.table(
-        {
-            "product_id": products["product_id"].take(rows),
-            "product_type": canonical.take(rows),
-            "group": pa.nulls(len(rows), pa.string()),
-            "split": pa.nulls(len(rows), pa.string()),
-            "attribute": pa.array(list(contract.attributes), pa.string()).take(attributes),
-            "values": pa.array(list(lists), pa.list_(pa.string())).take(meant),
-        },
-        schema=LABELS,
-    )
-    return Normalized(labels, pa.Table.from_pylist(statistics, LABEL_STATISTICS), product_types)
+    def product_types(self) -> pa.Table:
+        """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
+        order = sorted(self._raw_types.items(), key=lambda item: (-item[1], item[0] or ""))
+        return pa.table(
+            {
+                "raw": pa.array([raw for raw, _ in order], pa.string()),
+                "product_type": pa.array([self._types.get(fold(raw or "")) for raw, _ in order], pa.string()),
+                "products": pa.array([count for _, count in order], pa.int64()),
+            }
+        )
+
+    def raise_without_labels(self) -> None:
+        """Raises CatalogError where no label has resulted so far."""
+        if any(fed.number for fed in self._fed):
+            return
+        where = f"no label of contract {self._contract.dataset!r} is found in the catalog"
+        types = self.product_types()
+        if not types["product_type"].drop_null():
+            raw = ", ".join(repr(name) for name in types["raw"].to_pylist()[:10])
+            raise CatalogError(
+                f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
+                f"allowed are {', '.join(self._contract.product_types)} and their aliases in {self._contract.path}"
+            )
+        frequent = sorted(self._raw_keys.items(), key=lambda item: (-item[1], item[0]))[:10]
+        raw = ", ".join(f"{key!r} ({count})" for key, count in frequent)
+        raise CatalogError(
+            f"{where}: its most frequent raw keys are {raw or 'none'}; "
+            f"allowed are the keys that {self._contract.path} names"
+        )
+
+    def _product_types(self, raw: pa.ChunkedArray) -> pa.Array:
+        """Every product's canonical product type, null where it has none."""
+        names, codes = _encode(raw)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        self._raw_types.update({name: count for name, count in zip(names, counts, strict=True) if count})
+        return pa.array([self._types.get(fold(name or "")) for name in names], pa.string()).take(pa.array(codes))
 
 
 def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
@@ -140,6 +176,8 @@ class _RawLabels:
             start += len(chunk)
         names, codes = _encode(pa.chunked_array(keys, pa.string()))
         folded = [fold_key(name or "") for name in names]
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
         used = np.array([name in wanted for name in folded])[codes]
         codes = codes[used]
         self.row = np.concatenate([np.empty(0, np.int64), *rows])[used]
@@ -165,60 +203,62 @@ def fold_key(key: str) -> str:
     return _REPEATED.sub("", fold(key))
 
 
-def _labels_of(
-    attribute: Attribute, raw: _RawLabels, contract: Contract, lists: dict[tuple[str, ...], int]
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Product rows that get a label, the number of its value list, and the attribute's row of statistics."""
-    values_of = value_mapper(attribute, contract.folded_missing())
-    entries = raw.fed_by(attribute.keys)
-    row, value = raw.row[entries], raw.value[entries]
-    counts = np.bincount(value, minlength=len(raw.values))
-    distinct = np.flatnonzero(counts)
-    meaning = np.full(len(raw.values), MISSING)
-    for code in distinct:
-        means = values_of(raw.values[code])
-        meaning[code] = means if isinstance(means, int) else lists.setdefault(means, len(lists))
-    meant = meaning[value]
+class _FedLabels:
+    """The labels of one attribute over all parts."""
 
-    known = np.flatnonzero(meant >= 0)
-    winner = np.full(raw.rows, UNMAPPED)
-    winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
-    rows = np.flatnonzero(winner >= 0)
-    disagree = known[meant[known] != winner[row[known]]]
+    def __init__(self, attribute: Attribute, contract: Contract, lists: dict[tuple[str, ...], int]):
+        self._attribute, self._lists = attribute, lists
+        self._values_of = value_mapper(attribute, contract.folded_missing())
+        self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
+        self._counts: Counter[str | None] = Counter()
+        self._used = np.zeros(0, bool)  # by number, the value lists that became a label
+        self.number = self._conflicts = 0
 
-    unmapped = distinct[meaning[distinct] == UNMAPPED]
-    frequent = sorted((-int(counts[code]), raw.values[code]) for code in unmapped)[:_MOST_FREQUENT]
-    names = list(lists)
-    statistics = {
-        "attribute": attribute.name,
-        "raw_values": int((meaning[distinct] != MISSING).sum()),
-        "canonical_values": len(
-            {value for number in np.flatnonzero(np.bincount(winner[rows])) for value in names[number]}
-        ),
-        "labels": len(rows),
-        "dropped": int((meant == MISSING).sum()),
-        "unmapped": int((meant == UNMAPPED).sum()),
-        "conflicts": len(np.unique(row[disagree])),
-        "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
-    }
-    return rows, winner[rows], statistics
+    def labels(self, raw: "_RawLabels") -> tuple[np.ndarray, np.ndarray]:
+        """Product rows of a part that get a label, and the number of its value list."""
+        entries = raw.fed_by(self._attribute.keys)
+        row, value = raw.row[entries], raw.value[entries]
+        counts = np.bincount(value, minlength=len(raw.values))
+        meaning = np.full(len(raw.values), MISSING)
+        for code in np.flatnonzero(counts):
+            meaning[code] = self._meant(raw.values[code], int(counts[code]))
+        meant = meaning[value]
 
+        known = np.flatnonzero(meant >= 0)
+        winner = np.full(raw.rows, UNMAPPED)
+        winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
+        rows = np.flatnonzero(winner >= 0)
+        disagree = known[meant[known] != winner[row[known]]]
+        self._conflicts += len(np.unique(row[disagree]))
+        self.number += len(rows)
+        used = np.bincount(winner[rows], minlength=len(self._lists)) > 0
+        used[: len(self._used)] |= self._used
+        self._used = used
+        return rows, winner[rows]
 
-def _product_types(raw: pa.ChunkedArray, contract: Contract) -> tuple[pa.Table, pa.Array]:
-    """How often each raw product type occurs, and every product's canonical one."""
-    aliases = contract.product_type_aliases()
-    names, codes = _encode(raw)
-    canonical = pa.array([aliases.get(fold(name or "")) for name in names], pa.string())
-    counts = np.bincount(codes, minlength=len(names)).tolist()
-    order = sorted(filter(counts.__getitem__, range(len(names))), key=lambda c: (-counts[c], names[c] or ""))
-    table = pa.table(
-        {
-            "raw": pa.array([names[code] for code in order], pa.string()),
-            "product_type": canonical.take(pa.array(order, pa.int64())),
-            "products": pa.array([counts[code] for code in order], pa.int64()),
+    def _meant(self, raw: str | None, count: int) -> int:
+        self._counts[raw] += count
+        meaning = self._meaning.get(raw)
+        if meaning is None:
+            means = self._values_of(raw)
+            meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
+            self._meaning[raw] = meaning
+        return meaning
+
+    def statistics(self, lists: list[tuple[str, ...]]) -> dict:
+        """A row of LABEL_STATISTICS; ``lists`` are the value lists by number."""
+        unmapped = {raw: n for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED}
+        frequent = sorted((-count, raw or "") for raw, count in unmapped.items())[:_MOST_FREQUENT]
+        return {
+            "attribute": self._attribute.name,
+            "raw_values": sum(meaning != MISSING for meaning in self._meaning.values()),
+            "canonical_values": len({value for number in np.flatnonzero(self._used) for value in lists[number]}),
+            "labels": self.number,
+            "dropped": sum(n for raw, n in self._counts.items() if self._meaning[raw] == MISSING),
+            "unmapped": sum(unmapped.values()),
+            "conflicts": self._conflicts,
+            "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
         }
-    )
-    return table, canonical.take(pa.array(codes))
 
 
 def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
@@ -227,19 +267,3 @@ def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
     names = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
     codes = [chunk.indices.fill_null(len(names)).to_numpy() for chunk in encoded.chunks]
     return [*names, None], np.concatenate([np.empty(0, np.int64), *codes])
-
-
-def _no_label(products: pa.Table, product_types: pa.Table, contract: Contract) -> CatalogError:
-    where = f"no label of contract {contract.dataset!r} is found in the catalog"
-    if not products.num_rows:
-        raw = ", ".join(repr(name) for name in product_types["raw"].to_pylist()[:10])
-        return CatalogError(
-            f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
-            f"allowed are {', '.join(contract.product_types)} and their aliases in {contract.path}"
-        )
-    keys = pa.chunked_array([chunk.keys for chunk in products["attributes"].chunks], pa.string())
-    frequent = sorted(keys.value_counts().to_pylist(), key=lambda entry: (-entry["counts"], entry["values"]))[:10]
-    raw = ", ".join(f"{entry['values']!r} ({entry['counts']})" for entry in frequent)
-    return CatalogError(
-        f"{where}: its most frequent raw keys are {raw or 'none'}; allowed are the keys that {contract.path} names"
-    )

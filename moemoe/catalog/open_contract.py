@@ -5,7 +5,7 @@ that everything after it works on named product types and values, and it is writ
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,20 +29,27 @@ from moemoe.errors import CatalogError
 COVERED = 0.5
 
 
-def close_contract(contract: Contract, products: pa.Table, path: str | Path) -> Contract:
-    """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS), written to ``path``.
+def close_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
+    """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
 
-    A closed contract comes back as it is, written to ``path`` too. Product types and values are spelled as the catalog
-    does most often, attributes as their folded keys. Raises CatalogError where nothing has enough support.
+    The parts (only product_type and attributes are needed) are gone over twice. A closed contract comes back as it is,
+    written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
+    folded keys. Raises CatalogError where nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:
         path.write_bytes(Path(contract.path).read_bytes())
         return load_contract(path)
-    product_types = _product_types(contract, products["product_type"])
+    raw_types: Counter[str] = Counter()
+    for part in products:
+        raw_types.update({e["values"]: e["counts"] for e in part["product_type"].value_counts().to_pylist()})
+    product_types = _product_types(contract, raw_types)
     known = folded_aliases(product_types)
-    kept = pa.array([fold(name or "") in known for name in products["product_type"].to_pylist()])
-    attributes = _attributes(contract, products["attributes"].filter(kept))
+    raw_labels: Counter[tuple[str, str]] = Counter()
+    for part in products:
+        kept = pa.array([fold(name or "") in known for name in part["product_type"].to_pylist()], pa.bool_())
+        raw_labels.update(_distinct_labels(part["attributes"].filter(kept)))
+    attributes = _attributes(contract, raw_labels)
     if not product_types or not attributes:
         raise CatalogError(
             f"contract {contract.dataset} is open, and nothing in the catalog has enough support: "
@@ -60,15 +67,15 @@ def close_contract(contract: Contract, products: pa.Table, path: str | Path) -> 
     return load_contract(path)
 
 
-def _product_types(contract: Contract, raw: pa.ChunkedArray) -> dict[str, tuple[str, ...]]:
+def _product_types(contract: Contract, raw: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
     """Product types with enough products, the most frequent first, each with the raw spellings that mean it."""
     assert contract.open is not None
     named = contract.product_type_aliases()
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for entry in raw.value_counts().to_pylist():
-        folded = fold(entry["values"] or "")
+    for name, count in raw.items():
+        folded = fold(name or "")
         if folded:
-            spellings[named.get(folded, folded)][entry["values"]] += entry["counts"]
+            spellings[named.get(folded, folded)][name] += count
     enough = {name: found for name, found in spellings.items() if found.total() >= contract.open.product_type_products}
     types: dict[str, tuple[str, ...]] = {}
     for name, found in sorted(enough.items(), key=lambda item: (-item[1].total(), item[0])):
@@ -87,14 +94,14 @@ class _Labels:
     labels: int = 0
 
 
-def _attributes(contract: Contract, maps: pa.ChunkedArray) -> dict[str, Attribute]:
+def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[str, Attribute]:
     """Attributes with enough labels whose frequent values are a small set that covers most of the labels."""
     opened = contract.open
     assert opened is not None
     owner = {fold_key(key): name for name, attribute in contract.attributes.items() for key in attribute.keys}
     ignored, missing = {fold_key(key) for key in opened.ignore_keys}, contract.folded_missing()
     found: dict[str, _Labels] = defaultdict(lambda: _Labels(defaultdict(Counter)))
-    for key, value, count in _distinct_labels(maps):
+    for (key, value), count in sorted(raw.items()):
         name = owner.get(fold_key(key), fold_key(key))
         if not name or fold_key(key) in ignored:
             continue
@@ -135,20 +142,20 @@ def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> 
             yield replace(rule, when_values=sides[0], never_values=sides[1])
 
 
-def _distinct_labels(maps: pa.ChunkedArray) -> list[tuple[str, str, int]]:
+def _distinct_labels(maps: pa.ChunkedArray) -> dict[tuple[str, str], int]:
     """Each distinct raw key and value with its number."""
     keys = pa.chunked_array([chunk.keys for chunk in maps.chunks], pa.string()).dictionary_encode().unify_dictionaries()
     items = pa.chunked_array([chunk.items for chunk in maps.chunks], pa.string()).fill_null("")
     items = items.dictionary_encode().unify_dictionaries()
     if not len(keys):
-        return []
+        return {}
     names, texts = (column.chunk(0).dictionary.to_pylist() for column in (keys, items))
     codes = [np.concatenate([c.indices.to_numpy() for c in column.chunks]).astype(np.int64) for column in (keys, items)]
     pairs, counts = np.unique(codes[0] * len(texts) + codes[1], return_counts=True)
-    return [
-        (names[pair // len(texts)], texts[pair % len(texts)], int(count))
+    return {
+        (names[pair // len(texts)], texts[pair % len(texts)]): int(count)
         for pair, count in zip(pairs, counts, strict=True)
-    ]
+    }
 
 
 def to_yaml(contract: Contract) -> str:

@@ -3,9 +3,10 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,19 @@ from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_
 from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError
 from moemoe.schemas import PRODUCTS, QUARANTINE
+from moemoe.storage import join, read_table, size, write_table
 
 STAGE = "validate"
 _PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
+#: Rows of one part; its texts are what a step holds in memory.
+PART_ROWS = 50_000
+MAX_GROUPS = 100  # Metaflow's own limit on a foreach
+GROUP_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), and the ``rows`` read.
+    """A part of what was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), the ``rows`` read.
 
     Every row read is a product, or a quarantine entry of another field than ``image``; a row has one entry at most.
     """
@@ -34,13 +40,35 @@ class Collected:
     rows: int
 
 
+def partition_groups(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
+    """The numbers of all partitions in at most MAX_GROUPS consecutive groups, one per task.
+
+    A group has at least GROUP_BYTES, but for the last, so that a small catalog is one task; the first ``max_products``
+    rows are one task's too.
+    """
+    if max_products is not None:
+        return [list(range(len(partitions)))]
+    sizes = [size(partition) for partition in partitions]
+    least = max(GROUP_BYTES, -(-sum(sizes) // MAX_GROUPS))
+    groups: list[list[int]] = [[]]
+    held = 0
+    for partition, more in enumerate(sizes):
+        if held >= least:
+            groups.append([])
+            held = 0
+        groups[-1].append(partition)
+        held += more
+    return groups
+
+
 def collect_products(
     partitions: Sequence[str],
     contract: Contract,
+    group: Sequence[int] | None = None,
     max_products: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Collected:
-    """Reads a catalog once and checks every row and every picture.
+) -> Iterator[Collected]:
+    """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
 
     Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
     picture that cannot be used (see ``pictures``) is set aside while its product stays, without picture. Products
@@ -48,37 +76,108 @@ def collect_products(
 
     Args:
         partitions: of ``find_partitions``; PRODUCTS' ``partition`` counts them from 0.
+        group: the numbers of the partitions to read; all by default.
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
 
     Raises:
-        CatalogError: the catalog has no rows, cannot be read, or more than the contract's ``max_quarantine_share`` of
-            its rows are set aside.
+        CatalogError: the catalog cannot be read.
     """
     tables: list[pa.RecordBatch] = []
     quarantine: list[dict[str, str | None]] = []
-    rows = 0
+    rows = given = 0
+
+    def part() -> Collected:
+        return Collected(
+            pa.Table.from_batches(tables, PRODUCTS), pa.Table.from_pylist(quarantine, QUARANTINE), rows - given
+        )
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for index, partition in enumerate(partitions):
+        for index in range(len(partitions)) if group is None else group:
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
-            for batch in read_batches(partition, contract.columns, _remember(unreadable)):
+            for batch in read_batches(partitions[index], contract.columns, _remember(unreadable)):
                 batch = batch.slice(0, None if max_products is None else max_products - rows)
-                tables.append(_accept(batch, partition, index, start, unreadable, pool, quarantine))
+                tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
                 start += batch.num_rows
                 rows += batch.num_rows
                 if progress:
                     progress(rows)
+                if rows - given >= PART_ROWS:
+                    yield part()
+                    tables, quarantine, given = [], [], rows
                 if rows == max_products:
                     break
             if rows == max_products:
                 break
-    if not rows:
-        raise CatalogError(f"the catalog has no rows ({', '.join(partitions) or 'no files'})")
-    table = pa.Table.from_batches(tables, PRODUCTS)
-    collected = Collected(table, pa.Table.from_pylist(quarantine, QUARANTINE), rows)
-    _check_share(collected, contract)
-    return collected
+    if rows > given:
+        yield part()
+
+
+@dataclass(frozen=True)
+class CollectedPart:
+    """Where a ``Collected`` was put, and its numbers: rows read, products, usable pictures."""
+
+    products: str
+    quarantine: str
+    rows: int
+    accepted: int
+    pictures: int
+
+
+def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
+    """Puts what ``collect_products`` yields under ``folder``; the same catalog gives the same files again."""
+    written = []
+    for i, part in enumerate(parts):
+        products = write_table(part.products, join(folder, f"products-{i:05d}.parquet"))
+        quarantine = write_table(part.quarantine, join(folder, f"quarantine-{i:05d}.parquet"))
+        accepted = part.products.num_rows
+        pictures = accepted - part.products["image_hash"].null_count
+        written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures))
+    return written
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A whole catalog as it was collected, with the numbers of ``CollectedPart`` in all."""
+
+    parts: list[CollectedPart]
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def accepted(self) -> int:
+        """Products."""
+        return sum(part.accepted for part in self.parts)
+
+    @property
+    def pictures(self) -> int:
+        """Products with a usable picture."""
+        return sum(part.pictures for part in self.parts)
+
+    def quarantine(self) -> pa.Table:
+        """What was set aside (QUARANTINE)."""
+        return pa.concat_tables([QUARANTINE.empty_table(), *(read_table(part.quarantine) for part in self.parts)])
+
+    def check_quarantine_share(self, quarantine: pa.Table, contract: Contract) -> None:
+        """Raises CatalogError where there are no rows, or more of them than the contract allows are set aside."""
+        if not self.rows:
+            raise CatalogError("the catalog has no rows")
+        count = quarantine.num_rows
+        if count <= contract.max_quarantine_share * self.rows:
+            return
+        examples: dict[str, list[str]] = defaultdict(list)
+        for entry in quarantine.to_pylist():
+            examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
+        frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
+        reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
+        raise CatalogError(
+            f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be set aside; contract "
+            f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
+        )
 
 
 def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
@@ -104,7 +203,7 @@ def _accept(
     for i, (product_id, product_type, title, description) in enumerate(texts):
         problem = unreadable.pop(start + i, None)
         if problem is None or problem[0] == "image":
-            problem = _row_problem(product_id, product_type, title, description) or problem
+            problem = row_problem(product_id, product_type, title, description) or problem
         if problem is not None:
             problems[i] = problem
         if problem is None or problem[0] == "image":
@@ -130,9 +229,10 @@ def _accept(
     return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
 
 
-def _row_problem(
+def row_problem(
     product_id: str | None, product_type: str | None, title: str | None, description: str | None
 ) -> tuple[str, str, str] | None:
+    """Field, reason and detail of what keeps a row from being a product; None where nothing does."""
     if not (product_id or "").strip():
         return "product_id", "no product id", f"title {(title or '')[:100]!r}"
     if not (product_type or "").strip():
@@ -159,65 +259,58 @@ def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[A
     return [result for results in pool.map(lambda part: [function(item) for item in part], parts) for result in results]
 
 
-def _check_share(collected: Collected, contract: Contract) -> None:
-    count = collected.quarantine.num_rows
-    if count <= contract.max_quarantine_share * collected.rows:
-        return
-    examples: dict[str, list[str]] = defaultdict(list)
-    for entry in collected.quarantine.to_pylist():
-        examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
-    frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
-    reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
-    raise CatalogError(
-        f"{count} of {collected.rows} catalog rows ({count / collected.rows:.1%}) would be set aside; contract "
-        f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
-    )
-
-
-def read_products_with_images(partitions: Sequence[str], products: pa.Table, contract: Contract) -> Iterator[pa.Table]:
-    """``products`` in slices, in the order of partition and row, with a last column ``image`` (binary).
+def read_products_with_images(
+    partitions: Sequence[str], products: Iterable[pa.Table], contract: Contract
+) -> Iterator[pa.Table]:
+    """``products`` in slices, with a last column ``image`` (binary).
 
     The catalog is read again, once. Pictures come as ``shrink_image`` makes them; null where image_hash is null.
 
     Args:
         partitions: those that ``collect_products`` read, in the same order.
-        products: PRODUCTS, or some rows of it.
+        products: parts of PRODUCTS, or some rows of them, by partition and row.
 
     Raises:
         CatalogError: a product or picture is no longer what ``collect_products`` saw.
     """
-    products = products.sort_by([("partition", "ascending"), ("row", "ascending")])
-    where = products["partition"].to_numpy()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for index, partition in enumerate(partitions):
-            first, last = np.searchsorted(where, [index, index + 1])
-            if first < last:
-                yield from _with_images(partition, products.slice(first, last - first), contract, pool)
+        for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
+            yield from _with_images(partitions[index], parts, contract, pool)
+
+
+def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """``products`` cut where another partition begins."""
+    for part in products:
+        where = part["partition"].to_numpy()
+        edges = [0, *(np.flatnonzero(np.diff(where)) + 1), len(where)]
+        yield from (part.slice(first, last - first) for first, last in pairwise(edges) if first < last)
 
 
 def _with_images(
-    partition: str, products: pa.Table, contract: Contract, pool: ThreadPoolExecutor
+    partition: str, parts: Iterator[pa.Table], contract: Contract, pool: ThreadPoolExecutor
 ) -> Iterator[pa.Table]:
-    rows = products["row"].to_numpy()
     only = ("product_id", "image")
-    start = done = 0
+    start = 0
+    waiting = next(parts, None)
     for batch in read_batches(partition, contract.columns, lambda *_: None, only):
-        here = int(np.searchsorted(rows, start + batch.num_rows)) - done
-        if here:
-            part = products.slice(done, here)
-            seen = batch.take(pa.array(rows[done : done + here] - start))
+        end = start + batch.num_rows
+        while waiting is not None and (here := int(np.searchsorted(waiting["row"].to_numpy(), end))):
+            part = waiting.slice(0, here)
+            rows = part["row"].to_numpy()
+            seen = batch.take(pa.array(rows - start))
             changed = pc.not_equal(seen["product_id"], part["product_id"].combine_chunks())
             if pc.any(pc.fill_null(changed, True)).as_py():
-                raise CatalogError(_changed(partition, f"row {rows[done]} and following hold other products"))
-            hashes = part["image_hash"].to_pylist()
-            pictures = [(seen["image"][i].as_py(), expected) for i, expected in enumerate(hashes)]
-            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition), pictures)
+                raise CatalogError(_changed(partition, f"row {rows[0]} and following hold other products"))
+            pairs = ((seen["image"][i].as_py(), expected) for i, expected in enumerate(part["image_hash"].to_pylist()))
+            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition), list(pairs))
             yield part.append_column("image", pa.array(images, pa.binary()))
-        start += batch.num_rows
-        done += here
-        if done == len(rows):
+            waiting = waiting.slice(here) if here < len(waiting) else next(parts, None)
+        start = end
+        if waiting is None:
             return
-    raise CatalogError(_changed(partition, f"it ends at row {start}; row {rows[-1]} was read before"))
+    if waiting is not None:
+        row = waiting["row"][-1].as_py()
+        raise CatalogError(_changed(partition, f"it ends at row {start}; row {row} was read before"))
 
 
 def _shrunk(image: dict[str, Any] | None, expected: str | None, partition: str) -> bytes | None:

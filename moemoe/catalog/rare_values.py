@@ -1,5 +1,8 @@
 """Rare values go (appendix B): per attribute the least frequent ones that make up at most 1 % of its labels."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,41 +10,50 @@ import pyarrow.compute as pc
 from moemoe.schemas import LABELS, RARE_VALUES
 
 
-def remove_rare_values(labels: pa.Table, rare_share: float) -> tuple[pa.Table, pa.Table]:
-    """``labels`` (LABELS) without the rare values, and what went (RARE_VALUES, by attribute, most frequent first).
+def find_rare_values(labels: Iterable[pa.Table], rare_share: float) -> pa.Table:
+    """The rare values (RARE_VALUES, by attribute, most frequent first) of labels (LABELS) in parts, read once.
 
     Per attribute values go from the least frequent on, of equally frequent ones the alphabetically last first, while
-    together they occur at most ``rare_share`` times the number of its labels. A label with several values loses only
-    its rare ones; a label with none left goes.
+    together they occur at most ``rare_share`` times the number of its labels.
+    """
+    occurs: Counter[tuple[str, str]] = Counter()
+    labels_of: Counter[str] = Counter()
+    for part in labels:
+        label_of_value = pc.list_parent_indices(part["values"].combine_chunks())
+        pairs = pa.table([part["attribute"].take(label_of_value), pc.list_flatten(part["values"])], ["a", "v"])
+        for pair in pairs.group_by(["a", "v"]).aggregate([([], "count_all")]).to_pylist():
+            occurs[pair["a"], pair["v"]] += pair["count_all"]
+        labels_of.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})
+
+    allowance = {attribute: rare_share * number for attribute, number in labels_of.items()}
+    gone = []
+    last_first = sorted(occurs.items(), key=lambda item: item[0], reverse=True)
+    for (attribute, value), number in sorted(last_first, key=lambda item: item[1]):  # stable
+        allowance[attribute] -= number
+        if allowance[attribute] >= 0:  # once below, it stays below: the numbers only grow
+            gone.append((attribute, -number, value))
+    rows = [{"attribute": a, "value": v, "labels": -n} for a, n, v in sorted(gone)]
+    return pa.Table.from_pylist(rows, RARE_VALUES)
+
+
+def remove_values(labels: pa.Table, removed: pa.Table) -> pa.Table:
+    """``labels`` (LABELS) without the values that ``removed`` (RARE_VALUES) lists.
+
+    A label with several values loses only its rare ones; a label with none left goes.
     """
     lists = labels["values"].combine_chunks()
     label_of_value = pc.list_parent_indices(lists).to_numpy()
     values = pc.list_flatten(lists).dictionary_encode()
     attributes = labels["attribute"].combine_chunks().dictionary_encode()
-    names, texts = attributes.dictionary.to_pylist(), values.dictionary.to_pylist()
-
-    attribute_of_label = attributes.indices.to_numpy().astype(np.int64)
-    pair = attribute_of_label[label_of_value] * len(texts) + values.indices.to_numpy()
-    pairs, counts = np.unique(pair, return_counts=True)
-    order = sorted(range(len(pairs)), key=lambda i: texts[pairs[i] % len(texts)], reverse=True)
-    order.sort(key=lambda i: counts[i])  # stable, so ties stay alphabetical, the last first
-
-    allowance = {code: rare_share * n for code, n in enumerate(np.bincount(attribute_of_label))}
-    gone: list[int] = []
-    for i in order:
-        attribute = int(pairs[i]) // len(texts)
-        allowance[attribute] -= int(counts[i])
-        if allowance[attribute] >= 0:  # once below, it stays below: the counts only grow
-            gone.append(i)
-
-    keep = ~np.isin(pair, pairs[gone])
+    code_of_value = {text: code for code, text in enumerate(values.dictionary.to_pylist())}
+    code_of_attribute = {name: code for code, name in enumerate(attributes.dictionary.to_pylist())}
+    gone = np.zeros((len(code_of_attribute), len(code_of_value)), bool)
+    for row in removed.to_pylist():
+        if row["attribute"] in code_of_attribute and row["value"] in code_of_value:
+            gone[code_of_attribute[row["attribute"]], code_of_value[row["value"]]] = True
+    keep = ~gone[attributes.indices.to_numpy()[label_of_value], values.indices.to_numpy()]
     sizes = np.bincount(label_of_value[keep], minlength=labels.num_rows)
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
     kept = pa.ListArray.from_arrays(offsets, values.filter(pa.array(keep)).cast(pa.string()))
     frequent = labels.set_column(labels.schema.get_field_index("values"), LABELS.field("values"), kept)
-    removed = [
-        {"attribute": names[pairs[i] // len(texts)], "value": texts[pairs[i] % len(texts)], "labels": int(counts[i])}
-        for i in gone
-    ]
-    removed.sort(key=lambda row: (row["attribute"], -row["labels"], row["value"]))
-    return frequent.filter(pa.array(sizes > 0)), pa.Table.from_pylist(removed, RARE_VALUES)
+    return frequent.filter(pa.array(sizes > 0))

@@ -8,6 +8,7 @@ import glob
 import gzip
 import io
 import json
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ class _RowError(Exception):
 def find_partitions(catalog: str) -> list[str]:
     """The files of a catalog given as path, folder, glob or ``s3://`` URI, prefix or glob; absolute and sorted.
 
+    A glob may have alternatives in braces.
+
     Of a folder, prefix or glob the files of another kind are left out (READMEs, pictures), and those whose
     name begins with ``_`` or ``.``.
 
@@ -50,12 +53,7 @@ def find_partitions(catalog: str) -> list[str]:
     allowed = f"allowed is a file, folder, glob or s3:// URI of {', '.join(SUFFIXES)} files"
     if not catalog.strip():
         raise CatalogError(f"the catalog is an empty path; {allowed}")
-    if is_s3(catalog):
-        found = list_files(catalog) or list_files(join(catalog, "*"))
-    else:
-        path = Path(catalog).expanduser()
-        pattern = glob.escape(str(path)) if path.exists() else str(path)
-        found = list_files(f"{pattern}/**/*" if path.is_dir() else pattern)
+    found = sorted({file for one in _alternatives(catalog) for file in _files(one)})
     if not found:
         raise CatalogError(f"no catalog file matches {catalog!r}; {allowed}")
     partitions = [f for f in found if f.lower().endswith(SUFFIXES) and not Path(f).name.startswith(("_", "."))]
@@ -63,6 +61,23 @@ def find_partitions(catalog: str) -> list[str]:
         names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
         raise CatalogError(f"{catalog!r} holds no Parquet, JSON lines or CSV file (found: {names}); {allowed}")
     return partitions
+
+
+def _files(catalog: str) -> list[str]:
+    if is_s3(catalog):
+        return list_files(catalog) or list_files(join(catalog, "*"))
+    path = Path(catalog).expanduser()
+    pattern = glob.escape(str(path)) if path.exists() else str(path)
+    return list_files(f"{pattern}/**/*" if path.is_dir() else pattern)
+
+
+def _alternatives(catalog: str) -> list[str]:
+    """``catalog`` with braces resolved as a shell does: ``{shoes,hats}-*.parquet`` are two globs."""
+    braces = re.search(r"\{([^{}]*,[^{}]*)\}", catalog)
+    if braces is None or Path(catalog).expanduser().exists():
+        return [catalog]
+    before, after = catalog[: braces.start()], catalog[braces.end() :]
+    return [one for choice in braces[1].split(",") for one in _alternatives(before + choice + after)]
 
 
 def read_batches(

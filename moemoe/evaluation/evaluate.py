@@ -2,54 +2,41 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.errors import MoEMoEError
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
 from moemoe.evaluation.recall_at_precision import guarded_threshold, precision_and_recall, recall_at_precision
-from moemoe.schemas import AS_IS, EVALUATION, PREDICTIONS
+from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
+from moemoe.schemas import AS_IS, EVALUATION, WITHHELD
+
+__all__ = ["Cell", "Evaluation", "EvaluationError", "Scores", "cells", "evaluate", "majority_values"]
 
 TOP = (5, 10, 15)
 NAMED_TYPES = 10
-MIN_SUPPORT = 30
-
-Cell = tuple[str, str]
-"""Product type and attribute."""
-
-
-class EvaluationError(MoEMoEError):
-    """A predictions table that cannot be evaluated."""
+PROMISE = 0.9
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """EVALUATION (all product type x attribute cells of the test split, as is) and the headline metrics."""
+    """What a predictions table says.
+
+    Args:
+        table: EVALUATION, all product type x attribute cells of the test split.
+        metrics: the headline figures by name; those with an interval also as ``NAME/low`` and ``NAME/high``.
+        intervals: the headline figures that have a bootstrap interval.
+        condition: the one that ``table`` is of, ``as is`` or ``withheld``.
+    """
 
     table: pa.Table
     metrics: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """One cell's products that have a gold value: confidence and whether the prediction is right."""
-
-    confidence: np.ndarray
-    correct: np.ndarray
-
-    @property
-    def support(self) -> int:
-        """Products with a gold value."""
-        return len(self.correct)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of right predictions."""
-        return float(self.correct.mean()) if self.support else math.nan
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    condition: str = AS_IS
 
 
 def evaluate(
@@ -57,6 +44,7 @@ def evaluate(
     report_product_types: Sequence[str],
     majority: Mapping[Cell, str] | None = None,
     min_support: int = MIN_SUPPORT,
+    replicates: int = REPLICATES,
 ) -> Evaluation:
     """Measures every product type and attribute.
 
@@ -69,65 +57,44 @@ def evaluate(
     Args:
         predictions: PREDICTIONS with splits validation and test.
         majority: each cell's most frequent training value (``majority_values``), the baseline.
+        replicates: bootstrap samples for the intervals; 0: none.
 
     Raises:
         EvaluationError: columns are missing, a confidence is no number, or rows stand twice.
     """
     check_predictions(predictions)
-    test = cells(predictions, "test", AS_IS)
-    validation = cells(predictions, "validation", AS_IS)
-    rows = [_row(cell, scores, validation.get(cell)) for cell, scores in sorted(test.items())]
+    conditions = set(predictions["condition"].unique().to_pylist())
+    main = AS_IS if AS_IS in conditions or WITHHELD not in conditions else WITHHELD
+    test = cells(predictions, "test", main)
+    validation = cells(predictions, "validation", main)
+    rows = [_row(cell, scores, validation.get(cell)) for cell, scores in test.items()]
     table = pa.Table.from_pylist(rows, EVALUATION)
     headline = [row for row in rows if row["product_type"] in report_product_types and row["support"] >= min_support]
+    shown = {(row["product_type"], row["attribute"]) for row in headline}
     metrics = _means(headline, report_product_types)
+    intervals = {}
+    if replicates and headline:
+        drawn = _replicates(headline, test, Resamples(predictions, replicates))
+        n = sum(row["support"] for row in headline)
+        for name, values in _means(drawn, report_product_types).items():
+            if isinstance(values, np.ndarray):
+                intervals[name] = interval(metrics[name], values, n)
+                metrics |= {f"{name}/low": intervals[name].low, f"{name}/high": intervals[name].high}
+    metrics |= _promises(headline)
     if majority is not None:
-        metrics |= _majority(predictions, majority, {(row["product_type"], row["attribute"]) for row in headline})
-    for condition in sorted(set(predictions["condition"].to_pylist()) - {AS_IS}):
-        other = cells(predictions, "test", condition)
-        shown = [other[c] for c in ((row["product_type"], row["attribute"]) for row in headline) if c in other]
-        name = condition.replace(" ", "_")
-        metrics[f"{name}/recall_at_90p/mean"] = _mean(recall_at_precision(s.confidence, s.correct)[0] for s in shown)
-        metrics[f"{name}/accuracy/mean"] = _mean(s.accuracy for s in shown)
+        metrics |= _majority({cell: scores for cell, scores in test.items() if cell in shown}, predictions, majority)
+    for condition in sorted(conditions - {main}):
+        other = [scores for cell, scores in cells(predictions, "test", condition).items() if cell in shown]
+        if other:
+            name = condition.replace(" ", "_")
+            recalls = (recall_at_precision(s.confidence, s.correct)[0] for s in other)
+            metrics[f"{name}/recall_at_90p/mean"] = _mean(recalls)
+            metrics[f"{name}/accuracy/mean"] = _mean(s.accuracy for s in other)
     answered = predictions.filter(
-        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
+        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], main))
     )
     metrics["canonical/share"] = pc.mean(answered["canonical"]).as_py() if answered.num_rows else math.nan
-    return Evaluation(table, {name: float(value) for name, value in metrics.items()})
-
-
-def check_predictions(predictions: pa.Table) -> None:
-    """Raises EvaluationError where the table is not one of predictions."""
-    missing = [name for name in PREDICTIONS.names if name not in predictions.column_names]
-    if missing:
-        raise EvaluationError(f"predictions lack the columns {', '.join(missing)}")
-    bad = pc.sum(pc.or_kleene(pc.is_null(predictions["confidence"], nan_is_null=True), False)).as_py()
-    if bad:
-        raise EvaluationError(f"{bad} predictions have no confidence (null or NaN); each needs one in [0, 1]")
-    keys = predictions.select(["product_id", "attribute", "split", "condition"])
-    groups = keys.append_column("n", pa.array(np.ones(len(keys), dtype=np.int64))).group_by(keys.column_names)
-    twice = groups.aggregate([("n", "sum")]).filter(pc.field("n_sum") > 1)
-    if twice.num_rows:
-        first = twice.to_pylist()[0]
-        raise EvaluationError(
-            f"{twice.num_rows} predictions stand more than once, first product {first['product_id']}, attribute "
-            f"{first['attribute']}, condition {first['condition']}"
-        )
-
-
-def cells(predictions: pa.Table, split: str, condition: str) -> dict[Cell, Scores]:
-    """Confidence and correctness per product type and attribute; rows without gold are left out."""
-    chosen = predictions.filter(
-        pc.and_(pc.equal(predictions["split"], split), pc.equal(predictions["condition"], condition))
-    ).select(["product_type", "attribute", "gold", "prediction", "confidence"])
-    found: dict[Cell, list[tuple[float, bool]]] = defaultdict(list)
-    for row in chosen.to_pylist():
-        if row["gold"]:
-            cell = (row["product_type"], row["attribute"])
-            found[cell].append((row["confidence"], row["prediction"] in row["gold"]))
-    return {
-        cell: Scores(np.array([c for c, _ in pairs]), np.array([ok for _, ok in pairs], dtype=bool))
-        for cell, pairs in found.items()
-    }
+    return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main)
 
 
 def majority_values(labels: pa.Table) -> dict[Cell, str]:
@@ -161,15 +128,28 @@ def _row(cell: Cell, test: Scores, validation: Scores | None) -> dict[str, Any]:
     }
 
 
-def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) -> dict[str, float]:
+def _replicates(headline: list[dict[str, Any]], test: Mapping[Cell, Scores], resamples: Resamples) -> list[dict]:
+    """The headline's rows with arrays [R] in place of figures: ``_means`` of them are the means' replicates."""
+    rows = []
+    for row in headline:
+        scores = test[row["product_type"], row["attribute"]]
+        drawn = dict(row, recall_at_90p=resamples.recall_at_90p(scores))
+        drawn["accuracy"] = resamples.share(scores.correct, scores.rows)
+        for kind in ("", "_guarded"):
+            accepted = scores.correct & (scores.confidence >= row["threshold" + kind])  # NaN accepts nothing
+            drawn["recall_at_threshold" + kind] = resamples.share(accepted, scores.rows)
+        rows.append(drawn)
+    return rows
+
+
+def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) -> dict[str, Any]:
+    """The headline means of figures, or of their replicates."""
     metrics = {
         "recall_at_90p/mean": _mean(row["recall_at_90p"] for row in headline),
         "recall_at_90p/cells": len(headline),
         "accuracy/mean": _mean(row["accuracy"] for row in headline),
         "deployed/recall/mean": _mean(row["recall_at_threshold"] for row in headline),
-        "deployed/promise_kept": _kept(row["precision_at_threshold"] for row in headline),
         "guarded/recall/mean": _mean(row["recall_at_threshold_guarded"] for row in headline),
-        "guarded/promise_kept": _kept(row["precision_at_threshold_guarded"] for row in headline),
     }
     for product_type in report_product_types[:NAMED_TYPES]:
         mine = sorted((row for row in headline if row["product_type"] == product_type), key=lambda row: -row["support"])
@@ -180,29 +160,32 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
     return metrics
 
 
-def _majority(predictions: pa.Table, majority: Mapping[Cell, str], headline: set[Cell]) -> dict[str, float]:
+def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
+    """In how many cells the threshold chosen on validation accepts anything on test, and keeps 90 % precision there."""
+    metrics = {}
+    for name, kind in (("deployed", ""), ("guarded", "_guarded")):
+        realised = [row["precision_at_threshold" + kind] for row in headline]
+        accepting = [precision for precision in realised if not math.isnan(precision)]
+        kept = sum(precision >= PROMISE for precision in accepting)
+        metrics[f"{name}/cells_accepting"] = len(accepting)
+        metrics[f"{name}/cells_abstaining"] = len(headline) - len(accepting)
+        metrics[f"{name}/cells_kept"] = kept
+        metrics[f"{name}/promise_kept"] = kept / len(accepting) if accepting else math.nan
+    return metrics
+
+
+def _majority(test: Mapping[Cell, Scores], predictions: pa.Table, majority: Mapping[Cell, str]) -> dict[str, float]:
     """The baseline that always answers a cell's most frequent training value, with constant confidence."""
-    right: dict[Cell, list[bool]] = defaultdict(list)
-    test = predictions.filter(
-        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
-    ).select(["product_type", "attribute", "gold"])
-    for row in test.to_pylist():
-        cell = (row["product_type"], row["attribute"])
-        if cell in headline and row["gold"]:
-            right[cell].append(majority.get(cell) in row["gold"])
-    recalls = (recall_at_precision(np.ones(len(r)), np.array(r, dtype=bool))[0] for r in right.values())
+    right = []
+    for cell, scores in test.items():
+        golds = predictions["gold"].take(pa.array(scores.rows)).to_pylist()
+        right.append(np.array([majority.get(cell) in gold for gold in golds], dtype=bool))
     return {
-        "baseline/majority_accuracy": _mean(sum(r) / len(r) for r in right.values()),
-        "baseline/majority_recall_at_90p": _mean(recalls),
+        "baseline/majority_accuracy": _mean(r.mean() for r in right),
+        "baseline/majority_recall_at_90p": _mean(recall_at_precision(np.ones(len(r)), r)[0] for r in right),
     }
 
 
-def _mean(values: Any) -> float:
+def _mean(values: Iterable[Any]) -> Any:
     found = list(values)
     return sum(found) / len(found) if found else math.nan
-
-
-def _kept(precisions: Any) -> float:
-    """Of the cells where the threshold accepts anything, the share whose test precision is at least 90 %."""
-    accepting = [precision for precision in precisions if not math.isnan(precision)]
-    return _mean(precision >= 0.9 for precision in accepting)

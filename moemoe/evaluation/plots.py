@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from moemoe.evaluation.evaluate import Evaluation, Scores, cells
+from moemoe.evaluation.cells import Scores, cells
+from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.schemas import AS_IS, PICTURE_BLANKED
 
@@ -94,6 +95,7 @@ def _pooled(found: dict[tuple[str, str], Scores], product_types: Sequence[str]) 
         name: Scores(
             np.concatenate([found[t, name].confidence for t in product_types if (t, name) in found]),
             np.concatenate([found[t, name].correct for t in product_types if (t, name) in found]),
+            np.concatenate([found[t, name].rows for t in product_types if (t, name) in found]),
         )
         for name in sorted(names)
     }

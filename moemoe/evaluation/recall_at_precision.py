@@ -12,6 +12,7 @@ import numpy as np
 PRECISION = 90  # per cent, a whole number
 CONFIDENCE_OF_GUARD = 0.95
 GUARD_STEPS = 20
+ELEMENTS = 2**20  # of a block of samples, so that it stays in the cache
 
 
 def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: int = PRECISION) -> tuple[float, float]:
@@ -27,6 +28,31 @@ def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: 
         return 0.0, math.nan
     best = int(np.flatnonzero(enough)[np.argmax(right[enough])])
     return float(right[best]) / len(correct), float(thresholds[best])
+
+
+def resampled_recall_at_precision(
+    confidence: np.ndarray, correct: np.ndarray, weight_RN: np.ndarray, precision: int = PRECISION
+) -> np.ndarray:
+    """``recall_at_precision`` of R samples at once, [R]; NaN for a sample without any product.
+
+    Along falling confidence the number of right answers only grows, so the best threshold is the last one with enough
+    precision: where 100 * right - precision * accepted is not negative.
+
+    Args:
+        weight_RN: how often each product stands in each sample, whole numbers [R, N].
+    """
+    R, N = weight_RN.shape
+    order = np.argsort(-confidence, kind="stable")
+    falling, right = confidence[order], correct[order].astype(np.int32)
+    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if N else np.array([], dtype=int)
+    recall_R = np.zeros(R)
+    for start in range(0, R, step := max(1, ELEMENTS // max(N, 1))):
+        weight = weight_RN[start : start + step, order]
+        margin = np.cumsum(weight * (100 * right - precision), axis=1, dtype=np.int64)[:, last]
+        found = np.cumsum(weight * right, axis=1, dtype=np.int64)[:, last]
+        recall_R[start : start + step] = np.where(margin >= 0, found, 0).max(axis=1, initial=0)
+    total_R = weight_RN.sum(axis=1, dtype=np.int64)
+    return np.where(total_R > 0, recall_R / np.maximum(total_R, 1), np.nan)
 
 
 def precision_and_recall(confidence: np.ndarray, correct: np.ndarray, threshold: float) -> tuple[float, float]:

@@ -113,6 +113,11 @@ def _question(product: Product, condition: str) -> Question:
 
 
 def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str, float]:
-    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly."""
+    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly.
+
+    Fitted systems have no tokenizer and no such figure.
+    """
+    if predictor.collator.tokenizer is None:
+        return {}
     found = tokenizer_statistics(predictor.collator.tokenizer, (dataset[row].context for row in dataset.rows("test")))
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from moemoe.model.batch import Batch
-from moemoe.model.collate import Collator, Item, KnownQuestions, PictureSlot
-from moemoe.model.generation import generate
+from moemoe.baselines import FITTED, load_saved, system_of
+from moemoe.model.batch import Answer
+from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
+from moemoe.model.system import Fitted, Trained
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.loader import prefetch
@@ -29,39 +32,24 @@ class Question:
     product_id: str = ""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The model's value for one attribute of one product.
-
-    Args:
-        value: the generated text.
-        confidence: probability of the whole answer, in [0, 1].
-        image_weight, text_weight: the sources' shares (design: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
-    """
-
-    value: str
-    confidence: float
-    image_weight: float
-    text_weight: float
-
-
 class Predictor:
-    """A model ready to answer, on the GPU where there is one.
+    """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
     A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
     """
 
-    def __init__(self, model: MoEMoE, collator: Collator):
+    def __init__(self, model: Trained | Fitted, collator: Any):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = model.to(self.device).eval()
+        self.model = model.to(self.device).eval() if isinstance(model, nn.Module) else model
         self.collator = collator
         self.pictures = PictureReader("evaluate")
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
-        """A predictor from a folder with ``config.json``, ``model.safetensors`` and the tokenizer."""
-        model = MoEMoE.from_pretrained(folder)
-        return cls(model, Collator(load_tokenizer(folder), model.config))
+        """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, a tokenizer."""
+        model = load_saved(folder)
+        tokenizer = None if system_of(folder) in FITTED else load_tokenizer(folder)
+        return cls(model, model.collator_class(tokenizer, model.config))
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
@@ -69,39 +57,32 @@ class Predictor:
         asked = [index for index, question in enumerate(everything) if question.attributes]
         chunks = [np.array(asked[i : i + BATCH_PRODUCTS]) for i in range(0, len(asked), BATCH_PRODUCTS)]
         answers: list[list[Answer]] = [[] for _ in everything]
-        kinds = self.model.config.sources
-        size = self.model.config.image.size
         known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
 
-        def collate(chunk: np.ndarray) -> tuple[np.ndarray, Batch]:
-            questions = [everything[index] for index in chunk]
-            pixels_BHWC = np.empty((len(questions), size, size, 3), np.uint8)
-            sources = []
-            for index, question in enumerate(questions):
-                there = self.pictures.read(question.image, partial(str, question.product_id), pixels_BHWC[index])
-                picture = PictureSlot(pixels_BHWC, index) if there else None
-                sources.append(self.collator.one_of_each(picture, question.context))
-            items = [Item(s, q.attributes) for q, s in zip(questions, sources, strict=True)]
-            return chunk, self.collator(items, known)
+        def collate(chunk: np.ndarray) -> tuple[np.ndarray, Any]:
+            items = [self._item(everything[index]) for index in chunk]
+            return chunk, self.collator(items) if known is None else self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
-            generated = generate(self.model, batch.to(self.device))
-            values = self.collator.answers(generated.tokens_NA)
-            rows = zip(values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True)
+            given = iter(self.model.answer(batch.to(self.device), self.collator))
             for index in chunk:
-                for _ in everything[index].attributes:
-                    value, confidence, shares = next(rows)
-                    image, text = (
-                        sum(share for share, own in zip(shares, kinds, strict=True) if own == kind)
-                        for kind in ("image", "text")
-                    )
-                    answers[index].append(Answer(value, confidence, image, text))
+                answers[index] = [next(given) for _ in everything[index].attributes]
         return answers
+
+    def _item(self, question: Question) -> Item:
+        config = self.model.config
+        picture = None
+        if question.image is not None and "image" in config.sources:
+            size = config.image.size
+            slot = PictureSlot(np.empty((1, size, size, 3), np.uint8), 0)
+            there = self.pictures.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])
+            picture = np.asarray(slot) if there else None
+        return Item(one_of_each(config.sources, picture, question.context), question.attributes)
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:
-        """Every question of a catalog, encoded once."""
-        if not questions or not self.model.config.has_question_encoder:
+        """Every question of a catalog, encoded once; None for systems that do not encode questions apart."""
+        if not questions or not isinstance(self.model, MoEMoE) or not self.model.config.has_question_encoder:
             return None
         ids, mask = self.collator.questions(questions)
         states, _ = self.model.encode_questions(ids.to(self.device), mask.to(self.device))

@@ -5,15 +5,35 @@ J question tokens, N examples (product x attribute), T decoder tokens, D d_model
 """
 
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from moemoe.model.mixture_of_experts import RouterLoad
 
+B = TypeVar("B", bound="Tensors")
+
 
 @dataclass
-class Source:
+class Tensors:
+    """A dataclass of tensors, possibly nested."""
+
+    def to(self: B, device: torch.device) -> B:
+        """The same with every tensor on ``device``."""
+
+        def moved(value):
+            if isinstance(value, list):
+                return [moved(part) for part in value]
+            if isinstance(value, Tensor):
+                return value.to(device, non_blocking=True)
+            return value.to(device) if isinstance(value, Tensors) else value
+
+        return type(self)(**{field.name: moved(getattr(self, field.name)) for field in fields(self)})
+
+
+@dataclass
+class Source(Tensors):
     """One source of a batch: pictures or texts.
 
     Args:
@@ -28,7 +48,7 @@ class Source:
 
 
 @dataclass
-class Batch:
+class Batch(Tensors):
     """One batch, everything encoded once that can be.
 
     Args:
@@ -55,15 +75,12 @@ class Batch:
         """B."""
         return self.sources[0].row_of.numel()
 
-    def to(self, device: torch.device) -> "Batch":
-        """The batch with every tensor on ``device``."""
-
-        def moved(value):
-            if isinstance(value, list):
-                return [Source(*(t.to(device, non_blocking=True) for t in vars(s).values())) for s in value]
-            return value if value is None else value.to(device, non_blocking=True)
-
-        return Batch(**{field.name: moved(getattr(self, field.name)) for field in fields(self)})
+    def counts(self) -> Tensor:
+        """Scored tokens, examples, and pairs of an example and a picture, int64 [3]."""
+        assert self.labels is not None
+        pictures = [s.mask[s.row_of][self.product_of].sum() for s in self.sources if s.mask.dim() == 1]
+        examples = torch.tensor(self.product_of.numel(), device=self.labels.device)
+        return torch.stack([(self.labels != -100).sum(), examples, sum(pictures, torch.zeros_like(examples))])
 
 
 @dataclass
@@ -81,3 +98,25 @@ class Losses:
     question_image: Tensor
     pictures: Tensor
     loads: list[RouterLoad]
+
+    @classmethod
+    def of_cross_entropy(cls, cross_entropy: Tensor, counts: Tensor) -> "Losses":
+        """Of a model with no other loss; ``counts`` as ``Batch.counts`` gives them."""
+        none = cross_entropy.new_zeros(())
+        return cls(cross_entropy, counts[0], none, counts[1], none, counts[2], [])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A system's value for one attribute of one product.
+
+    Args:
+        value: the answer, empty where the system has none.
+        confidence: probability of the whole answer, in [0, 1].
+        image_weight, text_weight: the sources' shares (MoEMoE: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
+    """
+
+    value: str
+    confidence: float
+    image_weight: float
+    text_weight: float

@@ -8,6 +8,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from transformers import PreTrainedTokenizerBase
 
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
-from moemoe.model.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,17 @@ class PictureSlot:
     pixels_BHWC: np.ndarray
     index: int
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The picture, uint8 [3, H, W]."""
+        return self.pixels_BHWC[self.index].transpose(2, 0, 1)
+
 
 @dataclass
 class Item:
     """One product and its questions.
 
     Args:
-        sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``Collator.encode``
+        sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``SourceCollator.encode``
             gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none).
         questions: attribute names.
         answers: one value per question for training, None for generation.
@@ -41,6 +45,19 @@ class Item:
     sources: Sequence[str | np.ndarray | PictureSlot | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
+
+
+def one_of_each(
+    kinds: Sequence[str], picture: np.ndarray | PictureSlot | None, text: str | np.ndarray
+) -> list[str | np.ndarray | PictureSlot | None]:
+    """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+
+    Raises:
+        ConfigError: a model that reads several sources of one kind.
+    """
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
+    return [picture if kind == "image" else text for kind in kinds]
 
 
 @dataclass
@@ -59,27 +76,43 @@ class KnownQuestions:
         return self.ids[index], self.mask[index], self.states_UJD[index.to(self.states_UJD.device)]
 
 
-class Collator:
-    """Builds batches for one model from one tokenizer."""
+class SourceCollator:
+    """What every system's collator does with pictures and texts; ``config`` has ``sources`` and ``context_length``."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: ModelConfig):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: Any):
         self.tokenizer = tokenizer
         self.config = config
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def one_of_each(
-        self, picture: np.ndarray | PictureSlot | None, text: str | np.ndarray
-    ) -> list[str | np.ndarray | PictureSlot | None]:
-        """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+    def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
+        size = self.config.image.size
+        slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
+        if slots and len(slots[0].pixels_BHWC) == len(pictures):
+            pixels_BHWC = slots[0].pixels_BHWC
+        else:
+            pixels_BHWC = np.zeros((len(pictures), size, size, 3), dtype=np.uint8)
+            for index, picture in enumerate(pictures):
+                if picture is not None:
+                    pixels_BHWC[index] = np.asarray(picture).transpose(1, 2, 0)
+        there = torch.tensor([picture is not None for picture in pictures])
+        return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
-        Raises:
-            ConfigError: the model has several sources of one kind.
-        """
-        kinds = self.config.sources
-        if len(set(kinds)) < len(kinds):
-            raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
-        return [picture if kind == "image" else text for kind in kinds]
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of contexts, cut at ``context_length``."""
+        with self._lock:
+            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
+
+    def _short(self, text: str, length: int) -> list[int]:
+        if text not in self._tokens:
+            with self._lock:
+                self._tokens[text] = self.tokenizer(text)["input_ids"]
+        tokens = self._tokens[text]
+        return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
+
+
+class Collator(SourceCollator):
+    """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``) from one tokenizer."""
 
     def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
         """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
@@ -117,26 +150,13 @@ class Collator:
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask [U, J] for the question encoder."""
-        return _pad([self._short(question, self.config.question_length) for question in questions])
+        return pad([self._short(question, self.config.question_length) for question in questions])
 
-    def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
-        size = self.config.image.size
-        slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
-        if slots:
-            pixels_BHWC = slots[0].pixels_BHWC
-        else:
-            pixels_BHWC = np.zeros((len(pictures), size, size, 3), dtype=np.uint8)
-            for index, picture in enumerate(pictures):
-                if picture is not None:
-                    pixels_BHWC[index] = picture.transpose(1, 2, 0)
-        there = torch.tensor([picture is not None for picture in pictures])
-        return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
-
-    def _texts(self, texts: Sequence[str | np.ndarray | None], pairs: Sequence[tuple[int, str]]) -> Source:
+    def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":
             texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        known = [text for text in texts if isinstance(text, np.ndarray)]
-        ids, mask = _pad(known if len(known) == len(texts) else self.encode([str(text or "") for text in texts]))
+        cut_before = all(isinstance(text, np.ndarray) for text in texts)
+        ids, mask = pad(texts if cut_before else self.encode([text or "" for text in texts]))
         return Source(ids, mask, torch.arange(len(texts)))
 
     def answers(self, tokens_NA: Tensor) -> list[str]:
@@ -152,10 +172,10 @@ class Collator:
                 prefixes.append((ahead if self.config.question_in == "decoder" else []) + start)
                 if item.answers is not None:
                     answers.append(self._short(item.answers[index], self.config.answer_length))
-        ids, mask = _pad(prefixes, left=True)
+        ids, mask = pad(prefixes, left=True)
         if not answers:
             return ids, mask, None
-        answer_ids, answer_mask = _pad(answers)
+        answer_ids, answer_mask = pad(answers)
         labels = torch.cat([torch.full_like(ids[:, 1:], -100), answer_ids.masked_fill(~answer_mask, -100)], dim=1)
         return (
             torch.cat([ids, answer_ids[:, :-1]], dim=1),
@@ -163,20 +183,9 @@ class Collator:
             labels,
         )
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of contexts, cut at ``context_length``."""
-        with self._lock:
-            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
 
-    def _short(self, text: str, length: int) -> list[int]:
-        if text not in self._tokens:
-            with self._lock:
-                self._tokens[text] = self.tokenizer(text)["input_ids"]
-        tokens = self._tokens[text]
-        return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
-
-
-def _pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
+def pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
+    """Ids int64 and mask bool [rows, longest], filled up with 0 on the right, or on the left."""
     width = max(len(row) for row in rows)
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)

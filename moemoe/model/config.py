@@ -1,7 +1,8 @@
 """The typed description of a model: everything needed to build it, nothing of training."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moemoe.errors import ConfigError
@@ -123,6 +124,12 @@ class ModelConfig:
     def has_question_encoder(self) -> bool:
         """False where nothing would read its states (S-Enc)."""
         return self.question_guidance or self.alignment
+
+    def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "ModelConfig":
+        """With the vocabulary of a tokenizer of ``tokens``, rounded up to a multiple of 8; values are open."""
+        if self.text.pretrained is not None:
+            return self
+        return replace(self, text=replace(self.text, vocab_size=-tokens // 8 * -8))
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as written to ``config.json``."""

@@ -4,12 +4,15 @@ Shapes: N examples, T prefix tokens, A answer tokens, S sources.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from moemoe.model.batch import Batch
-from moemoe.model.moemoe import MoEMoE
+
+if TYPE_CHECKING:
+    from moemoe.model.moemoe import MoEMoE
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def generate(model: MoEMoE, batch: Batch, pad_id: int = 0, end_id: int = 1) -> Answers:
+def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1) -> Answers:
     """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.

@@ -19,10 +19,12 @@ from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError
 from moemoe.model.alignment import Alignment
-from moemoe.model.batch import Batch, Losses, Source
+from moemoe.model.batch import Answer, Batch, Losses, Source
+from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoders import ImageEncoder, TextEncoder, repeat_patches
+from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.pretrained import embeddings_for, load_t5, load_timm, replace_embedding, text_config_of
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
@@ -45,6 +47,10 @@ class Encoded:
 
 class MoEMoE(nn.Module):
     """The paper's model, from scratch by ``config``; ``create`` also loads pretrained parts."""
+
+    config_class = ModelConfig
+    collator_class = Collator
+    limits = "answers any text, also one that is no value of the attribute"
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -82,6 +88,14 @@ class MoEMoE(nn.Module):
         if config.image.pretrained and model.image_encoder is not None:
             model.image_encoder.backbone.load_state_dict(load_timm(config.image).state_dict())
         return model
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        if config.text.pretrained is not None:
+            load_t5(config.text.pretrained)
+        if config.image.pretrained and "image" in config.sources:
+            load_timm(config.image)
 
     @property
     def text_encoders(self) -> list[TextEncoder]:
@@ -214,6 +228,21 @@ class MoEMoE(nn.Module):
         context = totals["text"] / max(self.config.sources.count("text"), 1)
         loads = encoded.loads + loads
         return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], pictures, loads)
+
+    def answer(self, batch: Batch, collator: Collator) -> list[Answer]:
+        """Greedy answers to the batch's questions."""
+        generated = generate(self, batch)
+        values = collator.answers(generated.tokens_NA)
+        answers = []
+        for value, confidence, shares in zip(
+            values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True
+        ):
+            image, text = (
+                sum(share for share, own in zip(shares, self.config.sources, strict=True) if own == kind)
+                for kind in ("image", "text")
+            )
+            answers.append(Answer(value, confidence, image, text))
+        return answers
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""

@@ -10,16 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
-
-
-def check_weights(model: dict[str, Any]) -> None:
-    """Raises ConfigError where a recipe's ``model`` names pretrained weights that cannot be had."""
-    config = ModelConfig.from_dict(model)
-    if config.text.pretrained is not None:
-        load_t5(config.text.pretrained)
-    if config.image.pretrained:
-        load_timm(config.image)
+from moemoe.model.config import ImageConfig, TextConfig
 
 
 def load_timm(image: ImageConfig) -> nn.Module:

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from moemoe.baselines import FITTED, load_system
 from moemoe.errors import ConfigError
-from moemoe.model.config import ModelConfig
+from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes.settings import Training, change
 
 FOLDER = Path(__file__).parent
@@ -19,11 +20,12 @@ class Recipe:
     """A named model in one size.
 
     Args:
-        model: what ``moemoe.model.config.ModelConfig.from_dict`` reads.
-        phases: see ``moemoe.training.phases``.
+        model: what the ``from_dict`` of the system's config reads.
+        phases: see ``moemoe.training.phases``; of a fitted system, ``fit`` alone.
         load_balancing_weight: of equation 9 in equation 10 (table 5).
         tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
         parent: the recipe whose model the second phase starts from, None for dense recipes.
+        system: see ``moemoe.baselines``.
     """
 
     name: str
@@ -35,6 +37,23 @@ class Recipe:
     tokenizer: str
     training: Training
     parent: str | None = None
+    system: str = "moemoe"
+
+    @property
+    def config(self) -> Any:
+        """The system's typed config."""
+        return load_system(self.system).config_class.from_dict(self.model)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the system is made in one pass over the training split, without epochs."""
+        return self.system in FITTED
+
+    def check(self) -> None:
+        """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
+        load_system(self.system).check(self.config)
+        if self.tokenizer != "catalog":
+            load_tokenizer(self.tokenizer)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as written beside checkpoints and models."""
@@ -86,29 +105,36 @@ def load_recipe(
         raise ConfigError(f"batch size is {batch_size}; allowed is 1 or more")
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     scale = yaml.safe_load((FOLDER / "sizes" / f"{size}.yaml").read_text())
-    model = {"question_in": "decoder", **scale["model"], **recipe["model"]}
-    if question_in is not None and question_in not in ("decoder", "context"):
-        raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
+    own = recipe.get("sizes", {}).get(size, {})
+    system = recipe.get("system", "moemoe")
+    config_class = load_system(system).config_class
+    keys = {field.name for field in dataclasses.fields(config_class)}
+    model = {key: value for key, value in scale["model"].items() if key in keys}
+    model |= recipe.get("model", {}) | own.get("model", {})
     if question_in is not None:
-        if question_in != recipe["model"].get("question_in", question_in):
-            raise ConfigError(f"question-in is {question_in!r}; model {name} allows {model['question_in']} alone")
-        model["question_in"] = question_in
-    weights = weights or scale.get("weights", "scratch")
-    if weights != "scratch":
+        _check_question_in(question_in, name, keys, recipe.get("model", {}))
+    if "question_in" in keys:
+        model["question_in"] = question_in or model.get("question_in", "decoder")
+    if weights is not None and "text" not in keys:
+        raise ConfigError(f"weights are {weights!r}; model {name} has no text encoder to load them into")
+    weights = weights or own.get("weights") or scale.get("weights", "scratch")
+    if "text" not in keys:
+        weights = "scratch"
+    elif weights != "scratch":
         model["text"] = {**model.get("text", {}), "pretrained": weights}
     elif "text" not in model:
-        raise ConfigError(
-            f"size {size} has no dimensions of its own; give --weights a T5 checkpoint, by name or folder"
-        )
-    given = {"epochs": epochs, "batch_size": batch_size}
+        raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
+    given = {name: value for name, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
+    if system in FITTED and given:
+        raise ConfigError(f"model {name} is fitted in one pass over the training split; leave out {', '.join(given)}")
     values = {
         "model": model,
         "load_balancing_weight": recipe.get("load_balancing_weight", 0.0),
         "tokenizer": "catalog" if weights == "scratch" else weights,
-        "training": {**scale["training"], **{k: v for k, v in given.items() if v is not None}},
+        "training": {**scale["training"], **own.get("training", {}), **given},
     }
-    change(values, settings)
-    ModelConfig.from_dict(values["model"])
+    change(values, settings, config_class, system in FITTED)
+    config_class.from_dict(values["model"])
     return Recipe(
         name=name,
         size=size,
@@ -119,4 +145,14 @@ def load_recipe(
         tokenizer=values["tokenizer"],
         training=Training(**values["training"]),
         parent=recipe.get("parent"),
+        system=system,
     )
+
+
+def _check_question_in(question_in: str, name: str, keys: set[str], model: dict[str, Any]) -> None:
+    if question_in not in ("decoder", "context"):
+        raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
+    if "question_in" not in keys:
+        raise ConfigError(f"question-in is {question_in!r}; model {name} has one place for its question, leave it out")
+    if question_in != model.get("question_in", question_in):
+        raise ConfigError(f"question-in is {question_in!r}; model {name} allows {model['question_in']} alone")

@@ -1,17 +1,16 @@
 """Changes to a recipe from the command line: ``experts.number=16, training.learning_rate=0.001``.
 
-Names are those of the configuration: ``text.*``, ``image.*``, ``experts.*``, ``training.*``, a key of ``ModelConfig``,
-``load_balancing_weight`` (table 5) or ``tokenizer``.
+Names are those of the system's configuration (of ``ModelConfig``: ``text.*``, ``image.*``, ``experts.*`` and its own
+keys), ``training.*``, ``load_balancing_weight`` (table 5) or ``tokenizer``.
 """
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import yaml
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig, TextConfig
 
 
 @dataclass(frozen=True)
@@ -42,26 +41,30 @@ class Training:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
 
 
-GROUPS = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig, "training": Training}
-ALONE = {"load_balancing_weight": float, "tokenizer": str}
+FROM_THE_CATALOG = "values"
+"""The one key of a config that only the training split can fill in."""
 
 
-def allowed_settings() -> dict[str, type]:
-    """Every name that a setting may have, and its type."""
-    found = {f"{group}.{field.name}": _type(field) for group, c in GROUPS.items() for field in dataclasses.fields(c)}
-    found |= {f.name: _type(f) for f in dataclasses.fields(ModelConfig) if f.name not in GROUPS}
-    return found | ALONE
+def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type]:
+    """Every name that a setting of a system may have, and its type; a fitted one has no training."""
+    groups = {name: kind for name, kind in _kinds(config_class).items() if dataclasses.is_dataclass(kind)}
+    found = {f"{group}.{name}": kind for group, c in groups.items() for name, kind in _kinds(c).items()}
+    found |= {name: kind for name, kind in _kinds(config_class).items() if name not in {*groups, FROM_THE_CATALOG}}
+    if not fitted:
+        found |= {f"training.{name}": kind for name, kind in _kinds(Training).items()}
+        found |= {"tokenizer": str}
+    return found | ({"load_balancing_weight": float} if "experts" in groups else {})
 
 
-def change(values: dict[str, Any], settings: str) -> None:
-    """Applies ``name=value, name=value`` to the values of a recipe.
+def change(values: dict[str, Any], settings: str, config_class: type, fitted: bool = False) -> None:
+    """Applies ``name=value, name=value`` to the values of a recipe whose model is a ``config_class``.
 
     Raises:
         ConfigError: not of this form, an unknown name, a value of another type, experts where the model has none.
     """
     for setting in filter(None, (part.strip() for part in settings.split(","))):
         name, equals, text = (part.strip() for part in setting.partition("="))
-        allowed = allowed_settings()
+        allowed = allowed_settings(config_class, fitted)
         if not equals or name not in allowed:
             raise ConfigError(f"setting {setting!r}: allowed is name=value with one of {', '.join(sorted(allowed))}")
         value = yaml.safe_load(text)
@@ -72,7 +75,7 @@ def change(values: dict[str, Any], settings: str) -> None:
             raise ConfigError(f"setting {setting!r}: {name} is of type {wanted.__name__}")
         group, _, key = name.rpartition(".")
         if not group:
-            (values if name in ALONE else values["model"])[name] = value
+            (values if name in ("load_balancing_weight", "tokenizer") else values["model"])[name] = value
             continue
         parent = values if group == "training" else values["model"]
         if group == "experts" and "experts" not in parent:
@@ -80,6 +83,11 @@ def change(values: dict[str, Any], settings: str) -> None:
         parent[group] = {**parent.get(group, {}), key: value}
 
 
-def _type(field: dataclasses.Field) -> type:
-    """The type of a field by its annotation; ``object`` where several are allowed."""
-    return field.type if isinstance(field.type, type) else object
+def _kinds(config_class: type) -> dict[str, type]:
+    """The type of every field; a dataclass that may be None counts as itself, other choices as ``object``."""
+    found: dict[str, Any] = {}
+    for name, hint in get_type_hints(config_class).items():
+        if name in {field.name for field in dataclasses.fields(config_class)}:
+            configs = [kind for kind in get_args(hint) if dataclasses.is_dataclass(kind)]
+            found[name] = configs[0] if configs else hint if isinstance(hint, type) else object
+    return found

@@ -1,120 +1,150 @@
 """Registering a trained model: a version, the alias ``challenger``, and ``champion`` where it has earned it."""
 
-import json
-import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from moemoe.registry.signature import THRESHOLDS
+from moemoe.catalog.contract import CRITICAL
+from moemoe.inference.attribute_model import CONTRACT
+from moemoe.inference.preprocessing import save_preprocessing
+from moemoe.inference.thresholds import Thresholds
+from moemoe.registry.gate import Decision, Rules, decide, without_champion
+from moemoe.registry.model_card import MODEL_CARD, Data, git_commit, model_card
+from moemoe.registry.promote import make_challenger, replace_champion
 from moemoe.registry.tracking import client
+from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, version_of_run
 
-REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "pyyaml", "tqdm",
-                "google-re2", "pandas", "safetensors")  # fmt: skip
+DECISIONS = "gate_decisions"
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run leaves to be registered.
+
+    Args:
+        model_dir: the trained model's folder (config, weights, tokenizer).
+        evaluation, metrics: of ``evaluate``.
+        predictions: PREDICTIONS with the test split as it is.
+        recipe: ``Recipe.to_dict``.
+    """
+
+    model_dir: str | Path
+    contract_path: str | Path
+    data: Data
+    recipe: Mapping[str, Any]
+    evaluation: pa.Table
+    metrics: Mapping[str, float]
+    predictions: pa.Table
+    report_product_types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A registered version, its aliases, and why it got them."""
+    """A registered version, its aliases, and the gate's decision."""
 
     model_uri: str
     version: str
     aliases: tuple[str, ...]
-    reason: str
+    decision: Decision
+
+    @property
+    def reason(self) -> str:
+        """The decision in one line."""
+        return self.decision.text
 
 
 def register(
     uri: str,
     run_id: str,
-    model_dir: str | Path,
-    contract_path: str | Path,
-    evaluation: pa.Table,
     name: str,
-    mean_recall: float,
-    champion_recall: Callable[[Path], float],
+    trained: Trained,
+    rules: Rules,
+    champion_predictions: Callable[[Path], pa.Table],
 ) -> Registration:
-    """Logs the model under its run and registers it.
+    """Logs the whole model under its run, registers it and lets the gate decide.
+
+    A run that is resumed takes up the version that it has registered before. Two runs that register at once are both
+    judged against the champion that the later one finds: the aliases move one process at a time, and a decision taken
+    against a champion that is not one any more is taken again.
 
     Args:
-        model_dir: the trained model's folder (config, weights, tokenizer).
-        evaluation: EVALUATION, whose thresholds the model carries.
-        mean_recall: the model's mean Recall@90P on test.
-        champion_recall: gives a champion's mean Recall@90P on the **same** test rows, from its model folder.
+        champion_predictions: gives a champion's PREDICTIONS of the **same** test rows, from its model folder.
     """
-    mlflow = client(uri)
-    version = _log_model(uri, run_id, model_dir, contract_path, evaluation, name)
-    mlflow.set_registered_model_alias(name, "challenger", version)
-    wins, reason = _compare(uri, name, mean_recall, champion_recall)
-    if wins:
-        mlflow.set_registered_model_alias(name, "champion", version)
-    mlflow.set_model_version_tag(name, version, "decision", reason)
-    return Registration(
-        f"models:/{name}/{version}", version, ("challenger", "champion") if wins else ("challenger",), reason
-    )
-
-
-def thresholds_of(evaluation: pa.Table) -> dict[str, dict[str, float | None]]:
-    """Product type -> attribute -> threshold chosen on validation, None where there is none (always abstain)."""
-    found: dict[str, dict[str, float | None]] = {}
-    for row in evaluation.to_pylist():
-        threshold = row["threshold"]
-        usable = threshold is not None and not math.isnan(threshold)
-        found.setdefault(row["product_type"], {})[row["attribute"]] = threshold if usable else None
-    return found
-
-
-def _log_model(
-    uri: str, run_id: str, model_dir: str | Path, contract_path: str | Path, evaluation: pa.Table, name: str
-) -> str:
-    import mlflow
-
-    import moemoe
-    from moemoe.registry import signature
-
-    client(uri)
-    mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
-    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-        folder = Path(scratch) / "model"
-        shutil.copytree(model_dir, folder)
-        shutil.copyfile(contract_path, folder / "contract.yaml")
-        (folder / THRESHOLDS).write_text(json.dumps(thresholds_of(evaluation), indent=2))
-        with mlflow.start_run(run_id=run_id):
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("served_model.py")),
-                code_paths=[str(Path(moemoe.__file__).parent)],
-                artifacts={"model": str(folder)},
-                signature=signature.signature(),
-                input_example=signature.example(next(iter(thresholds_of(evaluation)))),
-                pip_requirements=[f"{package}=={metadata.version(package).split('+')[0]}" for package in REQUIREMENTS],
-                registered_model_name=name,
-                await_registration_for=60,
+    version = version_of_run(uri, name, run_id)
+    if version is None:
+        with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+            version = add_version(uri, run_id, name, _whole_model(trained, name, Path(scratch) / "model"))
+    make_challenger(uri, version)
+    for _ in range(ATTEMPTS):
+        champion = alias_of(uri, name, CHAMPION)
+        if champion is not None and champion.version == version.version:
+            decision = Decision(
+                True, ("an earlier attempt of this run was promoted",), champion.tags.get("previous_champion")
             )
-    return str(info.registered_model_version)
+            break
+        decision = _decide(uri, champion, trained, rules, champion_predictions)
+        if not decision.promoted or replace_champion(uri, version, champion):
+            break
+    else:
+        decision = Decision(False, (f"the champion changed {ATTEMPTS} times while this version was judged",))
+    _keep(uri, run_id, version, trained, decision)
+    aliases = (CHALLENGER, CHAMPION) if decision.promoted else (CHALLENGER,)
+    return Registration(version.uri, version.version, aliases, decision)
 
 
-def _compare(uri: str, name: str, mean_recall: float, champion_recall: Callable[[Path], float]) -> tuple[bool, str]:
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
+def _whole_model(trained: Trained, name: str, folder: Path) -> Path:
+    """The model's folder with everything that serving and backfill need, and its card."""
+    shutil.copytree(trained.model_dir, folder)
+    shutil.copyfile(trained.contract_path, folder / CONTRACT)
+    Thresholds.of(trained.evaluation).save(folder)
+    save_preprocessing(folder)
+    card = model_card(name, trained.data, trained.recipe, trained.metrics, trained.evaluation)
+    (folder / MODEL_CARD).write_text(card)
+    return folder
 
-    try:
-        champion = client(uri).get_model_version_by_alias(name, "champion")
-    except MlflowException:
-        return True, "champion: there was none yet"
+
+def _decide(
+    uri: str,
+    champion: Version | None,
+    trained: Trained,
+    rules: Rules,
+    champion_predictions: Callable[[Path], pa.Table],
+) -> Decision:
+    critical = [promise for promise in trained.data.broken if promise.startswith(CRITICAL)]
+    if champion is None:
+        return without_champion(critical)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         try:
-            local = download_artifacts(f"models:/{name}@champion", dst_path=scratch, tracking_uri=uri)
-            theirs = champion_recall(Path(local) / "artifacts" / "model")
+            theirs = champion_predictions(fetch_version(uri, champion, scratch))
         except Exception as error:  # whatever is wrong with the champion, it is not replaced unseen
-            return False, f"challenger: champion version {champion.version} could not be evaluated ({error})"
-    versus = (
-        f"mean Recall@90P {mean_recall:.4f} against {theirs:.4f} of version {champion.version} on the same test rows"
+            reason = f"champion version {champion.version} could not be evaluated ({error})"
+            return Decision(False, (reason,), champion.version)
+    return decide(trained.predictions, theirs, champion.version, trained.report_product_types, rules, critical)
+
+
+def _keep(uri: str, run_id: str, version: Version, trained: Trained, decision: Decision) -> None:
+    """The decision as tags and as an artifact of the run; how many decisions the gate rows have made so far."""
+    mlflow = client(uri)
+    mlflow.log_dict(run_id, decision.to_dict(), "gate/decision.json")
+    card = model_card(version.name, trained.data, trained.recipe, trained.metrics, trained.evaluation)
+    mlflow.update_model_version(version.name, version.version, card)
+    tags = {
+        "decision": decision.text,
+        "promoted": str(decision.promoted).lower(),
+        "contract_hash": trained.data.contract_hash,
+        "data_hash": trained.data.data_hash,
+        "git_commit": git_commit(),
+        **({"judged_on_gate_rows": "true"} if decision.halves else {}),
+    }
+    for key, value in tags.items():
+        mlflow.set_model_version_tag(version.name, version.version, key, value[:5000])
+    judged = mlflow.search_model_versions(
+        f"name = '{version.name}' and tags.judged_on_gate_rows = 'true'", max_results=1000
     )
-    if mean_recall > theirs or (math.isnan(theirs) and not math.isnan(mean_recall)):
-        return True, f"champion: {versus}"
-    return False, f"challenger: {versus}"
+    mlflow.set_registered_model_tag(version.name, DECISIONS, str(len(judged)))

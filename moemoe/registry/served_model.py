@@ -1,47 +1,56 @@
 """The registered model: MLflow loads this file ("models from code", no pickle) and asks it for attribute values."""
 
-import json
+import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
-
-from moemoe.registry.signature import THRESHOLDS
 
 OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "accepted", "image_weight", "text_weight"]
 
 
-class AttributeModel(PythonModel):
+class ServedModel(PythonModel):
     """Catalog rows in, one row per product and attribute out.
 
-    A value is ``accepted`` where its confidence reaches the threshold that was chosen on validation for 90 %
-    precision; a product type and attribute without such a threshold is never accepted.
+    A value is ``accepted`` where it is one of the contract's and its confidence reaches the threshold that was chosen
+    on validation for 90 % precision; a product type and attribute without such a threshold is never accepted.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads weights, tokenizer, contract and thresholds from the ``model`` artifact."""
-        from moemoe.catalog.contract import load_contract
-        from moemoe.inference.predictor import Predictor
+        """Loads weights, tokenizer, contract and thresholds from the ``model`` artifact, once per process."""
+        from moemoe.inference.attribute_model import AttributeModel
 
         folder = Path(context.artifacts["model"])
-        self.predictor = Predictor.load(folder)
-        self.contract = load_contract(folder / "contract.yaml")
-        self.thresholds: dict[str, dict[str, float]] = json.loads((folder / THRESHOLDS).read_text())
+        self.model = AttributeModel.load(folder)
+        logging.getLogger("moemoe").warning("model loaded from %s", folder)
 
     def predict(
-        self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None
+        self, context: PythonModelContext | None, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Values of every attribute that the model has a threshold table for, by the product's type."""
-        from moemoe.inference.catalog_rows import questions_of
+        """Values of the asked attributes, else of all that the model answers for the product's type.
 
+        Raises:
+            MlflowException: INVALID_PARAMETER_VALUE (over HTTP: 400), with the row and what is wrong in it.
+        """
+        from moemoe.errors import MoEMoEError
+        from moemoe.inference.catalog_rows import IMAGE_FOLDER, questions_of
+        from moemoe.inference.thresholds import PLAIN, check_rule
+
+        model, rule = self.model, (params or {}).get("thresholds", PLAIN)
         rows = model_input.to_dict("records")
-        questions = questions_of(rows, self.contract, self.thresholds)
+        try:
+            check_rule(rule)
+            questions = questions_of(rows, model.contract, model.attributes, os.environ.get(IMAGE_FOLDER))
+        except MoEMoEError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
         records = []
-        for row, question, answers in zip(rows, questions, self.predictor.answer(questions), strict=True):
+        for row, question, answers in zip(rows, questions, model.predictor.answer(questions), strict=True):
             for attribute, answer in zip(question.attributes, answers, strict=True):
-                threshold = self.thresholds[question.product_type].get(attribute)
                 records.append(
                     {
                         "product_id": row.get("product_id"),
@@ -49,7 +58,7 @@ class AttributeModel(PythonModel):
                         "attribute": attribute,
                         "value": answer.value,
                         "confidence": answer.confidence,
-                        "accepted": threshold is not None and answer.confidence >= threshold,
+                        "accepted": model.accepts(question.product_type, attribute, answer, rule),
                         "image_weight": answer.image_weight,
                         "text_weight": answer.text_weight,
                     }
@@ -57,4 +66,4 @@ class AttributeModel(PythonModel):
         return pd.DataFrame.from_records(records, columns=OUTPUT)
 
 
-set_model(AttributeModel())
+set_model(ServedModel())

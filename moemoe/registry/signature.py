@@ -1,23 +1,27 @@
 """What the registered model takes and gives, as MLflow's signature."""
 
-import base64
 from typing import TYPE_CHECKING
+
+from moemoe.inference.thresholds import PLAIN
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import ModelSignature
 
-#: The file of thresholds in a registered model's folder.
-THRESHOLDS = "thresholds.json"
-
-_DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
+#: A picture of one pixel, in base64.
+_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
 
 def signature() -> "ModelSignature":
-    """Catalog columns in (title and product type required; image as bytes, base64 over HTTP), answers out."""
+    """Catalog rows in (title and product type required), answers out.
+
+    ``image`` (bytes, base64, a path or {bytes, path}) and ``attributes`` (the names to ask, or a catalog's raw labels)
+    may be several things, which no type of MLflow's says; ``questions_of`` checks them. The parameter ``thresholds``
+    is ``plain`` or ``guarded``.
+    """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-    from mlflow.types.schema import Array, DataType
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import AnyType, Array, DataType
 
     text, optional = DataType.string, {"required": False}
     inputs = [
@@ -27,7 +31,8 @@ def signature() -> "ModelSignature":
         ColSpec(text, "title"),
         ColSpec(Array(text), "bullet_points", **optional),
         ColSpec(text, "description", **optional),
-        ColSpec(DataType.binary, "image", **optional),
+        ColSpec(AnyType(), "image", **optional),
+        ColSpec(AnyType(), "attributes", **optional),
     ]
     outputs = [
         ColSpec(text, "product_id", **optional),
@@ -39,7 +44,8 @@ def signature() -> "ModelSignature":
         ColSpec(DataType.double, "image_weight"),
         ColSpec(DataType.double, "text_weight"),
     ]
-    return ModelSignature(Schema([*inputs]), Schema([*outputs]))
+    params = ParamSchema([ParamSpec("thresholds", DataType.string, PLAIN)])
+    return ModelSignature(Schema([*inputs]), Schema([*outputs]), params)
 
 
 def example(product_type: str) -> "pd.DataFrame":

@@ -1,14 +1,21 @@
 """Runs, metrics and artifacts in MLflow, always by run id: every step of the flow is a process of its own."""
 
+import hashlib
+import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from moemoe.errors import ConfigError
+from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.tables import Table, document
+from moemoe.shards.manifest import Manifest
+from moemoe.storage import is_s3
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,16 +70,68 @@ def start_run(
     tags: Mapping[str, str],
     parent: str | None = None,
 ) -> str:
-    """Creates a run and returns its id; ``parent`` makes it that run's child."""
+    """Creates a run and returns its id; ``parent`` makes it that run's child.
+
+    User, source file and git commit are tagged where MLflow finds them.
+    """
+    from mlflow.entities import Param
+    from mlflow.tracking.context.registry import resolve_tags
+
     mlflow = client(uri)
     found = mlflow.get_experiment_by_name(experiment)
     tags_of_experiment = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
     experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
-    all_tags = {**tags, **({"mlflow.parentRunId": parent} if parent else {})}
+    context = resolve_tags()
+    commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
+    all_tags = {**context, **commit, **tags, **({"mlflow.parentRunId": parent} if parent else {})}
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
-    for name, value in params.items():
-        mlflow.log_param(run.info.run_id, name, value)
+    mlflow.log_batch(run.info.run_id, params=[Param(name, str(value)) for name, value in params.items()])
     return run.info.run_id
+
+
+def run_name(*words: str) -> str:
+    """A run's name: what it is first, so that names group and sort, then when it began (UTC)."""
+    return "-".join([*words, datetime.now(UTC).strftime("%Y%m%d-%H%M%S")])
+
+
+def log_dataset(uri: str, run_id: str, manifest: Manifest, manifest_uri: str, contract_path: str | Path) -> None:
+    """The shards as the run's dataset input: digest of data, labels and contract; each hash by itself in the profile.
+
+    The contract goes beside, as ``contract.yaml``.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    profile = {
+        "products": manifest.rows,
+        "labels": manifest.sidecar.rows,
+        "contract_hash": manifest.contract_hash,
+        "data_hash": manifest.data_hash,
+        "labels_hash": manifest.sidecar.sha256,
+    }
+    dataset = Dataset(
+        name=manifest.dataset + ("-sample" if manifest.sample_catalog else ""),
+        digest=hashlib.sha256(json.dumps(profile).encode()).hexdigest()[:12],
+        source_type="s3" if is_s3(manifest_uri) else "local",
+        source=json.dumps({"uri": manifest_uri}),
+        profile=json.dumps(profile),
+    )
+    mlflow = client(uri)
+    mlflow.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training and evaluation")])])
+    for name in ("contract_hash", "data_hash"):
+        mlflow.set_tag(run_id, name, profile[name])
+    mlflow.log_artifact(run_id, str(contract_path))
+
+
+def describe(uri: str, run_id: str, markdown: str) -> None:
+    """Puts ``markdown`` on the run's page, as its description."""
+    client(uri).set_tag(run_id, "mlflow.note.content", markdown)
+
+
+def log_figures(uri: str, run_id: str, figures: Mapping[str, Any]) -> None:
+    """Logs figures as PNG under ``plots/``."""
+    mlflow = client(uri)
+    for name, figure in figures.items():
+        mlflow.log_figure(run_id, figure, f"plots/{name}.png")
 
 
 def end_run(uri: str, run_id: str, status: str = "FINISHED") -> None:
@@ -127,8 +186,7 @@ def log_evaluation(
     log_metrics(uri, run_id, evaluation.metrics)
     for file in files:
         mlflow.log_artifact(run_id, str(file), "evaluation")
-    for name, figure in figures.items():
-        mlflow.log_figure(run_id, figure, f"plots/{name}.png")
+    log_figures(uri, run_id, figures)
     rows = evaluation.table.to_pylist()
     columns = evaluation.table.column_names
     if MATRIX in {artifact.path for artifact in mlflow.list_artifacts(run_id, "evaluation")}:  # log_table would append
@@ -150,6 +208,23 @@ def log_evaluation(
         }
         log_metrics(uri, child, metrics)
         end_run(uri, child)
+
+
+def log_comparison(
+    uri: str,
+    run_id: str,
+    comparison: Comparison,
+    tables: Sequence[Table],
+    folder: str | Path,
+    figures: Mapping[str, Any],
+) -> None:
+    """Tables as Markdown and CSV, each also as one that the UI shows, figures, and the overview as the description."""
+    mlflow = client(uri)
+    log_artifacts(uri, run_id, folder, "tables")
+    for table in tables:
+        mlflow.log_dict(run_id, {"columns": table.headings(), "data": table.cells()}, f"tables/{table.name}.json")
+    log_figures(uri, run_id, figures)
+    describe(uri, run_id, document(comparison, tables[:1]))
 
 
 def _without_password(uri: str) -> str:

@@ -16,9 +16,9 @@ from moemoe.catalog.context import context_text
 from moemoe.errors import StorageError
 from moemoe.shards.cache import Cache
 from moemoe.shards.manifest import File, Manifest
+from moemoe.shards.mapped_labels import MappedLabels
 from moemoe.shards.opened import Opened
 from moemoe.shards.sampler import WINDOW
-from moemoe.shards.sidecar import Labels
 from moemoe.storage import WrongChecksumError, is_s3, join, sizes
 
 CACHE_BYTES = 16 * 2**30
@@ -57,7 +57,7 @@ class ShardedDataset:
         cache_bytes: at most so much of them is kept there.
 
     Raises:
-        StorageError: a file that is missing or of another size than the manifest says; a sidecar with another
+        StorageError: a file that is missing or of another size than the manifest says; labels with another
             checksum. When a shard is first read: its checksum differs.
     """
 
@@ -71,7 +71,7 @@ class ShardedDataset:
         self._shards: Opened[_Shard] = Opened(self._open_shard, len(self.manifest.shards), OPEN_SHARDS)
         self._fetching: ThreadPoolExecutor | None = None
         self._check_presence()
-        self._known = Labels([self._open_file(file) for file in self.manifest.sidecars])
+        self._known = MappedLabels([self._open_file(file) for file in self.manifest.mapped_labels])
 
     @property
     def attributes(self) -> list[str]:
@@ -165,7 +165,7 @@ class ShardedDataset:
         return _Shard(pa.ipc.open_file(self._open_file(self.manifest.shards[shard])).get_batch(0))
 
     def _check_presence(self) -> None:
-        files = (*self.manifest.shards, *self.manifest.sidecars)
+        files = (*self.manifest.shards, *self.manifest.mapped_labels)
         there: dict[str, dict[str, int]] = {}
         for file in files:
             folder, name = file.path.rsplit("/", 1)

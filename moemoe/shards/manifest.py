@@ -4,11 +4,13 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
 from moemoe.errors import StorageError
-from moemoe.storage import join, read_bytes, size_of, write_bytes
+from moemoe.schemas import LABELS
+from moemoe.storage import join, publish, read_bytes, size_of, write_bytes
 
 SCHEMA_VERSION = 3
 
@@ -24,6 +26,9 @@ PAYLOAD = pa.schema(
     ]
 )
 
+#: The labels sidecar: labels joined to payload rows by their index over all shards in manifest order.
+SIDECAR = LABELS.append(pa.field("row", pa.int64()))
+
 
 @dataclass(frozen=True)
 class File:
@@ -37,10 +42,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a training run reads: payload shards and labels sidecars in row order, and what made them.
+    """What a training run reads: payload shards in row order, the labels sidecar, and what made them.
 
-    ``labels`` counts those of all sidecars. ``splits`` holds the split of every group's keys so far, which later runs
-    keep.
+    ``mapped_labels`` are the sidecar's labels as ``ShardedDataset`` reads them. ``splits`` holds the split of every
+    group's keys so far, which later runs keep.
     """
 
     schema_version: int
@@ -49,8 +54,8 @@ class Manifest:
     data_hash: str
     sample_catalog: bool
     shards: tuple[File, ...]
-    sidecars: tuple[File, ...]
-    labels: int
+    sidecar: File
+    mapped_labels: tuple[File, ...]
     splits: File
 
     @property
@@ -77,7 +82,8 @@ class Manifest:
             **{
                 **values,
                 "shards": tuple(File(**shard) for shard in values["shards"]),
-                "sidecars": tuple(File(**sidecar) for sidecar in values["sidecars"]),
+                "sidecar": File(**values["sidecar"]),
+                "mapped_labels": tuple(File(**file) for file in values["mapped_labels"]),
                 "splits": File(**values["splits"]),
             }
         )
@@ -91,6 +97,17 @@ def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: in
     if size_of(join(root, path)) != size:
         write_bytes(join(root, path), data)
     return File(path, rows, size, digest)
+
+
+def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> File:
+    """``store`` of a local file, which need not fit into memory."""
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    target = f"{folder}/{digest[:32]}{suffix}"
+    size = path.stat().st_size
+    if size_of(join(root, target)) != size:
+        publish(path, join(root, target))
+    return File(target, rows, size, digest)
 
 
 def arrow_bytes(table: pa.Table) -> pa.Buffer:

@@ -47,17 +47,9 @@ class Counts:
     pictures: float
 
 
-def global_counts(parts: Sequence[Batch], kinds: Sequence[str], world_size: int) -> Counts:
-    """Counts over all ranks of a batch that this rank computes in ``parts``; ``kinds`` as ``ModelConfig.sources``."""
-    device = parts[0].decoder_ids.device
-    own = torch.zeros(3, dtype=torch.float64, device=device)
-    for part in parts:
-        assert part.labels is not None
-        pictures = [
-            s.mask[s.row_of][part.product_of].sum() for k, s in zip(kinds, part.sources, strict=True) if k == "image"
-        ]
-        examples = torch.tensor(part.product_of.numel(), device=device)
-        own += torch.stack([(part.labels != -100).sum(), examples, sum(pictures, torch.tensor(0, device=device))])
+def global_counts(parts: Sequence[Batch], world_size: int) -> Counts:
+    """Counts over all ranks of a batch that this rank computes in ``parts``."""
+    own = torch.stack([part.counts() for part in parts]).sum(0).double()
     if world_size > 1:
         dist.all_reduce(own)
     return Counts(*own.tolist())

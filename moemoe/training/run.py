@@ -1,4 +1,4 @@
-"""What torchrun starts, one process per GPU (gloo on CPU): trains all phases of a recipe and writes the model.
+"""What torchrun starts, one process per GPU (gloo on CPU): trains or fits a recipe's system and writes it.
 
 python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 """
@@ -29,6 +29,8 @@ class Job:
         recipe: ``Recipe.to_dict()``.
         seed: of weights, order, targets, dropout and noise.
         checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
+        warm_start: a trained model's folder under the root: its weights and tokenizer are the start of the recipe's
+            last phase, which alone is trained.
     """
 
     manifest_uri: str
@@ -37,6 +39,7 @@ class Job:
     recipe: dict[str, Any]
     seed: int
     checkpoint_seconds: float = 60
+    warm_start: str = ""
 
     @property
     def events_path(self) -> Path:
@@ -46,9 +49,11 @@ class Job:
 
 def main(path: str) -> int:
     """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
+    from moemoe.training.fitter import fit
     from moemoe.training.trainer import Trainer
 
     job = Job(**json.loads(Path(path).read_text()))
+    recipe = Recipe.from_dict(job.recipe)
     world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
@@ -58,7 +63,10 @@ def main(path: str) -> int:
         dist.init_process_group("nccl" if cuda else "gloo")
     precision = torch.autocast("cuda", dtype=torch.bfloat16) if cuda else nullcontext()
     try:
-        Trainer(job, Recipe.from_dict(job.recipe), device, rank, world_size, precision).train()
+        if not recipe.fitted:
+            Trainer(job, recipe, device, rank, world_size, precision).train()
+        elif rank == 0:  # one process does it, the others have nothing to do
+            fit(job, recipe)
     except MoEMoEError as error:
         print(f"moemoe: {error}", file=sys.stderr, flush=True)
         return 2

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from moemoe.model.config import TextConfig
 from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 
 
-def make_tokenizer(recipe: Recipe, dataset: ShardedDataset, folder: str | Path) -> None:
-    """Saves the run's tokenizer into ``folder``."""
-    if recipe.tokenizer == "catalog":
-        size = recipe.model["text"].get("vocab_size", TextConfig.vocab_size)
+def make_tokenizer(
+    recipe: Recipe, dataset: ShardedDataset, folder: str | Path, warm_start: str | Path | None = None
+) -> None:
+    """Saves the run's tokenizer into ``folder``: that of the model in ``warm_start``, where there is one."""
+    if warm_start is not None:
+        load_tokenizer(warm_start).save_pretrained(folder)
+    elif recipe.tokenizer == "catalog":
+        size = recipe.config.text.vocab_size
         train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:
         load_tokenizer(recipe.tokenizer).save_pretrained(folder)

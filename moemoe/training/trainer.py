@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,11 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from moemoe.baselines import load_system
 from moemoe.errors import MoEMoEError
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Collator, Item, PictureSlot
+from moemoe.model.collate import PictureSlot
 from moemoe.model.config import ModelConfig
-from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.schemas import QUARANTINE
@@ -31,13 +31,15 @@ from moemoe.shards.decode import PictureReader
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.shards.tokens import Tokens
-from moemoe.storage import exists, join, publish, read_table, write_table
+from moemoe.storage import exists, fetch, join, publish, read_table, write_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
+from moemoe.training.items import item_of, picture_buffer, picture_size, training_values
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
 from moemoe.training.tokenizer import make_tokenizer
+from moemoe.training.warm_start import load_weights
 
 EVENT_STEPS = 10
 VALIDATION_PRODUCTS = 512
@@ -58,20 +60,21 @@ class Trainer:
         check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
+        self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
+        self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
         self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
-            make_tokenizer(recipe, self.dataset, folder)
+            make_tokenizer(recipe, self.dataset, folder, self.warm_start)
         self._barrier()
         self.tokenizer = load_tokenizer(folder)
-        self.config = ModelConfig.from_dict(recipe.model)
-        if self.config.text.pretrained is None:
-            text = replace(self.config.text, vocab_size=-len(self.tokenizer) // 8 * -8)
-            self.config = replace(self.config, text=text)
-        self.collator = Collator(self.tokenizer, self.config)
-        self.tokens = self._tokens(folder) if self.config.question_in == "decoder" else None
+        self.system = load_system(recipe.system)
+        self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
+        self.collator = self.system.collator_class(self.tokenizer, self.config)
+        self.tokens = self._tokens(folder) if getattr(self.config, "question_in", None) == "decoder" else None
         self.pictures = PictureReader("train")
         self.set_aside: pa.Table | None = None
+        local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         self.loader = Loader(
             self.dataset,
             "train",
@@ -80,8 +83,8 @@ class Trainer:
             self._training_parts,
             rank,
             world_size,
-            workers=max(1, min(8, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1)) - 1)),
-            picture_size=self.config.image.size,
+            workers=max(1, min(8, (os.cpu_count() or 1) // local_ranks - 1)),
+            picture_size=picture_size(self.config),
             pinned=device.type == "cuda",
         )
         self.steps_per_epoch = len(self.loader)
@@ -89,7 +92,8 @@ class Trainer:
     def train(self) -> None:
         """Trains every phase and publishes the model under the run."""
         torch.manual_seed(self.job.seed)
-        model = MoEMoE.create(replace(self.config, experts=None))
+        has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
+        model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
@@ -101,7 +105,7 @@ class Trainer:
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
         self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
-        for index, phase in enumerate(self.recipe.phases):
+        for index, phase in enumerate(self.phases):
             if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
                 model.config = replace(model.config, experts=self.config.experts)
@@ -115,10 +119,12 @@ class Trainer:
                 checkpoint.restore(model, optimizer)
             else:
                 place = Place(index, 0, 0, place.total_step)
+                if self.warm_start is not None:  # rank 0's weights become everybody's
+                    load_weights(model, self.warm_start)
             place = self._train_phase(model, phase, place, optimizer)
         self._publish_model(model)
 
-    def _train_phase(self, model: MoEMoE, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
+    def _train_phase(self, model: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
         wrapped: nn.Module = model
         if self.world_size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -143,7 +149,13 @@ class Trainer:
         return place
 
     def _train_epoch(
-        self, model: MoEMoE, wrapped: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer, bar: tqdm
+        self,
+        model: nn.Module,
+        wrapped: nn.Module,
+        phase: str,
+        place: Place,
+        optimizer: torch.optim.Optimizer,
+        bar: tqdm,
     ) -> Place:
         training, seed = self.recipe.training, self.job.seed
         wrapped.train()
@@ -175,7 +187,7 @@ class Trainer:
 
     def _gradients(self, wrapped: nn.Module, parts: list[Batch]) -> tuple[Terms, Counts]:
         """Gradients of one global batch; ranks exchange them with the last part."""
-        counts = global_counts(parts, self.config.sources, self.world_size)
+        counts = global_counts(parts, self.world_size)
         terms = Terms()
         for index, part in enumerate(parts):
             last = index == len(parts) - 1
@@ -192,7 +204,7 @@ class Trainer:
 
     def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
         assert self.events is not None
-        steps = len(self.recipe.phases) * self.recipe.training.epochs * self.steps_per_epoch
+        steps = len(self.phases) * self.recipe.training.epochs * self.steps_per_epoch
         self.events.append(
             "step",
             phase=phase,
@@ -207,24 +219,17 @@ class Trainer:
         )
 
     def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
-        parts = np.split(np.arange(len(rows)), self.recipe.training.accumulation)
-        return [self._training_batch(rows[part], draw, pixels_BHWC[part[0] : part[-1] + 1]) for part in parts]
+        parts = zip(*(np.split(a, self.recipe.training.accumulation) for a in (rows, pixels_BHWC)), strict=True)
+        return [self._training_batch(part, draw, pixels) for part, pixels in parts]
 
     def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> Batch:
-        items = []
-        for index, row in enumerate(rows):
-            values = self.dataset.values(row)
-            answers = [
-                given[zlib.crc32(f"{self.job.seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
-                for attribute, given in values.items()
+        slots = (PictureSlot(pixels_BHWC, index) for index in range(len(rows)))
+        return self.collator(
+            [
+                item_of(self.dataset, row, self.config, self.job.seed, draw, self.pictures, slot, self.tokens)
+                for row, slot in zip(rows.tolist(), slots, strict=True)
             ]
-            there = self.pictures.read(
-                self.dataset.image(row), partial(self.dataset.product_id, row), pixels_BHWC[index]
-            )
-            text = self.dataset[row].context if self.tokens is None else self.tokens[row]
-            picture = PictureSlot(pixels_BHWC, index) if there else None
-            items.append(Item(self.collator.one_of_each(picture, text), list(values), answers))
-        return self.collator(items)
+        )
 
     def _tokens(self, tokenizer: Path) -> Tokens:
         """The contexts as token ids; each rank cuts its part of those that no earlier run has cut."""
@@ -237,7 +242,7 @@ class Trainer:
         return tokens
 
     @torch.inference_mode()
-    def _validate(self, model: MoEMoE) -> dict[str, float]:
+    def _validate(self, model: nn.Module) -> dict[str, float]:
         """Losses on a fixed part of the validation split, the same on every rank."""
         model.eval()
         rows = epoch_order(self.dataset.rows("validation"), self.job.seed, 0)[:VALIDATION_PRODUCTS]
@@ -246,8 +251,7 @@ class Trainer:
         cross_entropy, tokens = 0.0, 0.0
 
         def make(chunk: np.ndarray) -> Batch:
-            side = self.config.image.size
-            return self._training_batch(chunk, 0, np.empty((len(chunk), side, side, 3), np.uint8))
+            return self._training_batch(chunk, 0, picture_buffer(self.config, len(chunk)))
 
         for batch in prefetch(make, chunks):
             with self.precision:
@@ -263,7 +267,7 @@ class Trainer:
             dist.broadcast(due, 0)
         return bool(due)
 
-    def _checkpoint(self, place: Place, model: MoEMoE, optimizer: torch.optim.Optimizer) -> None:
+    def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._saved_at = time.monotonic()
         self._record_quarantine(place)
         if self.rank == 0:
@@ -300,7 +304,7 @@ class Trainer:
             f"the last good checkpoint is under {self.job.run_uri}"
         )
 
-    def _publish_model(self, model: MoEMoE) -> None:
+    def _publish_model(self, model: Any) -> None:
         if self.rank == 0:
             folder = Path(self.job.scratch) / "model"
             model.save_pretrained(folder)

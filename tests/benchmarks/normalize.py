@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.catalog.contract import Contract, fold, load_contract
-from moemoe.catalog.normalize import MISSING, UNMAPPED, normalize
+from moemoe.catalog.normalize import MISSING, UNMAPPED
 from moemoe.schemas import PRODUCTS
 
 CONTRACT = Path(__file__).parents[2] / "data_contracts" / "30pt" / "contract.yaml"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from moemoe.catalog.contract import load_contract
 from moemoe.catalog.contradictions import set_aside_contradictions
-from moemoe.catalog.normalize import normalize
 from moemoe.errors import ContractError
 from moemoe.schemas import CONTRADICTIONS, LABELS
 from tests.catalog.small_contract import THIRTY_PT, products, small_contract, write_contract
+from tests.catalog.whole import normalize
 
 CONTRACT = """\
 dataset: small

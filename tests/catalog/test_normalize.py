@@ -8,10 +8,11 @@ import pytest
 from moemoe.catalog import sample_vocabulary
 from moemoe.catalog.context import plain_text
 from moemoe.catalog.contract import Attribute, fold, load_contract
-from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, normalize, value_mapper
+from moemoe.catalog.normalize import MISSING, UNMAPPED, fold_key, value_mapper
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
 from tests.catalog.small_contract import SMALL, THIRTY_PT, products, small_contract, write_contract
+from tests.catalog.whole import normalize
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "catalog"
 

@@ -4,10 +4,10 @@ import pyarrow as pa
 import pytest
 
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.normalize import normalize
 from moemoe.catalog.open_contract import close_contract
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import PRODUCTS
+from tests.catalog.whole import in_parts, normalize
 
 OPEN = """
 dataset: little
@@ -48,7 +48,9 @@ CATALOG = [
 @pytest.fixture
 def closed(tmp_path):
     (tmp_path / "open.yaml").write_text(OPEN)
-    return close_contract(load_contract(tmp_path / "open.yaml"), products(CATALOG), tmp_path / "contract.yaml")
+    return close_contract(
+        load_contract(tmp_path / "open.yaml"), in_parts(products(CATALOG), 3), tmp_path / "contract.yaml"
+    )
 
 
 def test_product_types_with_enough_products(closed):
@@ -75,7 +77,7 @@ def test_the_written_contract_is_closed_and_normalizes(closed, tmp_path):
 
 
 def test_a_closed_contract_stays_as_it_is(closed, tmp_path):
-    same = close_contract(closed, products(CATALOG), tmp_path / "copy.yaml")
+    same = close_contract(closed, [products(CATALOG)], tmp_path / "copy.yaml")
     assert same.hash == closed.hash
     assert (tmp_path / "copy.yaml").read_bytes() == (tmp_path / "contract.yaml").read_bytes()
 
@@ -84,7 +86,7 @@ def test_a_catalog_without_support_is_refused_with_the_thresholds(tmp_path):
     (tmp_path / "open.yaml").write_text(OPEN.replace("product_type_products: 3", "product_type_products: 30"))
     contract = load_contract(tmp_path / "open.yaml")
     with pytest.raises(CatalogError, match="0 product types with 30 products"):
-        close_contract(contract, products(CATALOG), tmp_path / "contract.yaml")
+        close_contract(contract, [products(CATALOG)], tmp_path / "contract.yaml")
 
 
 def test_contradictions_keep_what_the_catalog_has(tmp_path):
@@ -97,7 +99,7 @@ contradictions:
     text = OPEN.replace("  color:", "  Sole: {keys: [sole]}\n  heel: {keys: [Heel]}\n  color:") + rules
     (tmp_path / "open.yaml").write_text(text)
     path = tmp_path / "contract.yaml"
-    closed = close_contract(load_contract(tmp_path / "open.yaml"), products(CATALOG), path)
+    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], path)
     [rule] = load_contract(path).contradictions
     assert closed.contradictions == (rule,)
     assert (rule.when, rule.when_values, rule.never) == ("color", ("Blue",), "Sole")

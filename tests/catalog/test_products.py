@@ -12,11 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from moemoe.catalog import products as products_module
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.products import collect_products, read_products_with_images
+from moemoe.catalog.products import (
+    Collection,
+    collect_products,
+    partition_groups,
+    read_products_with_images,
+    write_parts,
+)
 from moemoe.catalog.read import find_partitions
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
+from moemoe.storage import read_table
+from tests.catalog.whole import collect, in_parts
 
 
 def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:
@@ -76,7 +85,7 @@ class TestCollectProducts:
         ]
         partitions = [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
         seen = []
-        collected = collect_products(partitions, contract, progress=seen.append)
+        collected = collect(partitions, contract, progress=seen.append)
 
         assert (collected.rows, seen) == (11, [7, 11])
         assert collected.products.schema == PRODUCTS
@@ -110,7 +119,7 @@ class TestCollectProducts:
             product("broken", b"\xff\xd8\xff\xe0 broken"),
             product("empty", b""),
         ]
-        collected = collect_products([write(tmp_path / "catalog" / "a.parquet", rows)], contract)
+        collected = collect([write(tmp_path / "catalog" / "a.parquet", rows)], contract)
         assert collected.products["product_id"].to_pylist() == ["gone", "outside", "bomb", "broken", "empty"]
         assert collected.products["image_hash"].null_count == 5
         assert [reason for _, _, reason in reasons(collected)] == [
@@ -127,7 +136,7 @@ class TestCollectProducts:
         lines = [json.dumps(good), "{broken", json.dumps(bad_image), json.dumps({**bad_image, "product_id": None})]
         path = tmp_path / "a.jsonl"
         path.write_text("\n".join(lines) + "\n")
-        collected = collect_products([str(path)], contract)
+        collected = collect([str(path)], contract)
         assert collected.rows == 4
         assert collected.products["product_id"].to_pylist() == ["p0", "p2"]
         assert collected.products["row"].to_pylist() == [0, 2]
@@ -141,32 +150,36 @@ class TestCollectProducts:
     def test_max_products_keeps_the_first_rows(self, tmp_path, contract, limit):
         rows = [product(f"p{i}") for i in range(598)]
         partitions = [write(tmp_path / "a.parquet", rows[:3]), write(tmp_path / "b.parquet", rows[3:])]
-        collected = collect_products(partitions, contract, max_products=limit)
+        collected = collect(partitions, contract, max_products=limit)
         assert collected.rows == min(limit, 598)
         assert collected.products["product_id"].to_pylist() == [f"p{i}" for i in range(min(limit, 598))]
 
-    def test_quarantine_share_exceeded(self, tmp_path):
+    def test_quarantine_share_exceeded(self, tmp_path, contract):
         rows = [product(f"p{i}", b"broken" if i < 6 else None) for i in range(98)] + [product(None), product(None)]
-        partitions = [write(tmp_path / "a.parquet", rows)]
+        parts = collect_products([write(tmp_path / "a.parquet", rows)], contract)
+        collection = Collection(write_parts(parts, str(tmp_path)))
+        quarantine = collection.quarantine()
+        assert (collection.rows, collection.accepted, collection.pictures, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
             r"8 of 100 catalog rows \(8\.0%\) would be set aside; "
             r"contract small allows 7\.0% \(max_quarantine_share\)\. "
             r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
         )
         with pytest.raises(CatalogError, match=expected):
-            collect_products(partitions, make_contract(tmp_path, 0.07))
-        assert collect_products(partitions, make_contract(tmp_path, 0.08)).quarantine.num_rows == 8
+            collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.07))
+        collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.08))
 
     def test_no_rows(self, tmp_path, contract):
-        with pytest.raises(CatalogError, match=r"the catalog has no rows \(.*a\.parquet\)"):
-            collect_products([write(tmp_path / "a.parquet", [])], contract)
+        collection = Collection(write_parts(collect_products([write(tmp_path / "a.parquet", [])], contract), "none"))
+        with pytest.raises(CatalogError, match="the catalog has no rows"):
+            collection.check_quarantine_share(collection.quarantine(), contract)
 
     @settings(max_examples=25, deadline=None)
     @given(rows=st.lists(st.tuples(st.sampled_from(["id", "", None]), st.sampled_from(["t", None]), st.booleans())))
     def test_nothing_is_lost(self, tmp_path_factory, rows):
         folder = tmp_path_factory.mktemp("catalog")
         table = [product(i, b"bad" if bad else None, title=title) for i, title, bad in rows] + [product("last")]
-        collected = collect_products([write(folder / "a.parquet", table)], make_contract(folder, 1.0))
+        collected = collect([write(folder / "a.parquet", table)], make_contract(folder, 1.0))
         set_aside = [field for _, field, _ in reasons(collected)]
         assert collected.rows == len(table) == collected.products.num_rows + len(set_aside) - set_aside.count("image")
 
@@ -180,8 +193,8 @@ class TestReadProductsWithImages:
         return [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
 
     def test_all_rows_in_order(self, partitions, contract):
-        products = collect_products(partitions, contract).products
-        table = pa.concat_tables(read_products_with_images(partitions, products, contract))
+        products = collect(partitions, contract).products
+        table = pa.concat_tables(read_products_with_images(partitions, in_parts(products, 4), contract))
         assert table.drop_columns("image").equals(products)
         assert table.schema.field("image").type == pa.binary()
         images = table["image"].to_pylist()
@@ -189,13 +202,13 @@ class TestReadProductsWithImages:
         assert Image.open(io.BytesIO(images[700])).size == (256, 128)
         assert images[701:] == [None, picture()]
 
-    def test_some_rows_in_any_order(self, partitions, contract):
-        products = collect_products(partitions, contract).products
-        some = products.take(pa.array([702, 699, 3, 300]))
-        table = pa.concat_tables(read_products_with_images(partitions, some, contract))
+    def test_some_rows(self, partitions, contract):
+        products = collect(partitions, contract).products
+        some = products.take(pa.array([3, 300, 699, 702]))
+        table = pa.concat_tables(read_products_with_images(partitions, in_parts(some, 3), contract))
         assert table["product_id"].to_pylist() == ["p3", "p300", "p699", "q3"]
         assert table["image"].to_pylist() == [picture(), None, picture(), picture()]
-        assert list(read_products_with_images(partitions, products.slice(0, 0), contract)) == []
+        assert list(read_products_with_images(partitions, [products.slice(0, 0)], contract)) == []
 
     @pytest.mark.parametrize(
         ("row", "problem"),
@@ -208,11 +221,46 @@ class TestReadProductsWithImages:
         ],
     )
     def test_a_catalog_that_changed_meanwhile(self, tmp_path, partitions, contract, row, problem):
-        products = collect_products(partitions, contract).products
+        products = collect(partitions, contract).products
         rest = pq.read_table(partitions[1]).to_pylist()[1:]
         write(Path(partitions[1]), [row, *rest] if row else [])
         with pytest.raises(CatalogError, match=rf"the catalog changed while .*b\.parquet: .*{problem}; run again"):
-            list(read_products_with_images(partitions, products, contract))
+            list(read_products_with_images(partitions, in_parts(products, 4), contract))
+
+
+class TestParts:
+    def test_groups_read_apart_make_the_same_rows_in_parts_of_bounded_size(self, tmp_path, contract, monkeypatch):
+        monkeypatch.setattr(products_module, "PART_ROWS", 300)
+        partitions = [
+            write(tmp_path / f"{i}.parquet", [product(f"{i}-{row}") for row in range(n)])
+            for i, n in enumerate([600, 0, 5, 700])
+        ]
+        whole = collect(partitions, contract)
+        parts = [part for group in ([0, 1], [2, 3]) for part in collect_products(partitions, contract, group)]
+        assert pa.concat_tables([part.products for part in parts]) == whole.products
+        assert len(parts) == 4
+        assert all(part.rows <= 300 + 256 for part in parts)  # at most a batch more
+
+    def test_writing_again_changes_nothing(self, tmp_path, contract):
+        partitions = [write(tmp_path / "a.parquet", [product("p0"), product(None), product("p2", picture())])]
+        first = write_parts(collect_products(partitions, contract), str(tmp_path / "parts"))
+        content = {path: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+        assert write_parts(collect_products(partitions, contract), str(tmp_path / "parts")) == first
+        assert {path: path.read_bytes() for path in (tmp_path / "parts").iterdir()} == content
+        assert read_table(first[0].products, ["product_id"])["product_id"].to_pylist() == ["p0", "p2"]
+
+    @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
+    def test_groups_cover_every_partition_once_and_are_few(self, sizes):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(products_module, "MAX_GROUPS", 5)
+            patch.setattr(products_module, "GROUP_BYTES", 4)
+            patch.setattr(products_module, "size", lambda partition: sizes[int(partition)])
+            partitions = [str(i) for i in range(len(sizes))]
+            groups = partition_groups(partitions)
+            assert partition_groups(partitions, max_products=1) == [list(range(len(sizes)))]
+        assert [partition for group in groups for partition in group] == list(range(len(sizes)))
+        assert len(groups) <= 5
+        assert all(sum(sizes[p] for p in group) >= 4 for group in groups[:-1])
 
 
 @pytest.fixture
@@ -256,10 +304,10 @@ def test_a_catalog_on_s3(bucket, tmp_path, contract):
     assert partitions == find_partitions("s3://catalogs/shop/*.parquet") == ["s3://catalogs/shop/a.parquet"]
     with pytest.raises(CatalogError, match="no catalog file matches 's3://catalogs/none'"):
         find_partitions("s3://catalogs/none")
-    collected = collect_products(partitions, contract)
+    collected = collect(partitions, contract)
     assert [(i, reason) for i, _, reason in reasons(collected)] == [
         ("gone", "image file is missing"),
         ("outside", "image lies outside the catalog's folder"),
     ]
-    (table,) = read_products_with_images(partitions, collected.products, contract)
+    (table,) = read_products_with_images(partitions, [collected.products], contract)
     assert table["image"].to_pylist() == [picture("red"), picture("blue"), None, None]

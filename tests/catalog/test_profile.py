@@ -7,12 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.normalize import normalize
-from moemoe.catalog.products import collect_products
 from moemoe.catalog.profile import Key, Profile, as_contract, main, suggest_aliases
 from moemoe.catalog.sample import write_sample_catalog
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
+from tests.catalog.whole import collect, normalize
 
 
 def test_spellings_of_one_name_are_aliases_of_the_most_frequent():
@@ -29,7 +28,7 @@ def test_the_suggested_contract_of_the_sample_catalog_loads_and_normalizes(tmp_p
     assert "in 600 rows" in capsys.readouterr().out
     contract = load_contract(tmp_path / "contract.yaml")
     assert contract.dataset == "new"
-    products = collect_products([str(catalog)], contract).products
+    products = collect([str(catalog)], contract).products
     normalized = normalize(products, contract)
     assert normalized.labels.num_rows > 2000
     statistics = {row["attribute"]: row for row in normalized.statistics.to_pylist()}

@@ -4,8 +4,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moemoe.catalog.rare_values import remove_rare_values
+from moemoe.catalog.rare_values import find_rare_values
 from moemoe.schemas import LABELS, RARE_VALUES
+from tests.catalog.whole import in_parts, remove_rare_values
 
 
 def make_labels(*values, attribute="color"):
@@ -51,6 +52,7 @@ def test_each_attribute_has_its_own_share_and_nothing_is_no_fault():
 def test_what_goes_is_rare_and_counted(values, share):
     labels = make_labels(*values)
     kept, removed = remove_rare_values(labels, share)
+    assert find_rare_values(in_parts(labels, 3), share) == removed
     counts = Counter(v for row in values for v in row)
     gone = {row["value"]: row["labels"] for row in removed.to_pylist()}
     assert sum(gone.values()) <= share * len(values)

@@ -7,11 +7,10 @@ import pytest
 from PIL import Image
 
 import data_contracts
-from moemoe.catalog.normalize import normalize
-from moemoe.catalog.products import collect_products
 from moemoe.catalog.sample import write_sample_catalog
 from moemoe.catalog.sample_vocabulary import ATTRIBUTES, EITHER, JUNK, PICTURE, PRODUCT_TYPES, TEXT
 from moemoe.schemas import CATALOG
+from tests.catalog.whole import collect, normalize
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def rows(path):
 @pytest.fixture(scope="module")
 def normalized(path):
     contract = data_contracts.load("30pt")
-    return normalize(collect_products([str(path)], contract).products, contract)
+    return normalize(collect([str(path)], contract).products, contract)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):

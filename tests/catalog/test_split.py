@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.catalog.contract import Split
-from moemoe.catalog.split import Groups, assign_splits, split_of_group
+from moemoe.catalog.split import split_of_group
 from moemoe.schemas import LABELS
-from tests.catalog.small_contract import products, small_contract
+from tests.catalog.small_contract import products
+from tests.catalog.whole import assign_splits
 
 ROWS = st.lists(
     st.tuples(
@@ -19,15 +20,26 @@ ROWS = st.lists(
 )
 
 
+SHARES = Split(0.7, 0.1, 0.2)
+
+
+def groups_of(ids, titles, images, parts=1):
+    """The group of each product."""
+    table = products(
+        *({"product_id": i, "title": t, "image_hash": h} for i, t, h in zip(ids, titles, images, strict=True))
+    )
+    return assign_splits(table, labels_of(table), SHARES, parts=parts).labels["group"].to_pylist()
+
+
 def partition(groups):
     return {frozenset(i for i, g in enumerate(groups) if g == group) for group in groups}
 
 
-@given(ROWS, st.randoms())
-def test_groups_are_the_connected_products_whatever_the_order(rows, shuffle):
+@given(ROWS, st.randoms(), st.integers(1, 4))
+def test_groups_are_the_connected_products_whatever_order_and_parts(rows, shuffle, parts):
     ids = [f"p{i}" for i in range(len(rows))]
     titles, images = [list(column) for column in zip(*rows, strict=True)]
-    groups = Groups(ids, titles, images).of
+    groups = groups_of(ids, titles, images)
 
     neighbours = [{i} for i in range(len(rows))]
     folded = [{"red  shirt": "Red Shirt", "-": None, "": None}.get(t, t) for t in titles]
@@ -47,25 +59,24 @@ def test_groups_are_the_connected_products_whatever_the_order(rows, shuffle):
 
     order = list(range(len(rows)))
     shuffle.shuffle(order)
-    shuffled = Groups([ids[i] for i in order], [titles[i] for i in order], [images[i] for i in order]).of
-    assert [groups[i] for i in order] == shuffled
+    columns = ([column[i] for i in order] for column in (ids, titles, images))
+    assert groups_of(*columns, parts=parts) == [groups[i] for i in order]
 
 
 def test_shares_are_about_those_of_the_contract():
     counts = dict.fromkeys(("train", "validation", "test"), 0)
-    for group in Groups([f"p{i}" for i in range(5000)], [f"title {i}" for i in range(5000)], [None] * 5000).of:
+    for group in groups_of([f"p{i}" for i in range(5000)], [f"title {i}" for i in range(5000)], [None] * 5000):
         counts[split_of_group(group, Split(0.7, 0.1, 0.2))] += 1
     assert counts["train"] / 5000 == pytest.approx(0.7, abs=0.02)
     assert counts["validation"] / 5000 == pytest.approx(0.1, abs=0.02)
 
 
 def test_a_split_without_share_stays_empty():
-    groups = Groups([f"p{i}" for i in range(500)], [None] * 500, [None] * 500).of
+    groups = groups_of([f"p{i}" for i in range(500)], [None] * 500, [None] * 500)
     assert {split_of_group(group, Split(0.5, 0.5, 0.0)) for group in groups} == {"train", "validation"}
 
 
-def test_labels_get_group_and_split(tmp_path):
-    contract = small_contract(tmp_path)
+def test_labels_get_group_and_split():
     rows = [{"title": f"Shirt {i // 3}", "image_hash": f"hash {i % 40}"} for i in range(200)]
     table = products(*rows)
     labels = pa.Table.from_pylist(
@@ -76,7 +87,7 @@ def test_labels_get_group_and_split(tmp_path):
         ],
         LABELS,
     )
-    filled = assign_splits(table, labels, contract).labels
+    filled = assign_splits(table, labels, SHARES).labels
     assert filled.schema == LABELS
     assert filled.drop_columns(["group", "split"]) == labels.drop_columns(["group", "split"])
     splits_of_group = filled.group_by(["group"]).aggregate([("split", "count_distinct")])
@@ -84,10 +95,10 @@ def test_labels_get_group_and_split(tmp_path):
 
     order = list(range(200))
     random.Random(0).shuffle(order)
-    assert assign_splits(table.take(order), labels, contract).labels == filled
+    assert assign_splits(table.take(order), labels, SHARES).labels == filled
     # products without a label neither count nor join others
     labelled = table.filter([i % 2 == 0 for i in range(200)])
-    assert assign_splits(labelled, labels, contract).labels == filled
+    assert assign_splits(labelled, labels, SHARES).labels == filled
 
 
 def labels_of(table: pa.Table) -> pa.Table:
@@ -102,36 +113,34 @@ def splits_by_product(labels: pa.Table) -> dict[str, str]:
     return dict(zip(labels["product_id"].to_pylist(), labels["split"].to_pylist(), strict=True))
 
 
-def test_a_later_run_keeps_the_splits_of_an_earlier_one(tmp_path):
-    contract = small_contract(tmp_path)
+def test_a_later_run_keeps_the_splits_of_an_earlier_one():
     first = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)))
-    before = assign_splits(first, labels_of(first), contract)
+    before = assign_splits(first, labels_of(first), SHARES)
     joined = [{"title": f"New {i}", "image_hash": f"hash {i}"} for i in range(60)]  # each joins a group by its picture
     later = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)), *joined)
-    after = assign_splits(later, labels_of(later), contract, before.splits)
+    after = assign_splits(later, labels_of(later), SHARES, before.splits)
     old, new = splits_by_product(before.labels), splits_by_product(after.labels)
     assert {product: new[product] for product in old} == old
     assert all(new[f"p{i + 60}"] == old[f"p{i}"] for i in range(60))
     assert after.quarantine.num_rows == 0
-    alone = splits_by_product(assign_splits(later, labels_of(later), contract).labels)
+    alone = splits_by_product(assign_splits(later, labels_of(later), SHARES).labels)
     assert alone != new  # without the earlier splits some would have moved
 
 
-def test_a_product_between_two_splits_is_set_aside(tmp_path):
-    contract = small_contract(tmp_path)
+def test_a_product_between_two_splits_is_set_aside():
     first = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)))
-    before = assign_splits(first, labels_of(first), contract)
+    before = assign_splits(first, labels_of(first), SHARES)
     split = splits_by_product(before.labels)
     other = next(f"{i}" for i in range(60) if split[f"p{i}"] != split["p0"])
     later = products(
         *({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)),
         {"title": "Shirt 0", "image_hash": f"hash {other}"},
     )
-    after = assign_splits(later, labels_of(later), contract, before.splits)
+    after = assign_splits(later, labels_of(later), SHARES, before.splits)
     assert after.quarantine["product_id"].to_pylist() == ["p60"]
     assert after.quarantine["reason"].to_pylist() == ["joins groups of two splits"]
     assert splits_by_product(after.labels) == split
     order = list(range(61))
     random.Random(1).shuffle(order)
-    shuffled = assign_splits(later.take(order), labels_of(later), contract, before.splits)
+    shuffled = assign_splits(later.take(order), labels_of(later), SHARES, before.splits)
     assert shuffled.splits == after.splits

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 import data_contracts
-from data_contracts import check_drift, check_labels, check_raw
+from data_contracts import check_drift, check_predictions, check_shards
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.drift import label_drift
 from moemoe.catalog.products import Collected
 from moemoe.errors import CatalogError, ConfigError, ContractError
-from moemoe.schemas import LABELS, PRODUCTS, QUARANTINE
+from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
+from moemoe.shards.manifest import Manifest
+from tests.catalog.whole import in_parts, label_drift
+from tests.shards.small import small_shards
 
 CONTRACT = """
 dataset: small
@@ -38,6 +41,7 @@ expectations:
   split_deviation: {at_most: 0.1, severity: warning}
   label_share: {severity: warning, at_least: {color: 0.9}}
   label_drift: {severity: warning, at_most: 0.25}
+  canonical_predictions: {severity: warning, at_least: 0.9}
 """
 
 
@@ -80,6 +84,19 @@ def labels(change: dict[int, dict] | None = None, products: int = 200) -> pa.Tab
         if i % 2 == 0:
             rows.append({"attribute": "fit type", "values": ["Slim"], **row})
     return pa.Table.from_pylist(rows, LABELS)
+
+
+def check_raw(collected: Collected, contract, docs, parts: int = 3):
+    products = in_parts(collected.products, parts)
+    return data_contracts.check_raw(products, collected.quarantine, collected.rows, contract, docs)
+
+
+def check_labels(labels: pa.Table, contract, docs):
+    half = len(labels) // 2
+    cut = half + next(
+        (i for i in range(1, 3) if half and labels["product_id"][half + i] != labels["product_id"][half]), 0
+    )
+    return data_contracts.check_labels([labels.slice(0, cut), labels.slice(cut)], contract, docs)
 
 
 def broken(report) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -158,6 +175,16 @@ class TestRaw:
         report = check_raw(catalog({}, 11), contract, tmp_path / "docs")
         assert broken(report)[0][1] == "at most 50.0% of the rows, or their pictures, are set aside"
 
+    def test_a_promise_broken_in_a_later_slice_has_its_page(self, contract, tmp_path):
+        report = check_raw(catalog({19: {"product_id": None}}), contract, tmp_path / "docs", parts=20)
+        assert broken(report) == [("critical", "every product has an id", ())]
+        pages = sorted(page.parent.parent.name for page in (tmp_path / "docs").glob("validations/products/**/*.html"))
+        assert pages == ["raw-catalog-00000", "raw-catalog-00019"]  # the first slice as an example, and the broken one
+
+    def test_ids_that_repeat_far_apart_are_found(self, contract, tmp_path):
+        report = check_raw(catalog({19: {"product_id": "p0"}}), contract, tmp_path, parts=20)
+        assert broken(report) == [("critical", "product ids are unique", ("p0",))]
+
     def test_bounds_are_kept_exactly_on_them(self, contract, tmp_path):
         assert broken(check_raw(catalog({0: {"title": None}, 1: {"title": None}}), contract, tmp_path)) == []
         assert broken(check_raw(catalog({}, 2), contract, tmp_path)) == []
@@ -168,7 +195,7 @@ class TestRaw:
         )
         expected = (
             "contract small, raw catalog: a critical expectation does not hold\n"
-            "  critical: product ids are unique: 1 of 19 ids come more than once (products p4)"
+            "  critical: product ids are unique: 1 come more than once (products p4)"
         )
         with pytest.raises(CatalogError) as raised:
             report.raise_if_critical()
@@ -190,7 +217,7 @@ class TestLabels:
         report = check_labels(labels(), contract, tmp_path)
         assert report.success
         assert broken(report) == []
-        assert len(report.findings) == 13
+        assert len(report.findings) == 15
 
     @pytest.mark.parametrize(
         ("change", "severity", "promise", "product_ids"),
@@ -332,6 +359,95 @@ class TestDrift:
         line = text.splitlines().index(f"  label_drift: {{{fields}}}") + 1
         with pytest.raises(ContractError, match=f"contract.yaml:{line}: "):
             load_contract(tmp_path / "contract.yaml")
+
+
+@pytest.fixture
+def shards(tmp_path):
+    return Manifest.read(small_shards(tmp_path))
+
+
+class TestShards:
+    def check(self, manifest, root, sidecar=None):
+        contract = data_contracts.load("30pt")
+        path = sidecar or root / manifest.sidecar.path
+        return check_shards(manifest, str(root), path, contract, root / "docs")
+
+    def test_what_was_written(self, shards, tmp_path):
+        report = self.check(shards, tmp_path)
+        assert broken(report) == []
+        assert len(report.findings) == 8
+
+    def test_a_file_that_is_gone_or_cut_short(self, shards, tmp_path):
+        (tmp_path / shards.splits.path).unlink()
+        path = tmp_path / shards.shards[0].path
+        path.write_bytes(path.read_bytes()[:-1])
+        told = {finding.promise: finding.observed for finding in self.check(shards, tmp_path).failures}
+        assert told == {
+            "every file is there": shards.splits.path,
+            "every file is as long as the manifest says": shards.shards[0].path,
+        }
+
+    def test_labels_that_do_not_fit_the_rows(self, shards, tmp_path):
+        table = pq.read_table(tmp_path / shards.sidecar.path)
+        assert len(table) == shards.sidecar.rows
+        row = pc.if_else(pc.equal(table["row"], 7), 99, table["row"])
+        table = table.set_column(table.schema.get_field_index("row"), "row", row)
+        pq.write_table(table.slice(2), tmp_path / "other.parquet")
+        assert [promise for _, promise, _ in broken(self.check(shards, tmp_path, tmp_path / "other.parquet"))] == [
+            "every row has a label", "no label is lost", "every label belongs to a row",
+        ]  # fmt: skip
+
+
+class TestPredictions:
+    def predictions(self, change: dict[int, dict] | None = None) -> pa.Table:
+        rows = [
+            {
+                "product_id": f"p{i}",
+                "attribute": "color",
+                "split": "test" if i % 3 else "validation",
+                "condition": PICTURE_BLANKED if i % 2 else AS_IS,
+                "confidence": i / 20,
+                "image_weight": 0.0 if i % 2 else 0.4,
+                "text_weight": 1.0 if i % 2 else 0.6,
+                "canonical": i != 5,
+                **(change or {}).get(i, {}),
+            }
+            for i in range(20)
+        ]
+        return pa.Table.from_pylist(rows, PREDICTIONS)
+
+    def test_good_predictions(self, contract, tmp_path):
+        report = check_predictions(self.predictions(), contract, tmp_path)
+        assert broken(report) == []
+        assert len(report.findings) == 11
+
+    def test_models_without_source_weights(self, contract, tmp_path):
+        without = {i: {"image_weight": None, "text_weight": None} for i in range(20)}
+        assert broken(check_predictions(self.predictions(without), contract, tmp_path)) == []
+
+    @pytest.mark.parametrize(
+        ("change", "severity", "promise"),
+        [
+            ({3: {"split": "train"}}, "critical", "no prediction is of a training product"),
+            ({3: {"condition": "as it is"}}, "critical", "conditions are known"),
+            ({3: {"confidence": None}}, "critical", "every prediction has a confidence"),
+            ({3: {"confidence": 1.5}}, "critical", "confidence lies between 0 and 1"),
+            ({4: {"text_weight": 0.7}}, "warning", "the weights of picture and text sum to 1"),
+            ({3: {"image_weight": 0.5, "text_weight": 0.5}}, "warning", "a picture that is blanked weighs nothing"),
+            (
+                {i: {"canonical": False} for i in (3, 4)},
+                "warning",
+                "at least 90% of the predictions are values of the contract",
+            ),
+        ],
+    )
+    def test_each_expectation_broken(self, contract, tmp_path, change, severity, promise):
+        [failure] = broken(check_predictions(self.predictions(change), contract, tmp_path))
+        assert failure[:2] == (severity, promise)
+
+    def test_no_predictions(self, contract, tmp_path):
+        with pytest.raises(CatalogError, match="critical: there are predictions: 0 predictions"):
+            check_predictions(PREDICTIONS.empty_table(), contract, tmp_path).raise_if_critical()
 
 
 class TestDatasets:

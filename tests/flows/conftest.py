@@ -36,12 +36,12 @@ def metaflow_folder(tmp_path_factory) -> Path:
     return folder
 
 
-def run_flow(folder: Path, environment: dict[str, str] | None = None, **parameters: Any) -> Any:
-    """Runs TrainFlow through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
+    """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
     from metaflow import Runner
 
     env = {**os.environ, **flow_environment(folder), **(environment or {})}
-    return Runner(str(FLOW), env=env, cwd=str(folder), show_output=False).run(**parameters)
+    return Runner(str(flow), env=env, cwd=str(folder), show_output=False).run(**parameters)
 
 
 def card_text(html: str) -> str:

@@ -13,10 +13,10 @@ from moemoe.catalog.sample import write_sample_catalog
 from tests.flows.conftest import FLOW, flow_environment
 
 
-def refused(folder: Path, *arguments: str, **environment: str) -> str:
-    """Runs the flow, expects it to stop, and returns what it said."""
+def refused(folder: Path, *arguments: str, flow: Path = FLOW, **environment: str) -> str:
+    """Runs a flow, TrainFlow by default, expects it to stop, and returns what it said."""
     env = {**os.environ, **flow_environment(folder), **environment}
-    command = [sys.executable, str(FLOW), "run", "--root", str(folder / "root"), *arguments]
+    command = [sys.executable, str(flow), "run", "--root", str(folder / "root"), *arguments]
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=240)
     said = done.stdout + done.stderr
     assert done.returncode != 0, said

@@ -59,4 +59,5 @@ def small_shards(root, count: int = 60) -> str:
     labels = small_labels(count)
     splits = pa.table({"key": labels["group"], "split": labels["split"]})
     shards = write_payload(slices, str(root))
-    return write_manifest(shards, products["product_id"], labels, splits, str(root), "30pt", "contract")[1]
+    parts = [(products["product_id"], labels)]
+    return write_manifest(shards, parts, splits, str(root), "30pt", "contract")[1]

@@ -1,18 +1,17 @@
 import json
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from moemoe.errors import StorageError
-from moemoe.schemas import PRODUCTS
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
+from moemoe.storage import read_table
 from tests.shards.small import small_labels, small_products, small_shards
 
 
@@ -62,7 +61,7 @@ def test_an_edited_shard_is_named(tmp_path):
 
 def test_a_deleted_shard_is_named(tmp_path):
     uri = small_shards(tmp_path)
-    (tmp_path / Manifest.read(uri).sidecars[0].path).unlink()
+    (tmp_path / Manifest.read(uri).mapped_labels[0].path).unlink()
     with pytest.raises(StorageError, match="no such file"):
         ShardedDataset(uri, tmp_path)
 
@@ -75,39 +74,24 @@ def test_a_manifest_of_another_version_is_refused(tmp_path):
         Manifest.read(uri)
 
 
-def catalog_of(rows: list[int]) -> pa.Table:
-    """PRODUCTS with so many rows per partition, the last partition first."""
-    entries = [(partition, row) for partition in range(len(rows)) for row in range(rows[partition])][::-1]
-    columns = {name: pa.nulls(len(entries), field.type) for name, field in zip(PRODUCTS.names, PRODUCTS, strict=True)}
-    columns["product_id"] = pa.array([f"{partition}-{row}" for partition, row in entries])
-    columns["partition"] = pa.array([partition for partition, _ in entries], pa.int32())
-    columns["row"] = pa.array([row for _, row in entries], pa.int64())
-    return pa.table(columns, schema=PRODUCTS)
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40).filter(any))
-def test_partition_groups_cover_every_partition_once_and_are_few(rows):
-    with patch.object(write, "MAX_GROUPS", 5), patch.object(write, "GROUP_ROWS", 4):
-        groups = write.partition_groups(catalog_of(rows))
-    filled = [partition for partition in range(len(rows)) if partition <= max(i for i, n in enumerate(rows) if n)]
-    assert [partition for group in groups for partition in group] == filled
-    assert len(groups) <= 5
-    assert all(sum(rows[p] for p in group) >= 4 for group in groups[:-1])
-
-
-def test_partitions_written_apart_make_the_same_order():
-    products = catalog_of([3, 0, 2, 4])
-    labels = pa.table({"product_id": [f"{p}-{r}" for p, n in enumerate([3, 0, 2, 4]) for r in range(n) if r != 1]})
-    whole = write.labelled_products(products, labels)["product_id"].to_pylist()
-    parts = [write.labelled_products(products, labels, group)["product_id"].to_pylist() for group in ([0, 1], [2, 3])]
-    assert whole == parts[0] + parts[1]
-    assert whole[:2] == ["0-0", "0-2"]
+def test_labels_written_in_parts_are_the_same(tmp_path):
+    whole = ShardedDataset(small_shards(tmp_path / "whole"), tmp_path)
+    products, labels = small_products(60), small_labels(60)
+    shards = write.write_payload([products], str(tmp_path / "parts"))
+    parts = [
+        (part["product_id"], labels.filter(pc.is_in(labels["product_id"], part["product_id"].combine_chunks())))
+        for part in (products.slice(0, 25), products.slice(25, 1), products.slice(26))
+    ]
+    splits = pa.table({"key": labels["group"], "split": labels["split"]})
+    manifest, uri = write.write_manifest(shards, iter(parts), splits, str(tmp_path / "parts"), "30pt", "contract")
+    assert pq.ParquetFile(tmp_path / "parts" / manifest.sidecar.path).num_row_groups == 3
+    assert ShardedDataset(uri, tmp_path).labels == whole.labels
 
 
 def test_the_next_run_gets_the_splits_and_labels_of_the_last(tmp_path):
     assert write.earlier_run(str(tmp_path), "30pt", False) == write.Earlier()
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     earlier = write.earlier_run(str(tmp_path), "30pt", False)
-    assert earlier.labels.equals(dataset.labels)
+    assert read_table(earlier.labels).equals(dataset.labels)
     assert set(earlier.splits["key"].to_pylist()) == set(dataset.labels["group"].to_pylist())
     assert write.earlier_run(str(tmp_path), "30pt", True) == write.Earlier()  # the sample catalog is another one

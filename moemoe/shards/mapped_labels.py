@@ -1,7 +1,7 @@
-"""Labels and split of every payload row, in files that are memory-mapped: nothing of 20 million products is loaded.
+"""The sidecar's labels once more, in files that are memory-mapped: of 20 million products nothing is loaded.
 
-One record per payload row, in the same order; words that repeat are dictionary-coded. A sidecar speaks of consecutive
-rows, so a catalog's sidecars can be written part by part.
+One record per payload row, in the same order; words that repeat are dictionary-coded. A file speaks of consecutive
+rows, so that it can be written part by part.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,7 @@ from moemoe.schemas import LABELS
 _WORD = pa.dictionary(pa.int32(), pa.string())
 
 #: A row's labels; product type, group and split are null where it has none.
-SIDECAR = pa.schema(
+MAPPED_LABELS = pa.schema(
     [
         ("product_id", pa.large_string()),
         ("product_type", _WORD),
@@ -27,8 +27,8 @@ SIDECAR = pa.schema(
 )
 
 
-def make_sidecar(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
-    """The sidecar (SIDECAR) of payload rows ``product_ids``; ``labels`` (LABELS) in any order.
+def map_labels(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
+    """MAPPED_LABELS of payload rows ``product_ids``; ``labels`` (LABELS) in any order.
 
     A product's labels keep the order in which they come; labels of products that are not there are left out.
     """
@@ -38,7 +38,7 @@ def make_sidecar(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
     first = pa.array(starts[:-1], mask=starts[1:] == starts[:-1])
     values = _one(labels["values"])
     words = pa.ListArray.from_arrays(values.offsets, _coded(values.values))
-    entry = list(SIDECAR.field("labels").type.value_type)
+    entry = list(MAPPED_LABELS.field("labels").type.value_type)
     entries = pa.StructArray.from_arrays([_coded(_one(labels["attribute"])), words], fields=entry)
     columns = [
         _one(product_ids).cast(pa.large_string()),
@@ -47,29 +47,29 @@ def make_sidecar(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
         _coded(_one(labels["split"]).take(first)),
         pa.ListArray.from_arrays(pa.array(starts), entries),
     ]
-    return pa.table(columns, schema=SIDECAR)
+    return pa.table(columns, schema=MAPPED_LABELS)
 
 
-def flat_labels(sidecar: pa.Table) -> pa.Table:
-    """LABELS of a sidecar again, one row per label."""
-    labels = _one(sidecar["labels"])
+def flat_labels(mapped: pa.Table) -> pa.Table:
+    """LABELS of MAPPED_LABELS again, one row per label."""
+    labels = _one(mapped["labels"])
     product = pc.list_parent_indices(labels)
     flat = [
-        labels.values.field(name) if name in ("attribute", "values") else sidecar[name].take(product)
+        labels.values.field(name) if name in ("attribute", "values") else mapped[name].take(product)
         for name in LABELS.names
     ]
     return pa.table([column.cast(LABELS.field(i).type) for i, column in enumerate(flat)], schema=LABELS)
 
 
-class Labels:
+class MappedLabels:
     """The labels of all payload rows, by row.
 
     Args:
-        sidecars: as Arrow files, in the order of the rows.
+        files: Arrow files of MAPPED_LABELS, in the order of the rows.
     """
 
-    def __init__(self, sidecars: Sequence[pa.NativeFile]):
-        self._parts = [_Part(pa.ipc.open_file(file).read_all()) for file in sidecars]
+    def __init__(self, files: Sequence[pa.NativeFile]):
+        self._parts = [_Part(pa.ipc.open_file(file).read_all()) for file in files]
         self._starts = np.cumsum([0, *(part.table.num_rows for part in self._parts)]).tolist()
 
     @property
@@ -111,7 +111,7 @@ class Labels:
 
 
 class _Part:
-    """One sidecar, its offsets and codes seen by numpy."""
+    """One file, its offsets and codes seen by numpy."""
 
     def __init__(self, table: pa.Table):
         self.table = table
@@ -144,5 +144,5 @@ def _coded(column: pa.Array) -> pa.Array:
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
-    """The column as one array; those of a sidecar are one, so that nothing is copied."""
+    """The column as one array; those of a mapped file are one, so that nothing is copied."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -1,0 +1,193 @@
+"""What a contract promises of the labels: canonical values, groups in one split, shares of splits, enough labels."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.suites import EXAMPLES, SPLITS, Suite, Tally
+from moemoe.catalog.contract import CRITICAL, WARNING, Contract
+
+#: A cell of the evaluation counts from this many test products on.
+LEAST_TEST_PRODUCTS = 30
+
+
+def label_suite(labels: Iterable[pa.Table], contract: Contract) -> Suite:
+    """Promises of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times."""
+    counted = _Counted(labels, contract)
+    total = counted.homeless.total
+    suite = Suite("labels", {})
+    number = counted.labels.total()
+    suite.figure("there are labels", CRITICAL, "labels", "labels", number, f"{number:,}", at_least=1)
+    if not total:
+        return suite
+    suite.frames["rows"] = (part.select(["product_id", "product_type"]) for part in labels)
+    told = f"{number:,} labels"
+    suite.add("every label has a product", CRITICAL, "rows", "ExpectColumnValuesToNotBeNull", told, column="product_id")
+    suite.add(
+        "every label is of a product type of the contract",
+        CRITICAL,
+        "rows",
+        "ExpectColumnValuesToBeInSet",
+        told,
+        column="product_type",
+        value_set=list(contract.product_types),
+    )
+    _promise_canonical_values(suite, counted, contract)
+    _promise_splits(suite, counted, contract)
+    for name in contract.report_product_types:
+        count = counted.products[name, "test"]
+        suite.figure(
+            f"product type {name} has at least {LEAST_TEST_PRODUCTS} labelled test products to report on",
+            WARNING,
+            "labels",
+            f"test products of {name}",
+            count,
+            f"{count:,}",
+            at_least=LEAST_TEST_PRODUCTS,
+        )
+    if (expected := contract.expectations.get("label_share")) and expected.attributes:
+        for name, at_least in expected.attributes.items():
+            share = Tally(counted.labels[name], total)
+            suite.figure(
+                f"at least {at_least:.0%} of the labelled products have a value of {name}",
+                expected.severity,
+                "labels",
+                f"share of products with {name}",
+                share.share,
+                str(share),
+                at_least=at_least,
+            )
+    return suite
+
+
+def _promise_canonical_values(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    """One column of distinct values per attribute, so that the Data Docs show what is allowed for each."""
+    expected = contract.expectations.get("canonical_values")
+    severity = expected.severity if expected else CRITICAL
+    longest = max(len(found) for found in counted.values.values())
+    frame = {
+        name: pa.array([*found, *[None] * (longest - len(found))], pa.string())
+        for name, found in counted.values.items()
+    }
+    suite.frames["values"] = [pa.table(frame)]
+    for name, found in counted.values.items():
+        strange = sorted(value for attribute, value in counted.strange if attribute == name)
+        suite.add(
+            f"every value of {name} is canonical",
+            severity,
+            "values",
+            "ExpectColumnValuesToBeInSet",
+            f"not canonical: {', '.join(map(repr, strange[:EXAMPLES]))}" if strange else f"{len(found)} values",
+            tuple(dict.fromkeys(i for value in strange for i in counted.strange[name, value].product_ids))[:EXAMPLES],
+            column=name,
+            value_set=list(contract.attributes[name].values) if name in contract.attributes else [],
+        )
+
+
+def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    promised, frame, total = contract.expectations, "splits", counted.homeless.total
+    suite.figure(
+        "every labelled product has a group and a split",
+        CRITICAL,
+        frame,
+        "products without group or split",
+        counted.homeless.count,
+        str(counted.homeless),
+        counted.homeless.product_ids,
+        at_most=0,
+    )
+    expected = promised.get("group_in_one_split")
+    torn, product_ids = counted.torn_groups()
+    suite.figure(
+        "no group lies in two splits",
+        expected.severity if expected else CRITICAL,
+        frame,
+        "groups in two splits",
+        torn,
+        f"{torn:,} of {counted.groups:,} groups",
+        product_ids,
+        at_most=0,
+    )
+    expected = promised.get("split_deviation")
+    for name in SPLITS:
+        count = sum(number for (_, split), number in counted.products.items() if split == name)
+        here, wanted = Tally(count, total), getattr(contract.split, name)
+        suite.figure(
+            f"split {name} is not empty",
+            CRITICAL if name == "train" else WARNING,
+            frame,
+            f"products in {name}",
+            count,
+            str(here),
+            at_least=1,
+        )
+        if expected and expected.at_most is not None:
+            suite.figure(
+                f"split {name} holds {wanted:.0%} of the products, give or take {expected.at_most:.0%}",
+                expected.severity,
+                frame,
+                f"share of {name}",
+                here.share,
+                str(here),
+                at_least=max(0.0, wanted - expected.at_most),
+                at_most=min(1.0, wanted + expected.at_most),
+            )
+
+
+class _Counted:
+    """Everything that the suite says of all labels, counted in one pass; memory: 8 bytes a product."""
+
+    def __init__(self, labels: Iterable[pa.Table], contract: Contract):
+        self.labels: Counter[str] = Counter()  # by attribute
+        self.products: Counter[tuple[str, str | None]] = Counter()  # by product type and split
+        self.values: dict[str, dict[str, None]] = defaultdict(dict)  # the distinct ones of each attribute
+        self.strange: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        self.homeless = Tally()  # products without group or split
+        self._parts = labels
+        allowed = {(name, value) for name, attribute in contract.attributes.items() for value in attribute.values}
+        seen = [np.empty(0, np.int64)]
+        for part in labels:
+            self.labels.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})
+            products = part.group_by(["product_id", "product_type", "group", "split"]).aggregate([])
+            self.homeless.add(
+                products,
+                pc.or_(pc.is_null(products["group"]), pc.invert(pc.is_in(products["split"], pa.array(SPLITS)))),
+            )
+            for cell in products.group_by(["product_type", "split"]).aggregate([([], "count_all")]).to_pylist():
+                self.products[cell["product_type"], cell["split"]] += cell["count_all"]
+            seen.append(np.unique(_group_and_split(products)))
+
+            label_of_value = pc.list_parent_indices(part["values"])
+            pairs = pa.table(
+                {
+                    "product_id": part["product_id"].take(label_of_value),
+                    "attribute": part["attribute"].take(label_of_value),
+                    "value": pc.list_flatten(part["values"]),
+                }
+            )
+            for pair in pairs.group_by(["attribute", "value"]).aggregate([]).to_pylist():
+                attribute, value = pair["attribute"], pair["value"]
+                self.values[attribute][value] = None
+                if (attribute, value) not in allowed:
+                    found = pc.and_(pc.equal(pairs["attribute"], attribute), pc.equal(pairs["value"], value))
+                    self.strange[attribute, value].add(pairs, found)
+        group = np.unique(np.concatenate(seen)) >> 2
+        self.groups = len(np.unique(group))
+        self._torn = np.unique(group[1:][group[1:] == group[:-1]])
+
+    def torn_groups(self) -> tuple[int, tuple[str, ...]]:
+        """How many groups lie in two splits, and some of their products."""
+        torn = Tally()
+        for part in self._parts if len(self._torn) else ():
+            torn.add(part, pa.array(np.isin(_group_and_split(part) >> 2, self._torn)))
+        return len(self._torn), torn.product_ids
+
+
+def _group_and_split(rows: pa.Table) -> np.ndarray:
+    """62 bits of each group and 2 of its split: two of 20 million groups are the same with probability 4e-5."""
+    groups = np.fromiter(map(hash, rows["group"].to_pylist()), np.int64, len(rows))
+    split = pc.index_in(rows["split"], pa.array(SPLITS)).fill_null(len(SPLITS)).to_numpy()
+    return groups << 2 | split

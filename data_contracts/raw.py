@@ -1,0 +1,199 @@
+"""What a contract promises of the raw catalog: columns and types, ids, titles, product types, pictures, fill rates."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.suites import EXAMPLES, Suite, Tally
+from moemoe.catalog.contract import CRITICAL, Contract, fold
+from moemoe.catalog.normalize import fold_key
+
+TEXTS = ("product_id", "marketplace", "product_type", "title")
+
+
+def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract) -> Suite:
+    """Promises of ``products`` (parts of PRODUCTS, gone over several times) and of what was set aside of ``rows``."""
+    counted = _Counted(products, contract)
+    promised = contract.expectations
+    suite = Suite("raw catalog", {"products": _texts(products)})
+    told = f"{counted.title.total:,} products"
+    columns = "ExpectTableColumnsToMatchSet"
+    suite.add("the catalog has its text columns", CRITICAL, "products", columns, told, column_set=list(TEXTS))
+    for name in ("product_id", "product_type", "title"):
+        of_type = "ExpectColumnValuesToBeOfType"
+        suite.add(f"{name} is text", CRITICAL, "products", of_type, told, column=name, type_="str")
+    not_null = "ExpectColumnValuesToNotBeNull"
+    suite.add("every product has an id", CRITICAL, "products", not_null, told, column="product_id")
+
+    number, repeated = counted.repeated_ids(products)
+    suite.figure(
+        "product ids are unique",
+        promised["unique_product_ids"].severity if "unique_product_ids" in promised else CRITICAL,
+        "catalog",
+        "product ids that come more than once",
+        number,
+        f"{number:,} come more than once",
+        repeated,
+        at_most=0,
+    )
+    if expected := promised.get("title_present"):
+        suite.figure(
+            f"at least {expected.at_least:.0%} of the products have a title",
+            expected.severity,
+            "catalog",
+            "share of products with a title",
+            1 - counted.title.share,
+            f"missing from {counted.title}",
+            counted.title.product_ids,
+            at_least=expected.at_least,
+        )
+    if expected := promised.get("known_product_types"):
+        frequent = sorted(counted.unknown_types.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+        listed = ", ".join(f"{name!r} {count:,}" for name, count in frequent)
+        suite.figure(
+            f"at least {expected.at_least:.0%} of the products have a product type that the contract knows",
+            expected.severity,
+            "catalog",
+            "share of products of a known type",
+            1 - counted.unknown.share,
+            f"{counted.unknown} have another one" + (f", most often {listed}" if listed else ""),
+            counted.unknown.product_ids,
+            at_least=expected.at_least,
+        )
+    _promise_pictures(suite, counted, quarantine, rows, contract)
+    if (expected := promised.get("attribute_fill")) and expected.attributes:
+        for name, at_least in expected.attributes.items():
+            share = counted.filled[name] / max(1, counted.without_picture.total)
+            suite.figure(
+                f"at least {at_least:.0%} of the products of known types say their {name}",
+                expected.severity,
+                "attributes",
+                name,
+                share,
+                f"{share:.1%} do",
+                at_least=at_least,
+            )
+    return suite
+
+
+def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
+    """What was set aside, of all rows; pictures that are there, of the products of known types."""
+    promised, limit = contract.expectations, contract.max_quarantine_share
+    aside = Tally(0, rows - quarantine.num_rows)
+    aside.add(quarantine, pa.array(np.ones(quarantine.num_rows, bool)))
+    suite.figure(
+        f"at most {limit:.1%} of the rows, or their pictures, are set aside",
+        CRITICAL,
+        "catalog",
+        "share of rows set aside",
+        aside.share,
+        str(aside),
+        aside.product_ids,
+        at_most=limit,
+    )
+    bad = pc.equal(quarantine["field"], "image")
+    unusable = Tally(0, counted.pictures - quarantine.num_rows + (pc.sum(bad).as_py() or 0))
+    unusable.add(quarantine, bad)
+    if expected := promised.get("undecodable_images"):
+        suite.figure(
+            f"at most {expected.at_most:.1%} of the pictures cannot be decoded",
+            expected.severity,
+            "catalog",
+            "share of pictures that cannot be decoded",
+            unusable.share,
+            str(unusable),
+            unusable.product_ids,
+            at_most=expected.at_most,
+        )
+    if expected := promised.get("image_present"):
+        without = counted.without_picture
+        suite.figure(
+            f"at least {expected.at_least:.0%} of the products of known types have a picture",
+            expected.severity,
+            "catalog",
+            "share of products of known types with a picture",
+            1 - without.share if without.total else 0.0,
+            f"missing from {without}",
+            without.product_ids,
+            at_least=expected.at_least,
+        )
+
+
+def _texts(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The text columns of the products, blank titles as null."""
+    for part in products:
+        yield part.select(TEXTS).set_column(TEXTS.index("title"), "title", _title(part))
+
+
+def _title(part: pa.Table) -> pa.ChunkedArray:
+    title = pc.utf8_trim_whitespace(part["title"])
+    return pc.if_else(pc.equal(title, ""), None, title)
+
+
+class _Counted:
+    """Everything that the suite says of all products, counted in one pass; memory: 8 bytes a product."""
+
+    def __init__(self, products: Iterable[pa.Table], contract: Contract):
+        self.title, self.unknown, self.without_picture = Tally(), Tally(), Tally()
+        self.unknown_types: Counter[str] = Counter()
+        self.pictures = 0
+        expected = contract.expectations.get("attribute_fill")
+        keys_of = {name: contract.attributes[name].keys for name in (expected and expected.attributes) or ()}
+        self.filled: Counter[str] = Counter()
+        hashes = [np.empty(0, np.int64)]
+        known_types = contract.product_type_aliases()
+        missing = contract.folded_missing()
+        for part in products:
+            hashes.append(_hashes(part["product_id"]))
+            self.title.add(part, pc.is_null(_title(part)))
+            raw = part["product_type"].unique()
+            strange = pa.array([name for name in raw.to_pylist() if fold(name or "") not in known_types], pa.string())
+            unknown = pc.is_in(part["product_type"], strange)
+            self.unknown.add(part, unknown)
+            found = pc.value_counts(part["product_type"].filter(unknown)).to_pylist()
+            self.unknown_types.update({item["values"] or "": item["counts"] for item in found})
+            self.pictures += len(part) - part["image_hash"].null_count
+            known = part.filter(pc.invert(unknown))
+            self.without_picture.add(known, pc.is_null(known["image_hash"]))
+            self.filled.update(_filled(known, keys_of, missing))
+        ordered = np.sort(np.concatenate(hashes))
+        self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+    def repeated_ids(self, products: Iterable[pa.Table]) -> tuple[int, tuple[str, ...]]:
+        """How many product ids come more than once, and some of them."""
+        examples: dict[str, None] = {}
+        for part in products if len(self._repeated) else ():
+            again = np.isin(_hashes(part["product_id"]), self._repeated)
+            examples |= dict.fromkeys(part["product_id"].filter(pa.array(again)).drop_null().to_pylist())
+            if len(examples) >= EXAMPLES:
+                break
+        return len(self._repeated), tuple(examples)[:EXAMPLES]
+
+
+def _hashes(ids: pa.ChunkedArray) -> np.ndarray:
+    """64 bits of each id that is there: two of 20 million are the same by chance with probability 1e-5."""
+    known = ids.drop_null()
+    return np.fromiter(map(hash, known.to_pylist()), np.int64, len(known))
+
+
+def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: frozenset[str]) -> dict[str, int]:
+    """Per attribute, how many products have a raw label under one of its keys that is not a missing marker."""
+    chunk = products["attributes"].combine_chunks()
+    valid = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
+    maps = chunk.take(pa.array(valid))
+    offsets = maps.offsets.to_numpy()
+    product = np.repeat(valid, np.diff(offsets))
+    keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
+    items = pc.fill_null(maps.items[offsets[0] : offsets[-1]], "").dictionary_encode()
+    says = np.array([fold(item) not in missing for item in items.dictionary.to_pylist()], bool)
+    key, said = keys.indices.to_numpy(), says[items.indices.to_numpy()] if len(product) else np.zeros(0, bool)
+    folded = [fold_key(name) for name in keys.dictionary.to_pylist()]
+    filled = {}
+    for name, raw_keys in keys_of.items():
+        wanted = {fold_key(raw) for raw in raw_keys}
+        mine = np.array([k in wanted for k in folded], bool)
+        filled[name] = len(np.unique(product[mine[key] & said])) if len(product) else 0
+    return filled

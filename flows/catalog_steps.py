@@ -1,0 +1,329 @@
+"""The steps that every flow that trains has: from a catalog to shards, training, evaluation."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import cards
+from deployment import notify, notify_last_attempt
+from metaflow import FlowSpec, Parameter, card, current, step
+from stopped import said_plainly
+
+from moemoe.notifications import DRIFT
+from moemoe.storage import absolute, join
+
+
+@contextmanager
+def scratch_folder(flow: FlowSpec) -> Iterator[str]:
+    """A folder that is gone after the step; errors meant for people leave the step without a traceback.
+
+    Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
+    """
+    try:
+        with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+            yield folder
+    except BaseException as error:
+        if hasattr(flow, "mlflow_run_id"):
+            from moemoe.registry import tracking
+
+            with suppress(Exception):  # the error itself matters more
+                tracking.end_run(flow.tracking_uri, flow.mlflow_run_id, "FAILED")
+        notify_last_attempt(flow, error)
+        raise
+
+
+class CatalogSteps(FlowSpec):
+    """Parameters and steps of TrainFlow and CompareFlow."""
+
+    dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
+    catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
+    size = Parameter("size", default="tiny", help="tiny, small or paper.")
+    weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
+    epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
+    batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
+    max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
+    nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
+    seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
+    root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
+
+    def check_recipes(self, recipes) -> None:
+        """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
+        import data_contracts
+        from moemoe.registry import tracking
+        from moemoe.shards.sampler import check_batch_size
+        from moemoe.training.launch import check_processes, default_processes
+
+        data_contracts.load(self.dataset)
+        self.processes = self.nproc or default_processes()
+        if getattr(self, "compute", "local") == "local":  # elsewhere this step's machine is not that of the training
+            check_processes(self.processes)
+        for recipe in recipes:
+            check_batch_size(recipe.training.batch_size, self.processes * recipe.training.accumulation)
+            recipe.check()
+        self.tracking_uri = tracking.default_tracking_uri()
+        tracking.check_tracking(self.tracking_uri)
+
+    def find_catalog(self, scratch) -> None:
+        """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        from moemoe.catalog.products import partition_groups
+        from moemoe.catalog.read import find_partitions
+        from moemoe.catalog.sample import write_sample_catalog
+        from moemoe.storage import publish
+
+        self.root_uri = absolute(self.root)
+        self.run_uri = join(self.root_uri, "runs", current.run_id)
+        self.is_sample = not self.catalog
+        if self.is_sample:
+            sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
+            name = f"sample-{self.seed}.parquet"
+            self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
+        else:
+            self.partitions = find_partitions(self.catalog)
+        self.groups = partition_groups(self.partitions, self.max_products or None)
+
+    def experiment(self) -> str:
+        """The MLflow experiment that holds the runs of this dataset; the sample catalog's are kept apart."""
+        return f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+
+    def start_mlflow_run(self, recipe, settings, tags=None) -> None:
+        """Open the model's run in MLflow and remember the recipe."""
+        from moemoe.registry import tracking
+
+        self.recipe = recipe.to_dict()
+        self.mlflow_run_id = tracking.start_run(
+            self.tracking_uri,
+            experiment=self.model_name,
+            run_name=tracking.run_name(recipe.name, *filter(None, [settings]), recipe.size),
+            params=cards.parameters(self, recipe, settings),
+            tags={
+                "dataset": self.dataset,
+                "recipe": recipe.name,
+                "metaflow_run": current.pathspec.rsplit("/", 2)[0],
+                **(tags or {}),
+            },
+        )
+
+    @step
+    def collect(self):
+        """Read some of the catalog's files; set bad rows and pictures aside."""
+        with scratch_folder(self):
+            import data_contracts
+            from moemoe.catalog.products import collect_products, write_parts
+
+            contract = data_contracts.load(self.dataset)
+            parts = collect_products(self.partitions, contract, self.input, self.max_products or None)
+            self.parts = write_parts(parts, join(self.run_uri, "collected", f"{self.index:03d}"))
+        self.next(self.validate)
+
+    @card(type="blank")
+    @step
+    def validate(self, inputs):
+        """Check the raw catalog against its contract, or stop."""
+        self.merge_artifacts(inputs, exclude=["parts"])
+        with scratch_folder(self) as scratch:
+            import data_contracts
+            from moemoe.catalog.open_contract import close_contract
+            from moemoe.catalog.parts import Parts
+            from moemoe.catalog.products import Collection
+            from moemoe.registry import tracking
+            from moemoe.storage import publish, write_table
+
+            collection = Collection([part for task in inputs for part in task.parts])
+            contract = data_contracts.load(self.dataset)
+            quarantine = collection.quarantine()
+            self.quarantine_uri = write_table(quarantine, join(self.run_uri, "quarantine.parquet"))
+            collection.check_quarantine_share(quarantine, contract)
+            self.products = [part.products for part in collection.parts]
+            self.parts_of_group = [len(task.parts) for task in inputs]
+            raw_labels = Parts(self.products, ["product_type", "attributes"])
+            contract = close_contract(contract, raw_labels, join(scratch, "contract.yaml"))
+            self.contract_uri = publish(join(scratch, "contract.yaml"), join(self.run_uri, "contract.yaml"))
+            report = data_contracts.check_raw(
+                Parts(self.products), quarantine, collection.rows, contract, join(scratch, "data_docs")
+            )
+            self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
+            cards.contract_card(report, collection, quarantine, self.is_sample)
+            print(report.message())
+            report.raise_if_critical()
+            self.broken_promises = report.broken
+        self.next(self.normalize)
+
+    @card(type="blank")
+    @step
+    def normalize(self):
+        """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.label_parts import normalize_parts
+            from moemoe.storage import fetch, write_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            normalized = normalize_parts(self.products, contract, join(self.run_uri, "labels-all"))
+            self.all_labels = normalized.labels
+            self.contradictions_uri = write_table(
+                normalized.contradictions, join(self.run_uri, "contradictions.parquet")
+            )
+            self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
+            cards.normalize_card(normalized, contract, self.is_sample)
+        self.next(self.filter)
+
+    @card(type="blank")
+    @step
+    def filter(self):
+        """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.label_parts import filter_parts
+            from moemoe.storage import fetch, write_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            frequent = filter_parts(self.all_labels, contract.rare_share, join(self.run_uri, "labels-frequent"))
+            self.frequent_labels = frequent.labels
+            self.rare_values_uri = write_table(frequent.removed, join(self.run_uri, "rare-values.parquet"))
+            cards.rare_values_card(frequent, self.is_sample)
+        self.next(self.split)
+
+    @card(type="blank")
+    @step
+    def split(self):
+        """Split by groups and check the labels against the contract."""
+        with scratch_folder(self) as scratch:
+            import data_contracts
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.drift import label_drift, read_labels
+            from moemoe.catalog.label_parts import split_parts
+            from moemoe.catalog.parts import Parts
+            from moemoe.registry import tracking
+            from moemoe.shards.write import earlier_run
+            from moemoe.storage import fetch, publish, write_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            earlier = earlier_run(self.root_uri, self.dataset, self.is_sample)
+            assigned = split_parts(
+                self.products, self.frequent_labels, contract, earlier.splits, join(self.run_uri, "labels")
+            )
+            self.labels, labels = assigned.labels, Parts(assigned.labels)
+            self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
+            self.splits_uri = write_table(assigned.splits, join(self.run_uri, "splits.parquet"))
+            reports = [data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))]
+            if earlier.labels is not None:
+                now = (batch for part in labels for batch in part.to_batches())
+                drift = label_drift(read_labels(fetch(earlier.labels, scratch)), now)
+                self.drift_uri = write_table(drift, join(self.run_uri, "drift.parquet"))
+                reports.append(data_contracts.check_drift(drift, contract, join(scratch, "label_docs", "drift")))
+            self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
+            cards.split_card(reports, assigned, self.is_sample)
+            for report in reports:
+                print(report.message())
+            for report in reports:
+                report.raise_if_critical()
+                self.broken_promises = [*self.broken_promises, *report.broken]
+            if reports[1:] and reports[1].failures:
+                notify(self, DRIFT, reports[1].message())
+            pairs = iter(zip(self.products, self.labels, strict=True))
+            self.group_parts = [[next(pairs) for _ in range(number)] for number in self.parts_of_group]
+        self.next(self.shard, foreach="group_parts")
+
+    @step
+    def shard(self):
+        """Write the payload shards of some of the catalog's files; what is there already stays."""
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.catalog.products import read_products_with_images
+            from moemoe.shards.write import write_payload
+            from moemoe.storage import fetch
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            products = (part for part, _ in labelled_parts(self.input))
+            self.shards = write_payload(read_products_with_images(self.partitions, products, contract), self.root_uri)
+        self.next(self.manifest)
+
+    def write_manifest(self, inputs) -> None:
+        """Join labels and splits to the shards' rows and check them; the manifest comes last."""
+        self.merge_artifacts(inputs, exclude=["shards"])
+        with scratch_folder(self) as scratch:
+            import data_contracts
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.registry import tracking
+            from moemoe.shards.write import write_manifest
+            from moemoe.storage import fetch, publish, read_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            parts = labelled_parts(zip(self.products, self.labels, strict=True), ["product_id"])
+            manifest, self.manifest_uri = write_manifest(
+                [shard for task in inputs for shard in task.shards],
+                ((products["product_id"], labels) for products, labels in parts),
+                read_table(self.splits_uri),
+                self.root_uri,
+                self.dataset,
+                contract.hash,
+                self.is_sample,
+            )
+            sidecar = fetch(join(self.root_uri, manifest.sidecar.path), scratch)
+            report = data_contracts.check_shards(
+                manifest, self.root_uri, sidecar, contract, join(scratch, "shard_docs")
+            )
+            self.shard_docs_uri = publish(join(scratch, "shard_docs"), join(self.run_uri, "shard_docs"))
+            tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "shard_docs"), "shard_docs")
+            cards.shards_card(manifest, self.manifest_uri, report, self.is_sample)
+            print(report.message())
+            report.raise_if_critical()
+
+    def train_model(self, warm_start: str = "") -> None:
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
+        with scratch_folder(self) as scratch:
+            from moemoe.registry import tracking
+            from moemoe.shards.manifest import Manifest
+            from moemoe.storage import fetch
+            from moemoe.training.launch import train
+            from moemoe.training.run import Job
+
+            manifest, contract = Manifest.read(self.manifest_uri), fetch(self.contract_uri, scratch)
+            tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract)
+            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=warm_start)
+            progress = cards.TrainingCard(self.is_sample)
+            began = time.monotonic()
+            train(job, self.processes, progress.update)
+            self.training_minutes = (time.monotonic() - began) / 60
+            self.model_uri_in_root = join(self.run_uri, "model")
+            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
+
+    def evaluate_model(self) -> None:
+        """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
+        with scratch_folder(self) as scratch:
+            import data_contracts
+            from moemoe.catalog.contract import load_contract
+            from moemoe.evaluation.evaluate import evaluate, majority_values
+            from moemoe.evaluation.plots import report_figures
+            from moemoe.inference.predictions import predict_all, tokenizer_metrics
+            from moemoe.inference.predictor import Predictor
+            from moemoe.registry import tracking
+            from moemoe.shards.dataset import ShardedDataset
+            from moemoe.storage import fetch, publish, write_table
+
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            dataset = ShardedDataset(self.manifest_uri, scratch)
+            predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
+            predictions = predict_all(predictor, dataset, contract)
+            report = data_contracts.check_predictions(predictions, contract, join(scratch, "prediction_docs"))
+            publish(join(scratch, "prediction_docs"), join(self.run_uri, "prediction_docs"))
+            print(report.message())
+            report.raise_if_critical()
+            evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
+            evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
+            self.metrics = evaluation.metrics
+            undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
+            self.undecoded_uri = write_table(predictor.pictures.quarantine, undecoded)
+            self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
+            self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
+            figures = report_figures(predictions, evaluation, contract.report_product_types)
+            files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
+            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
+            cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
+            cards.results(report)
+            self.evaluate_task = current.pathspec

@@ -1,0 +1,66 @@
+"""What a person sees of a comparison: its card, its parameters in MLflow, its last words."""
+
+from typing import Any
+
+import cards
+from metaflow import current
+from metaflow.cards import Image, Markdown, Table
+
+from moemoe.evaluation.comparison import Candidate
+
+
+def comparison_card(comparison: Any, tables: Any, figures: dict[str, Any]) -> None:
+    """compare: who failed, the tables, the figures."""
+    cards.heading(f"{comparison.dataset}: systems side by side", comparison.sample_catalog)
+    for name, reason in comparison.failures.items():
+        current.card.append(Markdown(f"> **{name} failed**: {reason}"))
+    for table in tables:
+        current.card.append(Markdown(f"## {table.title}"))
+        current.card.append(Table(table.cells(), headers=table.headings()))
+        for note in table.notes:
+            current.card.append(Markdown(note))
+        if table.name == "overview":
+            for figure in figures.values():
+                current.card.append(Image.from_matplotlib(figure))
+
+
+def failed(system: Any, failure: Any) -> None:
+    """evaluate: nothing to show for a system whose training failed."""
+    current.card.append(Markdown(f"# {system.name} failed in training\n\n{reason(failure)}"))
+
+
+def candidate(task: Any) -> Candidate:
+    """What a task of the step evaluate has to compare, or the reason why it has nothing."""
+    for place, failure in (("training", task.training_failure), ("evaluation", task.evaluation_failure)):
+        if failure:
+            return Candidate(task.system.name, task.system, failure=f"in {place}: {reason(failure)}")
+    baselines = {name: value for name, value in task.metrics.items() if name.startswith("baseline/")}
+    return Candidate(task.system.name, task.system, task.predictions_path, task.training_minutes, baselines)
+
+
+def reason(failure: Any) -> str:
+    """A caught exception in one line: its first words and its last."""
+    lines = [line.strip() for line in str(failure.exception).splitlines() if line.strip()] or [failure.type]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+
+
+def parameters(flow: Any) -> dict[str, Any]:
+    """What MLflow shows as the comparison's parameters."""
+    names = [candidate.name for candidate in flow.compared] if flow.runs else [s.name for s in flow.recipes]
+    common = {"dataset": flow.compared_dataset, "model": "comparison", "systems": "; ".join(names)}
+    if flow.runs:
+        return {**common, "runs": flow.runs}
+    given = {"epochs": flow.epochs or "the size's", "max_products": flow.max_products or "all"}
+    return {**common, "catalog": flow.catalog or "sample catalog", "size": flow.size, "seed": flow.seed, **given}
+
+
+def where_everything_is(flow: Any) -> str:
+    """The last words of a comparison."""
+    return "\n".join(
+        [
+            flow.overview,
+            f"tables     {flow.tables_uri}/tables.md",
+            f"report     {flow.report_uri}",
+            f"MLflow UI  mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+        ]
+    )

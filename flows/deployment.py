@@ -1,0 +1,170 @@
+"""How TrainFlow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
+
+Without a config the flow keeps its weekly schedule, which only a deployment reads, and nothing else: a local run needs
+no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or ``batch``) says
+where the steps run.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from metaflow import FlowMutator, Parameter, current
+from metaflow.exception import MetaflowException
+
+from moemoe import notifications
+
+COMPUTE = ("local", "kubernetes", "batch")
+WEEKLY = "0 0 ? * SUN *"
+
+#: Every key of the config and what may stand under it; None: anything.
+KEYS: dict[str, tuple[str, ...] | None] = {
+    "project": None,
+    "schedule": ("cron", "timezone"),
+    "parameters": None,
+    "environment": None,
+    "secrets": None,
+    "steps": None,
+    "kubernetes": None,
+    "batch": None,
+    "nodes": None,
+    "notify": notifications.KEYS,
+}
+STEP_KEYS = ("cpu", "memory", "gpu", "shared_memory", "retries", "minutes_between_retries", "hours")
+EVERY_STEP = "every"
+
+
+class BadDeployment(MetaflowException):
+    """A config that cannot work; Metaflow shows it without a traceback."""
+
+    headline = "Deployment config"
+
+
+def read(text: str) -> dict[str, Any]:
+    """The config from YAML text, with what a local run has where a key is missing.
+
+    Raises:
+        BadDeployment: a key that does not exist (the message lists those that do), or a secret in the file.
+    """
+    given = yaml.safe_load(text) or {}
+    if not isinstance(given, dict):
+        raise BadDeployment("a mapping is needed, such as infra/schedule.yaml")
+    _check_keys("", given, tuple(KEYS))
+    for key, allowed in KEYS.items():
+        if allowed is not None:
+            _check_keys(f"{key}.", given.get(key) or {}, allowed)
+    for step, values in (given.get("steps") or {}).items():
+        _check_keys(f"steps.{step}.", values or {}, STEP_KEYS)
+    for name in given.get("environment") or {}:
+        if notifications.SECRET_NAME.search(name):
+            raise BadDeployment(
+                f"environment.{name} looks like a secret, and everybody who may read the deployment reads its "
+                "environment; put it into a Kubernetes secret and name that under kubernetes.secrets"
+            )
+    nodes = given.get("nodes", 1)
+    if not isinstance(nodes, int) or nodes < 1:
+        raise BadDeployment(f"nodes is {nodes!r}; allowed is 1 or more")
+    schedule = {"cron": WEEKLY, "timezone": None, **(given.get("schedule") or {})}
+    return {"project": "moemoe", "nodes": nodes, **given, "schedule": schedule}
+
+
+def _check_keys(where: str, values: Any, allowed: tuple[str, ...]) -> None:
+    if not isinstance(values, dict):
+        raise BadDeployment(f"{where.rstrip('.')} is {values!r}; a mapping is needed")
+    if unknown := sorted(set(values) - set(allowed)):
+        raise BadDeployment(f"unknown key {where}{unknown[0]}; allowed are {', '.join(allowed)}")
+
+
+class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower case
+    """Adds to a flow what its config ``deployment`` says, for the machines that ``compute`` names."""
+
+    def pre_mutate(self, mutable_flow):
+        """Metaflow calls this once the configs are read."""
+        configs = dict(mutable_flow.configs)
+        config, compute = configs["deployment"], configs["compute"]
+        if compute not in COMPUTE:
+            raise BadDeployment(f"compute is {compute!r}; allowed are {', '.join(COMPUTE)}")
+        parameters = dict(config.get("parameters") or {})
+        if compute != "local" and (gpus := _values_of(config, "train").get("gpu")):
+            parameters.setdefault("nproc", gpus)  # the step that starts the training may run where there is no GPU
+        _set_defaults(mutable_flow, parameters)
+        steps, known = config.get("steps") or {}, dict(mutable_flow.steps)
+        if unknown := sorted(set(steps) - {EVERY_STEP, *known}):
+            raise BadDeployment(f"unknown step steps.{unknown[0]}; allowed are {', '.join([EVERY_STEP, *known])}")
+        for name, step in known.items():
+            _add_to_step(step, _values_of(config, name))
+            if config.get("environment"):
+                step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
+            if config.get("secrets"):
+                step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
+            if compute != "local":
+                step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
+        if (
+            config.get("notify") and compute != "batch"
+        ):  # Step Functions knows no exit hooks: see the flow's scratch_folder
+            mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
+
+
+def _exit_hook() -> str:
+    """``notify_failure`` as the process that calls it finds it: in Argo in the flow's file, here as a module's."""
+    if "argo-workflows" in sys.argv:  # whose names have no dots
+        return "notify_failure"
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return "deployment.notify_failure"
+
+
+def _values_of(config: Any, step: str) -> dict[str, Any]:
+    """What the config says of every step and of this one."""
+    steps = config.get("steps") or {}
+    return {**(steps.get(EVERY_STEP) or {}), **(steps.get(step) or {})}
+
+
+def _set_defaults(flow: Any, values: dict[str, Any]) -> None:
+    """The config's values become the defaults of the flow's parameters."""
+    known = {parameter.name: (attribute, parameter) for attribute, parameter in flow.parameters}
+    for name, value in values.items():
+        if name not in known:
+            raise BadDeployment(f"unknown parameter parameters.{name}; allowed are {', '.join(sorted(known))}")
+        attribute, parameter = known[name]
+        parameter.init()
+        changed = Parameter(name, default=value, help=parameter.kwargs.get("help"))
+        flow.add_parameter(attribute, changed, overwrite=True)
+
+
+def _add_to_step(step: Any, values: dict[str, Any]) -> None:
+    resources = {name: values[name] for name in ("cpu", "memory", "gpu", "shared_memory") if name in values}
+    if resources:
+        step.add_decorator("resources", deco_kwargs=resources)
+    if values.get("retries"):
+        pause = values.get("minutes_between_retries", 2)
+        step.add_decorator("retry", deco_kwargs={"times": values["retries"], "minutes_between_retries": pause})
+    if values.get("hours"):
+        step.add_decorator("timeout", deco_kwargs={"hours": values["hours"]})
+
+
+def notify(flow: Any, kind: str, message: str) -> None:
+    """Sends one notification of a step through the hook of the flow's config."""
+    config = getattr(flow, "deployment", {})
+    notifications.notify(config.get("notify"), kind, current.pathspec.rsplit("/", 2)[0], message)
+
+
+def notify_last_attempt(flow: Any, error: BaseException) -> None:
+    """The notification of a failed step where nothing calls ``notify_failure``: on Step Functions."""
+    if getattr(flow, "compute", "local") != "batch":
+        return
+    if current.retry_count >= _values_of(flow.deployment, current.step_name).get("retries", 0):
+        notify(flow, notifications.FAILED, f"step {current.step_name}: {error}")
+
+
+def notify_failure(run: Any) -> None:
+    """What Metaflow and Argo call after a run that failed, whatever stopped it, a kill of the step's machine included."""
+    parameters = run["_parameters"].task
+    failed = [task for step in run for task in step if not task.successful]
+    message = "it stopped without a word; its logs may say more"
+    if failed:
+        error = failed[0].exception  # none where the process was killed
+        message = f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"
+    notifications.notify(parameters["deployment"].data.get("notify"), notifications.FAILED, run.pathspec, message)

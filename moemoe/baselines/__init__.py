@@ -1,0 +1,42 @@
+"""Every system of the tables by name, MoEMoE itself among them; ``moemoe.model.system`` says what each of them has."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from moemoe.errors import ConfigError
+
+#: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: its text encoder and
+#: decoder with nothing between them.
+TRAINED = {
+    "moemoe": "moemoe.model.moemoe:MoEMoE",
+}
+
+#: Systems that are made in one pass over the training split.
+FITTED = {
+    "knn": "moemoe.baselines.knn:KNN",
+    "tf-idf": "moemoe.baselines.tf_idf:TfIdf",
+}
+
+
+def load_system(name: str) -> Any:
+    """A system's class, a ``moemoe.model.system.Trained`` or ``Fitted``. Raises ConfigError for an unknown name."""
+    known = TRAINED | FITTED
+    if name not in known:
+        raise ConfigError(f"unknown system {name!r}; known systems are {', '.join(sorted(known))}")
+    module, _, attribute = known[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def load_saved(folder: str | Path) -> Any:
+    """The system that ``folder`` holds, whichever it is. Raises ConfigError where it holds none."""
+    return load_system(system_of(folder)).from_pretrained(folder)
+
+
+def system_of(folder: str | Path) -> str:
+    """The name in a model folder's ``config.json``; MoEMoE's has none."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ConfigError(f"{folder} holds no model: config.json is missing")
+    return json.loads(path.read_text()).get("system", "moemoe")

@@ -1,0 +1,32 @@
+"""A baseline's folder: ``config.json`` with the system's name beside its config, ``model.safetensors``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from moemoe.errors import ConfigError
+
+
+def write_config(folder: str | Path, system: str, config: Any) -> None:
+    """Makes the folder and writes ``config.json``."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / "config.json").write_text(json.dumps({"system": system, **asdict(config)}, indent=2) + "\n")
+
+
+def read_config(folder: str | Path, config_class: Any) -> Any:
+    """The inverse. Raises ConfigError where the file is missing or of another system."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ConfigError(f"{folder} holds no model: config.json is missing")
+    values = json.loads(path.read_text())
+    values.pop("system", None)
+    return config_class.from_dict(values)
+
+
+def built(config_class: Any, values: dict[str, Any], **nested: Any) -> Any:
+    """``config_class`` from plain ``values``, those in ``nested`` as dataclasses; ConfigError on an unknown key."""
+    try:
+        return config_class(**{k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()})
+    except TypeError as error:
+        raise ConfigError(f"model configuration: {error}") from error

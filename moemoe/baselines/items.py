@@ -1,0 +1,45 @@
+"""Batches of fitted systems: the items themselves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from moemoe.model.batch import Answer
+from moemoe.model.collate import Item
+
+NOTHING = Answer("", 0.0, 0.0, 1.0)
+"""What a system says that cannot answer."""
+
+
+@dataclass
+class ItemBatch:
+    """Some items."""
+
+    items: Sequence[Item]
+
+    def to(self, device: torch.device) -> "ItemBatch":
+        """Itself: fitted systems compute where they are."""
+        return self
+
+    def questions(self) -> set[str]:
+        """All that is asked."""
+        return {question for item in self.items for question in item.questions}
+
+    def in_order(self, found: Mapping[tuple[int, str], Answer]) -> list[Answer]:
+        """Answers by (item, question), flattened in the order asked; NOTHING where there is none."""
+        return [found.get((i, question), NOTHING) for i, item in enumerate(self.items) for question in item.questions]
+
+
+class ItemCollator:
+    """Has no tokenizer and nothing to do."""
+
+    tokenizer = None
+
+    def __init__(self, tokenizer: None, config: Any):
+        self.config = config
+
+    def __call__(self, items: Sequence[Item]) -> ItemBatch:
+        """The items as a batch."""
+        return ItemBatch(items)

@@ -1,0 +1,200 @@
+"""TF-IDF + logistic regression per attribute: what a practitioner would try first. Text only, a closed set of values.
+
+Shapes: B products, F features (word n-grams), C values of an attribute.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from moemoe.baselines.files import built, read_config, write_config
+from moemoe.baselines.items import ItemBatch, ItemCollator
+from moemoe.errors import ConfigError
+from moemoe.model.batch import Answer
+from moemoe.model.collate import Item
+
+
+@dataclass(frozen=True)
+class TfIdfConfig:
+    """Word n-grams up to ``ngrams`` words, those of at least ``min_products`` products and at most ``max_features``.
+
+    ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``values``: see
+    ``with_catalog``.
+    """
+
+    ngrams: int = 2
+    min_products: int = 2
+    max_features: int = 50_000
+    penalty: float = 10.0
+    max_iterations: int = 200
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Text alone."""
+        return ("text",)
+
+    def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "TfIdfConfig":
+        """With each attribute's values in the training split, the only ones it can answer."""
+        return dataclasses.replace(self, values={name: list(known) for name, known in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, as written to ``config.json``."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TfIdfConfig":
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
+        return built(cls, values)
+
+
+def check_scikit_learn(system: str) -> None:
+    """Raises ConfigError where scikit-learn is not installed."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"model {system} needs scikit-learn, which is not installed: pip install scikit-learn"
+        ) from error
+
+
+class Vectorizer:
+    """scikit-learn's TF-IDF with sublinear counts, kept as a vocabulary and its weights."""
+
+    def __init__(self, config: Any, vocabulary: Sequence[str] | None = None, idf_F: np.ndarray | None = None):
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._own = TfidfVectorizer(
+            ngram_range=(1, config.ngrams),
+            min_df=1 if vocabulary is not None else config.min_products,
+            max_features=config.max_features,
+            vocabulary=vocabulary,
+            sublinear_tf=True,
+            token_pattern=r"(?u)\b\w+\b",  # single letters and digits are sizes and counts
+            dtype=np.float32,
+        )
+        if idf_F is not None:
+            self._own.idf_ = idf_F
+
+    def fit(self, texts: Sequence[str]) -> Any:
+        """Learns the vocabulary; the texts' sparse vectors [B, F].
+
+        Raises:
+            ConfigError: no word stands in enough products.
+        """
+        try:
+            return self._own.fit_transform(texts)
+        except ValueError as error:
+            raise ConfigError(f"TF-IDF over {len(texts)} training products: {error}") from error
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """Sparse vectors [B, F]."""
+        return self._own.transform(texts)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The n-grams in the order of the features."""
+        return self._own.get_feature_names_out().tolist()
+
+    @property
+    def idf(self) -> np.ndarray:
+        """Their inverse document frequencies."""
+        return self._own.idf_.astype(np.float32)
+
+
+class TfIdf:
+    """One multinomial logistic regression per attribute over all product types; confidence = class probability.
+
+    Args:
+        coefficients: per attribute [C, F] and [C]; C rows for two values too, the first of them 0.
+    """
+
+    config_class = TfIdfConfig
+    collator_class = ItemCollator
+    limits = "answers values that the training split has, nothing else, and reads no picture"
+
+    def __init__(
+        self, config: TfIdfConfig, vectorizer: Vectorizer, coefficients: dict[str, tuple[np.ndarray, np.ndarray]]
+    ):
+        self.config, self.vectorizer, self.coefficients = config, vectorizer, coefficients
+
+    @classmethod
+    def check(cls, config: TfIdfConfig) -> None:
+        """Raises ConfigError where scikit-learn is not installed."""
+        check_scikit_learn("tf-idf")
+
+    @classmethod
+    def fit(cls, config: TfIdfConfig, items: Iterable[Item], seed: int) -> "TfIdf":
+        """Learns vocabulary and regressions; an attribute with a single value needs none. See ``Fitted.fit``."""
+        cls.check(config)
+        from sklearn.linear_model import LogisticRegression
+
+        texts: list[str] = []
+        rows: dict[str, list[int]] = {name: [] for name in config.values}
+        targets: dict[str, list[int]] = {name: [] for name in config.values}
+        place = {name: {value: index for index, value in enumerate(known)} for name, known in config.values.items()}
+        for item in items:
+            for question, answer in zip(item.questions, item.answers or (), strict=True):
+                rows[question].append(len(texts))
+                targets[question].append(place[question][answer])
+            texts.append(str(item.sources[0]))
+        vectorizer = Vectorizer(config)
+        vectors_BF = vectorizer.fit(texts)
+        coefficients = {}
+        for name, known in config.values.items():
+            weight_CF = np.zeros((len(known), vectors_BF.shape[1]), dtype=np.float32)
+            bias_C = np.full(len(known), -np.inf, dtype=np.float32)  # a value that was never drawn as a target
+            present = np.unique(targets[name])
+            if len(present) == 1:
+                bias_C[present] = 0.0
+            elif len(present):
+                model = LogisticRegression(C=config.penalty, max_iter=config.max_iterations, random_state=seed)
+                model.fit(vectors_BF[rows[name]], targets[name])
+                two = len(present) == 2  # scikit-learn then keeps the second value's row alone
+                weight_CF[present[-len(model.coef_) :]] = model.coef_
+                bias_C[present] = [0.0, model.intercept_[0]] if two else model.intercept_
+            coefficients[name] = (weight_CF, bias_C)
+        return cls(config, vectorizer, coefficients)
+
+    def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
+        """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
+        vectors_BF = self.vectorizer([str(item.sources[0]) for item in batch.items])
+        found: dict[tuple[int, str], Answer] = {}
+        for name in batch.questions() & set(self.coefficients):
+            asked = [index for index, item in enumerate(batch.items) if name in item.questions]
+            weight_CF, bias_C = self.coefficients[name]
+            logits = vectors_BF[asked] @ weight_CF.T + bias_C
+            shares = np.exp(logits - logits.max(1, keepdims=True))
+            shares /= shares.sum(1, keepdims=True)
+            for index, row in zip(asked, shares, strict=True):
+                best = int(row.argmax())
+                found[index, name] = Answer(self.config.values[name][best], float(row[best]), 0.0, 1.0)
+        return batch.in_order(found)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``."""
+        write_config(folder, "tf-idf", self.config)
+        (Path(folder) / "vocabulary.json").write_text(json.dumps(self.vectorizer.vocabulary))
+        tensors = {"idf": self.vectorizer.idf}
+        for index, name in enumerate(self.config.values):
+            tensors[f"{index}.weight"], tensors[f"{index}.bias"] = self.coefficients[name]
+        save_file(tensors, Path(folder) / "model.safetensors")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "TfIdf":
+        """The inverse of ``save_pretrained``. Raises ConfigError where files are missing."""
+        config = read_config(folder, TfIdfConfig)
+        cls.check(config)
+        tensors = load_file(Path(folder) / "model.safetensors")
+        vectorizer = Vectorizer(config, json.loads((Path(folder) / "vocabulary.json").read_text()), tensors["idf"])
+        return cls(
+            config,
+            vectorizer,
+            {name: (tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i, name in enumerate(config.values)},
+        )

@@ -1,0 +1,26 @@
+"""A table too large for memory: parts, each a Parquet file, read one after the other."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from moemoe.storage import read_table
+
+
+class Parts:
+    """The tables at ``uris``; every pass over them reads the files again and holds one of them at a time.
+
+    Args:
+        uris: in order.
+        columns: those to read; all by default.
+    """
+
+    def __init__(self, uris: Sequence[str], columns: Sequence[str] | None = None):
+        self.uris, self.columns = tuple(uris), columns
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return (read_table(uri, self.columns) for uri in self.uris)
+
+    def select(self, columns: Sequence[str]) -> "Parts":
+        """The same parts, with ``columns`` only."""
+        return Parts(self.uris, columns)

@@ -1,0 +1,89 @@
+"""The predictions table, checked, and cut into product type x attribute cells."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.errors import MoEMoEError
+from moemoe.schemas import PREDICTIONS
+
+MIN_SUPPORT = 30
+
+Cell = tuple[str, str]
+"""Product type and attribute."""
+
+
+class EvaluationError(MoEMoEError):
+    """A predictions table that cannot be evaluated."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One cell's products that have a gold value.
+
+    Args:
+        confidence: float [N].
+        correct: bool [N], whether the prediction is among the gold values.
+        rows: int [N], their rows in the predictions table.
+    """
+
+    confidence: np.ndarray
+    correct: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def support(self) -> int:
+        """Products with a gold value."""
+        return len(self.correct)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right predictions."""
+        return float(self.correct.mean()) if self.support else math.nan
+
+    def of(self, chosen: np.ndarray) -> "Scores":
+        """Those of its products that ``chosen`` (bool, one per row of the predictions table) names."""
+        mine = chosen[self.rows]
+        return Scores(self.confidence[mine], self.correct[mine], self.rows[mine])
+
+
+def check_predictions(predictions: pa.Table) -> None:
+    """Raises EvaluationError where the table is not one of predictions."""
+    missing = [name for name in PREDICTIONS.names if name not in predictions.column_names]
+    if missing:
+        raise EvaluationError(f"predictions lack the columns {', '.join(missing)}")
+    confidence = predictions["confidence"]
+    bad = pc.sum(pc.or_kleene(pc.is_null(confidence, nan_is_null=True), False)).as_py()
+    if bad:
+        raise EvaluationError(f"{bad} predictions have no confidence (null or NaN); each needs one in [0, 1]")
+    outside = pc.sum(pc.or_(pc.less(confidence, 0), pc.greater(confidence, 1))).as_py()
+    if outside:
+        raise EvaluationError(f"{outside} predictions have a confidence outside [0, 1]")
+    keys = predictions.select(["product_id", "attribute", "split", "condition"])
+    groups = keys.append_column("n", pa.array(np.ones(len(keys), dtype=np.int64))).group_by(keys.column_names)
+    twice = groups.aggregate([("n", "sum")]).filter(pc.field("n_sum") > 1)
+    if twice.num_rows:
+        first = twice.to_pylist()[0]
+        raise EvaluationError(
+            f"{twice.num_rows} predictions stand more than once, first product {first['product_id']}, attribute "
+            f"{first['attribute']}, condition {first['condition']}"
+        )
+
+
+def cells(predictions: pa.Table, split: str, condition: str) -> dict[Cell, Scores]:
+    """Confidence and correctness per product type and attribute, by name; rows without gold are left out."""
+    wanted = pc.and_(pc.equal(predictions["split"], split), pc.equal(predictions["condition"], condition))
+    wanted = pc.and_(wanted, pc.greater(pc.list_value_length(predictions["gold"]), 0))
+    rows = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
+    columns = predictions.select(["product_type", "attribute", "gold", "prediction", "confidence"]).take(pa.array(rows))
+    answers = zip(columns["prediction"].to_pylist(), columns["gold"].to_pylist(), strict=True)
+    correct = np.array([answer in gold for answer, gold in answers], dtype=bool)
+    confidence = columns["confidence"].to_numpy()
+    places: dict[Cell, list[int]] = {}
+    names = zip(columns["product_type"].to_pylist(), columns["attribute"].to_pylist(), strict=True)
+    for place, cell in enumerate(names):
+        places.setdefault(cell, []).append(place)
+    return {cell: Scores(confidence[p], correct[p], rows[p]) for cell, p in sorted(places.items())}

@@ -1,0 +1,122 @@
+"""Several systems on the same test rows: what each answered, what they differ by, and which of them failed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from moemoe.evaluation.cells import EvaluationError
+from moemoe.evaluation.evaluate import Evaluation, evaluate
+from moemoe.evaluation.paper import System
+from moemoe.evaluation.uncertainty import REPLICATES, Difference, paired_difference, same_rows
+from moemoe.storage import read_table
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One system before it is measured: where its predictions lie, or why there are none.
+
+    Args:
+        name: what tables call it; each is another.
+        system: recipe and settings, by which the paper's tables find it.
+        minutes: of training; NaN where unknown.
+        baselines: metrics ``baseline/...``, which need the training labels and so come with the predictions.
+    """
+
+    name: str
+    system: System
+    predictions_uri: str = ""
+    minutes: float = math.nan
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One system of a comparison, measured. ``name``, ``system`` and ``minutes`` are the candidate's."""
+
+    name: str
+    system: System
+    predictions: pa.Table
+    evaluation: Evaluation
+    minutes: float = math.nan
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Results on the same test rows.
+
+    Args:
+        results: in the order of the tables; the first is what the others are measured against.
+        failures: name -> reason, of the systems that gave no result.
+        differences: name -> Recall@90P minus that of the first result, paired; empty where no cell has enough support.
+        report_product_types: what means are over.
+        sample_catalog: whether the products are drawn ones.
+    """
+
+    dataset: str
+    results: Sequence[Result]
+    failures: Mapping[str, str]
+    report_product_types: Sequence[str]
+    sample_catalog: bool = False
+    differences: Mapping[str, Difference] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> int:
+        """Product type x attribute cells that the headline means are over."""
+        return int(self.results[0].evaluation.metrics["recall_at_90p/cells"])
+
+
+def compare(
+    dataset: str,
+    candidates: Sequence[Candidate],
+    report_product_types: Sequence[str],
+    sample_catalog: bool = False,
+    replicates: int = REPLICATES,
+) -> Comparison:
+    """Measures the candidates that have predictions and their differences, on the same draws of groups.
+
+    Raises:
+        EvaluationError: no candidate has predictions, a table is not one of predictions, or two are of different
+            datasets or splits; the message says why.
+    """
+    failures = {candidate.name: candidate.failure for candidate in candidates if candidate.failure}
+    results = []
+    for candidate in candidates:
+        if candidate.failure:
+            continue
+        predictions = read_table(candidate.predictions_uri)
+        evaluation = evaluate(predictions, report_product_types, replicates=replicates)
+        evaluation.metrics.update(candidate.baselines)
+        results.append(Result(candidate.name, candidate.system, predictions, evaluation, candidate.minutes))
+        check_comparable(results[0], results[-1])
+    if not results:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+        raise EvaluationError(f"no system gave a result, so there is nothing to compare ({reasons})")
+    first = results[0]
+    differences = {}
+    for other in results[1:]:
+        if replicates and first.evaluation.metrics["recall_at_90p/cells"]:
+            found = paired_difference(
+                other.predictions,
+                first.predictions,
+                report_product_types,
+                first.evaluation.condition,
+                replicates=replicates,
+            )
+            differences[other.name] = found.recall_at_90p
+    return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences)
+
+
+def check_comparable(first: Result, other: Result) -> None:
+    """Raises EvaluationError, with both names and the reason, where two results are not of the same test rows."""
+    if first.evaluation.condition != other.evaluation.condition:
+        raise EvaluationError(
+            f"{first.name} and {other.name} cannot be compared: one is measured {first.evaluation.condition}, the "
+            f"other {other.evaluation.condition}"
+        )
+    try:
+        same_rows(first.predictions, other.predictions, first.evaluation.condition)
+    except EvaluationError as error:
+        raise EvaluationError(f"{first.name} (first) and {other.name} (second) cannot be compared: {error}") from None

@@ -1,0 +1,203 @@
+"""How sure a figure is: bootstrap intervals by group, and a paired test for the difference of two runs.
+
+Products of one group (same title or same picture) stay together: groups are drawn with replacement, all attributes of
+their products with them, so that intervals over several cells know that cells share products (Efron and Tibshirani
+1993, percentile interval). Thresholds chosen on validation stay as they are; only the test products are drawn.
+
+    paired_difference(predictions_a, predictions_b, contract.report_product_types).recall_at_90p.p_value
+
+Shapes: R replicates, G groups, N products of a cell.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
+from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
+from moemoe.schemas import AS_IS
+
+REPLICATES = 1000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % bootstrap interval; ``n`` is the number of predictions it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure of the first run minus that of the second, its 95 % interval, and a two-sided p-value of "no difference"."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def covers_zero(self) -> bool:
+        """Whether the interval leaves open which run is better."""
+        return not (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """What two runs differ by on the same test rows: means over ``cells`` product type x attribute cells."""
+
+    recall_at_90p: Difference
+    accuracy: Difference
+    cells: int
+    products: int
+
+
+class Resamples:
+    """R draws of the test products' groups, the same for every cell and figure of a table.
+
+    Args:
+        predictions: any table with the column ``group``; rows without one are groups of their own.
+    """
+
+    def __init__(self, predictions: pa.Table, replicates: int = REPLICATES, seed: int = 0):
+        groups = pc.coalesce(predictions["group"], predictions["product_id"]).combine_chunks().dictionary_encode()
+        self.replicates = replicates
+        self._group = groups.indices.to_numpy()
+        count = len(groups.dictionary)
+        rng = np.random.default_rng(seed)
+        kind = np.uint8 if count < 10**7 else np.uint16  # a group drawn 255 times does not happen
+        self._drawn_RG = np.empty((replicates, count), dtype=kind)
+        for replicate in range(replicates):
+            self._drawn_RG[replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
+
+    def weight(self, rows: np.ndarray) -> np.ndarray:
+        """How often each of the table's ``rows`` is drawn, [R, N]."""
+        return self._drawn_RG[:, self._group[rows]]
+
+    def recall_at_90p(self, scores: Scores) -> np.ndarray:
+        """Recall@90P of a cell in each replicate, [R]."""
+        return resampled_recall_at_precision(scores.confidence, scores.correct, self.weight(scores.rows))
+
+    def share(self, yes: np.ndarray, rows: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+        """The share of ``yes`` (bool [N]) among the drawn rows, or those in ``among``, [R]; NaN where none is drawn."""
+        weight = self.weight(rows).astype(np.float32)
+        above = weight @ (yes if among is None else yes & among).astype(np.float32)
+        below = weight @ np.ones(len(rows), np.float32) if among is None else weight @ among.astype(np.float32)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(below > 0, above / below, np.nan)
+
+
+def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
+    """The percentile interval; NaN bounds where no replicate has a value."""
+    low, high = _bounds(replicates)
+    return Interval(value, low, high, n)
+
+
+def paired_difference(
+    predictions_a: pa.Table,
+    predictions_b: pa.Table,
+    report_product_types: Sequence[str],
+    condition: str = AS_IS,
+    min_support: int = MIN_SUPPORT,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> PairedDifference:
+    """The first run's mean Recall@90P and accuracy minus the second's, on the same test rows.
+
+    Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least ``min_support`` test
+    products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates on
+    one side of zero, at least 2 / (R + 1).
+
+    Raises:
+        EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
+            group) are not the same, or no cell has enough support.
+    """
+    tables = same_rows(predictions_a, predictions_b, condition)
+    resamples = Resamples(tables[0], replicates, seed)
+    found = []
+    for table in tables:
+        all_cells = cells(table, "test", condition)
+        found.append({c: s for c, s in all_cells.items() if c[0] in report_product_types and s.support >= min_support})
+    if not found[0]:
+        raise EvaluationError(
+            f"no cell of {', '.join(report_product_types)} has {min_support} test products; nothing can be compared"
+        )
+    return PairedDifference(
+        _difference(found, lambda s: float(resampled_recall(s)), resamples.recall_at_90p),
+        _difference(found, lambda s: s.accuracy, lambda s: resamples.share(s.correct, s.rows)),
+        cells=len(found[0]),
+        products=len(tables[0]["product_id"].unique()),
+    )
+
+
+def resampled_recall(scores: Scores) -> float:
+    """Recall@90P of the products as they are."""
+    return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((1, scores.support), np.uint8))[0]
+
+
+def _difference(
+    runs: Sequence[Mapping[Cell, Scores]], figure: Callable[[Scores], float], drawn: Callable[[Scores], np.ndarray]
+) -> Difference:
+    values = [sum(map(figure, run.values())) / len(run) for run in runs]
+    means = [np.nanmean([drawn(scores) for scores in run.values()], axis=0) for run in runs]
+    differences = means[0] - means[1]
+    low, high = _bounds(differences)
+    beyond = min((differences <= 0).sum(), (differences >= 0).sum())
+    p_value = min(1.0, 2 * (1 + int(beyond)) / (1 + len(differences)))
+    return Difference(values[0] - values[1], low, high, p_value)
+
+
+def _bounds(replicates: np.ndarray) -> tuple[float, float]:
+    known = replicates[~np.isnan(replicates)]
+    if not len(known):
+        return math.nan, math.nan
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str = AS_IS) -> tuple[pa.Table, pa.Table]:
+    """The test rows of both, in one order.
+
+    Raises:
+        EvaluationError: a table is not one of predictions, or the test rows are not the same; the message says why.
+    """
+    tables = []
+    for table in (predictions_a, predictions_b):
+        check_predictions(table)
+        mine = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
+        tables.append(table.filter(mine).sort_by([("product_id", "ascending"), ("attribute", "ascending")]))
+    a, b = tables
+    for name, table in (("first", a), ("second", b)):
+        if not table.num_rows:
+            raise EvaluationError(f"the {name} run has no test predictions of condition {condition!r}")
+    keys = [set(zip(t["product_id"].to_pylist(), t["attribute"].to_pylist(), strict=True)) for t in (a, b)]
+    if not keys[0] & keys[1]:
+        raise EvaluationError("the runs share no test row: they are of different datasets or splits")
+    for name, mine, theirs in (("first", *keys), ("second", *keys[::-1])):
+        if alone := mine - theirs:
+            product, attribute = min(alone)
+            raise EvaluationError(
+                f"the runs have different test rows, so they cannot be compared: {len(alone)} of the {name} run's "
+                f"{len(mine)} are not in the other's, e.g. product {product}, attribute {attribute}"
+            )
+    for column, what in (("gold", "gold values"), ("group", "groups"), ("product_type", "product types")):
+        pairs = zip(a[column].to_pylist(), b[column].to_pylist(), a["product_id"].to_pylist(), strict=True)
+        differ = [product for mine, theirs, product in pairs if _plain(mine) != _plain(theirs)]
+        if differ:
+            raise EvaluationError(
+                f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of different "
+                "datasets or contracts"
+            )
+    return a, b
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, list) else value

@@ -1,0 +1,52 @@
+"""A registered model's folder: a predictor with the contract and the thresholds that make its answers usable."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from moemoe.catalog.contract import Contract, load_contract
+from moemoe.errors import ConfigError
+from moemoe.inference.predictor import Predictor
+from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
+from moemoe.inference.thresholds import THRESHOLDS, Thresholds
+from moemoe.model.batch import Answer
+
+CONTRACT = "contract.yaml"
+
+
+@dataclass(frozen=True)
+class AttributeModel:
+    """What serving and backfill ask."""
+
+    predictor: Predictor
+    contract: Contract
+    thresholds: Thresholds
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "AttributeModel":
+        """From a folder with the model's own files, contract, thresholds and preprocessing.
+
+        Raises:
+            ConfigError: a file is missing, or this code would treat pictures otherwise than the model's own.
+        """
+        for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
+            if not (Path(folder) / name).is_file():
+                raise ConfigError(f"{folder} holds no registered model: {name} is missing")
+        check_preprocessing(folder)
+        contract = load_contract(Path(folder) / CONTRACT)
+        return cls(Predictor.load(folder), contract, Thresholds.load(folder))
+
+    @cached_property
+    def attributes(self) -> dict[str, list[str]]:
+        """What can be asked, by product type."""
+        return self.thresholds.attributes()
+
+    @cached_property
+    def _values(self) -> dict[str, set[str]]:
+        return self.contract.canonical_values()
+
+    def accepts(self, product_type: str, attribute: str, answer: Answer, rule: str) -> bool:
+        """Whether an answer is a value of the contract and reaches its cell's threshold under ``rule``."""
+        threshold = self.thresholds.threshold(product_type, attribute, rule)
+        known = answer.value in self._values.get(attribute, ())
+        return known and threshold is not None and answer.confidence >= threshold

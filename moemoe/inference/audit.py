@@ -1,0 +1,128 @@
+"""A sample of what backfill decided, for people: drawn evenly over product types and attributes, and their verdicts."""
+
+import csv
+import hashlib
+import heapq
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from moemoe.catalog.pictures import shrink_image
+from moemoe.errors import CatalogError
+from moemoe.schemas import AUDIT, CONTRADICTS, FILLED, RIGHT, SAMPLE, UNCLEAR, WRONG
+
+#: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
+PER_CELL = {FILLED: 30, CONTRADICTS: 3}
+PICTURE_SIDE = 192
+VERDICTS = (RIGHT, WRONG, UNCLEAR)
+KEY = ("product_id", "attribute", "prediction")
+
+
+class Sampler:
+    """Of each product type, attribute and decision the first rows in a random order that the product decides.
+
+    The order is that of a hash, so that the first rows of several partitions' first rows are those of all.
+    """
+
+    def __init__(self, seed: str):
+        self._seed = seed
+        self._kept: dict[tuple[str, str, str], list[tuple[int, int, dict[str, Any]]]] = defaultdict(list)
+        self._offered = 0
+
+    def offer(self, record: Mapping[str, Any], title: str | None, image: bytes | None) -> None:
+        """Takes a BACKFILL row into the sample, if its place in the order is among the first."""
+        size = PER_CELL.get(record["decision"])
+        if size is None:
+            return
+        kept = self._kept[record["product_type"], record["attribute"], record["decision"]]
+        text = f"{self._seed}|{record['product_id']}|{record['attribute']}"
+        place = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+        if len(kept) == size and place >= -kept[0][0]:
+            return
+        self._offered += 1
+        small = None if image is None else shrink_image(image, PICTURE_SIDE)
+        entry = (-place, -self._offered, {**record, "title": title, "image": small, "place": place})
+        (heapq.heappush if len(kept) < size else heapq.heapreplace)(kept, entry)
+
+    def table(self) -> pa.Table:
+        """SAMPLE, by product type, attribute, decision and place."""
+        rows = [entry for key in sorted(self._kept) for _, _, entry in sorted(self._kept[key], reverse=True)]
+        return pa.Table.from_pylist(rows, SAMPLE)
+
+
+def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
+    """The SAMPLE of all partitions from those of each."""
+    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for sample in samples:
+        for row in sample.to_pylist():
+            rows[row["product_type"], row["attribute"], row["decision"]].append(row)
+    first = [
+        row
+        for key in sorted(rows)
+        for row in sorted(rows[key], key=lambda row: (row["place"], row["product_id"]))[: PER_CELL[key[2]]]
+    ]
+    return pa.Table.from_pylist(first, SAMPLE)
+
+
+def draw_audit(sample: pa.Table, filled: Mapping[tuple[str, str], int], size: int) -> pa.Table:
+    """About ``size`` filled rows (AUDIT) for people to judge: the cells that filled most first, up to 30 of each.
+
+    Args:
+        filled: product type and attribute -> how many rows were filled in.
+    """
+    by_cell: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in sample.to_pylist():
+        if row["decision"] == FILLED:
+            by_cell[row["product_type"], row["attribute"]].append(row)
+    chosen: list[dict[str, Any]] = []
+    for cell in sorted(by_cell, key=lambda cell: (-filled[cell], cell)):
+        if len(chosen) >= size:
+            break
+        chosen += [{**row, "filled": filled[cell], "verdict": None} for row in by_cell[cell]]
+    return pa.Table.from_pylist(chosen, AUDIT)
+
+
+def with_verdicts(audit: pa.Table, verdicts: bytes, where: str) -> pa.Table:
+    """AUDIT with the verdicts of a CSV that the audit page made (columns product_id, attribute, prediction, verdict).
+
+    Raises:
+        CatalogError: it is no such CSV, holds an unknown verdict, or speaks of a row that is not in the audit.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(verdicts.decode("utf-8-sig")))
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CatalogError(f"{where} is not a CSV of verdicts: {error}") from error
+    needed = (*KEY, "verdict")
+    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    if missing:
+        raise CatalogError(f"{where}: column {missing[0]!r} is missing; a CSV of verdicts has {', '.join(needed)}")
+    records = audit.to_pylist()
+    place = {tuple(row[name] for name in KEY): index for index, row in enumerate(records)}
+    for line, row in enumerate(rows, start=2):
+        key = tuple(row[name] for name in KEY)
+        if key not in place:
+            raise CatalogError(f"{where}:{line}: product {key[0]}, {key[1]}: {key[2]!r} is not a row of this audit")
+        records[place[key]]["verdict"] = row["verdict"] or None
+    return checked_verdicts(pa.Table.from_pylist(records, AUDIT), where)
+
+
+def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
+    """``audit`` with its verdicts in lower case.
+
+    Raises:
+        CatalogError: it is not a table of AUDIT, or a verdict is none of right, wrong and unclear.
+    """
+    missing = [name for name in AUDIT.names if name not in audit.column_names and name not in ("image", "title")]
+    if missing:
+        raise CatalogError(f"{where} is not an audit: column {missing[0]!r} is missing")
+    records = audit.to_pylist()
+    for row in records:
+        row["verdict"] = (row["verdict"] or "").strip().lower() or None
+    unknown = Counter(row["verdict"] for row in records if row["verdict"] not in (None, *VERDICTS))
+    if unknown:
+        raise CatalogError(f"{where}: verdict {next(iter(unknown))!r} is unknown; allowed are {', '.join(VERDICTS)}")
+    return pa.Table.from_pylist(records, AUDIT)

@@ -1,0 +1,282 @@
+"""A registered model fills in the missing attribute values of a catalog, partition by partition.
+
+Of each partition there are three tables (BACKFILL, SAMPLE, QUARANTINE) and, written last, a small JSON that says they
+are finished. All lie at names made from the partition's content, the model's version and the kind of thresholds, so
+that a run that is repeated finds what is done, and nothing half-written is ever taken for done.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from moemoe.catalog.contract import fold
+from moemoe.catalog.pictures import ImageError, load_image
+from moemoe.catalog.products import row_problem
+from moemoe.catalog.read import read_batches
+from moemoe.inference.attribute_model import AttributeModel
+from moemoe.inference.audit import Sampler
+from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture
+from moemoe.inference.labels import Label, LabelReader
+from moemoe.model.batch import Answer
+from moemoe.schemas import ABSTAINED, AGREES, BACKFILL, CATALOG, CONTRADICTS, FILLED, QUARANTINE
+from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
+
+STAGE = "backfill"
+CHUNK_ROWS = 512
+MAX_TASKS = 100  # Metaflow's own limit on a foreach
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to."""
+
+    model_version: str
+    rule: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished partition: where its tables lie under the output, and what is in them.
+
+    Args:
+        rows: read of the catalog; ``products`` of them were asked about.
+        counts: product type, attribute, decision, whether the catalog has a label, and how many.
+    """
+
+    partition: str
+    values: str
+    sample: str
+    quarantine: str
+    rows: int
+    products: int
+    quarantined: int
+    counts: list[tuple[str, str, str, bool, int]]
+
+    @classmethod
+    def read(cls, uri: str) -> "Part":
+        """From the JSON that says that the partition is finished."""
+        values = json.loads(read_bytes(uri))
+        return cls(**{**values, "counts": [tuple(row) for row in values["counts"]]})
+
+
+def start_backfill(model_version: str, rule: str, output: str, partitions: list[str]) -> Job:
+    """The job, after it has been seen that the output can be written. Raises StorageError."""
+    job = Job(model_version, rule, absolute(output))
+    started = {"model_version": model_version, "thresholds": rule, "partitions": partitions}
+    write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())
+    return job
+
+
+def task_groups(partitions: list[str], tasks: int) -> list[list[str]]:
+    """The partitions in at most ``tasks`` groups, MAX_TASKS at most, none empty."""
+    number = max(1, min(len(partitions), tasks, MAX_TASKS))
+    return [partitions[index::number] for index in range(number)]
+
+
+def backfill_partitions(
+    load_model: Callable[[], AttributeModel],
+    partitions: list[str],
+    job: Job,
+    on_rows: Callable[[int], None] | None = None,
+    on_part: Callable[[Part, bool], None] | None = None,
+) -> list[Part]:
+    """Fills in those of ``partitions`` that are not done; the model is loaded if there is one.
+
+    Args:
+        on_rows: told how many rows have been read since the last time.
+        on_part: told of each finished partition, and whether it was there before.
+    """
+    parts: list[Part] = []
+    model = None
+    for partition in partitions:
+        name = part_name(partition, job)
+        part = _done(name, job)
+        was_there = part is not None
+        if part is None:
+            model = model or load_model()
+            part = _backfill_partition(model, partition, name, job, on_rows)
+        parts.append(part)
+        if on_part:
+            on_part(part, was_there)
+    return parts
+
+
+def part_name(partition: str, job: Job) -> str:
+    """The name of a partition's files: its own, and a hash of its content and of what fills it in.
+
+    Pictures that lie beside the catalog count by their path alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        digest = hashlib.sha256(f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|".encode())
+        with open(fetch(partition, scratch), "rb") as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+    return f"{Path(partition).name.split('.')[0]}-{digest.hexdigest()[:16]}"
+
+
+def _done(name: str, job: Job) -> Part | None:
+    uri = join(job.output, "parts", f"{name}.json")
+    return Part.read(uri) if exists(uri) else None
+
+
+def _backfill_partition(
+    model: AttributeModel, partition: str, name: str, job: Job, on_rows: Callable[[int], None] | None
+) -> Part:
+    """Fills in one partition.
+
+    Set aside into QUARANTINE are rows that cannot be read, have no id, neither title nor description, or a product type
+    that the model does not answer; and pictures that cannot be used, whose products are asked about without.
+
+    Raises:
+        CatalogError: the partition cannot be read.
+        StorageError: the output cannot be written.
+    """
+    files = {kind: f"{kind}/{name}.parquet" for kind in ("values", "sample", "quarantine")}
+    counts: Counter[tuple[str, str, str, bool]] = Counter()
+    quarantine: list[dict[str, str | None]] = []
+    sampler = Sampler(job.model_version)
+    labels = LabelReader(model.contract)
+    rows = products = 0
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        local = Path(scratch) / "values.parquet"
+        with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
+            for chunk in one_ahead(read_chunks(partition, model, quarantine)):
+                rows += chunk.rows
+                products += len(chunk.questions)
+                records = []
+                answers = model.predictor.answer(chunk.questions)
+                for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
+                    raw = labels.by_key(row["attributes"])
+                    for attribute, answer in zip(question.attributes, given, strict=True):
+                        label = labels.label(raw, attribute)
+                        accepted = model.accepts(question.product_type, attribute, answer, job.rule)
+                        record = _record(row, question, attribute, answer, label, accepted, job)
+                        has_label = bool(label and label.values)
+                        counts[question.product_type, attribute, record["decision"], has_label] += 1
+                        sampler.offer(record, row["title"], question.image)
+                        records.append(record)
+                writer.write_table(pa.Table.from_pylist(records, BACKFILL))
+                if on_rows:
+                    on_rows(chunk.rows)
+        publish(local, join(job.output, files["values"]))
+    write_table(sampler.table(), join(job.output, files["sample"]))
+    write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
+    found = [(*key, number) for key, number in sorted(counts.items())]
+    part = Part(partition, **files, rows=rows, products=products, quarantined=len(quarantine), counts=found)
+    write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
+    return part
+
+
+def decision_of(prediction: str, label: Label | None, accepted: bool) -> str:
+    """Filled, abstained, agrees or contradicts; a label that the contract cannot read counts as none."""
+    if not accepted:
+        return ABSTAINED
+    if label is None or not label.values:
+        return FILLED
+    return AGREES if prediction in label.values else CONTRADICTS
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a partition: those that are asked about with their questions, and how many were read."""
+
+    products: list[dict[str, Any]]
+    questions: list[RowQuestion]
+    rows: int
+
+
+def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str, str | None]]) -> Iterator[Chunk]:
+    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows)."""
+    types = model.contract.product_type_aliases()
+    unreadable: dict[int, tuple[str, str, str]] = {}
+    start = 0
+
+    def set_aside(row: int, field: str, reason: str, detail: str) -> None:
+        unreadable[row] = (field, reason, detail)
+
+    def quarantined(product_id: str | None, row: int, field: str, reason: str, detail: str) -> None:
+        place = f"{partition.rsplit('/', 1)[-1]}, row {row}"
+        detail = f"{place}: {detail}" if detail else place
+        quarantine.append(
+            {"product_id": product_id, "stage": STAGE, "field": field, "reason": reason, "detail": detail}
+        )
+
+    def picture(row: dict[str, Any]) -> bytes | ImageError | None:
+        try:
+            data = load_image(row["image"], partition)
+            return None if data is None else usable_picture(data)
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        columns = tuple(CATALOG.names)
+        for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS):
+            kept = []
+            for index, row in enumerate(batch.to_pylist()):
+                problem = unreadable.pop(start + index, None)
+                if problem is None or problem[0] == "image":
+                    text = (row[name] for name in ("product_id", "product_type", "title", "description"))
+                    problem = row_problem(*text) or problem
+                product_type = types.get(fold(row["product_type"] or ""))
+                if (problem is None or problem[0] == "image") and product_type not in model.attributes:
+                    problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
+                if problem is not None:
+                    quarantined(row["product_id"], start + index, *problem)
+                if problem is None or problem[0] == "image":
+                    kept.append((start + index, row, product_type))
+            questions = []
+            pictures = pool.map(picture, [row for _, row, _ in kept])
+            for (number, row, product_type), image in zip(kept, pictures, strict=True):
+                if isinstance(image, ImageError):
+                    quarantined(row["product_id"], number, "image", image.reason, image.detail)
+                    image = None
+                questions.append(question_of(row, product_type, image, model.attributes[product_type]))
+            start += batch.num_rows
+            yield Chunk([row for _, row, _ in kept], questions, batch.num_rows)
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """``items`` in order, the next one made in a thread while the caller works on this one."""
+    nothing = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
+        waiting = pool.submit(next, items, nothing)
+        while (item := waiting.result()) is not nothing:
+            waiting = pool.submit(next, items, nothing)
+            yield item  # type: ignore[misc]
+
+
+def _record(
+    row: dict[str, Any],
+    question: RowQuestion,
+    attribute: str,
+    answer: Answer,
+    label: Label | None,
+    accepted: bool,
+    job: Job,
+) -> dict[str, Any]:
+    return {
+        "product_id": row["product_id"],
+        "product_type": question.product_type,
+        "attribute": attribute,
+        "raw_label": label.raw if label else None,
+        "prediction": answer.value,
+        "confidence": answer.confidence,
+        "decision": decision_of(answer.value, label, accepted),
+        "image_weight": answer.image_weight,
+        "text_weight": answer.text_weight,
+        "model_version": job.model_version,
+    }

@@ -1,0 +1,112 @@
+"""Finished partitions -> coverage, examples, the audit and, last, the manifest that says what the backfill is."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from moemoe.inference.audit import draw_audit, merge_samples
+from moemoe.inference.audit_page import audit_page
+from moemoe.inference.backfill import Job, Part
+from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
+from moemoe.storage import exists, join, read_table, write_bytes, write_table
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of one product type and attribute, or of everything.
+
+    Args:
+        missing: products without a label that the contract can read; ``filled`` of them got a value.
+        agrees, contradicts: products with a label that an accepted prediction agrees with, or contradicts.
+        unsure: products with a label about which the model abstains.
+    """
+
+    product_type: str
+    attribute: str
+    missing: int
+    filled: int
+    agrees: int
+    contradicts: int
+    unsure: int
+
+    @property
+    def share(self) -> float:
+        """Of the missing values, the share that was filled in; NaN where none is missing."""
+        return self.filled / self.missing if self.missing else float("nan")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished backfill: where its files are, and what the card shows.
+
+    Args:
+        coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
+        sample: SAMPLE, filled and contradicting rows with their pictures.
+    """
+
+    manifest: str
+    audit: str
+    page: str
+    coverage: list[Coverage]
+    total: Coverage
+    sample: pa.Table
+    rows: int
+    products: int
+    quarantined: int
+
+
+def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
+    """Writes the audit (a table that is there already is left alone: it may hold verdicts) and the manifest."""
+    parts = sorted(parts, key=lambda part: part.values)
+    coverage, total = coverage_of(parts)
+    sample = merge_samples(read_table(join(job.output, part.sample)) for part in parts)
+    filled = {(row.product_type, row.attribute): row.filled for row in coverage}
+    audit = draw_audit(sample, filled, audit_size)
+    name = hashlib.sha256("".join([*(part.values for part in parts), str(audit_size)]).encode()).hexdigest()[:16]
+    audit_uri, page = (join(job.output, "audit", f"audit-{name}{suffix}") for suffix in (".parquet", ".html"))
+    if not exists(audit_uri):
+        write_table(audit, audit_uri)
+    write_bytes(page, audit_page(audit, job.model_version, f"audit-{name}").encode())
+    rows, products, quarantined = (
+        sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
+    )
+    manifest = {
+        "model_version": job.model_version,
+        "thresholds": job.rule,
+        "rows": rows,
+        "products": products,
+        "quarantined": quarantined,
+        "values": [part.values for part in parts],
+        "quarantine": [part.quarantine for part in parts],
+        "audit": f"audit/audit-{name}.parquet",
+    }
+    uri = join(job.output, "manifest.json")
+    write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
+    return Finished(uri, audit_uri, page, coverage, total, sample, rows, products, quarantined)
+
+
+def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:
+    """Per product type and attribute, those with most missing values first; and all together."""
+    counts: dict[tuple[str, str], Counter[tuple[str, bool]]] = {}
+    for part in parts:
+        for product_type, attribute, decision, has_label, number in part.counts:
+            counts.setdefault((product_type, attribute), Counter())[decision, has_label] += number
+    rows = [_coverage(*cell, counter) for cell, counter in counts.items()]
+    rows.sort(key=lambda row: (-row.missing, row.product_type, row.attribute))
+    return rows, _coverage("all", "all", sum(counts.values(), Counter()))
+
+
+def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, bool]]) -> Coverage:
+    return Coverage(
+        product_type,
+        attribute,
+        missing=counter[FILLED, False] + counter[ABSTAINED, False],
+        filled=counter[FILLED, False],
+        agrees=counter[AGREES, True],
+        contradicts=counter[CONTRADICTS, True],
+        unsure=counter[ABSTAINED, True],
+    )

@@ -1,0 +1,64 @@
+"""The raw labels of one product, read by a contract: what backfill compares a prediction with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from moemoe.catalog.contract import Contract
+from moemoe.catalog.normalize import MISSING, fold_key, value_mapper
+
+CACHED_VALUES = 100_000
+
+
+@dataclass(frozen=True)
+class Label:
+    """``raw`` text of the catalog and the canonical ``values`` that it means; none where no rule knows it."""
+
+    raw: str
+    values: tuple[str, ...]
+
+
+class LabelReader:
+    """Reads one attribute at a time; as in ``normalize``, the first raw key whose value is known wins."""
+
+    def __init__(self, contract: Contract):
+        missing = contract.folded_missing()
+        attributes = contract.attributes.items()
+        self._mappers = {name: value_mapper(attribute, missing) for name, attribute in attributes}
+        self._keys = {name: list(dict.fromkeys(map(fold_key, attribute.keys))) for name, attribute in attributes}
+        self._folded: dict[str, str] = {}
+        self._meanings: dict[tuple[str, str], tuple[str, ...] | int] = {}
+
+    def label(self, raw: Mapping[str, Sequence[str]], attribute: str) -> Label | None:
+        """The label of ``attribute`` among a product's ``raw`` ones (``by_key``), None where it has none."""
+        unknown = None
+        for key in self._keys[attribute]:
+            for text in raw.get(key, ()):
+                meant = self._meaning(attribute, text)
+                if not isinstance(meant, int):
+                    return Label(text, meant)
+                if meant != MISSING and unknown is None:
+                    unknown = Label(text, ())
+        return unknown
+
+    def by_key(self, pairs: Sequence[tuple[str, str | None]] | None) -> dict[str, list[str]]:
+        """A catalog's ``attributes`` by folded key; repeated keys and null values are allowed."""
+        found: dict[str, list[str]] = {}
+        for key, value in pairs or ():
+            if value is not None:
+                if key not in self._folded:
+                    _make_room(self._folded)
+                    self._folded[key] = fold_key(key)
+                found.setdefault(self._folded[key], []).append(value)
+        return found
+
+    def _meaning(self, attribute: str, text: str) -> tuple[str, ...] | int:
+        known = (attribute, text)
+        if known not in self._meanings:
+            _make_room(self._meanings)
+            self._meanings[known] = self._mappers[attribute](text)
+        return self._meanings[known]
+
+
+def _make_room(cache: dict) -> None:
+    if len(cache) >= CACHED_VALUES:
+        cache.clear()

@@ -1,0 +1,45 @@
+"""How a picture becomes the model's input, written beside the weights, and checked when they are loaded again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
+from moemoe.catalog.pictures import KEPT_FORMATS, LONGEST_SIDE
+from moemoe.errors import ConfigError
+
+PREPROCESSING = "preprocessing.json"
+
+
+def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
+    """What this code does to a picture for the model in ``folder``; None where the model reads no picture."""
+    from timm.models import get_pretrained_cfg
+
+    config = json.loads((Path(folder) / "config.json").read_text())
+    image = config.get("image")
+    if not image or "image" not in config.get("sources", ["image"]):
+        return None
+    normalization = get_pretrained_cfg(image.get("name", ""), allow_unregistered=True)
+    return {
+        "stored": f"RGB, at most {LONGEST_SIDE} pixels a side, {' or '.join(KEPT_FORMATS)}",
+        "resized_to": [image["size"], image["size"]],
+        "resize": "squashed to the square, bilinear",
+        "mean": list(normalization.mean) if normalization else None,
+        "std": list(normalization.std) if normalization else None,
+    }
+
+
+def save_preprocessing(folder: str | Path) -> None:
+    """Writes it into the model's folder."""
+    (Path(folder) / PREPROCESSING).write_text(json.dumps(image_preprocessing(folder), indent=2) + "\n")
+
+
+def check_preprocessing(folder: str | Path) -> None:
+    """Raises ConfigError where the code that runs would treat pictures otherwise than the one that trained."""
+    written = json.loads((Path(folder) / PREPROCESSING).read_text())
+    here = image_preprocessing(folder)
+    if written != here:
+        raise ConfigError(
+            f"{Path(folder) / PREPROCESSING} says {written}, but this code does {here}; "
+            "load the model with the code and the packages it was registered with"
+        )

@@ -1,0 +1,74 @@
+"""What training and inference need of every system of the tables, MoEMoE and the baselines alike.
+
+A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
+neighbours, TF-IDF) is made in one pass over the training split. Both are saved into a folder whose ``config.json``
+names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from torch import nn
+
+from moemoe.model.batch import Answer, Losses
+from moemoe.model.collate import Item
+
+
+class Config(Protocol):
+    """A frozen dataclass. ``sources`` are the kinds of source the system reads, as ``ModelConfig.sources``."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Kinds of source, ``image`` or ``text``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a recipe or ``config.json`` has it."""
+
+    def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "Config":
+        """Completed by what the training split has: the tokenizer's size, and the values of each attribute."""
+
+
+class System(Protocol):
+    """What both kinds have."""
+
+    config_class: ClassVar[Any]
+    collator_class: ClassVar[Any]  # (tokenizer or None, config); called with items it gives a batch with ``to``
+    limits: ClassVar[str]  # what it cannot answer; asked all the same, it says "" with confidence 0
+    config: Any
+
+    @classmethod
+    def check(cls, config: Any) -> None:
+        """Raises ConfigError where what the config names cannot be had: weights, packages."""
+
+    def answer(self, batch: Any, collator: Any) -> list[Answer]:
+        """The answers to a batch's questions, in the order of its items and their questions."""
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes ``config.json`` and ``model.safetensors``."""
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "System":
+        """The inverse; raises ConfigError where files are missing."""
+
+
+class Trained(System, Protocol):
+    """Also a ``torch.nn.Module``."""
+
+    @classmethod
+    def create(cls, config: Any) -> nn.Module:
+        """A fresh model, with pretrained parts where the config names them."""
+
+    def recompute_activations(self) -> None:
+        """Turns gradient checkpointing on."""
+
+    def forward(self, batch: Any) -> Losses:
+        """Sums over the batch; a batch also has ``counts``, as ``model.batch.Batch``."""
+
+
+class Fitted(System, Protocol):
+    """``items`` are the training split's products with one answer per question, in a fixed order."""
+
+    @classmethod
+    def fit(cls, config: Any, items: Iterable[Item], seed: int) -> "Fitted":
+        """The system made from ``items``."""

@@ -1,0 +1,89 @@
+"""Tells people what they have to hear of, through a webhook or a command that the config names."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+#: What a hook may have: the name of the environment variable that holds the webhook's URL, or a command that gets the
+#: payload on its standard input.
+KEYS = ("url_from", "command")
+#: A hook that takes longer is left behind: no run waits for it.
+SECONDS = 5
+
+#: Names of environment variables whose values are secrets.
+SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|WEBHOOK|(^|_)KEY($|_)", re.IGNORECASE)
+LEAST_SECRET = 6
+_PASSWORD_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
+
+FAILED, REFUSED, NOTHING_NEW, DRIFT = "failed", "promotion refused", "nothing new", "drift"
+
+#: What each kind of notification asks for; infra/README.md explains them.
+WHAT_TO_DO = {
+    FAILED: "The champion still serves. Mend what the message names, then: "
+    "python flows/train_flow.py resume --origin-run-id {id}",
+    REFUSED: "The champion still serves. Read the card of the step register: "
+    "python flows/train_flow.py card view {run}/register",
+    NOTHING_NEW: "Nothing, if no new data was due; else look at what delivers the catalog.",
+    DRIFT: "Read the card of the step split before trusting the new figures: "
+    "python flows/train_flow.py card view {run}/split",
+}
+
+
+def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) -> bool:
+    """Sends one notification; returns whether it arrived, and never raises: a run does not depend on it.
+
+    Args:
+        hook: ``notify`` of the config; None or empty: nobody is told.
+        kind: FAILED, REFUSED, NOTHING_NEW or DRIFT.
+        run: the run's pathspec, ``TrainFlow/123``.
+        message: what happened, for a person; secrets in it are blacked out.
+    """
+    if not hook:
+        return False
+    what_to_do = WHAT_TO_DO[kind].format(run=run, id=run.rsplit("/", 1)[-1])
+    message = redacted(message)
+    payload = {"kind": kind, "run": run, "message": message, "what_to_do": what_to_do}
+    payload["text"] = f"{run}: {kind}. {message}\n{what_to_do}"  # what Slack, Mattermost and Teams show
+    problems: list[str] = []
+    sending = threading.Thread(target=_send, args=(hook, json.dumps(payload).encode(), problems), daemon=True)
+    sending.start()
+    sending.join(SECONDS + 1)
+    if sending.is_alive():
+        problems.append(f"no answer within {SECONDS} seconds")
+    if problems:
+        print(f"nobody was told ({redacted(problems[0])}): {kind}: {message}", file=sys.stderr, flush=True)
+    return not problems
+
+
+def redacted(text: str) -> str:
+    """``text`` without passwords in URLs and without the values of environment variables that are secrets by name."""
+    text = _PASSWORD_IN_URL.sub(r"\1:***@", text)
+    secrets = [value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= LEAST_SECRET]
+    for value in sorted(secrets, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text
+
+
+def _send(hook: Mapping[str, Any], payload: bytes, problems: list[str]) -> None:
+    try:
+        if hook.get("url_from"):
+            _post(str(hook["url_from"]), payload)
+        if hook.get("command"):
+            subprocess.run(list(hook["command"]), input=payload, timeout=SECONDS, check=True, capture_output=True)
+    except Exception as error:
+        problems.append(f"{type(error).__name__}: {error}")
+
+
+def _post(variable: str, payload: bytes) -> None:
+    url = os.environ.get(variable, "")
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"the environment variable {variable} holds no http URL")
+    request = urllib.request.Request(url, payload, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=SECONDS):
+        pass

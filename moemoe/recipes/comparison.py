@@ -1,0 +1,31 @@
+"""The recipes of a comparison, all found and checked before anything trains."""
+
+from moemoe.recipes import Recipe, load_recipe
+
+
+def recipe_to_compare(
+    model: str,
+    settings: str,
+    as_long_as: str | None,
+    size: str,
+    weights: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+) -> Recipe:
+    """The recipe ``model`` under a comparison's common options; one that is fitted in a single pass takes no epochs.
+
+    Args:
+        settings: changes of this recipe alone, see ``moemoe.recipes.settings``.
+        as_long_as: another recipe's name; train for as many epochs as all its phases together.
+
+    Raises:
+        ConfigError: see ``load_recipe``.
+    """
+    own = load_recipe(model, size, settings=settings)
+    if getattr(own, "fitted", False):
+        return own
+    if as_long_as is not None:
+        longer = load_recipe(as_long_as, size, epochs=epochs)
+        epochs = longer.training.epochs * len(longer.phases)
+    has_text_encoder = "text" in own.model
+    return load_recipe(model, size, weights if has_text_encoder else None, None, epochs, batch_size, settings)

@@ -1,0 +1,115 @@
+"""Reads people's verdicts on what a backfill filled in; with --apply the cells that broke 90 % are tightened.
+
+    python -m moemoe.registry.audit OUTPUT/audit/audit-....parquet --verdicts VERDICTS.csv --apply
+
+Prints the precision in the field per product type and attribute, with its 95 % interval. --apply registers the champion
+again with raised thresholds (or cells switched off): serving and the next backfill obey, and
+``python -m moemoe.registry.rollback NAME`` undoes it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from moemoe.errors import CatalogError, MoEMoEError
+from moemoe.evaluation.field_precision import (
+    RAISE,
+    SWITCH_OFF,
+    TOO_FEW,
+    FieldPrecision,
+    field_precision,
+    overall_precision,
+)
+from moemoe.inference.audit import checked_verdicts, with_verdicts
+from moemoe.inference.thresholds import Cell
+from moemoe.registry.thresholds import change_thresholds
+from moemoe.registry.tracking import check_tracking, default_tracking_uri
+from moemoe.registry.versions import Version, find_version
+from moemoe.storage import read_bytes, read_table
+
+
+def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
+    """AUDIT with its verdicts, from a CSV or from the table itself.
+
+    Raises:
+        CatalogError: not an audit, or not its verdicts, or nobody has judged anything.
+        StorageError: a file that cannot be read.
+    """
+    try:
+        audit = read_table(audit_uri)
+    except pa.ArrowException as error:
+        raise CatalogError(f"{audit_uri} is not a Parquet file: {str(error).splitlines()[0]}") from error
+    audit = checked_verdicts(audit, audit_uri)
+    if verdicts_uri:
+        audit = with_verdicts(audit, read_bytes(verdicts_uri), verdicts_uri)
+    if not any(audit["verdict"].to_pylist()):
+        raise CatalogError(f"{verdicts_uri or audit_uri} holds no verdict; judge on the audit's page first")
+    return audit
+
+
+def changes_of(cells: Sequence[FieldPrecision]) -> dict[Cell, float | None]:
+    """The thresholds that broken cells get; None: switched off."""
+    return {(c.product_type, c.attribute): c.threshold for c in cells if c.action in (RAISE, SWITCH_OFF)}
+
+
+def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version | None:
+    """Tightens the model that the audit judged; None where no cell breaks its promise.
+
+    Raises:
+        ConfigError: that model is not the champion any more.
+    """
+    changes = changes_of(cells)
+    if not changes:
+        return None
+    [judged] = set(audit["model_version"].to_pylist())
+    base = find_version(uri, f"models:/{judged}")
+    words = ", ".join(f"{'/'.join(cell)} {'off' if new is None else f'{new:.3f}'}" for cell, new in changes.items())
+    return change_thresholds(uri, base, changes, f"audit in the field: {words}")
+
+
+def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
+    head = f"{'product type':24} {'attribute':24} {'filled':>8} {'judged':>7} {'precision':>10}"
+    lines = [f"{head} {'95 % interval':>16}  then"]
+    for c in cells:
+        precision, interval = ("-", "-") if not c.judged else (f"{c.precision:.3f}", f"{c.low:.3f} to {c.high:.3f}")
+        then = f"raise to {c.threshold:.4f}" if c.action == RAISE else c.action
+        lines.append(
+            f"{c.product_type:24} {c.attribute:24} {c.filled:>8,} {c.judged:>7} {precision:>10} {interval:>16}  {then}"
+        )
+    value, low, high = overall_precision(cells)
+    weak = sum(c.action == TOO_FEW for c in cells)
+    lines.append(f"all, each cell weighing what it filled in: {value:.3f} (95 % interval {low:.3f} to {high:.3f})")
+    lines.append(f"{len(changes_of(cells))} cells break 90 %, {weak} of {len(cells)} have too few verdicts to tell")
+    return lines
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("audit", help="the Parquet file that the backfill drew")
+    parser.add_argument(
+        "--verdicts", help="the CSV downloaded from its page; else the table's own verdict column counts"
+    )
+    parser.add_argument("--apply", action="store_true", help="tighten the champion where 90 %% is broken")
+    arguments = parser.parse_args()
+    try:
+        audit = read_audit(arguments.audit, arguments.verdicts)
+        cells = field_precision(audit)
+        print("\n".join(_lines(cells)))
+        if arguments.apply:
+            uri = default_tracking_uri()
+            check_tracking(uri)
+            version = apply(uri, audit, cells)
+            print(
+                "nothing is changed"
+                if version is None
+                else f"champion of {version.name} is now version {version.version}"
+            )
+    except MoEMoEError as error:
+        sys.exit(f"moemoe: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""May a challenger take the champion's place? Both are measured on the same test rows, product by product.
+
+The test split is halved by the hash of its groups: ``gate`` rows decide, ``report`` rows are only reported, so that
+their figures stay honest however many challengers the gate rows have judged.
+"""
+
+import hashlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.errors import ConfigError
+from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells
+from moemoe.evaluation.recall_at_precision import recall_at_precision
+from moemoe.evaluation.uncertainty import LEVEL, Resamples, paired_difference
+from moemoe.schemas import AS_IS
+
+GATE, REPORT = "gate", "report"
+BETTER, NOT_WORSE = "better", "not worse"
+MEAN = "mean Recall@90P"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a challenger is promoted.
+
+    Args:
+        promote_if: ``better``: the 95 % interval of the difference of the means lies above 0; ``not worse``: it does
+            not lie below 0.
+        margin: what a product type x attribute cell may lose of its Recall@90P, beyond its own noise.
+        least_products: cells with fewer gate rows are not looked at one by one.
+    """
+
+    promote_if: str = BETTER
+    margin: float = 0.10
+    least_products: int = 50
+
+    def __post_init__(self):
+        if self.promote_if not in (BETTER, NOT_WORSE):
+            raise ConfigError(f"promote-if is {self.promote_if!r}; allowed are {BETTER!r} and {NOT_WORSE!r}")
+        if not 0 <= self.margin <= 1:
+            raise ConfigError(f"the gate's margin is {self.margin}; allowed is 0 to 1")
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of the test split: mean Recall@90P of both models, and the 95 % interval of their difference."""
+
+    champion: float
+    challenger: float
+    low: float
+    high: float
+    cells: int
+    products: int
+
+    @property
+    def difference(self) -> float:
+        """Challenger minus champion."""
+        return self.challenger - self.champion
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the challenger is promoted, and why.
+
+    Args:
+        reasons: sentences; where it is refused, everything that speaks against it.
+        halves: ``gate`` and ``report``; empty where there was no champion to compare with.
+        lost: the cells that lost too much: product type, attribute, products, champion, challenger, high.
+        cells: all cells of the gate rows that were looked at one by one.
+    """
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    champion: str | None = None
+    halves: dict[str, Half] = field(default_factory=dict)
+    cells: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The decision in one line."""
+        return f"{'champion' if self.promoted else 'challenger'}: {'; '.join(self.reasons)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; NaN becomes None."""
+        plain = asdict(self)
+        plain["halves"] = {name: {**asdict(half), "difference": half.difference} for name, half in self.halves.items()}
+        return _without_nan({**plain, "text": self.text})
+
+
+def decide(
+    challenger: pa.Table,
+    champion: pa.Table,
+    champion_version: str,
+    report_product_types: Sequence[str],
+    rules: Rules,
+    broken: Sequence[str] = (),
+) -> Decision:
+    """Compares two PREDICTIONS tables of the same test rows, as they are.
+
+    Args:
+        report_product_types: the mean is over their cells, as in ``evaluate``.
+        broken: expectations of the contract that do not hold, in words; any of them refuses the challenger.
+    """
+    tables = [_test_rows(table) for table in (challenger, champion)]
+    halves = {}
+    for name in (GATE, REPORT):
+        try:
+            halves[name] = _half([_only(table, name) for table in tables], report_product_types)
+        except EvaluationError as error:
+            return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
+    compared = _compare_cells([_only(table, GATE) for table in tables], rules)
+    failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
+    gate = halves[GATE]
+    summary = (
+        f"{MEAN} {gate.challenger:.4f} against {gate.champion:.4f} of version {champion_version} on {gate.products} "
+        f"gate products (difference {gate.difference:+.4f}, 95 % interval {gate.low:+.4f} to {gate.high:+.4f})"
+    )
+    return Decision(not failures, (summary, *failures), champion_version, halves, tuple(compared))
+
+
+def without_champion(broken: Sequence[str] = ()) -> Decision:
+    """The decision where there is nobody to compare with: only the contracts count."""
+    return Decision(False, _broken(broken)) if broken else Decision(True, ("there was none yet",))
+
+
+def half_of(group: str) -> str:
+    """The half of the test split that a group of products belongs to, whatever the run."""
+    return (GATE, REPORT)[hashlib.sha256(f"gate|{group}".encode()).digest()[0] & 1]
+
+
+def _test_rows(table: pa.Table) -> pa.Table:
+    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], AS_IS))
+    return table.filter(wanted).sort_by([("product_id", "ascending"), ("attribute", "ascending")])
+
+
+def _only(table: pa.Table, half: str) -> pa.Table:
+    groups = pc.coalesce(table["group"], table["product_id"]).to_pylist()
+    known = {group: half_of(group) == half for group in set(groups)}
+    return table.filter(pa.array([known[group] for group in groups], pa.bool_()))
+
+
+def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Half:
+    """A half has half the support, so half of it makes a cell."""
+    least = MIN_SUPPORT // 2
+    paired = paired_difference(*tables, report_product_types, min_support=least)
+    shown = [
+        scores
+        for cell, scores in cells(tables[1], "test", AS_IS).items()
+        if cell[0] in report_product_types and scores.support >= least
+    ]
+    theirs = sum(_recall(scores) for scores in shown) / len(shown)
+    found = paired.recall_at_90p
+    return Half(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
+
+
+def _compare_cells(tables: Sequence[pa.Table], rules: Rules) -> list[dict[str, Any]]:
+    """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
+    mine, theirs = (cells(table, "test", AS_IS) for table in tables)
+    resamples = Resamples(tables[0])
+    compared = []
+    for (product_type, attribute), scores in mine.items():
+        if scores.support < rules.least_products:
+            continue
+        other: Scores = theirs[product_type, attribute]
+        drawn = resamples.recall_at_90p(scores) - resamples.recall_at_90p(other)
+        compared.append(
+            {
+                "product_type": product_type,
+                "attribute": attribute,
+                "products": scores.support,
+                "champion": _recall(other),
+                "challenger": _recall(scores),
+                "difference_high": float(np.nanquantile(drawn, LEVEL)),
+            }
+        )
+    return compared
+
+
+def _failures(gate: Half, compared: Sequence[dict[str, Any]], rules: Rules) -> list[str]:
+    """What ``mlflow.validate_evaluation_results`` finds wrong, in our words.
+
+    A cell fails where it lost more than the margin and its loss is beyond its noise: the upper bound of the difference
+    lies below 0.
+    """
+    from mlflow.models import MetricThreshold
+
+    if rules.promote_if == BETTER:
+        noise = max(gate.difference - gate.low, 0.0) + 1e-9
+        thresholds = {MEAN: MetricThreshold(min_absolute_change=noise, greater_is_better=True)}
+        said = {MEAN: "it is not better by more than noise"}
+    else:
+        noise = max(gate.high - gate.difference, 0.0)
+        thresholds = {MEAN: MetricThreshold(threshold=gate.champion - noise, greater_is_better=True)}
+        said = {MEAN: "it is worse by more than noise"}
+    candidate, baseline = {MEAN: gate.challenger}, {MEAN: gate.champion}
+    for cell in compared:
+        name = f"{cell['product_type']}/{cell['attribute']}"
+        noise = max(cell["difference_high"] - (cell["challenger"] - cell["champion"]), 0.0)
+        least = cell["champion"] - max(rules.margin, noise)
+        thresholds[name] = MetricThreshold(threshold=float(least), greater_is_better=True)
+        candidate[name], baseline[name] = cell["challenger"], cell["champion"]
+        said[name] = (
+            f"{name} falls from {cell['champion']:.3f} to {cell['challenger']:.3f} on {cell['products']} products "
+            f"(allowed is a loss of {rules.margin:g})"
+        )
+    return [said[name] for name in thresholds if _fails(name, thresholds[name], candidate, baseline)]
+
+
+def _fails(name: str, threshold: Any, candidate: dict[str, float], baseline: dict[str, float]) -> bool:
+    from mlflow import validate_evaluation_results
+    from mlflow.models.evaluation import EvaluationResult
+    from mlflow.models.evaluation.validation import ModelValidationFailedException
+
+    logging.getLogger("mlflow.models.evaluation.validation").setLevel(logging.WARNING)  # "passed!" for each metric
+    try:
+        results = [EvaluationResult({name: metrics[name]}, {}) for metrics in (candidate, baseline)]
+        validate_evaluation_results({name: threshold}, *results)
+    except ModelValidationFailedException:
+        return True
+    return False
+
+
+def _broken(broken: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"the contract does not hold: {promise}" for promise in broken)
+
+
+def _recall(scores: Scores) -> float:
+    return recall_at_precision(scores.confidence, scores.correct)[0]
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

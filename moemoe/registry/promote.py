@@ -1,0 +1,89 @@
+"""The aliases ``challenger`` and ``champion``, moved by one process at a time.
+
+MLflow's aliases know no compare-and-set. What it has is a name that can be created once: while one process moves
+aliases of NAME, a registered model ``NAME.lock`` without versions is there.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from moemoe.errors import MoEMoEError
+from moemoe.registry.tracking import client
+from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, alias_of
+
+#: Moving aliases takes milliseconds: who sees the same lock for so long takes it for a dead process's and removes it.
+STALE_SECONDS = 60.0
+WAIT_SECONDS = 600.0
+
+#: What creating the lock says while another one has it, or has just given it up.
+HELD = ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
+
+PREVIOUS = "previous_champion"
+
+
+@contextmanager
+def one_at_a_time(uri: str, name: str) -> Iterator[None]:
+    """Waits until no other process moves aliases of ``name``.
+
+    Raises:
+        MoEMoEError: another one has held the lock for WAIT_SECONDS.
+    """
+    from mlflow.exceptions import MlflowException
+
+    mlflow, lock = client(uri), f"{name}.lock"
+    seen, since, started = None, time.monotonic(), time.monotonic()
+    while True:
+        try:
+            mine = mlflow.create_registered_model(lock).creation_timestamp
+            break
+        except MlflowException as error:
+            if error.error_code not in HELD:
+                raise
+        created = _created(uri, lock)
+        if created != seen:
+            seen, since = created, time.monotonic()
+        elif created is not None and time.monotonic() - since > STALE_SECONDS:
+            with suppress(MlflowException):
+                mlflow.delete_registered_model(lock)
+        if time.monotonic() - started > WAIT_SECONDS:
+            raise MoEMoEError(
+                f"the aliases of {name} are held by another process; where none runs, delete model {lock}"
+            )
+        time.sleep(0.1 + random.random() / 5)
+    try:
+        yield
+    finally:
+        if _created(uri, lock) == mine:
+            with suppress(MlflowException):
+                mlflow.delete_registered_model(lock)
+
+
+def make_challenger(uri: str, version: Version) -> None:
+    """Gives ``version`` the alias, unless a later one has it."""
+    with one_at_a_time(uri, version.name):
+        now = alias_of(uri, version.name, CHALLENGER)
+        if now is None or int(now.version) < int(version.version):
+            client(uri).set_registered_model_alias(version.name, CHALLENGER, version.version)
+
+
+def replace_champion(uri: str, version: Version, expected: Version | None) -> bool:
+    """Makes ``version`` champion and remembers the one before, if the champion is still ``expected``."""
+    with one_at_a_time(uri, version.name):
+        now = alias_of(uri, version.name, CHAMPION)
+        if (now and now.version) != (expected and expected.version):
+            return False
+        if now is not None:
+            client(uri).set_model_version_tag(version.name, version.version, PREVIOUS, now.version)
+        client(uri).set_registered_model_alias(version.name, CHAMPION, version.version)
+        return True
+
+
+def _created(uri: str, lock: str) -> int | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client(uri).get_registered_model(lock).creation_timestamp
+    except MlflowException:
+        return None

@@ -1,0 +1,52 @@
+"""Puts the champion before the present one back: ``python -m moemoe.registry.rollback NAME``."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.registry.promote import PREVIOUS, one_at_a_time
+from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
+from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version
+
+
+def roll_back(uri: str, name: str) -> tuple[Version, Version]:
+    """Moves the alias ``champion`` back; returns the version that had it and the one that has it now.
+
+    Again, it goes back one more. The version that lost keeps the tag ``rolled_back``.
+
+    Raises:
+        ConfigError: there is no champion, or none before it.
+    """
+    with one_at_a_time(uri, name):
+        champion = alias_of(uri, name, CHAMPION)
+        if champion is None:
+            raise ConfigError(f"{name} has no champion in {uri}; nothing can be rolled back")
+        if PREVIOUS not in champion.tags:
+            raise ConfigError(
+                f"version {champion.version} of {name} is its first champion; there is none to go back to"
+            )
+        previous = find_version(uri, f"models:/{name}/{champion.tags[PREVIOUS]}")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        client(uri).set_registered_model_alias(name, CHAMPION, previous.version)
+        client(uri).set_model_version_tag(name, champion.version, "rolled_back", now)
+    return champion, previous
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="registered model, e.g. moemoe-30pt")
+    arguments = parser.parse_args()
+    try:
+        uri = default_tracking_uri()
+        check_tracking(uri)
+        was, now = roll_back(uri, arguments.name)
+    except MoEMoEError as error:
+        sys.exit(f"moemoe: {error}")
+    print(f"champion of {arguments.name} is version {now.version} again; it was version {was.version}")
+    print("a running server keeps the model that it has loaded: restart it")
+
+
+if __name__ == "__main__":
+    main()

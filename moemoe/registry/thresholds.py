@@ -1,0 +1,106 @@
+"""Raises thresholds of a champion, or switches product types and attributes off, as a new version of the model.
+
+    python -m moemoe.registry.thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
+
+Serving and backfill load models:/NAME@champion, so both obey; ``python -m moemoe.registry.rollback NAME`` undoes it.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+
+from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.inference.thresholds import Cell, Thresholds
+from moemoe.registry.promote import replace_champion
+from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, end_run, start_run
+from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version
+
+BASE = "thresholds_of_version"
+
+
+def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | None], reason: str) -> Version:
+    """Registers ``base`` again with some thresholds raised (None: switched off) and makes it champion.
+
+    Weights, contract and all else are those of ``base``. The version and its run say ``reason``.
+
+    Raises:
+        ConfigError: ``base`` is not the champion any more, or has no such product type and attribute.
+    """
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        folder = fetch_version(uri, base, scratch)
+        thresholds = Thresholds.load(folder).changed(changes)
+        _check_champion(uri, base)
+        thresholds.save(folder)
+        mlflow = client(uri)
+        experiment = mlflow.get_experiment(mlflow.get_run(base.run_id).info.experiment_id).name
+        tags = {BASE: base.version, "reason": reason[:5000]}
+        run_id = start_run(uri, experiment, f"thresholds of version {base.version}", {}, tags)
+        version = add_version(uri, run_id, base.name, folder)
+        mlflow.log_dict(run_id, {"/".join(cell): new for cell, new in changes.items()}, "thresholds/changes.json")
+        end_run(uri, run_id)
+    description = mlflow.get_model_version(base.name, base.version).description or ""
+    mlflow.update_model_version(version.name, version.version, description)
+    kept = {key: value for key, value in base.tags.items() if key in ("contract_hash", "data_hash", "git_commit")}
+    for key, value in {**kept, BASE: base.version, "decision": f"champion: {reason}"[:5000]}.items():
+        mlflow.set_model_version_tag(version.name, version.version, key, value)
+    if not replace_champion(uri, version, base):
+        _check_champion(uri, base)
+    return version
+
+
+def _check_champion(uri: str, base: Version) -> None:
+    now = alias_of(uri, base.name, CHAMPION)
+    if now is None or now.version != base.version:
+        raise ConfigError(
+            f"version {base.version} of {base.name} is not its champion any more (that is "
+            f"{'none' if now is None else f'version {now.version}'}): its thresholds are not changed"
+        )
+
+
+def _cell(text: str) -> Cell:
+    product_type, _, attribute = text.partition("/")
+    if not product_type.strip() or not attribute.strip():
+        raise ConfigError(f"{text!r} names no product type and attribute; it is written like 'shirt/color'")
+    return product_type.strip(), attribute.strip()
+
+
+def _raised(text: str) -> tuple[Cell, float]:
+    cell, _, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{text!r} raises no threshold; it is written like 'shirt/color=0.97', between 0 and 1")
+    return _cell(cell), value
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="registered model, e.g. moemoe-30pt")
+    parser.add_argument("--raise", dest="raised", action="append", default=[], metavar="TYPE/ATTRIBUTE=THRESHOLD")
+    parser.add_argument("--switch-off", action="append", default=[], metavar="TYPE/ATTRIBUTE")
+    parser.add_argument("--reason", default="by hand", help="kept with the version")
+    arguments = parser.parse_args()
+    try:
+        changes: dict[Cell, float | None] = dict(map(_raised, arguments.raised))
+        changes.update(dict.fromkeys(map(_cell, arguments.switch_off)))
+        if not changes:
+            raise ConfigError("nothing to change; give --raise or --switch-off")
+        uri = default_tracking_uri()
+        check_tracking(uri)
+        champion = alias_of(uri, arguments.name, CHAMPION)
+        if champion is None:
+            raise ConfigError(f"{arguments.name} has no champion in {uri}")
+        version = change_thresholds(uri, champion, changes, arguments.reason)
+    except MoEMoEError as error:
+        sys.exit(f"moemoe: {error}")
+    print(
+        f"champion of {arguments.name} is version {version.version}: version {champion.version} with other thresholds"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Versions of a registered model: found by name and alias, fetched whole, added."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from moemoe.errors import ConfigError
+from moemoe.inference.thresholds import Thresholds
+from moemoe.registry.tracking import client
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
+                "tqdm", "google-re2", "pandas", "safetensors")  # fmt: skip
+
+_URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model and the run that made it."""
+
+    name: str
+    version: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """What MLflow loads it by."""
+        return f"models:/{self.name}/{self.version}"
+
+    @property
+    def words(self) -> str:
+        """As tables name it: NAME/VERSION."""
+        return f"{self.name}/{self.version}"
+
+
+def find_version(uri: str, model: str) -> Version:
+    """The version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` means now.
+
+    Raises:
+        ConfigError: it is not written so, or there is no such model, alias or version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    match = _URI.fullmatch(model)
+    if match is None:
+        raise ConfigError(
+            f"{model!r} names no registered model; allowed are models:/NAME@ALIAS and models:/NAME/VERSION"
+        )
+    name, alias, number = match.groups()
+    mlflow = client(uri)
+    try:
+        found = mlflow.get_model_version_by_alias(name, alias) if alias else mlflow.get_model_version(name, number)
+    except MlflowException as error:
+        versions = [str(v.version) for v in mlflow.search_model_versions(f"name = '{name}'")]
+        known = f"its versions are {', '.join(sorted(versions, key=int))}" if versions else "no model of that name is"
+        raise ConfigError(f"{model} is not registered; {known}" + ("" if versions else " either")) from error
+    return _version(found)
+
+
+def alias_of(uri: str, name: str, alias: str) -> Version | None:
+    """The version with ``alias``, None where no version has it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _version(client(uri).get_model_version_by_alias(name, alias))
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model; no such alias
+            return None
+        raise
+
+
+def version_of_run(uri: str, name: str, run_id: str) -> Version | None:
+    """The version that an earlier attempt of a run has registered already."""
+    mine = client(uri).search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    return _version(max(mine, key=lambda v: int(v.version))) if mine else None
+
+
+def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
+    """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``."""
+    from mlflow.artifacts import download_artifacts
+
+    client(uri)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line per file in a step's log
+    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=uri)
+    return Path(local) / "artifacts" / "model"
+
+
+def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Version:
+    """Logs a whole model folder under its run and registers it; a version is there only when all of it is stored."""
+    import mlflow
+
+    import moemoe
+    from moemoe.registry import signature
+
+    client(uri)
+    mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
+    asked = Thresholds.load(model_dir).attributes()
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id):
+        code = Path(scratch) / "moemoe"
+        shutil.copytree(Path(moemoe.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name("served_model.py")),
+            code_paths=[str(code)],
+            artifacts={"model": str(model_dir)},
+            signature=signature.signature(),
+            input_example=signature.example(next(iter(asked))),
+            pip_requirements=[f"{package}=={metadata.version(package).split('+')[0]}" for package in REQUIREMENTS],
+            registered_model_name=name,
+            await_registration_for=60,
+        )
+    return _version(client(uri).get_model_version(name, str(info.registered_model_version)))
+
+
+def _version(found: Any) -> Version:
+    return Version(found.name, str(found.version), found.run_id, dict(found.tags))

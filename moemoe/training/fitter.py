@@ -1,0 +1,61 @@
+"""One pass over the training split for systems that are fitted, not trained; it leaves the files of a training run."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from moemoe.baselines import load_system
+from moemoe.model.collate import Item, PictureSlot
+from moemoe.recipes import Recipe
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
+from moemoe.storage import join, publish, write_table
+from moemoe.training.events import EventLog
+from moemoe.training.items import item_of, picture_buffer, training_values
+from moemoe.training.objective import Terms
+from moemoe.training.run import Job
+
+EVENT_PRODUCTS = 1000
+
+
+def fit(job: Job, recipe: Recipe) -> None:
+    """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss."""
+    dataset = ShardedDataset(job.manifest_uri, job.scratch)
+    config = recipe.config.with_catalog(0, training_values(dataset))
+    events = EventLog(job.events_path)
+    system = load_system(recipe.system).fit(config, _items(job, dataset, config, events), job.seed)
+    folder = Path(job.scratch) / "model"
+    system.save_pretrained(folder)
+    publish(job.events_path, join(job.run_uri, "events.jsonl"))
+    publish(folder, join(job.run_uri, "model"))
+
+
+def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
+    rows = dataset.rows("train")
+    started, examples = time.monotonic(), 0
+    pictures = PictureReader("train")
+    for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):
+        slot = PictureSlot(picture_buffer(config, 1), 0)
+        item = item_of(dataset, row, config, job.seed, 0, pictures, slot)
+        examples += len(item.questions)
+        if done % EVENT_PRODUCTS == 0 or done == len(rows):
+            seconds = time.monotonic() - started
+            events.append(
+                "step",
+                phase="fit",
+                epoch=0,
+                total_step=done,
+                steps=len(rows),
+                loss=0.0,
+                **vars(Terms()),
+                learning_rate=0.0,
+                examples_per_second=examples / seconds,
+                seconds_left=seconds / done * (len(rows) - done),
+            )
+        yield item
+    events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
+    if pictures.quarantine.num_rows:
+        write_table(pictures.quarantine, join(job.run_uri, "quarantine-train.parquet"))
+        events.append("set_aside", total_step=len(rows), pictures=pictures.quarantine.num_rows)

@@ -1,0 +1,60 @@
+"""Products of the shards as training items."""
+
+import zlib
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from moemoe.model.collate import Item, PictureSlot, one_of_each
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.tokens import Tokens
+
+
+def item_of(
+    dataset: ShardedDataset,
+    row: int,
+    config: Any,
+    seed: int,
+    draw: int,
+    pictures: PictureReader,
+    slot: PictureSlot,
+    tokens: Tokens | None = None,
+) -> Item:
+    """A product with all its questions, as a system with ``config`` reads it.
+
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
+    ``slot``; a text that ``tokens`` knows need not be cut again.
+    """
+    values = dataset.values(row)
+    answers = [
+        given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
+        for attribute, given in values.items()
+    ]
+    picture = None
+    if "image" in config.sources:
+        pixels_HWC = slot.pixels_BHWC[slot.index]
+        there = pictures.read(dataset.image(row), partial(dataset.product_id, row), pixels_HWC)
+        picture = slot if there else None
+    text = dataset[row].context if tokens is None else tokens[row]
+    return Item(one_of_each(config.sources, picture, text), list(values), answers)
+
+
+def picture_buffer(config: Any, products: int) -> np.ndarray:
+    """Room for the pictures of some products, uint8 [B, H, W, 3]."""
+    return np.empty((products, picture_size(config), picture_size(config), 3), np.uint8)
+
+
+def picture_size(config: Any) -> int:
+    """Pixels a side of what a system sees; 0 where it sees no picture."""
+    return config.image.size if "image" in config.sources else 0
+
+
+def training_values(dataset: ShardedDataset) -> dict[str, list[str]]:
+    """Each attribute's values in the training split, in the order of the alphabet."""
+    found: dict[str, set[str]] = {}
+    for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
+        if label["split"] == "train":
+            found.setdefault(label["attribute"], set()).update(label["values"])
+    return {attribute: sorted(values) for attribute, values in sorted(found.items())}

@@ -1,0 +1,53 @@
+"""Training that goes on from a trained model: its weights and tokenizer, the last phase of its recipe."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_model
+from torch import nn
+
+from moemoe.errors import ConfigError
+from moemoe.model.config import ModelConfig
+from moemoe.recipes import Recipe
+
+
+def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
+    """Raises ConfigError, naming what differs, where the model in ``folder`` is not one that ``recipe`` describes."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ConfigError(f"warm start: {folder} holds no model of this library")
+    if recipe.system != "moemoe":
+        raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE, and nothing else starts from a champion")
+    theirs = _comparable(json.loads(path.read_text()), recipe)
+    mine = _comparable(recipe.model, recipe)
+    if differ := sorted(_differences(theirs, mine)):
+        raise ConfigError(
+            f"warm start: the model to start from is not one of recipe {recipe.name} in size {recipe.size} "
+            f"({', '.join(differ)}); train without --warm-start, or with the recipe that made it"
+        )
+
+
+def load_weights(model: nn.Module, folder: str | Path) -> None:
+    """Puts the weights of the model in ``folder`` into ``model``."""
+    load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+
+
+def _comparable(values: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    config = ModelConfig.from_dict(values)
+    text = replace(config.text, vocab_size=0)  # the tokenizer's, which is taken over
+    if recipe.model.get("text", {}).get("pretrained"):
+        text = type(text)(pretrained=text.pretrained)  # the checkpoint knows its dimensions
+    return replace(config, text=text).to_dict()
+
+
+def _differences(theirs: dict[str, Any], mine: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in theirs.keys() | mine.keys():
+        a, b = theirs.get(key), mine.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key} is {a!r}, not {b!r}")
+    return found

@@ -1,0 +1,157 @@
+import csv
+import io
+
+import pyarrow as pa
+import pytest
+
+from moemoe.errors import ConfigError
+from moemoe.evaluation.cells import EvaluationError
+from moemoe.evaluation.comparison import Candidate, compare
+from moemoe.evaluation.comparison_plots import comparison_figures
+from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, tables_of
+from moemoe.evaluation.tables import all_tables, cells_csv, document
+from moemoe.schemas import PREDICTIONS
+from moemoe.storage import write_table
+from tests.evaluation.test_evaluate import rows, table
+
+TYPES = ["shirt", "kurta"]
+
+
+def predictions(right: int, products: int = 40, gold: str = "Red") -> pa.Table:
+    """40 shirts with a color and a sleeve type, 40 kurtas with a color, 10 with a theme; ``right`` of each are right."""
+    return table(
+        rows(products, right, gold=gold),
+        rows(products, right, attribute="sleeve type", gold=gold),
+        rows(products, right, "kurta", gold=gold),
+        rows(10, 10, "kurta", attribute="theme", gold=gold),
+    )
+
+
+@pytest.fixture
+def candidate(tmp_path):
+    def make(name: str, right: int, model: str = "", settings: str = "", **kind) -> Candidate:
+        uri = write_table(predictions(right, **kind), str(tmp_path / f"{name}.parquet"))
+        return Candidate(name, System(model or name, settings), uri)
+
+    return make
+
+
+def compared(*candidates: Candidate):
+    return compare("30pt", candidates, TYPES, sample_catalog=True, replicates=50)
+
+
+def test_the_paper_s_tables_are_rectangular_and_belong_to_datasets():
+    for paper in TABLES.values():
+        width = len(paper.columns) or len(paper.systems)
+        assert all(len(figures) == width for figures in paper.figures.values()), paper.name
+        if paper.columns and not paper.difference:
+            assert set(paper.figures) <= {system.name for system in paper.systems}, paper.name
+    assert [t.name for t in tables_of("30pt")] == ["1", "3", "fig5"]
+    assert [t.name for t in tables_of("sl")] == [t.name for t in tables_of("ohl")] == ["4", "5", "fig4"]
+    assert [t.name for t in tables_of("cma_clip")] == ["2"]
+    assert tables_of("mine") == []
+
+
+def test_the_paper_s_own_averages_hold():
+    """A figure copied wrongly shows: table 2 prints the average of its columns (to its rounding)."""
+    columns = zip(*(f for row, f in TABLES["2"].figures.items() if row != "average"), strict=True)
+    for column, average in zip(columns, TABLES["2"].figures["average"], strict=True):
+        assert sum(column) / 7 == pytest.approx(average, abs=0.02)
+
+
+def test_a_table_of_another_dataset_is_refused():
+    with pytest.raises(
+        ConfigError, match="table 4 belongs to --dataset sl or ohl, this is 30pt; tables of 30pt are 1, 3"
+    ):
+        tables_of("30pt", "1,4")
+    with pytest.raises(ConfigError, match="unknown table '6'; the paper's tables are 1, 2, 3, 4, 5, fig4, fig5"):
+        tables_of("30pt", "6")
+
+
+def test_systems_are_named_once_and_qga_trains_as_long_as_both_phases_too():
+    systems = systems_of("tf-idf, qga,moemoe,qga", tables_of("30pt", "fig5"))
+    assert [system.name for system in systems] == [
+        "tf-idf", "qga", f"qga, {AS_LONG}", "moemoe", "s-enc", "wo-qg", "wo-al",
+    ]  # fmt: skip
+    assert systems_of("qga,wo-qg", []) == [System("qga"), System("wo-qg")]
+
+
+def test_overview_has_intervals_paired_differences_and_failures(candidate):
+    failed = Candidate("mxt", System("mxt"), failure="in training: it broke")
+    comparison = compared(candidate("moemoe", 40), candidate("qga", 20), failed)
+    assert comparison.differences["qga"].value == pytest.approx(-0.5)
+    [overview, *_] = all_tables(comparison, [])
+    text = overview.markdown()
+    assert "| moemoe | 100.0 [100.0, 100.0] | - |" in text
+    assert "| qga | 50.0 [" in text
+    assert "| mxt (failed) | - |" in text
+    assert "**mxt failed**: in training: it broke" in text
+    assert "Sample catalog" in document(comparison, [overview])
+    [moemoe, qga, _] = csv.DictReader(io.StringIO(overview.csv()))
+    assert float(qga["Recall@90P"]) == pytest.approx(0.5)
+    assert float(qga["Recall@90P: low"]) < 0.5 < float(qga["Recall@90P: high"])
+    assert moemoe["minus moemoe"] == ""
+
+
+def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
+    comparison = compared(candidate("moemoe", 40), candidate("qga", 20))
+    one, three = all_tables(comparison, tables_of("30pt", "1,3"))[1:]
+    printed = f"{MARK} (cma-clip / ner-mqmrc / mxt / moemoe)"
+    assert one.headings() == ["product type", "moemoe", "qga", printed]
+    row = next(row for row in one.cells() if row[0].startswith("kurta, K = 5"))
+    assert row[0] == "kurta, K = 5 (1 attributes)"
+    assert row[1].startswith("100.0 [")
+    assert row[3] == "60.69 / 54.53 / 76.86 / 76.55"
+    by_attribute = {row[0]: row for row in three.cells()}
+    assert by_attribute["color"] == ["color", "40", "100.0", "50.0", "84.04 / 74.79 / 86.03 / 87.65"]
+    assert by_attribute["average"][2:4] == ["100.0", "50.0"]
+    assert by_attribute["design name"] == ["design name", "0", "-", "-", "24.97 / - / 32.69 / 35.41"]
+    assert "theme" not in by_attribute  # ten products
+    assert "kurta,theme,10,1.0,1.0" in cells_csv(comparison)
+
+
+def test_ablations_name_what_was_not_run(candidate):
+    comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
+    [_, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
+    by_system = {row[0]: row[1:] for row in figure5.cells()}
+    assert by_system["wo-qg"][2] == "58.1 / 68.1"
+    assert by_system["wo-al (not run)"] == ["-", "-", "59.4 / 68.8"]
+    assert set(comparison_figures(comparison, tables_of("30pt"))) == {
+        "systems", "precision-recall", "heat-map", "ablation-fig5",
+    }  # fmt: skip
+
+
+def test_figure_4_is_the_difference_and_table_5_tells_weights_apart(tmp_path, candidate):
+    weighted = candidate("weighted", 30, "moemoe", "load_balancing_weight=0.5")
+    plain, text = candidate("moemoe", 40), candidate("flan-t5", 20)
+    comparison = compare("sl", [plain, weighted, text], TYPES, replicates=10)
+    found = {
+        table.name: {row[0]: row[1:] for row in table.cells()} for table in all_tables(comparison, tables_of("sl"))
+    }
+    assert found["table-5"]["weighted"][0].startswith("75.0 [")
+    assert found["table-5"]["weighted"][1] == "62.95"
+    assert found["table-5"]["moemoe"][0].startswith("100.0")
+    assert found["fig4"]["moemoe minus flan-t5"] == ["50.0", "50.0", "2.4 / 3.8"]
+
+
+def test_results_of_different_datasets_or_splits_are_refused(candidate):
+    for kind, reason in (({"products": 39}, "different test rows"), ({"gold": "Green"}, "gold values differ")):
+        with pytest.raises(
+            EvaluationError, match=r"moemoe \(first\) and other \(second\) cannot be compared: .*" + reason
+        ):
+            compared(candidate("moemoe", 39), candidate("other", 39, **kind))
+
+
+def test_nothing_to_compare_is_said():
+    with pytest.raises(EvaluationError, match="no system gave a result, .*mxt: in training: it broke"):
+        compared(Candidate("mxt", System("mxt"), failure="in training: it broke"))
+
+
+def test_too_few_products_for_a_mean_still_make_tables(tmp_path):
+    few = pa.concat_tables([predictions(5, products=5).filter(pa.array([True] * 15 + [False] * 10))])
+    assert few.schema == PREDICTIONS
+    uri = write_table(few, str(tmp_path / "few.parquet"))
+    comparison = compared(Candidate("moemoe", System("moemoe"), uri), Candidate("qga", System("qga"), uri))
+    tables = all_tables(comparison, tables_of("30pt"))
+    assert "| moemoe | - |" in tables[0].markdown()
+    comparison_figures(comparison, tables_of("30pt"))

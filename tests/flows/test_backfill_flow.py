@@ -1,0 +1,157 @@
+"""A trained and registered model fills in a catalog: the whole flow through Metaflow's Runner, as a user runs it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from metaflow.cards import get_cards
+
+from moemoe.catalog.sample import write_sample_catalog
+from moemoe.schemas import AUDIT, BACKFILL
+from moemoe.storage import read_table
+from tests.flows.conftest import FLOW, card_text, flow_environment
+
+pytestmark = pytest.mark.xdist_group("flow")
+BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
+MODEL = "models:/moemoe-30pt-sample@champion"
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory) -> Path:
+    """Two partitions of sample products that the model has not seen; of half of them the labels are taken away."""
+    folder = tmp_path_factory.mktemp("catalog")
+    table = pq.read_table(write_sample_catalog(folder / "all", 200, seed=99))
+    labels = table["attributes"].to_pylist()
+    hidden = [[] if i % 2 else pairs for i, pairs in enumerate(labels)]
+    place = table.schema.get_field_index("attributes")
+    table = table.set_column(place, "attributes", pa.array(hidden, table.schema.field(place).type))
+    (folder / "all").unlink()
+    for i in range(2):
+        pq.write_table(table.slice(100 * i, 100), folder / f"part-{i}.parquet")
+    return folder
+
+
+def run_backfill(trained, **parameters: Any):
+    from metaflow import Runner
+
+    env = {**os.environ, **flow_environment(trained.folder)}
+    return Runner(str(BACKFILL_FLOW), env=env, cwd=str(trained.folder), show_output=False).run(**parameters)
+
+
+@pytest.fixture(scope="module")
+def backfilled(trained, catalog, tmp_path_factory):
+    output = tmp_path_factory.mktemp("output")
+    running = run_backfill(trained, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
+    assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
+    return running.run, output
+
+
+def values_of(output: Path) -> pa.Table:
+    names = json.loads((output / "manifest.json").read_text())["values"]
+    return ds.dataset([str(output / name) for name in names]).to_table()
+
+
+def test_the_values_are_parquet_with_every_decision(backfilled):
+    values = values_of(backfilled[1])
+    assert values.schema.equals(BACKFILL)
+    assert set(values["decision"].to_pylist()) >= {"filled", "abstained", "agrees"}
+    assert values["model_version"].unique().to_pylist() == ["moemoe-30pt-sample/1"]
+    keys = list(zip(values["product_id"].to_pylist(), values["attribute"].to_pylist(), strict=True))
+    assert len(keys) == len(set(keys))
+    assert len(set(values["product_id"].to_pylist())) > 150
+    filled = [row for row in values.to_pylist() if row["decision"] == "filled"]
+    assert filled
+    assert all(row["prediction"] for row in filled)
+
+
+def test_the_card_shows_coverage_and_pictures(backfilled):
+    run, _ = backfilled
+    card = card_text(get_cards(run["report"].task)[0].get())
+    assert "missing values" in card
+    assert "data:image/png;base64," in card
+    assert "partitions" in card_text(get_cards(run["backfill"].task)[0].get())
+
+
+def test_a_rerun_keeps_every_byte(backfilled, trained, catalog):
+    _, output = backfilled
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
+    audit = next(output.glob("audit/*.parquet"))
+    running = run_backfill(trained, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
+    assert running.status == "successful", running.stdout[-3000:]
+    assert "was finished before" in running.stdout
+    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
+    assert next(output.glob("audit/*.parquet")) == audit
+
+
+def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, tmp_path):
+    """People find one cell wrong: it is switched off in a new version that serving and backfill obey."""
+    _, output = backfilled
+    uri = next(output.glob("audit/*.parquet"))
+    audit = read_table(str(uri))
+    assert audit.schema.equals(AUDIT)
+    rows = audit.to_pylist()
+    cells: dict[tuple[str, str], int] = {}
+    for row in rows:
+        cells[row["product_type"], row["attribute"]] = cells.get((row["product_type"], row["attribute"]), 0) + 1
+    broken = max(cells, key=lambda cell: cells[cell])
+    assert cells[broken] >= 10, cells
+    csv = io.StringIO()
+    csv.write("product_id,attribute,prediction,verdict\n")
+    for row in rows:
+        verdict = "wrong" if (row["product_type"], row["attribute"]) == broken else "right"
+        csv.write(f'"{row["product_id"]}","{row["attribute"]}","{row["prediction"]}",{verdict}\n')
+    (tmp_path / "verdicts.csv").write_text(csv.getvalue())
+    env = {**os.environ, **flow_environment(trained.folder)}
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run([sys.executable, "-m", *arguments], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    client = mlflow.MlflowClient(trained.tracking_uri)
+    before = client.get_model_version_by_alias("moemoe-30pt-sample", "champion").version
+    said = command("moemoe.registry.audit", str(uri), "--verdicts", str(tmp_path / "verdicts.csv"), "--apply")
+    assert "switch off" in said
+    after = client.get_model_version_by_alias("moemoe-30pt-sample", "champion")
+    assert after.version != before
+    assert f"{'/'.join(broken)} off" in after.tags["decision"]
+    folder = mlflow.artifacts.download_artifacts(
+        f"models:/moemoe-30pt-sample/{after.version}/artifacts/model/thresholds.json",
+        dst_path=str(tmp_path),
+        tracking_uri=trained.tracking_uri,
+    )
+    thresholds = json.loads(Path(folder).read_text())
+    assert thresholds[broken[0]][broken[1]] == {"plain": None, "guarded": None}
+    assert f"version {before} again" in command("moemoe.registry.rollback", "moemoe-30pt-sample")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "models:/moemoe-30pt-sample@chamption"}, "its versions are 1"),
+        ({"catalog": "nothing/*.parquet"}, "no catalog file matches"),
+        ({"thresholds": "high"}, "allowed are plain, guarded"),
+    ],
+    ids=["model", "catalog", "thresholds"],
+)
+def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path, change, message):
+    parameters = {"catalog": str(catalog), "model": MODEL, "output": str(tmp_path / "out")} | change
+    options = [f"--{name}={value}" for name, value in parameters.items()]
+    env = {**os.environ, **flow_environment(trained.folder)}
+    done = subprocess.run(
+        [sys.executable, str(BACKFILL_FLOW), "run", *options], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Stopped:" in said
+    assert message in said
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,45 @@
+import pyarrow as pa
+import pytest
+
+from moemoe.errors import CatalogError
+from moemoe.inference.audit import draw_audit, with_verdicts
+from moemoe.schemas import SAMPLE
+
+HEAD = b"product_id,attribute,prediction,verdict\n"
+
+
+def audit(cells=(("color", 3), ("material", 2)), size=600):
+    rows = [
+        {"product_id": f"{name}{i}", "product_type": "shirt", "attribute": name, "prediction": "a, \"b\"",
+         "decision": "filled", "confidence": 0.9, "model_version": "m/1", "place": i}
+        for name, number in cells for i in range(number)
+    ]  # fmt: skip
+    return draw_audit(
+        pa.Table.from_pylist(rows, SAMPLE), {("shirt", name): 10 * number for name, number in cells}, size
+    )
+
+
+def test_the_cells_that_filled_most_come_first_and_the_size_is_kept():
+    drawn = audit((("material", 2), ("color", 3), ("style", 1)), size=4)
+    assert drawn["attribute"].to_pylist() == ["color"] * 3 + ["material"] * 2
+
+
+def test_verdicts_come_back_by_product_and_attribute():
+    text = b'\xef\xbb\xbfproduct_id,attribute,prediction,verdict\r\n"color1","color","a, ""b""","Right"\r\n'
+    judged = with_verdicts(audit(), text, "v.csv").to_pylist()
+    assert {row["product_id"]: row["verdict"] for row in judged if row["verdict"]} == {"color1": "right"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"product_id,verdict\n", "v.csv: column 'attribute' is missing"),
+        (HEAD + b"x,color,Red,right\n", "v.csv:2: product x, color: 'Red' is not a row"),
+        (HEAD + b'color1,color,"a, ""b""",yes\n', "verdict 'yes' is unknown; allowed are right"),
+        (b"\xff\xfe\x00", "not a CSV of verdicts"),
+    ],
+    ids=["column", "row", "verdict", "bytes"],
+)
+def test_verdicts_that_cannot_be_read(text, message):
+    with pytest.raises(CatalogError, match=message):
+        with_verdicts(audit(), text, "v.csv")

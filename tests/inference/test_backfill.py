@@ -1,0 +1,206 @@
+"""Backfill of partitions with a predictor whose answers are known; the real model's turn is in tests/flows."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import data_contracts
+from moemoe.errors import CatalogError, StorageError
+from moemoe.inference import backfill as module
+from moemoe.inference.attribute_model import AttributeModel
+from moemoe.inference.backfill import backfill_partitions, start_backfill, task_groups
+from moemoe.inference.backfill_report import finish_backfill
+from moemoe.inference.thresholds import Thresholds
+from moemoe.model.batch import Answer
+from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
+from moemoe.storage import read_table
+from tests.shards.small import picture
+
+CELLS = {"color": {"plain": 0.5, "guarded": 0.9}, "material": {"plain": None, "guarded": None}}
+CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}
+
+
+class Oracle:
+    """Answers Red to color with the confidence that the title ends with; what else it says is no value or unsure."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def answer(self, questions):
+        self.asked += len(questions)
+        return [[self._one(question, name) for name in question.attributes] for question in questions]
+
+    def _one(self, question, name):
+        if name == "pattern type":
+            return Answer("no value of the contract", 1.0, 0.0, 1.0)
+        confidence = float(question.context.rsplit(" ", 1)[1])
+        return Answer("Red" if name == "color" else "Cotton", confidence, float(question.image is not None), 0.0)
+
+
+@pytest.fixture
+def model():
+    return AttributeModel(Oracle(), data_contracts.load("30pt"), Thresholds({"shirt": CELLS}))
+
+
+def row(product_id, confidence, labels=(), image=None, product_type="Tshirts", title="Shirt"):
+    return {
+        "product_id": product_id,
+        "product_type": product_type,
+        "title": title and f"{title} {confidence}",
+        "attributes": list(labels),
+        "image": image and {"bytes": image},
+    }
+
+
+ROWS = [
+    row("filled", 0.8, image=picture((200, 0, 0))),
+    row("unsure", 0.4),
+    row("agrees", 0.8, [("baseColour", "RED ")]),
+    row("contradicts", 0.8, [("baseColour", "Blue")]),
+    row("unsure of a label", 0.4, [("baseColour", "Blue")]),
+    row("missing marker", 0.8, [("baseColour", "NA")]),
+    row("unreadable label", 0.8, [("baseColour", "xyzzy")]),
+    row("second key", 0.8, [("baseColour", "xyzzy"), ("color", "red")]),
+    row("broken picture", 0.8, image=b"no picture"),
+    row("unknown type", 0.8, product_type="Sofa"),
+    row(None, 0.8),
+    row("no text", 0.8, title=None),
+]
+
+
+def partition(folder: Path, rows=ROWS, name="part.parquet") -> str:
+    path = folder / name
+    pq.write_table(pa.Table.from_pylist(rows, CATALOG), path)
+    return str(path)
+
+
+def run(model, folder, partitions, rule="plain"):
+    job = start_backfill("moemoe-test/3", rule, str(folder), partitions)
+    return job, backfill_partitions(lambda: model, partitions, job)
+
+
+def test_every_decision(model, tmp_path):
+    job, [part] = run(model, tmp_path / "out", [partition(tmp_path)])
+    values = read_table(f"{job.output}/{part.values}")
+    assert values.schema.equals(BACKFILL)
+    color = {r["product_id"]: r for r in values.to_pylist() if r["attribute"] == "color"}
+    assert {name: (r["decision"], r["raw_label"]) for name, r in color.items()} == {
+        "filled": ("filled", None),
+        "unsure": ("abstained", None),
+        "agrees": ("agrees", "RED "),
+        "contradicts": ("contradicts", "Blue"),
+        "unsure of a label": ("abstained", "Blue"),
+        "missing marker": ("filled", None),
+        "unreadable label": ("filled", "xyzzy"),
+        "second key": ("agrees", "red"),
+        "broken picture": ("filled", None),
+    }
+    assert color["filled"]["image_weight"] == 1
+    assert color["broken picture"]["image_weight"] == 0
+    others = [r["decision"] for r in values.to_pylist() if r["attribute"] != "color"]
+    assert set(others) == {"abstained"}  # no threshold; no value of the contract
+    assert set(values["model_version"].to_pylist()) == {"moemoe-test/3"}
+    quarantine = read_table(f"{job.output}/{part.quarantine}")
+    assert quarantine.schema.equals(QUARANTINE)
+    assert [(r["product_id"], r["field"]) for r in quarantine.to_pylist()] == [
+        ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken picture", "image"),
+    ]  # fmt: skip
+    assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
+
+
+def test_guarded_thresholds_fill_in_less(model, tmp_path):
+    job, [part] = run(model, tmp_path / "out", [partition(tmp_path)], "guarded")
+    assert set(read_table(f"{job.output}/{part.values}")["decision"].to_pylist()) == {"abstained"}
+
+
+def test_a_rerun_skips_what_is_done_and_notices_what_changed(model, tmp_path):
+    partitions = [partition(tmp_path, name=f"{i}.parquet", rows=ROWS[i : i + 4]) for i in range(3)]
+    _, parts = run(model, tmp_path / "out", partitions)
+    asked = model.predictor.asked
+    assert run(model, tmp_path / "out", partitions)[1] == parts
+    assert model.predictor.asked == asked
+    partition(tmp_path, ROWS[:1], "1.parquet")
+    again = run(model, tmp_path / "out", partitions)[1]
+    assert model.predictor.asked == asked + 1
+    assert [a == b for a, b in zip(again, parts, strict=True)] == [True, False, True]
+
+
+def test_what_is_half_done_is_done_again(model, tmp_path, monkeypatch):
+    """Killed while it writes a partition's tables: nothing says that it is done, and the next run does it."""
+    source = partition(tmp_path)
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_table", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(model, tmp_path / "out", [source])
+    assert not list((tmp_path / "out").glob("parts/*"))
+    job, [part] = run(model, tmp_path / "out", [source])
+    assert read_table(f"{job.output}/{part.values}").num_rows == 27
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.name.startswith(".")]
+
+
+def test_bad_input(model, tmp_path):
+    source = partition(tmp_path)
+    Path(source).write_bytes(Path(source).read_bytes()[:-50])
+    with pytest.raises(CatalogError, match=r"part\.parquet is not a Parquet file or is cut short"):
+        run(model, tmp_path / "out", [source])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"cannot write .*/file/started.json"):
+        start_backfill("moemoe-test/3", "plain", str(tmp_path / "file"), [])
+
+
+def test_report_audit_and_manifest(model, tmp_path):
+    many = [row(f"p{i}", 0.8, image=picture((200, i, 0)) if i % 2 else None) for i in range(80)]
+    partitions = [partition(tmp_path, many[:50], "a.parquet"), partition(tmp_path, [*many[50:], *ROWS], "b.parquet")]
+    job, parts = run(model, tmp_path / "out", partitions)
+    finished = finish_backfill(job, parts, 600)
+    color = next(c for c in finished.coverage if c.attribute == "color")
+    assert (color.missing, color.filled, color.agrees, color.contradicts, color.unsure) == (85, 84, 2, 1, 1)
+    assert finished.total.missing == 80 * 3 + 9 * 3 - 4
+    assert finished.sample.schema.equals(SAMPLE)
+    audit = read_table(finished.audit)
+    assert audit.schema.equals(AUDIT)
+    assert audit.num_rows == 30
+    assert set(audit["filled"].to_pylist()) == {84}
+    assert audit["verdict"].null_count == 30
+    assert {name[:1] for name in audit["product_id"].to_pylist()} >= {"p"}
+    page = Path(finished.page).read_text()
+    assert page.count("<article") == 30
+    assert "data:image/jpeg;base64," in page
+    manifest = json.loads(Path(finished.manifest).read_text())
+    assert manifest["model_version"] == "moemoe-test/3"
+    assert sum(read_table(f"{job.output}/{name}").num_rows for name in manifest["values"]) == 89 * 3
+    # one partition or two: the same sample
+    whole = partition(tmp_path, [*many, *ROWS], "whole.parquet")
+    single_job, single = run(model, tmp_path / "single", [whole])
+    assert finish_backfill(single_job, single, 600).sample.equals(finished.sample)
+
+
+def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    uri = finish_backfill(job, parts, 600).audit
+    audit = read_table(uri)
+    judged = audit.set_column(audit.schema.get_field_index("verdict"), "verdict", pa.array(["right"] * len(audit)))
+    pq.write_table(judged, uri)
+    assert finish_backfill(job, parts, 600).audit == uri
+    assert read_table(uri)["verdict"].to_pylist() == ["right"] * len(audit)
+
+
+def test_what_a_seller_writes_is_text_on_the_page(model, tmp_path):
+    hostile = '<script>alert(1)</script>" onmouseover="x'
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path, [row(hostile, 0.8, title=hostile)])])
+    page = Path(finish_backfill(job, parts, 600).page).read_text()
+    assert "<script>alert" not in page
+    assert '" onmouseover="x' not in page
+
+
+def test_partitions_are_shared_out():
+    assert task_groups(list("abcde"), 2) == [["a", "c", "e"], ["b", "d"]]
+    assert task_groups(["a"], 16) == [["a"]]
+    assert len(task_groups([str(i) for i in range(1000)], 500)) == 100

@@ -1,0 +1,191 @@
+"""Registering, promoting and rolling back against a real MLflow: a SQLite store in a folder of the test."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import moemoe.registry.promote as promote
+from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.registry.gate import Rules
+from moemoe.registry.register import register
+from moemoe.registry.rollback import roll_back
+from moemoe.registry.tracking import client
+from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
+from tests.registry.small import new_run, new_store, predictions, registered, tiny_model, trained
+
+pytestmark = pytest.mark.xdist_group("registry")
+WORSE, GOOD, BETTER = predictions(0.5), predictions(0.7), predictions(0.95)
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    return new_store(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def name(request) -> str:
+    """A registered model of the test's own in the module's store."""
+    return re.sub(r"\W+", "-", request.node.name)
+
+
+def champion(uri: str, name: str) -> str | None:
+    found = alias_of(uri, name, CHAMPION)
+    return found and found.version
+
+
+@pytest.fixture(scope="module")
+def first(uri, model_dir) -> tuple[str, str]:
+    """A registered model with one version, which is champion; and the run that registered it."""
+    run_id = new_run(uri)
+    register(uri, run_id, "first", trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
+    return "first", run_id
+
+
+def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp_path):
+    first = registered(uri, name, model_dir, GOOD)
+    assert first.aliases == ("challenger", "champion")
+    assert first.reason == "champion: there was none yet"
+    version = find_version(uri, f"models:/{name}@champion")
+    assert version.version == first.version
+    assert version.tags["data_hash"] == "data-hash"
+    assert version.tags["contract_hash"] == "contract-hash"
+    assert version.tags["git_commit"]
+    folder = fetch_version(uri, version, tmp_path)
+    names = {path.name for path in folder.iterdir()}
+    whole = {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json"}
+    assert whole | {"preprocessing.json", "MODEL_CARD.md"} <= names
+    assert not [path for path in folder.parents[1].rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".bin")]
+    card = (folder / "MODEL_CARD.md").read_text()
+    for said in (
+        "sample catalog",
+        "contract-hash",
+        "data-hash",
+        "## Intended use",
+        "## Limits",
+        "0.500 (0.400 to 0.600)",
+    ):
+        assert said in card
+    assert client(uri).get_model_version(name, first.version).description == card
+    thresholds = json.loads((folder / "thresholds.json").read_text())
+    assert thresholds["shirt"] == {
+        "color": {"plain": 0.0, "guarded": 0.5},
+        "material": {"plain": None, "guarded": None},
+    }
+
+
+def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monkeypatch):
+    first = registered(uri, name, model_dir, GOOD)
+    seen = []
+
+    def champion_predictions(folder: Path):
+        seen.append({path.name for path in folder.iterdir()})
+        return GOOD
+
+    run_id = new_run(uri)
+    equal = register(uri, run_id, name, trained(model_dir, GOOD), Rules(), champion_predictions)
+    assert equal.aliases == ("challenger",)
+    assert "model.safetensors" in seen[0]
+    assert champion(uri, name) == first.version
+    assert alias_of(uri, name, CHALLENGER).version == equal.version
+    assert "not better by more than noise" in find_version(uri, equal.model_uri).tags["decision"]
+    decision = json.loads(Path(client(uri).download_artifacts(run_id, "gate/decision.json")).read_text())
+    assert decision["promoted"] is False
+    assert decision["halves"]["report"]["products"] > 0
+    assert client(uri).get_registered_model(name).tags["gate_decisions"] == "1"
+
+    better = registered(uri, name, model_dir, BETTER, GOOD)
+    assert better.aliases == ("challenger", "champion")
+    assert champion(uri, name) == better.version
+    assert client(uri).get_registered_model(name).tags["gate_decisions"] == "2"
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    command = [sys.executable, "-m", "moemoe.registry.rollback", name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = f"champion of {name} is version {first.version} again; it was version {better.version}"
+    assert said in done.stdout
+    assert champion(uri, name) == first.version
+    assert "rolled_back" in find_version(uri, better.model_uri).tags
+    with pytest.raises(ConfigError, match=f"version {first.version} of {name} is its first champion"):
+        roll_back(uri, name)
+    with pytest.raises(ConfigError, match="no champion"):
+        roll_back(uri, "no-such-model")
+
+
+def test_a_champion_that_cannot_be_judged_is_not_replaced(uri, first, model_dir):
+    def broken(folder):
+        raise OSError("disk gone")
+
+    kept = register(uri, new_run(uri), first[0], trained(model_dir, BETTER), Rules(), broken)
+    assert "could not be evaluated (disk gone)" in kept.reason
+    assert champion(uri, first[0]) == "1"
+
+
+def test_a_resumed_run_registers_once(uri, first, model_dir):
+    again = register(uri, first[1], first[0], trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
+    assert again.version == "1"
+    assert again.aliases == ("challenger", "champion")
+
+
+def test_two_runs_that_register_at_once_are_judged_one_after_the_other(uri, name, model_dir, tmp_path):
+    """Both start from the same champion; whoever comes second is judged against the first, so the best one stays."""
+    registered(uri, name, model_dir, WORSE)
+    both_compared = threading.Barrier(2, timeout=120)
+
+    def run(label, mine, run_id):
+        seen = []
+
+        def champion_predictions(folder):
+            seen.append(folder)
+            if len(seen) == 1:
+                both_compared.wait()  # now both have been judged against the old champion
+                return WORSE
+            return {"good": BETTER, "better": GOOD}[label]  # the other one
+
+        return register(uri, run_id, name, trained(model_dir, mine), Rules(), champion_predictions)
+
+    runs = {"good": (GOOD, new_run(uri)), "better": (BETTER, new_run(uri))}
+    for _, run_id in runs.values():  # models are logged before; MLflow's logging knows one run per process
+        add_version(uri, run_id, name, fetch_version(uri, find_version(uri, f"models:/{name}/1"), tmp_path))
+    with ThreadPoolExecutor(2) as pool:
+        running = {label: pool.submit(run, label, *given) for label, given in runs.items()}
+    answers = {label: future.result() for label, future in running.items()}
+    assert champion(uri, name) == answers["better"].version
+    assert alias_of(uri, name, CHALLENGER).version == max(a.version for a in answers.values())
+    assert not [m.name for m in client(uri).search_registered_models() if m.name.endswith(".lock")]
+
+
+def test_a_dead_process_does_not_hold_the_aliases_for_ever(uri, name, monkeypatch):
+    client(uri).create_registered_model(f"{name}.lock")
+    monkeypatch.setattr(promote, "STALE_SECONDS", 1.0)
+    monkeypatch.setattr(promote, "WAIT_SECONDS", 0.0)
+    with pytest.raises(MoEMoEError, match=rf"delete model {name}\.lock"), promote.one_at_a_time(uri, name):
+        pass
+    monkeypatch.setattr(promote, "WAIT_SECONDS", 60.0)
+    with promote.one_at_a_time(uri, name):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("moemoe-test", r"names no registered model; allowed are models:/NAME@ALIAS"),
+        ("models:/other@champion", "no model of that name is"),
+        ("models:/{name}/9", "its versions are 1(, |$)"),
+        ("models:/{name}@chamption", "its versions are 1(, |$)"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named(uri, first, model, message):
+    with pytest.raises(ConfigError, match=message):
+        find_version(uri, model.format(name=first[0]))

@@ -1,0 +1,225 @@
+"""The registered model as a client meets it: by pyfunc, and over HTTP by ``mlflow models serve``."""
+
+import base64
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from moemoe.inference.catalog_rows import IMAGE_FOLDER
+from moemoe.registry.gate import Rules
+from moemoe.registry.register import register
+from tests.registry.small import new_run, new_store, predictions, tiny_model, trained
+
+pytestmark = pytest.mark.xdist_group("registry")
+SHIRT = {"product_id": "a", "product_type": "Tshirts", "title": "cotton shirt"}
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    return new_store(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(scope="module")
+def model_uri(uri, tmp_path_factory) -> str:
+    mine = trained(tiny_model(tmp_path_factory.mktemp("model")), predictions(0.9))
+    return register(uri, new_run(uri), "served", mine, Rules(), lambda folder: None).model_uri
+
+
+@pytest.fixture(scope="module")
+def model(uri, model_uri):
+    mlflow.set_tracking_uri(uri)
+    return mlflow.pyfunc.load_model(model_uri)
+
+
+def jpeg(color: str = "red") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 40), color).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def ask(model, *rows, **params) -> pd.DataFrame:
+    return model.predict(pd.DataFrame(list(rows)), params=params or None)
+
+
+def test_one_row_per_product_and_attribute(model):
+    answers = ask(
+        model, {**SHIRT, "image": jpeg()}, {"product_id": "b", "product_type": "kurta", "title": "silk kurta"}
+    )
+    assert answers[["product_id", "product_type", "attribute"]].values.tolist() == [
+        ["a", "shirt", "color"], ["a", "shirt", "material"], ["b", "kurta", "color"],
+    ]  # fmt: skip
+    assert answers["confidence"].between(0, 1).all()
+    assert answers["image_weight"].tolist()[2] == 0  # no picture
+    assert (answers["image_weight"] + answers["text_weight"]).tolist() == pytest.approx([1, 1, 1])
+    assert not answers["accepted"].any()  # an untrained model says nothing that is a value of the contract
+
+
+def test_a_picture_is_the_same_in_every_form(model, tmp_path, monkeypatch):
+    monkeypatch.setenv(IMAGE_FOLDER, str(tmp_path))
+    (tmp_path / "red.jpg").write_bytes(jpeg())
+    text = base64.b64encode(jpeg()).decode()
+    forms = [jpeg(), text, f"data:image/jpeg;base64,{text}", "red.jpg", {"bytes": jpeg(), "path": None}]
+    answers = [ask(model, {**SHIRT, "image": form}).to_dict("records") for form in forms]
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0][0]["image_weight"] > 0
+
+
+def test_only_the_asked_attributes(model):
+    assert ask(model, {**SHIRT, "attributes": ["Material"]})["attribute"].tolist() == ["material"]
+    raw_labels = [("baseColour", "Blue")]  # a catalog's own column, as pandas reads it
+    assert ask(model, {**SHIRT, "attributes": raw_labels})["attribute"].tolist() == ["color", "material"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"product_type": "Sofa"}, "row 0: product type 'Sofa' is unknown; known are kurta, shirt"),
+        ({"attributes": ["colour"]}, "row 0: attribute 'colour' is unknown for shirt; known are color, material"),
+        ({"attributes": "color"}, "allowed is a list of names"),
+        ({"image": b"no picture"}, "row 0: the picture cannot be used"),
+        ({"image": base64.b64encode(b"no picture").decode()}, "row 0: the picture cannot be used"),
+        ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the picture itself, in base64"),
+        ({"image": "/etc/passwd"}, "MOEMOE_IMAGE_FOLDER is not set here"),
+    ],
+)
+def test_what_is_wrong_is_named(model, row, message):
+    with pytest.raises(MlflowException) as error:
+        ask(model, {**SHIRT, **row})
+    assert message in error.value.message
+    assert error.value.get_http_status_code() == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../secret.jpg", "link.jpg", "file:///etc/passwd", "s3://bucket/x.jpg"]
+)
+def test_no_path_leads_out_of_the_folder(model, tmp_path, monkeypatch, path):
+    (tmp_path / "secret.jpg").write_bytes(jpeg())
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    monkeypatch.setenv(IMAGE_FOLDER, str(folder))
+    with pytest.raises(MlflowException, match="outside"):
+        ask(model, {**SHIRT, "image": path})
+
+
+def test_unknown_thresholds(model):
+    with pytest.raises(MlflowException, match="allowed are plain, guarded"):
+        ask(model, SHIRT, thresholds="high")
+
+
+def test_it_answers_where_flows_and_metaflow_are_not_there(uri, model_uri, tmp_path):
+    code = f"""
+import sys
+for name in ("metaflow", "great_expectations", "data_contracts", "flows"): sys.modules[name] = None
+import mlflow, pandas
+model = mlflow.pyfunc.load_model("{model_uri}")
+answers = model.predict(pandas.DataFrame([{SHIRT!r}]))
+assert answers["attribute"].tolist() == ["color", "material"], answers
+assert "/code/" in sys.modules["moemoe"].__file__, "not the code that came with the model"
+"""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env |= {"MLFLOW_TRACKING_URI": uri}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+class Server:
+    """``mlflow models serve`` of one model; ``said`` is what it wrote."""
+
+    def __init__(self, uri: str, model_uri: str):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url, self.said = f"http://127.0.0.1:{port}/invocations", []
+        command = ["-m", "mlflow", "models", "serve", "-m", model_uri, "--env-manager", "local"]
+        self._process = subprocess.Popen(
+            [sys.executable, *command, "--host", "127.0.0.1", "-p", str(port)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+        )  # fmt: skip
+        self._ready = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._ready.wait(240)
+        assert self._process.poll() is None, "".join(self.said)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said.append(line)
+            if "Application startup complete" in line:
+                self._ready.set()
+        self._ready.set()
+
+    def stop(self) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(30)
+
+    def ask(self, body: object, kind: str = "application/json") -> tuple[int, dict]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url, data, {"Content-Type": kind})
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.fixture(scope="module")
+def server(uri, model_uri) -> Iterator[Server]:
+    running = Server(uri, model_uri)
+    yield running
+    running.stop()
+
+
+def test_http_answers_what_pyfunc_answers(server, model):
+    image = base64.b64encode(jpeg()).decode()
+    rows = [{**SHIRT, "image": image}, {**SHIRT, "attributes": ["color"]}]
+    status, answer = server.ask({"dataframe_records": rows})
+    assert status == 200, answer
+    expected = pd.concat([ask(model, row) for row in rows], ignore_index=True)
+    found = pd.DataFrame(answer["predictions"])
+    assert found.drop(columns="confidence").equals(expected.drop(columns="confidence"))
+    assert found["confidence"].tolist() == pytest.approx(expected["confidence"].tolist(), rel=1e-4)
+    many = [{**SHIRT, "product_id": str(i)} for i in range(150)]  # more than a batch
+    status, answer = server.ask({"dataframe_records": many, "params": {"thresholds": "guarded"}})
+    assert status == 200
+    assert len(answer["predictions"]) == 300
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"dataframe_records": [{**SHIRT, "product_type": "Sofa"}]}, "row 0: product type 'Sofa' is unknown"),
+        ({"dataframe_records": [{**SHIRT, "image": "bm8gcGljdHVyZQ=="}]}, "row 0: the picture cannot be used"),
+        ({"dataframe_records": [{**SHIRT, "image": "/etc/hostname"}]}, "MOEMOE_IMAGE_FOLDER is not set here"),
+        ({"dataframe_records": [{**SHIRT, "attributes": ["colour"]}]}, "attribute 'colour' is unknown for shirt"),
+        ({"dataframe_records": [{"product_type": "shirt"}]}, "title"),
+        ({"dataframe_records": [SHIRT], "params": {"thresholds": "high"}}, "allowed are plain, guarded"),
+        (b"{", "JSON"),
+    ],
+    ids=["product type", "picture", "path", "attribute", "column", "thresholds", "JSON"],
+)  # fmt: skip
+def test_a_bad_request_gets_a_400_that_says_why(server, body, message):
+    status, answer = server.ask(body)
+    assert status == 400
+    assert message in answer["message"]
+    assert "Traceback" not in json.dumps(answer)
+
+
+def test_the_model_is_loaded_once(server):
+    server.ask({"dataframe_records": [SHIRT]})
+    assert sum("model loaded from" in line for line in server.said) == 1, "".join(server.said)

@@ -1,0 +1,57 @@
+"""Tracking against a real MLflow: a SQLite store in a folder of the test."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from moemoe.errors import ConfigError
+from moemoe.evaluation.evaluate import Evaluation
+from moemoe.registry import tracking
+from tests.registry.small import evaluation_table, new_run, new_store
+
+pytestmark = pytest.mark.xdist_group("registry")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    return new_store(tmp_path_factory.mktemp("mlflow"))
+
+
+def test_the_evaluation_has_a_child_run_per_product_type(uri, tmp_path):
+    run_id = new_run(uri)
+    file = tmp_path / "evaluation.parquet"
+    file.write_bytes(b"x")
+    evaluation = Evaluation(evaluation_table(), {"recall_at_90p/mean": 0.5, "recall_at_90p/shirt/top5": math.nan})
+    tracking.log_evaluation(uri, run_id, evaluation, [file], {})
+    tracking.log_evaluation(uri, run_id, evaluation, [file], {})  # again, as after resume: nothing stands twice
+    client = tracking.client(uri)
+    run = client.get_run(run_id)
+    assert run.data.metrics == {"recall_at_90p/mean": 0.5}
+    children = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    assert sorted(child.info.run_name for child in children) == ["kurta", "shirt"]
+    shirt = next(child for child in children if child.info.run_name == "shirt")
+    assert shirt.data.metrics["color/support"] == 40
+    paths = {artifact.path for artifact in client.list_artifacts(run_id, "evaluation")}
+    assert paths == {"evaluation/evaluation.parquet", "evaluation/product_type_x_attribute.json"}
+    matrix = json.loads(Path(client.download_artifacts(run_id, tracking.MATRIX, str(tmp_path))).read_text())
+    assert len(matrix["data"]) == evaluation.table.num_rows
+
+
+def test_training_events_become_curves(uri):
+    run_id = new_run(uri)
+    step = dict.fromkeys(tracking.STEP_METRICS, 1.0)
+    events = [{"event": "step", "total_step": i, **step, "loss": 10.0 - i} for i in range(1, 4)]
+    events.append({"event": "epoch", "total_step": 3, "validation_cross_entropy": 0.7})
+    tracking.log_training_events(uri, run_id, events)
+    history = tracking.client(uri).get_metric_history(run_id, "train/loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 9.0), (2, 8.0), (3, 7.0)]
+    assert tracking.client(uri).get_metric_history(run_id, "train/validation_cross_entropy")[0].value == 0.7
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://user:secret@127.0.0.1:9"])
+def test_an_mlflow_that_does_not_answer_is_named_without_its_password(address):
+    with pytest.raises(ConfigError, match=r"MLflow at http://.*127\.0\.0\.1:9 cannot be reached") as error:
+        tracking.check_tracking(address)
+    assert "secret" not in str(error.value)
