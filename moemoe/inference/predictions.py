@@ -32,11 +32,8 @@ class ValueSets:
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
-        training: dict[str, Counter[str]] = {}
-        for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
-            if label["split"] == "train":
-                training.setdefault(label["attribute"], Counter()).update(label["values"])
-        return cls({name: set(attribute.values) for name, attribute in contract.attributes.items()}, training)
+        canonical = {name: set(attribute.values) for name, attribute in contract.attributes.items()}
+        return cls(canonical, dataset.value_counts("train"))
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
         """Whether each gold value makes up under 1 % of the attribute's training labels."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -86,6 +87,10 @@ class ShardedDataset:
     def rows(self, split: str) -> np.ndarray:
         """The row indices of a split's labelled products, int64, rising."""
         return self._known.rows(split)
+
+    def value_counts(self, split: str) -> dict[str, Counter[str]]:
+        """Attribute -> value -> number of a split's products with it."""
+        return self._known.value_counts(split)
 
     def __getitem__(self, row: int) -> Product:
         shard, index = self.place(row)

@@ -5,7 +5,8 @@ rows, so that it can be written part by part.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -87,6 +88,14 @@ class MappedLabels:
         part, index = self._find(row)
         return part.values(index)
 
+    def value_counts(self, split: str) -> dict[str, Counter[str]]:
+        """Attribute -> value -> number of a split's products with it, counted without loading a label."""
+        found: dict[str, Counter[str]] = {}
+        for part in self._parts:
+            for attribute, value, count in part.value_counts(split):
+                found.setdefault(attribute, Counter())[value] += count
+        return found
+
     def word(self, row: int, name: str) -> str:
         """The ``name`` (product_id, product_type, group or split) of one product."""
         part, index = self._find(row)
@@ -127,6 +136,17 @@ class _Part:
     def rows(self, split: str) -> np.ndarray:
         column = _one(self.table["split"])
         return np.flatnonzero(pc.fill_null(pc.equal(column, split), False).to_numpy(zero_copy_only=False))
+
+    def value_counts(self, split: str) -> Iterator[tuple[str, str, int]]:
+        chosen = np.zeros(self.table.num_rows, bool)
+        chosen[self.rows(split)] = True
+        values_of_label = np.diff(self._value_starts)
+        of_value = np.repeat(np.repeat(chosen, np.diff(self._starts)), values_of_label)
+        attribute = np.repeat(self._attribute_codes, values_of_label)[of_value].astype(np.int64)
+        pairs, counts = np.unique(attribute * len(self._values) + self._value_codes[of_value], return_counts=True)
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            code, value = divmod(pair, len(self._values))
+            yield self.attributes[code], self._values[value], count
 
     def values(self, row: int) -> dict[str, list[str]]:
         first, last = self._starts[row], self._starts[row + 1]

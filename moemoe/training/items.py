@@ -53,8 +53,4 @@ def picture_size(config: Any) -> int:
 
 def training_values(dataset: ShardedDataset) -> dict[str, list[str]]:
     """Each attribute's values in the training split, in the order of the alphabet."""
-    found: dict[str, set[str]] = {}
-    for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
-        if label["split"] == "train":
-            found.setdefault(label["attribute"], set()).update(label["values"])
-    return {attribute: sorted(values) for attribute, values in sorted(found.items())}
+    return {attribute: sorted(values) for attribute, values in sorted(dataset.value_counts("train").items())}

@@ -72,9 +72,9 @@ def test_a_connection_lost_in_a_multi_part_upload(fault, proxy, tmp_path, monkey
 def test_an_upload_that_fails_for_good_leaves_nothing(proxy, monkeypatch):
     monkeypatch.setattr(storage, "PART_BYTES", 5 * 2**20)
     proxy.fail_first(999, UNAVAILABLE, "PUT", "partNumber=2")
-    with pytest.raises(StorageError, match=r"cannot write s3://bucket/big.bin: .*503"):
-        storage.write_bytes("s3://bucket/big.bin", bytes(11 * 2**20))
-    assert not storage.exists("s3://bucket/big.bin")
+    with pytest.raises(StorageError, match=r"cannot write s3://bucket/never.bin: .*503"):
+        storage.write_bytes("s3://bucket/never.bin", bytes(11 * 2**20))
+    assert not storage.exists("s3://bucket/never.bin")
     assert "Uploads" not in storage._client().list_multipart_uploads(Bucket="bucket")
 
 
