@@ -6,28 +6,48 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint ui clean
+CONFIG ?= infra/schedule.yaml
+FLOW ?= flows/train_flow.py
+# Metaflow's own settings (METAFLOW_DATASTORE_SYSROOT_S3, ...) come from its profile or the environment.
+DEPLOY = $(BIN)/python $(FLOW) --quiet --datastore s3 --config deployment $(CONFIG) --production
+GITOPS = $(BIN)/python infra/gitops.py
+
+.PHONY: help demo tables test test-all lint ui clean deploy-argo deploy-step-functions
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none was found" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,deploy,test]'
 	touch $@
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
 	$(BIN)/python flows/train_flow.py run --dataset 30pt
 
+tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
+	$(BIN)/python flows/compare_flow.py run --dataset 30pt --epochs 1
+
 test: $(READY) ## the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-all: $(READY) ## the suite with the browser, PostgreSQL and the long faults
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m ''
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+
+deploy-argo: $(READY) ## the scheduled training to Argo Workflows; JSON=FILE writes it to a file instead
+	$(DEPLOY) --config-value compute kubernetes argo-workflows create \
+		$(if $(JSON),--only-json | $(GITOPS) argo $(JSON))
+
+deploy-step-functions: $(READY) ## the same to AWS Step Functions
+	$(DEPLOY) --config-value compute batch step-functions create \
+		$(if $(JSON),--only-json | $(GITOPS) step-functions $(JSON) --config $(CONFIG))
 
 clean: ## remove what runs have written here (not the environment)
 	rm -rf .moemoe .metaflow mlruns mlflow.db

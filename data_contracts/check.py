@@ -1,6 +1,5 @@
 """Runs a suite of expectations through Great Expectations; a report for people, Data Docs as HTML."""
 
-import html
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from data_contracts.data_docs import make_readable
 from data_contracts.drift import drift_suite
 from data_contracts.labels import label_suite
 from data_contracts.predictions import prediction_suite
@@ -143,21 +143,8 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         findings += [Finding(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)]
     context.build_data_docs()
     report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
-    _make_readable(docs, report.message())
+    make_readable(docs, report)
     return report
-
-
-def _make_readable(docs: Path, message: str) -> None:
-    """What is broken and plain links on the index page, whose own tables need scripts from the network."""
-    index = docs / "index.html"
-    links = "".join(
-        f'<li><a href="{page.relative_to(docs)}">{kind}: {page.stem}</a></li>'
-        for kind in ("validations", "expectations")
-        for page in sorted((docs / kind).rglob("*.html"))
-    )
-    page, end, rest = index.read_text(encoding="utf-8").rpartition("</body>")
-    told = f'<pre style="white-space: pre-wrap">{html.escape(message)}</pre>'
-    index.write_text(f"{page}{told}<ul>{links}</ul>{end}{rest}", encoding="utf-8")
 
 
 def _site(docs: Path) -> dict[str, Any]:

@@ -92,9 +92,7 @@ def _examples(sample: Any, decision: str) -> list[list[Any]]:
     step = max(1, len(first) // EXAMPLES)
     return [
         [
-            Image(cards._png(row["image"]), label=row["title"] or "")
-            if row["image"]
-            else Markdown(f"no picture: {row['title']}"),
+            Image(row["image"], label=row["title"] or "") if row["image"] else Markdown(f"no picture: {row['title']}"),
             Markdown(f"{row['product_type']}: {row['attribute']}"),
             Markdown(row["raw_label"] or "-"),
             Markdown(row["prediction"]),

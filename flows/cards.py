@@ -78,21 +78,15 @@ def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
     )
 
 
-def _contradictions(contradictions: pa.Table, contract: Any) -> None:
+def _contradictions(contradictions: Any, contract: Any) -> None:
     """How many products break each rule on contradictory labels, and some of them."""
-    labels = contradictions.group_by(["product_id", "attribute"]).aggregate([]).num_rows
     current.card.append(Markdown("## Contradictory labels"))
-    current.card.append(Markdown(f"{labels:,} of the labels above are set aside."))
+    current.card.append(Markdown(f"{contradictions.labels:,} of the labels above are set aside."))
     rows = []
     for rule in contract.contradictions:
-        mine = contradictions.filter(pc.equal(contradictions["rule"], rule.words))
-        ids = mine["product_id"].unique()
-        values: dict[str, list[str]] = {}
-        some = mine.filter(pc.is_in(mine["product_id"], ids.slice(0, EXAMPLES)))
-        for label in some.to_pylist():
-            values.setdefault(label["product_id"], []).append(" / ".join(label["values"]))
-        examples = "; ".join(f"{name}: {', '.join(v)}" for name, v in values.items())
-        rows.append([rule.words, rule.reason, len(ids), examples])
+        examples = contradictions.examples.get(rule.words, {}).items()
+        listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in examples)
+        rows.append([rule.words, rule.reason, contradictions.products[rule.words], listed])
     table(rows, ["rule", "reason", "products", "examples"])
 
 
@@ -216,57 +210,136 @@ CELL_COLUMNS = {
     "threshold": "threshold",
     "precision_at_threshold": "its precision",
     "recall_at_threshold": "its recall",
-    "threshold_guarded": "guarded",
+    "threshold_guarded": "guarded threshold",
+    "precision_at_threshold_guarded": "its precision",
     "recall_at_threshold_guarded": "its recall",
+    "guard": "guarded promise",
 }
 
 
-def evaluation_card(
-    predictions: pa.Table, evaluation: Any, dataset: Any, figures: dict[str, Any], is_sample: bool
-) -> None:
-    """evaluate: headline figures, curves, the product type x attribute table, and products to look at."""
+def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample: bool) -> None:
+    """evaluate: headline figures, curves, slices, the product type x attribute table, and products to look at."""
+    evaluation = report.evaluation
     heading("Recall at 90 % precision", is_sample)
-    _headline(evaluation.metrics)
-    for figure in figures.values():
-        current.card.append(Image.from_matplotlib(figure))
+    for warning in report.warnings:
+        current.card.append(Markdown(f"> **Warning**: {warning}"))
+    _headline(evaluation)
+    _thresholds(evaluation)
+    for name, figure in report.figures.items():
+        if not name.startswith("experts-"):
+            current.card.append(Image.from_matplotlib(figure))
+    _slices(report.slices)
+    _experts(report)
     current.card.append(Markdown("## Some test products"))
-    _examples(predictions, dataset)
+    _examples(predictions, dataset, evaluation.condition)
     current.card.append(Markdown("## Product type x attribute"))
     rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
     table([[row[column] for column in CELL_COLUMNS] for row in rows], list(CELL_COLUMNS.values()))
 
 
-def _headline(metrics: dict[str, float]) -> None:
+def _headline(evaluation: Any) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
+    metrics = evaluation.metrics
+
+    def between(name: str) -> str:
+        value = _cell(metrics[name])
+        low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
+        return value if low is None or low != low else f"{value} ({low:.2f} to {high:.2f})"
+
     product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
     rows: list[list[Any]] = []
     for product_type in product_types:
         recalls = []
         for k in (5, 10, 15):
-            recall, cells = (metrics[f"recall_at_90p/{product_type}/top{k}{end}"] for end in ("", "_cells"))
-            recalls.append(_cell(recall) + (f" ({cells:.0f} attributes)" if cells < k else ""))
-        rows.append([product_type, *recalls, metrics[f"accuracy/{product_type}"]])
+            name = f"recall_at_90p/{product_type}/top{k}"
+            cells = metrics[f"{name}_cells"]
+            recalls.append(between(name) + (f", {cells:.0f} attributes" if cells < k else ""))
+        rows.append([product_type, *recalls, between(f"accuracy/{product_type}")])
     table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
+    shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
+    shown.append(("the same, text blanked", "text_blanked/"))
     rows = [
-        [name, metrics[f"{key}recall_at_90p/mean"], metrics[f"{key}accuracy/mean"]]
-        for name, key in (("this model", ""), ("the same, picture blanked", "picture_blanked/"))
+        [name, between(f"{key}recall_at_90p/mean"), between(f"{key}accuracy/mean")]
+        for name, key in shown
+        if f"{key}recall_at_90p/mean" in metrics
     ]
     rows.append(["majority value", metrics["baseline/majority_recall_at_90p"], metrics["baseline/majority_accuracy"]])
-    table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells", "Recall@90P", "accuracy"])
-    rows = [
-        [name, metrics[f"{key}/recall/mean"], metrics[f"{key}/promise_kept"]]
-        for name, key in (("plain", "deployed"), ("guarded", "guarded"))
-    ]
-    table(rows, ["threshold chosen on validation", "recall on test", "share of cells with 90 % precision on test"])
-    text = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    condition = "" if evaluation.condition == "as is" else f", {evaluation.condition}"
+    table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells{condition}", "Recall@90P", "accuracy"])
+    current.card.append(Markdown("In brackets: 95 % bootstrap interval, groups of products drawn with replacement."))
+
+
+def _thresholds(evaluation: Any) -> None:
+    """What thresholds chosen on validation promise, and what of it holds on test."""
+    metrics = evaluation.metrics
+    rows = []
+    for name, key in (("plain", "deployed"), ("guarded", "guarded")):
+        kept, accepting, abstaining = (metrics[f"{key}/cells_{x}"] for x in ("kept", "accepting", "abstaining"))
+        held = f"{kept:.0f} of {accepting:.0f}"
+        rows.append([name, metrics[f"{key}/recall/mean"], held, f"{abstaining:.0f}"])
+    headers = ["threshold chosen on validation", "recall on test", "cells with 90 % precision on test"]
+    table(rows, [*headers, "cells that abstain"])
+    too_little = metrics["guarded/cells_with_too_little_data"]
+    canonical = f"{metrics['canonical/share']:.1%} of the answers are values of the contract. "
+    lines = [f"{too_little:.0f} cells have too little validation data for a guarded promise."] if too_little else []
+    lines.append(
+        f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}; expected calibration "
+        f"error {metrics['calibration/ece']:.3f}, {metrics['calibration/ece_before']:.3f} before."
+    )
     if "tokenizer/pieces_per_word" in metrics:
         pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-        text += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
-    current.card.append(Markdown(text))
+        canonical += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+    current.card.append(Markdown(" ".join([*lines, canonical])))
 
 
-def _examples(predictions: pa.Table, dataset: Any) -> None:
-    from moemoe.schemas import AS_IS, PICTURE_BLANKED
+def _slices(slices: pa.Table) -> None:
+    """Parts of the test split beside each other, and what became of questions that have no answer."""
+    from moemoe.evaluation.out_of_context import SLICE_BY
+
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in slices.to_pylist():
+        figure = f"{row['value']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
+        cells = found.setdefault((row["slice_by"], row["slice"]), {"n": row["n"]})
+        cells[row["metric"]] = figure
+        if row["metric"] == "accuracy":
+            cells["n"] = row["n"]
+    current.card.append(Markdown("## Slices of the test split"))
+    metrics = ["accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold"]
+    rows = [[*key, c["n"], *(c.get(m, "-") for m in metrics)] for key, c in found.items() if key[0] != SLICE_BY]
+    headers = ["by", "slice", "answers", "accuracy", "Recall@90P", "precision of what is accepted", "recall"]
+    table(rows, headers)
+    asked = [[key[1], c["n"], *list(c.values())[1:]] for key, c in found.items() if key[0] == SLICE_BY]
+    if asked:
+        current.card.append(Markdown("## Questions that have no answer"))
+        table(asked, ["question", "asked", "answered with confidence", "answer is no value", "empty answer"])
+
+
+def _experts(report: Any) -> None:
+    """What experts learn: which questions and product types go where."""
+    maps = [figure for name, figure in report.figures.items() if name.startswith("experts-")]
+    if not maps:
+        return
+    metrics = report.evaluation.metrics
+    current.card.append(Markdown("## What experts learn"))
+    rows = [
+        ("entropy of the load (1: all experts alike)", metrics["routing/entropy"]),
+        ("least expert's share of tokens", metrics["routing/least_expert_share"]),
+    ]
+    rows += [
+        (
+            f"share of the choice of expert that the {by} explains",
+            metrics[f"routing/explained_by_{by.replace(' ', '_')}"],
+        )
+        for by in ("attribute", "product type")
+        if f"routing/explained_by_{by.replace(' ', '_')}" in metrics
+    ]
+    table(rows, ["mean over the expert layers", ""])
+    for figure in maps:
+        current.card.append(Image.from_matplotlib(figure))
+
+
+def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
+    from moemoe.schemas import PICTURE_BLANKED
 
     test = predictions.filter(pc.equal(predictions["split"], "test"))
     blanked = {
@@ -274,7 +347,7 @@ def _examples(predictions: pa.Table, dataset: Any) -> None:
         for row in test.filter(pc.equal(test["condition"], PICTURE_BLANKED)).to_pylist()
     }
     answers: dict[str, list[dict]] = {}
-    for row in test.filter(pc.equal(test["condition"], AS_IS)).to_pylist():
+    for row in test.filter(pc.equal(test["condition"], condition)).to_pylist():
         answers.setdefault(row["product_id"], []).append(row)
     rows = []
     for index in dataset.rows("test")[:EXAMPLES]:
@@ -361,6 +434,10 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "weights": sizes["text"].get("pretrained") or "scratch",
         "settings": settings or "none",
         "phases": " + ".join(recipe.phases),
+        "limits": recipe.limits,
+        "decoding": flow.decoding,
+        "withheld": flow.withhold or "nothing",
+        "unseen": flow.unseen or "nothing",
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
@@ -385,6 +462,7 @@ def where_everything_is(flow: Any) -> str:
         f"report            {flow.report_uri}",
         f"data docs         {flow.data_docs_uri}/index.html",
         f"registered model  {flow.model_uri} ({flow.decision})",
-        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}",
+        f"                  http://127.0.0.1:5000/{flow.ui_address}",
     ]
     return "\n".join(lines)

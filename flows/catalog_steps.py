@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
 import cards
 from deployment import notify, notify_last_attempt
@@ -42,6 +43,9 @@ class CatalogSteps(FlowSpec):
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
+    decoding = Parameter("decoding", default="free", help="free, or canonical: answers are values of the contract.")
+    withhold = Parameter("withhold", default="", help="An attribute whose words are cut out of every text.")
+    unseen = Parameter("unseen", default="", help="Values kept out of training: 'color=Maroon, Teal; material=Silk'.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
@@ -50,11 +54,16 @@ class CatalogSteps(FlowSpec):
     def check_recipes(self, recipes) -> None:
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
         import data_contracts
+        from moemoe.inference.answering import check_decoding
         from moemoe.registry import tracking
+        from moemoe.shards.hidden import Hidden
         from moemoe.shards.sampler import check_batch_size
         from moemoe.training.launch import check_processes, default_processes
 
-        data_contracts.load(self.dataset)
+        check_decoding(self.decoding)
+        contract = data_contracts.load(self.dataset)
+        if contract.open is None:  # what an open contract names is known when the catalog has been read
+            Hidden.of(contract, self.withhold, self.unseen)
         self.processes = self.nproc or default_processes()
         if getattr(self, "compute", "local") == "local":  # elsewhere this step's machine is not that of the training
             check_processes(self.processes)
@@ -83,8 +92,14 @@ class CatalogSteps(FlowSpec):
         self.groups = partition_groups(self.partitions, self.max_products or None)
 
     def experiment(self) -> str:
-        """The MLflow experiment that holds the runs of this dataset; the sample catalog's are kept apart."""
-        return f"moemoe-{self.dataset}" + ("-sample" if self.is_sample else "")
+        """The MLflow experiment that holds the runs of this dataset.
+
+        The sample catalog's are kept apart, and those of models from which something is hidden: such a model is no
+        challenger to one that sees all.
+        """
+        parts = ["moemoe", self.dataset, "sample" if self.is_sample else ""]
+        parts += [f"withheld-{self.withhold}" if self.withhold else "", "unseen" if self.unseen else ""]
+        return "-".join(part for part in parts if part).replace(" ", "-")
 
     def start_mlflow_run(self, recipe, settings, tags=None) -> None:
         """Open the model's run in MLflow and remember the recipe."""
@@ -157,14 +172,14 @@ class CatalogSteps(FlowSpec):
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
             from moemoe.catalog.label_parts import normalize_parts
+            from moemoe.catalog.parts import Parts
             from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            normalized = normalize_parts(self.products, contract, join(self.run_uri, "labels-all"))
+            raw = Parts(self.products, ["product_id", "product_type", "attributes"])
+            self.contradictions_uri = join(self.run_uri, "contradictions.parquet")
+            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"), self.contradictions_uri)
             self.all_labels = normalized.labels
-            self.contradictions_uri = write_table(
-                normalized.contradictions, join(self.run_uri, "contradictions.parquet")
-            )
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
             cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)
@@ -277,7 +292,9 @@ class CatalogSteps(FlowSpec):
     def train_model(self, warm_start: str = "") -> None:
         """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
         with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
             from moemoe.registry import tracking
+            from moemoe.shards.hidden import Hidden
             from moemoe.shards.manifest import Manifest
             from moemoe.storage import fetch
             from moemoe.training.launch import train
@@ -285,45 +302,60 @@ class CatalogSteps(FlowSpec):
 
             manifest, contract = Manifest.read(self.manifest_uri), fetch(self.contract_uri, scratch)
             tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract)
-            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=warm_start)
+            self.hidden = asdict(Hidden.of(load_contract(contract), self.withhold, self.unseen))
+            job = Job(
+                self.manifest_uri,
+                self.run_uri,
+                scratch,
+                self.recipe,
+                self.seed,
+                warm_start=warm_start,
+                hidden=self.hidden,
+            )
             progress = cards.TrainingCard(self.is_sample)
             began = time.monotonic()
             train(job, self.processes, progress.update)
             self.training_minutes = (time.monotonic() - began) / 60
             self.model_uri_in_root = join(self.run_uri, "model")
-            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, progress.events)
+            self.training_events = join(self.run_uri, "events.jsonl")
 
     def evaluate_model(self) -> None:
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.contract import load_contract
-            from moemoe.evaluation.evaluate import evaluate, majority_values
-            from moemoe.evaluation.plots import report_figures
-            from moemoe.inference.predictions import predict_all, tokenizer_metrics
-            from moemoe.inference.predictor import Predictor
+            from moemoe.evaluation.report import make_report
+            from moemoe.inference.answering import ANSWERING
+            from moemoe.inference.answers import answer_everything
             from moemoe.registry import tracking
             from moemoe.shards.dataset import ShardedDataset
-            from moemoe.storage import fetch, publish, write_table
+            from moemoe.shards.hidden import Hidden
+            from moemoe.storage import exists, fetch, publish, write_bytes, write_table
+            from moemoe.training.events import read_events
 
             contract = load_contract(fetch(self.contract_uri, scratch))
-            dataset = ShardedDataset(self.manifest_uri, scratch)
-            predictor = Predictor.load(fetch(self.model_uri_in_root, scratch))
-            predictions = predict_all(predictor, dataset, contract)
-            report = data_contracts.check_predictions(predictions, contract, join(scratch, "prediction_docs"))
+            dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
+            model = fetch(self.model_uri_in_root, scratch)
+            answers = answer_everything(model, dataset, contract, self.decoding, self.recipe["training"])
+            write_bytes(join(self.model_uri_in_root, ANSWERING), answers.answering.to_json().encode())
+            checked = data_contracts.check_predictions(answers.predictions, contract, join(scratch, "prediction_docs"))
             publish(join(scratch, "prediction_docs"), join(self.run_uri, "prediction_docs"))
-            print(report.message())
-            report.raise_if_critical()
-            evaluation = evaluate(predictions, contract.report_product_types, majority_values(dataset.labels))
-            evaluation.metrics.update(tokenizer_metrics(predictor, dataset))
-            self.metrics = evaluation.metrics
+            print(checked.message())
+            checked.raise_if_critical()
+            events = read_events(fetch(self.training_events, scratch)) if exists(self.training_events) else []
+            report = make_report(answers, contract.report_product_types, dataset.labels, events)
+            self.metrics = report.evaluation.metrics
             undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
-            self.undecoded_uri = write_table(predictor.pictures.quarantine, undecoded)
-            self.predictions_path = write_table(predictions, join(self.run_uri, "predictions.parquet"))
-            self.evaluation_path = write_table(evaluation.table, join(self.run_uri, "evaluation.parquet"))
-            figures = report_figures(predictions, evaluation, contract.report_product_types)
-            files = [fetch(uri, scratch) for uri in (self.predictions_path, self.evaluation_path)]
-            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, evaluation, files, figures)
-            cards.evaluation_card(predictions, evaluation, dataset, figures, self.is_sample)
-            cards.results(report)
+            self.undecoded_uri = write_table(answers.quarantine, undecoded)
+            self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))
+            self.evaluation_path = write_table(report.evaluation.table, join(self.run_uri, "evaluation.parquet"))
+            self.slices_path = write_table(report.slices, join(self.run_uri, "slices.parquet"))
+            self.routing_path = write_table(report.routing, join(self.run_uri, "routing.parquet"))
+            uris = (self.predictions_path, self.evaluation_path, self.slices_path, self.routing_path)
+            files = [fetch(uri, scratch) for uri in uris]
+            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
+            # after the headline: MLflow compares runs by what was logged first
+            tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, events)
+            cards.evaluation_card(answers.predictions, report, dataset, self.is_sample)
+            cards.results(checked)
             self.evaluate_task = current.pathspec

@@ -14,7 +14,7 @@ from metaflow import Parameter, card, catch, current, step
 
 from moemoe.storage import absolute, join
 
-MODELS = "moemoe,qga,wo-qg"
+MODELS = "moemoe,qga,wo-qg,flan-t5,tf-idf"
 
 
 class CompareFlow(CatalogSteps):
@@ -184,6 +184,7 @@ class CompareFlow(CatalogSteps):
             write_bytes(self.report_uri, report.encode())
             tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "comparison.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print(comparison_card.where_everything_is(self))
 
 

@@ -61,6 +61,7 @@ def where_everything_is(flow: Any) -> str:
             flow.overview,
             f"tables     {flow.tables_uri}/tables.md",
             f"report     {flow.report_uri}",
-            f"MLflow UI  mlflow ui --backend-store-uri {flow.tracking_uri}   ->  http://127.0.0.1:5000",
+            f"MLflow UI  mlflow ui --backend-store-uri {flow.tracking_uri}",
+            f"           http://127.0.0.1:5000/{flow.ui_address}",
         ]
     )

@@ -93,6 +93,8 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         steps, known = config.get("steps") or {}, dict(mutable_flow.steps)
         if unknown := sorted(set(steps) - {EVERY_STEP, *known}):
             raise BadDeployment(f"unknown step steps.{unknown[0]}; allowed are {', '.join([EVERY_STEP, *known])}")
+        if config["nodes"] > 1 and "trained" not in known:
+            raise BadDeployment(f"nodes is {config['nodes']}; deploy flows/multi_node_train_flow.py, or set it to 1")
         for name, step in known.items():
             _add_to_step(step, _values_of(config, name))
             if config.get("environment"):
@@ -101,9 +103,7 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
                 step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
             if compute != "local":
                 step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
-        if (
-            config.get("notify") and compute != "batch"
-        ):  # Step Functions knows no exit hooks: see the flow's scratch_folder
+        if config.get("notify") and compute != "batch":  # Step Functions has no exit hooks
             mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
 
 
@@ -160,7 +160,7 @@ def notify_last_attempt(flow: Any, error: BaseException) -> None:
 
 
 def notify_failure(run: Any) -> None:
-    """What Metaflow and Argo call after a run that failed, whatever stopped it, a kill of the step's machine included."""
+    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away."""
     parameters = run["_parameters"].task
     failed = [task for step in run for task in step if not task.successful]
     message = "it stopped without a word; its logs may say more"

@@ -15,27 +15,28 @@ WARM_START = ("", "champion")
 
 def find_champion(flow: Any, recipe: Any, scratch: str) -> None:
     """start: settles which champion this run follows, and puts its weights beside the run where it starts from them."""
-    from moemoe.registry import champion
+    from moemoe.registry.trained_on import recorded_manifest
+    from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
     from moemoe.training.warm_start import check_warm_start
 
     if flow.warm_start not in WARM_START:
         raise ConfigError(f"warm-start is {flow.warm_start!r}; allowed is champion, or nothing")
-    found = champion.find_champion(flow.tracking_uri, flow.model_name)
-    flow.champion_version = found.version if found else None
-    flow.champion_manifest = found.manifest_uri if found else None
+    champion = alias_of(flow.tracking_uri, flow.model_name, CHAMPION)
+    flow.champion_version = champion.version if champion else None
+    flow.champion_manifest = recorded_manifest(flow.tracking_uri, champion.run_id) if champion else None
     flow.warm_start_uri = ""
-    if flow.warm_start and found:
-        folder = champion.fetch_model(flow.tracking_uri, found, scratch)
+    if flow.warm_start and champion:
+        folder = fetch_version(flow.tracking_uri, champion, scratch)
         check_warm_start(folder, recipe)
         flow.warm_start_uri = publish(folder, join(flow.run_uri, "warm-start"))
-        print(f"training starts from the weights of version {found.version} of {flow.model_name}")
+        print(f"training starts from the weights of version {champion.version} of {flow.model_name}")
     elif flow.warm_start:
         print(f"{flow.model_name} has no champion yet; training starts from scratch")
 
 
 def look_for_news(flow: Any) -> None:
     """manifest: tells what is new since the champion's data; ``flow.stopped_early`` where nothing is and it matters."""
-    from moemoe.registry.champion import record_manifest
+    from moemoe.registry.trained_on import record_manifest
 
     record_manifest(flow.tracking_uri, flow.mlflow_run_id, flow.manifest_uri)
     message, anything = _news(flow)

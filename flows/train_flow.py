@@ -10,7 +10,7 @@ import cards
 import retraining
 from catalog_steps import CatalogSteps, scratch_folder
 from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
-from metaflow import Config, Parameter, card, config_expr, package_sources, project, schedule, step
+from metaflow import Config, FlowSpec, Parameter, card, config_expr, package_sources, project, schedule, step
 from retraining import unless_stopped_early
 
 from moemoe.notifications import REFUSED
@@ -61,12 +61,16 @@ class TrainFlow(CatalogSteps):
             retraining.find_champion(self, recipe, scratch)
         self.next(self.collect, foreach="groups")
 
+    def finish_manifest(self, inputs) -> None:
+        """Write the manifest and say what is new since the champion's."""
+        self.write_manifest(inputs)
+        retraining.look_for_news(self)
+
     @card(type="blank")
     @step
     def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
-        self.write_manifest(inputs)
-        retraining.look_for_news(self)
+        self.finish_manifest(inputs)
         self.next(self.train)
 
     @card(type="blank", refresh_interval=15)
@@ -98,6 +102,7 @@ class TrainFlow(CatalogSteps):
             from moemoe.registry.model_card import Data
             from moemoe.registry.register import Trained, register
             from moemoe.shards.dataset import ShardedDataset
+            from moemoe.shards.hidden import Hidden
             from moemoe.shards.manifest import Manifest
             from moemoe.storage import fetch, read_table
 
@@ -105,7 +110,8 @@ class TrainFlow(CatalogSteps):
             manifest = Manifest.read(self.manifest_uri)
 
             def champion_predictions(folder):
-                return predict_test(Predictor.load(folder), ShardedDataset(self.manifest_uri, scratch), contract)
+                dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
+                return predict_test(Predictor.load(folder), dataset, contract)
 
             trained = Trained(
                 model_dir=fetch(self.model_uri_in_root, scratch),
@@ -152,10 +158,16 @@ class TrainFlow(CatalogSteps):
                 write_bytes(self.report_uri, report.encode())
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
+            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
 
 
-if __name__ == "__main__":
+def run_flow(flow: type[FlowSpec]) -> None:
+    """The command line of a flow."""
     if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
         os.environ.setdefault("USERNAME", "moemoe")
-    TrainFlow()
+    flow()
+
+
+if __name__ == "__main__":
+    run_flow(TrainFlow)

@@ -128,11 +128,15 @@ PREDICTIONS = pa.schema(
         ("explicit", pa.bool_()),
         ("rare", pa.bool_()),
         ("canonical", pa.bool_()),
+        ("unseen", pa.bool_()),
     ]
 )
 
-#: Values of ``condition`` in the predictions.
+#: Values of ``condition`` in the predictions. ``withheld`` stands in place of ``as is`` where an attribute's words were
+#: cut out of every text. The last two are questions out of context: an attribute that the product type never has (no
+#: gold), and a product shown with neither text nor picture.
 AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "picture blanked", "text blanked", "withheld"
+NOT_APPLICABLE, UNANSWERABLE = "not applicable", "unanswerable"
 
 EVALUATION = pa.schema(
     [
@@ -147,6 +151,36 @@ EVALUATION = pa.schema(
         ("threshold_guarded", pa.float64()),
         ("precision_at_threshold_guarded", pa.float64()),
         ("recall_at_threshold_guarded", pa.float64()),
+        ("validation_support", pa.int64()),
+        ("guard", pa.string()),
+    ]
+)
+
+#: Figures of parts of the test split's predictions, one row per figure: ``slice_by`` names what the slices differ in,
+#: ``n`` counts predictions, ``cells`` the product type x attribute cells; low and high bound the 95 % interval.
+SLICES = pa.schema(
+    [
+        ("slice_by", pa.string()),
+        ("slice", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("n", pa.int64()),
+        ("cells", pa.int64()),
+    ]
+)
+
+#: How an expert layer's routers share out tokens: of the ``tokens`` of one product type, or of the questions of one
+#: attribute (``by`` says which; ``all`` for all of them), the ``share`` whose top-ranked expert is ``expert``.
+ROUTING = pa.schema(
+    [
+        ("layer", pa.string()),
+        ("by", pa.string()),
+        ("name", pa.string()),
+        ("expert", pa.int64()),
+        ("share", pa.float64()),
+        ("tokens", pa.int64()),
     ]
 )
 

@@ -18,7 +18,7 @@ ALLOWED = {
     "training": {"shards", "model", "baselines", "recipes"},
     "inference": {"shards", "model", "baselines", "catalog"},
     "evaluation": set(),
-    "registry": {"evaluation", "inference", "catalog", "shards"},
+    "registry": {"evaluation", "inference", "baselines", "catalog", "shards"},
 }
 NOT_IN_THE_LIBRARY = {"metaflow", "great_expectations", "data_contracts", "flows"}
 

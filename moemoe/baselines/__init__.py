@@ -10,7 +10,10 @@ from moemoe.errors import ConfigError
 #: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: its text encoder and
 #: decoder with nothing between them.
 TRAINED = {
+    "cma-clip": "moemoe.baselines.cma_clip:CMAClip",
     "moemoe": "moemoe.model.moemoe:MoEMoE",
+    "mxt": "moemoe.baselines.mxt:MXT",
+    "ner-mqmrc": "moemoe.baselines.ner_mqmrc:NerMqMrc",
 }
 
 #: Systems that are made in one pass over the training split.

@@ -8,18 +8,17 @@ knows nothing of similarity.
 Shapes: B products asked, P training products, D_t text and D_i image dimensions.
 """
 
-import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from moemoe.baselines.files import built, read_config, write_config
+from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.baselines.tf_idf import Vectorizer, check_scikit_learn
 from moemoe.errors import ConfigError
@@ -27,6 +26,7 @@ from moemoe.model.batch import Answer
 from moemoe.model.collate import Item
 from moemoe.model.config import ImageConfig
 from moemoe.model.encoders import ImageEncoder
+from moemoe.model.files import read_config, write_config
 from moemoe.model.pretrained import load_timm
 
 HISTOGRAM = "histogram"
@@ -34,11 +34,14 @@ HUES, SATURATIONS, BRIGHTNESSES = 16, 4, 4
 
 
 @dataclass(frozen=True)
-class KNNConfig:
+class KNNConfig(BaselineConfig):
     """``k`` neighbours; ``image_weight`` is the picture's part of the similarity, the text has the rest.
 
     ``image.name``: ``histogram``, or a timm model with pretrained weights. The other keys are those of TF-IDF.
     """
+
+    sources = ("image", "text")
+    nested: ClassVar[dict[str, Any]] = {"image": ImageConfig}
 
     image: ImageConfig = field(default_factory=lambda: ImageConfig(name=HISTOGRAM))
     k: int = 10
@@ -59,24 +62,6 @@ class KNNConfig:
                 f"knn: image.name is {self.image.name} without pretrained weights, which know nothing of similarity; "
                 f"set image.pretrained, or take image.name={HISTOGRAM}"
             )
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Picture and text."""
-        return ("image", "text")
-
-    def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "KNNConfig":
-        """With each attribute's values in the training split, the only ones it can answer."""
-        return dataclasses.replace(self, values={name: list(known) for name, known in values.items()})
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, as written to ``config.json``."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "KNNConfig":
-        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return built(cls, values, image=ImageConfig)
 
 
 def colour_histogram(picture_3HW: np.ndarray) -> np.ndarray:

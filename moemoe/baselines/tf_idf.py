@@ -3,9 +3,8 @@
 Shapes: B products, F features (word n-grams), C values of an attribute.
 """
 
-import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,23 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from moemoe.baselines.files import built, read_config, write_config
+from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer
 from moemoe.model.collate import Item
+from moemoe.model.files import read_config, write_config
 
 
 @dataclass(frozen=True)
-class TfIdfConfig:
+class TfIdfConfig(BaselineConfig):
     """Word n-grams up to ``ngrams`` words, those of at least ``min_products`` products and at most ``max_features``.
 
     ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``values``: see
     ``with_catalog``.
     """
+
+    sources = ("text",)
 
     ngrams: int = 2
     min_products: int = 2
@@ -34,24 +36,6 @@ class TfIdfConfig:
     penalty: float = 10.0
     max_iterations: int = 200
     values: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Text alone."""
-        return ("text",)
-
-    def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "TfIdfConfig":
-        """With each attribute's values in the training split, the only ones it can answer."""
-        return dataclasses.replace(self, values={name: list(known) for name, known in values.items()})
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, as written to ``config.json``."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TfIdfConfig":
-        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return built(cls, values)
 
 
 def check_scikit_learn(system: str) -> None:

@@ -1,5 +1,6 @@
 """Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
 
+import heapq
 import html
 import re
 from collections import Counter
@@ -7,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
 from moemoe.errors import CatalogError
@@ -17,6 +17,8 @@ from moemoe.schemas import LABEL_STATISTICS, LABELS
 MISSING, UNMAPPED = -2, -1
 
 _MOST_FREQUENT = 10
+#: Distinct raw values that are remembered of an attribute; beyond, the rarest are forgotten and looked up again.
+REMEMBERED = 200_000
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
@@ -28,7 +30,8 @@ _COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 class Normalizer:
     """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
 
-    Memory grows with the distinct raw labels, not with the products.
+    Memory does not grow with the products, nor with an attribute's distinct raw values beyond REMEMBERED; a value that
+    was forgotten counts as a new one when it comes again.
     """
 
     def __init__(self, contract: Contract):
@@ -46,23 +49,22 @@ class Normalizer:
         type that the contract does not know are left out.
         """
         canonical = self._product_types(products["product_type"])
-        known = pc.is_valid(canonical)
-        products, canonical = products.filter(known), canonical.filter(known)
-        raw = _RawLabels(products["attributes"], self._contract)
+        raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
         self._raw_keys.update(raw.keys)
-        found = [fed.labels(raw) for fed in self._fed]
-        rows, meant = (np.concatenate(column) for column in zip(*found, strict=True))
-        attributes = np.repeat(np.arange(len(found)), [len(r) for r, _ in found])
-        order = np.argsort(rows * len(found) + attributes, kind="stable")
-        rows, attributes, meant = rows[order], attributes[order], meant[order]
+        meant_AP = np.full((len(self._fed), raw.rows), UNMAPPED, np.int32)
+        for fed, meant_P in zip(self._fed, meant_AP, strict=True):
+            fed.labels(raw, meant_P)
+        meant_PA = np.ascontiguousarray(meant_AP.T)
+        product, attribute = np.nonzero(meant_PA >= 0)
+        number = len(product)
         return pa.table(
             {
-                "product_id": products["product_id"].take(rows),
-                "product_type": canonical.take(rows),
-                "group": pa.nulls(len(rows), pa.string()),
-                "split": pa.nulls(len(rows), pa.string()),
-                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attributes),
-                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant),
+                "product_id": products["product_id"].take(product),
+                "product_type": canonical.take(product),
+                "group": pa.nulls(number, pa.string()),
+                "split": pa.nulls(number, pa.string()),
+                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attribute),
+                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant_PA[product, attribute]),
             },
             schema=LABELS,
         )
@@ -160,10 +162,10 @@ def without_share(part: str) -> str:
 class _RawLabels:
     """The entries of the attribute maps that feed an attribute: product ``row`` and ``value`` code of each.
 
-    Repeated keys, null values and null maps are allowed.
+    Only those of products in the mask ``known_P``. Repeated keys, null values and null maps are allowed.
     """
 
-    def __init__(self, maps: pa.ChunkedArray, contract: Contract):
+    def __init__(self, maps: pa.ChunkedArray, known_P: np.ndarray, contract: Contract):
         wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
         keys, items, rows, start = [], [], [], 0
         for chunk in maps.chunks:
@@ -174,19 +176,23 @@ class _RawLabels:
             items.append(maps_only.items[offsets[0] : offsets[-1]])
             rows.append(start + np.repeat(valid, np.diff(offsets)))
             start += len(chunk)
+        self.rows = start
         names, codes = _encode(pa.chunked_array(keys, pa.string()))
         folded = [fold_key(name or "") for name in names]
-        counts = np.bincount(codes, minlength=len(names)).tolist()
+        row = np.concatenate([np.empty(0, np.int64), *rows])
+        known = known_P[row]
+        counts = np.bincount(codes[known], minlength=len(names)).tolist()
         self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
-        used = np.array([name in wanted for name in folded])[codes]
-        codes = codes[used]
-        self.row = np.concatenate([np.empty(0, np.int64), *rows])[used]
-        self.rows = start
-        self.values, self.value = _encode(pa.chunked_array(items, pa.string()).filter(pa.array(used)))
+        used = known & np.array([name in wanted for name in folded])[codes]
+        values = pa.chunked_array(items, pa.string())
+        if not used.all():  # a copy of all texts
+            codes, row, values = codes[used], row[used], values.filter(pa.array(used))
+        self.row = row
+        self.values, self.value = _encode(values)
         self._codes_of_key: dict[str, list[int]] = {}
         for code, name in enumerate(folded):
             self._codes_of_key.setdefault(name, []).append(code)
-        by_key = np.argsort(codes, kind="stable")
+        by_key = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")  # small integers sort fastest
         ends = np.cumsum(np.bincount(codes, minlength=len(names)))
         self._entries = np.split(by_key, ends[:-1]) if len(names) else []
 
@@ -211,30 +217,31 @@ class _FedLabels:
         self._values_of = value_mapper(attribute, contract.folded_missing())
         self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
         self._counts: Counter[str | None] = Counter()
+        self._raw_values = self._dropped = self._unmapped = 0
         self._used = np.zeros(0, bool)  # by number, the value lists that became a label
         self.number = self._conflicts = 0
 
-    def labels(self, raw: "_RawLabels") -> tuple[np.ndarray, np.ndarray]:
-        """Product rows of a part that get a label, and the number of its value list."""
+    def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
+        """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
         entries = raw.fed_by(self._attribute.keys)
         row, value = raw.row[entries], raw.value[entries]
         counts = np.bincount(value, minlength=len(raw.values))
-        meaning = np.full(len(raw.values), MISSING)
+        meaning = np.full(len(raw.values), MISSING, np.int32)
         for code in np.flatnonzero(counts):
             meaning[code] = self._meant(raw.values[code], int(counts[code]))
+        if len(self._meaning) > REMEMBERED:
+            self._forget_the_rarest()
         meant = meaning[value]
 
-        known = np.flatnonzero(meant >= 0)
-        winner = np.full(raw.rows, UNMAPPED)
-        winner[row[known[::-1]]] = meant[known[::-1]]  # assigned backwards, so that the first entry stays
-        rows = np.flatnonzero(winner >= 0)
-        disagree = known[meant[known] != winner[row[known]]]
-        self._conflicts += len(np.unique(row[disagree]))
-        self.number += len(rows)
-        used = np.bincount(winner[rows], minlength=len(self._lists)) > 0
+        known = meant >= 0
+        row, meant = row[known], meant[known]
+        meant_P[row[::-1]] = meant[::-1]  # assigned backwards, so that the first entry stays
+        self._conflicts += len(np.unique(row[meant != meant_P[row]]))
+        numbers = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
+        self.number += int(numbers.sum())
+        used = numbers > 0
         used[: len(self._used)] |= self._used
         self._used = used
-        return rows, winner[rows]
 
     def _meant(self, raw: str | None, count: int) -> int:
         self._counts[raw] += count
@@ -243,21 +250,33 @@ class _FedLabels:
             means = self._values_of(raw)
             meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
             self._meaning[raw] = meaning
+            self._raw_values += meaning != MISSING
+        self._dropped += count if meaning == MISSING else 0
+        self._unmapped += count if meaning == UNMAPPED else 0
         return meaning
+
+    def _forget_the_rarest(self) -> None:
+        """Keeps at most half of REMEMBERED raw values, so that it is not done for every part."""
+        least = 1
+        while len(self._counts) > REMEMBERED // 2:
+            self._counts = Counter({raw: count for raw, count in self._counts.items() if count > least})
+            least *= 2
+        self._meaning = {raw: self._meaning[raw] for raw in self._counts}
 
     def statistics(self, lists: list[tuple[str, ...]]) -> dict:
         """A row of LABEL_STATISTICS; ``lists`` are the value lists by number."""
-        unmapped = {raw: n for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED}
-        frequent = sorted((-count, raw or "") for raw, count in unmapped.items())[:_MOST_FREQUENT]
+        unmapped = ((-n, raw or "") for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED)
         return {
             "attribute": self._attribute.name,
-            "raw_values": sum(meaning != MISSING for meaning in self._meaning.values()),
+            "raw_values": self._raw_values,
             "canonical_values": len({value for number in np.flatnonzero(self._used) for value in lists[number]}),
             "labels": self.number,
-            "dropped": sum(n for raw, n in self._counts.items() if self._meaning[raw] == MISSING),
-            "unmapped": sum(unmapped.values()),
+            "dropped": self._dropped,
+            "unmapped": self._unmapped,
             "conflicts": self._conflicts,
-            "most_frequent_unmapped": [{"value": text, "count": -count} for count, text in frequent],
+            "most_frequent_unmapped": [
+                {"value": text, "count": -count} for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
+            ],
         }
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.errors import MoEMoEError
-from moemoe.schemas import PREDICTIONS
+from moemoe.schemas import AS_IS, PREDICTIONS, WITHHELD
 
 MIN_SUPPORT = 30
 
@@ -71,6 +71,12 @@ def check_predictions(predictions: pa.Table) -> None:
             f"{twice.num_rows} predictions stand more than once, first product {first['product_id']}, attribute "
             f"{first['attribute']}, condition {first['condition']}"
         )
+
+
+def main_condition(predictions: pa.Table) -> str:
+    """The condition that a table's headline is of: ``as is``, or ``withheld`` where it has no row as is."""
+    conditions = predictions["condition"].unique().to_pylist()
+    return WITHHELD if WITHHELD in conditions and AS_IS not in conditions else AS_IS
 
 
 def cells(predictions: pa.Table, split: str, condition: str) -> dict[Cell, Scores]:

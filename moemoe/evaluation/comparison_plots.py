@@ -43,7 +43,8 @@ def system_bars(comparison: Comparison) -> Any:
         if majority is not None:
             axes.axvline(majority, color="0.35", ls=":", lw=1.2, label="majority value")
             axes.legend(fontsize=8, loc="lower right")
-        axes.set(title=f"{title}, mean over {comparison.cells} cells", xlim=(0, 1.09))
+        axes.set(title=f"{title} in %, mean over {comparison.cells} cells", xlim=(0, 1.09))
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
         axes.grid(axis="x", alpha=0.25)
     return figure
 
@@ -112,7 +113,8 @@ def ablation_bars(comparison: Comparison, table: PaperTable) -> Any:
                 label = "the paper, on other data" if axes.get_legend_handles_labels()[0] == [] else None
                 axes.plot(printed / 100, row, "D", mfc="white", mec="black", ms=6, label=label)
         axes.set_yticks(range(len(results)), [result.name for result in results] if place == 1 else [], fontsize=9)
-        axes.set(title=heading, xlim=(0, 1.09))
+        axes.set(title=f"{heading}, %", xlim=(0, 1.09))
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
         axes.grid(axis="x", alpha=0.25)
     figure.suptitle(table.title, fontsize=11)
     handles, labels = figure.axes[0].get_legend_handles_labels()

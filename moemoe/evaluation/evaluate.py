@@ -10,10 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
-from moemoe.evaluation.recall_at_precision import guarded_threshold, precision_and_recall, recall_at_precision
+from moemoe.evaluation.calibration import expected_calibration_error
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
+from moemoe.evaluation.recall_at_precision import (
+    guarded_threshold,
+    least_support,
+    precision_and_recall,
+    recall_at_precision,
+)
 from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
-from moemoe.schemas import AS_IS, EVALUATION, WITHHELD
+from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
 __all__ = ["Cell", "Evaluation", "EvaluationError", "Scores", "cells", "evaluate", "majority_values"]
 
@@ -63,11 +69,11 @@ def evaluate(
         EvaluationError: columns are missing, a confidence is no number, or rows stand twice.
     """
     check_predictions(predictions)
-    conditions = set(predictions["condition"].unique().to_pylist())
-    main = AS_IS if AS_IS in conditions or WITHHELD not in conditions else WITHHELD
+    conditions, main = set(predictions["condition"].unique().to_pylist()), main_condition(predictions)
     test = cells(predictions, "test", main)
     validation = cells(predictions, "validation", main)
-    rows = [_row(cell, scores, validation.get(cell)) for cell, scores in test.items()]
+    groups = pc.coalesce(predictions["group"], predictions["product_id"]).to_numpy(zero_copy_only=False)
+    rows = [_row(cell, scores, validation.get(cell), groups) for cell, scores in test.items()]
     table = pa.Table.from_pylist(rows, EVALUATION)
     headline = [row for row in rows if row["product_type"] in report_product_types and row["support"] >= min_support]
     shown = {(row["product_type"], row["attribute"]) for row in headline}
@@ -83,7 +89,7 @@ def evaluate(
     metrics |= _promises(headline)
     if majority is not None:
         metrics |= _majority({cell: scores for cell, scores in test.items() if cell in shown}, predictions, majority)
-    for condition in sorted(conditions - {main}):
+    for condition in sorted(conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
         other = [scores for cell, scores in cells(predictions, "test", condition).items() if cell in shown]
         if other:
             name = condition.replace(" ", "_")
@@ -93,6 +99,10 @@ def evaluate(
     answered = predictions.filter(
         pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], main))
     )
+    if test:
+        confidence = np.concatenate([scores.confidence for scores in test.values()])
+        correct = np.concatenate([scores.correct for scores in test.values()])
+        metrics["calibration/ece"] = expected_calibration_error(confidence, correct)
     metrics["canonical/share"] = pc.mean(answered["canonical"]).as_py() if answered.num_rows else math.nan
     return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main)
 
@@ -106,11 +116,14 @@ def majority_values(labels: pa.Table) -> dict[Cell, str]:
     return {cell: min(counter, key=lambda value: (-counter[value], value)) for cell, counter in counts.items()}
 
 
-def _row(cell: Cell, test: Scores, validation: Scores | None) -> dict[str, Any]:
+def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray) -> dict[str, Any]:
     threshold = guarded = math.nan
+    independent = 0
     if validation is not None:
         _, threshold = recall_at_precision(validation.confidence, validation.correct)
-        guarded = guarded_threshold(validation.confidence, validation.correct)
+        _, one_each = np.unique(groups[validation.rows], return_index=True)  # products of a group err together
+        guarded = guarded_threshold(validation.confidence[one_each], validation.correct[one_each])
+        independent = len(one_each)
     precision, recall = precision_and_recall(test.confidence, test.correct, threshold)
     guarded_precision, guarded_recall = precision_and_recall(test.confidence, test.correct, guarded)
     return {
@@ -125,7 +138,18 @@ def _row(cell: Cell, test: Scores, validation: Scores | None) -> dict[str, Any]:
         "threshold_guarded": guarded,
         "precision_at_threshold_guarded": guarded_precision,
         "recall_at_threshold_guarded": guarded_recall,
+        "validation_support": validation.support if validation is not None else 0,
+        "guard": _guard(guarded, independent),
     }
+
+
+def _guard(threshold: float, independent: int) -> str:
+    """Whether there is a guarded promise, and why not."""
+    if not math.isnan(threshold):
+        return "promise"
+    if independent < least_support():
+        return f"abstains: too little data, {independent} validation groups of at least {least_support()}"
+    return "abstains: the most confident validation answers are not surely 90 % right"
 
 
 def _replicates(headline: list[dict[str, Any]], test: Mapping[Cell, Scores], resamples: Resamples) -> list[dict]:
@@ -162,11 +186,14 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
 
 def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     """In how many cells the threshold chosen on validation accepts anything on test, and keeps 90 % precision there."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, kind in (("deployed", ""), ("guarded", "_guarded")):
         realised = [row["precision_at_threshold" + kind] for row in headline]
         accepting = [precision for precision in realised if not math.isnan(precision)]
         kept = sum(precision >= PROMISE for precision in accepting)
+        if kind:
+            too_little = sum("too little data" in row["guard"] for row in headline)
+            metrics[f"{name}/cells_with_too_little_data"] = too_little
         metrics[f"{name}/cells_accepting"] = len(accepting)
         metrics[f"{name}/cells_abstaining"] = len(headline) - len(accepting)
         metrics[f"{name}/cells_kept"] = kept

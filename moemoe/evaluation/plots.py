@@ -1,36 +1,48 @@
-"""Figures for cards and MLflow: precision against recall, Recall@90P per cell, what the picture adds."""
+"""Figures for cards and MLflow: precision and recall, cells, sources, calibration, experts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from moemoe.evaluation.calibration import reliability
 from moemoe.evaluation.cells import Scores, cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
-from moemoe.schemas import AS_IS, PICTURE_BLANKED
+from moemoe.evaluation.routing import shares_by_name
+from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED
 
 CURVES = 8
 HEAT_ATTRIBUTES = 18
 HEAT_TYPES = 12
 SHOWN_TYPES = 2
+ROUTED_BY = ("attribute", "product type")
 
 
-def report_figures(predictions: pa.Table, evaluation: Evaluation, product_types: Sequence[str]) -> dict[str, Any]:
+def report_figures(
+    predictions: pa.Table,
+    evaluation: Evaluation,
+    product_types: Sequence[str],
+    routing: pa.Table | None = None,
+) -> dict[str, Any]:
     """All figures of the report by name."""
     shown = product_types[:SHOWN_TYPES]
-    return {
-        "precision-recall": precision_recall(predictions, shown),
+    figures = {
+        "precision-recall": precision_recall(predictions, shown, evaluation.condition),
         "heat-map": heat_map(evaluation),
-        "picture": picture_bars(predictions, shown),
+        "sources": source_bars(predictions, shown, evaluation.condition),
+        "calibration": calibration(predictions, evaluation.condition),
     }
+    if routing is not None and routing.num_rows:
+        figures |= {f"experts-by-{by.replace(' ', '-')}": expert_map(routing, by) for by in ROUTED_BY}
+    return figures
 
 
-def precision_recall(predictions: pa.Table, product_types: Sequence[str]) -> Any:
+def precision_recall(predictions: pa.Table, product_types: Sequence[str], condition: str = AS_IS) -> Any:
     """Precision against recall of the reported product types' largest attributes; 90 % is marked."""
     figure = _figure(11, 5.2)
-    test = cells(predictions, "test", AS_IS)
+    test = cells(predictions, "test", condition)
     for place, product_type in enumerate(product_types, start=1):
         axes = figure.add_subplot(1, len(product_types), place)
         mine = _largest({cell[1]: scores for cell, scores in test.items() if cell[0] == product_type}, CURVES)
@@ -72,20 +84,81 @@ def heat_map(evaluation: Evaluation) -> Any:
     return figure
 
 
-def picture_bars(predictions: pa.Table, product_types: Sequence[str]) -> Any:
-    """Recall@90P with the picture and with it blanked, per attribute over the reported product types."""
+def source_bars(predictions: pa.Table, product_types: Sequence[str], condition: str = AS_IS) -> Any:
+    """Recall@90P with both sources, without the picture and without the text, per attribute."""
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
-    shown = _pooled(cells(predictions, "test", AS_IS), product_types)
-    blanked = _pooled(cells(predictions, "test", PICTURE_BLANKED), product_types)
-    names = list(_largest(shown, 16))
-    for offset, (label, found) in enumerate((("as is", shown), ("picture blanked", blanked))):
-        recalls = [recall_at_precision(found[n].confidence, found[n].correct)[0] if n in found else 0.0 for n in names]
-        axes.bar(np.arange(len(names)) + 0.4 * offset, recalls, 0.38, label=label, color=_color(offset))
-    axes.set_xticks(np.arange(len(names)) + 0.2, names, rotation=40, ha="right", fontsize=8)
-    axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What the picture adds ({', '.join(product_types)})")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=2, frameon=False)
+    found = {
+        c: _pooled(cells(predictions, "test", c), product_types) for c in (condition, PICTURE_BLANKED, TEXT_BLANKED)
+    }
+    names = list(_largest(found[condition], 16))
+    for offset, (label, mine) in enumerate(found.items()):
+        recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
+        axes.bar(np.arange(len(names)) + 0.27 * offset, recalls, 0.25, label=label, color=_color(offset))
+    axes.set_xticks(np.arange(len(names)) + 0.27, names, rotation=40, ha="right", fontsize=8)
+    axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What each source adds ({', '.join(product_types)})")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=3, frameon=False)
     axes.grid(axis="y", alpha=0.25)
+    return figure
+
+
+def calibration(predictions: pa.Table, condition: str = AS_IS) -> Any:
+    """Share of right test answers against their confidence, all cells together; the diagonal is what was meant."""
+    figure = _figure(5.5, 4.2)
+    axes = figure.add_subplot()
+    test = list(cells(predictions, "test", condition).values())
+    axes.plot([0, 1], [0, 1], color="0.4", lw=0.8, ls=":")
+    if test:
+        confidence = np.concatenate([scores.confidence for scores in test])
+        found = reliability(confidence, np.concatenate([scores.correct for scores in test]))
+        means, right, counts = (np.array(column) for column in zip(*found, strict=True))
+        axes.scatter(means, right, s=12 + 300 * counts / counts.sum(), color=_color(0), alpha=0.8)
+    axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.set_title("Does 0.9 mean 90 %? (area: number of answers)", fontsize=10)
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def expert_map(routing: pa.Table, by: str) -> Any:
+    """Share of tokens per expert (each row sums to 1), one panel per expert layer, for the names with most tokens."""
+    shares = shares_by_name(routing)
+    rows = [row for row in routing.to_pylist() if row["by"] == by and row["expert"] == 0]
+    layers = sorted({row["layer"] for row in rows})
+    names = _most([(row["name"], row["tokens"]) for row in rows], HEAT_ATTRIBUTES)
+    figure = _figure(max(5.5, 2.2 + 2.6 * len(layers)), 0.28 * len(names) + 1.6)
+    for place, layer in enumerate(layers, start=1):
+        axes = figure.add_subplot(1, len(layers), place)
+        experts = max(len(s) for (own, _, _), s in shares.items() if own == layer)
+        grid = np.stack([shares.get((layer, by, name), np.full(experts, np.nan)) for name in names])
+        image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.5, float(np.nanmax(grid))), aspect="auto")
+        axes.set_xticks(range(experts), [str(e) for e in range(experts)], fontsize=8)
+        axes.set_yticks(range(len(names)), names if place == 1 else [""] * len(names), fontsize=8)
+        axes.set(xlabel="expert", title=f"layer {layer}")
+    if layers:
+        figure.colorbar(image, ax=figure.axes, fraction=0.03, pad=0.01, label="share of tokens")
+    figure.suptitle(f"Which expert each {by}'s tokens go to first", fontsize=11)
+    return figure
+
+
+def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
+    """Each expert's share of its layer's tokens over training, a panel per expert layer; None without experts."""
+    steps = [event for event in events if event.get("expert_tokens")]
+    if not steps:
+        return None
+    layers = len(steps[-1]["expert_tokens"])
+    figure = _figure(max(5.5, 3.8 * layers), 3.2)
+    for layer in range(layers):
+        axes = figure.add_subplot(1, layers, layer + 1)
+        tokens = np.array([event["expert_tokens"][layer] for event in steps])
+        shares = tokens / np.maximum(tokens.sum(axis=1, keepdims=True), 1)
+        for expert in range(shares.shape[1]):
+            style = ("-", "--")[expert // 6 % 2]
+            axes.plot([e["total_step"] for e in steps], shares[:, expert], style, color=_color(expert), lw=1.2)
+        axes.axhline(0.01, color="0.4", lw=0.8, ls=":")
+        axes.set(xlabel="step", ylabel="share of tokens" if layer == 0 else None, ylim=(0, None))
+        axes.set_title(f"expert layer {layer + 1} of {layers}, {shares.shape[1]} experts", fontsize=10)
+        axes.grid(alpha=0.25)
+    figure.suptitle("Load per expert over training (dotted: 1 %)", fontsize=11)
     return figure
 
 

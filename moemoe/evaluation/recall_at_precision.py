@@ -6,13 +6,14 @@ boundaries only, and precision is compared in whole numbers, so that 9 of 10 is 
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
 PRECISION = 90  # per cent, a whole number
 CONFIDENCE_OF_GUARD = 0.95
 GUARD_STEPS = 20
-ELEMENTS = 2**20  # of a block of samples, so that it stays in the cache
+SAMPLES_AT_ONCE = 64  # a block that stays in the cache
 
 
 def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: int = PRECISION) -> tuple[float, float]:
@@ -31,27 +32,24 @@ def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: 
 
 
 def resampled_recall_at_precision(
-    confidence: np.ndarray, correct: np.ndarray, weight_RN: np.ndarray, precision: int = PRECISION
+    confidence: np.ndarray, correct: np.ndarray, weight_NR: np.ndarray, precision: int = PRECISION
 ) -> np.ndarray:
     """``recall_at_precision`` of R samples at once, [R]; NaN for a sample without any product.
 
-    Along falling confidence the number of right answers only grows, so the best threshold is the last one with enough
-    precision: where 100 * right - precision * accepted is not negative.
-
     Args:
-        weight_RN: how often each product stands in each sample, whole numbers [R, N].
+        weight_NR: how often each product stands in each sample, whole numbers [N, R].
     """
-    R, N = weight_RN.shape
+    N, R = weight_NR.shape
     order = np.argsort(-confidence, kind="stable")
-    falling, right = confidence[order], correct[order].astype(np.int32)
+    falling, right_N = confidence[order], correct[order].astype(np.int32)
     last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if N else np.array([], dtype=int)
     recall_R = np.zeros(R)
-    for start in range(0, R, step := max(1, ELEMENTS // max(N, 1))):
-        weight = weight_RN[start : start + step, order]
-        margin = np.cumsum(weight * (100 * right - precision), axis=1, dtype=np.int64)[:, last]
-        found = np.cumsum(weight * right, axis=1, dtype=np.int64)[:, last]
-        recall_R[start : start + step] = np.where(margin >= 0, found, 0).max(axis=1, initial=0)
-    total_R = weight_RN.sum(axis=1, dtype=np.int64)
+    for start in range(0, R, SAMPLES_AT_ONCE):
+        weight = weight_NR[order, start : start + SAMPLES_AT_ONCE]
+        margin = np.cumsum(weight * (100 * right_N - precision)[:, None], axis=0, dtype=np.int32)[last]
+        right = np.cumsum(weight * right_N[:, None], axis=0, dtype=np.int32)[last]
+        recall_R[start : start + SAMPLES_AT_ONCE] = np.where(margin >= 0, right, 0).max(axis=0, initial=0)
+    total_R = weight_NR.sum(axis=0, dtype=np.int64)
     return np.where(total_R > 0, recall_R / np.maximum(total_R, 1), np.nan)
 
 
@@ -67,19 +65,26 @@ def guarded_threshold(confidence: np.ndarray, correct: np.ndarray, precision: in
 
     Fixed-sequence testing: the candidates are the n most confident products for n on a grid that confidences and N
     alone decide, the smallest n that could pass first; each is tested by the exact binomial at 5 %, and the first
-    failure ends the sequence, so that searching costs no confidence.
+    failure ends the sequence, so that searching costs no confidence. The products must be independent: one per group.
     """
     thresholds, accepted, right = _sweep(confidence, correct)
-    least = _smallest_sample(precision / 100)
+    least = least_support(precision)
     chosen = math.nan
     for size in np.unique(np.linspace(least, len(correct), GUARD_STEPS).astype(int)) if len(correct) >= least else ():
-        place = int(np.searchsorted(accepted, size))
-        if place == len(accepted):
-            break
+        place = int(np.searchsorted(accepted, size))  # with its ties
         if binomial_tail(int(right[place]), int(accepted[place]), precision / 100) > 1 - CONFIDENCE_OF_GUARD:
             break
         chosen = float(thresholds[place])
     return chosen
+
+
+@cache
+def least_support(precision: int = PRECISION) -> int:
+    """The fewest products a guarded promise can rest on, 46 at 90 %: all but one right must be evidence enough."""
+    n = 1
+    while binomial_tail(n - 1, n, precision / 100) > 1 - CONFIDENCE_OF_GUARD:
+        n += 1
+    return n
 
 
 def binomial_tail(successes: int, trials: int, probability: float) -> float:
@@ -90,14 +95,6 @@ def binomial_tail(successes: int, trials: int, probability: float) -> float:
         for i in range(successes, trials + 1)
     ]  # fmt: skip
     return min(1.0, math.fsum(math.exp(value) for value in logs))
-
-
-def _smallest_sample(probability: float) -> int:
-    """The smallest n whose n correct answers out of n show more than ``probability`` - with room for one mistake."""
-    n = 1
-    while binomial_tail(n - 1, n, probability) > 1 - CONFIDENCE_OF_GUARD:
-        n += 1
-    return n
 
 
 def _sweep(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -140,14 +140,9 @@ def overview(comparison: Comparison) -> Table:
         f"at least {MIN_SUPPORT} test products, in %; [95 % bootstrap interval by group]. Recall@90P: threshold swept "
         f"on test; {against}: paired, on the same draws of groups. Thresholds chosen on validation: their recall on "
         "test, and in how many of the cells where they accept anything test precision is at least 90 %.",
-        *failure_notes(comparison),
+        *(f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()),
     ]
     return Table("overview", "Overview", "system", columns, rows, notes=notes)
-
-
-def failure_notes(comparison: Comparison) -> list[str]:
-    """One sentence per system that gave no result."""
-    return [f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()]
 
 
 def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
@@ -161,7 +156,7 @@ def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
             few = f" ({cells:.0f} attributes)" if cells < k else ""
             ours = {result.name: _figure(result, name) for result in comparison.results}
             rows.append(Row(label + few, ours, _of_systems(paper, label)))
-    notes = [f"Attributes with at least {MIN_SUPPORT} test products, by their number.", *failure_notes(comparison)]
+    notes = [f"Attributes with at least {MIN_SUPPORT} test products, by their number."]
     return _with_systems_in_columns(comparison, paper, "product type", [], rows, notes)
 
 
@@ -187,7 +182,7 @@ def by_attribute(comparison: Comparison, paper: PaperTable) -> Table:
         if large
     }
     rows.append(Row(AVERAGE, averages, _of_systems(paper, AVERAGE)))
-    notes = [f"Average over attributes with at least {MIN_SUPPORT} test products.", *failure_notes(comparison)]
+    notes = [f"Average over attributes with at least {MIN_SUPPORT} test products."]
     return _with_systems_in_columns(comparison, paper, "attribute", ["products"], rows, notes)
 
 
@@ -213,7 +208,6 @@ def by_system(comparison: Comparison, paper: PaperTable) -> Table:
         list(paper.columns),
         rows,
         list(paper.columns),
-        failure_notes(comparison),
     )
 
 
@@ -264,7 +258,7 @@ def write_tables(comparison: Comparison, tables: Sequence[Table], folder: str | 
 def _with_systems_in_columns(
     comparison: Comparison, paper: PaperTable, heading: str, before: list[str], rows: list[Row], notes: list[str]
 ) -> Table:
-    names = [result.name for result in comparison.results] + list(comparison.failures)
+    names = [result.name for result in comparison.results] + [f"{name} (failed)" for name in comparison.failures]
     printed = [system.name for system in paper.systems]
     return Table(f"table-{paper.name}", paper.title, heading, [*before, *names], rows, printed, notes)
 

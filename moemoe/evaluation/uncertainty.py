@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
 from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
 from moemoe.schemas import AS_IS
 
@@ -37,7 +37,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure of the first run minus that of the second, its 95 % interval, and a two-sided p-value of "no difference"."""
+    """A figure of the first run minus that of the second, its 95 % interval, and the p-value of no difference."""
 
     value: float
     low: float
@@ -64,35 +64,33 @@ class Resamples:
     """R draws of the test products' groups, the same for every cell and figure of a table.
 
     Args:
-        predictions: any table with the column ``group``; rows without one are groups of their own.
+        predictions: PREDICTIONS; a row without a group is one of its own. Groups of the test split are drawn.
     """
 
     def __init__(self, predictions: pa.Table, replicates: int = REPLICATES, seed: int = 0):
-        groups = pc.coalesce(predictions["group"], predictions["product_id"]).combine_chunks().dictionary_encode()
-        self.replicates = replicates
-        self._group = groups.indices.to_numpy()
+        names = pc.coalesce(predictions["group"], predictions["product_id"])
+        names = pc.if_else(pc.equal(predictions["split"], "test"), names, pa.scalar(None, pa.string()))
+        groups = names.combine_chunks().dictionary_encode()
+        self._group = pc.fill_null(groups.indices, 0).to_numpy()  # of rows that are not asked for
         count = len(groups.dictionary)
         rng = np.random.default_rng(seed)
-        kind = np.uint8 if count < 10**7 else np.uint16  # a group drawn 255 times does not happen
-        self._drawn_RG = np.empty((replicates, count), dtype=kind)
+        self._drawn_GR = np.empty((count, replicates), dtype=np.uint8)  # a group drawn 255 times does not happen
         for replicate in range(replicates):
-            self._drawn_RG[replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
+            self._drawn_GR[:, replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
 
     def weight(self, rows: np.ndarray) -> np.ndarray:
-        """How often each of the table's ``rows`` is drawn, [R, N]."""
-        return self._drawn_RG[:, self._group[rows]]
+        """How often each of the table's ``rows``, all of them test rows, is drawn, [N, R]."""
+        return self._drawn_GR[self._group[rows]]
 
     def recall_at_90p(self, scores: Scores) -> np.ndarray:
         """Recall@90P of a cell in each replicate, [R]."""
         return resampled_recall_at_precision(scores.confidence, scores.correct, self.weight(scores.rows))
 
-    def share(self, yes: np.ndarray, rows: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
-        """The share of ``yes`` (bool [N]) among the drawn rows, or those in ``among``, [R]; NaN where none is drawn."""
-        weight = self.weight(rows).astype(np.float32)
-        above = weight @ (yes if among is None else yes & among).astype(np.float32)
-        below = weight @ np.ones(len(rows), np.float32) if among is None else weight @ among.astype(np.float32)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(below > 0, above / below, np.nan)
+    def share(self, yes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The share of ``yes`` (bool [N]) among the drawn rows, [R]; NaN where none is drawn."""
+        weight = self.weight(rows)
+        total = weight.sum(axis=0, dtype=np.int64)
+        return np.where(total > 0, weight[yes].sum(axis=0, dtype=np.int64) / np.maximum(total, 1), np.nan)
 
 
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
@@ -105,7 +103,7 @@ def paired_difference(
     predictions_a: pa.Table,
     predictions_b: pa.Table,
     report_product_types: Sequence[str],
-    condition: str = AS_IS,
+    condition: str | None = None,
     min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -113,13 +111,15 @@ def paired_difference(
     """The first run's mean Recall@90P and accuracy minus the second's, on the same test rows.
 
     Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least ``min_support`` test
-    products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates on
-    one side of zero, at least 2 / (R + 1).
+    products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates
+    on one side of zero, at least 2 / (R + 1). ``condition``: the first run's main one by default.
 
     Raises:
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
+    check_predictions(predictions_a)
+    condition = condition or main_condition(predictions_a)
     tables = same_rows(predictions_a, predictions_b, condition)
     resamples = Resamples(tables[0], replicates, seed)
     found = []
@@ -140,7 +140,7 @@ def paired_difference(
 
 def resampled_recall(scores: Scores) -> float:
     """Recall@90P of the products as they are."""
-    return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((1, scores.support), np.uint8))[0]
+    return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((scores.support, 1), np.uint8))[0]
 
 
 def _difference(
@@ -181,7 +181,7 @@ def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str =
     keys = [set(zip(t["product_id"].to_pylist(), t["attribute"].to_pylist(), strict=True)) for t in (a, b)]
     if not keys[0] & keys[1]:
         raise EvaluationError("the runs share no test row: they are of different datasets or splits")
-    for name, mine, theirs in (("first", *keys), ("second", *keys[::-1])):
+    for name, (mine, theirs) in (("first", keys), ("second", keys[::-1])):
         if alone := mine - theirs:
             product, attribute = min(alone)
             raise EvaluationError(
@@ -193,8 +193,8 @@ def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str =
         differ = [product for mine, theirs, product in pairs if _plain(mine) != _plain(theirs)]
         if differ:
             raise EvaluationError(
-                f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of different "
-                "datasets or contracts"
+                f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of "
+                "different datasets or contracts"
             )
     return a, b
 

@@ -1,20 +1,34 @@
 """Model + shards -> the predictions table, one row per product, attribute and condition."""
 
+import zlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from moemoe.catalog.contract import Contract
+from moemoe.catalog.spellings import spellings, words_pattern
+from moemoe.inference.answering import Answering, fit_temperature
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.model.tokenizer import tokenizer_statistics
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
+from moemoe.schemas import (
+    AS_IS,
+    NOT_APPLICABLE,
+    PICTURE_BLANKED,
+    PREDICTIONS,
+    TEXT_BLANKED,
+    UNANSWERABLE,
+    WITHHELD,
+)
 from moemoe.shards.dataset import Product, ShardedDataset
 
 CHUNK_PRODUCTS = 2048
 RARE_SHARE = 0.01
+OUT_OF_CONTEXT_PRODUCTS = 400
+CONDITIONS = (AS_IS, WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE, NOT_APPLICABLE)
 
 
 @dataclass
@@ -24,33 +38,80 @@ class ValueSets:
     Args:
         canonical: attribute -> the contract's values.
         training: attribute -> value -> number of training products with it.
+        contract: for the spellings of values.
+        not_applicable: product type -> attributes that no product of the type has.
     """
 
     canonical: dict[str, set[str]]
     training: dict[str, Counter[str]] = field(default_factory=dict)
+    contract: Contract | None = None
+    not_applicable: dict[str, list[str]] = field(default_factory=dict)
+    _patterns: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
         canonical = {name: set(attribute.values) for name, attribute in contract.attributes.items()}
-        return cls(canonical, dataset.value_counts("train"))
+        return cls(canonical, dataset.value_counts("train"), contract, dataset.not_applicable)
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
         """Whether each gold value makes up under 1 % of the attribute's training labels."""
         counts = self.training.get(attribute, Counter())
         return all(counts[value] < RARE_SHARE * max(counts.total(), 1) for value in gold)
 
+    def is_unseen(self, attribute: str, gold: list[str]) -> bool:
+        """Whether no training product has one of the gold values."""
+        return not any(self.training.get(attribute, {}).get(value) for value in gold)
+
+    def is_written(self, attribute: str, gold: list[str], context: str) -> bool:
+        """Whether the context names a gold value, as whole words in a spelling of the contract."""
+        return any(self._pattern(attribute, value).search(context) for value in gold)
+
+    def _pattern(self, attribute: str, value: str) -> Any:
+        if (attribute, value) not in self._patterns:
+            known = self.contract.attributes.get(attribute) if self.contract is not None else None
+            found = spellings(known, value) if known is not None else [value.casefold()]
+            self._patterns[attribute, value] = words_pattern(found)
+        return self._patterns[attribute, value]
+
 
 def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
-    """PREDICTIONS of validation and test as they are, and of test with the picture blanked."""
+    """PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
+    blanked, and of questions out of context.
+
+    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``.
+    """
     values = ValueSets.of(dataset, contract)
-    parts = [("validation", AS_IS), ("test", AS_IS), ("test", PICTURE_BLANKED)]
+    main = main_condition(dataset)
+    parts = [("validation", main), ("test", main), ("test", PICTURE_BLANKED), ("test", TEXT_BLANKED)]
+    parts += [("test", UNANSWERABLE), ("test", NOT_APPLICABLE)]
     return pa.concat_tables([predict_split(predictor, dataset, *part, values) for part in parts])
 
 
 def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
-    """PREDICTIONS of test as it is."""
-    return predict_split(predictor, dataset, "test", AS_IS, ValueSets.of(dataset, contract))
+    """PREDICTIONS of test in the main condition."""
+    return predict_split(predictor, dataset, "test", main_condition(dataset), ValueSets.of(dataset, contract))
+
+
+def main_condition(dataset: ShardedDataset) -> str:
+    """``withheld`` where words are hidden in all texts, else ``as is``."""
+    return WITHHELD if dataset.hidden.words else AS_IS
+
+
+def calibrate(predictions: pa.Table, answering: Answering) -> tuple[pa.Table, Answering]:
+    """Fits the temperature on validation; the predictions with scaled confidences, and what to write beside the model.
+
+    Args:
+        predictions: made at temperature 1. An answer of nothing keeps its confidence of 0.
+    """
+    validation = predictions.filter(pa.array([split == "validation" for split in predictions["split"].to_pylist()]))
+    rows = [row for row in validation.select(["gold", "prediction", "confidence"]).to_pylist() if row["prediction"]]
+    correct = np.array([row["prediction"] in row["gold"] for row in rows], dtype=bool)
+    temperature = fit_temperature(np.array([row["confidence"] for row in rows]), correct)
+    fitted = replace(answering, temperature=temperature)
+    place = predictions.schema.get_field_index("confidence")
+    confidence = pa.array(fitted.confidence(predictions["confidence"].to_numpy()))
+    return predictions.set_column(place, predictions.schema.field(place), confidence), fitted
 
 
 def predict_split(
@@ -58,13 +119,16 @@ def predict_split(
 ) -> pa.Table:
     """PREDICTIONS for all labelled attributes of a split's products.
 
-    ``condition``: ``as is``, ``picture blanked`` (no image is shown) or ``text blanked`` (an empty context).
+    ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``picture blanked`` (no image is shown), ``text
+    blanked`` (an empty context), ``unanswerable`` (neither), or ``not applicable``: attributes that no product of the
+    type has are asked instead. The last two take OUT_OF_CONTEXT_PRODUCTS products at most.
     """
-    if condition not in (AS_IS, PICTURE_BLANKED, TEXT_BLANKED):
+    if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r}")
-    return pa.concat_tables(
-        [PREDICTIONS.empty_table(), *_predict(predictor, dataset, dataset.rows(split), condition, values)]
-    )
+    rows = dataset.rows(split)
+    if condition in (UNANSWERABLE, NOT_APPLICABLE):
+        rows = rows[:OUT_OF_CONTEXT_PRODUCTS]
+    return pa.concat_tables([PREDICTIONS.empty_table(), *_predict(predictor, dataset, rows, condition, values)])
 
 
 def _predict(
@@ -72,10 +136,12 @@ def _predict(
 ) -> Iterator[pa.Table]:
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         products = [dataset[row] for row in rows[start : start + CHUNK_PRODUCTS]]
+        if condition == NOT_APPLICABLE:
+            products = [replace(p, values=_not_applicable(p, values.not_applicable)) for p in products]
         answers = predictor.answer(_question(product, condition) for product in products)
         records = []
         for product, given in zip(products, answers, strict=True):
-            context = product.context.casefold()
+            context = product.context
             for (attribute, gold), answer in zip(product.values.items(), given, strict=True):
                 records.append(
                     {
@@ -92,9 +158,10 @@ def _predict(
                         "image_weight": answer.image_weight,
                         "text_weight": answer.text_weight,
                         "has_image": product.image is not None,
-                        "explicit": any(value.casefold() in context for value in gold),
+                        "explicit": values.is_written(attribute, gold, context),
                         "rare": values.is_rare(attribute, gold),
                         "canonical": answer.value in values.canonical.get(attribute, ()),
+                        "unseen": values.is_unseen(attribute, gold),
                     }
                 )
         yield pa.Table.from_pylist(records, PREDICTIONS)
@@ -102,11 +169,17 @@ def _predict(
 
 def _question(product: Product, condition: str) -> Question:
     return Question(
-        context="" if condition == TEXT_BLANKED else product.context,
-        image=None if condition == PICTURE_BLANKED else product.image,
+        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else product.context,
+        image=None if condition in (PICTURE_BLANKED, UNANSWERABLE) else product.image,
         attributes=list(product.values),
         product_id=product.product_id,
     )
+
+
+def _not_applicable(product: Product, attributes: dict[str, list[str]]) -> dict[str, list[str]]:
+    """One attribute that the product's type never has, without gold; by product id, so always the same one."""
+    choices: Sequence[str] = attributes.get(product.product_type, ())
+    return {choices[zlib.crc32(product.product_id.encode()) % len(choices)]: []} if choices else {}
 
 
 def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str, float]:

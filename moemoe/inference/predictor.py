@@ -1,7 +1,7 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from moemoe.baselines import FITTED, load_saved, system_of
+from moemoe.errors import ConfigError
+from moemoe.inference.answering import Answering
 from moemoe.model.batch import Answer
 from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
@@ -35,21 +37,33 @@ class Question:
 class Predictor:
     """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
+    An answer's confidence is temperature-scaled (see ``answering``); an empty answer is an abstention: confidence 0.
     A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
+
+    Raises:
+        ConfigError: ``answering`` restricts the answers of a system that does not generate them.
     """
 
-    def __init__(self, model: Trained | Fitted, collator: Any):
+    def __init__(self, model: Trained | Fitted, collator: Any, answering: Answering | None = None):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval() if isinstance(model, nn.Module) else model
         self.collator = collator
         self.pictures = PictureReader("evaluate")
+        self.answering = answering or Answering()
+        if self.answering.values is not None:
+            if not hasattr(collator, "restrict_answers"):
+                raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
+            collator.restrict_answers(self.answering.values)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Predictor":
-        """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, a tokenizer."""
+    def load(cls, folder: str | Path, answering: Answering | None = None) -> "Predictor":
+        """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, a tokenizer.
+
+        ``answering`` overrides the folder's ``answering.json``.
+        """
         model = load_saved(folder)
         tokenizer = None if system_of(folder) in FITTED else load_tokenizer(folder)
-        return cls(model, model.collator_class(tokenizer, model.config))
+        return cls(model, model.collator_class(tokenizer, model.config), answering or Answering.load(folder))
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
@@ -64,10 +78,14 @@ class Predictor:
             return chunk, self.collator(items) if known is None else self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
-            given = iter(self.model.answer(batch.to(self.device), self.collator))
+            given = map(self._settled, self.model.answer(batch.to(self.device), self.collator))
             for index in chunk:
                 answers[index] = [next(given) for _ in everything[index].attributes]
         return answers
+
+    def _settled(self, answer: Answer) -> Answer:
+        confidence = float(self.answering.confidence(np.array(answer.confidence))) if answer.value else 0.0
+        return replace(answer, confidence=confidence)
 
     def _item(self, question: Question) -> Item:
         config = self.model.config

@@ -6,7 +6,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
+from moemoe.model.trie import Trie
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,13 @@ class SourceCollator:
 class Collator(SourceCollator):
     """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``) from one tokenizer."""
 
+    trie: Trie | None = None
+
+    def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
+        """From now on an attribute's answer is one of its ``values``."""
+        length = self.config.answer_length
+        self.trie = Trie.of(values, lambda value: self._short(value, length), self.tokenizer.eos_token_id)
+
     def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
         """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
         questions = sorted({question for item in items for question in item.questions})
@@ -146,6 +154,7 @@ class Collator(SourceCollator):
             decoder_mask=decoder_mask,
             labels=labels,
             question_UJD=states,
+            root_N=None if self.trie is None else torch.tensor([self.trie.roots[question] for _, question in pairs]),
         )
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -155,12 +164,16 @@ class Collator(SourceCollator):
     def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":
             texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        cut_before = all(isinstance(text, np.ndarray) for text in texts)
-        ids, mask = pad(texts if cut_before else self.encode([text or "" for text in texts]))
+        texts = ["" if text is None else text for text in texts]
+        strings = [text for text in texts if isinstance(text, str)]
+        cut = iter(self.encode(strings) if strings else [])
+        ids, mask = pad([next(cut) if isinstance(text, str) else text for text in texts])
         return Source(ids, mask, torch.arange(len(texts)))
 
-    def answers(self, tokens_NA: Tensor) -> list[str]:
-        """Generated tokens as text."""
+    def answers(self, tokens_NA: Tensor, leaf_N: Tensor | None = None) -> list[str]:
+        """Generated tokens as text; where answers are restricted, the values that the trie's leaves stand for."""
+        if leaf_N is not None and self.trie is not None:
+            return [self.trie.values[leaf] for leaf in leaf_N.tolist()]
         return self.tokenizer.batch_decode(tokens_NA.tolist(), skip_special_tokens=True)
 
     def _decoder_side(self, items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moemoe.errors import ConfigError
+from moemoe.model.files import built
 
 EXPERT_LAYERS = ("none", "odd", "even", "all", "last", "last two")
 SOURCES = ("image", "text")
@@ -138,9 +139,4 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        nested = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig}
-        try:
-            built = {k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()}
-            return cls(**built)
-        except TypeError as error:
-            raise ConfigError(f"model configuration: {error}") from error
+        return built(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)

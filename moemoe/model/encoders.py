@@ -3,7 +3,6 @@
 Shapes: B contexts, K context tokens, U questions, J question tokens, I images, P patches, D d_model, L positions.
 """
 
-import timm
 import torch
 from timm.models.swin_transformer_v2 import SwinTransformerV2Block
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from transformers.models.t5.modeling_t5 import T5Stack
 from moemoe.errors import ConfigError
 from moemoe.model.config import ImageConfig
 from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.pretrained import create_timm
 from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run_layer, self_attention
 
 
@@ -25,7 +25,11 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """States [B, K, D] of token ids int64 [B, K], and the routers' loads; ``mask_BK`` is true on real tokens."""
-        x_BKD = self.stack.dropout(self.stack.embed_tokens(ids_BK))
+        return self.encode_embeddings(self.stack.embed_tokens(ids_BK), mask_BK)
+
+    def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+        """The same from embeddings [B, K, D]."""
+        x_BKD = self.stack.dropout(x_BKD)
         mask_BHKK = position_bias(self.stack, mask_BK[:, None].expand(-1, mask_BK.shape[1], -1), 0, x_BKD)
         real = real_places(mask_BK)
 
@@ -43,17 +47,16 @@ class TextEncoder(nn.Module):
 class ImageEncoder(nn.Module):
     """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
 
+    A convolutional network's patches are the places of its last feature map.
+
     Raises:
         ConfigError: the timm model is unknown or gives no patch embeddings.
     """
 
     def __init__(self, image: ImageConfig, d_model: int):
         super().__init__()
-        options = {"num_classes": 0, **image.options}
-        if "img_size" not in options:
-            options["img_size"] = image.size
         try:
-            self.backbone = timm.create_model(image.name, pretrained=False, **options)
+            self.backbone = create_timm(image, pretrained=False)
         except (RuntimeError, TypeError, AssertionError, ValueError) as error:
             raise ConfigError(f"image encoder {image.name}: timm cannot build it ({error})") from error
         _open_residual_branches(self.backbone)
@@ -66,8 +69,9 @@ class ImageEncoder(nn.Module):
     def forward(self, images_I3HW: Tensor) -> Tensor:
         """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W]."""
         x = self.backbone.forward_features((images_I3HW.float() - self.mean) / self.std)
-        if x.dim() == 4:  # SwinV2 gives NHWC
-            x = x.flatten(1, 2)
+        if x.dim() == 4:  # SwinV2 gives NHWC, a convolutional network NCHW
+            last = x.shape[-1] == self.backbone.num_features
+            x = x.flatten(1, 2) if last else x.flatten(2).transpose(1, 2)
         elif x.dim() == 3:
             x = x[:, getattr(self.backbone, "num_prefix_tokens", 0) :]
         return self.project(x)

@@ -1,5 +1,7 @@
 """Greedy decoding of short answers with their probability, all examples of a batch together.
 
+Free, or restricted to the values of a ``Trie``.
+
 Shapes: N examples, T prefix tokens, A answer tokens, S sources.
 """
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 
 from moemoe.model.batch import Batch
+from moemoe.model.trie import Trie
 
 if TYPE_CHECKING:
     from moemoe.model.moemoe import MoEMoE
@@ -18,18 +21,20 @@ if TYPE_CHECKING:
 @dataclass
 class Answers:
     """Generated tokens int64 [N, A] (pad after the end), confidence [N] = product of the tokens' probabilities
-    up to and with the end token, and each source's share [N, S]."""
+    up to and with the end token, and each source's share [N, S]. ``leaf_N``: the trie's leaf, None in free decoding."""
 
     tokens_NA: Tensor
     confidence_N: Tensor
     shares_NS: Tensor
+    leaf_N: Tensor | None = None
 
 
 @torch.inference_mode()
-def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1) -> Answers:
+def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None) -> Answers:
     """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
+    With a ``trie`` on the batch's device, each answer is a value of the attribute that ``batch.root_N`` names.
     """
     encoded = model.encode(batch)
     N, T = batch.decoder_ids.shape
@@ -39,11 +44,16 @@ def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1) ->
     tokens = torch.full((N, steps), pad_id, device=ids.device)
     log_probability = torch.zeros(N, device=ids.device)
     finished = torch.zeros(N, dtype=torch.bool, device=ids.device)
+    state_N = batch.root_N
     for step in range(steps):
         states, _ = model.decoder(model.embedding(ids), real, encoded.memory, cache, start)
         logits_NV = model.logits(states[:, -1]).float()
-        best, token = logits_NV.max(-1)
-        best = best - logits_NV.logsumexp(-1)
+        if trie is None:
+            best, token = logits_NV.max(-1)
+            best = best - logits_NV.logsumexp(-1)
+        else:
+            assert state_N is not None
+            token, best, state_N = trie.choose(logits_NV, state_N)
         token = token.masked_fill(finished, pad_id)
         log_probability += best.masked_fill(finished, 0.0)
         tokens[:, step] = token
@@ -53,4 +63,5 @@ def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1) ->
         start += ids.shape[1]
         ids = token[:, None]
         real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
-    return Answers(tokens, log_probability.exp(), encoded.shares_NS)
+    leaf_N = None if trie is None else state_N
+    return Answers(tokens, log_probability.exp(), encoded.shares_NS, leaf_N)

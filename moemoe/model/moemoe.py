@@ -7,7 +7,6 @@ Shapes: B products, K context tokens, P patches, U distinct questions, J questio
 attribute), T decoder tokens, L source positions, S sources, D d_model, V vocabulary.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
-from moemoe.errors import ConfigError
 from moemoe.model.alignment import Alignment
 from moemoe.model.batch import Answer, Batch, Losses, Source
 from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoders import ImageEncoder, TextEncoder, repeat_patches
+from moemoe.model.files import read_config, write_config
 from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.pretrained import embeddings_for, load_t5, load_timm, replace_embedding, text_config_of
@@ -48,7 +47,8 @@ class Encoded:
 class MoEMoE(nn.Module):
     """The paper's model, from scratch by ``config``; ``create`` also loads pretrained parts."""
 
-    config_class = ModelConfig
+    name = "moemoe"
+    config_class: type[ModelConfig] = ModelConfig
     collator_class = Collator
     limits = "answers any text, also one that is no value of the attribute"
 
@@ -230,9 +230,10 @@ class MoEMoE(nn.Module):
         return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], pictures, loads)
 
     def answer(self, batch: Batch, collator: Collator) -> list[Answer]:
-        """Greedy answers to the batch's questions."""
-        generated = generate(self, batch)
-        values = collator.answers(generated.tokens_NA)
+        """Greedy answers to the batch's questions, restricted where the collator says so."""
+        trie = collator.trie.to(batch.decoder_ids.device) if collator.trie is not None else None
+        generated = generate(self, batch, trie=trie)
+        values = collator.answers(generated.tokens_NA, generated.leaf_N)
         answers = []
         for value, confidence, shares in zip(
             values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True
@@ -246,16 +247,12 @@ class MoEMoE(nn.Module):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / "config.json").write_text(json.dumps(self.config.to_dict(), indent=2) + "\n")
+        write_config(folder, self.name, self.config)
         save_model(self, str(Path(folder) / "model.safetensors"))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "MoEMoE":
         """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
-        path = Path(folder) / "config.json"
-        if not path.is_file():
-            raise ConfigError(f"{folder} holds no model: config.json is missing")
-        model = cls(ModelConfig.from_dict(json.loads(path.read_text())))
+        model = cls(read_config(folder, cls.config_class))
         load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
         return model.eval()

@@ -49,6 +49,11 @@ class Recipe:
         """Whether the system is made in one pass over the training split, without epochs."""
         return self.system in FITTED
 
+    @property
+    def limits(self) -> str:
+        """What the system can answer and what not."""
+        return load_system(self.system).limits
+
     def check(self) -> None:
         """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
         load_system(self.system).check(self.config)
@@ -134,6 +139,7 @@ def load_recipe(
         "training": {**scale["training"], **own.get("training", {}), **given},
     }
     change(values, settings, config_class, system in FITTED)
+    _check_tokenizer(values, name, system)
     config_class.from_dict(values["model"])
     return Recipe(
         name=name,
@@ -147,6 +153,12 @@ def load_recipe(
         parent=recipe.get("parent"),
         system=system,
     )
+
+
+def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:
+    pretrained = values["model"].get("text", {}).get("pretrained")
+    if pretrained not in (None, values["tokenizer"]) and not hasattr(load_system(system), "adopt_tokenizer"):
+        raise ConfigError(f"tokenizer is {values['tokenizer']!r}; model {name} reads its weights' own, {pretrained}")
 
 
 def _check_question_in(question_in: str, name: str, keys: set[str], model: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ class Training:
         learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
         warmup_steps: linear, at the start of each phase.
         clip_norm: the gradient's largest norm.
+        negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
     """
 
     epochs: int
@@ -34,11 +35,14 @@ class Training:
     clip_norm: float
     accumulation: int = 1
     gradient_checkpointing: bool = False
+    negatives: float = 0.0
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
+        if not 0 <= self.negatives <= 1:
+            raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
 
 
 FROM_THE_CATALOG = "values"

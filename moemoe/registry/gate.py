@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.errors import ConfigError
-from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells
+from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells, main_condition
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import LEVEL, Resamples, paired_difference
-from moemoe.schemas import AS_IS
 
 GATE, REPORT = "gate", "report"
 BETTER, NOT_WORSE = "better", "not worse"
@@ -136,7 +135,7 @@ def half_of(group: str) -> str:
 
 
 def _test_rows(table: pa.Table) -> pa.Table:
-    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], AS_IS))
+    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], main_condition(table)))
     return table.filter(wanted).sort_by([("product_id", "ascending"), ("attribute", "ascending")])
 
 
@@ -152,7 +151,7 @@ def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Ha
     paired = paired_difference(*tables, report_product_types, min_support=least)
     shown = [
         scores
-        for cell, scores in cells(tables[1], "test", AS_IS).items()
+        for cell, scores in cells(tables[1], "test", main_condition(tables[1])).items()
         if cell[0] in report_product_types and scores.support >= least
     ]
     theirs = sum(_recall(scores) for scores in shown) / len(shown)
@@ -162,7 +161,7 @@ def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Ha
 
 def _compare_cells(tables: Sequence[pa.Table], rules: Rules) -> list[dict[str, Any]]:
     """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
-    mine, theirs = (cells(table, "test", AS_IS) for table in tables)
+    mine, theirs = (cells(table, "test", main_condition(table)) for table in tables)
     resamples = Resamples(tables[0])
     compared = []
     for (product_type, attribute), scores in mine.items():

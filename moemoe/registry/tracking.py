@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.tables import Table, document
+from moemoe.evaluation.tables import SAMPLE, Table
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import is_s3
 
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 METRICS_PER_CALL = 1000
 MATRIX = "evaluation/product_type_x_attribute.json"
+#: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
+VIEW_TAG = "mlflow.sharedViewState.systems"
+VIEW = {
+    "searchFilter": "params.model LIKE '%'",  # not the runs per product type
+    "orderByKey": "metrics.`recall_at_90p/mean`",
+    "orderByAsc": False,
+    "selectedColumns": [
+        "attributes.`Created`", "params.`model`", "params.`size`", "params.`settings`", "params.`epochs`",
+        "metrics.`accuracy/mean`", "metrics.`guarded/recall/mean`", "metrics.`recall_at_90p/mean`",
+        "metrics.`picture_blanked/recall_at_90p/mean`",
+    ],
+}  # fmt: skip
 STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "load_balancing", "learning_rate",
                 "examples_per_second")  # fmt: skip
 
@@ -81,6 +93,8 @@ def start_run(
     found = mlflow.get_experiment_by_name(experiment)
     tags_of_experiment = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
     experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
+    if found is None or VIEW_TAG not in found.tags:
+        mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
     context = resolve_tags()
     commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
     all_tags = {**context, **commit, **tags, **({"mlflow.parentRunId": parent} if parent else {})}
@@ -120,6 +134,12 @@ def log_dataset(uri: str, run_id: str, manifest: Manifest, manifest_uri: str, co
     for name in ("contract_hash", "data_hash"):
         mlflow.set_tag(run_id, name, profile[name])
     mlflow.log_artifact(run_id, str(contract_path))
+
+
+def address(uri: str, run_id: str) -> str:
+    """Where the UI shows the runs of ``run_id``'s experiment in columns worth comparing, from the server's root."""
+    experiment_id = client(uri).get_run(run_id).info.experiment_id
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW_TAG.rsplit('.', 1)[1]}"
 
 
 def describe(uri: str, run_id: str, markdown: str) -> None:
@@ -178,12 +198,15 @@ def log_evaluation(
 ) -> None:
     """The headline on the run, the whole product type x attribute matrix as a table, one child run per product type.
 
+    Of the bounds of intervals the means' alone; all others are in the report.
+
     Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
     under ``evaluation/``, figures under ``plots/``. An evaluation that is repeated (after resume) takes the children's
     place.
     """
     mlflow = client(uri)
-    log_metrics(uri, run_id, evaluation.metrics)
+    bounds = {name for name in evaluation.metrics if name.endswith(("/low", "/high")) and "/mean/" not in name}
+    log_metrics(uri, run_id, {name: value for name, value in evaluation.metrics.items() if name not in bounds})
     for file in files:
         mlflow.log_artifact(run_id, str(file), "evaluation")
     log_figures(uri, run_id, figures)
@@ -224,7 +247,10 @@ def log_comparison(
     for table in tables:
         mlflow.log_dict(run_id, {"columns": table.headings(), "data": table.cells()}, f"tables/{table.name}.json")
     log_figures(uri, run_id, figures)
-    describe(uri, run_id, document(comparison, tables[:1]))
+    figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
+    failed = (f"{name} failed" for name in comparison.failures)
+    where = f" ({SAMPLE})" if comparison.sample_catalog else ""
+    describe(uri, run_id, f"Recall@90P in %: {', '.join([*figures_of, *failed])}{where}\n\n{tables[0].markdown()}")
 
 
 def _without_password(uri: str) -> str:

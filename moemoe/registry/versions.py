@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from moemoe.baselines import FITTED, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.tracking import client
@@ -17,6 +18,7 @@ from moemoe.registry.tracking import client
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
                 "tqdm", "google-re2", "pandas", "safetensors")  # fmt: skip
+OF_FITTED_SYSTEMS = ("scikit-learn", "scipy")
 
 _URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
 
@@ -103,6 +105,7 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
     client(uri)
     mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
     asked = Thresholds.load(model_dir).attributes()
+    packages = (*REQUIREMENTS, *(OF_FITTED_SYSTEMS if system_of(model_dir) in FITTED else ()))
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id):
         code = Path(scratch) / "moemoe"
         shutil.copytree(Path(moemoe.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
@@ -113,7 +116,7 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
             artifacts={"model": str(model_dir)},
             signature=signature.signature(),
             input_example=signature.example(next(iter(asked))),
-            pip_requirements=[f"{package}=={metadata.version(package).split('+')[0]}" for package in REQUIREMENTS],
+            pip_requirements=[f"{package}=={metadata.version(package).split('+')[0]}" for package in packages],
             registered_model_name=name,
             await_registration_for=60,
         )

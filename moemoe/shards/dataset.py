@@ -16,6 +16,7 @@ import pyarrow as pa
 from moemoe.catalog.context import context_text
 from moemoe.errors import StorageError
 from moemoe.shards.cache import Cache
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import File, Manifest
 from moemoe.shards.mapped_labels import MappedLabels
 from moemoe.shards.opened import Opened
@@ -55,14 +56,22 @@ class ShardedDataset:
     Args:
         manifest_uri: as ``write_manifest`` returned it; the root is three levels above.
         scratch: local folder for the files that come from S3, shared by the processes of a machine.
-        cache_bytes: at most so much of them is kept there.
+        hidden: words and training values that are left out.
+        cache_bytes: at most so much of the files from S3 is kept.
 
     Raises:
         StorageError: a file that is missing or of another size than the manifest says; labels with another
             checksum. When a shard is first read: its checksum differs.
     """
 
-    def __init__(self, manifest_uri: str, scratch: str | Path, cache_bytes: int = CACHE_BYTES):
+    def __init__(
+        self,
+        manifest_uri: str,
+        scratch: str | Path,
+        hidden: Hidden | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ):
+        self.hidden = hidden or Hidden()
         self.manifest = Manifest.read(manifest_uri)
         self.root = manifest_uri.rsplit("/", 3)[0]
         self.starts = np.cumsum([0, *(file.rows for file in self.manifest.shards)])
@@ -77,30 +86,45 @@ class ShardedDataset:
     @property
     def attributes(self) -> list[str]:
         """All attributes with a label, sorted."""
-        return self._known.attributes
+        return sorted(set(self.labels["attribute"].to_pylist())) if self.hidden.values else self._known.attributes
 
     @cached_property
     def labels(self) -> pa.Table:
         """LABELS of all products, in memory."""
-        return self._known.table()
+        return self.hidden.labels(self._known.table())
 
     def rows(self, split: str) -> np.ndarray:
         """The row indices of a split's labelled products, int64, rising."""
-        return self._known.rows(split)
+        rows = self._known.rows(split)
+        if not self.hidden.values or split != "train":
+            return rows
+        return np.array([row for row in rows.tolist() if self.values(row)], np.int64)
 
     def value_counts(self, split: str) -> dict[str, Counter[str]]:
         """Attribute -> value -> number of a split's products with it."""
-        return self._known.value_counts(split)
+        counts = self._known.value_counts(split)
+        for attribute, values in self.hidden.values.items() if split == "train" else ():
+            for value in values:
+                counts.get(attribute, Counter()).pop(value, None)
+        return {attribute: values for attribute, values in counts.items() if values}
+
+    @cached_property
+    def not_applicable(self) -> dict[str, list[str]]:
+        """Product type -> the dataset's attributes that no product of the type has a label of, in any split."""
+        had = self._known.attributes_of_types()
+        return {kind: [a for a in self.attributes if a not in own] for kind, own in sorted(had.items())}
 
     def __getitem__(self, row: int) -> Product:
         shard, index = self.place(row)
         payload = self._shards[shard].batch.slice(index, 1).to_pylist()[0]
+        cut = self.hidden.cut
+        payload |= {name: cut(payload[name]) for name in ("title", "description")}
         return Product(
-            **{**payload, "bullet_points": payload["bullet_points"] or []},
+            **{**payload, "bullet_points": [cut(point) for point in payload["bullet_points"] or []]},
             product_type=self._known.word(row, "product_type"),
             group=self._known.word(row, "group"),
             split=self._known.word(row, "split"),
-            values=self._known.values(row),
+            values=self.values(row),
         )
 
     def image(self, row: int) -> memoryview | None:
@@ -114,7 +138,11 @@ class ShardedDataset:
 
     def values(self, row: int) -> dict[str, list[str]]:
         """Attribute -> gold values of a product."""
-        return self._known.values(row)
+        values = self._known.values(row)
+        if not self.hidden.values or self._known.word(row, "split") != "train":
+            return values
+        left = {a: [v for v in own if v not in self.hidden.values.get(a, ())] for a, own in values.items()}
+        return {attribute: own for attribute, own in left.items() if own}
 
     def words(self, name: str, start: int, stop: int) -> list[str | None]:
         """``product_id``, ``product_type``, ``group`` or ``split`` of the rows from ``start`` to ``stop``."""
@@ -130,7 +158,11 @@ class ShardedDataset:
         batch = self._shards[shard].batch
         types = self.words("product_type", *self._starts[shard : shard + 2])
         texts = (batch[name].to_pylist() for name in ("marketplace", "title", "bullet_points", "description"))
-        return [context_text(m, pt, t, b, d) for pt, m, t, b, d in zip(types, *texts, strict=True)]
+        cut = self.hidden.cut
+        return [
+            context_text(marketplace, product_type, cut(title), [cut(b) for b in bullets or []], cut(description))
+            for product_type, marketplace, title, bullets, description in zip(types, *texts, strict=True)
+        ]
 
     def fetch_ahead(self, shards: Iterable[int]) -> None:
         """Begins to copy ``shards`` from S3, several at a time; one that fails is tried again when it is read."""

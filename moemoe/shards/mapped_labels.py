@@ -96,6 +96,14 @@ class MappedLabels:
                 found.setdefault(attribute, Counter())[value] += count
         return found
 
+    def attributes_of_types(self) -> dict[str, set[str]]:
+        """Product type -> the attributes that its products have a label of."""
+        found: dict[str, set[str]] = {}
+        for part in self._parts:
+            for product_type, attribute in part.attributes_of_types():
+                found.setdefault(product_type, set()).add(attribute)
+        return found
+
     def word(self, row: int, name: str) -> str:
         """The ``name`` (product_id, product_type, group or split) of one product."""
         part, index = self._find(row)
@@ -147,6 +155,14 @@ class _Part:
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             code, value = divmod(pair, len(self._values))
             yield self.attributes[code], self._values[value], count
+
+    def attributes_of_types(self) -> Iterator[tuple[str, str]]:
+        column = _one(self.table["product_type"])
+        types = column.dictionary.to_pylist()
+        codes = np.repeat(pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False), np.diff(self._starts))
+        for pair in np.unique(codes.astype(np.int64) * len(self.attributes) + self._attribute_codes).tolist():
+            code, attribute = divmod(pair, len(self.attributes))
+            yield types[code], self.attributes[attribute]
 
     def values(self, row: int) -> dict[str, list[str]]:
         first, last = self._starts[row], self._starts[row + 1]

@@ -56,7 +56,12 @@ class Tokens:
     def _uri(self, shard: int) -> str:
         start, stop = self._dataset.starts[shard : shard + 2]
         types = self._dataset.words("product_type", start, stop)
-        made_of = [self._tokenizer, self._dataset.manifest.shards[shard].sha256, *(str(t) for t in types)]
+        made_of = [
+            self._tokenizer,
+            *self._dataset.hidden.words,
+            self._dataset.manifest.shards[shard].sha256,
+            *(str(t) for t in types),
+        ]
         name = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:32]
         return join(self._dataset.root, "tokens", f"{name}.arrow")
 

@@ -11,6 +11,7 @@ from moemoe.model.collate import Item, PictureSlot
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
+from moemoe.shards.hidden import Hidden
 from moemoe.storage import join, publish, write_table
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, picture_buffer, training_values
@@ -22,7 +23,7 @@ EVENT_PRODUCTS = 1000
 
 def fit(job: Job, recipe: Recipe) -> None:
     """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss."""
-    dataset = ShardedDataset(job.manifest_uri, job.scratch)
+    dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     config = recipe.config.with_catalog(0, training_values(dataset))
     events = EventLog(job.events_path)
     system = load_system(recipe.system).fit(config, _items(job, dataset, config, events), job.seed)

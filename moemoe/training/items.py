@@ -10,6 +10,7 @@ from moemoe.model.collate import Item, PictureSlot, one_of_each
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.tokens import Tokens
+from moemoe.training.negatives import with_negatives
 
 
 def item_of(
@@ -21,23 +22,27 @@ def item_of(
     pictures: PictureReader,
     slot: PictureSlot,
     tokens: Tokens | None = None,
+    negatives: float = 0.0,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
-    ``slot``; a text that ``tokens`` knows need not be cut again.
+    ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
+    what has no answer.
     """
-    values = dataset.values(row)
+    if tokens is not None and not negatives:
+        values, image, text = dataset.values(row), dataset.image(row), tokens[row]
+    else:
+        product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
+        values, image, text = product.values, product.image, product.context
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
     picture = None
     if "image" in config.sources:
-        pixels_HWC = slot.pixels_BHWC[slot.index]
-        there = pictures.read(dataset.image(row), partial(dataset.product_id, row), pixels_HWC)
+        there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
         picture = slot if there else None
-    text = dataset[row].context if tokens is None else tokens[row]
     return Item(one_of_each(config.sources, picture, text), list(values), answers)
 
 

@@ -6,7 +6,7 @@ means over the tokens, so it is that of each part of an accumulated batch, avera
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
@@ -18,15 +18,26 @@ from moemoe.model.mixture_of_experts import load_balancing_loss
 
 @dataclass
 class Terms:
-    """Equation 10's terms, over all ranks."""
+    """Equation 10's terms, over all ranks.
+
+    ``expert_tokens`` counts, for each expert layer, the tokens whose top-ranked expert is each of its experts.
+    """
 
     cross_entropy: float = 0.0
     question_context: float = 0.0
     question_image: float = 0.0
     load_balancing: float = 0.0
+    expert_tokens: list[list[float]] = field(default_factory=list)
 
     def __add__(self, other: "Terms") -> "Terms":
-        return Terms(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+        layers = zip(self.expert_tokens, other.expert_tokens, strict=True) if self.expert_tokens else ()
+        return Terms(
+            self.cross_entropy + other.cross_entropy,
+            self.question_context + other.question_context,
+            self.question_image + other.question_image,
+            self.load_balancing + other.load_balancing,
+            [[a + b for a, b in zip(*layer, strict=True)] for layer in layers] or other.expert_tokens,
+        )
 
     def loss(self, load_balancing_weight: float) -> float:
         """Equation 10."""
@@ -77,6 +88,7 @@ def joint_objective(
         all_tokens = total[place + 2 * E].float()
         place += 2 * E + 1
         terms.load_balancing += load_balancing_loss(first_E, weight_E, all_tokens).item() / layers
+        terms.expert_tokens.append(first_E.tolist())
         own = load_balancing_loss(first_E, load.weight_E, all_tokens)
         loss = loss + load_balancing_weight * own / layers
     return loss * world_size, terms

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Job:
         checkpoint_seconds: time between checkpoints within an epoch; every epoch ends with one.
         warm_start: a trained model's folder under the root: its weights and tokenizer are the start of the recipe's
             last phase, which alone is trained.
+        hidden: ``moemoe.shards.hidden.Hidden`` as a dictionary: what the model must not see.
     """
 
     manifest_uri: str
@@ -40,6 +41,7 @@ class Job:
     seed: int
     checkpoint_seconds: float = 60
     warm_start: str = ""
+    hidden: dict[str, Any] = field(default_factory=dict)
 
     @property
     def events_path(self) -> Path:

@@ -28,6 +28,7 @@ from moemoe.recipes import Recipe
 from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
+from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.shards.tokens import Tokens
@@ -62,7 +63,7 @@ class Trainer:
         self.rank, self.world_size = rank, world_size
         self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
         self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
-        self.dataset = ShardedDataset(job.manifest_uri, job.scratch)
+        self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
             make_tokenizer(recipe, self.dataset, folder, self.warm_start)
@@ -94,6 +95,7 @@ class Trainer:
         torch.manual_seed(self.job.seed)
         has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
         model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
+        self.collator.config = model.config  # with the dimensions of pretrained weights
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
@@ -219,17 +221,20 @@ class Trainer:
         )
 
     def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
-        parts = zip(*(np.split(a, self.recipe.training.accumulation) for a in (rows, pixels_BHWC)), strict=True)
-        return [self._training_batch(part, draw, pixels) for part, pixels in parts]
+        training = self.recipe.training
+        parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
+        return [self._training_batch(part, draw, pixels, training.negatives) for part, pixels in parts]
 
-    def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> Batch:
-        slots = (PictureSlot(pixels_BHWC, index) for index in range(len(rows)))
-        return self.collator(
-            [
-                item_of(self.dataset, row, self.config, self.job.seed, draw, self.pictures, slot, self.tokens)
-                for row, slot in zip(rows.tolist(), slots, strict=True)
-            ]
-        )
+    def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, negatives: float = 0.0) -> Batch:
+        items = []
+        for index, row in enumerate(rows.tolist()):
+            slot = PictureSlot(pixels_BHWC, index)
+            items.append(
+                item_of(
+                    self.dataset, row, self.config, self.job.seed, draw, self.pictures, slot, self.tokens, negatives
+                )
+            )
+        return self.collator(items)
 
     def _tokens(self, tokenizer: Path) -> Tokens:
         """The contexts as token ids; each rank cuts its part of those that no earlier run has cut."""

@@ -4,7 +4,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from moemoe.catalog import normalize as normalize_module
 from moemoe.catalog import sample_vocabulary
 from moemoe.catalog.context import plain_text
 from moemoe.catalog.contract import Attribute, fold, load_contract
@@ -114,6 +117,32 @@ def test_unmapped_values_are_listed_most_frequent_first(contract):
         ("zz", 3), ("aa", 2), ("bb", 2), ("qq, NA", 1),
     ]  # fmt: skip
     assert statistics["unmapped"] == 8
+
+
+VALUES = st.sampled_from(["Red", "navy", "Blue, Red", "50% Wool", "NA", None, "", "zz", "zz top", "Cotton/Nylon"])
+ENTRIES = st.lists(
+    st.tuples(st.sampled_from(["color", "baseColour", "Fabric", "Cloth", "Cloth #2", "x"]), VALUES), max_size=4
+)
+CATALOGS = st.lists(st.tuples(st.sampled_from(["Tshirts", "Mugs", None]), st.none() | ENTRIES), min_size=1, max_size=20)
+
+
+@given(CATALOGS, st.integers(2, 5))
+def test_parts_make_the_same_labels_and_statistics(tmp_path_factory, rows, parts):
+    contract = small_contract(tmp_path_factory.mktemp("contract"))
+    rows.append(("Tshirts", [("color", "Red")]))
+    table = products(*({"product_type": kind, "attributes": entries} for kind, entries in rows))
+    whole, cut = normalize(table, contract), normalize(table, contract, parts)
+    assert (cut.labels, cut.statistics, cut.product_types) == (whole.labels, whole.statistics, whole.product_types)
+
+
+def test_rare_raw_values_are_forgotten_and_frequent_ones_counted(contract, monkeypatch):
+    monkeypatch.setattr(normalize_module, "REMEMBERED", 10)
+    rows = [{"attributes": [("color", f"only {i}" if i % 2 else ["zz", "yy", "Red"][i % 3])]} for i in range(300)]
+    cut, whole = (statistics_of(normalize(products(*rows), contract, parts), "color") for parts in (30, 1))
+    for name in ("labels", "unmapped", "dropped", "canonical_values"):
+        assert cut[name] == whole[name], name
+    assert cut["most_frequent_unmapped"][:2] == whole["most_frequent_unmapped"][:2]
+    assert [entry["value"] for entry in cut["most_frequent_unmapped"][:2]] == ["yy", "zz"]
 
 
 def test_a_catalog_without_labels_says_which_keys_it_has(contract):
@@ -279,3 +308,52 @@ def test_a_contract_may_read_entries_without_key(tmp_path):
 )
 def test_text_of_a_product_is_plain(text, plain):
     assert plain_text(text) == plain
+
+
+@pytest.fixture(scope="module")
+def thirty_pt():
+    contract = load_contract(THIRTY_PT)
+    return contract, {
+        attribute.name: value_mapper(attribute, contract.folded_missing()) for attribute in contract.attributes.values()
+    }
+
+
+TEXT = st.text(max_size=40) | st.lists(
+    st.sampled_from(
+        ["Navy Blue", "50%", "Cotton", "NA", "<br>", "&amp;", "3/4", "सूती", "பருத்தி", "\u00a0", ",", "/", "-"]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@given(TEXT)
+def test_any_raw_value_means_canonical_values_or_none(thirty_pt, raw):
+    contract, values_of = thirty_pt
+    for attribute in contract.attributes.values():
+        found = values_of[attribute.name](raw)
+        if isinstance(found, int):
+            assert found in (MISSING, UNMAPPED)
+        else:
+            assert set(found) <= set(attribute.values)
+            assert len(set(found)) == len(found) > 0
+        assert values_of[attribute.name](f" {raw}\u00a0") == found  # blanks around it mean nothing
+
+
+@given(
+    st.data(),
+    st.sampled_from([str.upper, str.title, str.swapcase]),
+    st.sampled_from(["{}", "  {} ", "{}\u00a0", "<b>{}</b>"]),
+)
+def test_spelling_does_not_change_what_a_value_means(thirty_pt, data, case, frame):
+    contract, values_of = thirty_pt
+    attribute = data.draw(st.sampled_from(list(contract.attributes.values())))
+    value = data.draw(st.sampled_from(list(attribute.values)))
+    assert values_of[attribute.name](frame.format(case(value))) == (value,)
+
+
+def test_labels_in_hindi_and_tamil(tmp_path):
+    contract = load_contract(write_contract(tmp_path, SMALL.replace("[Pure Cotton]", "[सूती, பருத்தி]")))
+    rows = [{"attributes": [("Fabric", raw)]} for raw in ("सूती", "பருத்தி, Wool", "रेशम")]
+    normalized = normalize(products(*rows), contract)
+    assert labels_of(normalized.labels) == [("p0", "material", ["Cotton"]), ("p1", "material", ["Cotton", "Wool"])]
+    assert statistics_of(normalized, "material")["most_frequent_unmapped"] == [{"value": "रेशम", "count": 1}]

@@ -15,7 +15,7 @@ def rows(count, right, product_type="shirt", attribute="color", split="test", co
             "product_id": f"{product_type}{split}{i}", "product_type": product_type, "marketplace": "IN",
             "group": str(i), "attribute": attribute, "split": split, "condition": condition, "gold": [gold, "Crimson"],
             "prediction": gold if i < right else "Blue", "confidence": 1 - i / 1000, "image_weight": 0.5,
-            "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True,
+            "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True, "unseen": False,
         }
         for i in range(count)
     ]  # fmt: skip
@@ -56,11 +56,61 @@ def test_a_threshold_is_chosen_on_validation_and_realised_on_test():
     assert row["recall_at_90p"] == pytest.approx(0.6)
 
 
-def test_a_cell_without_validation_abstains():
-    row = evaluate(table(rows(50, 50)), ["shirt"]).table.to_pylist()[0]
-    assert math.isnan(row["threshold"])
-    assert row["recall_at_threshold"] == 0
-    assert row["recall_at_90p"] == 1.0
+def test_a_product_type_that_validation_does_not_have_abstains_and_says_so():
+    predictions = table(rows(50, 50), rows(60, 60, split="validation"), rows(50, 50, "kurta"))
+    evaluation = evaluate(predictions, ["shirt", "kurta"])
+    [kurta, shirt] = evaluation.table.to_pylist()
+    assert math.isnan(kurta["threshold"])
+    assert math.isnan(kurta["threshold_guarded"])
+    assert (kurta["recall_at_threshold"], kurta["recall_at_90p"]) == (0, 1.0)
+    assert kurta["validation_support"] == 0
+    assert kurta["guard"] == "abstains: too little data, 0 validation groups of at least 46"
+    assert shirt["guard"] == "promise"
+    assert evaluation.metrics["deployed/cells_abstaining"] == 1
+    assert evaluation.metrics["guarded/cells_with_too_little_data"] == 1
+
+
+def test_promises_that_hold_on_test_are_counted():
+    """On validation 46 answers are right; on test one cell keeps 90 % at that threshold, the other does not."""
+    parts = [rows(60, 46, attribute=a, split="validation") for a in ("color", "material")]
+    metrics = evaluate(table(*parts, rows(60, 46), rows(60, 30, attribute="material")), ["shirt"]).metrics
+    for kind in ("deployed", "guarded"):
+        assert metrics[f"{kind}/cells_accepting"] == 2
+        assert metrics[f"{kind}/cells_kept"] == 1
+        assert metrics[f"{kind}/promise_kept"] == 0.5
+
+
+def test_copies_of_a_product_are_no_further_evidence_for_a_promise():
+    alike = [dict(row, group=str(i // 2)) for i, row in enumerate(rows(80, 80, split="validation"))]
+    row = evaluate(table(rows(50, 50), alike), ["shirt"]).table.to_pylist()[0]
+    assert row["validation_support"] == 80
+    assert row["guard"] == "abstains: too little data, 40 validation groups of at least 46"
+    assert not math.isnan(row["threshold"])
+
+
+def test_answers_that_are_never_surely_right_get_no_promise():
+    row = evaluate(table(rows(50, 50), rows(100, 30, split="validation")), ["shirt"]).table.to_pylist()[0]
+    assert row["guard"] == "abstains: the most confident validation answers are not surely 90 % right"
+
+
+def test_an_attribute_with_a_single_product():
+    for right in (0, 1):
+        predictions = table(rows(1, right), rows(1, right, split="validation"), rows(40, 40, attribute="material"))
+        evaluation = evaluate(predictions, ["shirt"])
+        color = evaluation.table.to_pylist()[0]
+        assert (color["support"], color["accuracy"], color["recall_at_90p"]) == (1, right, right)
+        assert color["guard"].startswith("abstains: too little data, 1 validation")
+        assert evaluation.metrics["recall_at_90p/cells"] == 1
+        assert evaluate(predictions, ["shirt"], min_support=1).metrics["recall_at_90p/cells"] == 2
+
+
+@pytest.mark.parametrize(("right", "recall"), [(45, 0.9), (44, 0.0)])
+def test_equal_confidences_are_accepted_all_or_none(right, recall):
+    same = [dict(row, confidence=0.7) for row in rows(50, right)]
+    validation = [dict(row, confidence=0.7) for row in rows(50, right, split="validation")]
+    row = evaluate(table(same, validation), ["shirt"]).table.to_pylist()[0]
+    assert row["recall_at_90p"] == row["recall_at_threshold"] == recall
+    assert math.isnan(row["threshold"]) == (recall == 0)
 
 
 def test_other_conditions_and_the_majority_baseline_have_metrics():
@@ -94,6 +144,10 @@ def test_bad_tables_are_refused_in_a_sentence():
         evaluate(good.drop_columns(["confidence"]), ["shirt"])
     with pytest.raises(EvaluationError, match="1 predictions have no confidence"):
         evaluate(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": math.nan}]), ["shirt"])
+    with pytest.raises(EvaluationError, match=r"1 predictions have a confidence outside \[0, 1\]"):
+        evaluate(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": 1.5}]), ["shirt"])
+    with pytest.raises(EvaluationError, match="1 predictions have no confidence"):
+        evaluate(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": None}]), ["shirt"])
     with pytest.raises(EvaluationError, match="stand more than once, first product shirttest0, attribute color"):
         evaluate(table(rows(3, 3), rows(1, 1)), ["shirt"])
 
@@ -102,5 +156,5 @@ def test_figures_are_drawn_for_one_product_and_for_many():
     for count in (1, 40):
         predictions = table(rows(count, count), rows(count, 0, condition=PICTURE_BLANKED), rows(count, 1, "kurta"))
         figures = report_figures(predictions, evaluate(predictions, ["shirt", "kurta"]), ["shirt", "kurta"])
-        assert set(figures) == {"precision-recall", "heat-map", "picture"}
+        assert set(figures) == {"precision-recall", "heat-map", "sources", "calibration"}
         assert all(figure.axes for figure in figures.values())

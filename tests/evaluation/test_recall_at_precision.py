@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from moemoe.evaluation.recall_at_precision import (
     binomial_tail,
     guarded_threshold,
+    least_support,
     precision_and_recall,
     recall_at_precision,
 )
@@ -90,8 +92,42 @@ def test_the_binomial_tail_by_hand():
 
 
 def test_too_little_data_abstains():
-    assert math.isnan(guarded_threshold(np.linspace(1, 0, 20), np.ones(20, dtype=bool)))
-    assert not math.isnan(guarded_threshold(np.linspace(1, 0, 60), np.ones(60, dtype=bool)))
+    assert least_support() == 46  # 0.9^46 + 46 * 0.1 * 0.9^45 = 0.048, and 0.052 for 45
+    assert math.isnan(guarded_threshold(np.linspace(1, 0, 45), np.ones(45, dtype=bool)))
+    assert not math.isnan(guarded_threshold(np.linspace(1, 0, 46), np.ones(46, dtype=bool)))
+
+
+def naive_guard(confidence, correct):
+    """From the most confident 46 on, in up to 20 even steps to all, while the exact binomial is convinced."""
+    n, chosen = len(correct), math.nan
+    ranked = sorted(confidence, reverse=True)
+    for step in range(20):
+        size = int(46 + step * (n - 46) / 19)
+        threshold = ranked[size - 1]
+        accepted = [ok for c, ok in zip(confidence, correct, strict=True) if c >= threshold]
+        if stats.binom.sf(sum(accepted) - 1, len(accepted), 0.9) > 0.05:
+            break
+        chosen = threshold
+    return chosen
+
+
+@given(st.integers(46, 150), st.integers(0, 2**32 - 1), st.sampled_from([4, 20, 1000]), st.floats(0.85, 1.0))
+def test_the_guard_equals_a_loop_over_candidates(count, seed, levels, accuracy):
+    rng = np.random.default_rng(seed)
+    confidence = rng.integers(0, levels, count) / levels
+    correct = rng.random(count) < accuracy
+    assert guarded_threshold(confidence, correct) == pytest.approx(naive_guard(confidence, correct), nan_ok=True)
+
+
+def test_a_failure_ends_the_search_even_where_more_products_would_pass():
+    """The 46 most confident are 10 errors and 36 right ones; all 1000 are 99 % right."""
+    correct = np.ones(1000, dtype=bool)
+    correct[:10] = False
+    assert math.isnan(guarded_threshold(np.linspace(1, 0, 1000), correct))
+
+
+def test_equal_confidences_are_one_candidate():
+    assert guarded_threshold(np.full(100, 0.4), np.ones(100, dtype=bool)) == 0.4
 
 
 def test_the_guarded_promise_holds_at_its_rate():
@@ -111,3 +147,16 @@ def test_the_guarded_promise_holds_at_its_rate():
                 broken[name] += true_precision < 0.9
     assert broken["guarded"] <= 0.05 * runs + 3 * math.sqrt(0.05 * 0.95 * runs)
     assert broken["plain"] > 2 * broken["guarded"]  # what the guard is for
+
+
+def test_the_guarded_promise_holds_where_confidence_says_nothing():
+    """The hardest case: every threshold has a true precision of 89.9 %, so any promise is a broken one."""
+    rng = np.random.default_rng(1)
+    runs, broken = 1000, {"plain": 0, "guarded": 0}
+    for _ in range(runs):
+        confidence, correct = rng.random(200), rng.random(200) < 0.899
+        broken["guarded"] += not math.isnan(guarded_threshold(confidence, correct))
+        broken["plain"] += not math.isnan(recall_at_precision(confidence, correct)[1])
+    assert broken["guarded"] <= 0.05 * runs + 3 * math.sqrt(0.05 * 0.95 * runs)
+    assert broken["guarded"] > 0.01 * runs  # not a guard that never promises
+    assert broken["plain"] > 0.9 * runs

@@ -20,7 +20,7 @@ from tests.evaluation.test_evaluate import rows, table
 @settings(max_examples=200)
 def test_a_weighted_sample_equals_the_same_sample_written_out(answers):
     confidence, correct, weight = (np.array(column) for column in zip(*answers, strict=True))
-    both = np.stack([weight, np.ones_like(weight)])
+    both = np.stack([weight, np.ones_like(weight)], axis=1)
     [weighted, once] = resampled_recall_at_precision(confidence, correct, both)
     assert once == pytest.approx(recall_at_precision(confidence, correct)[0])
     if weight.sum():
@@ -53,9 +53,15 @@ def simulated(seed: int, products: int, accuracy: float, attributes=("color", "m
 def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
     predictions = simulated(0, 40, 0.5)
     weight = Resamples(predictions, 50).weight(np.arange(80))
-    assert (weight[:, 0:40:2] == weight[:, 1:40:2]).all()
-    assert (weight[:, :40] == weight[:, 40:]).all()
-    assert (weight[:, :40].sum(1) == 40).all()
+    assert (weight[0:40:2] == weight[1:40:2]).all()
+    assert (weight[:40] == weight[40:]).all()
+    assert weight.shape == (80, 50)
+    assert weight[:40].sum() == pytest.approx(40 * 50, rel=0.05)
+
+
+def test_test_products_alone_are_drawn():
+    predictions = table(rows(30, 30, split="validation"), rows(20, 20))
+    assert (Resamples(predictions, 10).weight(np.arange(30, 50)).sum(axis=0) == 20).all()
 
 
 def test_the_interval_covers_the_true_accuracy_at_its_rate():

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE
+from moemoe.inference.answering import Answering
+from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE, ROUTING, SLICES
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
@@ -38,12 +39,30 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     assert predictions.schema.equals(PREDICTIONS)
     assert evaluation.schema.equals(EVALUATION)
     assert set(predictions["split"].to_pylist()) == {"validation", "test"}
-    assert set(predictions["condition"].to_pylist()) == {"as is", "picture blanked"}
+    assert set(predictions["condition"].to_pylist()) == {
+        "as is", "picture blanked", "text blanked", "unanswerable", "not applicable",
+    }  # fmt: skip
     for name in ("recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean", "baseline/majority_accuracy"):
         assert not math.isnan(evaluate.metrics[name]), name
     assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "picture blanked")[
         "image_weight"
     ].unique().to_pylist() == [0.0]
+
+
+def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
+    evaluate, metrics = data(trained, "evaluate"), data(trained, "evaluate").metrics
+    slices, routing = pq.read_table(evaluate.slices_path), pq.read_table(evaluate.routing_path)
+    assert slices.schema.equals(SLICES)
+    assert {"explicit", "implicit", "unanswerable", "not applicable"} <= set(slices["slice"].to_pylist())
+    assert routing.schema.equals(ROUTING)
+    assert {"all", "attribute", "product type"} == set(routing["by"].to_pylist())
+    answering = Answering.load(evaluate.model_uri_in_root)
+    assert answering.temperature == metrics["calibration/temperature"] != 1.0
+    for name in ("calibration/ece", "slices/implicit/accuracy", "routing/entropy", "recall_at_90p/mean/low"):
+        assert not math.isnan(metrics[name]), name
+    card = card_text(get_cards(trained.run["evaluate"].task)[0].get())
+    for words in ("95 % bootstrap interval", "Slices of the test split", "have no answer", "What experts learn"):
+        assert words in card, words
 
 
 def test_files_between_rooms_have_their_schemas(trained):

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import data_contracts
+from moemoe import storage
 from moemoe.errors import CatalogError, StorageError
 from moemoe.inference import backfill as module
 from moemoe.inference.attribute_model import AttributeModel
@@ -143,6 +144,37 @@ def test_what_is_half_done_is_done_again(model, tmp_path, monkeypatch):
     job, [part] = run(model, tmp_path / "out", [source])
     assert read_table(f"{job.output}/{part.values}").num_rows == 27
     assert not [p for p in (tmp_path / "out").rglob("*") if p.name.startswith(".")]
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    aws = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**aws, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    storage._client.cache_clear()
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    yield "s3://bucket"
+    server.stop()
+    storage._client.cache_clear()
+
+
+def test_from_s3_to_s3(model, bucket, tmp_path):
+    local = partition(tmp_path)
+    storage.publish(local, f"{bucket}/catalog/part.parquet")
+    here = run(model, tmp_path / "out", [local])
+    there = run(model, f"{bucket}/out", [f"{bucket}/catalog/part.parquet"])
+    values = [read_table(f"{job.output}/{part.values}") for job, [part] in (here, there)]
+    assert values[0].equals(values[1])
+    asked = model.predictor.asked
+    assert run(model, f"{bucket}/out", [f"{bucket}/catalog/part.parquet"])[1] == there[1]
+    assert model.predictor.asked == asked
+    assert finish_backfill(there[0], there[1], 600).page.startswith("s3://bucket/out/audit/")
 
 
 def test_bad_input(model, tmp_path):

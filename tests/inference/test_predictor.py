@@ -1,16 +1,35 @@
+import math
+
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
 
 import data_contracts
 from moemoe.errors import CatalogError
+from moemoe.evaluation.report import make_report
+from moemoe.inference.answering import Answering
+from moemoe.inference.answers import answer_everything
 from moemoe.inference.catalog_rows import questions_of
-from moemoe.inference.predictions import ValueSets, predict_split
+from moemoe.inference.predictions import ValueSets, calibrate, predict_all, predict_split
 from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.routing import routing
 from moemoe.model.collate import Collator
+from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
+from moemoe.schemas import (
+    AS_IS,
+    NOT_APPLICABLE,
+    PICTURE_BLANKED,
+    PREDICTIONS,
+    ROUTING,
+    TEXT_BLANKED,
+    UNANSWERABLE,
+    WITHHELD,
+)
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
 from tests.model.small import tiny_config
 from tests.shards.small import picture, small_shards
 
@@ -20,7 +39,10 @@ def predictor():
     torch.manual_seed(0)
     tokenizer = train_tokenizer(["Brand Cotton Silk Wool shirt color material Red Blue Green"] * 9, 300)
     text = tiny_config().text
-    config = tiny_config(text=type(text)(**{**vars(text), "vocab_size": len(tokenizer)}))
+    config = tiny_config(
+        text=type(text)(**{**vars(text), "vocab_size": len(tokenizer)}),
+        experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"),
+    )
     return Predictor(MoEMoE.create(config), Collator(tokenizer, config))
 
 
@@ -66,5 +88,104 @@ def test_a_row_of_an_unknown_type_or_with_a_broken_picture_is_named():
     assert (question.product_type, question.attributes) == ("shirt", ["color"])
     with pytest.raises(CatalogError, match="row 0: product type 'Sofa' is unknown; known are shirt"):
         questions_of([{"product_type": "Sofa"}], contract, asked)
-    with pytest.raises(CatalogError, match="row 0: the picture does not decode"):
+    with pytest.raises(CatalogError, match=r"row 0: the picture cannot be used \(image does not decode"):
         questions_of([{"product_type": "shirt", "image": b"no picture"}], contract, asked)
+
+
+def test_questions_out_of_context(predictor, tmp_path):
+    """All small products are shirts, and every attribute of the dataset is one that shirts have, until one is not."""
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    values = ValueSets.of(dataset, data_contracts.load("30pt"))
+    assert predict_split(predictor, dataset, "test", NOT_APPLICABLE, values).num_rows == 0
+    values.not_applicable = {"shirt": ["underwire type", "rise style"]}
+    asked = predict_split(predictor, dataset, "test", NOT_APPLICABLE, values)
+    assert set(asked["attribute"].to_pylist()) == {"underwire type", "rise style"}
+    assert set(map(len, asked["gold"].to_pylist())) == {0}
+    assert len(asked["product_id"].unique()) == asked.num_rows == len(dataset.rows("test"))
+    blank = predict_split(predictor, dataset, "test", UNANSWERABLE, values)
+    color = blank.filter(pc.equal(blank["attribute"], "color"))
+    assert len(set(zip(color["prediction"].to_pylist(), color["confidence"].to_pylist(), strict=True))) == 1
+    assert set(blank["image_weight"].to_pylist()) == {0.0}
+
+
+def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
+    contract = data_contracts.load("30pt")
+    uri = small_shards(tmp_path)
+    hidden = Hidden.of(contract, "material", unseen="color=Red")
+    dataset = ShardedDataset(uri, tmp_path, hidden)
+    table = predict_all(predictor, dataset, contract)
+    assert set(table["condition"].to_pylist()) == {WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE}
+    rows = table.to_pylist()
+    assert not any(row["explicit"] for row in rows)
+    assert all(row["unseen"] == (row["gold"] == ["Red"]) for row in rows)
+
+
+def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predictor, tmp_path):
+    contract = data_contracts.load("30pt")
+    dataset = ShardedDataset(small_shards(tmp_path / "root"), tmp_path)
+    folder = tmp_path / "model"
+    predictor.model.save_pretrained(folder)
+    predictor.collator.tokenizer.save_pretrained(folder)
+    answers = answer_everything(folder, dataset, contract, "canonical")
+    assert answers.predictions.filter(pc.equal(answers.predictions["condition"], AS_IS))["canonical"].to_pylist()
+    assert set(answers.predictions["canonical"].to_pylist()) == {True}
+    (folder / "answering.json").write_text(answers.answering.to_json())
+    served = Predictor.load(folder)
+    assert served.answering == answers.answering
+    again = predict_split(served, dataset, "test", AS_IS, ValueSets.of(dataset, contract))
+    test = answers.predictions.filter(
+        pc.and_(pc.equal(answers.predictions["split"], "test"), pc.equal(answers.predictions["condition"], AS_IS))
+    )
+    assert again["prediction"].equals(test["prediction"])
+    np.testing.assert_allclose(again["confidence"].to_numpy(), test["confidence"].to_numpy(), rtol=1e-5)
+    # evaluated once more, from the same folder, the temperature does not add up
+    assert answer_everything(folder, dataset, contract, "canonical").answering == answers.answering
+    report = make_report(answers, ["shirt"], dataset.labels)
+    assert not math.isnan(report.evaluation.metrics["calibration/ece_before"])
+    assert "experts-by-attribute" in report.figures
+
+
+def test_an_empty_answer_is_an_abstention(predictor, tmp_path):
+    contract = data_contracts.load("30pt")
+    nothing = Predictor(
+        predictor.model,
+        Collator(predictor.collator.tokenizer, predictor.model.config),
+        Answering(values={"color": [""]}),
+    )
+    [[answer]] = nothing.answer([Question("Cotton shirt", None, ["color"])])
+    assert (answer.value, answer.confidence) == ("", 0.0)
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    table = predict_split(predictor, dataset, "validation", AS_IS, ValueSets.of(dataset, contract))
+    place = table.schema.get_field_index("prediction")
+    empty = table.set_column(place, "prediction", [[""] * table.num_rows])
+    assert calibrate(empty, Answering())[1].temperature == 1.0  # nothing to fit
+
+
+def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    found = routing(predictor, dataset)
+    assert found.schema.equals(ROUTING)
+    rows = found.to_pylist()
+    assert {row["layer"] for row in rows} == {"decoder 1", "decoder 3"}
+    totals = {(r["layer"], r["by"], r["name"]): r["tokens"] for r in rows}
+    shares = {}
+    for row in rows:
+        key = (row["layer"], row["by"], row["name"])
+        shares[key] = shares.get(key, 0) + row["share"]
+    assert all(share == pytest.approx(1.0) for share in shares.values())
+    for layer in ("decoder 1", "decoder 3"):
+        by_attribute = [n for (own, by, _), n in totals.items() if (own, by) == (layer, "attribute")]
+        assert sum(by_attribute) == totals[layer, "all", "all"] == totals[layer, "product type", "shirt"]
+    assert {name for _, by, name in totals if by == "attribute"} == {"color", "material"}
+
+
+def test_routing_of_experts_in_the_encoders_and_of_a_dense_model(predictor, tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    config = predictor.model.config
+    experts = ExpertConfig(number=4, k=2, decoder="odd", encoder="odd")
+    both = MoEMoE.create(type(config)(**{**vars(config), "experts": experts}))
+    found = routing(Predictor(both, predictor.collator), dataset).to_pylist()
+    assert {row["layer"] for row in found} >= {"context 1", "decoder 1"}
+    assert {row["by"] for row in found if row["layer"] == "context 1"} == {"all", "product type"}
+    dense = MoEMoE.create(type(config)(**{**vars(config), "experts": None}))
+    assert routing(Predictor(dense, predictor.collator), dataset).num_rows == 0

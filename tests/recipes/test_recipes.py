@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from moemoe.baselines import FITTED, TRAINED
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.recipes import Recipe, known_recipes, load_recipe
@@ -24,9 +25,45 @@ PAPER = {
     "moemoe": ([1, 3, 5], [], ("dense", "experts")),
 }
 
+# What they are compared with (tables 1 to 3, and what a practitioner would try first): (system, sources).
+BASELINES = {
+    "t5": ("moemoe", ("text",)),
+    "flan-t5": ("moemoe", ("text",)),
+    "mxt": ("mxt", ("image", "text")),
+    "cma-clip": ("cma-clip", ("image", "text")),
+    "ner-mqmrc": ("ner-mqmrc", ("text",)),
+    "knn": ("knn", ("image", "text")),
+    "tf-idf": ("tf-idf", ("text",)),
+}
+
 
 def test_every_model_of_the_paper_has_its_recipe():
-    assert set(known_recipes()) == set(PAPER)
+    assert set(known_recipes()) == set(PAPER) | set(BASELINES)
+    assert {load_recipe(name).system for name in BASELINES} == set(TRAINED) | set(FITTED)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("size", ["tiny", "small", "paper"])
+def test_every_baseline_has_its_config_in_every_size(name, size):
+    recipe = load_recipe(name, size)
+    system, sources = BASELINES[name]
+    assert (recipe.system, recipe.config.sources) == (system, sources)
+    assert recipe.fitted == (system in FITTED)
+    assert recipe.phases == (("fit",) if recipe.fitted else ("dense",))
+    assert recipe.config.from_dict(recipe.config.to_dict()) == recipe.config
+    assert recipe.limits
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    if size == "paper" and not recipe.fitted:
+        pretrained = {
+            "t5": "google-t5/t5-base",
+            "flan-t5": "google/flan-t5-base",
+            "mxt": "google-t5/t5-base",
+            "cma-clip": "openai/clip-vit-base-patch32",
+            "ner-mqmrc": "google-bert/bert-base-uncased",
+        }
+        assert recipe.config.text.pretrained == recipe.tokenizer == pretrained[name]
+    if system == "mxt" and size == "paper":
+        assert (recipe.config.image.name, recipe.config.features.name) == ("resnet152", "legacy_xception")
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -72,7 +109,7 @@ def test_the_default_is_the_papers_best_model():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "moemo"}, "unknown model 'moemo'; known models are decoder-even-moe, .*moemoe, qga, "),
+        ({"name": "moemo"}, "unknown model .moemo.; known models are cma-clip, .*moemoe, mxt, ner-mqmrc, qga, "),
         ({"name": "qga", "size": "huge"}, "unknown size 'huge'; known sizes are tiny, small, paper"),
         ({"name": "qga", "epochs": 0}, "epochs is 0; allowed is 1 or more"),
         ({"name": "qga", "batch_size": -1}, "batch size is -1"),

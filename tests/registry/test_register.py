@@ -12,6 +12,8 @@ import pytest
 
 import moemoe.registry.promote as promote
 from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.inference.thresholds import Thresholds
+from moemoe.registry import thresholds
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from moemoe.registry.rollback import roll_back
@@ -189,3 +191,35 @@ def test_a_dead_process_does_not_hold_the_aliases_for_ever(uri, name, monkeypatc
 def test_a_model_that_is_not_there_is_named(uri, first, model, message):
     with pytest.raises(ConfigError, match=message):
         find_version(uri, model.format(name=first[0]))
+
+
+def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, model_dir, monkeypatch, tmp_path, capsys):
+    first = registered(uri, name, model_dir, GOOD)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr(sys, "argv", ["thresholds", name, "--switch-off", "shirt/color", "--reason", "a complaint"])
+    thresholds.main()
+    assert "champion of" in capsys.readouterr().out
+    second = alias_of(uri, name, CHAMPION)
+    assert second.version != first.version
+    assert second.tags["decision"] == "champion: a complaint"
+    assert second.tags["data_hash"] == "data-hash"
+    found = Thresholds.load(fetch_version(uri, second, tmp_path))
+    assert found.threshold("shirt", "color") is None
+    with pytest.raises(ConfigError, match="is not its champion any more"):
+        thresholds.change_thresholds(uri, find_version(uri, first.model_uri), {("shirt", "color"): None}, "late")
+    assert roll_back(uri, name)[1].version == first.version
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--raise", "shirt/color=2"], "between 0 and 1"),
+        (["--raise", "color"], "raises no threshold"),
+        (["--switch-off", "color"], "it is written like 'shirt/color'"),
+        ([], "nothing to change"),
+    ],
+)
+def test_a_change_that_is_none(option, message, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["thresholds", "moemoe-30pt", *option])
+    with pytest.raises(SystemExit, match=message):
+        thresholds.main()

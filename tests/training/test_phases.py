@@ -16,7 +16,7 @@ def is_expert(name: str) -> bool:
     return name.endswith(PARTS)
 
 
-@pytest.mark.parametrize("name", known_recipes())
+@pytest.mark.parametrize("name", [name for name in known_recipes() if load_recipe(name).system == "moemoe"])
 def test_gradients_reach_exactly_what_the_last_phase_trains(name):
     recipe = load_recipe(name)
     own = ModelConfig.from_dict(recipe.model)

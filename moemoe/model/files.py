@@ -1,7 +1,6 @@
-"""A baseline's folder: ``config.json`` with the system's name beside its config, ``model.safetensors``."""
+"""A model's folder: ``config.json`` with the system's name beside its config; weights lie in ``model.safetensors``."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from moemoe.errors import ConfigError
 def write_config(folder: str | Path, system: str, config: Any) -> None:
     """Makes the folder and writes ``config.json``."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    (Path(folder) / "config.json").write_text(json.dumps({"system": system, **asdict(config)}, indent=2) + "\n")
+    (Path(folder) / "config.json").write_text(json.dumps({"system": system, **config.to_dict()}, indent=2) + "\n")
 
 
 def read_config(folder: str | Path, config_class: Any) -> Any:

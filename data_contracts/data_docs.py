@@ -1,0 +1,61 @@
+"""Data Docs as Great Expectations writes them need scripts and styles from the network; here they do without."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+_FROM_THE_NETWORK = re.compile(
+    r'<script[^>]+src="https?://[^>]*>\s*</script>|<link[^>]+href="https?://[^>]*>|<footer>.*?</footer>', re.DOTALL
+)
+_STYLE = """<style>
+body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
+table { border-collapse: collapse; margin: 1em 0; } td, th { border: 1px solid #ccc; padding: .3em .7em; }
+th { text-align: left; background: #f4f4f4; } .broken td { background: #fde8e8; }
+h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; }
+.fa-check-circle::before { content: "holds"; color: #17794b; font-style: normal; }
+.fa-times::before, .fa-exclamation-triangle::before, .fa-exclamation-circle::before {
+  content: "broken"; color: #b3261e; font-style: normal; }
+i { font-style: normal; } .cooltip .top, [id*=validation-filter], .ge-index-page-tabs { display: none; }
+</style>"""
+
+
+def make_readable(docs: Path, report: Any) -> None:
+    """Every page without what comes from the network; an index that says what of a ``ContractReport`` holds."""
+    for page in docs.rglob("*.html"):
+        text = _FROM_THE_NETWORK.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(text.replace("</head>", f"{_STYLE}</head>", 1), encoding="utf-8")
+    (docs / "index.html").write_text(_index(docs, report), encoding="utf-8")
+
+
+def _index(docs: Path, report: Any) -> str:
+    broken = len(report.failures)
+    held = len(report.findings) - broken
+    rows = "".join(
+        f"<tr{'' if f.success else ' class=broken'}>"
+        + "".join(
+            f"<td>{html.escape(text)}</td>"
+            for text in (
+                f.promise,
+                f.severity,
+                "holds" if f.success else "broken",
+                f.observed,
+                ", ".join(f.product_ids),
+            )
+        )
+        + "</tr>"
+        for f in sorted(report.findings, key=lambda finding: finding.success)
+    )
+    heads = "".join(f"<th>{name}</th>" for name in ("expectation", "severity", "result", "observed", "products"))
+    links = "".join(
+        f'<li><a href="{page.relative_to(docs)}">{words}: {" / ".join(page.relative_to(docs).parts[1:-2]) or page.stem}'
+        "</a></li>"
+        for folder, words in (("validations", "results"), ("expectations", "expectations"))
+        for page in sorted((docs / folder).rglob("*.html"))
+    )
+    title = html.escape(report.title[0].upper() + report.title[1:])
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{_STYLE}</head><body>'
+        f"<h1>{title}</h1><p>{held} of {len(report.findings)} expectations hold.</p>"
+        f"<table><tr>{heads}</tr>{rows}</table><h2>In detail</h2><ul>{links}</ul></body></html>\n"
+    )

@@ -1,0 +1,33 @@
+"""What the configs of the baselines have in common."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from moemoe.model.files import built
+
+C = TypeVar("C", bound="BaselineConfig")
+
+
+class BaselineConfig:
+    """A frozen dataclass; ``values`` maps each attribute to its values in the training split."""
+
+    sources: ClassVar[tuple[str, ...]]
+    nested: ClassVar[dict[str, Any]] = {}
+
+    def with_catalog(self: C, tokens: int, values: Mapping[str, Sequence[str]]) -> C:
+        """With the training split's values, and the vocabulary of a tokenizer of ``tokens`` rounded up to 8."""
+        changes: dict[str, Any] = {"values": {name: list(known) for name, known in values.items()}}
+        text = getattr(self, "text", None)
+        if text is not None and text.pretrained is None:
+            changes["text"] = dataclasses.replace(text, vocab_size=-tokens // 8 * -8)
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, as written to ``config.json``."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls: type[C], values: dict[str, Any]) -> C:
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
+        return built(cls, values, **cls.nested)

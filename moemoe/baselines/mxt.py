@@ -1,0 +1,149 @@
+"""MXT (Khandelwal et al. 2023): a picture shifts T5's input, and T5's memory looks at the picture's patches.
+
+Question, product type and text stand in one joint encoder; the pictures go in twice. A multimodal adaptation gate
+(Rahman et al. 2020) joins the global vector of ResNet-152 to every token embedding; after T5's encoder each token
+attends to Xception's feature map; T5's decoder answers greedily. Backbones are trained along.
+
+The paper's two networks take 224 and 299 pixels; here both see the same picture of ``image.size``.
+
+Shapes: B examples, K tokens, D d_model, V width of the global vector, P places of the feature map.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from moemoe.errors import ConfigError
+from moemoe.model.batch import Batch
+from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig, TextConfig
+from moemoe.model.encoders import ImageEncoder
+from moemoe.model.files import built
+from moemoe.model.moemoe import Encoded, MoEMoE
+from moemoe.model.pretrained import load_timm
+from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
+
+
+@dataclass(frozen=True)
+class MXTConfig(ModelConfig):
+    """``image`` is the network of the global vector, ``features`` that of the feature map.
+
+    Args:
+        gate_bound: beta of the gate: the shift is at most this many times as long as the token's embedding.
+        gate_dropout: after the gate's normalisation.
+        heads: of the attention to the feature map.
+    """
+
+    question_in: str = "context"
+    question_guidance: bool = False
+    alignment: bool = False
+    features: ImageConfig = field(default_factory=lambda: ImageConfig(name="legacy_xception"))
+    gate_bound: float = 1.0
+    gate_dropout: float = 0.1
+    heads: int = 4
+
+    def __post_init__(self):
+        super().__post_init__()
+        fixed = ("image", "text"), "context", False, False, None
+        if (self.sources, self.question_in, self.question_guidance, self.alignment, self.experts) != fixed:
+            raise ConfigError("mxt reads an image and a text with the question in the context, and has nothing more")
+        if self.features.size != self.image.size:
+            object.__setattr__(self, "features", replace(self.features, size=self.image.size))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
+        nested = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig, "features": ImageConfig}
+        return built(cls, values, **nested)
+
+
+class AdaptationGate(nn.Module):
+    """Rahman et al. 2020: g = ReLU(W_g [T; V] + b_g), H = g * W_H V + b_H, out = LayerNorm(T + a H).
+
+    a = min(bound |T| / |H|, 1) per token. Where there is no picture H is 0.
+    """
+
+    def __init__(self, width: int, d_model: int, bound: float, dropout: float):
+        super().__init__()
+        self.bound = bound
+        self.gate = nn.Linear(d_model + width, d_model)
+        self.shift = nn.Linear(width, d_model, bias=False)
+        self.bias = nn.Parameter(torch.zeros(d_model))
+        self.norm = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, text_BKD: Tensor, global_BV: Tensor, there_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Shifted embeddings [B, K, D], and the shift's share |a H| / (|T| + |a H|) per token [B, K]."""
+        global_BKV = global_BV[:, None].expand(-1, text_BKD.shape[1], -1)
+        gate_BKD = torch.relu(self.gate(torch.cat([text_BKD, global_BKV], dim=-1)))
+        shift_BKD = (gate_BKD * self.shift(global_BKV) + self.bias) * there_B[:, None, None]
+        text_BK1, length_BK1 = text_BKD.norm(dim=-1, keepdim=True), shift_BKD.norm(dim=-1, keepdim=True)
+        shift_BKD = shift_BKD * (self.bound * text_BK1 / length_BK1.clamp(min=1e-6)).clamp(max=1.0)
+        return self.dropout(self.norm(text_BKD + shift_BKD)), share(text_BKD, shift_BKD)
+
+
+def share(own_BKD: Tensor, added_BKD: Tensor) -> Tensor:
+    """|added| / (|own| + |added|), [B, K]."""
+    own, added = own_BKD.detach().norm(dim=-1), added_BKD.detach().norm(dim=-1)
+    return added / (own + added).clamp(min=1e-12)
+
+
+class MXT(MoEMoE):
+    """With MoEMoE it shares T5's encoder and decoder, the loss, the decoding and the files; ``encode`` is its own."""
+
+    name = "mxt"
+    config_class = MXTConfig
+    config: MXTConfig
+
+    def __init__(self, config: MXTConfig):
+        super().__init__(config)
+        d_model = config.text.d_model
+        self.image_encoder.project = nn.Identity()  # the gate takes the global vector in its own width
+        self.feature_encoder = ImageEncoder(config.features, d_model)
+        width = int(self.image_encoder.backbone.num_features)
+        self.gate = AdaptationGate(width, d_model, config.gate_bound, config.gate_dropout)
+        self.attend = nn.MultiheadAttention(d_model, config.heads, config.text.dropout_rate, batch_first=True)
+        self.attend_norm = nn.LayerNorm(d_model)
+
+    @classmethod
+    def create(cls, config: ModelConfig) -> "MXT":
+        """A fresh model; where the config names pretrained parts, their weights are loaded."""
+        model = super().create(config)
+        assert isinstance(model, MXT)
+        if model.config.features.pretrained:
+            model.feature_encoder.backbone.load_state_dict(load_timm(model.config.features).state_dict())
+        return model
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        super().check(config)
+        assert isinstance(config, MXTConfig)
+        if config.features.pretrained:
+            load_timm(config.features)
+
+    def recompute_activations(self) -> None:
+        """Gradient checkpointing of T5's stacks and both backbones."""
+        super().recompute_activations()
+        self.feature_encoder.backbone.set_grad_checkpointing()
+
+    def encode(self, batch: Batch) -> Encoded:
+        """The joint encoder's states, one row per example, as the decoder's one source."""
+        image, text = batch.sources
+        there_B, real_BK = image.mask[image.row_of], text.mask
+        global_BV = self.image_encoder(image.data).mean(1)[image.row_of]
+        features_BPD = self.feature_encoder(image.data)[image.row_of]
+        x_BKD, shift_BK = self.gate(self.embedding(text.data), global_BV, there_B)
+        states_BKD, loads = self.context_encoder.encode_embeddings(x_BKD, real_BK)
+        seen_BKD = self.attend(states_BKD, features_BPD, features_BPD, need_weights=False)[0] * there_B[:, None, None]
+        seen_BK = share(states_BKD, seen_BKD)
+        states_BKD = self.attend_norm(states_BKD + seen_BKD) * real_BK[..., None]
+
+        B, K = real_BK.shape
+        slot_N, width = example_slots(batch.product_of, B)
+        weights_SBQL = scatter_weights(states_BKD.new_ones(B, K, 1), slot_N, B, width)
+        keys, values = self.decoder.project_sources([states_BKD], K)
+        picture_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
+        memory = SourceMemory(keys, values, weights_SBQL, real_BK, slot_N)
+        return Encoded(memory, torch.stack([picture_B, 1 - picture_B], dim=1), None, loads)

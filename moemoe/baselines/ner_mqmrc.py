@@ -1,0 +1,300 @@
+"""NER-MQMRC (Shrimal et al. 2022): BERT reads a text and all its questions at once and tags each question's answer.
+
+The input is [text, end, question 1, ENT, question 2, ENT, ...]. The state of each text token times the state of a
+question's ENT gives the token's tag for that question: B (the answer begins), I (it goes on), O (neither).
+
+Text only and extractive. Tags come from finding the gold value itself in the text, as whole words whatever their
+case; where it is not written there, all tags are O. So what the text does not spell out it cannot answer: then it
+answers nothing, with confidence 0. What it extracts counts as the attribute's value of the same letters, whatever
+their case, and stands as it is where there is none.
+
+Shapes: R rows (a product with as many questions as fit), L tokens, K text tokens, N examples, D width.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from moemoe.baselines.config import BaselineConfig
+from moemoe.baselines.items import NOTHING
+from moemoe.errors import ConfigError
+from moemoe.model.batch import Answer, Losses, Tensors
+from moemoe.model.collate import Item, SourceCollator, pad
+from moemoe.model.files import read_config, write_config
+
+O, B, I = 0, 1, 2  # noqa: E741
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class BertText:
+    """BERT from scratch, or a BERT checkpoint (hub name or folder) in ``pretrained``."""
+
+    vocab_size: int = 4096
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    feed_forward: int = 256
+    dropout_rate: float = 0.0
+    positions: int = 512
+    pretrained: str | None = None
+
+
+@dataclass(frozen=True)
+class NerMqMrcConfig(BaselineConfig):
+    """Texts are cut to ``context_length`` tokens, questions to ``question_length``."""
+
+    sources = ("text",)
+    nested: ClassVar[dict[str, Any]] = {"text": BertText}
+
+    text: BertText = field(default_factory=BertText)
+    context_length: int = 96
+    question_length: int = 16
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.text.positions < self.context_length + self.question_length + 1:
+            raise ConfigError(
+                f"ner-mqmrc: text.positions is {self.text.positions}; a text of {self.context_length} tokens and a "
+                f"question of {self.question_length} need {self.context_length + self.question_length + 1}"
+            )
+
+
+@dataclass
+class TaggedBatch(Tensors):
+    """Rows of a text and questions.
+
+    Args:
+        ids, mask, kinds: [R, L]; kinds are BERT's token types, 0 in the text and 1 in the questions.
+        row_of, entity_at: int64 [N], an example's row and the place of its ENT.
+        in_text: bool [R, K], the tokens that stand for letters of the text.
+        tags: int64 [N, K], -100 outside the text; None for inference.
+        texts, offsets, questions: each row's text and its tokens' places in it, each example's question.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    kinds: Tensor
+    row_of: Tensor
+    entity_at: Tensor
+    in_text: Tensor
+    tags: Tensor | None
+    texts: list[str]
+    offsets: list[list[Span]]
+    questions: list[str]
+
+    def counts(self) -> Tensor:
+        """Scored tags, examples, and no pictures, int64 [3]."""
+        assert self.tags is not None
+        examples = torch.ones_like(self.row_of).sum()
+        return torch.stack([(self.tags != -100).sum(), examples, torch.zeros_like(examples)])
+
+
+def spans_of(value: str, text: str) -> list[Span]:
+    """Where ``value`` stands in ``text`` as whole words, whatever its case."""
+    return [m.span() for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)] if value else []
+
+
+def tags_of(spans: Sequence[Span], offsets: Sequence[Span]) -> list[int]:
+    """BIO tags of tokens at ``offsets`` for answers at ``spans``."""
+    tags = [O] * len(offsets)
+    for start, end in spans:
+        inside = [i for i, (first, last) in enumerate(offsets) if first < end and last > start and first < last]
+        for rank, index in enumerate(inside):
+            tags[index] = B if rank == 0 else I
+    return tags
+
+
+def decode(tags: Sequence[int], probabilities: Sequence[float]) -> tuple[int, int, float] | None:
+    """The likeliest answer among the tagged ones: first token, last token + 1, product of its tags' probabilities.
+
+    An I after an O begins an answer too. None where all tags are O.
+    """
+    best, start = None, 0
+    while start < len(tags):
+        if tags[start] == O:
+            start += 1
+            continue
+        end, confidence = start + 1, probabilities[start]
+        while end < len(tags) and tags[end] == I:
+            confidence *= probabilities[end]
+            end += 1
+        if best is None or confidence > best[2]:
+            best = (start, end, confidence)
+        start = end
+    return best
+
+
+class TaggedCollator(SourceCollator):
+    """Items -> TaggedBatch. ENT is the token after the tokenizer's own."""
+
+    def __call__(self, items: Sequence[Item]) -> TaggedBatch:
+        """A batch of all questions of all ``items``; a product whose questions do not fit in one row takes several."""
+        texts = [str(item.sources[0] or "") for item in items]
+        with self._lock:
+            encoded = self.tokenizer(
+                texts, truncation=True, max_length=self.config.context_length, return_offsets_mapping=True
+            )
+        rows: list[list[int]] = []
+        row_of, entity_at, tags, questions, row_texts, offsets = [], [], [], [], [], []
+        for index, item in enumerate(items):
+            own, places = encoded["input_ids"][index], [tuple(place) for place in encoded["offset_mapping"][index]]
+            rows.append([])
+            for rank, question in enumerate(item.questions):
+                ahead = [*self._question(question), self.entity]
+                if not rows[-1] or len(rows[-1]) + len(ahead) > self.config.text.positions:
+                    if rows[-1]:
+                        rows.append([])
+                    rows[-1].extend(own)
+                    row_texts.append(texts[index])
+                    offsets.append(places)
+                rows[-1].extend(ahead)
+                row_of.append(len(rows) - 1)
+                entity_at.append(len(rows[-1]) - 1)
+                questions.append(question)
+                if item.answers is not None:
+                    tags.append(tags_of(spans_of(item.answers[rank], texts[index]), places))
+        ids, mask = pad(rows)
+        kinds = torch.zeros_like(ids)
+        K = max(len(places) for places in offsets)
+        in_text = torch.zeros(len(rows), K, dtype=torch.bool)
+        for index, places in enumerate(offsets):
+            kinds[index, len(places) :] = mask[index, len(places) :].long()
+            in_text[index, : len(places)] = torch.tensor([first < last for first, last in places])
+        rows_N = torch.tensor(row_of)
+        tags_NK = pad(tags)[0] if tags else None
+        if tags_NK is not None:
+            tags_NK = F.pad(tags_NK, (0, K - tags_NK.shape[1])).masked_fill(~in_text[rows_N], -100)
+        return TaggedBatch(
+            ids, mask, kinds, rows_N, torch.tensor(entity_at), in_text, tags_NK, row_texts, offsets, questions
+        )
+
+    @property
+    def entity(self) -> int:
+        """The id of ENT."""
+        return self.config.text.vocab_size
+
+    def _question(self, question: str) -> list[int]:
+        if question not in self._tokens:
+            with self._lock:
+                self._tokens[question] = self.tokenizer(question, add_special_tokens=False)["input_ids"]
+        return self._tokens[question][: self.config.question_length]
+
+
+class NerMqMrc(nn.Module):
+    """BERT and one tag classifier."""
+
+    name = "ner-mqmrc"
+    config_class = NerMqMrcConfig
+    collator_class = TaggedCollator
+    limits = "extracts what the text spells out, answers nothing else, and reads no picture"
+
+    def __init__(self, config: NerMqMrcConfig):
+        super().__init__()
+        self.config = config
+        text = config.text
+        self.bert = BertModel(
+            BertConfig(
+                vocab_size=text.vocab_size + 1,
+                hidden_size=text.width,
+                num_hidden_layers=text.layers,
+                num_attention_heads=text.heads,
+                intermediate_size=text.feed_forward,
+                hidden_dropout_prob=text.dropout_rate,
+                attention_probs_dropout_prob=text.dropout_rate,
+                max_position_embeddings=text.positions,
+            ),
+            add_pooling_layer=False,
+        )
+        self.tag = nn.Linear(text.width, 3)
+
+    @classmethod
+    def create(cls, config: NerMqMrcConfig) -> "NerMqMrc":
+        """A fresh model; BERT's weights are loaded where the config names them."""
+        if config.text.pretrained is None:
+            return cls(config)
+        bert = load_bert(config.text.pretrained)
+        own = bert.config
+        text = replace(
+            config.text, vocab_size=own.vocab_size, width=own.hidden_size, layers=own.num_hidden_layers,
+            heads=own.num_attention_heads, feed_forward=own.intermediate_size,
+            positions=own.max_position_embeddings, pretrained=None,
+        )  # fmt: skip
+        bert.resize_token_embeddings(own.vocab_size + 1)
+        model = cls(replace(config, text=text))
+        model.bert.load_state_dict(bert.state_dict())
+        return model
+
+    @classmethod
+    def check(cls, config: NerMqMrcConfig) -> None:
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        if config.text.pretrained is not None:
+            load_bert(config.text.pretrained)
+
+    def recompute_activations(self) -> None:
+        """Gradient checkpointing of BERT."""
+        self.bert.gradient_checkpointing_enable()
+
+    def logits(self, batch: TaggedBatch) -> Tensor:
+        """Logits of the tags [N, K, 3]."""
+        states_RLD = self.bert(batch.ids, batch.mask.long(), batch.kinds).last_hidden_state
+        entity_ND = states_RLD[batch.row_of, batch.entity_at]
+        K = batch.in_text.shape[1]
+        return self.tag(states_RLD[:, :K][batch.row_of] * entity_ND[:, None])
+
+    def forward(self, batch: TaggedBatch) -> Losses:
+        """Cross-entropy over the tags of the text's tokens, all questions together."""
+        assert batch.tags is not None
+        logits = self.logits(batch).float().flatten(0, 1)
+        return Losses.of_cross_entropy(F.cross_entropy(logits, batch.tags.flatten(), reduction="sum"), batch.counts())
+
+    @torch.inference_mode()
+    def answer(self, batch: TaggedBatch, collator: TaggedCollator) -> list[Answer]:
+        """What the text says, as the attribute's value where it is one; nothing, with confidence 0, where all is O."""
+        probability_NK, tag_NK = self.logits(batch).float().softmax(-1).max(-1)
+        tag_NK = tag_NK.masked_fill(~batch.in_text[batch.row_of], O)
+        answers = []
+        for question, row, tags, probabilities in zip(
+            batch.questions, batch.row_of.tolist(), tag_NK.tolist(), probability_NK.tolist(), strict=True
+        ):
+            found = decode(tags, probabilities)
+            if found is None:
+                answers.append(NOTHING)
+                continue
+            places = batch.offsets[row]
+            surface = batch.texts[row][places[found[0]][0] : places[found[1] - 1][1]].strip()
+            answers.append(Answer(self._canonical(question, surface), found[2], 0.0, 1.0))
+        return answers
+
+    def _canonical(self, question: str, surface: str) -> str:
+        known = {value.casefold(): value for value in self.config.values.get(question, [])}
+        return known.get(surface.casefold(), surface)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
+        write_config(folder, self.name, self.config)
+        save_model(self, str(Path(folder) / "model.safetensors"))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "NerMqMrc":
+        """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
+        model = cls(read_config(folder, NerMqMrcConfig))
+        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        return model.eval()
+
+
+def load_bert(name: str) -> BertModel:
+    """A BERT checkpoint. Raises ConfigError where it cannot be had."""
+    try:
+        return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder") from error

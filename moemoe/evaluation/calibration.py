@@ -1,0 +1,27 @@
+"""Whether confidences mean what they say."""
+
+import numpy as np
+
+BINS = 15
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> list[tuple[float, float, int]]:
+    """Mean confidence, share of right answers and count of each of ``bins`` equally wide bins that is not empty.
+
+    Args:
+        confidence: float [N] in [0, 1].
+        correct: bool [N].
+    """
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        (float(confidence[place == b].mean()), float(correct[place == b].mean()), int((place == b).sum()))
+        for b in np.unique(place)
+    ]
+
+
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+    """The mean distance of confidence and accuracy over ``bins`` bins (Naeini et al. 2015)."""
+    if not len(confidence):
+        return float("nan")
+    found = reliability(confidence, correct, bins)
+    return sum(abs(mean - right) * count for mean, right, count in found) / len(confidence)

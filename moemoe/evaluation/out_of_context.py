@@ -1,0 +1,86 @@
+"""Questions that have no answer (appendix A): how often the model answers with confidence instead of abstaining.
+
+Two kinds are asked on purpose: an attribute that the product's type never has, and any attribute of a product that is
+shown with neither text nor picture.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.evaluation.cells import Cell, cells
+from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.recall_at_precision import recall_at_precision
+from moemoe.evaluation.uncertainty import Resamples, interval
+from moemoe.schemas import NOT_APPLICABLE, SLICES, UNANSWERABLE
+
+KINDS = (NOT_APPLICABLE, UNANSWERABLE)
+CONFIDENT, NOT_CANONICAL, EMPTY = "answered_with_confidence", "not_canonical", "empty_answer"
+SLICE_BY = "question out of context"
+
+
+def out_of_context(
+    predictions: pa.Table, evaluation: Evaluation, kinds: Sequence[str] = KINDS, replicates: int = 500
+) -> pa.Table:
+    """SLICES rows of each kind of question.
+
+    Answered with confidence: at or above the threshold of its cell, or, where the cell has no validation products,
+    as with every attribute that does not apply, at or above the one threshold that all validation answers together
+    give. A cell whose threshold says abstain abstains. Not canonical: answered with what is no value of the contract.
+    """
+    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
+    validation = cells(predictions, "validation", evaluation.condition)
+    overall = global_threshold(predictions, evaluation.condition)
+    resamples = Resamples(predictions, replicates)
+    found = []
+    for kind in kinds:
+        mine = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], kind))
+        rows = np.flatnonzero(mine.to_numpy(zero_copy_only=False))
+        if not len(rows):
+            continue
+        asked = predictions.take(pa.array(rows))
+        names: list[Cell] = list(zip(asked["product_type"].to_pylist(), asked["attribute"].to_pylist(), strict=True))
+        least = np.array([thresholds[c] if c in thresholds and c in validation else overall for c in names])
+        empty = np.array([not value for value in asked["prediction"].to_pylist()])
+        canonical = asked["canonical"].to_numpy(zero_copy_only=False)
+        shares = {
+            CONFIDENT: (asked["confidence"].to_numpy() >= least) & ~empty,
+            NOT_CANONICAL: ~canonical.astype(bool) & ~empty,
+            EMPTY: empty,
+        }
+        for metric, yes in shares.items():
+            i = interval(float(yes.mean()), resamples.share(yes, rows), len(rows))
+            found.append(
+                {
+                    "slice_by": SLICE_BY,
+                    "slice": kind,
+                    "metric": metric,
+                    "value": i.value,
+                    "low": i.low,
+                    "high": i.high,
+                    "n": i.n,
+                    "cells": len(set(names)),
+                }
+            )
+    return pa.Table.from_pylist(found, SLICES)
+
+
+def global_threshold(predictions: pa.Table, condition: str) -> float:
+    """The threshold at which all validation answers together are 90 % right; NaN (abstain) if none."""
+    validation = list(cells(predictions, "validation", condition).values())
+    if not validation:
+        return math.nan
+    confidence = np.concatenate([s.confidence for s in validation])
+    return recall_at_precision(confidence, np.concatenate([s.correct for s in validation]))[1]
+
+
+def out_of_context_metrics(table: pa.Table) -> dict[str, float]:
+    """``out_of_context/KIND/answered_with_confidence`` and so on, with the number of questions as ``.../n``."""
+    metrics = {}
+    for row in table.to_pylist():
+        kind = f"out_of_context/{row['slice'].replace(' ', '_')}"
+        metrics |= {f"{kind}/{row['metric']}": row["value"], f"{kind}/n": float(row["n"])}
+    return metrics

@@ -1,0 +1,119 @@
+"""Where the answers are right: figures of parts of the test split, each with its count and interval.
+
+A slice takes predictions of the headline cells. Accuracy, and precision and recall at the thresholds chosen on
+validation, are over the slice's predictions pooled; Recall@90P is the mean over the cells that have at least
+``min_support`` predictions in the slice.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, Scores, cells
+from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.recall_at_precision import recall_at_precision
+from moemoe.evaluation.uncertainty import Interval, Resamples, interval
+from moemoe.schemas import PICTURE_BLANKED, SLICES, TEXT_BLANKED
+
+REPLICATES = 500
+MARKETPLACES = 10
+ACCURACY, RECALL_AT_90P = "accuracy", "recall_at_90p"
+PRECISION, RECALL = "precision_at_threshold", "recall_at_threshold"
+
+#: Slices whose accuracy and Recall@90P are metrics of the run.
+IN_METRICS = ("explicit", "implicit", "never seen in training", "rare")
+
+
+def slices(
+    predictions: pa.Table,
+    evaluation: Evaluation,
+    report_product_types: Sequence[str],
+    min_support: int = MIN_SUPPORT,
+    replicates: int = REPLICATES,
+) -> pa.Table:
+    """SLICES of the predictions that ``evaluation`` was made from."""
+    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
+
+    def headline(condition: str) -> dict[Cell, Scores]:
+        found = cells(predictions, "test", condition)
+        return {c: s for c, s in found.items() if c[0] in report_product_types and thresholds.get(c) is not None}
+
+    test = headline(evaluation.condition)
+    test = {cell: scores for cell, scores in test.items() if scores.support >= min_support}
+    resamples = Resamples(predictions, replicates)
+    rows = []
+    for slice_by, name, chosen in _chosen(predictions, evaluation.condition):
+        found = {cell: scores.of(chosen) for cell, scores in test.items()}
+        rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
+    for condition in (PICTURE_BLANKED, TEXT_BLANKED):
+        found = {cell: scores for cell, scores in headline(condition).items() if cell in test}
+        rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
+    return pa.Table.from_pylist(rows, SLICES)
+
+
+def slice_metrics(table: pa.Table) -> dict[str, float]:
+    """What of SLICES is a metric of the run: ``slices/SLICE/METRIC`` with ``/low``, ``/high`` and ``/n``."""
+    metrics = {}
+    for row in table.to_pylist():
+        if row["slice"] in IN_METRICS and row["metric"] in (ACCURACY, RECALL_AT_90P):
+            name = f"slices/{row['slice'].replace(' ', '_')}/{row['metric']}"
+            metrics |= {name: row["value"], f"{name}/low": row["low"], f"{name}/high": row["high"]}
+            metrics[f"{name}/n"] = float(row["n"])
+    return metrics
+
+
+def _chosen(predictions: pa.Table, condition: str) -> Iterator[tuple[str, str, np.ndarray]]:
+    """What slices differ in, each slice's name, and its rows of the predictions table (bool)."""
+    yield "all", condition, np.ones(len(predictions), dtype=bool)
+    for slice_by, column, yes, no in (
+        ("value in the context", "explicit", "explicit", "implicit"),
+        ("value in training", "unseen", "never seen in training", "seen in training"),
+        ("value's frequency", "rare", "rare", "frequent"),
+        ("picture", "has_image", "with picture", "without picture"),
+    ):
+        mine = pc.fill_null(predictions[column], False).to_numpy(zero_copy_only=False)
+        yield slice_by, yes, mine
+        yield slice_by, no, ~mine
+    marketplaces = pc.value_counts(pc.fill_null(predictions["marketplace"], "unknown")).to_pylist()
+    for entry in sorted(marketplaces, key=lambda e: (-e["counts"], e["values"]))[:MARKETPLACES]:
+        mine = pc.equal(pc.fill_null(predictions["marketplace"], "unknown"), entry["values"])
+        yield "marketplace", entry["values"], mine.to_numpy(zero_copy_only=False)
+
+
+def _figures(
+    slice_by: str,
+    name: str,
+    found: Mapping[Cell, Scores],
+    thresholds: Mapping[Cell, float],
+    resamples: Resamples,
+    min_support: int,
+) -> list[dict]:
+    found = {cell: scores for cell, scores in found.items() if scores.support}
+    if not found:
+        return []
+    rows = np.concatenate([s.rows for s in found.values()])
+    correct = np.concatenate([s.correct for s in found.values()])
+    accepted = np.concatenate([s.confidence >= thresholds[cell] for cell, s in found.items()])  # NaN accepts nothing
+    enough = [scores for scores in found.values() if scores.support >= min_support]
+    pooled = {
+        ACCURACY: (correct, rows, len(found)),
+        PRECISION: (correct[accepted], rows[accepted], len(found)),
+        RECALL: (correct & accepted, rows, len(found)),
+    }
+    figures: list[tuple[str, Interval, int]] = []
+    for metric, (yes, among, count) in pooled.items():
+        if len(yes):
+            figures.append((metric, interval(float(yes.mean()), resamples.share(yes, among), len(yes)), count))
+    if enough:
+        recalls = [recall_at_precision(s.confidence, s.correct)[0] for s in enough]
+        drawn: Callable[[Scores], np.ndarray] = resamples.recall_at_90p
+        replicates = np.nanmean([drawn(s) for s in enough], axis=0)
+        n = sum(s.support for s in enough)
+        figures.append((RECALL_AT_90P, interval(sum(recalls) / len(recalls), replicates, n), len(enough)))
+    common = {"slice_by": slice_by, "slice": name}
+    return [
+        {**common, "metric": m, "value": i.value, "low": i.low, "high": i.high, "n": i.n, "cells": c}
+        for m, i, c in figures
+    ]

@@ -1,0 +1,71 @@
+"""Everything that the evaluate step asks of a trained model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from moemoe.catalog.contract import Contract
+from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
+from moemoe.inference.predictions import calibrate, predict_all, tokenizer_metrics
+from moemoe.inference.predictor import Predictor
+from moemoe.inference.routing import routing
+from moemoe.schemas import QUARANTINE
+from moemoe.shards.dataset import ShardedDataset
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model answered.
+
+    Args:
+        predictions: PREDICTIONS with temperature-scaled confidences.
+        probability: the raw sequence probability of each row, [N].
+        answering: what belongs beside the model's weights as ``answering.json``.
+        routing: ROUTING, empty for a model without experts.
+        metrics: of the tokenizer, and the temperature.
+        quarantine: QUARANTINE of the pictures that did not decode; those products were answered from their texts.
+    """
+
+    predictions: pa.Table
+    probability: np.ndarray
+    answering: Answering
+    routing: pa.Table
+    metrics: dict[str, float]
+    quarantine: pa.Table = field(default_factory=QUARANTINE.empty_table)
+
+
+def answer_everything(
+    model_dir: str | Path,
+    dataset: ShardedDataset,
+    contract: Contract,
+    decoding: str = FREE,
+    training: Mapping[str, Any] | None = None,
+) -> Answers:
+    """Predicts validation and test in every condition and fits the temperature on validation.
+
+    Args:
+        decoding: ``free``, or ``canonical``: answers are values of the contract.
+        training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
+            answer is possible in canonical decoding too.
+    """
+    check_decoding(decoding)
+    values = None
+    if decoding == CANONICAL:
+        nothing = [""] if (training or {}).get("negatives") else []
+        values = {name: [*attribute.values, *nothing] for name, attribute in contract.attributes.items()}
+    predictor = Predictor.load(model_dir, Answering(values=values))
+    raw = predict_all(predictor, dataset, contract)
+    predictions, answering = calibrate(raw, predictor.answering)
+    metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}
+    return Answers(
+        predictions,
+        raw["confidence"].to_numpy(),
+        answering,
+        routing(predictor, dataset),
+        metrics,
+        predictor.pictures.quarantine,
+    )

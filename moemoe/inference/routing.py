@@ -1,0 +1,120 @@
+"""What experts learn (section 6.1): which expert the routers send which questions and product types to.
+
+The test products are read once with their gold answers, as in training but without noise; each token goes to the
+expert that its router ranks first. Tokens of the decoder and of the question belong to an attribute, those of the
+decoder and of the context to a product type.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from moemoe.inference.predictor import Predictor
+from moemoe.model.batch import Batch
+from moemoe.model.collate import Item, one_of_each
+from moemoe.model.mixture_of_experts import MixtureOfExperts
+from moemoe.model.moemoe import MoEMoE
+from moemoe.schemas import ROUTING
+from moemoe.shards.dataset import Product, ShardedDataset
+from moemoe.shards.loader import decode_image
+
+PRODUCTS = 400
+PRODUCTS_AT_ONCE = 32
+ALL, ATTRIBUTE, PRODUCT_TYPE = "all", "attribute", "product type"
+
+Owner = tuple[str | None, str | None]
+"""A token's attribute and product type, None where it has none."""
+
+
+@torch.inference_mode()
+def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODUCTS) -> pa.Table:
+    """ROUTING of the first ``products`` test products; empty for a model without experts."""
+    model = predictor.model
+    if not isinstance(model, MoEMoE) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
+        return ROUTING.empty_table()
+    counts: dict[tuple[str, str, str], np.ndarray] = {}
+    rows = dataset.rows("test")[:products]
+    for start in range(0, len(rows), PRODUCTS_AT_ONCE):
+        chunk = [dataset[row] for row in rows[start : start + PRODUCTS_AT_ONCE]]
+        batch = predictor.collator([_item(predictor, product) for product in chunk])
+        owners = _owners(model, batch, chunk)
+        with _first_ranked(model) as chosen:
+            model(batch.to(predictor.device))
+        for layer, (experts, first_T) in chosen.items():
+            for key, tokens in _by_owner(owners[layer.split(" ")[0]], first_T):
+                name = (layer, *key)
+                counts[name] = counts.get(name, 0) + np.bincount(tokens, minlength=experts)
+    found = []
+    for (layer, by, name), count in sorted(counts.items()):
+        total = int(count.sum())
+        found += [
+            {"layer": layer, "by": by, "name": name, "expert": e, "share": float(n / total), "tokens": total}
+            for e, n in enumerate(count.tolist())
+        ]
+    return pa.Table.from_pylist(found, ROUTING)
+
+
+def _item(predictor: Predictor, product: Product) -> Item:
+    config, picture = predictor.model.config, None
+    if product.image is not None and "image" in config.sources:
+        picture = decode_image(product.image, config.image.size)
+    sources = one_of_each(config.sources, picture, product.context)
+    return Item(sources, list(product.values), [gold[0] for gold in product.values.values()])
+
+
+def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:
+    """Whose each real token is, in the order in which each stack's layers see them."""
+    pairs = [(index, name) for index, product in enumerate(products) for name in product.values]
+    attributes = [name for _, name in pairs]
+    types = [products[index].product_type for index, _ in pairs]
+    examples = batch.decoder_mask.nonzero()[:, 0].tolist()
+    owners: dict[str, list[Owner]] = {"decoder": [(attributes[n], types[n]) for n in examples]}
+    text = batch.sources[model.config.sources.index("text")] if "text" in model.config.sources else None
+    if text is not None:
+        of_row = dict(zip(text.row_of[batch.product_of].tolist(), types, strict=True))
+        owners["context"] = [(None, of_row[row]) for row in text.mask.nonzero()[:, 0].tolist()]
+    questions = sorted(set(attributes))
+    owners["question"] = [(questions[u], None) for u in batch.question_mask.nonzero()[:, 0].tolist()]
+    return owners
+
+
+def _by_owner(owners: list[Owner], first_T: np.ndarray) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+    """(by, name) and the experts of the tokens that belong to it."""
+    yield (ALL, ALL), first_T
+    for by, place in ((ATTRIBUTE, 0), (PRODUCT_TYPE, 1)):
+        names = np.array([owner[place] or "" for owner in owners])
+        for name in np.unique(names):
+            if name:
+                yield (by, str(name)), first_T[names == name]
+
+
+@contextmanager
+def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
+    """While open, collects for each expert layer its number of experts and each token's top-ranked one."""
+    found: dict[str, tuple[int, np.ndarray]] = {}
+    handles = []
+
+    def watch(layer: str, router: nn.Module) -> Any:
+        def hook(_: nn.Module, __: Any, out: tuple[Tensor, Tensor, Any]) -> None:
+            found[layer] = (router.weight_ED.shape[0], out[1][:, 0].cpu().numpy())
+
+        return router.register_forward_hook(hook)
+
+    stacks = {"decoder": model.decoder.stack, "context": model.context_encoder.stack}
+    if model.config.has_question_encoder:
+        stacks["question"] = model.question_encoder.stack
+    for name, stack in stacks.items():
+        for index, block in enumerate(stack.block):
+            for module in block.modules():
+                if isinstance(module, MixtureOfExperts):
+                    handles.append(watch(f"{name} {index}", module.router))
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()

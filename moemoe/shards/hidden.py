@@ -1,0 +1,88 @@
+"""What an experiment hides from the model. The shards stay as they are; training and prediction see them cut."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+
+from moemoe.catalog.context import plain_text
+from moemoe.catalog.contract import Contract
+from moemoe.catalog.spellings import spellings, words_pattern
+from moemoe.errors import ConfigError
+
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Nothing by default.
+
+    Args:
+        words: spellings cut out of every text of every split (the **withheld** setting): what they say is in the
+            picture alone.
+        values: per attribute, the values without a label in the training split (**zero-shot**: the model has never been
+            told of them; validation and test keep theirs).
+    """
+
+    words: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, contract: Contract, withhold: str = "", unseen: str = "") -> "Hidden":
+        """From a person's options.
+
+        Args:
+            withhold: an attribute's name: all spellings of all its values are cut out of the texts.
+            unseen: ``attribute=value, value; attribute=value``: values to keep out of training.
+
+        Raises:
+            ConfigError: an unknown attribute or value; the message lists the known ones.
+        """
+        words: tuple[str, ...] = ()
+        if withhold:
+            words = tuple(spellings(contract.attributes[_known(withhold, contract.attributes, "withhold: attribute")]))
+        values: dict[str, tuple[str, ...]] = {}
+        for part in filter(None, (part.strip() for part in unseen.split(";"))):
+            name, equals, listed = (text.strip() for text in part.partition("="))
+            if not equals:
+                raise ConfigError(f"unseen is {part!r}; allowed is 'attribute=value, value; attribute=value'")
+            attribute = contract.attributes[_known(name, contract.attributes, "unseen: attribute")]
+            wanted = (value.strip() for value in listed.split(","))
+            values[name] = tuple(_known(value, attribute.values, f"unseen: {name}") for value in wanted)
+        return cls(words, values)
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "Hidden":
+        """The inverse of ``dataclasses.asdict``, also after JSON."""
+        return cls(tuple(values.get("words", ())), {k: tuple(v) for k, v in values.get("values", {}).items()})
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return words_pattern(self.words)
+
+    def cut(self, text: str | None) -> str | None:
+        """``text`` without the hidden words."""
+        if not text or not self.words:
+            return text
+        return _SPACE.sub(" ", self._pattern.sub(" ", plain_text(text))).strip()
+
+    def labels(self, labels: pa.Table) -> pa.Table:
+        """A table with LABELS' columns, the training split without the hidden values."""
+        if not self.values:
+            return labels
+        rows = []
+        for row in labels.to_pylist():
+            if row["split"] == "train":
+                hidden = self.values.get(row["attribute"], ())
+                row["values"] = [value for value in row["values"] if value not in hidden]
+            if row["values"]:
+                rows.append(row)
+        return pa.Table.from_pylist(rows, labels.schema)
+
+
+def _known(name: str, allowed: Mapping, what: str) -> str:
+    if name not in allowed:
+        raise ConfigError(f"{what} {name!r} is unknown; known are {', '.join(allowed)}")
+    return name

@@ -1,0 +1,98 @@
+"""Every trained baseline on the toy shards: what it learns, what it leaves on disk, what it cannot answer."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from moemoe.inference.predictor import Predictor, Question
+from moemoe.recipes import Recipe, Training, load_recipe
+from tests.baselines.toy import accuracy, answers, make
+from tests.model.small import TINY_SWIN
+
+T5 = {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "context_layers": 1, "decoder_layers": 1}
+SWIN = {"size": 32, "options": TINY_SWIN}
+RESNET = {"name": "resnet18", "size": 32, "options": {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 32]}}
+MODELS = {
+    "t5": {"text": T5},
+    "flan-t5": {"text": {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}},
+    "mxt": {"text": T5, "image": RESNET, "features": {"name": "lcnet_035", "size": 32}, "heads": 4},
+    "cma-clip": {
+        "text": {"width": 32, "layers": 1, "heads": 4, "feed_forward": 64, "positions": 24}, "image": SWIN, "layers": 1,
+        "hidden": 32,
+    },
+    "ner-mqmrc": {
+        "text": {"vocab_size": 320, "width": 32, "layers": 2, "heads": 4, "feed_forward": 64, "positions": 64},
+    },
+}  # fmt: skip
+SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc": False}
+
+
+def toy_recipe(name: str, epochs: int = 20) -> Recipe:
+    recipe = load_recipe(name)
+    model = {**recipe.model, "context_length": 24, **MODELS[name]}
+    training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, clip_norm=1.0)
+    return dataclasses.replace(recipe, model=model, training=training)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def trained(request, manifest, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    return request.param, folder, make(manifest, folder, toy_recipe(request.param))
+
+
+def test_each_learns_what_its_sources_show(trained, dataset):
+    name, _, predictor = trained
+    found = answers(predictor, dataset)
+    right = accuracy(found)
+    assert right["material"] > 0.9  # the title says it
+    if SEES[name]:
+        assert right["color"] > 0.8  # the picture says it; one product in eleven has none
+        blanked = answers(predictor, dataset, picture=False)
+        assert accuracy(blanked)["color"] < 0.7
+        assert max(answer.image_weight for _, _, answer in blanked) == 0
+        assert max(answer.image_weight for _, _, answer in found) > 0
+    else:
+        assert right["color"] < 0.7
+        assert {answer.image_weight for _, _, answer in found} == {0.0}
+    assert all(0 <= a.confidence <= 1 and a.image_weight + a.text_weight == pytest.approx(1) for _, _, a in found)
+
+
+def test_answers_do_not_depend_on_what_is_asked_beside(trained, dataset):
+    _, folder, predictor = trained
+    products = [dataset[row] for row in dataset.rows("test")[:6]]
+    questions = [Question(p.context, p.image, list(p.values)) for p in products]
+    again = Predictor.load(folder / "run" / "model")
+    for question, given in zip(questions, predictor.answer(questions), strict=True):
+        alone = again.answer([question])[0]
+        assert [a.value for a in alone] == [a.value for a in given]
+        assert [a.confidence for a in alone] == pytest.approx([a.confidence for a in given], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mxt", "cma-clip", "ner-mqmrc"])
+def test_the_same_seed_gives_the_same_bits(name, manifest, tmp_path):
+    recipe = toy_recipe(name, epochs=1)
+    weights = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        make(manifest, folder, recipe)
+        weights.append(load_file(folder / "run" / "model" / "model.safetensors"))
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_what_it_cannot_answer_it_says(trained):
+    name, _, predictor = trained
+    if name in ("t5", "flan-t5", "mxt"):
+        assert "answers any text" in predictor.model.limits
+        return
+    asked = [Question("IN | shirt | Brand 3 Silk shirt", None, ["material", "neck style"])]
+    [[material, unknown]] = predictor.answer(asked)
+    assert material.value == "Silk"
+    assert "nothing else" in predictor.model.limits
+    if name == "cma-clip":
+        assert (unknown.value, unknown.confidence) == ("", 0.0)
+    else:
+        [[colour]] = predictor.answer([Question("IN | shirt | Brand 3 Silk shirt", None, ["color"])])
+        assert (colour.value, colour.confidence) == ("", 0.0)  # no text of the toy names a colour

@@ -1,0 +1,43 @@
+import math
+
+import pyarrow as pa
+import pytest
+
+from moemoe.errors import ConfigError
+from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds
+from moemoe.schemas import EVALUATION
+
+ROW = {name: 0.5 for name in EVALUATION.names} | {"product_type": "shirt", "support": 40}
+
+
+def thresholds() -> Thresholds:
+    rows = [
+        {**ROW, "attribute": "color", "threshold": 0.6, "threshold_guarded": 0.9},
+        {**ROW, "attribute": "material", "threshold": 0.6, "threshold_guarded": math.nan},
+    ]
+    return Thresholds.of(pa.Table.from_pylist(rows, EVALUATION))
+
+
+def test_they_come_from_an_evaluation_and_through_a_folder(tmp_path):
+    thresholds().save(tmp_path)
+    read = Thresholds.load(tmp_path)
+    assert read == thresholds()
+    assert read.attributes() == {"shirt": ["color", "material"]}
+    assert read.threshold("shirt", "color") == 0.6
+    assert read.threshold("shirt", "material", GUARDED) is None
+    assert read.threshold("kurta", "color") is None
+    with pytest.raises(ConfigError, match="allowed are plain, guarded"):
+        read.threshold("shirt", "color", "high")
+
+
+def test_a_change_only_ever_makes_them_stricter():
+    changed = thresholds().changed({("shirt", "color"): 0.7, ("shirt", "material"): 0.7})
+    assert changed.cells["shirt"]["color"] == {PLAIN: 0.7, GUARDED: 0.9}
+    assert changed.cells["shirt"]["material"] == {PLAIN: 0.7, GUARDED: None}
+    off = thresholds().changed({("shirt", "color"): None})
+    assert off.cells["shirt"]["color"] == {PLAIN: None, GUARDED: None}
+    assert off.cells["shirt"]["material"][PLAIN] == 0.6
+    with pytest.raises(ConfigError, match="does not answer shirt/style; known are color, material"):
+        thresholds().changed({("shirt", "style"): None})
+    with pytest.raises(ConfigError, match="does not answer hat/color; known are shirt"):
+        thresholds().changed({("hat", "color"): None})

@@ -1,0 +1,188 @@
+"""The scheduled training as Argo Workflows and Step Functions get it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.infra.conftest import HERE, make
+
+pytestmark = pytest.mark.xdist_group("deploy")
+IMAGE = "registry.example.com/moemoe:cuda"
+
+
+def template_of(compiled, name):
+    [template] = [t for t in compiled.written["items"][0]["spec"]["templates"] if t["name"] == name]
+    return template
+
+
+def environment_of(template):
+    return {item["name"]: item["value"] for item in template["container"]["env"] if item.get("value") is not None}
+
+
+@pytest.fixture(scope="module")
+def argo(compiled):
+    return compiled("deploy-argo")
+
+
+@pytest.fixture(scope="module")
+def step_functions(compiled):
+    return compiled("deploy-step-functions")
+
+
+@pytest.fixture(scope="module")
+def states(step_functions):
+    return json.loads(step_functions.written["Resources"]["StateMachine"]["Properties"]["DefinitionString"])["States"]
+
+
+def test_argo_gets_the_workflow_and_its_schedule(argo):
+    template, cron = argo.written["items"]
+    assert (template["kind"], cron["kind"]) == ("WorkflowTemplate", "CronWorkflow")
+    assert json.loads(template["metadata"]["annotations"]["metaflow/cron"])["schedule"] == "0 3 ? * SUN"
+    assert cron["spec"]["schedules"] == ["0 3 * * SUN"]
+    assert cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == template["metadata"]["name"]
+    assert cron["metadata"]["name"] == template["metadata"]["name"] == "moemoe.prod.trainflow"
+    assert "PLACEHOLDER" not in json.dumps(argo.written)
+
+
+def test_hera_reads_the_argo_template(argo):
+    from hera.workflows import CronWorkflow, WorkflowTemplate
+
+    template, cron = argo.written["items"]
+    read = WorkflowTemplate.from_dict(template)
+    assert {"train", "evaluate", "register"} <= {t.name for t in read.templates}
+    assert CronWorkflow.from_dict(cron).schedules == ["0 3 * * SUN"]
+
+
+def test_argo_trains_on_a_gpu_in_the_image_with_retries_and_a_limit(argo):
+    train = template_of(argo, "train")
+    assert train["container"]["image"] == IMAGE
+    resources = train["container"]["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == "1"
+    assert resources["requests"] == {"cpu": "8", "memory": "32000M", "ephemeral-storage": "10240M"}
+    assert train["retryStrategy"]["limit"] == 4
+    assert train["activeDeadlineSeconds"] == 24 * 3600
+    assert train["serviceAccountName"] == "moemoe"
+    assert environment_of(train)["MLFLOW_TRACKING_URI"] == "http://mlflow.moemoe.svc:5000"
+    assert [source["secretRef"]["name"] for source in train["container"]["envFrom"]] == ["moemoe"]
+    normalize = template_of(argo, "normalize")
+    assert "nvidia.com/gpu" not in json.dumps(normalize)
+    assert normalize["retryStrategy"]["limit"] == 2
+
+
+def test_argo_tells_somebody_when_a_run_fails(argo):
+    hooks = argo.written["items"][0]["spec"]["hooks"]
+    assert "Failed" in hooks["error-notify-failure"]["expression"]
+    assert "train_flow.py notify_failure" in template_of(argo, "error-notify-failure")["container"]["command"][-1]
+
+
+def test_argo_runs_with_the_configs_parameters(argo):
+    parameters = {p["name"]: p["value"] for p in argo.written["items"][0]["spec"]["arguments"]["parameters"]}
+    assert json.loads(parameters["catalog"]) == "s3://my-bucket/catalog/"
+    assert json.loads(parameters["only-if-new"]) is True
+    assert json.loads(parameters["warm-start"]) == "champion"
+    assert json.loads(parameters["nproc"]) == 1  # the GPUs of the step train
+
+
+def test_the_code_package_holds_what_a_step_needs(argo, step_functions):
+    for package in (argo.package, step_functions.package):
+        for path in [*HERE.glob("moemoe/**/*.py"), *HERE.glob("moemoe/**/*.yaml"), *HERE.glob("data_contracts/**/*")]:
+            if path.suffix in (".py", ".yaml", ".json"):
+                assert package[str(path.relative_to(HERE))] == path.read_bytes(), path
+        assert {"train_flow.py", "cards.py", "deployment.py", "retraining.py"} <= set(package)
+
+
+def test_the_unpacked_package_answers_without_the_repository(argo, tmp_path):
+    for name, data in argo.package.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    ask = "import moemoe, data_contracts, moemoe.recipes as r; print(moemoe.__file__); data_contracts.load('30pt')"
+    ask += "; print(r.load_recipe('moemoe').name, data_contracts.__file__)"
+    said = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""})
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.count(str(tmp_path)) == 2
+
+
+def test_step_functions_gets_the_machine_and_its_schedule(step_functions, states):
+    rule = step_functions.written["Resources"]["Schedule"]["Properties"]
+    assert rule["ScheduleExpression"] == "cron(0 3 ? * SUN *)"
+    assert rule["Targets"][0]["Arn"] == {"Ref": "StateMachine"}
+    assert {"start", "train", "register", "end"} <= set(states)
+
+
+def test_cfn_lint_accepts_the_step_functions_template(step_functions, tmp_path):
+    (tmp_path / "template.json").write_text(json.dumps(step_functions.written))
+    command = [str(Path(sys.executable).parent / "cfn-lint"), "--regions", "us-east-1", "--"]
+    done = subprocess.run([*command, "template.json"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_step_functions_trains_on_a_gpu_in_the_image_with_retries_and_a_limit(step_functions, states):
+    train = states["train"]["Parameters"]
+    resources = {item["Type"]: item["Value"] for item in train["ContainerOverrides"]["ResourceRequirements"]}
+    assert resources == {"GPU": "1", "VCPU": "8", "MEMORY": "32000"}
+    assert train["RetryStrategy"]["Attempts"] == 5
+    assert train["Timeout"]["AttemptDurationSeconds"] == 24 * 3600
+    assert train["JobQueue"] == "moemoe"
+    assert step_functions.images == {IMAGE}
+    environment = {item["Name"]: item.get("Value") for item in train["ContainerOverrides"]["Environment"]}
+    assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow.moemoe.svc:5000"
+
+
+def test_training_on_several_nodes_is_a_choice_of_the_same_config(compiled, tmp_path):
+    config = yaml.safe_load((HERE / "infra" / "schedule.yaml").read_text()) | {"nodes": 2}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(config))
+    many = compiled("deploy-argo", FLOW="flows/multi_node_train_flow.py", CONFIG=str(tmp_path / "two.yaml"))
+    manifest = json.loads(json.dumps(template_of(many, "train")["resource"]))["manifest"]
+    assert "JobSet" in manifest
+    assert manifest.count("nvidia.com/gpu") == 2  # the control node's pod and the workers'
+    assert "multi_node_train_flow.py" in many.package
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shedule": {}}, "unknown key shedule; allowed are project, schedule"),
+        ({"steps": {"train": {"gpus": 1}}}, "unknown key steps.train.gpus; allowed are cpu, memory, gpu"),
+        ({"environment": {"AWS_SECRET_ACCESS_KEY": "x"}}, "looks like a secret"),
+        ({"nodes": 0}, "nodes is 0; allowed is 1 or more"),
+        ({"notify": "https://hooks.example.com"}, "notify is 'https://hooks.example.com'; a mapping is needed"),
+        ([1], "a mapping is needed"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_answered_by_one_sentence(monkeypatch, change, message):
+    monkeypatch.syspath_prepend(str(HERE / "flows"))
+    import deployment
+
+    with pytest.raises(deployment.BadDeployment, match=re.escape(message)):
+        deployment.read(yaml.safe_dump(change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": {"trian": {"gpu": 1}}}, "unknown step steps.trian; allowed are every, "),
+        ({"parameters": {"datset": "30pt"}}, "unknown parameter parameters.datset; allowed are batch-size"),
+        ({"nodes": 2}, "nodes is 2; deploy flows/multi_node_train_flow.py"),
+    ],
+)
+def test_a_config_that_does_not_fit_the_flow_is_answered_by_one_sentence(aws, tmp_path, change, message):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(change))
+    command = [sys.executable, str(HERE / "flows" / "train_flow.py"), "--config", "deployment", "config.yaml", "show"]
+    done = subprocess.run(command, cwd=tmp_path, env=aws, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert message in " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_target_that_compiles_nothing_leaves_no_file(aws, tmp_path):
+    (tmp_path / "config.yaml").write_text("nodes: many\n")
+    done = make(aws, "deploy-argo", CONFIG=str(tmp_path / "config.yaml"), JSON=str(tmp_path / "argo.json"))
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "argo.json").exists()

@@ -1,0 +1,75 @@
+import dataclasses
+import json
+
+import pytest
+
+import data_contracts
+from moemoe.errors import ConfigError
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.hidden import Hidden
+from tests.shards.small import small_shards
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return data_contracts.load("30pt")
+
+
+def test_an_attributes_words_are_cut_out_of_every_text_of_every_split(tmp_path, contract):
+    uri = small_shards(tmp_path)
+    whole, cut = ShardedDataset(uri, tmp_path), ShardedDataset(uri, tmp_path, Hidden.of(contract, "material"))
+    for split in ("train", "validation", "test"):
+        for row in whole.rows(split):
+            before, after = whole[row], cut[row]
+            assert any(word in before.context for word in ("Cotton", "Silk", "Wool"))
+            assert not any(word in after.context for word in ("Cotton", "Silk", "Wool"))
+            assert after.title == " ".join(w for w in before.title.split() if w not in ("Cotton", "Silk", "Wool"))
+            assert (after.values, after.image, after.bullet_points) == (
+                before.values,
+                before.image,
+                before.bullet_points,
+            )
+
+
+def test_markup_does_not_save_a_word(contract):
+    hidden = Hidden.of(contract, "color")
+    assert hidden.cut("Navy&nbsp;Blue <b>shirt</b> for RED") == "shirt for"
+    assert hidden.cut(None) is None
+    assert Hidden().cut("Red") == "Red"
+
+
+def test_hidden_values_leave_the_training_split_alone(tmp_path, contract):
+    uri = small_shards(tmp_path)
+    whole = ShardedDataset(uri, tmp_path)
+    cut = ShardedDataset(uri, tmp_path, Hidden.of(contract, unseen="color=Red; material=Silk, Wool"))
+
+    def values(dataset, split, attribute):
+        return {v for row in dataset.rows(split) for v in dataset[row].values.get(attribute, [])}
+
+    assert values(whole, "train", "color") == {"Red", "Blue", "Green"}
+    assert values(cut, "train", "color") == {"Blue", "Green"}
+    assert values(cut, "train", "material") == {"Cotton"}
+    for split in ("validation", "test"):
+        assert values(cut, split, "color") == values(whole, split, "color")
+    assert len(cut.rows("train")) < len(whole.rows("train"))  # products whose every label is hidden
+    assert cut.labels.num_rows < whole.labels.num_rows
+
+
+def test_it_travels_as_json(contract):
+    hidden = Hidden.of(contract, "color", "material=Silk")
+    assert Hidden.from_dict(json.loads(json.dumps(dataclasses.asdict(hidden)))) == hidden
+    assert Hidden.from_dict({}) == Hidden()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; known are .*color"),
+        ({"unseen": "colour=Red"}, "unseen: attribute 'colour' is unknown"),
+        ({"unseen": "color=Reddish"}, "unseen: color 'Reddish' is unknown; known are "),
+        ({"unseen": "color"}, "unseen is 'color'; allowed is 'attribute=value, value; attribute=value'"),
+    ],
+)
+def test_what_does_not_exist_is_answered_with_what_does(contract, options, message):
+    with pytest.raises(ConfigError, match=message):
+        Hidden.of(contract, **options)
