@@ -30,6 +30,8 @@ def item_of(
     ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
     what has no answer.
     """
+    image: bytes | memoryview | None
+    text: str | np.ndarray
     if tokens is not None and not negatives:
         values, image, text = dataset.values(row), dataset.image(row), tokens[row]
     else:
