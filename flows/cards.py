@@ -78,21 +78,15 @@ def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
     )
 
 
-def _contradictions(contradictions: pa.Table, contract: Any) -> None:
+def _contradictions(contradictions: Any, contract: Any) -> None:
     """How many products break each rule on contradictory labels, and some of them."""
-    labels = contradictions.group_by(["product_id", "attribute"]).aggregate([]).num_rows
     current.card.append(Markdown("## Contradictory labels"))
-    current.card.append(Markdown(f"{labels:,} of the labels above are set aside."))
+    current.card.append(Markdown(f"{contradictions.labels:,} of the labels above are set aside."))
     rows = []
     for rule in contract.contradictions:
-        mine = contradictions.filter(pc.equal(contradictions["rule"], rule.words))
-        ids = mine["product_id"].unique()
-        values: dict[str, list[str]] = {}
-        some = mine.filter(pc.is_in(mine["product_id"], ids.slice(0, EXAMPLES)))
-        for label in some.to_pylist():
-            values.setdefault(label["product_id"], []).append(" / ".join(label["values"]))
-        examples = "; ".join(f"{name}: {', '.join(v)}" for name, v in values.items())
-        rows.append([rule.words, rule.reason, len(ids), examples])
+        examples = contradictions.examples.get(rule.words, {}).items()
+        listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in examples)
+        rows.append([rule.words, rule.reason, contradictions.products[rule.words], listed])
     table(rows, ["rule", "reason", "products", "examples"])
 
 

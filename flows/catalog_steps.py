@@ -102,11 +102,12 @@ class CatalogSteps(FlowSpec):
         return "-".join(part for part in parts if part).replace(" ", "-")
 
     def start_mlflow_run(self, recipe, settings, tags=None) -> None:
-        """Open the model's run in MLflow and remember the recipe."""
+        """Open the model's run in MLflow, that of a stopped task again by ``tags``, and remember the recipe."""
         from moemoe.registry import tracking
 
         self.recipe = recipe.to_dict()
-        self.mlflow_run_id = tracking.start_run(
+        stopped = tracking.find_run(self.tracking_uri, self.model_name, tags) if tags else None
+        self.mlflow_run_id = stopped or tracking.start_run(
             self.tracking_uri,
             experiment=self.model_name,
             run_name=tracking.run_name(recipe.name, *filter(None, [settings]), recipe.size),
@@ -177,11 +178,9 @@ class CatalogSteps(FlowSpec):
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             raw = Parts(self.products, ["product_id", "product_type", "attributes"])
-            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"))
+            self.contradictions_uri = join(self.run_uri, "contradictions.parquet")
+            normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"), self.contradictions_uri)
             self.all_labels = normalized.labels
-            self.contradictions_uri = write_table(
-                normalized.contradictions, join(self.run_uri, "contradictions.parquet")
-            )
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
             cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)

@@ -1,28 +1,33 @@
-"""Pictures of MLflow's UI on real runs, for the README and for looking at after a change. Needs Debian's chromium.
+"""Pictures of MLflow's UI on real runs, for the README and for looking at after a change.
+
+Needs Debian's chromium and chromium-driver.
 
 python infra/screenshots.py --tracking-uri sqlite:///mlflow.db --experiment moemoe-30pt-sample --output pictures/
 """
 
 import argparse
+import base64
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from moemoe.registry.tracking import address, client
 
-BROWSER = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-sync", "--hide-scrollbars", "--disable-dev-shm-usage")  # fmt: skip
-START_SECONDS = 180
+START_SECONDS, QUIET_SECONDS = 180, 4
+#: MLflow's UI remembers here that it has opened its assistant, which it does on the first visit.
+ASSISTANT = "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1"
 
 
 def pages(uri: str, experiment: str, runs: int) -> dict[str, str]:
@@ -51,22 +56,61 @@ def pages(uri: str, experiment: str, runs: int) -> dict[str, str]:
         own = f"{base}/runs/{comparison.info.run_id}"
         addresses |= {
             "comparison": own,
-            "comparison-overview": f"{own}/artifacts/tables/overview.json",
+            "comparison-overview": f"{own}/artifacts/tables/overview.csv",
             "comparison-card": f"{own}/artifacts/comparison.html",
             "comparison-heat-map": f"{own}/artifacts/plots/heat-map.png",
         }
     return addresses
 
 
-def take(address: str, file: Path, width: int, height: int, seconds: int) -> None:
-    """One picture of one page, after it had ``seconds`` of the browser's own time to load."""
-    browser = next(filter(None, map(shutil.which, BROWSER)), None)
-    if browser is None:
-        sys.exit(f"no browser; one of {', '.join(BROWSER)} is needed (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory(prefix="moemoe-") as profile:
-        command = [browser, *FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
-        command += [f"--virtual-time-budget={1000 * seconds}", f"--screenshot={file}", address]
-        subprocess.run(command, check=True, capture_output=True, timeout=300)
+class Browser:
+    """Chromium through chromedriver, which speaks W3C WebDriver: JSON over HTTP."""
+
+    def __init__(self, width: int, height: int):
+        missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+        if missing:
+            sys.exit(f"{' and '.join(missing)} not found (Debian: apt-get install chromium chromium-driver)")
+        port = free_port()
+        self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL)
+        self.at = f"http://127.0.0.1:{port}"
+        wait(f"{self.at}/status")
+        options = {"args": [*FLAGS, f"--window-size={width},{height}"]}
+        opened = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
+        self.at += f"/session/{opened['sessionId']}"
+
+    def open(self, address: str) -> None:
+        """Goes to a page."""
+        self._ask("POST", "/url", {"url": address})
+
+    def run(self, script: str) -> Any:
+        """What ``script`` returns in the page."""
+        return self._ask("POST", "/execute/sync", {"script": script, "args": []})
+
+    def settle(self) -> None:
+        """Waits until the page's text has been the same, and without a sign of loading, for some seconds."""
+        before, since = "", time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            time.sleep(0.5)
+            now = self.run("return document.body.innerText + document.querySelectorAll('[class*=skeleton i]').length")
+            if now != before:
+                before, since = now, time.monotonic()
+
+    def picture(self, file: Path) -> None:
+        """Writes what the window shows as PNG."""
+        file.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
+
+    def close(self) -> None:
+        """Ends browser and driver."""
+        with suppress(OSError):
+            self._ask("DELETE", "")
+        self.driver.terminate()
+        self.driver.wait()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(self.at + path, data, {"Content-Type": "application/json"}, method=method)
+        with urlopen(request, timeout=300) as answer:
+            return json.loads(answer.read())["value"]
 
 
 def main() -> None:
@@ -78,7 +122,6 @@ def main() -> None:
     parser.add_argument("--only", default="", help="comma-separated names of pages")
     parser.add_argument("--runs", type=int, default=4, help="how many runs the compare page shows")
     parser.add_argument("--size", default="1600x1000")
-    parser.add_argument("--seconds", type=int, default=20, help="what a page gets to load")
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     wanted = pages(given.tracking_uri, given.experiment, given.runs)
@@ -86,20 +129,34 @@ def main() -> None:
         wanted = {name: wanted[name] for name in given.only.split(",")}
     folder = Path(given.output).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", given.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait(f"http://127.0.0.1:{port}/health")
-        for name, page in wanted.items():
-            take(f"http://127.0.0.1:{port}/{page}", folder / f"{name}.png", width, height, given.seconds)
-            print(folder / f"{name}.png", flush=True)
+        browser = Browser(width, height)
+        try:
+            browser.open(f"http://127.0.0.1:{port}/health")
+            browser.run(f"localStorage.setItem('{ASSISTANT}', 'true')")
+            for name, page in wanted.items():
+                browser.open("about:blank")  # the pages differ in what is behind the # alone
+                browser.open(f"http://127.0.0.1:{port}/{page}")
+                browser.settle()
+                browser.picture(folder / f"{name}.png")
+                print(folder / f"{name}.png", flush=True)
+        finally:
+            browser.close()
     finally:
         server.terminate()
         server.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def wait(address: str) -> None:

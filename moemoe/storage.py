@@ -107,6 +107,16 @@ def write_table(table: pa.Table, uri: str) -> str:
     return uri
 
 
+@contextlib.contextmanager
+def writing_table(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A writer of a table that need not fit into memory; it is at ``uri`` once the block ends without an error."""
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        path = Path(scratch) / "table.parquet"
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            yield writer
+        publish(path, uri)
+
+
 def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The table that ``write_table`` put at ``uri``, or some of its ``columns``, in this order."""
     return pq.read_table(pa.BufferReader(read_bytes(uri)), columns=columns)

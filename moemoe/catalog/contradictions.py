@@ -1,6 +1,8 @@
 """Labels of one product that cannot both be right are set aside: whoever wrote them erred, and nobody knows where."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,8 @@ import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Contract
 from moemoe.schemas import CONTRADICTIONS
+
+EXAMPLES = 6
 
 
 def set_aside_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.Table, pa.Table]:
@@ -40,6 +44,27 @@ def set_aside_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.T
     ]
     aside = pa.concat_tables([CONTRADICTIONS.empty_table(), *parts])
     return labels.filter(pa.array(keep)), aside
+
+
+@dataclass
+class ContradictionCounts:
+    """Contradictions of many parts: labels set aside; by rule (``Contradiction.words``) products, and some of them."""
+
+    labels: int = 0
+    products: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, aside: pa.Table) -> None:
+        """Counts the CONTRADICTIONS of one part."""
+        self.labels += aside.group_by(["product_id", "attribute"]).aggregate([]).num_rows
+        for rule in aside["rule"].unique().to_pylist():
+            mine = aside.filter(pc.equal(aside["rule"], rule))
+            ids = mine["product_id"].unique()
+            self.products[rule] += len(ids)
+            examples = self.examples[rule]
+            if more := ids.slice(0, EXAMPLES - len(examples)):
+                for label in mine.filter(pc.is_in(mine["product_id"], more)).to_pylist():
+                    examples.setdefault(label["product_id"], []).append(" / ".join(label["values"]))
 
 
 class _LabelsOf:

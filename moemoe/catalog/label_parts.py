@@ -1,7 +1,7 @@
 """A catalog's labels through normalization, the rare-value filter and the split, part by part in bounded memory.
 
-Every function reads parts (Parquet files of at most some ten thousand products) and writes parts of the same number
-and order under ``folder``; part i of the labels speaks of the products of part i.
+Every function goes over parts (of some ten thousand products each) and writes parts of the same number and order under
+``folder``; part i of the labels speaks of the products of part i.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,41 +11,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Contract
-from moemoe.catalog.contradictions import set_aside_contradictions
+from moemoe.catalog.contradictions import ContradictionCounts, set_aside_contradictions
 from moemoe.catalog.normalize import Normalizer
 from moemoe.catalog.parts import Parts
 from moemoe.catalog.rare_values import find_rare_values, remove_values
 from moemoe.catalog.split import Groups
 from moemoe.schemas import CONTRADICTIONS
-from moemoe.storage import join, read_table, write_table
+from moemoe.storage import join, read_table, write_table, writing_table
 
 
 @dataclass(frozen=True)
 class NormalizedParts:
-    """URIs of the labels; LABEL_STATISTICS, raw product types (see ``Normalizer``) and CONTRADICTIONS of all parts."""
+    """URIs of the labels; LABEL_STATISTICS and raw product types (see ``Normalizer``) of all parts; contradictions."""
 
     labels: list[str]
     statistics: pa.Table
     product_types: pa.Table
-    contradictions: pa.Table
+    contradictions: ContradictionCounts
 
 
-def normalize_parts(products: Iterable[pa.Table], contract: Contract, folder: str) -> NormalizedParts:
-    """Labels (LABELS) of parts of PRODUCTS in the contract's values, contradictory ones set aside.
+def normalize_parts(
+    products: Iterable[pa.Table], contract: Contract, folder: str, contradictions_uri: str
+) -> NormalizedParts:
+    """Labels (LABELS) of parts of PRODUCTS in the contract's values.
 
-    Of the products only product_id, product_type and attributes are needed.
+    Contradictory ones are set aside at ``contradictions_uri`` (CONTRADICTIONS). Of the products only product_id,
+    product_type and attributes are needed.
 
     Raises:
         CatalogError: no label results.
     """
     normalizer = Normalizer(contract)
-    uris, contradictions = [], [CONTRADICTIONS.empty_table()]
-    for index, part in enumerate(products):
-        labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
-        contradictions.append(aside)
-        uris.append(write_table(labels, _part(folder, index)))
-    normalizer.raise_without_labels()
-    return NormalizedParts(uris, normalizer.statistics(), normalizer.product_types(), pa.concat_tables(contradictions))
+    uris, contradictions = [], ContradictionCounts()
+    with writing_table(contradictions_uri, CONTRADICTIONS) as writer:
+        for index, part in enumerate(products):
+            labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
+            contradictions.add(aside)
+            writer.write_table(aside)
+            uris.append(write_table(labels, _part(folder, index)))
+        normalizer.raise_without_labels()
+    return NormalizedParts(uris, normalizer.statistics(), normalizer.product_types(), contradictions)
 
 
 @dataclass(frozen=True)

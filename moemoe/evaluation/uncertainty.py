@@ -64,13 +64,14 @@ class Resamples:
     """R draws of the test products' groups, the same for every cell and figure of a table.
 
     Args:
-        predictions: any table with the column ``group``; rows without one are groups of their own.
+        predictions: PREDICTIONS; a row without a group is one of its own. Groups of the test split are drawn.
     """
 
     def __init__(self, predictions: pa.Table, replicates: int = REPLICATES, seed: int = 0):
-        groups = pc.coalesce(predictions["group"], predictions["product_id"]).combine_chunks().dictionary_encode()
-        self.replicates = replicates
-        self._group = groups.indices.to_numpy()
+        names = pc.coalesce(predictions["group"], predictions["product_id"])
+        names = pc.if_else(pc.equal(predictions["split"], "test"), names, pa.scalar(None, pa.string()))
+        groups = names.combine_chunks().dictionary_encode()
+        self._group = pc.fill_null(groups.indices, 0).to_numpy()  # of rows that are not asked for
         count = len(groups.dictionary)
         rng = np.random.default_rng(seed)
         self._drawn_GR = np.empty((count, replicates), dtype=np.uint8)  # a group drawn 255 times does not happen
@@ -78,7 +79,7 @@ class Resamples:
             self._drawn_GR[:, replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
 
     def weight(self, rows: np.ndarray) -> np.ndarray:
-        """How often each of the table's ``rows`` is drawn, [N, R]."""
+        """How often each of the table's ``rows``, all of them test rows, is drawn, [N, R]."""
         return self._drawn_GR[self._group[rows]]
 
     def recall_at_90p(self, scores: Scores) -> np.ndarray:
@@ -180,7 +181,7 @@ def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str =
     keys = [set(zip(t["product_id"].to_pylist(), t["attribute"].to_pylist(), strict=True)) for t in (a, b)]
     if not keys[0] & keys[1]:
         raise EvaluationError("the runs share no test row: they are of different datasets or splits")
-    for name, mine, theirs in (("first", *keys), ("second", *keys[::-1])):
+    for name, (mine, theirs) in (("first", keys), ("second", keys[::-1])):
         if alone := mine - theirs:
             product, attribute = min(alone)
             raise EvaluationError(

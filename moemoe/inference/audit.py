@@ -6,6 +6,7 @@ import heapq
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ class Sampler:
         if len(kept) == size and place >= -kept[0][0]:
             return
         self._offered += 1
-        small = None if image is None else shrink_image(image, PICTURE_SIDE)
+        small = None if image is None else _small(image)
         entry = (-place, -self._offered, {**record, "title": title, "image": small, "place": place})
         (heapq.heappush if len(kept) < size else heapq.heapreplace)(kept, entry)
 
@@ -51,6 +52,12 @@ class Sampler:
         """SAMPLE, by product type, attribute, decision and place."""
         rows = [entry for key in sorted(self._kept) for _, _, entry in sorted(self._kept[key], reverse=True)]
         return pa.Table.from_pylist(rows, SAMPLE)
+
+
+@lru_cache(maxsize=16)
+def _small(image: bytes) -> bytes:
+    """A product's picture for people, made once for all its attributes."""
+    return shrink_image(image, PICTURE_SIDE)
 
 
 def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:

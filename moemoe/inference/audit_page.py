@@ -63,7 +63,8 @@ header {{ position: sticky; top: 0; background: #fff; border-bottom: 1px solid #
 h1 {{ font-size: 1.3rem; margin: 0; }} h2 {{ font-size: 1.1rem; margin: 1.6rem 0 .5rem; }} small {{ color: #555; }}
 h2 small {{ font-weight: normal; }} header p {{ margin: .2rem 0; }}
 .cell {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: .7rem; }}
-article {{ scroll-margin-top: 8rem; border: 2px solid #ccc; border-radius: 6px; padding: .5rem; display: flex; flex-direction: column; }}
+article {{ scroll-margin-top: 8rem; }}
+article {{ border: 2px solid #ccc; border-radius: 6px; padding: .5rem; display: flex; flex-direction: column; }}
 article:focus {{ outline: 3px solid #0072b2; }} article p {{ margin: .15rem 0; overflow-wrap: anywhere; }}
 article div:last-child {{ margin-top: auto; display: flex; gap: .3rem; }}
 img, .none {{ width: 100%; height: 170px; object-fit: contain; background: #f4f4f4; }}

@@ -22,7 +22,7 @@ def recipe_to_compare(
         ConfigError: see ``load_recipe``.
     """
     own = load_recipe(model, size, settings=settings)
-    if getattr(own, "fitted", False):
+    if own.fitted:
         return own
     if as_long_as is not None:
         longer = load_recipe(as_long_as, size, epochs=epochs)

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.tables import Table, document
+from moemoe.evaluation.tables import SAMPLE, Table
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import is_s3
 
@@ -26,12 +26,13 @@ MATRIX = "evaluation/product_type_x_attribute.json"
 #: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
 VIEW_TAG = "mlflow.sharedViewState.systems"
 VIEW = {
+    "searchFilter": "params.model LIKE '%'",  # not the runs per product type
     "orderByKey": "metrics.`recall_at_90p/mean`",
     "orderByAsc": False,
     "selectedColumns": [
         "attributes.`Created`", "params.`model`", "params.`size`", "params.`settings`", "params.`epochs`",
-        "metrics.`recall_at_90p/mean`", "metrics.`accuracy/mean`", "metrics.`deployed/recall/mean`",
-        "metrics.`guarded/recall/mean`", "metrics.`picture_blanked/recall_at_90p/mean`", "attributes.`Dataset`",
+        "metrics.`accuracy/mean`", "metrics.`guarded/recall/mean`", "metrics.`recall_at_90p/mean`",
+        "metrics.`picture_blanked/recall_at_90p/mean`",
     ],
 }  # fmt: skip
 STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "load_balancing", "learning_rate",
@@ -100,6 +101,18 @@ def start_run(
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
     mlflow.log_batch(run.info.run_id, params=[Param(name, str(value)) for name, value in params.items()])
     return run.info.run_id
+
+
+def find_run(uri: str, experiment: str, tags: Mapping[str, str]) -> str | None:
+    """The id of the experiment's run with these tags, open again; None where there is none."""
+    mlflow = client(uri)
+    found = mlflow.get_experiment_by_name(experiment)
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs = mlflow.search_runs([found.experiment_id], wanted, max_results=1) if found else []
+    for run in runs:
+        mlflow.update_run(run.info.run_id, status="RUNNING")
+        return run.info.run_id
+    return None
 
 
 def run_name(*words: str) -> str:
@@ -240,13 +253,13 @@ def log_comparison(
     folder: str | Path,
     figures: Mapping[str, Any],
 ) -> None:
-    """Tables as Markdown and CSV, each also as one that the UI shows, figures, and the overview as the description."""
-    mlflow = client(uri)
+    """Tables as Markdown and CSV (which the UI shows as tables), figures, and the overview as the description."""
     log_artifacts(uri, run_id, folder, "tables")
-    for table in tables:
-        mlflow.log_dict(run_id, {"columns": table.headings(), "data": table.cells()}, f"tables/{table.name}.json")
     log_figures(uri, run_id, figures)
-    describe(uri, run_id, document(comparison, tables[:1]))
+    figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
+    failed = (f"{name} failed" for name in comparison.failures)
+    where = f" ({SAMPLE})" if comparison.sample_catalog else ""
+    describe(uri, run_id, f"Recall@90P in %: {', '.join([*figures_of, *failed])}{where}\n\n{tables[0].markdown()}")
 
 
 def _without_password(uri: str) -> str:

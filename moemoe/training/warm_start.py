@@ -21,7 +21,7 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
     if recipe.system != "moemoe":
         raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE, and nothing else starts from a champion")
     theirs = _comparable(json.loads(path.read_text()), recipe)
-    mine = _comparable(recipe.model, recipe)
+    mine = _comparable(json.loads(json.dumps(recipe.model)), recipe)  # lists where it has tuples, as in the file
     if differ := sorted(_differences(theirs, mine)):
         raise ConfigError(
             f"warm start: the model to start from is not one of recipe {recipe.name} in size {recipe.size} "

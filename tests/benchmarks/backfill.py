@@ -1,8 +1,7 @@
 """Backfill on real catalogs with labels hidden: coverage, precision, products per second and where the time goes.
 
 ``python -m tests.benchmarks.backfill --run .moemoe/runs/RUN --catalog 'catalogs/*.parquet' [--other 'shop2/*.parquet']
-[--products 1500]
-[--speed-products 500] [--repeats 3] [--json]``
+[--products 1500] [--speed-products 500] [--repeats 3] [--json]``
 
 The run is one that TrainFlow left under its root. Quality is measured on products of its test split: for every second
 product x attribute, by hash, the raw labels are taken away; what is filled in is compared with them. ``--other`` is a

@@ -153,7 +153,7 @@ def normalize_catalog(labels: int) -> dict:
 
     with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
         start = time.perf_counter()
-        normalized = normalize_parts(parts(), contract, f"{folder}/labels-all")
+        normalized = normalize_parts(parts(), contract, f"{folder}/labels-all", f"{folder}/contradictions.parquet")
         middle = time.perf_counter()
         frequent = filter_parts(normalized.labels, contract.rare_share, f"{folder}/labels-frequent")
         end = time.perf_counter()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.contradictions import set_aside_contradictions
+from moemoe.catalog.contradictions import ContradictionCounts, set_aside_contradictions
 from moemoe.errors import ContractError
 from moemoe.schemas import CONTRADICTIONS, LABELS
 from tests.catalog.small_contract import THIRTY_PT, products, small_contract, write_contract
@@ -176,3 +176,18 @@ def test_department_and_age_range_in_30pt(department, age, rules):
     left = ["color"] if rules else ["age range description", "color", "department"]
     assert kept["attribute"].to_pylist() == left
     assert pc.all(pc.is_valid(kept["values"])).as_py()
+
+
+def test_contradictions_of_many_parts_are_counted_by_rule(contract):
+    counts = ContradictionCounts()
+    for part in range(4):
+        rows = [
+            {"product_id": f"p{part}-{i}", "product_type": "shirt", "attribute": name, "values": [value]}
+            for i in range(3)
+            for name, value in (("department", "Men"), ("age", "Girls" if i else "Boys"), ("color", "Red"))
+        ]
+        counts.add(set_aside_contradictions(pa.Table.from_pylist(rows, LABELS), contract)[1])
+    assert counts.labels == 24  # a label that two rules find is one label
+    assert counts.products == {MEN: 12, ADULTS: 8}
+    assert list(counts.examples[ADULTS]) == ["p0-1", "p0-2", "p1-1", "p1-2", "p2-1", "p2-2"]
+    assert counts.examples[MEN]["p0-0"] == ["Men", "Boys"]

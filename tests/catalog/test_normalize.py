@@ -308,3 +308,52 @@ def test_a_contract_may_read_entries_without_key(tmp_path):
 )
 def test_text_of_a_product_is_plain(text, plain):
     assert plain_text(text) == plain
+
+
+@pytest.fixture(scope="module")
+def thirty_pt():
+    contract = load_contract(THIRTY_PT)
+    return contract, {
+        attribute.name: value_mapper(attribute, contract.folded_missing()) for attribute in contract.attributes.values()
+    }
+
+
+TEXT = st.text(max_size=40) | st.lists(
+    st.sampled_from(
+        ["Navy Blue", "50%", "Cotton", "NA", "<br>", "&amp;", "3/4", "सूती", "பருத்தி", "\u00a0", ",", "/", "-"]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@given(TEXT)
+def test_any_raw_value_means_canonical_values_or_none(thirty_pt, raw):
+    contract, values_of = thirty_pt
+    for attribute in contract.attributes.values():
+        found = values_of[attribute.name](raw)
+        if isinstance(found, int):
+            assert found in (MISSING, UNMAPPED)
+        else:
+            assert set(found) <= set(attribute.values)
+            assert len(set(found)) == len(found) > 0
+        assert values_of[attribute.name](f" {raw}\u00a0") == found  # blanks around it mean nothing
+
+
+@given(
+    st.data(),
+    st.sampled_from([str.upper, str.title, str.swapcase]),
+    st.sampled_from(["{}", "  {} ", "{}\u00a0", "<b>{}</b>"]),
+)
+def test_spelling_does_not_change_what_a_value_means(thirty_pt, data, case, frame):
+    contract, values_of = thirty_pt
+    attribute = data.draw(st.sampled_from(list(contract.attributes.values())))
+    value = data.draw(st.sampled_from(list(attribute.values)))
+    assert values_of[attribute.name](frame.format(case(value))) == (value,)
+
+
+def test_labels_in_hindi_and_tamil(tmp_path):
+    contract = load_contract(write_contract(tmp_path, SMALL.replace("[Pure Cotton]", "[सूती, பருத்தி]")))
+    rows = [{"attributes": [("Fabric", raw)]} for raw in ("सूती", "பருத்தி, Wool", "रेशम")]
+    normalized = normalize(products(*rows), contract)
+    assert labels_of(normalized.labels) == [("p0", "material", ["Cotton"]), ("p1", "material", ["Cotton", "Wool"])]
+    assert statistics_of(normalized, "material")["most_frequent_unmapped"] == [{"value": "रेशम", "count": 1}]

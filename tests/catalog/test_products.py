@@ -130,6 +130,15 @@ class TestCollectProducts:
             "image is empty",
         ]
 
+    def test_texts_of_any_length_and_script_stay_as_they_are(self, tmp_path, contract):
+        texts = ["", None, "x" * 50_000, "सूती कुर्ता, मशीन से धोएँ", "பருத்தி குர்தா", "a\x00b\n\u200d🙂"]
+        rows = [product(f"p{i}", description=text, bullet_points=[text, text]) for i, text in enumerate(texts)]
+        collected = collect([write(tmp_path / "a.parquet", rows)], contract)
+        assert collected.quarantine.num_rows == 0
+        assert collected.products["description"].to_pylist() == texts
+        [part] = write_parts(collect_products([str(tmp_path / "a.parquet")], contract), str(tmp_path / "parts"))
+        assert read_table(part.products) == collected.products
+
     def test_unreadable_lines_are_counted_once(self, tmp_path, contract):
         good = {"product_id": "p0", "product_type": "Kurtas", "title": "t", "attributes": {"Fit": None}}
         bad_image = {**good, "product_id": "p2", "image": {"bytes": "no base64!"}}

@@ -72,6 +72,17 @@ class TestFindPartitions:
         assert find_partitions(str(folder)) == [str(folder / "a.csv")]
         assert find_partitions(str(folder / "a.csv")) == [str(folder / "a.csv")]
 
+    def test_braces_as_in_a_shell(self, folder):
+        for name in ("shoes-1.csv", "hats-1.csv", "ties-1.csv", "{a,b}.csv"):
+            (folder / name).write_text("")
+        assert find_partitions(f"{folder}/{{shoes,hats}}-*.csv") == [
+            str(folder / "hats-1.csv"), str(folder / "shoes-1.csv"),
+        ]  # fmt: skip
+        assert find_partitions(f"{folder}/{{{{sho,ti}}es,hats}}-{{1,2}}.csv") == [
+            str(folder / f"{name}-1.csv") for name in ("hats", "shoes", "ties")
+        ]
+        assert find_partitions(f"{folder}/{{a,b}}.csv") == [str(folder / "{a,b}.csv")]  # a file of that name
+
     def test_nothing_matches(self, folder):
         with pytest.raises(CatalogError, match=r"no catalog file matches '.*/\*\.xml'; allowed is .*\.parquet"):
             find_partitions(f"{folder}/*.xml")

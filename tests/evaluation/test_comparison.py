@@ -18,7 +18,7 @@ TYPES = ["shirt", "kurta"]
 
 
 def predictions(right: int, products: int = 40, gold: str = "Red") -> pa.Table:
-    """40 shirts with a color and a sleeve type, 40 kurtas with a color, 10 with a theme; ``right`` of each are right."""
+    """40 shirts with a color and a sleeve type, 40 kurtas with a color (``right`` of each right), 10 with a theme."""
     return table(
         rows(products, right, gold=gold),
         rows(products, right, attribute="sleeve type", gold=gold),
@@ -143,7 +143,7 @@ def test_results_of_different_datasets_or_splits_are_refused(candidate):
 
 
 def test_nothing_to_compare_is_said():
-    with pytest.raises(EvaluationError, match="no system gave a result, .*mxt: in training: it broke"):
+    with pytest.raises(EvaluationError, match=r"no system gave a result, .*mxt: in training: it broke"):
         compared(Candidate("mxt", System("mxt"), failure="in training: it broke"))
 
 

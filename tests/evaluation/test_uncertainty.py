@@ -59,6 +59,11 @@ def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
     assert weight[:40].sum() == pytest.approx(40 * 50, rel=0.05)
 
 
+def test_test_products_alone_are_drawn():
+    predictions = table(rows(30, 30, split="validation"), rows(20, 20))
+    assert (Resamples(predictions, 10).weight(np.arange(30, 50)).sum(axis=0) == 20).all()
+
+
 def test_the_interval_covers_the_true_accuracy_at_its_rate():
     """80 % of groups are right; an interval that ignored groups would cover in about 83 % of cases, not 95 %."""
     covered, runs = 0, 150

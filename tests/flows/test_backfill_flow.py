@@ -15,7 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
+import data_contracts
+from moemoe.catalog.contract import fold
 from moemoe.catalog.sample import write_sample_catalog
+from moemoe.inference.thresholds import Thresholds
+from moemoe.registry.versions import fetch_version, find_version
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
 from tests.flows.conftest import FLOW, card_text, flow_environment
@@ -27,16 +31,18 @@ MODEL = "models:/moemoe-30pt-sample@champion"
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory) -> Path:
-    """Two partitions of sample products that the model has not seen; of half of them the labels are taken away."""
+    """Two partitions of kurtas of the sample kind that the model has not seen; half of them without labels."""
     folder = tmp_path_factory.mktemp("catalog")
-    table = pq.read_table(write_sample_catalog(folder / "all", 200, seed=99))
+    table = pq.read_table(write_sample_catalog(folder / "all", 800, seed=99))
+    types = data_contracts.load("30pt").product_type_aliases()
+    table = table.filter(pa.array([types.get(fold(raw or "")) == "kurta" for raw in table["product_type"].to_pylist()]))
     labels = table["attributes"].to_pylist()
     hidden = [[] if i % 2 else pairs for i, pairs in enumerate(labels)]
     place = table.schema.get_field_index("attributes")
     table = table.set_column(place, "attributes", pa.array(hidden, table.schema.field(place).type))
     (folder / "all").unlink()
     for i in range(2):
-        pq.write_table(table.slice(100 * i, 100), folder / f"part-{i}.parquet")
+        pq.write_table(table.slice(80 * i, 80), folder / f"part-{i}.parquet")
     return folder
 
 
@@ -67,7 +73,7 @@ def test_the_values_are_parquet_with_every_decision(backfilled):
     assert values["model_version"].unique().to_pylist() == ["moemoe-30pt-sample/1"]
     keys = list(zip(values["product_id"].to_pylist(), values["attribute"].to_pylist(), strict=True))
     assert len(keys) == len(set(keys))
-    assert len(set(values["product_id"].to_pylist())) > 150
+    assert len(set(values["product_id"].to_pylist())) > 140
     filled = [row for row in values.to_pylist() if row["decision"] == "filled"]
     assert filled
     assert all(row["prediction"] for row in filled)
@@ -124,12 +130,8 @@ def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, 
     after = client.get_model_version_by_alias("moemoe-30pt-sample", "champion")
     assert after.version != before
     assert f"{'/'.join(broken)} off" in after.tags["decision"]
-    folder = mlflow.artifacts.download_artifacts(
-        f"models:/moemoe-30pt-sample/{after.version}/artifacts/model/thresholds.json",
-        dst_path=str(tmp_path),
-        tracking_uri=trained.tracking_uri,
-    )
-    thresholds = json.loads(Path(folder).read_text())
+    version = find_version(trained.tracking_uri, MODEL)
+    thresholds = Thresholds.load(fetch_version(trained.tracking_uri, version, tmp_path)).cells
     assert thresholds[broken[0]][broken[1]] == {"plain": None, "guarded": None}
     assert f"version {before} again" in command("moemoe.registry.rollback", "moemoe-30pt-sample")
 

@@ -34,8 +34,10 @@ def refused(folder: Path, *arguments: str, flow: Path = FLOW, **environment: str
         (["--batch-size", "0", "--nproc", "999"], "nproc is 999"),
         (["--batch-size", "7", "--nproc", "2"], "7 products cannot be shared evenly by 2 processes"),
         (["--size", "paper", "--weights", "no-such/checkpoint"], "cannot be had"),
+        (["--withhold", "colour"], "withhold: attribute 'colour' is unknown; known are "),
+        (["--decoding", "beam"], "decoding is 'beam'; allowed are free, canonical"),
     ],
-    ids=["dataset", "model", "glob", "processes", "batch", "weights"],
+    ids=["dataset", "model", "glob", "processes", "batch", "weights", "withhold", "decoding"],
 )
 def test_a_bad_parameter(tmp_path, arguments, message):
     assert message in refused(tmp_path, *arguments)

@@ -4,11 +4,9 @@ import shutil
 from pathlib import Path
 
 import mlflow
-import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.registry import tracking
 from tests.flows.conftest import FLOW, card_text, flow_environment, run_flow
 from tests.flows.test_bad_input import refused
 
@@ -26,13 +24,13 @@ phases: [dense]
 
 @pytest.fixture(scope="module")
 def compared(metaflow_folder, tmp_path_factory):
-    """QGA and a recipe that breaks in training, in a copy of the code that has such a recipe."""
+    """Two quick systems and a recipe that breaks in training, in a copy of the code that has such a recipe."""
     code = tmp_path_factory.mktemp("code")
     for name in ("moemoe", "data_contracts", "flows"):
         shutil.copytree(FLOW.parents[1] / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     (code / "moemoe" / "recipes" / "broken.yaml").write_text(BROKEN)
     running = run_flow(
-        metaflow_folder, {"PYTHONPATH": str(code)}, code / "flows" / "compare_flow.py", models="broken,qga",
+        metaflow_folder, {"PYTHONPATH": str(code)}, code / "flows" / "compare_flow.py", models="broken,tf-idf,knn",
         max_products=300, epochs=1, batch_size=16, root=str(metaflow_folder / "compared"),
     )  # fmt: skip
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
@@ -45,7 +43,8 @@ def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared)
     assert "| broken (failed) |" in text
     assert "**broken failed**: in training: " in text
     assert "embed_dim" in text or "divisible" in text  # the process's own last words
-    assert "| qga |" in text
+    assert "| tf-idf |" in text
+    assert "| knn |" in text
     assert {path.name for path in tables.iterdir()} == {
         "tables.md", "overview.csv", "table-1.csv", "table-3.csv", "fig5.csv", "cells.csv",
     }  # fmt: skip
@@ -60,20 +59,21 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
     assert comparison.info.status == "FINISHED"
     assert "broken (failed)" in comparison.data.tags["mlflow.note.content"]
     kept = {a.path for folder in ("", "tables", "plots") for a in client.list_artifacts(comparison.info.run_id, folder)}
-    assert {"comparison.html", "tables/tables.md", "tables/overview.json", "tables/fig5.csv"} <= kept
+    assert {"comparison.html", "tables/tables.md", "tables/overview.csv", "tables/fig5.csv"} <= kept
     assert {"plots/systems.png", "plots/precision-recall.png", "plots/heat-map.png"} <= kept
     found = client.search_runs(
         [comparison.info.experiment_id], f"tags.comparison = '{comparison.info.run_id}'", order_by=["params.model"]
     )
-    assert [(run.data.params["model"], run.info.status) for run in found] == [("broken", "FAILED"), ("qga", "FINISHED")]
-    qga = found[1]
-    assert qga.info.run_name.startswith("qga-tiny-")
-    assert qga.data.params["question_guidance"] == "True"
-    [dataset] = qga.inputs.dataset_inputs
+    assert [(run.data.params["model"], run.info.status) for run in found] == [
+        ("broken", "FAILED"), ("knn", "FINISHED"), ("tf-idf", "FINISHED"),
+    ]  # fmt: skip
+    knn = found[1]
+    assert knn.info.run_name.startswith("knn-tiny-")
+    [dataset] = knn.inputs.dataset_inputs
     assert dataset.dataset.name == "30pt-sample"
-    assert qga.data.tags["contract_hash"] in dataset.dataset.profile
+    assert knn.data.tags["contract_hash"] in dataset.dataset.profile
     assert {"report.html", "plots", "evaluation", "contract.yaml"} <= {
-        a.path for a in client.list_artifacts(qga.info.run_id)
+        a.path for a in client.list_artifacts(knn.info.run_id)
     }
 
 
@@ -83,52 +83,45 @@ def test_one_system_trains_after_the_other(compared):
 
 
 @pytest.fixture(scope="module")
-def twin(compared, metaflow_folder, tmp_path_factory):
-    """QGA's run of the comparison and a second run that answers the same rows, with less confidence in some."""
-    uri = flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"]
-    client, folder = mlflow.MlflowClient(uri), tmp_path_factory.mktemp("twin")
-    [run] = client.search_runs(
-        [client.get_experiment_by_name("moemoe-30pt-sample").experiment_id], "run_name LIKE 'qga-tiny-%'"
-    )
-    twin = tracking.start_run(uri, "moemoe-30pt-sample", "twin", run.data.params, {"dataset": "30pt"})
-    table = pq.read_table(client.download_artifacts(run.info.run_id, "evaluation/predictions.parquet", str(folder)))
-    halved = [value if i % 3 else value / 2 for i, value in enumerate(table["confidence"].to_pylist())]
-    place = table.schema.get_field_index("confidence")
-    pq.write_table(table.set_column(place, "confidence", [halved]), folder / "predictions.parquet")
-    tracking.log_artifacts(uri, twin, folder / "predictions.parquet", "evaluation")
-    tracking.log_artifacts(uri, twin, client.download_artifacts(run.info.run_id, "contract.yaml", str(folder)))
-    return run.info.run_id, twin
+def runs(compared, metaflow_folder):
+    """The ids of the comparison's two runs that finished."""
+    client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("moemoe-30pt-sample").experiment_id
+    comparison = compared["end"].task.data.mlflow_run_id
+    found = client.search_runs([experiment], f"tags.comparison = '{comparison}' and attributes.status = 'FINISHED'")
+    return [run.info.run_id for run in found]
 
 
-def test_finished_runs_are_compared_without_training(twin, metaflow_folder):
+def test_finished_runs_are_compared_without_training(runs, metaflow_folder):
     running = run_flow(
-        metaflow_folder, flow=COMPARE, runs=",".join(twin), tables="1", root=str(metaflow_folder / "compared")
+        metaflow_folder, flow=COMPARE, runs=",".join(runs), tables="1", root=str(metaflow_folder / "compared")
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     assert {step.id for step in running.run} == {"start", "compare", "end"}
     text = (Path(running.run["compare"].task.data.tables_uri) / "tables.md").read_text()
-    assert "| twin |" in text
+    assert "| tf-idf-tiny-" in text
+    assert "| knn-tiny-" in text
     assert "Table 1" in text
     assert "Table 3" not in text
 
 
-def test_runs_of_different_splits_are_refused(twin, trained, metaflow_folder):
+def test_runs_of_different_splits_are_refused(runs, trained, metaflow_folder):
     other = trained.run["start"].task.data.mlflow_run_id
-    said = refused(metaflow_folder, "--runs", f"{twin[0]},{other}", flow=COMPARE)
+    said = refused(metaflow_folder, "--runs", f"{runs[0]},{other}", flow=COMPARE)
     assert "cannot be compared: the runs have different test rows" in said
     assert "/compare/" not in said
 
 
-def test_runs_of_different_datasets_are_refused(twin, metaflow_folder):
+def test_runs_of_different_datasets_are_refused(runs, metaflow_folder):
     uri = flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"]
     client = mlflow.MlflowClient(uri)
-    client.set_tag(twin[1], "dataset", "ohl")
+    client.set_tag(runs[1], "dataset", "ohl")
     try:
-        said = refused(metaflow_folder, "--runs", ",".join(twin), flow=COMPARE)
+        said = refused(metaflow_folder, "--runs", ",".join(runs), flow=COMPARE)
     finally:
-        client.set_tag(twin[1], "dataset", "30pt")
+        client.set_tag(runs[1], "dataset", "30pt")
     assert "runs of different datasets cannot be compared" in said
-    assert "is of 30pt (sample catalog), twin" in said
+    assert "is of 30pt (sample catalog), " in said
 
 
 @pytest.mark.parametrize(
@@ -145,4 +138,4 @@ def test_a_bad_name_is_said_before_anything_trains(tmp_path, arguments, message)
     said = refused(tmp_path, *arguments, flow=COMPARE)
     assert message in said
     assert "/validate/" not in said
-    assert not list((tmp_path / "root").rglob("*")) if (tmp_path / "root").exists() else True
+    assert not (tmp_path / "root").exists()

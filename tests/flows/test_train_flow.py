@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import mlflow
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE
+from moemoe.catalog.parts import Parts
+from moemoe.inference.answering import Answering
+from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE, ROUTING, SLICES
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
@@ -19,7 +22,8 @@ from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
 STEPS = (
-    "start", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate", "register", "end",
+    "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
+    "register", "end",
 )  # fmt: skip
 
 
@@ -48,12 +52,28 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     ].unique().to_pylist() == [0.0]
 
 
+def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
+    evaluate, metrics = data(trained, "evaluate"), data(trained, "evaluate").metrics
+    slices, routing = pq.read_table(evaluate.slices_path), pq.read_table(evaluate.routing_path)
+    assert slices.schema.equals(SLICES)
+    assert {"explicit", "implicit", "unanswerable", "not applicable"} <= set(slices["slice"].to_pylist())
+    assert routing.schema.equals(ROUTING)
+    assert {"all", "attribute", "product type"} == set(routing["by"].to_pylist())
+    answering = Answering.load(evaluate.model_uri_in_root)
+    assert answering.temperature == metrics["calibration/temperature"] != 1.0
+    for name in ("calibration/ece", "slices/implicit/accuracy", "routing/entropy", "recall_at_90p/mean/low"):
+        assert not math.isnan(metrics[name]), name
+    card = card_text(get_cards(trained.run["evaluate"].task)[0].get())
+    for words in ("95 % bootstrap interval", "Slices of the test split", "have no answer", "What experts learn"):
+        assert words in card, words
+
+
 def test_files_between_rooms_have_their_schemas(trained):
     assert read_table(data(trained, "validate").quarantine_uri).schema.equals(QUARANTINE)
     contradictions = read_table(data(trained, "normalize").contradictions_uri)
     assert contradictions.schema.equals(CONTRADICTIONS)
     assert {"department", "age range description"} == set(contradictions["attribute"].to_pylist())
-    labels = read_table(data(trained, "split").labels_uri)
+    labels = pa.concat_tables(Parts(data(trained, "split").labels))
     assert labels.schema.equals(LABELS)
     assert labels["split"].null_count == labels["group"].null_count == 0
     by_group = labels.group_by(["group", "split"]).aggregate([])
@@ -77,7 +97,8 @@ def test_every_card_names_the_sample_catalog(trained):
 def test_the_report_and_data_docs_are_kept(trained):
     assert "Recall at 90 % precision" in card_text(Path(data(trained, "end").report_uri).read_text())
     docs = Path(data(trained, "validate").data_docs_uri)
-    assert (docs / "index.html").is_file()
+    for folder in (docs, docs.parent / "label_docs", docs.parent / "shard_docs", docs.parent / "prediction_docs"):
+        assert "expectations hold" in (folder / "index.html").read_text()
     assert len(list(docs.rglob("*.html"))) > 1
 
 

