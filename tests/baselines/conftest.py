@@ -4,8 +4,7 @@ import pytest
 
 import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers looks for it
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.write import write_manifest, write_payload
-from tests.shards.small import small_labels, small_products
+from tests.shards.small import small_labels, small_products, write_shards
 
 PRODUCTS = 120
 
@@ -20,10 +19,7 @@ def manifest(tmp_path_factory) -> str:
         at = place[int(row["product_id"][1:])]
         row["split"] = "test" if at < 24 else "validation" if at < 48 else "train"
     labels = pa.Table.from_pylist(rows, small_labels(1).schema)
-    products = small_products(PRODUCTS)
-    splits = pa.table({"key": labels["group"], "split": labels["split"]})
-    shards = write_payload([products], str(root))
-    return write_manifest(shards, products["product_id"], labels, splits, str(root), "30pt", "contract")[1]
+    return write_shards(root, small_products(PRODUCTS), labels)
 
 
 @pytest.fixture(scope="session")
