@@ -94,7 +94,7 @@ def _examples(sample: Any, decision: str) -> list[list[Any]]:
         [
             Image(row["image"], label=row["title"] or "") if row["image"] else Markdown(f"no picture: {row['title']}"),
             Markdown(f"{row['product_type']}: {row['attribute']}"),
-            Markdown(row["raw_label"] or "-"),
+            Markdown(row["raw_label"] or "none"),
             Markdown(row["prediction"]),
             Markdown(f"{row['confidence']:.2f}"),
         ]

@@ -102,11 +102,12 @@ class CatalogSteps(FlowSpec):
         return "-".join(part for part in parts if part).replace(" ", "-")
 
     def start_mlflow_run(self, recipe, settings, tags=None) -> None:
-        """Open the model's run in MLflow and remember the recipe."""
+        """Open the model's run in MLflow, that of a stopped task again by ``tags``, and remember the recipe."""
         from moemoe.registry import tracking
 
         self.recipe = recipe.to_dict()
-        self.mlflow_run_id = tracking.start_run(
+        stopped = tracking.find_run(self.tracking_uri, self.model_name, tags) if tags else None
+        self.mlflow_run_id = stopped or tracking.start_run(
             self.tracking_uri,
             experiment=self.model_name,
             run_name=tracking.run_name(recipe.name, *filter(None, [settings]), recipe.size),

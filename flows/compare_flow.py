@@ -109,7 +109,8 @@ class CompareFlow(CatalogSteps):
         """Train one system; where it fails the others go on."""
         self.system = self.input
         self.run_uri = join(self.comparison_uri, "systems", self.system.name.replace(" ", "-").replace(",", ""))
-        self.start_mlflow_run(self.recipes[self.system], self.system.settings, {"comparison": self.comparison_run_id})
+        tags = {"comparison": self.comparison_run_id, "system": self.system.name}
+        self.start_mlflow_run(self.recipes[self.system], self.system.settings, tags)
         print(f"{self.system.name}:", flush=True)
         self.train_model()
         self.next(self.evaluate)

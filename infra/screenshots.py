@@ -56,7 +56,7 @@ def pages(uri: str, experiment: str, runs: int) -> dict[str, str]:
         own = f"{base}/runs/{comparison.info.run_id}"
         addresses |= {
             "comparison": own,
-            "comparison-overview": f"{own}/artifacts/tables/overview.json",
+            "comparison-overview": f"{own}/artifacts/tables/overview.csv",
             "comparison-card": f"{own}/artifacts/comparison.html",
             "comparison-heat-map": f"{own}/artifacts/plots/heat-map.png",
         }

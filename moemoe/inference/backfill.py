@@ -236,7 +236,7 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
                     problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
                 if problem is not None:
                     quarantined(row["product_id"], start + index, *problem)
-                if problem is None or problem[0] == "image":
+                if product_type is not None and (problem is None or problem[0] == "image"):
                     kept.append((start + index, row, product_type))
             questions = []
             pictures = pool.map(picture, [row for _, row, _ in kept])

@@ -148,7 +148,7 @@ def _only(table: pa.Table, half: str) -> pa.Table:
 def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Half:
     """A half has half the support, so half of it makes a cell."""
     least = MIN_SUPPORT // 2
-    paired = paired_difference(*tables, report_product_types, min_support=least)
+    paired = paired_difference(tables[0], tables[1], report_product_types, min_support=least)
     shown = [
         scores
         for cell, scores in cells(tables[1], "test", main_condition(tables[1])).items()

@@ -103,6 +103,18 @@ def start_run(
     return run.info.run_id
 
 
+def find_run(uri: str, experiment: str, tags: Mapping[str, str]) -> str | None:
+    """The id of the experiment's run with these tags, open again; None where there is none."""
+    mlflow = client(uri)
+    found = mlflow.get_experiment_by_name(experiment)
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs = mlflow.search_runs([found.experiment_id], wanted, max_results=1) if found else []
+    for run in runs:
+        mlflow.update_run(run.info.run_id, status="RUNNING")
+        return run.info.run_id
+    return None
+
+
 def run_name(*words: str) -> str:
     """A run's name: what it is first, so that names group and sort, then when it began (UTC)."""
     return "-".join([*words, datetime.now(UTC).strftime("%Y%m%d-%H%M%S")])
@@ -241,11 +253,8 @@ def log_comparison(
     folder: str | Path,
     figures: Mapping[str, Any],
 ) -> None:
-    """Tables as Markdown and CSV, each also as one that the UI shows, figures, and the overview as the description."""
-    mlflow = client(uri)
+    """Tables as Markdown and CSV (which the UI shows as tables), figures, and the overview as the description."""
     log_artifacts(uri, run_id, folder, "tables")
-    for table in tables:
-        mlflow.log_dict(run_id, {"columns": table.headings(), "data": table.cells()}, f"tables/{table.name}.json")
     log_figures(uri, run_id, figures)
     figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
     failed = (f"{name} failed" for name in comparison.failures)

@@ -18,6 +18,8 @@ from metaflow.cards import get_cards
 import data_contracts
 from moemoe.catalog.contract import fold
 from moemoe.catalog.sample import write_sample_catalog
+from moemoe.inference.thresholds import Thresholds
+from moemoe.registry.versions import fetch_version, find_version
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
 from tests.flows.conftest import FLOW, card_text, flow_environment
@@ -128,12 +130,8 @@ def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, 
     after = client.get_model_version_by_alias("moemoe-30pt-sample", "champion")
     assert after.version != before
     assert f"{'/'.join(broken)} off" in after.tags["decision"]
-    folder = mlflow.artifacts.download_artifacts(
-        f"models:/moemoe-30pt-sample/{after.version}/artifacts/model/thresholds.json",
-        dst_path=str(tmp_path),
-        tracking_uri=trained.tracking_uri,
-    )
-    thresholds = json.loads(Path(folder).read_text())
+    version = find_version(trained.tracking_uri, MODEL)
+    thresholds = Thresholds.load(fetch_version(trained.tracking_uri, version, tmp_path)).cells
     assert thresholds[broken[0]][broken[1]] == {"plain": None, "guarded": None}
     assert f"version {before} again" in command("moemoe.registry.rollback", "moemoe-30pt-sample")
 

@@ -59,7 +59,7 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
     assert comparison.info.status == "FINISHED"
     assert "broken (failed)" in comparison.data.tags["mlflow.note.content"]
     kept = {a.path for folder in ("", "tables", "plots") for a in client.list_artifacts(comparison.info.run_id, folder)}
-    assert {"comparison.html", "tables/tables.md", "tables/overview.json", "tables/fig5.csv"} <= kept
+    assert {"comparison.html", "tables/tables.md", "tables/overview.csv", "tables/fig5.csv"} <= kept
     assert {"plots/systems.png", "plots/precision-recall.png", "plots/heat-map.png"} <= kept
     found = client.search_runs(
         [comparison.info.experiment_id], f"tags.comparison = '{comparison.info.run_id}'", order_by=["params.model"]

@@ -7,7 +7,8 @@ from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds
 from moemoe.schemas import EVALUATION
 
-ROW = {name: 0.5 for name in EVALUATION.names} | {"product_type": "shirt", "support": 40}
+FIGURES = {field.name: 0.5 for field in EVALUATION if pa.types.is_floating(field.type)}
+ROW = FIGURES | {"product_type": "shirt", "support": 40}
 
 
 def thresholds() -> Thresholds:

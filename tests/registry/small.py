@@ -22,7 +22,7 @@ DATA = Data("30pt", 400, "contract-hash", "data-hash", is_sample=True)
 
 
 def evaluation_table() -> pa.Table:
-    row = {name: 0.5 for name in EVALUATION.names}
+    row = {field.name: 0.5 for field in EVALUATION if pa.types.is_floating(field.type)}
     rows = [
         {**row, "product_type": "shirt", "attribute": "color", "threshold": 0.0},
         {**row, "product_type": "shirt", "attribute": "material", "threshold": math.nan, "threshold_guarded": math.nan},

@@ -9,6 +9,7 @@ import pytest
 from moemoe.errors import ConfigError
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.registry import tracking
+from moemoe.shards.manifest import File, Manifest
 from tests.registry.small import evaluation_table, new_run, new_store
 
 pytestmark = pytest.mark.xdist_group("registry")
@@ -55,3 +56,31 @@ def test_an_mlflow_that_does_not_answer_is_named_without_its_password(address):
     with pytest.raises(ConfigError, match=r"MLflow at http://.*127\.0\.0\.1:9 cannot be reached") as error:
         tracking.check_tracking(address)
     assert "secret" not in str(error.value)
+
+
+def test_a_run_is_found_again_by_its_tags(uri):
+    tags = {"comparison": "abc", "system": "qga, as long as both phases"}
+    assert tracking.find_run(uri, "moemoe-tests-30pt", tags) is None
+    run = tracking.start_run(uri, "moemoe-tests-30pt", tracking.run_name("qga", "tiny"), {"model": "qga"}, tags)
+    tracking.end_run(uri, run, "FAILED")
+    assert tracking.find_run(uri, "moemoe-tests-30pt", tags) == run
+    assert tracking.client(uri).get_run(run).info.status == "RUNNING"
+    assert tracking.find_run(uri, "moemoe-tests-30pt", {**tags, "system": "qga"}) is None
+    assert tracking.address(uri, run).endswith("/runs?viewStateShareKey=systems")
+    experiment = tracking.client(uri).get_experiment_by_name("moemoe-tests-30pt")
+    assert json.loads(experiment.tags[tracking.VIEW_TAG]) == tracking.VIEW
+
+
+def test_the_shards_are_the_dataset_of_a_run(uri, tmp_path):
+    run = tracking.start_run(uri, "moemoe-tests-30pt", "qga", {"model": "qga"}, {"dataset": "30pt"})
+    file = File("payload/x.arrow", 40, 1, "e" * 64)
+    manifest = Manifest(2, "30pt", "c" * 64, "d" * 64, False, (file,), file, file)
+    (tmp_path / "contract.yaml").write_text("dataset: 30pt\n")
+    for _ in range(2):  # a resumed step logs it again
+        tracking.log_dataset(uri, run, manifest, "s3://bucket/shards/x/manifest.json", tmp_path / "contract.yaml")
+    found = tracking.client(uri).get_run(run)
+    [logged] = found.inputs.dataset_inputs
+    profile = json.loads(logged.dataset.profile)
+    assert (profile["products"], profile["contract_hash"], profile["data_hash"]) == (40, "c" * 64, "d" * 64)
+    assert found.data.tags["contract_hash"] == "c" * 64
+    assert "contract.yaml" in {artifact.path for artifact in tracking.client(uri).list_artifacts(run)}
