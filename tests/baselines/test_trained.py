@@ -17,7 +17,7 @@ RESNET = {"name": "resnet18", "size": 32, "options": {"layers": [1, 1, 1, 1], "c
 MODELS = {
     "t5": {"text": T5},
     "flan-t5": {"text": {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}},
-    "mxt": {"text": T5, "image": RESNET, "features": {"name": "lcnet_035", "size": 32}, "heads": 4},
+    "mxt": {"text": T5, "image": RESNET, "features": RESNET, "heads": 4},
     "cma-clip": {
         "text": {"width": 32, "layers": 1, "heads": 4, "feed_forward": 64, "positions": 24}, "image": SWIN, "layers": 1,
         "hidden": 32,
