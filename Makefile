@@ -27,7 +27,7 @@ demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two
 	$(BIN)/python flows/train_flow.py run --dataset 30pt
 
 tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
-	$(BIN)/python flows/compare_flow.py run --dataset 30pt --epochs 1
+	$(BIN)/python flows/compare_flow.py run --dataset 30pt --max-products 2000 --epochs 1
 
 test: $(READY) ## the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

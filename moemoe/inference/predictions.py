@@ -61,7 +61,7 @@ class ValueSets:
 
     def is_unseen(self, attribute: str, gold: list[str]) -> bool:
         """Whether no training product has one of the gold values."""
-        return not any(self.training.get(attribute, {}).get(value) for value in gold)
+        return not any(self.training.get(attribute, Counter())[value] for value in gold)
 
     def is_written(self, attribute: str, gold: list[str], context: str) -> bool:
         """Whether the context names a gold value, as whole words in a spelling of the contract."""

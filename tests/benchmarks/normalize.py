@@ -1,35 +1,51 @@
-"""Label normalization, labels per second and core, beside Python ``re`` on every raw label of the same table.
+"""Label normalization with the 30pt contract, beside Python ``re``, pandas and polars; then a catalog of any size.
 
-``python -m tests.benchmarks.normalize [--labels 2000000] [--repeats 5] [--json]``. The raw labels are drawn from the
-spellings of the 30pt contract, dirtied by case, blanks and multi-values, so most go through lookup, some through rules.
-Both paths give the same labels, which is checked. CPU time of the process, runs interleaved, medians.
+``python -m tests.benchmarks.normalize [--labels 2000000] [--repeats 5] [--catalog-labels 200000000] [--json]``
+
+First labels per second and core on the same rules and outputs (which is checked): CPU seconds of one thread, runs
+interleaved, medians. The raw labels are drawn from the spellings of the contract, dirtied by case, blanks and
+multi-values, so most go through lookup, some through rules. polars runs in a venv of its own that is made once in the
+temporary folder. Then products of ten labels each, generated part by part, through normalization and the rare-value
+filter as in the flow, with Parquet in between: wall time and peak resident memory of a process of its own.
 """
 
 import argparse
 import json
+import os
 import re
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from moemoe.catalog.contract import Contract, fold, load_contract
-from moemoe.catalog.normalize import MISSING, UNMAPPED
+from moemoe.catalog.label_parts import filter_parts, normalize_parts
+from moemoe.catalog.normalize import Normalizer
+from moemoe.catalog.products import PART_ROWS
 from moemoe.schemas import PRODUCTS
+from tests.benchmarks import normalize_peers
 
 CONTRACT = Path(__file__).parents[2] / "data_contracts" / "30pt" / "contract.yaml"
-#: Labels that the slow path is timed on; its rate does not depend on their number.
-RE_LABELS = 50_000
+#: Raw labels that the peers are timed on; their rates do not depend on the number.
+PEER_LABELS = 100_000
+LABELS_A_PRODUCT = 10
+POLARS = "polars==2.1.0"
 
 
-def make_products(contract: Contract, labels: int, seed: int = 0) -> pa.Table:
-    """PRODUCTS with a raw label for each attribute of the contract, ``labels`` in all."""
+def make_products(contract: Contract, rows: int, seed: int = 0, attributes: int | None = None) -> pa.Table:
+    """PRODUCTS with a raw label for each attribute of the contract, or some of them."""
     draw = np.random.default_rng(seed)
-    rows = -(-labels // len(contract.attributes))
     keys, spellings, codes = [], [], []
-    for attribute in contract.attributes.values():
+    for attribute in list(contract.attributes.values())[:attributes]:
         raw = [text for value, aliases in attribute.values.items() for text in (value, *aliases)]
         raw += [text.upper() for text in raw[::2]] + [f"  {text} " for text in raw[::3]] + ["NA", "xyz"]
         raw += [f"{a}, {b}" for a, b in zip(raw[::5], raw[1::5], strict=False)] + [f"dark {text}" for text in raw[::7]]
@@ -41,66 +57,116 @@ def make_products(contract: Contract, labels: int, seed: int = 0) -> pa.Table:
     maps = pa.MapArray.from_arrays(np.arange(0, len(values) + 1, len(keys), dtype=np.int32), names, values)
     columns = {name: pa.nulls(rows, field.type) for name, field in zip(PRODUCTS.names, PRODUCTS, strict=True)}
     types = pa.array(list(contract.product_types))
-    columns["product_id"] = pa.array([str(row) for row in range(rows)])
+    columns["product_id"] = pa.array([f"{seed}-{row}" for row in range(rows)])
     columns["product_type"] = types.take(pa.array(np.arange(rows) % len(types)))
     columns["attributes"] = maps
     return pa.table(columns, schema=PRODUCTS)
 
 
-def normalize_with_re(products: pa.Table, contract: Contract) -> list[tuple[str, str, tuple[str, ...]]]:
-    """The same labels, each raw label folded and matched by itself with Python's ``re``."""
-    missing = contract.folded_missing()
-    plans = {}
-    for attribute in contract.attributes.values():
-        rules = [(re.compile(rule.match, re.IGNORECASE | re.ASCII), rule.value) for rule in attribute.rules]
-        splitter = re.compile(re.sub(r"\((?!\?)", "(?:", attribute.separators), re.IGNORECASE | re.ASCII)
-        plans[fold(attribute.keys[-1])] = (attribute.name, attribute.lookup(), splitter, rules)
-    labels = []
-    for product_id, entries in zip(products["product_id"].to_pylist(), products["attributes"].to_pylist(), strict=True):
-        for key, raw in entries:
-            name, lookup, splitter, rules = plans[fold(key)]
-            values = _values(fold(raw), missing, lookup, splitter, rules)
-            if not isinstance(values, int):
-                labels.append((product_id, name, values))
-    return labels
-
-
-def _values(folded, missing, lookup, splitter, rules) -> tuple[str, ...] | int:
-    if folded in missing:
-        return MISSING
-    if folded in lookup:
-        return (lookup[folded],)
-    found = {}
-    for part in map(fold, splitter.split(folded)):
-        if part not in missing:
-            found[lookup.get(part) or next((value for rule, value in rules if rule.search(part)), None)] = None
-    found.pop(None, None)
-    return tuple(found) or UNMAPPED
+def plan_of(contract: Contract) -> normalize_peers.Plan:
+    """What the peers need of the contract."""
+    keys = {
+        fold(attribute.keys[-1]): {
+            "attribute": attribute.name,
+            "lookup": attribute.lookup(),
+            "separators": re.sub(r"\((?!\?)", "(?:", f"(?i){attribute.separators}"),
+            "rules": [(re.sub(r"\((?!\?)", "(?:", f"(?i){r.match}"), r.value) for r in attribute.rules],
+        }
+        for attribute in contract.attributes.values()
+    }
+    return {"missing": sorted(contract.folded_missing()), "keys": keys}
 
 
 def measure(labels: int, repeats: int) -> dict:
-    """Medians of labels per CPU second for both paths, and their ratio."""
+    """Medians of labels per CPU second for all, and ours over each peer's."""
     contract = load_contract(CONTRACT)
-    products = make_products(contract, labels)
-    few = make_products(contract, min(labels, RE_LABELS), seed=1)
-    fast = normalize(few, contract).labels
-    triples = zip(
-        fast["product_id"].to_pylist(), fast["attribute"].to_pylist(), fast["values"].to_pylist(), strict=True
+    plan = plan_of(contract)
+    products = make_products(contract, -(-labels // len(contract.attributes)))
+    few = make_products(contract, -(-PEER_LABELS // len(contract.attributes)), seed=1)
+    maps = few["attributes"].combine_chunks()
+    rows = pa.table(
+        {
+            "product": np.repeat(np.arange(len(few)), np.diff(maps.offsets.to_numpy())),
+            "key": [fold(key) for key in maps.keys.to_pylist()],
+            "raw": maps.items,
+        }
     )
-    if [(p, a, tuple(v)) for p, a, v in triples] != normalize_with_re(few, contract):
-        raise SystemExit("the two paths give different labels")
-    rates: dict[str, list[float]] = {"ours": [], "python re": []}
-    for _ in range(repeats):
-        for name, function, table in (("ours", normalize, products), ("python re", normalize_with_re, few)):
+    fast = Normalizer(contract).labels(few)
+    number = {product_id: i for i, product_id in enumerate(few["product_id"].to_pylist())}
+    expected = {(number[label["product_id"]], label["attribute"], tuple(label["values"])) for label in fast.to_pylist()}
+    columns = rows.to_pydict()
+    rates: dict[str, list[float]] = {name: [] for name in ("ours", "python re", "pandas", "polars")}
+
+    def timed(name: str, number_of_labels: int, seconds: float, found: normalize_peers.Labels | None) -> None:
+        if found is not None and {(p, a, tuple(v)) for p, a, v in found} != expected:
+            raise SystemExit(f"{name} gives other labels")
+        rates[name].append(number_of_labels / seconds)
+
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+        for _ in range(repeats):
             start = time.process_time()
-            function(table, contract)
-            rates[name].append(table.num_rows * len(contract.attributes) / (time.process_time() - start))
-    ours, with_re = (statistics.median(rates[name]) for name in ("ours", "python re"))
+            Normalizer(contract).labels(products)
+            timed("ours", len(products) * len(contract.attributes), time.process_time() - start, None)
+            for name, function in (("python re", normalize_peers.with_re), ("pandas", normalize_peers.with_pandas)):
+                start = time.process_time()
+                found = function(columns, plan)
+                timed(name, len(rows), time.process_time() - start, found)
+            polars = _polars(rows, plan, Path(folder))
+            timed("polars", len(rows), min(polars["seconds"]), polars["labels"])
+    median = {name: statistics.median(found) for name, found in rates.items()}
     return {
-        "labels": products.num_rows * len(contract.attributes),
-        "labels_per_second": round(ours),
-        "vs": {"python re": round(ours / with_re, 1)},
-        "details": {"python re, labels per second": round(with_re), "runs": [round(rate) for rate in rates["ours"]]},
+        "labels_per_second": round(median["ours"]),
+        "vs": {name: round(median["ours"] / rate, 1) for name, rate in median.items() if name != "ours"},
+        "details": {name: [round(rate) for rate in found] for name, found in rates.items()},
+    }
+
+
+def _polars(rows: pa.Table, plan: normalize_peers.Plan, folder: Path) -> dict:
+    """Two runs in a fresh process of one thread, the first of which warms up."""
+    place = Path(tempfile.gettempdir()) / "moemoe-peers" / "polars"
+    python = place / "bin" / "python"
+    if not (place / "ready").exists():
+        venv.create(place, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", POLARS], check=True)
+        (place / "ready").touch()
+    pq.write_table(rows, folder / "rows.parquet")
+    (folder / "plan.json").write_text(json.dumps(plan))
+    files = [str(folder / name) for name in ("rows.parquet", "plan.json", "out.json")]
+    env = {"POLARS_MAX_THREADS": "1", "PATH": os.environ["PATH"]}
+    subprocess.run([python, normalize_peers.__file__, *files, "2"], check=True, env=env)
+    return json.loads((folder / "out.json").read_text())
+
+
+def normalize_catalog(labels: int) -> dict:
+    """Generates, normalizes and filters so many raw labels; wall seconds of each, peak memory of this process."""
+    contract = load_contract(CONTRACT)
+    generated = 0.0
+
+    def parts() -> Iterator[pa.Table]:
+        nonlocal generated
+        for seed, first in enumerate(range(0, labels // LABELS_A_PRODUCT, PART_ROWS)):
+            start = time.perf_counter()
+            rows = min(PART_ROWS, labels // LABELS_A_PRODUCT - first)
+            part = make_products(contract, rows, seed, LABELS_A_PRODUCT)
+            generated += time.perf_counter() - start
+            yield part
+
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+        start = time.perf_counter()
+        normalized = normalize_parts(parts(), contract, f"{folder}/labels-all", f"{folder}/contradictions.parquet")
+        middle = time.perf_counter()
+        frequent = filter_parts(normalized.labels, contract.rare_share, f"{folder}/labels-frequent")
+        end = time.perf_counter()
+    wall = end - start - generated
+    return {
+        "labels": labels,
+        "peak_rss_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "wall_seconds": round(wall, 1),
+        "labels_per_second": round(labels / wall),
+        "normalize_seconds": round(middle - start - generated, 1),
+        "filter_seconds": round(end - middle, 1),
+        "generation_seconds": round(generated, 1),
+        "labels_left": frequent.number,
     }
 
 
@@ -109,14 +175,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--labels", type=int, default=2_000_000)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--catalog-labels", type=int, default=200_000_000)
+    parser.add_argument("--part", choices=["catalog"], help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.part:
+        print(json.dumps(normalize_catalog(arguments.catalog_labels)))
+        return
     figures = measure(arguments.labels, arguments.repeats)
+    own = [sys.executable, "-m", "tests.benchmarks.normalize", "--part", "catalog"]
+    own += ["--catalog-labels", str(arguments.catalog_labels)]
+    catalog = json.loads(subprocess.run(own, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    figures |= {"labels": catalog["labels"], "peak_rss_gib": catalog["peak_rss_gib"], "catalog": catalog}
     if arguments.json:
         print(json.dumps(figures))
         return
-    print(f"{figures['labels']:,} raw labels: {figures['labels_per_second']:,} per second and core")
-    print(f"Python re on every raw label: {figures['vs']['python re']} times slower")
+    print(f"{figures['labels_per_second']:,} labels per second and core on repeated values")
+    for name, times in figures["vs"].items():
+        print(f"{times} times {name} on every raw label")
+    print(
+        f"{catalog['labels']:,} labels in {catalog['wall_seconds']:,} s ({catalog['labels_per_second']:,} a second), "
+        f"at most {catalog['peak_rss_gib']} GiB"
+    )
 
 
 if __name__ == "__main__":
