@@ -14,7 +14,7 @@ from metaflow import Parameter, card, catch, current, step
 
 from moemoe.storage import absolute, join
 
-MODELS = "moemoe,qga,wo-qg,flan-t5,tf-idf"
+MODELS = "moemoe,qga,wo-qg,mxt,cma-clip,ner-mqmrc,knn,flan-t5,tf-idf"
 
 
 class CompareFlow(CatalogSteps):

@@ -137,5 +137,5 @@ def test_runs_of_different_datasets_are_refused(runs, metaflow_folder):
 def test_a_bad_name_is_said_before_anything_trains(tmp_path, arguments, message):
     said = refused(tmp_path, *arguments, flow=COMPARE)
     assert message in said
-    assert "/validate/" not in said
+    assert "/each_group/" not in said
     assert not (tmp_path / "root").exists()
