@@ -26,11 +26,10 @@ MODELS = {
         "text": {"vocab_size": 320, "width": 32, "layers": 2, "heads": 4, "feed_forward": 64, "positions": 64},
     },
 }  # fmt: skip
-EPOCHS = {"mxt": 12}
 SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc": False}
 
 
-def toy_recipe(name: str, epochs: int) -> Recipe:
+def toy_recipe(name: str, epochs: int = 20) -> Recipe:
     recipe = load_recipe(name)
     model = {**recipe.model, "context_length": 24, **MODELS[name]}
     training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, clip_norm=1.0)
@@ -40,7 +39,7 @@ def toy_recipe(name: str, epochs: int) -> Recipe:
 @pytest.fixture(scope="module", params=MODELS)
 def trained(request, manifest, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    return request.param, folder, make(manifest, folder, toy_recipe(request.param, EPOCHS.get(request.param, 20)))
+    return request.param, folder, make(manifest, folder, toy_recipe(request.param))
 
 
 def test_each_learns_what_its_sources_show(trained, dataset):
