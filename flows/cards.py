@@ -446,7 +446,7 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "processes": flow.processes,
         "seed": flow.seed,
         "image": sizes["image"].get("name", "none"),
-        **model,
+        **{name: value for name, value in model.items() if not name.endswith("_length")},
         "experts": experts.get("number", 0),
         **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
