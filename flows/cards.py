@@ -298,7 +298,7 @@ def _slices(slices: pa.Table) -> None:
 
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in slices.to_pylist():
-        figure = f"{row['value']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
+        figure = f"{row['value']:.2f} ({row['low']:.2f}\u2013{row['high']:.2f})"
         cells = found.setdefault((row["slice_by"], row["slice"]), {"n": row["n"]})
         cells[row["metric"]] = figure
         if row["metric"] == "accuracy":

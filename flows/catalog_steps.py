@@ -346,6 +346,8 @@ class CatalogSteps(FlowSpec):
             events = read_events(fetch(self.training_events, scratch)) if exists(self.training_events) else []
             report = make_report(answers, contract.report_product_types, dataset.labels, events)
             self.metrics = report.evaluation.metrics
+            undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
+            self.undecoded_uri = write_table(answers.quarantine, undecoded)
             self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))
             self.evaluation_path = write_table(report.evaluation.table, join(self.run_uri, "evaluation.parquet"))
             self.slices_path = write_table(report.slices, join(self.run_uri, "slices.parquet"))

@@ -1,24 +1,41 @@
 """One way to reach files: a local folder or ``s3://`` (boto3), so that a run's root may be either.
 
-Every write is atomic: a file is complete under its name or not there at all.
+Every write is atomic: a file is complete under its name or not there at all. What may pass on S3 (5xx, throttling, a
+lost connection, a flipped byte) is tried again with growing pauses.
 """
 
 import contextlib
 import fnmatch
 import glob
+import hashlib
+import io
 import os
+import random
+import re
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.errors import StorageError
+
+T = TypeVar("T")
+
+#: Tries of a whole transfer, each of whose requests boto3 itself tries up to ``REQUEST_ATTEMPTS`` times.
+ATTEMPTS, REQUEST_ATTEMPTS = 3, 5
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+#: Above this size an object goes and comes in parts of this size, four at a time.
+PART_BYTES = 16 * 2**20
+#: A half-written file of another machine is taken for a dead writer's after this time.
+LEFTOVER_SECONDS = 24 * 3600
 
 
 def is_s3(uri: str) -> bool:
@@ -38,20 +55,44 @@ def absolute(uri: str) -> str:
 
 def exists(uri: str) -> bool:
     """Whether a file (not a prefix) is at ``uri``."""
+    return size_of(uri) is not None
+
+
+def size_of(uri: str) -> int | None:
+    """The size in bytes of the file at ``uri``, None where there is none."""
     if not is_s3(uri):
-        return Path(uri).is_file()
-    return uri in list_files(uri)
+        path = Path(uri)
+        return path.stat().st_size if path.is_file() else None
+    bucket, key = _bucket_and_key(uri)
+    try:
+        return _retrying(lambda: _client().head_object(Bucket=bucket, Key=key))["ContentLength"]
+    except Exception as error:
+        if _status(error) == 404:
+            return None
+        raise _storage_error("cannot read", uri, error) from error
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """Name -> size in bytes of the files right under ``folder``."""
+    try:
+        if not is_s3(folder):
+            with os.scandir(folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        bucket, prefix = _bucket_and_key(folder.rstrip("/") + "/")
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        return {item["Key"][len(prefix) :]: item["Size"] for page in pages for item in page.get("Contents", [])}
+    except FileNotFoundError:
+        return {}
+    except Exception as error:
+        raise _storage_error("cannot list", folder, error) from error
 
 
 def size(uri: str) -> int:
     """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
-    try:
-        if not is_s3(uri):
-            return Path(uri).stat().st_size
-        bucket, key = _bucket_and_key(uri)
-        return int(_client().head_object(Bucket=bucket, Key=key)["ContentLength"])
-    except Exception as error:
-        raise _storage_error("cannot read", uri, error) from error
+    found = size_of(uri)
+    if found is None:
+        raise StorageError(f"cannot read {uri}: no such file")
+    return found
 
 
 def read_bytes(uri: str) -> bytes:
@@ -60,17 +101,16 @@ def read_bytes(uri: str) -> bytes:
         if not is_s3(uri):
             return Path(uri).read_bytes()
         bucket, key = _bucket_and_key(uri)
-        return _client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        return _retrying(lambda: _client().get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:
         raise _storage_error("cannot read", uri, error) from error
 
 
 def write_bytes(uri: str, data: bytes | pa.Buffer) -> None:
-    """Puts ``data`` at ``uri`` atomically (rename on disk, one PUT on S3)."""
+    """Puts ``data`` at ``uri`` atomically (rename on disk; one PUT on S3, or several parts that appear as one)."""
     try:
         if is_s3(uri):
-            bucket, key = _bucket_and_key(uri)
-            _client().put_object(Bucket=bucket, Key=key, Body=bytes(data))
+            _upload(lambda: io.BytesIO(data), uri)
             return
         with _replacing(Path(uri)) as temporary, open(temporary, "wb") as file:
             file.write(data)
@@ -89,8 +129,7 @@ def publish(path: str | os.PathLike[str], uri: str) -> str:
         return uri
     try:
         if is_s3(uri):
-            bucket, key = _bucket_and_key(uri)
-            _client().upload_file(str(source), bucket, key)
+            _upload(lambda: open(source, "rb"), uri)  # noqa: SIM115  (closed there)
         else:
             with _replacing(Path(uri)) as temporary:
                 shutil.copyfile(source, temporary)
@@ -136,13 +175,41 @@ def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:
     for file in files:
         relative = file[len(uri) :].strip("/")
         destination = target / relative if relative else target
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        bucket, key = _bucket_and_key(file)
-        try:
-            _client().download_file(bucket, key, str(destination))
-        except Exception as error:
-            raise _storage_error("cannot read", file, error) from error
+        download(file, destination)
     return target
+
+
+def download(uri: str, path: str | os.PathLike[str], sha256: str | None = None) -> None:
+    """Copies an S3 object to a local ``path``, whole or not at all.
+
+    Raises:
+        StorageError: it is gone, S3 refuses, the disk is full, or each copy's checksum differs from ``sha256`` (hex).
+    """
+
+    def attempt() -> None:
+        bucket, key = _bucket_and_key(uri)
+        with _replacing(Path(path)) as temporary:
+            _client().download_file(bucket, key, temporary, Config=_parts())
+            if sha256 is not None and sha256_of(temporary) != sha256:
+                raise WrongChecksumError(uri)
+
+    try:
+        _retrying(attempt)
+    except Exception as error:
+        raise _storage_error("cannot read", uri, error) from error
+
+
+class WrongChecksumError(StorageError):
+    """A file that is not what its writer wrote."""
+
+    def __init__(self, uri: str):
+        super().__init__(f"{uri}: checksum differs from the manifest's; delete it and run again")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 (hex) of a local file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def list_files(pattern: str) -> list[str]:
@@ -159,11 +226,39 @@ def list_files(pattern: str) -> list[str]:
     return sorted(f"s3://{bucket}/{k}" for k in keys if fnmatch.fnmatchcase(k, key))
 
 
+def remove_leftovers(folder: str) -> None:
+    """Removes half-written files that killed writers left in a local folder; those still being written stay."""
+    if is_s3(folder) or not Path(folder).is_dir():
+        return
+    host = socket.gethostname().split(".")[0]
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            made_by = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.\w+", entry.name)
+            with contextlib.suppress(FileNotFoundError):
+                if made_by and (
+                    not _is_alive(int(made_by[2]))
+                    if made_by[1] == host
+                    else time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS
+                ):
+                    os.unlink(entry.path)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[str]:
     """A temporary name beside ``path`` that takes its place on success and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    writer = f"{socket.gethostname().split('.')[0]}.{os.getpid()}"
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.{writer}.", dir=path.parent)
     os.close(descriptor)
     try:
         yield temporary
@@ -184,8 +279,54 @@ def _client() -> Any:
     import boto3
     from botocore.config import Config
 
-    retries = {"max_attempts": 5, "mode": "standard"}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
+    retries = {"total_max_attempts": REQUEST_ATTEMPTS, "mode": "standard"}
+    config = Config(
+        retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, max_pool_connections=32
+    )
+    return boto3.client("s3", config=config)
+
+
+def _parts() -> Any:
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
+
+
+def _upload(opened: Callable[[], Any], uri: str) -> None:
+    bucket, key = _bucket_and_key(uri)
+
+    def attempt() -> None:
+        with opened() as file:
+            _client().upload_fileobj(file, bucket, key, Config=_parts())
+
+    _retrying(attempt)
+
+
+def _retrying(action: Callable[[], T]) -> T:
+    """``action()``, again after a pause where it failed of something that may pass."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return action()
+        except Exception as error:
+            if not _may_pass(error):
+                raise
+        time.sleep(random.uniform(0, 2**attempt))  # jitter, so that a hundred readers do not come back as one
+    return action()
+
+
+def _may_pass(error: Exception) -> bool:
+    from boto3.exceptions import RetriesExceededError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
+
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        return _status(error) >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "BadDigest")
+    lasting = isinstance(error, NoCredentialsError | ParamValidationError)
+    return isinstance(error, BotoCoreError | RetriesExceededError | WrongChecksumError) and not lasting
+
+
+def _status(error: Exception) -> int:
+    return getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def _storage_error(what: str, uri: str, error: Exception) -> Exception:

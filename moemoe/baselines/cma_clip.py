@@ -96,7 +96,7 @@ class ClosedSetCollator(SourceCollator):
         """A batch of all questions of all ``items``."""
         place = {attribute: index for index, attribute in enumerate(self.config.values)}
         rows = torch.arange(len(items))
-        ids, mask = pad(self._encode_texts([str(item.sources[1] or "") for item in items]))
+        ids, mask = pad(self.encode([str(item.sources[1] or "") for item in items]))
         pairs = [(index, question) for index, item in enumerate(items) for question in item.questions]
         target = None
         if items[0].answers is not None:

@@ -68,6 +68,7 @@ def colour_histogram(picture_3HW: np.ndarray) -> np.ndarray:
     """Of the middle half, float32 [256]: bins of hue x saturation x brightness; square roots, so of length 1."""
     from PIL import Image
 
+    picture_3HW = np.asarray(picture_3HW)
     _, H, W = picture_3HW.shape
     middle = np.ascontiguousarray(picture_3HW[:, H // 4 : H - H // 4, W // 4 : W - W // 4].transpose(1, 2, 0))
     hsv = np.asarray(Image.fromarray(middle).convert("HSV"), dtype=np.int64).reshape(-1, 3)

@@ -79,7 +79,7 @@ def global_threshold(predictions: pa.Table, condition: str) -> float:
 
 def out_of_context_metrics(table: pa.Table) -> dict[str, float]:
     """``out_of_context/KIND/answered_with_confidence`` and so on, with the number of questions as ``.../n``."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for row in table.to_pylist():
         kind = f"out_of_context/{row['slice'].replace(' ', '_')}"
         metrics |= {f"{kind}/{row['metric']}": row["value"], f"{kind}/n": float(row["n"])}

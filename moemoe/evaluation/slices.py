@@ -55,7 +55,7 @@ def slices(
 
 def slice_metrics(table: pa.Table) -> dict[str, float]:
     """What of SLICES is a metric of the run: ``slices/SLICE/METRIC`` with ``/low``, ``/high`` and ``/n``."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for row in table.to_pylist():
         if row["slice"] in IN_METRICS and row["metric"] in (ACCURACY, RECALL_AT_90P):
             name = f"slices/{row['slice'].replace(' ', '_')}/{row['metric']}"

@@ -1,7 +1,7 @@
 """Everything that the evaluate step asks of a trained model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decodin
 from moemoe.inference.predictions import calibrate, predict_all, tokenizer_metrics
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
+from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
 
 
@@ -26,6 +27,7 @@ class Answers:
         answering: what belongs beside the model's weights as ``answering.json``.
         routing: ROUTING, empty for a model without experts.
         metrics: of the tokenizer, and the temperature.
+        quarantine: QUARANTINE of the pictures that did not decode; those products were answered from their texts.
     """
 
     predictions: pa.Table
@@ -33,6 +35,7 @@ class Answers:
     answering: Answering
     routing: pa.Table
     metrics: dict[str, float]
+    quarantine: pa.Table = field(default_factory=QUARANTINE.empty_table)
 
 
 def answer_everything(
@@ -58,4 +61,11 @@ def answer_everything(
     raw = predict_all(predictor, dataset, contract)
     predictions, answering = calibrate(raw, predictor.answering)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}
-    return Answers(predictions, raw["confidence"].to_numpy(), answering, routing(predictor, dataset), metrics)
+    return Answers(
+        predictions,
+        raw["confidence"].to_numpy(),
+        answering,
+        routing(predictor, dataset),
+        metrics,
+        predictor.pictures.quarantine,
+    )

@@ -66,7 +66,7 @@ def question_of(row: Mapping[str, Any], product_type: str, image: bytes | None, 
     bullet_points = [] if bullet_points is None or isinstance(bullet_points, str | float) else list(bullet_points)
     texts = [_text(row.get(name)) for name in ("marketplace", "title", "description")]
     context = context_text(texts[0], product_type, texts[1], bullet_points, texts[2])
-    return RowQuestion(context, image, attributes, product_type)
+    return RowQuestion(context, image, attributes, product_type=product_type)
 
 
 def usable_picture(data: bytes) -> bytes:

@@ -51,12 +51,8 @@ class ValueSets:
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
-        training: dict[str, Counter[str]] = {}
-        for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
-            if label["split"] == "train":
-                training.setdefault(label["attribute"], Counter()).update(label["values"])
         canonical = {name: set(attribute.values) for name, attribute in contract.attributes.items()}
-        return cls(canonical, training, contract, dataset.not_applicable)
+        return cls(canonical, dataset.value_counts("train"), contract, dataset.not_applicable)
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
         """Whether each gold value makes up under 1 % of the attribute's training labels."""
@@ -65,7 +61,7 @@ class ValueSets:
 
     def is_unseen(self, attribute: str, gold: list[str]) -> bool:
         """Whether no training product has one of the gold values."""
-        return not any(self.training.get(attribute, {}).get(value) for value in gold)
+        return not any(self.training.get(attribute, Counter())[value] for value in gold)
 
     def is_written(self, attribute: str, gold: list[str], context: str) -> bool:
         """Whether the context names a gold value, as whole words in a spelling of the contract."""
@@ -176,6 +172,7 @@ def _question(product: Product, condition: str) -> Question:
         context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else product.context,
         image=None if condition in (PICTURE_BLANKED, UNANSWERABLE) else product.image,
         attributes=list(product.values),
+        product_id=product.product_id,
     )
 
 

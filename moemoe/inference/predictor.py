@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from moemoe.baselines import FITTED, load_saved, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.batch import Answer
-from moemoe.model.collate import Item, KnownQuestions, one_of_each
+from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.system import Fitted, Trained
 from moemoe.model.tokenizer import load_tokenizer
-from moemoe.shards.loader import decode_image, prefetch
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.loader import prefetch
 
 BATCH_PRODUCTS = 64
 
@@ -29,12 +31,14 @@ class Question:
     context: str
     image: bytes | None
     attributes: Sequence[str]
+    product_id: str = ""
 
 
 class Predictor:
     """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
     An answer's confidence is temperature-scaled (see ``answering``); an empty answer is an abstention: confidence 0.
+    A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
 
     Raises:
         ConfigError: ``answering`` restricts the answers of a system that does not generate them.
@@ -44,6 +48,7 @@ class Predictor:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval() if isinstance(model, nn.Module) else model
         self.collator = collator
+        self.pictures = PictureReader("evaluate")
         self.answering = answering or Answering()
         if self.answering.values is not None:
             if not hasattr(collator, "restrict_answers"):
@@ -86,7 +91,10 @@ class Predictor:
         config = self.model.config
         picture = None
         if question.image is not None and "image" in config.sources:
-            picture = decode_image(question.image, config.image.size)
+            size = config.image.size
+            slot = PictureSlot(np.empty((1, size, size, 3), np.uint8), 0)
+            there = self.pictures.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])
+            picture = np.asarray(slot) if there else None
         return Item(one_of_each(config.sources, picture, question.context), question.attributes)
 
     @torch.inference_mode()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from moemoe.inference.predictor import Predictor
 from moemoe.model.batch import Batch
 from moemoe.model.collate import Item, one_of_each
-from moemoe.model.mixture_of_experts import MixtureOfExperts
+from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
 from moemoe.shards.dataset import Product, ShardedDataset
@@ -99,7 +99,7 @@ def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
     found: dict[str, tuple[int, np.ndarray]] = {}
     handles = []
 
-    def watch(layer: str, router: nn.Module) -> Any:
+    def watch(layer: str, router: Router) -> Any:
         def hook(_: nn.Module, __: Any, out: tuple[Tensor, Tensor, Any]) -> None:
             found[layer] = (router.weight_ED.shape[0], out[1][:, 0].cpu().numpy())
 

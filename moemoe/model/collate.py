@@ -20,22 +20,37 @@ from moemoe.model.batch import Batch, Source
 from moemoe.model.trie import Trie
 
 
+@dataclass(frozen=True)
+class PictureSlot:
+    """A decoded picture that lies in a buffer of its whole batch: uint8 [B, H, W, 3] and its index there."""
+
+    pixels_BHWC: np.ndarray
+    index: int
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The picture, uint8 [3, H, W]."""
+        return self.pixels_BHWC[self.index].transpose(2, 0, 1)
+
+
 @dataclass
 class Item:
     """One product and its questions.
 
     Args:
-        sources: in the order of ``ModelConfig.sources``: a text, or a picture as uint8 [3, H, W] (None: there is none).
+        sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``SourceCollator.encode``
+            gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none).
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
 
-    sources: Sequence[str | np.ndarray | None]
+    sources: Sequence[str | np.ndarray | PictureSlot | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
 
 
-def one_of_each(kinds: Sequence[str], picture: np.ndarray | None, text: str) -> list[str | np.ndarray | None]:
+def one_of_each(
+    kinds: Sequence[str], picture: np.ndarray | PictureSlot | None, text: str | np.ndarray
+) -> list[str | np.ndarray | PictureSlot | None]:
     """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
 
     Raises:
@@ -71,16 +86,21 @@ class SourceCollator:
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def _pictures(self, pictures: Sequence[np.ndarray | None], row_of: Tensor) -> Source:
+    def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
         size = self.config.image.size
-        pixels = np.zeros((len(pictures), 3, size, size), dtype=np.uint8)
-        for index, picture in enumerate(pictures):
-            if picture is not None:
-                pixels[index] = picture
+        slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
+        if slots and len(slots[0].pixels_BHWC) == len(pictures):
+            pixels_BHWC = slots[0].pixels_BHWC
+        else:
+            pixels_BHWC = np.zeros((len(pictures), size, size, 3), dtype=np.uint8)
+            for index, picture in enumerate(pictures):
+                if picture is not None:
+                    pixels_BHWC[index] = np.asarray(picture).transpose(1, 2, 0)
         there = torch.tensor([picture is not None for picture in pictures])
-        return Source(torch.from_numpy(pixels), there, row_of)
+        return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
-    def _encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of contexts, cut at ``context_length``."""
         with self._lock:
             return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
 
@@ -117,7 +137,7 @@ class Collator(SourceCollator):
             if kind == "image":
                 sources.append(self._pictures([item.sources[index] for item in items], image_of))
             else:
-                sources.append(self._texts([item.sources[index] or "" for item in items], pairs))
+                sources.append(self._texts([item.sources[index] for item in items], pairs))
         states = None
         if known is None:
             question_ids, question_mask = self.questions(questions)
@@ -141,10 +161,13 @@ class Collator(SourceCollator):
         """Token ids and mask [U, J] for the question encoder."""
         return pad([self._short(question, self.config.question_length) for question in questions])
 
-    def _texts(self, texts: Sequence[str], pairs: Sequence[tuple[int, str]]) -> Source:
+    def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":
             texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        ids, mask = pad(self._encode_texts(texts))
+        texts = ["" if text is None else text for text in texts]
+        strings = [text for text in texts if isinstance(text, str)]
+        cut = iter(self.encode(strings) if strings else [])
+        ids, mask = pad([next(cut) if isinstance(text, str) else text for text in texts])
         return Source(ids, mask, torch.arange(len(texts)))
 
     def answers(self, tokens_NA: Tensor, leaf_N: Tensor | None = None) -> list[str]:
@@ -174,7 +197,7 @@ class Collator(SourceCollator):
         )
 
 
-def pad(rows: list[list[int]], left: bool = False) -> tuple[Tensor, Tensor]:
+def pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
     """Ids int64 and mask bool [rows, longest], filled up with 0 on the right, or on the left."""
     width = max(len(row) for row in rows)
     ids = np.zeros((len(rows), width), dtype=np.int64)

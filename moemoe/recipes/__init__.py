@@ -140,6 +140,8 @@ def load_recipe(
     }
     change(values, settings, config_class, system in FITTED)
     _check_tokenizer(values, name, system)
+    if system == "cma-clip" and values["training"].get("negatives"):
+        raise ConfigError(f"training.negatives: model {name} has no value for nothing; leave it out")
     config_class.from_dict(values["model"])
     return Recipe(
         name=name,

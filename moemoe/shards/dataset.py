@@ -1,21 +1,32 @@
 """Reading shards: products by row index, with their labels."""
 
 import hashlib
-import io
+import os
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from moemoe.catalog.context import context_text
 from moemoe.errors import StorageError
+from moemoe.shards.cache import Cache
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import File, Manifest
-from moemoe.storage import fetch, join
+from moemoe.shards.mapped_labels import MappedLabels
+from moemoe.shards.opened import Opened
+from moemoe.shards.sampler import WINDOW
+from moemoe.storage import WrongChecksumError, is_s3, join, sizes
+
+CACHE_BYTES = 16 * 2**30
+#: Shards that stay open: the window being read and the next one.
+OPEN_SHARDS = 2 * WINDOW
+FETCHING_THREADS = 8
 
 
 @dataclass
@@ -40,67 +51,180 @@ class Product:
 
 
 class ShardedDataset:
-    """The products of a manifest, memory-mapped; every file's checksum is verified when it is opened.
+    """The products of a manifest. Shards are memory-mapped, and verified when they are first read.
 
     Args:
         manifest_uri: as ``write_manifest`` returned it; the root is three levels above.
-        scratch: local folder for copies of files from S3.
+        scratch: local folder for the files that come from S3, shared by the processes of a machine.
         hidden: words and training values that are left out.
+        cache_bytes: at most so much of the files from S3 is kept.
 
     Raises:
-        StorageError: a file that is missing or is not the one the manifest names.
+        StorageError: a file that is missing or of another size than the manifest says; labels with another
+            checksum. When a shard is first read: its checksum differs.
     """
 
-    def __init__(self, manifest_uri: str, scratch: str | Path, hidden: Hidden | None = None):
+    def __init__(
+        self,
+        manifest_uri: str,
+        scratch: str | Path,
+        hidden: Hidden | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ):
         self.hidden = hidden or Hidden()
         self.manifest = Manifest.read(manifest_uri)
-        root = manifest_uri.rsplit("/", 3)[0]
-        self._shards = [
-            pa.ipc.open_file(pa.memory_map(str(_verified(root, file, scratch)))).read_all()
-            for file in self.manifest.shards
-        ]
-        self._starts = np.cumsum([0, *(file.rows for file in self.manifest.shards)])
-        sidecar = self.hidden.labels(pq.read_table(_verified(root, self.manifest.sidecar, scratch)))
-        self._known: dict[int, dict[str, Any]] = {}
-        for label in sidecar.to_pylist():
-            known = self._known.setdefault(label["row"], {**label, "labels": {}})
-            known["labels"][label["attribute"]] = label["values"]
-        self.attributes = sorted(set(sidecar["attribute"].to_pylist()))
-        self.labels = sidecar
+        self.root = manifest_uri.rsplit("/", 3)[0]
+        self.starts = np.cumsum([0, *(file.rows for file in self.manifest.shards)])
+        self._starts = self.starts.tolist()
+        self._cache = Cache(Path(scratch) / "shards", cache_bytes)
+        self._verified: set[str] = set()
+        self._shards: Opened[_Shard] = Opened(self._open_shard, len(self.manifest.shards), OPEN_SHARDS)
+        self._fetching: ThreadPoolExecutor | None = None
+        self._check_presence()
+        self._known = MappedLabels([self._open_file(file) for file in self.manifest.mapped_labels])
+
+    @property
+    def attributes(self) -> list[str]:
+        """All attributes with a label, sorted."""
+        return sorted(set(self.labels["attribute"].to_pylist())) if self.hidden.values else self._known.attributes
+
+    @cached_property
+    def labels(self) -> pa.Table:
+        """LABELS of all products, in memory."""
+        return self.hidden.labels(self._known.table())
 
     def rows(self, split: str) -> np.ndarray:
-        """The row indices of a split's labelled products, rising."""
-        return np.array(sorted(row for row, known in self._known.items() if known["split"] == split), dtype=np.int64)
+        """The row indices of a split's labelled products, int64, rising."""
+        rows = self._known.rows(split)
+        if not self.hidden.values or split != "train":
+            return rows
+        return np.array([row for row in rows.tolist() if self.values(row)], np.int64)
+
+    def value_counts(self, split: str) -> dict[str, Counter[str]]:
+        """Attribute -> value -> number of a split's products with it."""
+        counts = self._known.value_counts(split)
+        for attribute, values in self.hidden.values.items() if split == "train" else ():
+            for value in values:
+                counts.get(attribute, Counter()).pop(value, None)
+        return {attribute: values for attribute, values in counts.items() if values}
 
     @cached_property
     def not_applicable(self) -> dict[str, list[str]]:
         """Product type -> the dataset's attributes that no product of the type has a label of, in any split."""
-        had: dict[str, set[str]] = {}
-        for known in self._known.values():
-            had.setdefault(known["product_type"], set()).update(known["labels"])
+        had = self._known.attributes_of_types()
         return {kind: [a for a in self.attributes if a not in own] for kind, own in sorted(had.items())}
 
     def __getitem__(self, row: int) -> Product:
-        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        payload = self._shards[shard].slice(row - self._starts[shard], 1).to_pylist()[0]
-        known = self._known[int(row)]
+        shard, index = self.place(row)
+        payload = self._shards[shard].batch.slice(index, 1).to_pylist()[0]
         cut = self.hidden.cut
         payload |= {name: cut(payload[name]) for name in ("title", "description")}
         return Product(
             **{**payload, "bullet_points": [cut(point) for point in payload["bullet_points"] or []]},
-            product_type=known["product_type"],
-            group=known["group"],
-            split=known["split"],
-            values=known["labels"],
+            product_type=self._known.word(row, "product_type"),
+            group=self._known.word(row, "group"),
+            split=self._known.word(row, "split"),
+            values=self.values(row),
         )
 
+    def image(self, row: int) -> memoryview | None:
+        """The encoded picture of a product, not copied."""
+        shard, index = self.place(row)
+        return self._shards[shard].image(index)
 
-def _verified(root: str, file: File, scratch: str | Path) -> Path:
-    path = fetch(join(root, file.path), scratch)
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:
-        while chunk := stream.read(io.DEFAULT_BUFFER_SIZE * 64):
-            digest.update(chunk)
-    if digest.hexdigest() != file.sha256:
-        raise StorageError(f"{join(root, file.path)}: checksum differs from the manifest's; delete it and run again")
-    return path
+    def product_id(self, row: int) -> str:
+        """The product's id."""
+        return self._known.word(row, "product_id")
+
+    def values(self, row: int) -> dict[str, list[str]]:
+        """Attribute -> gold values of a product."""
+        values = self._known.values(row)
+        if not self.hidden.values or self._known.word(row, "split") != "train":
+            return values
+        left = {a: [v for v in own if v not in self.hidden.values.get(a, ())] for a, own in values.items()}
+        return {attribute: own for attribute, own in left.items() if own}
+
+    def words(self, name: str, start: int, stop: int) -> list[str | None]:
+        """``product_id``, ``product_type``, ``group`` or ``split`` of the rows from ``start`` to ``stop``."""
+        return self._known.words(name, start, stop)
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The shard of a row, and its index in it."""
+        shard = bisect_right(self._starts, row) - 1
+        return shard, int(row) - self._starts[shard]
+
+    def contexts(self, shard: int) -> list[str]:
+        """The context of each product of a shard."""
+        batch = self._shards[shard].batch
+        types = self.words("product_type", *self._starts[shard : shard + 2])
+        texts = (batch[name].to_pylist() for name in ("marketplace", "title", "bullet_points", "description"))
+        cut = self.hidden.cut
+        return [
+            context_text(marketplace, product_type, cut(title), [cut(b) for b in bullets or []], cut(description))
+            for product_type, marketplace, title, bullets, description in zip(types, *texts, strict=True)
+        ]
+
+    def fetch_ahead(self, shards: Iterable[int]) -> None:
+        """Begins to copy ``shards`` from S3, several at a time; one that fails is tried again when it is read."""
+        if not is_s3(self.root):
+            return
+        if self._fetching is None:
+            self._fetching = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="fetch")
+        for shard in shards:
+            self._fetching.submit(self._shards.__getitem__, int(shard))
+
+    def stop_fetching(self) -> None:
+        """Forgets what ``fetch_ahead`` has not begun."""
+        if self._fetching is not None:
+            self._fetching.shutdown(wait=False, cancel_futures=True)
+            self._fetching = None
+
+    def open_uri(self, uri: str, sha256: str | None = None) -> pa.MemoryMappedFile:
+        """A file under the root, memory-mapped; from S3 through the cache, which verifies it. Raises StorageError."""
+        if is_s3(uri):
+            return self._cache.open(uri, sha256)
+        try:
+            return pa.memory_map(uri)
+        except OSError as error:
+            raise StorageError(f"cannot read {uri}: {os.strerror(error.errno) if error.errno else error}") from error
+
+    def _open_file(self, file: File) -> pa.MemoryMappedFile:
+        uri = join(self.root, file.path)
+        mapped = self.open_uri(uri, file.sha256)
+        if not is_s3(uri) and file.path not in self._verified:
+            if hashlib.sha256(mapped.read_buffer()).hexdigest() != file.sha256:
+                raise WrongChecksumError(uri)
+            mapped.seek(0)
+            self._verified.add(file.path)
+        return mapped
+
+    def _open_shard(self, shard: int) -> "_Shard":
+        return _Shard(pa.ipc.open_file(self._open_file(self.manifest.shards[shard])).get_batch(0))
+
+    def _check_presence(self) -> None:
+        files = (*self.manifest.shards, *self.manifest.mapped_labels)
+        there: dict[str, dict[str, int]] = {}
+        for file in files:
+            folder, name = file.path.rsplit("/", 1)
+            if folder not in there:
+                there[folder] = sizes(join(self.root, folder))
+            size, uri = there[folder].get(name), join(self.root, file.path)
+            if size is None:
+                raise StorageError(f"cannot read {uri}: no such file, but the manifest names it; run again to write it")
+            if size != file.bytes:
+                raise StorageError(f"{uri}: {size} bytes; the manifest says {file.bytes}; run again to write it anew")
+
+
+class _Shard:
+    """An open shard, its pictures seen without a copy."""
+
+    def __init__(self, batch: pa.RecordBatch):
+        self.batch = batch
+        images = batch["image"]
+        _, offsets, data = images.buffers()
+        self._offsets = np.frombuffer(offsets, np.int32).tolist()
+        self._data = memoryview(data).cast("B") if data is not None and data.size else memoryview(b"")
+        self._there = images.is_valid().to_pylist()
+
+    def image(self, index: int) -> memoryview | None:
+        return self._data[self._offsets[index] : self._offsets[index + 1]] if self._there[index] else None

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from moemoe.errors import StorageError
 from moemoe.schemas import LABELS
-from moemoe.storage import exists, join, publish, read_bytes, write_bytes
+from moemoe.storage import join, publish, read_bytes, size_of, write_bytes
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is.
 PAYLOAD = pa.schema(
@@ -44,7 +44,8 @@ class File:
 class Manifest:
     """What a training run reads: payload shards in row order, the labels sidecar, and what made them.
 
-    ``splits`` holds the split of every group's keys so far, which later runs keep.
+    ``mapped_labels`` are the sidecar's labels as ``ShardedDataset`` reads them. ``splits`` holds the split of every
+    group's keys so far, which later runs keep.
     """
 
     schema_version: int
@@ -54,6 +55,7 @@ class Manifest:
     sample_catalog: bool
     shards: tuple[File, ...]
     sidecar: File
+    mapped_labels: tuple[File, ...]
     splits: File
 
     @property
@@ -68,7 +70,10 @@ class Manifest:
     @classmethod
     def read(cls, uri: str) -> "Manifest":
         """Raises StorageError where there is no manifest or one of another schema version."""
-        values = json.loads(read_bytes(uri))
+        try:
+            values = json.loads(read_bytes(uri))
+        except ValueError as error:
+            raise StorageError(f"{uri}: not a manifest ({error}); delete it and run again") from error
         if values.get("schema_version") != SCHEMA_VERSION:
             raise StorageError(
                 f"{uri}: manifest of schema version {values.get('schema_version')}; this code reads {SCHEMA_VERSION}"
@@ -78,18 +83,20 @@ class Manifest:
                 **values,
                 "shards": tuple(File(**shard) for shard in values["shards"]),
                 "sidecar": File(**values["sidecar"]),
+                "mapped_labels": tuple(File(**file) for file in values["mapped_labels"]),
                 "splits": File(**values["splits"]),
             }
         )
 
 
-def store(root: str, folder: str, suffix: str, data: bytes, rows: int) -> File:
+def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: int) -> File:
     """Puts ``data`` at a path made from its content; what is there already is not written again."""
     digest = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{digest[:32]}{suffix}"
-    if not exists(join(root, path)):
+    size = len(memoryview(data))
+    if size_of(join(root, path)) != size:
         write_bytes(join(root, path), data)
-    return File(path, rows, len(data), digest)
+    return File(path, rows, size, digest)
 
 
 def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> File:
@@ -97,6 +104,15 @@ def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> Fi
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     target = f"{folder}/{digest[:32]}{suffix}"
-    if not exists(join(root, target)):
+    size = path.stat().st_size
+    if size_of(join(root, target)) != size:
         publish(path, join(root, target))
-    return File(target, rows, path.stat().st_size, digest)
+    return File(target, rows, size, digest)
+
+
+def arrow_bytes(table: pa.Table) -> pa.Buffer:
+    """``table`` as an Arrow file of one record batch, to be memory-mapped."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue()

@@ -1,8 +1,69 @@
-"""Which products make up which batch: a function of (seed, epoch) alone, the same for any number of ranks."""
+"""Which products make up which batch: a function of (seed, epoch) alone, the same for any number of ranks and workers.
+
+Shards are shuffled, then the rows of each ``WINDOW`` shards among themselves. So a catalog of up to that many shards
+(131,000 products) is shuffled as a whole; of a larger one only a window is read at a time, so that it need not lie on
+the machine, and only a window's order is held in memory.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from moemoe.errors import ConfigError
+
+WINDOW = 64
+
+
+class EpochOrder:
+    """The order of one epoch.
+
+    Args:
+        rows: the rows to be ordered, rising.
+        starts: the first row of each shard.
+        seed, epoch: what decides the order.
+        window: shards whose rows are shuffled together.
+    """
+
+    def __init__(
+        self, rows: np.ndarray, starts: Sequence[int] | np.ndarray, seed: int, epoch: int, window: int = WINDOW
+    ):
+        self._rows, self._key = rows, [seed, epoch]
+        self._bounds = np.append(np.searchsorted(rows, starts), len(rows))
+        shards = np.random.default_rng(self._key).permutation(len(starts))
+        self.windows = [shards[i : i + window] for i in range(0, len(shards), window)]
+        sizes = [int((self._bounds[shards + 1] - self._bounds[shards]).sum()) for shards in self.windows]
+        self._ends = np.cumsum(sizes)
+        self._at: tuple[int, np.ndarray] = (-1, rows[:0])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        """The rows at the places ``start`` to ``stop`` of the order."""
+        found = []
+        stop = min(stop, len(self))
+        while start < stop:
+            window = self.window_of(start)
+            begin = int(self._ends[window - 1]) if window else 0
+            found.append(self._shuffled(window)[start - begin : stop - begin])
+            start += len(found[-1])
+        return np.concatenate(found) if found else self._rows[:0]
+
+    def window_of(self, place: int) -> int:
+        """The window that holds a place of the order."""
+        return int(np.searchsorted(self._ends, place, side="right"))
+
+    def _shuffled(self, window: int) -> np.ndarray:
+        if self._at[0] != window:
+            parts = [self._rows[self._bounds[s] : self._bounds[s + 1]] for s in sorted(self.windows[window])]
+            rows = np.concatenate(parts)
+            self._at = (window, rows[np.random.default_rng([*self._key, window]).permutation(len(rows))])
+        return self._at[1]
+
+
+def epoch_order(rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """All ``rows`` in one order; for few rows."""
+    return rows[np.random.default_rng([seed, epoch]).permutation(len(rows))]
 
 
 def steps_per_epoch(products: int, batch_size: int) -> int:
@@ -16,17 +77,6 @@ def steps_per_epoch(products: int, batch_size: int) -> int:
             f"{products} training products do not fill one batch; allowed is a batch size up to {products}"
         )
     return products // batch_size
-
-
-def global_batch(rows: np.ndarray, batch_size: int, seed: int, epoch: int, step: int) -> np.ndarray:
-    """The ``step``-th global batch of ``epoch``, [batch_size] of ``rows``."""
-    order = epoch_order(rows, seed, epoch)
-    return order[step * batch_size : (step + 1) * batch_size]
-
-
-def epoch_order(rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """All ``rows`` in the order of ``epoch``."""
-    return rows[np.random.default_rng([seed, epoch]).permutation(len(rows))]
 
 
 def share_of_rank(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, store, store_file
-from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
+from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, arrow_bytes, store, store_file
+from moemoe.shards.mapped_labels import map_labels
+from moemoe.storage import exists, join, read_bytes, read_table, remove_leftovers, write_bytes
 
 SHARD_ROWS = 2048
 
@@ -21,10 +22,11 @@ def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
     """Writes payload shards under ``root`` and returns them in order.
 
     ``products`` are slices with the columns of ``PAYLOAD``. Every shard lies at a path made from its content, so
-    writing the same products again writes nothing.
+    writing the same products again writes nothing, and two may write them at once.
     """
+    remove_leftovers(join(root, "payload"))
     tables = _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS)
-    return [store(root, "payload", ".arrow", _arrow_bytes(table), table.num_rows) for table in tables]
+    return [store(root, "payload", ".arrow", arrow_bytes(table), table.num_rows) for table in tables]
 
 
 def write_manifest(
@@ -50,18 +52,23 @@ def write_manifest(
         path = Path(scratch) / "labels.parquet"
         with pq.ParquetWriter(path, SIDECAR, compression="zstd") as writer:
             rows = labels = 0
+            mapped: list[File] = []
             for product_ids, own in parts:
                 row = pc.add(pc.index_in(own["product_id"], product_ids.combine_chunks()).cast(pa.int64()), rows)
                 sidecar = own.append_column("row", row).filter(pc.is_valid(row)).cast(SIDECAR)
                 writer.write_table(sidecar)
+                if len(product_ids):
+                    own_file = arrow_bytes(map_labels(product_ids, own))
+                    mapped.append(store(root, "labels", ".arrow", own_file, len(product_ids)))
                 rows, labels = rows + len(product_ids), labels + sidecar.num_rows
         assert sum(shard.rows for shard in shards) == rows
         sidecar_file = store_file(root, "labels", ".parquet", path, labels)
     splits_file = store(root, "splits", ".parquet", _parquet_bytes(splits), splits.num_rows)
 
     manifest = Manifest(
-        SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file, splits_file
-    )
+        SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file, tuple(mapped),
+        splits_file,
+    )  # fmt: skip
     name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)
@@ -112,10 +119,3 @@ def _parquet_bytes(table: pa.Table) -> bytes:
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue().to_pybytes()
-
-
-def _arrow_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()

@@ -1,4 +1,4 @@
-"""One file holds all of a training run's state: weights, optimizer, place. Written atomically, no pickle."""
+"""One file holds all of a training run's state: weights, optimizer, places. Written atomically, no pickle."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -26,7 +26,12 @@ class Place:
 
 
 def save_checkpoint(
-    run_uri: str, place: Place, recipe: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+    run_uri: str,
+    place: Place,
+    loader: dict[str, int],
+    recipe: dict[str, Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
 ) -> None:
     """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
@@ -34,6 +39,7 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
+    metadata["loader"] = json.dumps(loader)
     write_bytes(join(run_uri, NAME), save(tensors, metadata))
 
 
@@ -51,6 +57,7 @@ class Checkpoint:
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} was made by another recipe; start a fresh run")
         self.place = Place(**json.loads(metadata["place"]))
+        self.loader: dict[str, int] = json.loads(metadata["loader"])
 
     @classmethod
     def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":

@@ -7,13 +7,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from moemoe.baselines import load_system
-from moemoe.model.collate import Item
+from moemoe.model.collate import Item, PictureSlot
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
-from moemoe.storage import join, publish
+from moemoe.storage import join, publish, write_table
 from moemoe.training.events import EventLog
-from moemoe.training.items import item_of, training_values
+from moemoe.training.items import item_of, picture_buffer, training_values
 from moemoe.training.objective import Terms
 from moemoe.training.run import Job
 
@@ -35,8 +36,10 @@ def fit(job: Job, recipe: Recipe) -> None:
 def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
     rows = dataset.rows("train")
     started, examples = time.monotonic(), 0
+    pictures = PictureReader("train")
     for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):
-        item = item_of(dataset, row, config, job.seed, 0)
+        slot = PictureSlot(picture_buffer(config, 1), 0)
+        item = item_of(dataset, row, config, job.seed, 0, pictures, slot)
         examples += len(item.questions)
         if done % EVENT_PRODUCTS == 0 or done == len(rows):
             seconds = time.monotonic() - started
@@ -54,3 +57,6 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
             )
         yield item
     events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
+    if pictures.quarantine.num_rows:
+        write_table(pictures.quarantine, join(job.run_uri, "quarantine-train.parquet"))
+        events.append("set_aside", total_step=len(rows), pictures=pictures.quarantine.num_rows)

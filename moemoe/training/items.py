@@ -1,35 +1,63 @@
 """Products of the shards as training items."""
 
 import zlib
+from functools import partial
 from typing import Any
 
-from moemoe.model.collate import Item, one_of_each
+import numpy as np
+
+from moemoe.model.collate import Item, PictureSlot, one_of_each
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.loader import decode_image
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
 
 
-def item_of(dataset: ShardedDataset, row: int, config: Any, seed: int, draw: int, negatives: float = 0.0) -> Item:
+def item_of(
+    dataset: ShardedDataset,
+    row: int,
+    config: Any,
+    seed: int,
+    draw: int,
+    pictures: PictureReader,
+    slot: PictureSlot,
+    tokens: Tokens | None = None,
+    negatives: float = 0.0,
+) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
-    Of several gold values the target is one, another in every ``draw``, by ``seed``. ``negatives``: the share of
-    products that are also asked what has no answer.
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
+    ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
+    what has no answer.
     """
-    product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
+    image: bytes | memoryview | None
+    text: str | np.ndarray
+    if tokens is not None and not negatives:
+        values, image, text = dataset.values(row), dataset.image(row), tokens[row]
+    else:
+        product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
+        values, image, text = product.values, product.image, product.context
     answers = [
-        values[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(values)]
-        for attribute, values in product.values.items()
+        given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
+        for attribute, given in values.items()
     ]
     picture = None
-    if product.image is not None and "image" in config.sources:
-        picture = decode_image(product.image, config.image.size)
-    return Item(one_of_each(config.sources, picture, product.context), list(product.values), answers)
+    if "image" in config.sources:
+        there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
+        picture = slot if there else None
+    return Item(one_of_each(config.sources, picture, text), list(values), answers)
+
+
+def picture_buffer(config: Any, products: int) -> np.ndarray:
+    """Room for the pictures of some products, uint8 [B, H, W, 3]."""
+    return np.empty((products, picture_size(config), picture_size(config), 3), np.uint8)
+
+
+def picture_size(config: Any) -> int:
+    """Pixels a side of what a system sees; 0 where it sees no picture."""
+    return config.image.size if "image" in config.sources else 0
 
 
 def training_values(dataset: ShardedDataset) -> dict[str, list[str]]:
     """Each attribute's values in the training split, in the order of the alphabet."""
-    found: dict[str, set[str]] = {}
-    for label in dataset.labels.select(["split", "attribute", "values"]).to_pylist():
-        if label["split"] == "train":
-            found.setdefault(label["attribute"], set()).update(label["values"])
-    return {attribute: sorted(values) for attribute, values in sorted(found.items())}
+    return {attribute: sorted(values) for attribute, values in sorted(dataset.value_counts("train").items())}

@@ -79,7 +79,8 @@ def joint_objective(
         dist.all_reduce(total)
     divisors = (counts.tokens, counts.examples, max(counts.pictures, 1.0))
     loss = sum((s / d for s, d in zip(sums, divisors, strict=True)), start=losses.cross_entropy.new_zeros(()))
-    terms = Terms(*((total[i] / d).item() for i, d in enumerate(divisors)))
+    cross_entropy, context, image = ((total[i] / d).item() for i, d in enumerate(divisors))
+    terms = Terms(cross_entropy, context, image)
 
     place, layers = 3, len(losses.loads) * parts
     for load in losses.loads:

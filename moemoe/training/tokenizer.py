@@ -7,6 +7,9 @@ from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 
+#: Of a larger catalog every n-th product's texts make the tokenizer.
+MOST_PRODUCTS = 200_000
+
 
 def make_tokenizer(
     recipe: Recipe, dataset: ShardedDataset, folder: str | Path, warm_start: str | Path | None = None
@@ -22,7 +25,8 @@ def make_tokenizer(
 
 
 def _texts(dataset: ShardedDataset) -> Iterator[str]:
-    for row in dataset.rows("train"):
+    rows = dataset.rows("train")
+    for row in rows[:: -(-len(rows) // MOST_PRODUCTS) or 1]:
         product = dataset[row]
         yield product.context
         for attribute, values in product.values.items():

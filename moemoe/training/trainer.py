@@ -1,5 +1,7 @@
 """The training loop: phases, epochs, steps; resumes exactly where its last checkpoint stands."""
 
+import hashlib
+import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -18,17 +21,21 @@ from tqdm import tqdm
 from moemoe.baselines import load_system
 from moemoe.errors import MoEMoEError
 from moemoe.model.batch import Batch
+from moemoe.model.collate import PictureSlot
 from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
+from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
-from moemoe.shards.loader import prefetch
-from moemoe.shards.sampler import check_batch_size, epoch_order, share_of_rank, steps_per_epoch
-from moemoe.storage import fetch, join, publish
+from moemoe.shards.loader import Loader, prefetch
+from moemoe.shards.sampler import check_batch_size, epoch_order
+from moemoe.shards.tokens import Tokens
+from moemoe.storage import exists, fetch, join, publish, read_table, write_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
-from moemoe.training.items import item_of, training_values
+from moemoe.training.items import item_of, picture_buffer, picture_size, training_values
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
@@ -57,8 +64,6 @@ class Trainer:
         self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
         self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
         self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
-        self.rows = self.dataset.rows("train")
-        self.steps_per_epoch = steps_per_epoch(len(self.rows), recipe.training.batch_size)
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
             make_tokenizer(recipe, self.dataset, folder, self.warm_start)
@@ -67,6 +72,23 @@ class Trainer:
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
         self.collator = self.system.collator_class(self.tokenizer, self.config)
+        self.tokens = self._tokens(folder) if getattr(self.config, "question_in", None) == "decoder" else None
+        self.pictures = PictureReader("train")
+        self.set_aside: pa.Table | None = None
+        local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        self.loader = Loader(
+            self.dataset,
+            "train",
+            recipe.training.batch_size,
+            job.seed,
+            self._training_parts,
+            rank,
+            world_size,
+            workers=max(1, min(8, (os.cpu_count() or 1) // local_ranks - 1)),
+            picture_size=picture_size(self.config),
+            pinned=device.type == "cuda",
+        )
+        self.steps_per_epoch = len(self.loader)
 
     def train(self) -> None:
         """Trains every phase and publishes the model under the run."""
@@ -82,6 +104,8 @@ class Trainer:
             model.recompute_activations()
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
         place = checkpoint.place if checkpoint else Place()
+        if checkpoint is not None:
+            self.loader.load_state_dict(checkpoint.loader)
         self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
         for index, phase in enumerate(self.phases):
             if phase != "dense":
@@ -138,14 +162,9 @@ class Trainer:
         training, seed = self.recipe.training, self.job.seed
         wrapped.train()
         phase_steps = training.epochs * self.steps_per_epoch
-        draw = place.phase * training.epochs + place.epoch  # an order and targets of its own for every epoch
-        order = epoch_order(self.rows, seed, draw)
-        batches = (
-            share_of_rank(order[s * training.batch_size : (s + 1) * training.batch_size], self.rank, self.world_size)
-            for s in range(place.step, self.steps_per_epoch)
-        )
+        draw = self.loader.epoch  # over all phases: an order and targets of its own for every epoch
         watch, examples = time.monotonic(), 0
-        for parts in prefetch(lambda rows: self._training_parts(rows, draw), batches):
+        for parts in self.loader:
             torch.manual_seed(zlib.crc32(f"{seed}:{place.total_step}:{self.rank}".encode()))  # dropout, router noise
             step = place.epoch * self.steps_per_epoch + place.step
             rate = learning_rate(training.learning_rate, step, phase_steps, training.warmup_steps)
@@ -154,7 +173,7 @@ class Trainer:
             optimizer.zero_grad()
             terms, counts = self._gradients(wrapped, [part.to(self.device) for part in parts])
             if not np.isfinite(terms.loss(self.recipe.load_balancing_weight)):
-                raise self._not_finite(place, order)
+                raise self._not_finite(place, draw)
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
             optimizer.step()
             place = replace(place, step=place.step + 1, total_step=place.total_step + 1)
@@ -201,13 +220,31 @@ class Trainer:
             seconds_left=(steps - place.total_step) * counts.examples / per_second,
         )
 
-    def _training_parts(self, rows: np.ndarray, draw: int) -> list[Batch]:
+    def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
         training = self.recipe.training
-        parts = np.array_split(rows, training.accumulation)
-        return [self._training_batch(part, draw, training.negatives) for part in parts]
+        parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
+        return [self._training_batch(part, draw, pixels, training.negatives) for part, pixels in parts]
 
-    def _training_batch(self, rows: np.ndarray, draw: int, negatives: float = 0.0) -> Batch:
-        return self.collator([item_of(self.dataset, row, self.config, self.job.seed, draw, negatives) for row in rows])
+    def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, negatives: float = 0.0) -> Batch:
+        items = []
+        for index, row in enumerate(rows.tolist()):
+            slot = PictureSlot(pixels_BHWC, index)
+            items.append(
+                item_of(
+                    self.dataset, row, self.config, self.job.seed, draw, self.pictures, slot, self.tokens, negatives
+                )
+            )
+        return self.collator(items)
+
+    def _tokens(self, tokenizer: Path) -> Tokens:
+        """The contexts as token ids; each rank cuts its part of those that no earlier run has cut."""
+        content = b"".join(file.read_bytes() for file in sorted(tokenizer.iterdir()))
+        name = f"{hashlib.sha256(content).hexdigest()} {self.config.context_length}"
+        tokens = Tokens(self.dataset, self.collator.encode, name)
+        shards = range(self.rank, len(self.dataset.manifest.shards), self.world_size)
+        tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if self.rank == 0 else True))
+        self._barrier()
+        return tokens
 
     @torch.inference_mode()
     def _validate(self, model: nn.Module) -> dict[str, float]:
@@ -217,7 +254,11 @@ class Trainer:
         size = self.recipe.training.batch_size
         chunks: Iterator[np.ndarray] = (rows[i : i + size] for i in range(0, len(rows), size))
         cross_entropy, tokens = 0.0, 0.0
-        for batch in prefetch(lambda chunk: self._training_batch(chunk, 0), chunks):
+
+        def make(chunk: np.ndarray) -> Batch:
+            return self._training_batch(chunk, 0, picture_buffer(self.config, len(chunk)))
+
+        for batch in prefetch(make, chunks):
             with self.precision:
                 losses = model(batch.to(self.device))
             cross_entropy += losses.cross_entropy.item()
@@ -233,15 +274,36 @@ class Trainer:
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._saved_at = time.monotonic()
+        self._record_quarantine(place)
         if self.rank == 0:
             publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
-            save_checkpoint(self.job.run_uri, place, self.job.recipe, model, optimizer)
+            save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)
         self._barrier()
 
-    def _not_finite(self, place: Place, order: np.ndarray) -> MoEMoEError:
-        size = self.recipe.training.batch_size
-        rows = order[place.step * size : (place.step + 1) * size]
-        ids = ", ".join(self.dataset[row].product_id for row in rows[:10])
+    def _record_quarantine(self, place: Place) -> None:
+        """Pictures that did not decode, of all ranks, into the run's quarantine and the events."""
+        own = self.pictures.quarantine
+        tables = [own]
+        if self.world_size > 1:
+            everything: list = [None] * self.world_size
+            dist.all_gather_object(everything, own.to_pylist())
+            tables = [pa.Table.from_pylist(rows, QUARANTINE) for rows in everything]
+        if self.rank != 0:
+            return
+        uri = join(self.job.run_uri, "quarantine-train.parquet")
+        if self.set_aside is None:
+            self.set_aside = read_table(uri) if exists(uri) else QUARANTINE.empty_table()
+        merged = pa.concat_tables([self.set_aside, *tables])
+        merged = merged.group_by(merged.column_names, use_threads=False).aggregate([])
+        if merged.num_rows > self.set_aside.num_rows:
+            self.set_aside = merged
+            write_table(merged, uri)
+            assert self.events is not None
+            self.events.append("set_aside", total_step=place.total_step, pictures=merged.num_rows)
+
+    def _not_finite(self, place: Place, draw: int) -> MoEMoEError:
+        rows = self.loader.global_batch(draw, place.step)
+        ids = ", ".join(self.dataset.product_id(row) for row in rows[:10])
         return MoEMoEError(
             f"the loss is not finite at step {place.total_step} (products {ids}, ...); "
             f"the last good checkpoint is under {self.job.run_uri}"

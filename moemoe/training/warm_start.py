@@ -20,7 +20,10 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
         raise ConfigError(f"warm start: {folder} holds no model of this library")
     if recipe.system != "moemoe":
         raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE, and nothing else starts from a champion")
-    theirs = _comparable(json.loads(path.read_text()), recipe)
+    values = json.loads(path.read_text())
+    if values.pop("system", recipe.system) != recipe.system:
+        raise ConfigError(f"warm start: the model to start from is no MoEMoE, as recipe {recipe.name} is")
+    theirs = _comparable(values, recipe)
     mine = _comparable(json.loads(json.dumps(recipe.model)), recipe)  # lists where it has tuples, as in the file
     if differ := sorted(_differences(theirs, mine)):
         raise ConfigError(

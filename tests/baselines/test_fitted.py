@@ -27,7 +27,7 @@ def fitted(request, manifest, tmp_path_factory):
 def test_each_learns_what_its_sources_show(fitted, dataset):
     name, _, predictor = fitted
     right = accuracy(answers(predictor, dataset))
-    assert right["material"] == 1  # the title says it
+    assert right["material"] > 0.9  # the title says it
     if name == "knn":
         assert right["color"] > 0.9  # the picture says it, where there is one
     else:

@@ -120,6 +120,7 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "moemoe", "settings": "experts.number=many"}, "experts.number is of type int"),
         ({"name": "moemoe", "settings": "alignment=0"}, "alignment is of type bool"),
         ({"name": "qga", "settings": "experts.number=4"}, "this model has no experts"),
+        ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "has no value for nothing"),
         ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],

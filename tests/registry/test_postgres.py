@@ -48,8 +48,8 @@ def database() -> Iterator[str]:
         assert done.returncode == 0, done.stdout + done.stderr
 
     run(
-        str(PROGRAMS[-1] / "initdb"), "--pgdata", str(folder / "data"), "--username", "moemoe", "--auth", "scram-sha-256",
-        "--pwfile", str(folder / "password"), "--no-sync",
+        str(PROGRAMS[-1] / "initdb"), "--pgdata", str(folder / "data"), "--username", "moemoe",
+        "--auth", "scram-sha-256", "--pwfile", str(folder / "password"), "--no-sync",
     )  # fmt: skip
     run(*pg_ctl, "--options", f"-c listen_addresses=127.0.0.1 -c port={port} -k {folder}", "start")
     yield f"postgresql+psycopg2://moemoe:{password}@127.0.0.1:{port}/postgres"

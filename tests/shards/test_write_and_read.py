@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -6,11 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moemoe.errors import StorageError
+from moemoe.schemas import LABELS
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.manifest import Manifest
+from moemoe.shards.manifest import Manifest, arrow_bytes
+from moemoe.shards.mapped_labels import MappedLabels, map_labels
 from moemoe.storage import read_table
 from tests.shards.small import small_labels, small_products, small_shards
 
@@ -32,6 +37,32 @@ def test_what_is_written_is_read_back(tmp_path, monkeypatch):
     assert {dataset[row].product_id: dataset[row].values["color"] for row in range(60)} == wanted
 
 
+@given(st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=12), st.integers(1, 5))
+def test_mapped_labels_are_the_labels(values, rows):
+    """Products without a label, labels of several values and of none, in files of any number of rows."""
+    labels = [
+        {"product_id": f"p{i}", "product_type": "shirt", "group": str(i), "split": ("train", "test")[i % 2],
+         "attribute": f"a{k}", "values": [f"v{v}" for v in found[: k + 1]]}
+        for i, found in enumerate(values) for k in range(len(found))
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(labels[::-1], LABELS)
+    files = []
+    for start in range(0, len(values), rows):
+        ids = pa.chunked_array([[f"p{i}" for i in range(start, min(start + rows, len(values)))]])
+        files.append(pa.BufferReader(arrow_bytes(map_labels(ids, table))))
+    mapped = MappedLabels(files)
+    for i in range(len(values)):
+        assert mapped.values(i) == {row["attribute"]: row["values"] for row in labels if row["product_id"] == f"p{i}"}
+    assert sorted(map(str, mapped.table().to_pylist())) == sorted(map(str, labels))
+    train = [row for row in labels if row["split"] == "train"]
+    assert mapped.rows("train").tolist() == sorted({int(row["group"]) for row in train})
+    expected: dict = {}
+    for row in train:
+        expected.setdefault(row["attribute"], Counter()).update(row["values"])
+    assert mapped.value_counts("train") == {name: counts for name, counts in expected.items() if counts}
+    assert mapped.words("product_id", 0, len(values)) == [f"p{i}" for i in range(len(values))]
+
+
 def test_splits_are_disjoint_and_complete(tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     rows = np.concatenate([dataset.rows(split) for split in ("train", "validation", "test")])
@@ -51,13 +82,17 @@ def test_an_edited_shard_is_named(tmp_path):
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
+    dataset = ShardedDataset(uri, tmp_path)
     with pytest.raises(StorageError, match=rf"{shard.name}: checksum differs"):
+        dataset[0]
+    shard.write_bytes(data[:-1])
+    with pytest.raises(StorageError, match=rf"{shard.name}: \d+ bytes; the manifest says {len(data)}"):
         ShardedDataset(uri, tmp_path)
 
 
 def test_a_deleted_shard_is_named(tmp_path):
     uri = small_shards(tmp_path)
-    (tmp_path / Manifest.read(uri).sidecar.path).unlink()
+    (tmp_path / Manifest.read(uri).mapped_labels[0].path).unlink()
     with pytest.raises(StorageError, match="no such file"):
         ShardedDataset(uri, tmp_path)
 
@@ -88,6 +123,6 @@ def test_the_next_run_gets_the_splits_and_labels_of_the_last(tmp_path):
     assert write.earlier_run(str(tmp_path), "30pt", False) == write.Earlier()
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     earlier = write.earlier_run(str(tmp_path), "30pt", False)
-    assert read_table(earlier.labels).equals(dataset.labels)
+    assert read_table(earlier.labels, LABELS.names).cast(LABELS).equals(dataset.labels)
     assert set(earlier.splits["key"].to_pylist()) == set(dataset.labels["group"].to_pylist())
     assert write.earlier_run(str(tmp_path), "30pt", True) == write.Earlier()  # the sample catalog is another one

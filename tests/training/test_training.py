@@ -17,6 +17,7 @@ from moemoe.errors import MoEMoEError
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe, Training
+from moemoe.storage import read_table
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.run import Job
@@ -176,6 +177,18 @@ def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, 
     layer = "decoder.stack.block.1.layer.2.DenseReluDense"
     parent = dense[f"{layer}.wi.weight"].T
     assert any(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
+
+
+def test_pictures_that_do_not_decode_are_set_aside_counted_and_named(tmp_path):
+    """A training product's and a validation product's; the run goes on without these pictures."""
+    manifest = small_shards(tmp_path / "root", cut_short=(2, 6))
+    _, events = run(manifest, tmp_path, processes=1, recipe=small_recipe(phases=("dense",)))
+    assert [event["pictures"] for event in events if event["event"] == "set_aside"] == [2]
+    quarantine = read_table(str(tmp_path / "run" / "quarantine-train.parquet")).to_pylist()
+    assert sorted((row["product_id"], row["stage"], row["reason"]) for row in quarantine) == [
+        ("p2", "train", "image does not decode"), ("p6", "train", "image does not decode"),
+    ]  # fmt: skip
+    assert "truncated" in quarantine[0]["detail"]
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path):

@@ -77,3 +77,10 @@ def test_the_vocabulary_is_the_champions(champion, tmp_path):
     config["text"]["vocab_size"] += 8
     (tmp_path / "config.json").write_text(json.dumps(config))
     check_warm_start(tmp_path, small_recipe())
+
+
+def test_a_champion_of_another_system_is_refused(champion, tmp_path):
+    config = json.loads((champion / "config.json").read_text()) | {"system": "cma_clip"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="the model to start from is no MoEMoE, as recipe small is"):
+        check_warm_start(tmp_path, small_recipe())

@@ -1,0 +1,81 @@
+"""Encoded pictures -> pixels in buffers that are used again and again."""
+
+import io
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+import pyarrow as pa
+import simplejpeg
+from PIL import Image
+
+from moemoe.catalog.pictures import UNDECODABLE
+from moemoe.schemas import QUARANTINE
+
+
+class PictureReader:
+    """Decodes products' pictures; of one that does not decode the product goes on without, and is remembered.
+
+    Args:
+        stage: of the entries in the quarantine.
+    """
+
+    def __init__(self, stage: str):
+        self._stage = stage
+        self._set_aside: dict[str, dict[str, str]] = {}
+
+    def read(self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray) -> bool:
+        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no picture, or no good one."""
+        if data is not None:
+            try:
+                decode_into(data, pixels_HWC)
+                return True
+            except Exception as error:  # a decoder may raise anything
+                name = product_id()
+                self._set_aside[name] = {
+                    "product_id": name, "stage": self._stage, "field": "image", "reason": UNDECODABLE,
+                    "detail": (str(error) or type(error).__name__)[:300],
+                }  # fmt: skip
+        pixels_HWC[:] = 0
+        return False
+
+    @property
+    def quarantine(self) -> pa.Table:
+        """QUARANTINE of the pictures that did not decode, one entry a product."""
+        return pa.Table.from_pylist(list(self._set_aside.values()), QUARANTINE)
+
+
+def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
+    """Decodes a picture into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
+
+    JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
+    Pillow, to the same pixels.
+
+    Raises:
+        Exception: what a decoder raises on bytes that are no picture, or not a whole one.
+    """
+    size = len(pixels_HWC)
+    decoded = None
+    if bytes(data[:3]) == b"\xff\xd8\xff":
+        with suppress(ValueError):  # CMYK and the like
+            fits = simplejpeg.decode_jpeg_header(data, size, size)[:2] == (size, size)
+            decoded = simplejpeg.decode_jpeg(
+                data, "RGB", fastdct=False, fastupsample=False, min_height=size, min_width=size,
+                buffer=pixels_HWC if fits else None,
+            )  # fmt: skip
+            if fits:
+                return
+    if decoded is None:
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft("RGB", (size, size))
+            decoded = np.asarray(image.convert("RGB"))
+    if decoded.shape[:2] != (size, size):
+        decoded = np.asarray(Image.fromarray(decoded).resize((size, size), Image.Resampling.BILINEAR))
+    pixels_HWC[:] = decoded
+
+
+def decode_image(data: bytes | memoryview, size: int) -> np.ndarray:
+    """The picture as ``decode_into`` makes it, as a view [3, size, size] of pixels of its own."""
+    pixels_HWC = np.empty((size, size, 3), np.uint8)
+    decode_into(data, pixels_HWC)
+    return pixels_HWC.transpose(2, 0, 1)

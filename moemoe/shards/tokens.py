@@ -1,0 +1,80 @@
+"""Contexts as token ids, cut once instead of once an epoch: that takes as long as decoding a picture, or longer.
+
+One file per payload shard under ``tokens/``, at a path made from the texts and the tokenizer, so that what a killed or
+earlier run has cut is not cut again, and so that the processes of a training can share the work.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from moemoe.errors import StorageError
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.manifest import arrow_bytes
+from moemoe.shards.opened import Opened
+from moemoe.storage import exists, join, write_bytes
+
+
+class Tokens:
+    """The contexts of a dataset as token ids.
+
+    Args:
+        dataset: whose contexts.
+        encode: texts -> token ids of each.
+        tokenizer: what tells ``encode`` from others: another tokenizer or length has another text here.
+    """
+
+    def __init__(
+        self, dataset: ShardedDataset, encode: Callable[[Sequence[str]], Sequence[Sequence[int]]], tokenizer: str
+    ):
+        self._dataset, self._encode, self._tokenizer = dataset, encode, tokenizer
+        self._files: Opened[tuple[np.ndarray, np.ndarray]] = Opened(self._read, len(dataset.manifest.shards))
+
+    def write(self, shards: Iterable[int]) -> None:
+        """Writes the files of some shards that are not there yet."""
+        for shard in shards:
+            if not exists(self._uri(shard)):
+                self.store(shard, self._encode(self._dataset.contexts(shard)))
+
+    def store(self, shard: int, rows: Sequence[Sequence[int] | np.ndarray]) -> None:
+        """Writes the file of one shard from its token ids."""
+        ids = np.concatenate([np.asarray(row, np.int32) for row in rows])
+        kind = np.uint16 if ids.max(initial=0) < 2**16 else np.int32
+        starts = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+        column = pa.ListArray.from_arrays(pa.array(starts), pa.array(ids.astype(kind)))
+        table = pa.table({"tokens": column}).replace_schema_metadata({"sha256": _checksum(column)})
+        write_bytes(self._uri(shard), arrow_bytes(table))
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """The token ids of a product's context, 1-D. Raises StorageError where its file is missing or damaged."""
+        shard, index = self._dataset.place(row)
+        starts, ids = self._files[shard]
+        return ids[starts[index] : starts[index + 1]]
+
+    def _uri(self, shard: int) -> str:
+        start, stop = self._dataset.starts[shard : shard + 2]
+        types = self._dataset.words("product_type", start, stop)
+        made_of = [
+            self._tokenizer,
+            *self._dataset.hidden.words,
+            self._dataset.manifest.shards[shard].sha256,
+            *(str(t) for t in types),
+        ]
+        name = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:32]
+        return join(self._dataset.root, "tokens", f"{name}.arrow")
+
+    def _read(self, shard: int) -> tuple[np.ndarray, np.ndarray]:
+        uri = self._uri(shard)
+        table = pa.ipc.open_file(self._dataset.open_uri(uri)).read_all()
+        column = table["tokens"].chunk(0)
+        if (table.schema.metadata or {}).get(b"sha256", b"").decode() != _checksum(column):
+            raise StorageError(f"{uri}: checksum differs from its writer's; delete it and run again")
+        return column.offsets.to_numpy(), column.values.to_numpy()
+
+
+def _checksum(column: pa.ListArray) -> str:
+    digest = hashlib.sha256(column.offsets.to_numpy().tobytes())
+    digest.update(column.values.to_numpy().tobytes())
+    return digest.hexdigest()
