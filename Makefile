@@ -30,10 +30,10 @@ tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
 	$(BIN)/python flows/compare_flow.py run --dataset 30pt --max-products 2000 --epochs 1
 
 test: $(READY) ## the test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: $(READY) ## the suite with the browser, PostgreSQL and the long faults
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m ''
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m ''
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +135,24 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         kept = [True] * len(promises)
         for number, frame in enumerate(slices):
             batch = {"dataframe": frame.to_pandas()}
-            outcome = definition.batch_definition.get_batch(batch).validate(definition.suite)
+            # a page for the first slice, and for each that breaks a promise
+            keep = partial(definition.run, batch_parameters=batch, run_id=_run_id(suite, number))
+            outcome = keep() if number == 0 else definition.batch_definition.get_batch(batch).validate(definition.suite)
             for result in outcome.results:
                 kept[result.expectation_config.meta["position"]] &= bool(result.success)  # type: ignore[union-attr]
-            if number == 0 or not outcome.success:  # a page for the first slice, and for each that breaks a promise
-                run = gx.RunIdentifier(run_name=f"{suite.title.replace(' ', '-')}-{number:05d}")
-                definition.run(batch_parameters=batch, run_id=run)
+            if number and not outcome.success:
+                keep()
         findings += [Finding(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)]
     context.build_data_docs()
     report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
     make_readable(docs, report)
     return report
+
+
+def _run_id(suite: Suite, number: int) -> Any:
+    import great_expectations as gx
+
+    return gx.RunIdentifier(run_name=f"{suite.title.replace(' ', '-')}-{number:05d}")
 
 
 def _site(docs: Path) -> dict[str, Any]:

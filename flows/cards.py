@@ -438,7 +438,7 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "decoding": flow.decoding,
         "withheld": flow.withhold or "nothing",
         "unseen": flow.unseen or "nothing",
-        "epochs": training.epochs,
+        "epochs": 1 if recipe.fitted else training.epochs,
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
         "load_balancing_weight": recipe.load_balancing_weight,
@@ -446,7 +446,7 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "processes": flow.processes,
         "seed": flow.seed,
         "image": sizes["image"].get("name", "none"),
-        **model,
+        **{name: value for name, value in model.items() if not name.endswith("_length")},
         "experts": experts.get("number", 0),
         **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }

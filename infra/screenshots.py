@@ -30,8 +30,11 @@ START_SECONDS, QUIET_SECONDS = 180, 4
 ASSISTANT = "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1"
 
 
-def pages(uri: str, experiment: str, runs: int) -> dict[str, str]:
-    """Name -> address, behind the server's: the runs table, the compare page and artifacts of the latest runs."""
+def pages(uri: str, experiment: str, runs: int) -> dict[str, tuple[str, str]]:
+    """Name -> address behind the server's, and a text that the page shows once it is there.
+
+    The runs table, the compare page and artifacts of the latest runs.
+    """
     mlflow = client(uri)
     found = mlflow.get_experiment_by_name(experiment)
     if found is None:
@@ -44,23 +47,25 @@ def pages(uri: str, experiment: str, runs: int) -> dict[str, str]:
     ids = quote(json.dumps([run.info.run_id for run in trained]))
     of = quote(json.dumps([found.experiment_id]))
     base = f"#/experiments/{found.experiment_id}"
-    addresses = {
-        "runs": address(uri, trained[0].info.run_id),
-        "charts": f"{address(uri, trained[0].info.run_id)}&compareRunsMode=CHART",
-        "compare": f"#/compare-runs?runs={ids}&experiments={of}",
-        "run": f"{base}/runs/{trained[0].info.run_id}",
-        "cells": f"{base}/runs/{trained[0].info.run_id}/artifacts/evaluation/product_type_x_attribute.json",
-        "report": f"{base}/runs/{trained[0].info.run_id}/artifacts/report.html",
+    first = trained[0].info
+    own = f"{base}/runs/{first.run_id}"
+    found_pages = {
+        "runs": (address(uri, first.run_id), first.run_name[:8]),
+        "charts": (f"{address(uri, first.run_id)}&compareRunsMode=CHART", "accuracy/mean"),
+        "compare": (f"#/compare-runs?runs={ids}&experiments={of}", "Run details"),
+        "run": (own, "About this run"),
+        "cells": (f"{own}/artifacts/evaluation/product_type_x_attribute.json", "product_type"),
+        "report": (f"{own}/artifacts/report.html", "report.html"),
     }
     if comparison is not None:
         own = f"{base}/runs/{comparison.info.run_id}"
-        addresses |= {
-            "comparison": own,
-            "comparison-overview": f"{own}/artifacts/tables/overview.csv",
-            "comparison-card": f"{own}/artifacts/comparison.html",
-            "comparison-heat-map": f"{own}/artifacts/plots/heat-map.png",
+        found_pages |= {
+            "comparison": (own, "Recall@90P in %"),
+            "comparison-overview": (f"{own}/artifacts/tables/overview.csv", "tables/overview.csv"),
+            "comparison-card": (f"{own}/artifacts/comparison.html", "comparison.html"),
+            "comparison-heat-map": (f"{own}/artifacts/plots/heat-map.png", "plots/heat-map.png"),
         }
-    return addresses
+    return found_pages
 
 
 class Browser:
@@ -86,14 +91,17 @@ class Browser:
         """What ``script`` returns in the page."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": []})
 
-    def settle(self) -> None:
-        """Waits until the page's text has been the same, and without a sign of loading, for some seconds."""
-        before, since = "", time.monotonic()
+    def settle(self, text: str) -> None:
+        """Waits until the page shows ``text`` and has then been the same for some seconds."""
+        began = since = time.monotonic()
+        before = ""
         while time.monotonic() - since < QUIET_SECONDS:
             time.sleep(0.5)
-            now = self.run("return document.body.innerText + document.querySelectorAll('[class*=skeleton i]').length")
-            if now != before:
+            now = self.run("return document.body.innerText")
+            if now != before or text not in now:
                 before, since = now, time.monotonic()
+            if time.monotonic() - began > START_SECONDS:
+                sys.exit(f"a page did not show {text!r} within {START_SECONDS} s; it showed: {now[:300]!r}")
 
     def picture(self, file: Path) -> None:
         """Writes what the window shows as PNG."""
@@ -140,10 +148,10 @@ def main() -> None:
         try:
             browser.open(f"http://127.0.0.1:{port}/health")
             browser.run(f"localStorage.setItem('{ASSISTANT}', 'true')")
-            for name, page in wanted.items():
+            for name, (page, text) in wanted.items():
                 browser.open("about:blank")  # the pages differ in what is behind the # alone
                 browser.open(f"http://127.0.0.1:{port}/{page}")
-                browser.settle()
+                browser.settle(text)
                 browser.picture(folder / f"{name}.png")
                 print(folder / f"{name}.png", flush=True)
         finally:

@@ -228,7 +228,8 @@ def cells_csv(comparison: Comparison) -> str:
         for row in result.evaluation.table.to_pylist():
             cell = {name: row[name] for name in ("product_type", "attribute", "support")}
             mine = rows.setdefault((row["product_type"], row["attribute"]), cell)
-            mine[f"{result.name}: Recall@90P"], mine[f"{result.name}: accuracy"] = row["recall_at_90p"], row["accuracy"]
+            mine[f"{result.name}: Recall@90P"] = _short(row["recall_at_90p"])
+            mine[f"{result.name}: accuracy"] = _short(row["accuracy"])
     out = io.StringIO()
     ordered = sorted(rows.values(), key=lambda row: (-row["support"], row["product_type"], row["attribute"]))
     writer = csv.DictWriter(out, list(ordered[0]) if ordered else ["product_type", "attribute", "support"])
@@ -293,8 +294,13 @@ def _printed(value: float | None) -> str:
 
 def _numbers(column: str, entry: Entry) -> dict[str, Any]:
     if isinstance(entry, Interval | Difference):
-        return {column: entry.value, f"{column}: low": entry.low, f"{column}: high": entry.high}
-    return {column: "" if entry is None or (isinstance(entry, float) and math.isnan(entry)) else entry}
+        return {column: _short(entry.value), f"{column}: low": _short(entry.low), f"{column}: high": _short(entry.high)}
+    return {column: _short(entry) if isinstance(entry, float) else entry}
+
+
+def _short(share: float) -> float | str:
+    """To four digits, as people read it in a sheet; nothing for NaN."""
+    return "" if math.isnan(share) else round(share, 4)
 
 
 def _line(cells: Sequence[str]) -> str:

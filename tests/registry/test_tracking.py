@@ -74,7 +74,7 @@ def test_a_run_is_found_again_by_its_tags(uri):
 def test_the_shards_are_the_dataset_of_a_run(uri, tmp_path):
     run = tracking.start_run(uri, "moemoe-tests-30pt", "qga", {"model": "qga"}, {"dataset": "30pt"})
     file = File("payload/x.arrow", 40, 1, "e" * 64)
-    manifest = Manifest(2, "30pt", "c" * 64, "d" * 64, False, (file,), file, file)
+    manifest = Manifest(2, "30pt", "c" * 64, "d" * 64, False, (file,), file, (file,), file)
     (tmp_path / "contract.yaml").write_text("dataset: 30pt\n")
     for _ in range(2):  # a resumed step logs it again
         tracking.log_dataset(uri, run, manifest, "s3://bucket/shards/x/manifest.json", tmp_path / "contract.yaml")
