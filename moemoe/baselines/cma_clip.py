@@ -138,6 +138,8 @@ class CMAClip(nn.Module):
                 num_attention_heads=text.heads,
                 max_position_embeddings=text.positions,
                 attention_dropout=text.dropout_rate,
+                bos_token_id=None,
+                eos_token_id=1,  # where CLIP's pooled state would lie; only the tokens' own states are read
             )
         )
         self.image_encoder = ImageEncoder(config.image, D)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from moemoe.baselines import load_system
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.recipes import Recipe, Training, load_recipe
 from tests.baselines.toy import accuracy, answers, make
@@ -34,6 +35,17 @@ def toy_recipe(name: str, epochs: int = 20) -> Recipe:
     model = {**recipe.model, "context_length": 24, **MODELS[name]}
     training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, clip_norm=1.0)
     return dataclasses.replace(recipe, model=model, training=training)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_recipe_in_size_tiny_is_built_and_no_larger_than_moemoe(name):
+    def parameters(name: str) -> int:
+        recipe = load_recipe(name)
+        config = recipe.config.with_catalog(4096, {f"attribute {i}": ["x", "y", "z"] for i in range(38)})
+        with torch.device("meta"):
+            return sum(p.numel() for p in load_system(recipe.system).create(config).parameters())
+
+    assert 0.25 * parameters("moemoe") < parameters(name) < parameters("moemoe")
 
 
 @pytest.fixture(scope="module", params=MODELS)
