@@ -46,7 +46,7 @@ def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared)
     assert "| tf-idf |" in text
     assert "| knn |" in text
     assert {path.name for path in tables.iterdir()} == {
-        "tables.md", "overview.csv", "table-1.csv", "table-3.csv", "fig5.csv", "cells.csv",
+        "tables.md", "overview.csv", "table-1.csv", "table-3.csv", "cells.csv",
     }  # fmt: skip
     card = card_text(get_cards(compared["compare"].task)[0].get())
     assert "broken failed" in card
@@ -59,7 +59,7 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
     assert comparison.info.status == "FINISHED"
     assert "broken (failed)" in comparison.data.tags["mlflow.note.content"]
     kept = {a.path for folder in ("", "tables", "plots") for a in client.list_artifacts(comparison.info.run_id, folder)}
-    assert {"comparison.html", "tables/tables.md", "tables/overview.csv", "tables/fig5.csv"} <= kept
+    assert {"comparison.html", "tables/tables.md", "tables/overview.csv", "tables/table-3.csv"} <= kept
     assert {"plots/systems.png", "plots/precision-recall.png", "plots/heat-map.png"} <= kept
     found = client.search_runs(
         [comparison.info.experiment_id], f"tags.comparison = '{comparison.info.run_id}'", order_by=["params.model"]
