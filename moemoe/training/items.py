@@ -1,10 +1,13 @@
 """Products of the shards as training items."""
 
+import hashlib
 import zlib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from moemoe.model.collate import Item, PictureSlot, one_of_each
 from moemoe.shards.dataset import ShardedDataset
@@ -46,6 +49,19 @@ def item_of(
         there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
         picture = slot if there else None
     return Item(one_of_each(config.sources, picture, text), list(values), answers)
+
+
+def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: int, world_size: int) -> Tokens:
+    """The contexts as token ids; each rank cuts its part of those that no earlier run has cut.
+
+    Args:
+        tokenizer: the folder that ``collator`` has its tokenizer from.
+    """
+    content = b"".join(file.read_bytes() for file in sorted(tokenizer.iterdir()))
+    tokens = Tokens(dataset, collator.encode, f"{hashlib.sha256(content).hexdigest()} {collator.config.context_length}")
+    shards = range(rank, len(dataset.manifest.shards), world_size)
+    tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
+    return tokens
 
 
 def picture_buffer(config: Any, products: int) -> np.ndarray:

@@ -1,17 +1,16 @@
 """The training loop: phases, epochs, steps; resumes exactly where its last checkpoint stands."""
 
-import hashlib
 import os
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -25,20 +24,19 @@ from moemoe.model.collate import PictureSlot
 from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
-from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
-from moemoe.shards.tokens import Tokens
-from moemoe.storage import exists, fetch, join, publish, read_table, write_table
+from moemoe.storage import fetch, join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
-from moemoe.training.items import item_of, picture_buffer, picture_size, training_values
+from moemoe.training.items import cut_contexts, item_of, picture_buffer, picture_size, training_values
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
+from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.tokenizer import make_tokenizer
 from moemoe.training.warm_start import load_weights
 
@@ -72,9 +70,12 @@ class Trainer:
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
         self.collator = self.system.collator_class(self.tokenizer, self.config)
-        self.tokens = self._tokens(folder) if getattr(self.config, "question_in", None) == "decoder" else None
+        self.tokens = None
+        if getattr(self.config, "question_in", None) == "decoder":  # then a context is the same whatever is asked
+            self.tokens = cut_contexts(self.dataset, self.collator, folder, rank, world_size)
+            self._barrier()
         self.pictures = PictureReader("train")
-        self.set_aside: pa.Table | None = None
+        self.set_aside = SetAside(job.run_uri)
         local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         self.loader = Loader(
             self.dataset,
@@ -226,25 +227,13 @@ class Trainer:
         return [self._training_batch(part, draw, pixels, training.negatives) for part, pixels in parts]
 
     def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, negatives: float = 0.0) -> Batch:
-        items = []
-        for index, row in enumerate(rows.tolist()):
-            slot = PictureSlot(pixels_BHWC, index)
-            items.append(
-                item_of(
-                    self.dataset, row, self.config, self.job.seed, draw, self.pictures, slot, self.tokens, negatives
-                )
-            )
+        make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, pictures=self.pictures)
+        slots = [PictureSlot(pixels_BHWC, index) for index in range(len(rows))]
+        items = [
+            make(row, slot=slot, tokens=self.tokens, negatives=negatives)
+            for row, slot in zip(rows.tolist(), slots, strict=True)
+        ]
         return self.collator(items)
-
-    def _tokens(self, tokenizer: Path) -> Tokens:
-        """The contexts as token ids; each rank cuts its part of those that no earlier run has cut."""
-        content = b"".join(file.read_bytes() for file in sorted(tokenizer.iterdir()))
-        name = f"{hashlib.sha256(content).hexdigest()} {self.config.context_length}"
-        tokens = Tokens(self.dataset, self.collator.encode, name)
-        shards = range(self.rank, len(self.dataset.manifest.shards), self.world_size)
-        tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if self.rank == 0 else True))
-        self._barrier()
-        return tokens
 
     @torch.inference_mode()
     def _validate(self, model: nn.Module) -> dict[str, float]:
@@ -274,32 +263,13 @@ class Trainer:
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._saved_at = time.monotonic()
-        self._record_quarantine(place)
+        pictures = self.set_aside.record(gathered(self.pictures.quarantine, self.world_size), self.rank)
+        if pictures and self.events is not None:
+            self.events.append("set_aside", total_step=place.total_step, pictures=pictures)
         if self.rank == 0:
             publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
             save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)
         self._barrier()
-
-    def _record_quarantine(self, place: Place) -> None:
-        """Pictures that did not decode, of all ranks, into the run's quarantine and the events."""
-        own = self.pictures.quarantine
-        tables = [own]
-        if self.world_size > 1:
-            everything: list = [None] * self.world_size
-            dist.all_gather_object(everything, own.to_pylist())
-            tables = [pa.Table.from_pylist(rows, QUARANTINE) for rows in everything]
-        if self.rank != 0:
-            return
-        uri = join(self.job.run_uri, "quarantine-train.parquet")
-        if self.set_aside is None:
-            self.set_aside = read_table(uri) if exists(uri) else QUARANTINE.empty_table()
-        merged = pa.concat_tables([self.set_aside, *tables])
-        merged = merged.group_by(merged.column_names, use_threads=False).aggregate([])
-        if merged.num_rows > self.set_aside.num_rows:
-            self.set_aside = merged
-            write_table(merged, uri)
-            assert self.events is not None
-            self.events.append("set_aside", total_step=place.total_step, pictures=merged.num_rows)
 
     def _not_finite(self, place: Place, draw: int) -> MoEMoEError:
         rows = self.loader.global_batch(draw, place.step)

@@ -1,0 +1,38 @@
+"""Pictures that did not decode in training: out of all ranks into the run's quarantine."""
+
+import pyarrow as pa
+import torch.distributed as dist
+
+from moemoe.schemas import QUARANTINE
+from moemoe.storage import exists, join, read_table, write_table
+
+
+def gathered(own: pa.Table, world_size: int) -> pa.Table:
+    """The QUARANTINE rows of all ranks; every rank must call it."""
+    if world_size == 1:
+        return own
+    everything: list = [None] * world_size
+    dist.all_gather_object(everything, own.to_pylist())
+    return pa.concat_tables([pa.Table.from_pylist(rows, QUARANTINE) for rows in everything])
+
+
+class SetAside:
+    """``quarantine-train.parquet`` of a run; what an interrupted training left there stays."""
+
+    def __init__(self, run_uri: str):
+        self._uri = join(run_uri, "quarantine-train.parquet")
+        self._kept: pa.Table | None = None
+
+    def record(self, rows: pa.Table, rank: int) -> int:
+        """Adds what is new, on rank 0; the number of all rows where there was something new, else 0."""
+        if rank != 0:
+            return 0
+        if self._kept is None:
+            self._kept = read_table(self._uri) if exists(self._uri) else QUARANTINE.empty_table()
+        merged = pa.concat_tables([self._kept, rows])
+        merged = merged.group_by(merged.column_names, use_threads=False).aggregate([])
+        if merged.num_rows <= self._kept.num_rows:
+            return 0
+        self._kept = merged
+        write_table(merged, self._uri)
+        return merged.num_rows
