@@ -145,16 +145,18 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url, self.said = f"http://127.0.0.1:{port}/invocations", []
+        # MLflow looks for uvicorn on the path, where an activated environment has it
+        in_environment = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
         command = ["-m", "mlflow", "models", "serve", "-m", model_uri, "--env-manager", "local"]
         self._process = subprocess.Popen(
             [sys.executable, *command, "--host", "127.0.0.1", "-p", str(port)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": in_environment},
         )  # fmt: skip
         self._ready = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
         self._ready.wait(240)
-        assert self._process.poll() is None, "".join(self.said)
+        assert any("Application startup complete" in line for line in self.said), "".join(self.said)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
