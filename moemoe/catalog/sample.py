@@ -26,7 +26,7 @@ from moemoe.catalog.sample_vocabulary import (
 )
 from moemoe.schemas import CATALOG
 
-PRODUCTS = 4000
+PRODUCTS = 2800
 ROWS_PER_GROUP = 500
 
 FILLED = 0.88  # share of a product's attributes that carry a raw label

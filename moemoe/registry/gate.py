@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells, main_condition
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import LEVEL, Resamples, paired_difference
+from moemoe.evaluation.uncertainty import Resamples, paired_difference, upper_bound
 
 GATE, REPORT = "gate", "report"
 BETTER, NOT_WORSE = "better", "not worse"
@@ -168,15 +167,16 @@ def _compare_cells(tables: Sequence[pa.Table], rules: Rules) -> list[dict[str, A
         if scores.support < rules.least_products:
             continue
         other: Scores = theirs[product_type, attribute]
+        champion_recall, challenger_recall = _recall(other), _recall(scores)
         drawn = resamples.recall_at_90p(scores) - resamples.recall_at_90p(other)
         compared.append(
             {
                 "product_type": product_type,
                 "attribute": attribute,
                 "products": scores.support,
-                "champion": _recall(other),
-                "challenger": _recall(scores),
-                "difference_high": float(np.nanquantile(drawn, LEVEL)),
+                "champion": champion_recall,
+                "challenger": challenger_recall,
+                "difference_high": upper_bound(challenger_recall - champion_recall, drawn),
             }
         )
     return compared

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.recall_at_precision import recall_at_precision, resampled_recall_at_precision
-from moemoe.evaluation.uncertainty import Resamples, paired_difference
+from moemoe.evaluation.uncertainty import Resamples, interval, paired_difference
 from moemoe.schemas import PREDICTIONS
 from tests.evaluation.test_evaluate import rows, table
 
@@ -74,15 +74,42 @@ def test_the_interval_covers_the_true_accuracy_at_its_rate():
     assert covered >= 0.95 * runs - 3 * (runs * 0.95 * 0.05) ** 0.5
 
 
+def unsure(rng: np.random.Generator, products: int) -> tuple[np.ndarray, np.ndarray]:
+    """A cell whose precision hardly reaches 90 %: even the most confident answers are right in 95 of 100."""
+    confidence = rng.beta(1.5, 1.5, products)
+    return confidence, rng.random(products) < 0.2 + 0.75 * confidence
+
+
+def test_the_interval_of_recall_covers_the_truth_where_recall_is_low():
+    """Each draw sweeps its threshold anew: of the percentile interval alone, about 80 % cover it."""
+    rng = np.random.default_rng(0)
+    truth = recall_at_precision(*unsure(rng, 1_000_000))[0]
+    assert 0.03 < truth < 0.08
+    covered, runs = 0, 150
+    for _ in range(runs):
+        confidence, correct = unsure(rng, 150)
+        weight = rng.multinomial(150, np.full(150, 1 / 150), size=300).T.astype(np.uint8)
+        draws = resampled_recall_at_precision(confidence, correct, weight)
+        found = interval(recall_at_precision(confidence, correct)[0], draws, 150)
+        covered += found.low <= truth <= found.high
+    assert covered > 0.86 * runs
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_an_interval_holds_its_own_estimate(value, draws):
+    found = interval(value, np.array(draws), 1)
+    assert 0 <= found.low <= value <= found.high <= 1
+
+
 def test_every_headline_mean_has_an_interval_around_it():
     found = evaluate(table(rows(100, 95), rows(60, 50, "kurta"), rows(80, 80, split="validation")), ["shirt", "kurta"])
     names = {"recall_at_90p/mean", "accuracy/mean", "deployed/recall/mean", "guarded/recall/mean"}
     names |= {f"recall_at_90p/{t}/top{k}" for t in ("shirt", "kurta") for k in (5, 10, 15)}
     names |= {"accuracy/shirt", "accuracy/kurta"}
     assert set(found.intervals) == names
-    for name, interval in found.intervals.items():
-        assert interval.low <= interval.value <= interval.high, name
-        assert found.metrics[f"{name}/low"] == interval.low
+    for name, bounds in found.intervals.items():
+        assert bounds.low <= bounds.value <= bounds.high, name
+        assert found.metrics[f"{name}/low"] == bounds.low
     assert evaluate(table(rows(100, 95)), ["shirt"], replicates=0).intervals == {}
 
 

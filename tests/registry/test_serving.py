@@ -140,6 +140,8 @@ assert "/code/" in sys.modules["moemoe"].__file__, "not the code that came with 
 class Server:
     """``mlflow models serve`` of one model; ``said`` is what it wrote."""
 
+    LISTENS = "Uvicorn running on"  # one worker says "Application startup complete" before its socket is bound
+
     def __init__(self, uri: str, model_uri: str):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -156,13 +158,13 @@ class Server:
         self._ready = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
         self._ready.wait(240)
-        assert any("Application startup complete" in line for line in self.said), "".join(self.said)
+        assert any(self.LISTENS in line for line in self.said), "".join(self.said)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.said.append(line)
-            if "Application startup complete" in line:
+            if self.LISTENS in line:
                 self._ready.set()
         self._ready.set()
 
