@@ -7,6 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 import cards
+import catalog_cards
+import evaluation_card
+import run_summary
+import training_card
 from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
 from stopped import said_plainly
@@ -111,7 +115,7 @@ class CatalogSteps(FlowSpec):
             self.tracking_uri,
             experiment=self.model_name,
             run_name=tracking.run_name(recipe.name, *filter(None, [settings]), recipe.size),
-            params=cards.parameters(self, recipe, settings),
+            params=run_summary.parameters(self, recipe, settings),
             tags={
                 "dataset": self.dataset,
                 "recipe": recipe.name,
@@ -160,7 +164,7 @@ class CatalogSteps(FlowSpec):
             )
             self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
-            cards.contract_card(report, collection, quarantine, self.is_sample)
+            catalog_cards.contract_card(report, collection, quarantine, self.is_sample)
             print(report.message())
             report.raise_if_critical()
             self.broken_promises = report.broken
@@ -182,7 +186,7 @@ class CatalogSteps(FlowSpec):
             normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"), self.contradictions_uri)
             self.all_labels = normalized.labels
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
-            cards.normalize_card(normalized, contract, self.is_sample)
+            catalog_cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)
 
     @card(type="blank")
@@ -198,7 +202,7 @@ class CatalogSteps(FlowSpec):
             frequent = filter_parts(self.all_labels, contract.rare_share, join(self.run_uri, "labels-frequent"))
             self.frequent_labels = frequent.labels
             self.rare_values_uri = write_table(frequent.removed, join(self.run_uri, "rare-values.parquet"))
-            cards.rare_values_card(frequent, self.is_sample)
+            catalog_cards.rare_values_card(frequent, self.is_sample)
         self.next(self.split)
 
     @card(type="blank")
@@ -231,7 +235,7 @@ class CatalogSteps(FlowSpec):
                 reports.append(data_contracts.check_drift(drift, contract, join(scratch, "label_docs", "drift")))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
-            cards.split_card(reports, assigned, self.is_sample)
+            catalog_cards.split_card(reports, assigned, self.is_sample)
             for report in reports:
                 print(report.message())
             for report in reports:
@@ -286,7 +290,7 @@ class CatalogSteps(FlowSpec):
             )
             self.shard_docs_uri = publish(join(scratch, "shard_docs"), join(self.run_uri, "shard_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "shard_docs"), "shard_docs")
-            cards.shards_card(manifest, self.manifest_uri, report, self.is_sample)
+            catalog_cards.shards_card(manifest, self.manifest_uri, report, self.is_sample)
             print(report.message())
             report.raise_if_critical()
 
@@ -313,7 +317,7 @@ class CatalogSteps(FlowSpec):
                 warm_start=warm_start,
                 hidden=self.hidden,
             )
-            progress = cards.TrainingCard(self.is_sample)
+            progress = training_card.TrainingCard(self.is_sample)
             began = time.monotonic()
             train(job, self.processes, progress.update)
             self.training_minutes = (time.monotonic() - began) / 60
@@ -357,6 +361,6 @@ class CatalogSteps(FlowSpec):
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
             # after the headline: MLflow compares runs by what was logged first
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, events)
-            cards.evaluation_card(answers.predictions, report, dataset, self.is_sample)
+            evaluation_card.evaluation_card(answers.predictions, report, dataset, self.is_sample)
             cards.results(checked)
             self.evaluate_task = current.pathspec

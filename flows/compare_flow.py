@@ -7,8 +7,8 @@ python flows/compare_flow.py run --runs RUN,RUN
 
 import os
 
-import cards
 import comparison_card
+from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
 from metaflow import Parameter, card, catch, current, step
 
@@ -179,8 +179,8 @@ class CompareFlow(CatalogSteps):
             from moemoe.storage import write_bytes
 
             for run_id, task in getattr(self, "model_runs", {}).items():
-                tracking.log_text(self.tracking_uri, run_id, cards.card_html(task), "report.html")
-            report = cards.card_html(self.compare_task)
+                tracking.log_text(self.tracking_uri, run_id, card_html(task), "report.html")
+            report = card_html(self.compare_task)
             self.report_uri = join(self.comparison_uri, "comparison.html")
             write_bytes(self.report_uri, report.encode())
             tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "comparison.html")

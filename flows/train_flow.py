@@ -6,8 +6,10 @@ python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://..
 
 import os
 
-import cards
+import registration_card
 import retraining
+import run_summary
+from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
 from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
 from metaflow import Config, FlowSpec, Parameter, card, config_expr, package_sources, project, schedule, step
@@ -140,7 +142,7 @@ class TrainFlow(CatalogSteps):
             )
             self.model_uri, self.decision = registration.model_uri, registration.reason
             self.promoted = registration.decision.promoted
-            cards.register_card(registration, self.is_sample)
+            registration_card.register_card(registration, self.is_sample)
             if "champion" not in registration.aliases:
                 notify(self, REFUSED, f"{self.model_uri}: {self.decision}")
         self.next(self.end)
@@ -153,13 +155,13 @@ class TrainFlow(CatalogSteps):
             from moemoe.storage import write_bytes
 
             if not self.stopped_early:
-                report = cards.card_html(self.evaluate_task)
+                report = card_html(self.evaluate_task)
                 self.report_uri = join(self.run_uri, "report.html")
                 write_bytes(self.report_uri, report.encode())
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
             self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
-            print("the champion stays" if self.stopped_early else cards.where_everything_is(self))
+            print("the champion stays" if self.stopped_early else run_summary.where_everything_is(self))
 
 
 def run_flow(flow: type[FlowSpec]) -> None:
