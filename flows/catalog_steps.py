@@ -348,7 +348,8 @@ class CatalogSteps(FlowSpec):
             print(checked.message())
             checked.raise_if_critical()
             events = read_events(fetch(self.training_events, scratch)) if exists(self.training_events) else []
-            report = make_report(answers, contract.report_product_types, dataset.labels, events)
+            training_values = dataset.cell_value_counts("train")
+            report = make_report(answers, contract.report_product_types, training_values, events)
             self.metrics = report.evaluation.metrics
             undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
             self.undecoded_uri = write_table(answers.quarantine, undecoded)

@@ -151,7 +151,9 @@ def _experts(report: Any) -> None:
 def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
     from moemoe.schemas import PICTURE_BLANKED
 
-    test = predictions.filter(pc.equal(predictions["split"], "test"))
+    products = [dataset[index] for index in dataset.rows("test")[:EXAMPLES]]
+    mine = pc.is_in(predictions["product_id"], pa.array([product.product_id for product in products], pa.string()))
+    test = predictions.filter(pc.and_(mine, pc.equal(predictions["split"], "test")))
     blanked = {
         (row["product_id"], row["attribute"]): row
         for row in test.filter(pc.equal(test["condition"], PICTURE_BLANKED)).to_pylist()
@@ -160,8 +162,7 @@ def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
     for row in test.filter(pc.equal(test["condition"], condition)).to_pylist():
         answers.setdefault(row["product_id"], []).append(row)
     rows = []
-    for index in dataset.rows("test")[:EXAMPLES]:
-        product = dataset[index]
+    for product in products:
         picture = (
             Image(_png(product.image), label=product.title)
             if product.image

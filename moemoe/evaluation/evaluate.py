@@ -1,7 +1,6 @@
 """The predictions table -> the evaluation table and headline metrics."""
 
 import math
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,13 +106,13 @@ def evaluate(
     return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main)
 
 
-def majority_values(labels: pa.Table) -> dict[Cell, str]:
-    """Each cell's most frequent value in the training split of LABELS; ties go to the first in the alphabet."""
-    train = labels.filter(pc.equal(labels["split"], "train")).select(["product_type", "attribute", "values"])
-    counts: dict[Cell, Counter[str]] = defaultdict(Counter)
-    for row in train.to_pylist():
-        counts[row["product_type"], row["attribute"]].update(row["values"])
-    return {cell: min(counter, key=lambda value: (-counter[value], value)) for cell, counter in counts.items()}
+def majority_values(counts: Mapping[Cell, Mapping[str, int]]) -> dict[Cell, str]:
+    """Each cell's most frequent value; ties go to the first in the alphabet.
+
+    Args:
+        counts: of the training split, cell -> value -> products (``ShardedDataset.cell_value_counts``).
+    """
+    return {cell: min(values, key=lambda value: (-values[value], value)) for cell, values in counts.items()}
 
 
 def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.evaluation.calibration import expected_calibration_error
-from moemoe.evaluation.cells import cells
+from moemoe.evaluation.cells import Cell, cells
 from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
 from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metrics
 from moemoe.evaluation.plots import expert_load, report_figures
@@ -48,20 +48,20 @@ class Answers(Protocol):
 def make_report(
     answers: Answers,
     report_product_types: Sequence[str],
-    labels: pa.Table,
+    training_values: Mapping[Cell, Mapping[str, int]],
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Report:
     """Evaluates predictions, slices them, and draws.
 
     Args:
-        labels: LABELS, for the majority baseline.
+        training_values: cell -> value -> training products, for the majority baseline.
         events: of training, for the load per expert.
 
     Raises:
         EvaluationError: as ``evaluate``.
     """
     predictions, routing = answers.predictions, answers.routing
-    evaluation = evaluate(predictions, report_product_types, majority_values(labels))
+    evaluation = evaluate(predictions, report_product_types, majority_values(training_values))
     cut = slices(predictions, evaluation, report_product_types)
     asked = out_of_context(predictions, evaluation)
     metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}

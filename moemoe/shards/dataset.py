@@ -27,6 +27,7 @@ CACHE_BYTES = 16 * 2**30
 #: Shards that stay open: the window being read and the next one.
 OPEN_SHARDS = 2 * WINDOW
 FETCHING_THREADS = 8
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass
@@ -86,11 +87,13 @@ class ShardedDataset:
     @property
     def attributes(self) -> list[str]:
         """All attributes with a label, sorted."""
-        return sorted(set(self.labels["attribute"].to_pylist())) if self.hidden.values else self._known.attributes
+        if not self.hidden.values:
+            return self._known.attributes
+        return sorted({attribute for split in SPLITS for _, attribute in self.cell_value_counts(split)})
 
     @cached_property
     def labels(self) -> pa.Table:
-        """LABELS of all products, in memory."""
+        """LABELS of all products, in memory: for a look at a small dataset; no step reads it."""
         return self.hidden.labels(self._known.table())
 
     def rows(self, split: str) -> np.ndarray:
@@ -100,13 +103,20 @@ class ShardedDataset:
             return rows
         return np.array([row for row in rows.tolist() if self.values(row)], np.int64)
 
+    def cell_value_counts(self, split: str) -> dict[tuple[str, str], Counter[str]]:
+        """Product type and attribute -> value -> number of a split's products with it."""
+        counts = self._known.value_counts(split)
+        for (_, attribute), values in counts.items() if split == "train" else ():
+            for value in self.hidden.values.get(attribute, ()):
+                values.pop(value, None)
+        return {cell: values for cell, values in counts.items() if values}
+
     def value_counts(self, split: str) -> dict[str, Counter[str]]:
         """Attribute -> value -> number of a split's products with it."""
-        counts = self._known.value_counts(split)
-        for attribute, values in self.hidden.values.items() if split == "train" else ():
-            for value in values:
-                counts.get(attribute, Counter()).pop(value, None)
-        return {attribute: values for attribute, values in counts.items() if values}
+        found: dict[str, Counter[str]] = {}
+        for (_, attribute), values in self.cell_value_counts(split).items():
+            found.setdefault(attribute, Counter()).update(values)
+        return found
 
     @cached_property
     def not_applicable(self) -> dict[str, list[str]]:

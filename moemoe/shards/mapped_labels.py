@@ -88,12 +88,15 @@ class MappedLabels:
         part, index = self._find(row)
         return part.values(index)
 
-    def value_counts(self, split: str) -> dict[str, Counter[str]]:
-        """Attribute -> value -> number of a split's products with it, counted without loading a label."""
-        found: dict[str, Counter[str]] = {}
+    def value_counts(self, split: str) -> dict[tuple[str, str], Counter[str]]:
+        """Product type and attribute -> value -> number of a split's products with it.
+
+        File after file, from the codes of its words: memory holds the counts and one file's codes, no label.
+        """
+        found: dict[tuple[str, str], Counter[str]] = {}
         for part in self._parts:
-            for attribute, value, count in part.value_counts(split):
-                found.setdefault(attribute, Counter())[value] += count
+            for product_type, attribute, value, count in part.value_counts(split):
+                found.setdefault((product_type, attribute), Counter())[value] += count
         return found
 
     def attributes_of_types(self) -> dict[str, set[str]]:
@@ -145,24 +148,31 @@ class _Part:
         column = _one(self.table["split"])
         return np.flatnonzero(pc.fill_null(pc.equal(column, split), False).to_numpy(zero_copy_only=False))
 
-    def value_counts(self, split: str) -> Iterator[tuple[str, str, int]]:
+    def value_counts(self, split: str) -> Iterator[tuple[str, str, str, int]]:
         chosen = np.zeros(self.table.num_rows, bool)
         chosen[self.rows(split)] = True
+        types, cell_of_label = self._cells()
         values_of_label = np.diff(self._value_starts)
         of_value = np.repeat(np.repeat(chosen, np.diff(self._starts)), values_of_label)
-        attribute = np.repeat(self._attribute_codes, values_of_label)[of_value].astype(np.int64)
-        pairs, counts = np.unique(attribute * len(self._values) + self._value_codes[of_value], return_counts=True)
+        cell = np.repeat(cell_of_label, values_of_label)[of_value]
+        pairs, counts = np.unique(cell * len(self._values) + self._value_codes[of_value], return_counts=True)
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             code, value = divmod(pair, len(self._values))
-            yield self.attributes[code], self._values[value], count
+            product_type, attribute = divmod(code, len(self.attributes))
+            yield types[product_type], self.attributes[attribute], self._values[value], count
 
     def attributes_of_types(self) -> Iterator[tuple[str, str]]:
+        types, cell_of_label = self._cells()
+        for cell in np.unique(cell_of_label).tolist():
+            product_type, attribute = divmod(cell, len(self.attributes))
+            yield types[product_type], self.attributes[attribute]
+
+    def _cells(self) -> tuple[list[str], np.ndarray]:
+        """The product types, and of each label the code of its cell: product type times attributes, plus attribute."""
         column = _one(self.table["product_type"])
-        types = column.dictionary.to_pylist()
-        codes = np.repeat(pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False), np.diff(self._starts))
-        for pair in np.unique(codes.astype(np.int64) * len(self.attributes) + self._attribute_codes).tolist():
-            code, attribute = divmod(pair, len(self.attributes))
-            yield types[code], self.attributes[attribute]
+        types = pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)
+        of_label = np.repeat(types, np.diff(self._starts)).astype(np.int64)
+        return column.dictionary.to_pylist(), of_label * len(self.attributes) + self._attribute_codes
 
     def values(self, row: int) -> dict[str, list[str]]:
         first, last = self._starts[row], self._starts[row + 1]

@@ -1,12 +1,16 @@
 """What a catalog holds that an earlier manifest did not: told by content, not by dates or names of files."""
 
+import hashlib
+import tempfile
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from moemoe.shards.manifest import Manifest
-from moemoe.storage import join, read_table
+from moemoe.storage import fetch, join
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,12 @@ def what_is_new(before_uri: str, after_uri: str) -> News:
     before, after = Manifest.read(before_uri), Manifest.read(after_uri)
     new = gone = relabelled = 0
     if before.sidecar.sha256 != after.sidecar.sha256:
-        labels = [_keyed(uri, manifest) for uri, manifest in ((before_uri, before), (after_uri, after))]
-        (then, then_keys), (now, now_keys) = labels
-        ids_then, ids_now = pc.unique(then), pc.unique(now)
-        new, gone = _missing(ids_now, ids_then), _missing(ids_then, ids_now)
-        other = [then.filter(_not_in(then_keys, now_keys)), now.filter(_not_in(now_keys, then_keys))]
-        differ = pc.unique(pa.chunked_array(other, pa.string()))
-        relabelled = len(differ) - new - gone
+        (ids_then, labels_then), (ids_now, labels_now) = (
+            _digests(*m) for m in ((before_uri, before), (after_uri, after))
+        )
+        common, then, now = np.intersect1d(ids_then, ids_now, return_indices=True)
+        new, gone = len(ids_now) - len(common), len(ids_then) - len(common)
+        relabelled = int((labels_then[then] != labels_now[now]).sum())
     known = {shard.sha256 for shard in before.shards}
     return News(
         new_products=new,
@@ -64,17 +67,29 @@ def what_is_new(before_uri: str, after_uri: str) -> News:
     )
 
 
-def _keyed(uri: str, manifest: Manifest) -> tuple[pa.Array, pa.Array]:
-    """The product id of every label, and one string per label that holds product, attribute and values."""
-    labels = read_table(join(uri.rsplit("/", 3)[0], manifest.sidecar.path)).combine_chunks()
-    ids = labels["product_id"].combine_chunks()
-    values = pc.binary_join(labels["values"].combine_chunks(), "\x1f")
-    return ids, pc.binary_join_element_wise(ids, labels["attribute"].combine_chunks(), values, "\x1e")
+def _digests(uri: str, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
+    """Of every labelled product a digest of its id and one of its labels, uint64: 16 bytes a product are in memory.
+
+    Two of 20 million ids have the same digest once in 100,000 catalogs; then one new product more or less is told of.
+    """
+    ids, labels = [], []
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        file = pq.ParquetFile(fetch(join(uri.rsplit("/", 3)[0], manifest.sidecar.path), scratch))
+        for group in range(file.num_row_groups):
+            part = file.read_row_group(group, ["row", "product_id", "attribute", "values"])
+            part = part.sort_by([("row", "ascending"), ("attribute", "ascending")]).combine_chunks()
+            if not part.num_rows:
+                continue
+            row, values = part["row"].to_numpy(), pc.binary_join(part["values"], "\x1f")
+            first = np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1, [len(row)]]).astype(np.int32)
+            label = pc.binary_join_element_wise(part["attribute"], values, "\x1e").combine_chunks()
+            ids.append(_digest(part["product_id"].take(pa.array(first[:-1]))))
+            labels.append(_digest(pc.binary_join(pa.ListArray.from_arrays(first, label), "\x1d")))
+        file.close()
+    nothing = np.array([], np.uint64)
+    return np.concatenate([nothing, *ids]), np.concatenate([nothing, *labels])
 
 
-def _not_in(values: pa.Array, others: pa.Array) -> pa.Array:
-    return pc.invert(pc.is_in(values, others))
-
-
-def _missing(values: pa.Array, others: pa.Array) -> int:
-    return pc.sum(_not_in(values, others)).as_py() or 0
+def _digest(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts.to_pylist())
+    return np.frombuffer(digests, np.uint64)

@@ -56,7 +56,7 @@ def write_manifest(
             for product_ids, own in parts:
                 row = pc.add(pc.index_in(own["product_id"], product_ids.combine_chunks()).cast(pa.int64()), rows)
                 sidecar = own.append_column("row", row).filter(pc.is_valid(row)).cast(SIDECAR)
-                writer.write_table(sidecar)
+                writer.write_table(sidecar, row_group_size=max(1, sidecar.num_rows))  # pyarrow would cut at a million
                 if len(product_ids):
                     own_file = arrow_bytes(map_labels(product_ids, own))
                     mapped.append(store(root, "labels", ".arrow", own_file, len(product_ids)))

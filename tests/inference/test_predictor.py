@@ -140,7 +140,7 @@ def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predi
     np.testing.assert_allclose(again["confidence"].to_numpy(), test["confidence"].to_numpy(), rtol=1e-5)
     # evaluated once more, from the same folder, the temperature does not add up
     assert answer_everything(folder, dataset, contract, "canonical").answering == answers.answering
-    report = make_report(answers, ["shirt"], dataset.labels)
+    report = make_report(answers, ["shirt"], dataset.cell_value_counts("train"))
     assert not math.isnan(report.evaluation.metrics["calibration/ece_before"])
     assert "experts-by-attribute" in report.figures
 

@@ -1,10 +1,12 @@
 import dataclasses
 import json
+from collections import Counter
 
 import pytest
 
 import data_contracts
 from moemoe.errors import ConfigError
+from moemoe.evaluation.evaluate import majority_values
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from tests.shards.small import small_shards
@@ -53,6 +55,14 @@ def test_hidden_values_leave_the_training_split_alone(tmp_path, contract):
         assert values(cut, split, "color") == values(whole, split, "color")
     assert len(cut.rows("train")) < len(whole.rows("train"))  # products whose every label is hidden
     assert cut.labels.num_rows < whole.labels.num_rows
+    for dataset in (whole, cut):  # counted from codes as from the labels in memory
+        counts: dict = {}
+        for label in dataset.labels.to_pylist():
+            if label["split"] == "train":
+                counts.setdefault((label["product_type"], label["attribute"]), Counter()).update(label["values"])
+        assert dataset.cell_value_counts("train") == counts
+        assert dataset.attributes == sorted(dataset.labels["attribute"].unique().to_pylist())
+    assert majority_values(cut.cell_value_counts("train"))["shirt", "color"] == "Blue"
 
 
 def test_it_travels_as_json(contract):

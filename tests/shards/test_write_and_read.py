@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(tmp_path, monkeypatch):
 def test_mapped_labels_are_the_labels(values, rows):
     """Products without a label, labels of several values and of none, in files of any number of rows."""
     labels = [
-        {"product_id": f"p{i}", "product_type": "shirt", "group": str(i), "split": ("train", "test")[i % 2],
+        {"product_id": f"p{i}", "product_type": f"t{i % 3}", "group": str(i), "split": ("train", "test")[i % 2],
          "attribute": f"a{k}", "values": [f"v{v}" for v in found[: k + 1]]}
         for i, found in enumerate(values) for k in range(len(found))
     ]  # fmt: skip
@@ -58,8 +58,12 @@ def test_mapped_labels_are_the_labels(values, rows):
     assert mapped.rows("train").tolist() == sorted({int(row["group"]) for row in train})
     expected: dict = {}
     for row in train:
-        expected.setdefault(row["attribute"], Counter()).update(row["values"])
-    assert mapped.value_counts("train") == {name: counts for name, counts in expected.items() if counts}
+        expected.setdefault((row["product_type"], row["attribute"]), Counter()).update(row["values"])
+    assert mapped.value_counts("train") == {cell: counts for cell, counts in expected.items() if counts}
+    types: dict = {}
+    for row in labels:
+        types.setdefault(row["product_type"], set()).add(row["attribute"])
+    assert mapped.attributes_of_types() == types
     assert mapped.words("product_id", 0, len(values)) == [f"p{i}" for i in range(len(values))]
 
 
