@@ -62,18 +62,34 @@ def report_card(finished: Any, job: Any) -> None:
             f"How right the filled values are, only people can say: judge the sample in `{finished.page}`."
         )
     )
+    if finished.kept_back:
+        current.card.append(Markdown("## Abstained from: contradiction"))
+        text = "Confident values that the contract's rules do not allow beside the product's other values."
+        current.card.append(Markdown(text))
+        cards.table(sorted(finished.kept_back.items(), key=lambda item: -item[1]), ["rule", "values"])
     for decision, title in (("filled", "Filled in"), ("contradicts", "Labels that contradict a confident prediction")):
         rows = _examples(finished.sample, decision)
         if rows:
             current.card.append(Markdown(f"## {title}"))
             current.card.append(Table(rows, headers=["product", "attribute", "catalog", "prediction", "confidence"]))
     current.card.append(Markdown("## Product type x attribute"))
-    headers = ["product type", "attribute", "missing", "filled", "share", "agrees", "contradicts", "unsure"]
+    headers = [
+        "product type",
+        "attribute",
+        "missing",
+        "filled",
+        "share",
+        "agrees",
+        "contradicts",
+        "unsure",
+        "contradiction",
+    ]
     shown = finished.coverage[:SHOWN_CELLS]
     rows = [
-        [c.product_type, c.attribute, c.missing, c.filled, c.share, c.agrees, c.contradicts, c.unsure] for c in shown
+        [c.product_type, c.attribute, c.missing, c.filled, c.share, c.agrees, c.contradicts, c.unsure, c.kept_back]
+        for c in shown
     ]
-    cards.table(rows, headers)
+    cards.table(rows, [*headers, "contradiction"])
     if len(shown) < len(finished.coverage):
         text = (
             f"The {len(shown)} with most missing values of {len(finished.coverage)}; all can be counted in the tables."

@@ -1,14 +1,14 @@
 """Labels of one product that cannot both be right are set aside: whoever wrote them erred, and nobody knows where."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog.contract import Contract
+from moemoe.catalog.contract import Contract, Contradiction
 from moemoe.schemas import CONTRADICTIONS
 
 EXAMPLES = 6
@@ -44,6 +44,21 @@ def set_aside_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.T
     ]
     aside = pa.concat_tables([CONTRADICTIONS.empty_table(), *parts])
     return labels.filter(pa.array(keep)), aside
+
+
+def broken_rules(values: Mapping[str, Collection[str]], contract: Contract) -> list[Contradiction]:
+    """The rules of the contract that find one product's ``values``, by attribute, contradictory.
+
+    They are read as ``set_aside_contradictions`` reads them.
+    """
+    return [
+        rule
+        for rule in contract.contradictions
+        if all(
+            (found := values.get(name)) and set(found) <= set(listed)
+            for name, listed in ((rule.when, rule.when_values), (rule.never, rule.never_values))
+        )
+    ]
 
 
 @dataclass

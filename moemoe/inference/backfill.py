@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.catalog.contract import fold
+from moemoe.catalog.contradictions import broken_rules
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.products import row_problem
 from moemoe.catalog.read import read_batches
@@ -35,6 +36,8 @@ from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, w
 STAGE = "backfill"
 CHUNK_ROWS = 512
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
+#: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
+DECIDING = 2
 
 T = TypeVar("T")
 
@@ -55,6 +58,8 @@ class Part:
     Args:
         rows: read of the catalog; ``products`` of them were asked about.
         counts: product type, attribute, decision, whether the catalog has a label, and how many.
+        kept_back: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
+            from because they would have broken that rule of the contract.
     """
 
     partition: str
@@ -65,12 +70,13 @@ class Part:
     products: int
     quarantined: int
     counts: list[tuple[str, str, str, bool, int]]
+    kept_back: list[tuple[str, str, str, int]]
 
     @classmethod
     def read(cls, uri: str) -> "Part":
         """From the JSON that says that the partition is finished."""
         values = json.loads(read_bytes(uri))
-        return cls(**{**values, "counts": [tuple(row) for row in values["counts"]]})
+        return cls(**{**values, **{name: [tuple(row) for row in values[name]] for name in ("counts", "kept_back")}})
 
 
 def start_backfill(model_version: str, rule: str, output: str, partitions: list[str]) -> Job:
@@ -121,7 +127,7 @@ def part_name(partition: str, job: Job) -> str:
     Pictures that lie beside the catalog count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-        digest = hashlib.sha256(f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|".encode())
+        digest = hashlib.sha256(f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|{DECIDING}|".encode())
         with open(fetch(partition, scratch), "rb") as file:
             while chunk := file.read(2**20):
                 digest.update(chunk)
@@ -147,6 +153,7 @@ def _backfill_partition(
     """
     files = {kind: f"{kind}/{name}.parquet" for kind in ("values", "sample", "quarantine")}
     counts: Counter[tuple[str, str, str, bool]] = Counter()
+    kept_back: Counter[tuple[str, str, str]] = Counter()
     quarantine: list[dict[str, str | None]] = []
     sampler = Sampler(job.model_version)
     labels = LabelReader(model.contract)
@@ -160,13 +167,12 @@ def _backfill_partition(
                 records = []
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
-                    raw = labels.by_key(row["attributes"])
-                    for attribute, answer in zip(question.attributes, given, strict=True):
-                        label = labels.label(raw, attribute)
-                        accepted = model.accepts(question.product_type, attribute, answer, job.rule)
-                        record = _record(row, question, attribute, answer, label, accepted, job)
-                        has_label = bool(label and label.values)
-                        counts[question.product_type, attribute, record["decision"], has_label] += 1
+                    for decided in decide(row, question, given, labels, model, job.rule):
+                        record = _record(row, question, decided, job)
+                        has_label = bool(decided.label and decided.label.values)
+                        counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
+                        if decided.broken:
+                            kept_back[question.product_type, decided.attribute, decided.broken] += 1
                         sampler.offer(record, row["title"], question.image)
                         records.append(record)
                 writer.write_table(pa.Table.from_pylist(records, BACKFILL))
@@ -176,7 +182,10 @@ def _backfill_partition(
     write_table(sampler.table(), join(job.output, files["sample"]))
     write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
     found = [(*key, number) for key, number in sorted(counts.items())]
-    part = Part(partition, **files, rows=rows, products=products, quarantined=len(quarantine), counts=found)
+    back = [(*key, number) for key, number in sorted(kept_back.items())]
+    part = Part(
+        partition, **files, rows=rows, products=products, quarantined=len(quarantine), counts=found, kept_back=back
+    )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
     return part
 
@@ -188,6 +197,56 @@ def decision_of(prediction: str, label: Label | None, accepted: bool) -> str:
     if label is None or not label.values:
         return FILLED
     return AGREES if prediction in label.values else CONTRADICTS
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What becomes of one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
+
+    attribute: str
+    answer: Answer
+    label: Label | None
+    decision: str
+    broken: str = ""
+
+
+def decide(
+    row: Mapping[str, Any],
+    question: RowQuestion,
+    answers: Sequence[Answer],
+    labels: LabelReader,
+    model: AttributeModel,
+    rule: str,
+) -> list[Decided]:
+    """The decisions on all answers about one product.
+
+    A value that would be filled in and breaks a rule of the contract on contradictions, with a label that is there or
+    with another value that would be filled in, is abstained from; of two such values both, as nobody knows which is
+    wrong.
+    """
+    raw = labels.by_key(row["attributes"])
+    found = []
+    for attribute, answer in zip(question.attributes, answers, strict=True):
+        label = labels.label(raw, attribute)
+        accepted = model.accepts(question.product_type, attribute, answer, rule)
+        found.append(Decided(attribute, answer, label, decision_of(answer.value, label, accepted)))
+    filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}
+    if not filled:
+        return found
+    values: dict[str, tuple[str, ...]] = {}
+    for name in {name for each in model.contract.contradictions for name in (each.when, each.never)} - set(filled):
+        label = labels.label(raw, name)
+        values[name] = label.values if label else ()
+    broken: dict[str, str] = {}
+    for each in broken_rules({**values, **filled}, model.contract):
+        for name in {each.when, each.never} & set(filled):
+            broken.setdefault(name, each.words)
+    return [
+        dataclasses.replace(decided, decision=ABSTAINED, broken=broken[decided.attribute])
+        if decided.attribute in broken
+        else decided
+        for decided in found
+    ]
 
 
 @dataclass(frozen=True)
@@ -259,24 +318,16 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
 
 
-def _record(
-    row: dict[str, Any],
-    question: RowQuestion,
-    attribute: str,
-    answer: Answer,
-    label: Label | None,
-    accepted: bool,
-    job: Job,
-) -> dict[str, Any]:
+def _record(row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job) -> dict[str, Any]:
     return {
         "product_id": row["product_id"],
         "product_type": question.product_type,
-        "attribute": attribute,
-        "raw_label": label.raw if label else None,
-        "prediction": answer.value,
-        "confidence": answer.confidence,
-        "decision": decision_of(answer.value, label, accepted),
-        "image_weight": answer.image_weight,
-        "text_weight": answer.text_weight,
+        "attribute": decided.attribute,
+        "raw_label": decided.label.raw if decided.label else None,
+        "prediction": decided.answer.value,
+        "confidence": decided.answer.confidence,
+        "decision": decided.decision,
+        "image_weight": decided.answer.image_weight,
+        "text_weight": decided.answer.text_weight,
         "model_version": job.model_version,
     }

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ class Coverage:
         missing: products without a label that the contract can read; ``filled`` of them got a value.
         agrees, contradicts: products with a label that an accepted prediction agrees with, or contradicts.
         unsure: products with a label about which the model abstains.
+        kept_back: of the missing values those with an accepted prediction that breaks a rule on contradictions.
     """
 
     product_type: str
@@ -32,6 +33,7 @@ class Coverage:
     agrees: int
     contradicts: int
     unsure: int
+    kept_back: int = 0
 
     @property
     def share(self) -> float:
@@ -46,6 +48,7 @@ class Finished:
     Args:
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
         sample: SAMPLE, filled and contradicting rows with their pictures.
+        kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
     """
 
     manifest: str
@@ -57,6 +60,7 @@ class Finished:
     rows: int
     products: int
     quarantined: int
+    kept_back: dict[str, int] = field(default_factory=dict)
 
 
 def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
@@ -74,19 +78,24 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     rows, products, quarantined = (
         sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
     )
+    kept_back: Counter[str] = Counter()
+    for part in parts:
+        for _, _, rule, number in part.kept_back:
+            kept_back[rule] += number
     manifest = {
         "model_version": job.model_version,
         "thresholds": job.rule,
         "rows": rows,
         "products": products,
         "quarantined": quarantined,
+        "kept_back": kept_back,
         "values": [part.values for part in parts],
         "quarantine": [part.quarantine for part in parts],
         "audit": f"audit/audit-{name}.parquet",
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
-    return Finished(uri, audit_uri, page, coverage, total, sample, rows, products, quarantined)
+    return Finished(uri, audit_uri, page, coverage, total, sample, rows, products, quarantined, dict(kept_back))
 
 
 def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:
@@ -95,12 +104,16 @@ def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:
     for part in parts:
         for product_type, attribute, decision, has_label, number in part.counts:
             counts.setdefault((product_type, attribute), Counter())[decision, has_label] += number
-    rows = [_coverage(*cell, counter) for cell, counter in counts.items()]
+    kept_back: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        for product_type, attribute, _, number in part.kept_back:
+            kept_back[product_type, attribute] += number
+    rows = [_coverage(*cell, counter, kept_back[cell]) for cell, counter in counts.items()]
     rows.sort(key=lambda row: (-row.missing, row.product_type, row.attribute))
-    return rows, _coverage("all", "all", sum(counts.values(), Counter()))
+    return rows, _coverage("all", "all", sum(counts.values(), Counter()), kept_back.total())
 
 
-def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, bool]]) -> Coverage:
+def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, bool]], kept_back: int) -> Coverage:
     return Coverage(
         product_type,
         attribute,
@@ -109,4 +122,5 @@ def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, boo
         agrees=counter[AGREES, True],
         contradicts=counter[CONTRADICTS, True],
         unsure=counter[ABSTAINED, True],
+        kept_back=kept_back,
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.catalog.contract import load_contract
-from moemoe.catalog.contradictions import ContradictionCounts, set_aside_contradictions
+from moemoe.catalog.contradictions import ContradictionCounts, broken_rules, set_aside_contradictions
 from moemoe.errors import ContractError
 from moemoe.schemas import CONTRADICTIONS, LABELS
 from tests.catalog.small_contract import THIRTY_PT, products, small_contract, write_contract
@@ -125,6 +125,8 @@ def test_as_a_person_would_do_it(contract, rows, cut):
         men = department == ["Men"] and age and set(age) <= {"Girls", "Boys"}
         adults = department and set(department) <= {"Men", "Women"} and age == ["Girls"]
         wrong += [f"p{i}"] * bool(men or adults)
+        rules = [MEN] * bool(men) + [ADULTS] * bool(adults)
+        assert [rule.words for rule in broken_rules({"department": department, "age": age}, contract)] == rules
     assert sorted(set(aside["product_id"].to_pylist())) == sorted(wrong)
     gone = [p in wrong and a != "color" for p, a in pairs(labels)]
     assert kept.equals(labels.filter(pa.array(np.logical_not(gone).astype(bool))))

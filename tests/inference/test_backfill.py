@@ -112,6 +112,60 @@ def test_every_decision(model, tmp_path):
     assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
 
 
+class Dresser:
+    """Answers questions about each product as it is told, by title, with the same confidence."""
+
+    def __init__(self, said):
+        self._said = said
+
+    def answer(self, questions):
+        return [self._answers(question.context, question.attributes) for question in questions]
+
+    def _answers(self, context, attributes):
+        [said] = [answers for title, answers in self._said.items() if title in context]
+        return [Answer(said.get(name, ""), 0.9, 0.5, 0.5) for name in attributes]
+
+
+def test_a_value_that_would_contradict_a_label_or_another_value_is_not_filled_in(tmp_path):
+    """Department Men and an age range of girls: the rule of 30PT."""
+    age, department = "age range description", "department"
+    girls, men = {age: "Kids-Girls", "color": "Red"}, {department: "Men"}
+    said = {
+        "both filled": girls | men,
+        "against a label": girls | men,
+        "label of two": girls,
+        "no contradiction": girls | {department: "Girls"},
+        "labels alone": {"color": "Red"},
+    }
+    labels = {
+        "against a label": [(department, "Men")],
+        "label of two": [(department, "Men, Girls")],
+        "labels alone": [(department, "Men"), (age, "Kids-Girls")],
+    }
+    cells = {name: {"plain": 0.5, "guarded": None} for name in (age, department, "color")}
+    model = AttributeModel(Dresser(said), data_contracts.load("30pt"), Thresholds({"shirt": cells}))
+    rows = [row(name, 0.8, labels.get(name, ()), title=name) for name in said]
+    job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
+    values = read_table(f"{job.output}/{part.values}")
+    assert values.schema.equals(BACKFILL)
+    got = {(r["product_id"], r["attribute"]): r["decision"] for r in values.to_pylist()}
+    assert {name: (got[name, age], got[name, department], got[name, "color"]) for name in said} == {
+        "both filled": ("abstained", "abstained", "filled"),
+        "against a label": ("abstained", "agrees", "filled"),
+        "label of two": ("filled", "abstained", "filled"),
+        "no contradiction": ("filled", "filled", "filled"),
+        "labels alone": ("abstained", "abstained", "filled"),
+    }
+    finished = finish_backfill(job, [part], 600)
+    [(rule, number), *_] = finished.kept_back.items()
+    assert rule.startswith("department Men / Women, never age range description Kids-Boys")
+    assert (number, len(finished.kept_back), finished.total.kept_back) == (3, 1, 3)
+    by_attribute = {row.attribute: (row.missing, row.filled, row.kept_back) for row in finished.coverage}
+    assert by_attribute == {age: (4, 2, 2), department: (2, 1, 1), "color": (5, 5, 0)}
+    assert json.loads(Path(finished.manifest).read_text())["kept_back"] == finished.kept_back
+    assert run(model, tmp_path / "out", [partition(tmp_path, rows)])[1] == [part]  # read again from its JSON
+
+
 def test_guarded_thresholds_fill_in_less(model, tmp_path):
     job, [part] = run(model, tmp_path / "out", [partition(tmp_path)], "guarded")
     assert set(read_table(f"{job.output}/{part.values}")["decision"].to_pylist()) == {"abstained"}
