@@ -49,6 +49,8 @@ class ProgressCard:
 
 def report_card(finished: Any, job: Any) -> None:
     """report: what was filled in, per product type and attribute, with examples."""
+    from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+
     cards.heading("Backfill", is_sample=False)
     total = finished.total
     share = f"{total.share:.1%}" if total.missing else "none"
@@ -73,23 +75,18 @@ def report_card(finished: Any, job: Any) -> None:
             current.card.append(Markdown(f"## {title}"))
             current.card.append(Table(rows, headers=["product", "attribute", "catalog", "prediction", "confidence"]))
     current.card.append(Markdown("## Product type x attribute"))
-    headers = [
-        "product type",
-        "attribute",
-        "missing",
-        "filled",
-        "share",
-        "agrees",
-        "contradicts",
-        "unsure",
-        "contradiction",
-    ]
+    headers = ["product type", "attribute", "missing", "filled", "share", "agrees", "contradicts", "unsure"]
     shown = finished.coverage[:SHOWN_CELLS]
-    rows = [
-        [c.product_type, c.attribute, c.missing, c.filled, c.share, c.agrees, c.contradicts, c.unsure, c.kept_back]
-        for c in shown
-    ]
-    cards.table(rows, [*headers, "contradiction"])
+    rows = []
+    for c in shown:
+        rests = resting_on(c.rests_on) if c.filled or c.rests_on else "-"
+        numbers = [c.missing, c.filled, c.share, c.agrees, c.contradicts, c.unsure, c.kept_back]
+        rows.append([c.product_type, c.attribute, *numbers, rests])
+    cards.table(rows, [*headers, "contradiction", "threshold rests on"])
+    few = [c for c in finished.coverage if c.filled and c.rests_on is not None and c.rests_on < FEW_PRODUCTS]
+    if few:
+        text = f"The thresholds of {len(few)} cells, which filled in {sum(c.filled for c in few):,} values, rest on "
+        current.card.append(Markdown(text + f"fewer than {FEW_PRODUCTS} validation products: judge these first."))
     if len(shown) < len(finished.coverage):
         text = (
             f"The {len(shown)} with most missing values of {len(finished.coverage)}; all can be counted in the tables."

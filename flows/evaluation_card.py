@@ -18,6 +18,7 @@ CELL_COLUMNS = {
     "accuracy": "accuracy",
     "recall_at_90p": "Recall@90P",
     "threshold": "threshold",
+    "validation_accepted": "it rests on",
     "precision_at_threshold": "its precision",
     "recall_at_threshold": "its recall",
     "threshold_guarded": "guarded threshold",
@@ -29,6 +30,8 @@ CELL_COLUMNS = {
 
 def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample: bool) -> None:
     """evaluate: headline figures, curves, slices, the product type x attribute table, and products to look at."""
+    from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+
     evaluation = report.evaluation
     cards.heading("Recall at 90 % precision", is_sample)
     for warning in report.warnings:
@@ -44,6 +47,13 @@ def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample:
     _examples(predictions, dataset, evaluation.condition)
     current.card.append(Markdown("## Product type x attribute"))
     rows = sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"]))
+    few = 0
+    for row in rows:
+        number = row["validation_accepted"]
+        few += 0 < number < FEW_PRODUCTS
+        row["validation_accepted"] = resting_on(number) if number else None
+    text = "A threshold rests on the validation products that it accepts; those of "
+    current.card.append(Markdown(f"{text}{few} cells are fewer than {FEW_PRODUCTS} and promise little."))
     cards.table([[row[column] for column in CELL_COLUMNS] for row in rows], list(CELL_COLUMNS.values()))
 
 

@@ -138,6 +138,8 @@ PREDICTIONS = pa.schema(
 AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "picture blanked", "text blanked", "withheld"
 NOT_APPLICABLE, UNANSWERABLE = "not applicable", "unanswerable"
 
+#: What each product type and attribute reached. ``validation_accepted`` counts the validation products that a threshold
+#: accepts, which its promise rests on; of guarded ones one product per group.
 EVALUATION = pa.schema(
     [
         ("product_type", pa.string()),
@@ -152,6 +154,8 @@ EVALUATION = pa.schema(
         ("precision_at_threshold_guarded", pa.float64()),
         ("recall_at_threshold_guarded", pa.float64()),
         ("validation_support", pa.int64()),
+        ("validation_accepted", pa.int64()),
+        ("validation_accepted_guarded", pa.int64()),
         ("guard", pa.string()),
     ]
 )

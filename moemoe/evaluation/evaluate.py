@@ -117,12 +117,14 @@ def majority_values(counts: Mapping[Cell, Mapping[str, int]]) -> dict[Cell, str]
 
 def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray) -> dict[str, Any]:
     threshold = guarded = math.nan
-    independent = 0
+    independent = accepted = accepted_guarded = 0
     if validation is not None:
         _, threshold = recall_at_precision(validation.confidence, validation.correct)
         _, one_each = np.unique(groups[validation.rows], return_index=True)  # products of a group err together
         guarded = guarded_threshold(validation.confidence[one_each], validation.correct[one_each])
         independent = len(one_each)
+        accepted = int((validation.confidence >= threshold).sum())  # NaN accepts nothing
+        accepted_guarded = int((validation.confidence[one_each] >= guarded).sum())
     precision, recall = precision_and_recall(test.confidence, test.correct, threshold)
     guarded_precision, guarded_recall = precision_and_recall(test.confidence, test.correct, guarded)
     return {
@@ -138,6 +140,8 @@ def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray
         "precision_at_threshold_guarded": guarded_precision,
         "recall_at_threshold_guarded": guarded_recall,
         "validation_support": validation.support if validation is not None else 0,
+        "validation_accepted": accepted,
+        "validation_accepted_guarded": accepted_guarded,
         "guard": _guard(guarded, independent),
     }
 

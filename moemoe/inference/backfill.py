@@ -60,6 +60,7 @@ class Part:
         counts: product type, attribute, decision, whether the catalog has a label, and how many.
         kept_back: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
             from because they would have broken that rule of the contract.
+        rests_on: product type, attribute, and the validation products that the cell's threshold rests on, where known.
     """
 
     partition: str
@@ -71,12 +72,14 @@ class Part:
     quarantined: int
     counts: list[tuple[str, str, str, bool, int]]
     kept_back: list[tuple[str, str, str, int]]
+    rests_on: list[tuple[str, str, int]]
 
     @classmethod
     def read(cls, uri: str) -> "Part":
         """From the JSON that says that the partition is finished."""
         values = json.loads(read_bytes(uri))
-        return cls(**{**values, **{name: [tuple(row) for row in values[name]] for name in ("counts", "kept_back")}})
+        lists = {name: [tuple(row) for row in values[name]] for name in ("counts", "kept_back", "rests_on")}
+        return cls(**{**values, **lists})
 
 
 def start_backfill(model_version: str, rule: str, output: str, partitions: list[str]) -> Job:
@@ -183,8 +186,17 @@ def _backfill_partition(
     write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
     found = [(*key, number) for key, number in sorted(counts.items())]
     back = [(*key, number) for key, number in sorted(kept_back.items())]
+    accepted = {cell: numbers.get(job.rule) for cell, numbers in model.thresholds.rests_on.items()}
+    rests_on = [(*cell, number) for cell in sorted({key[:2] for key in counts}) if (number := accepted.get(cell))]
     part = Part(
-        partition, **files, rows=rows, products=products, quarantined=len(quarantine), counts=found, kept_back=back
+        partition,
+        **files,
+        rows=rows,
+        products=products,
+        quarantined=len(quarantine),
+        counts=found,
+        kept_back=back,
+        rests_on=rests_on,
     )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
     return part

@@ -24,6 +24,7 @@ class Coverage:
         agrees, contradicts: products with a label that an accepted prediction agrees with, or contradicts.
         unsure: products with a label about which the model abstains.
         kept_back: of the missing values those with an accepted prediction that breaks a rule on contradictions.
+        rests_on: the validation products that the cell's threshold rests on; None where that is not known.
     """
 
     product_type: str
@@ -34,6 +35,7 @@ class Coverage:
     contradicts: int
     unsure: int
     kept_back: int = 0
+    rests_on: int | None = None
 
     @property
     def share(self) -> float:
@@ -108,12 +110,19 @@ def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:
     for part in parts:
         for product_type, attribute, _, number in part.kept_back:
             kept_back[product_type, attribute] += number
-    rows = [_coverage(*cell, counter, kept_back[cell]) for cell, counter in counts.items()]
+    rests_on = {(product_type, attribute): n for part in parts for product_type, attribute, n in part.rests_on}
+    rows = [_coverage(*cell, counter, kept_back[cell], rests_on.get(cell)) for cell, counter in counts.items()]
     rows.sort(key=lambda row: (-row.missing, row.product_type, row.attribute))
     return rows, _coverage("all", "all", sum(counts.values(), Counter()), kept_back.total())
 
 
-def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, bool]], kept_back: int) -> Coverage:
+def _coverage(
+    product_type: str,
+    attribute: str,
+    counter: Counter[tuple[str, bool]],
+    kept_back: int,
+    rests_on: int | None = None,
+) -> Coverage:
     return Coverage(
         product_type,
         attribute,
@@ -123,4 +132,5 @@ def _coverage(product_type: str, attribute: str, counter: Counter[tuple[str, boo
         contradicts=counter[CONTRADICTS, True],
         unsure=counter[ABSTAINED, True],
         kept_back=kept_back,
+        rests_on=rests_on,
     )

@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,34 +17,63 @@ THRESHOLDS = "thresholds.json"
 PLAIN, GUARDED = "plain", "guarded"
 RULES = (PLAIN, GUARDED)
 
+#: A threshold that accepts fewer validation products is flagged wherever it is shown: even if all of 28 are right, the
+#: true precision may be under 90 % (exact binomial, 95 % confidence); of 10 it may be 74 %.
+FEW_PRODUCTS = 30
+_RESTS_ON = "validation_products"
+
 Cell = tuple[str, str]
 """Product type and attribute."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """``cells``: product type -> attribute -> rule -> threshold; None means abstain always."""
+    """The thresholds of a model.
+
+    Args:
+        cells: product type -> attribute -> rule -> threshold; None means abstain always.
+        rests_on: cell -> rule -> the validation products that the threshold accepts, one per group under the guarded
+            rule; not there where a person has raised it, or the model was registered before this was kept.
+    """
 
     cells: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    rests_on: Mapping[Cell, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, evaluation: pa.Table) -> "Thresholds":
         """Those of an EVALUATION table."""
         cells: dict[str, dict[str, dict[str, float | None]]] = {}
         columns = {PLAIN: "threshold", GUARDED: "threshold_guarded"}
+        rests_on: dict[Cell, dict[str, int]] = {}
         for row in evaluation.to_pylist():
             found = {rule: _usable(row[column]) for rule, column in columns.items()}
             cells.setdefault(row["product_type"], {})[row["attribute"]] = found
-        return cls(cells)
+            accepted = {PLAIN: row["validation_accepted"], GUARDED: row["validation_accepted_guarded"]}
+            known = {rule: n for rule, n in accepted.items() if n is not None and found[rule] is not None}
+            if known:
+                rests_on[row["product_type"], row["attribute"]] = known
+        return cls(cells, rests_on)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Thresholds":
         """Those of a model's folder."""
-        return cls(json.loads((Path(folder) / THRESHOLDS).read_text()))
+        cells = json.loads((Path(folder) / THRESHOLDS).read_text())
+        rests_on = {
+            (product_type, attribute): rules.pop(_RESTS_ON)
+            for product_type, own in cells.items()
+            for attribute, rules in own.items()
+            if _RESTS_ON in rules
+        }
+        return cls(cells, rests_on)
 
     def save(self, folder: str | Path) -> None:
         """Writes them into a model's folder."""
-        (Path(folder) / THRESHOLDS).write_text(json.dumps(self.cells, indent=2) + "\n")
+        cells: dict[str, dict[str, dict[str, Any]]] = {}
+        for product_type, own in self.cells.items():
+            cells[product_type] = {name: dict(rules) for name, rules in own.items()}
+        for (product_type, attribute), numbers in self.rests_on.items():
+            cells[product_type][attribute][_RESTS_ON] = dict(numbers)
+        (Path(folder) / THRESHOLDS).write_text(json.dumps(cells, indent=2) + "\n")
 
     def attributes(self) -> dict[str, list[str]]:
         """What the model can be asked, by product type."""
@@ -61,6 +91,7 @@ class Thresholds:
             ConfigError: a cell that the model does not have.
         """
         cells = {kind: {name: dict(rules) for name, rules in own.items()} for kind, own in self.cells.items()}
+        rests_on = {cell: dict(numbers) for cell, numbers in self.rests_on.items()}
         for (product_type, attribute), new in changes.items():
             if attribute not in cells.get(product_type, {}):
                 known = ", ".join(cells.get(product_type, cells))
@@ -68,7 +99,14 @@ class Thresholds:
             rules = cells[product_type][attribute]
             for rule, old in rules.items():
                 rules[rule] = None if new is None or old is None else max(old, new)
-        return Thresholds(cells)
+                if rules[rule] != old:
+                    rests_on.get((product_type, attribute), {}).pop(rule, None)
+        return Thresholds(cells, {cell: numbers for cell, numbers in rests_on.items() if numbers})
+
+
+def resting_on(number: int | None) -> str:
+    """On how many validation products a threshold rests, in words; flagged where they are few."""
+    return "unknown" if number is None else f"{number:,}" + (" (few)" if number < FEW_PRODUCTS else "")
 
 
 def check_rule(rule: str) -> None:

@@ -79,11 +79,12 @@ def model_card(
         f"{_figure(metrics, 'guarded/promise_kept')} |",
         f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
         "",
-        "| product type | attribute | test products | accuracy | Recall@90P | threshold | guarded |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| product type | attribute | test products | accuracy | Recall@90P | threshold | rests on | guarded |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(
             f"| {row['product_type']} | {row['attribute']} | {row['support']} | {_number(row['accuracy'])} | "
-            f"{_number(row['recall_at_90p'])} | {_number(row['threshold'])} | {_number(row['threshold_guarded'])} |"
+            f"{_number(row['recall_at_90p'])} | {_number(row['threshold'])} | "
+            f"{row['validation_accepted'] or '-'} | {_number(row['threshold_guarded'])} |"
             for row in largest
         ),
         "",

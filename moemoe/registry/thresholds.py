@@ -1,6 +1,9 @@
 """Raises thresholds of a champion, or switches product types and attributes off, as a new version of the model.
 
+    python -m moemoe.registry.thresholds NAME
     python -m moemoe.registry.thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
+
+The first shows them, and on how many validation products each rests.
 
 Serving and backfill load models:/NAME@champion, so both obey; ``python -m moemoe.registry.rollback NAME`` undoes it.
 """
@@ -11,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 
 from moemoe.errors import ConfigError, MoEMoEError
-from moemoe.inference.thresholds import Cell, Thresholds
+from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresholds, resting_on
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, end_run, start_run
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version
@@ -47,6 +50,29 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
     if not replace_champion(uri, version, base):
         _check_champion(uri, base)
     return version
+
+
+def thresholds_of(uri: str, version: Version) -> Thresholds:
+    """Those of a registered version."""
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        return Thresholds.load(fetch_version(uri, version, scratch))
+
+
+def as_text(thresholds: Thresholds) -> str:
+    """A line per product type and attribute: both thresholds and the validation products that each rests on."""
+    lines = [["product type", "attribute", *(word for rule in RULES for word in (rule, "rests on"))]]
+    few = 0
+    for product_type, own in sorted(thresholds.cells.items()):
+        for attribute, rules in sorted(own.items()):
+            line = [product_type, attribute]
+            for rule in RULES:
+                threshold, number = rules.get(rule), thresholds.rests_on.get((product_type, attribute), {}).get(rule)
+                few += rule == PLAIN and threshold is not None and number is not None and number < FEW_PRODUCTS
+                line += ["abstains", "-"] if threshold is None else [f"{threshold:.4f}", resting_on(number)]
+            lines.append(line)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([*table, f"{few} of {len(table) - 1} plain thresholds rest on fewer than {FEW_PRODUCTS} products"])
 
 
 def _check_champion(uri: str, base: Version) -> None:
@@ -87,13 +113,15 @@ def main() -> None:
     try:
         changes: dict[Cell, float | None] = dict(map(_raised, arguments.raised))
         changes.update(dict.fromkeys(map(_cell, arguments.switch_off)))
-        if not changes:
-            raise ConfigError("nothing to change; give --raise or --switch-off")
         uri = default_tracking_uri()
         check_tracking(uri)
         champion = alias_of(uri, arguments.name, CHAMPION)
         if champion is None:
             raise ConfigError(f"{arguments.name} has no champion in {uri}")
+        if not changes:
+            print(f"champion of {arguments.name} is version {champion.version}")
+            print(as_text(thresholds_of(uri, champion)))
+            return
         version = change_thresholds(uri, champion, changes, arguments.reason)
     except MoEMoEError as error:
         sys.exit(f"moemoe: {error}")

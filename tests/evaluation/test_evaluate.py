@@ -52,6 +52,7 @@ def test_a_threshold_is_chosen_on_validation_and_realised_on_test():
     row = evaluate(predictions, ["shirt"]).table.to_pylist()[0]
     assert row["support"] == 100
     assert row["threshold"] == pytest.approx(1 - 89 / 1000)  # the 90 right ones; nothing below is needed
+    assert row["validation_accepted"] == 90
     assert row["precision_at_threshold"] == pytest.approx(60 / 90)
     assert row["recall_at_threshold"] == pytest.approx(0.6)
     assert row["recall_at_90p"] == pytest.approx(0.6)
@@ -64,7 +65,7 @@ def test_a_product_type_that_validation_does_not_have_abstains_and_says_so():
     assert math.isnan(kurta["threshold"])
     assert math.isnan(kurta["threshold_guarded"])
     assert (kurta["recall_at_threshold"], kurta["recall_at_90p"]) == (0, 1.0)
-    assert kurta["validation_support"] == 0
+    assert kurta["validation_support"] == kurta["validation_accepted"] == kurta["validation_accepted_guarded"] == 0
     assert kurta["guard"] == "abstains: too little data, 0 validation groups of at least 46"
     assert shirt["guard"] == "promise"
     assert evaluation.metrics["deployed/cells_abstaining"] == 1
@@ -84,7 +85,8 @@ def test_promises_that_hold_on_test_are_counted():
 def test_copies_of_a_product_are_no_further_evidence_for_a_promise():
     alike = [dict(row, group=str(i // 2)) for i, row in enumerate(rows(80, 80, split="validation"))]
     row = evaluate(table(rows(50, 50), alike), ["shirt"]).table.to_pylist()[0]
-    assert row["validation_support"] == 80
+    assert row["validation_support"] == row["validation_accepted"] == 80
+    assert row["validation_accepted_guarded"] == 0
     assert row["guard"] == "abstains: too little data, 40 validation groups of at least 46"
     assert not math.isnan(row["threshold"])
 

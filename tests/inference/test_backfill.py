@@ -143,7 +143,8 @@ def test_a_value_that_would_contradict_a_label_or_another_value_is_not_filled_in
         "labels alone": [(department, "Men"), (age, "Kids-Girls")],
     }
     cells = {name: {"plain": 0.5, "guarded": None} for name in (age, department, "color")}
-    model = AttributeModel(Dresser(said), data_contracts.load("30pt"), Thresholds({"shirt": cells}))
+    thresholds = Thresholds({"shirt": cells}, {("shirt", age): {"plain": 12}, ("shirt", "color"): {"guarded": 50}})
+    model = AttributeModel(Dresser(said), data_contracts.load("30pt"), thresholds)
     rows = [row(name, 0.8, labels.get(name, ()), title=name) for name in said]
     job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
     values = read_table(f"{job.output}/{part.values}")
@@ -162,6 +163,7 @@ def test_a_value_that_would_contradict_a_label_or_another_value_is_not_filled_in
     assert (number, len(finished.kept_back), finished.total.kept_back) == (3, 1, 3)
     by_attribute = {row.attribute: (row.missing, row.filled, row.kept_back) for row in finished.coverage}
     assert by_attribute == {age: (4, 2, 2), department: (2, 1, 1), "color": (5, 5, 0)}
+    assert {row.attribute: row.rests_on for row in finished.coverage} == {age: 12, department: None, "color": None}
     assert json.loads(Path(finished.manifest).read_text())["kept_back"] == finished.kept_back
     assert run(model, tmp_path / "out", [partition(tmp_path, rows)])[1] == [part]  # read again from its JSON
 

@@ -4,17 +4,21 @@ import pyarrow as pa
 import pytest
 
 from moemoe.errors import ConfigError
-from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds
+from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds, resting_on
 from moemoe.schemas import EVALUATION
 
 FIGURES = {field.name: 0.5 for field in EVALUATION if pa.types.is_floating(field.type)}
 ROW = FIGURES | {"product_type": "shirt", "support": 40}
 
 
+def accepted(plain: int, guarded: int) -> dict[str, int]:
+    return {"validation_accepted": plain, "validation_accepted_guarded": guarded}
+
+
 def thresholds() -> Thresholds:
     rows = [
-        {**ROW, "attribute": "color", "threshold": 0.6, "threshold_guarded": 0.9},
-        {**ROW, "attribute": "material", "threshold": 0.6, "threshold_guarded": math.nan},
+        {**ROW, "attribute": "color", "threshold": 0.6, "threshold_guarded": 0.9, **accepted(80, 60)},
+        {**ROW, "attribute": "material", "threshold": 0.6, "threshold_guarded": math.nan, **accepted(12, 0)},
     ]
     return Thresholds.of(pa.Table.from_pylist(rows, EVALUATION))
 
@@ -29,6 +33,19 @@ def test_they_come_from_an_evaluation_and_through_a_folder(tmp_path):
     assert read.threshold("kurta", "color") is None
     with pytest.raises(ConfigError, match="allowed are plain, guarded"):
         read.threshold("shirt", "color", "high")
+
+
+def test_what_a_threshold_rests_on_goes_with_it_until_a_person_raises_it(tmp_path):
+    thresholds().save(tmp_path)
+    read = Thresholds.load(tmp_path)
+    assert read.rests_on == {("shirt", "color"): {PLAIN: 80, GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
+    assert resting_on(read.rests_on["shirt", "material"][PLAIN]) == "12 (few)"
+    assert [resting_on(n) for n in (29, 30, None)] == ["29 (few)", "30", "unknown"]
+    changed = read.changed({("shirt", "color"): 0.7, ("shirt", "material"): 0.5})
+    assert changed.rests_on == {("shirt", "color"): {GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
+    assert read.rests_on["shirt", "color"] == {PLAIN: 80, GUARDED: 60}
+    (tmp_path / "thresholds.json").write_text('{"shirt": {"color": {"plain": 0.6, "guarded": null}}}')  # of before
+    assert Thresholds.load(tmp_path).rests_on == {}
 
 
 def test_a_change_only_ever_makes_them_stricter():

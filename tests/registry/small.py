@@ -24,7 +24,7 @@ DATA = Data("30pt", 400, "contract-hash", "data-hash", is_sample=True)
 def evaluation_table() -> pa.Table:
     row = {field.name: 0.5 for field in EVALUATION if pa.types.is_floating(field.type)}
     rows = [
-        {**row, "product_type": "shirt", "attribute": "color", "threshold": 0.0},
+        {**row, "product_type": "shirt", "attribute": "color", "threshold": 0.0, "validation_accepted": 12},
         {**row, "product_type": "shirt", "attribute": "material", "threshold": math.nan, "threshold_guarded": math.nan},
         {**row, "product_type": "kurta", "attribute": "color", "threshold": 1.1, "threshold_guarded": 1.1},
     ]

@@ -81,7 +81,7 @@ def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp
     assert client(uri).get_model_version(name, first.version).description == card
     thresholds = json.loads((folder / "thresholds.json").read_text())
     assert thresholds["shirt"] == {
-        "color": {"plain": 0.0, "guarded": 0.5},
+        "color": {"plain": 0.0, "guarded": 0.5, "validation_products": {"plain": 12}},
         "material": {"plain": None, "guarded": None},
     }
 
@@ -196,6 +196,14 @@ def test_a_model_that_is_not_there_is_named(uri, first, model, message):
 def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, model_dir, monkeypatch, tmp_path, capsys):
     first = registered(uri, name, model_dir, GOOD)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr(sys, "argv", ["thresholds", name])
+    thresholds.main()
+    shown = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    shown = [[word.strip() for word in line if word.strip()] for line in shown]
+    assert ["shirt", "color", "0.0000", "12 (few)", "0.5000", "unknown"] in shown
+    assert ["shirt", "material", "abstains", "-", "abstains", "-"] in shown
+    assert shown[-1] == ["1 of 3 plain thresholds rest on fewer than 30 products"]
+    assert alias_of(uri, name, CHAMPION).version == first.version
     monkeypatch.setattr(sys, "argv", ["thresholds", name, "--switch-off", "shirt/color", "--reason", "a complaint"])
     thresholds.main()
     assert "champion of" in capsys.readouterr().out
@@ -216,7 +224,6 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
         (["--raise", "shirt/color=2"], "between 0 and 1"),
         (["--raise", "color"], "raises no threshold"),
         (["--switch-off", "color"], "it is written like 'shirt/color'"),
-        ([], "nothing to change"),
     ],
 )
 def test_a_change_that_is_none(option, message, monkeypatch):
