@@ -77,7 +77,10 @@ def test_argo_trains_on_a_gpu_in_the_image_with_retries_and_a_limit(argo):
 def test_argo_tells_somebody_when_a_run_fails(argo):
     hooks = argo.written["items"][0]["spec"]["hooks"]
     assert "Failed" in hooks["error-notify-failure"]["expression"]
-    assert "train_flow.py notify_failure" in template_of(argo, "error-notify-failure")["container"]["command"][-1]
+    hook = template_of(argo, "error-notify-failure")["container"]
+    assert "train_flow.py notify_failure" in hook["command"][-1]
+    assert hook["image"] == IMAGE
+    assert [source["secretRef"]["name"] for source in hook["envFrom"]] == ["moemoe"]  # the webhook's URL is in there
 
 
 def test_argo_runs_with_the_configs_parameters(argo):
@@ -115,6 +118,12 @@ def test_step_functions_gets_the_machine_and_its_schedule(step_functions, states
     assert {"start", "train", "register", "end"} <= set(states)
 
 
+def test_step_functions_has_no_hook_for_a_failed_run(states):
+    """So the step itself tells of its last failed attempt, and the README says what nobody tells of."""
+    assert not any("Catch" in state for state in states.values())
+    assert "add an EventBridge rule" in " ".join((HERE / "infra" / "README.md").read_text().split())
+
+
 def test_cfn_lint_accepts_the_step_functions_template(step_functions, tmp_path):
     (tmp_path / "template.json").write_text(json.dumps(step_functions.written))
     command = [str(Path(sys.executable).parent / "cfn-lint"), "--regions", "us-east-1", "--"]
@@ -142,6 +151,7 @@ def test_training_on_several_nodes_is_a_choice_of_the_same_config(compiled, tmp_
     assert "JobSet" in manifest
     assert manifest.count("nvidia.com/gpu") == 2  # the control node's pod and the workers'
     assert "multi_node_train_flow.py" in many.package
+    assert "notify_failure" in template_of(many, "error-notify-failure")["container"]["command"][-1]
 
 
 @pytest.mark.parametrize(
