@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import mlflow
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
+from moemoe.errors import ConfigError
+from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FILE, finished_runs
 from tests.flows.conftest import FLOW, card_text, flow_environment, run_flow
 from tests.flows.test_bad_input import refused
 
@@ -105,8 +109,20 @@ def test_finished_runs_are_compared_without_training(runs, metaflow_folder):
     assert "Table 3" not in text
 
 
-def test_runs_of_different_splits_are_refused(runs, trained, metaflow_folder):
-    other = trained.run["start"].task.data.mlflow_run_id
+def test_runs_of_different_splits_are_refused(runs, metaflow_folder, tmp_path):
+    """The other run's predictions are the first one's, without one product of the test split."""
+    client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
+    first = client.get_run(runs[0])
+    predictions = pq.read_table(client.download_artifacts(runs[0], PREDICTIONS_FILE, str(tmp_path)))
+    [gone, *_] = predictions.filter(pc.equal(predictions["split"], "test"))["product_id"].to_pylist()
+    fewer = predictions.filter(pc.not_equal(predictions["product_id"], gone))
+    pq.write_table(fewer, tmp_path / Path(PREDICTIONS_FILE).name)
+    other = client.create_run(first.info.experiment_id, tags={"dataset": "30pt"}, run_name="elsewhere").info.run_id
+    for name in ("model", "catalog", "settings"):
+        client.log_param(other, name, first.data.params[name])
+    client.log_artifact(other, str(tmp_path / Path(PREDICTIONS_FILE).name), str(Path(PREDICTIONS_FILE).parent))
+    client.log_artifact(other, client.download_artifacts(runs[0], CONTRACT_FILE, str(tmp_path)))
+    client.set_terminated(other)
     said = refused(metaflow_folder, "--runs", f"{runs[0]},{other}", flow=COMPARE)
     assert "cannot be compared: the runs have different test rows" in said
     assert "/compare/" not in said
@@ -124,15 +140,19 @@ def test_runs_of_different_datasets_are_refused(runs, metaflow_folder):
     assert "is of 30pt (sample catalog), " in said
 
 
+def test_a_comparison_needs_two_runs(metaflow_folder, tmp_path):
+    uri = flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"]
+    with pytest.raises(ConfigError, match="a comparison needs two or more MLflow run ids"):
+        finished_runs(uri, "abc", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--models", "qga,mxtt"], "unknown model 'mxtt'; known models are "),
-        (["--tables", "4"], "table 4 belongs to --dataset sl or ohl, this is 30pt"),
-        (["--runs", "abc"], "a comparison needs two or more MLflow run ids"),
         (["--runs", "abc,def"], "MLflow has no run abc"),
     ],
-    ids=["model", "table", "one run", "no such run"],
+    ids=["model", "no such run"],
 )
 def test_a_bad_name_is_said_before_anything_trains(tmp_path, arguments, message):
     said = refused(tmp_path, *arguments, flow=COMPARE)
