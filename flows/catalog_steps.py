@@ -275,8 +275,9 @@ class CatalogSteps(FlowSpec):
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             parts = labelled_parts(zip(self.products, self.labels, strict=True), ["product_id"])
+            self.payload = [shard for task in inputs for shard in task.shards]
             manifest, self.manifest_uri = write_manifest(
-                [shard for task in inputs for shard in task.shards],
+                self.payload,
                 ((products["product_id"], labels) for products, labels in parts),
                 read_table(self.splits_uri),
                 self.root_uri,

@@ -2,6 +2,7 @@
 
 python flows/compare_flow.py run --dataset 30pt --models moemoe,qga,wo-qg
 python flows/compare_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://...' --tables 1,3
+python flows/compare_flow.py run --dataset 30pt --catalog '...' --models moemoe,tf-idf --folds 5
 python flows/compare_flow.py run --runs RUN,RUN
 """
 
@@ -22,6 +23,7 @@ class CompareFlow(CatalogSteps):
 
     models = Parameter("models", default="", help=f"Recipes by name, with commas; empty, without --tables: {MODELS}.")
     tables = Parameter("tables", default="", help="Tables of the paper, e.g. 1,3,fig5: trains what they need, too.")
+    folds = Parameter("folds", default=0, help="Cross-validation by group in so many folds; 0: the catalog's split.")
     runs = Parameter("runs", default="", help="Compare these finished MLflow runs, by id, instead of training.")
 
     @step
@@ -48,9 +50,11 @@ class CompareFlow(CatalogSteps):
 
     def find_systems(self, scratch) -> None:
         """The recipes that --models and --tables name."""
+        from moemoe.catalog.folds import check_folds
         from moemoe.evaluation.paper import AS_LONG, systems_of, tables_of
         from moemoe.recipes.comparison import recipe_to_compare
 
+        check_folds(self.folds)
         tables = tables_of(self.dataset, self.tables) if self.tables else []
         common = (self.size, self.weights or None, self.epochs or None, self.batch_size or None)
         self.recipes = {}
@@ -98,20 +102,42 @@ class CompareFlow(CatalogSteps):
 
     @step
     def each_system(self):
-        """All systems train on the shards that are there now."""
-        self.systems = list(self.recipes)
-        self.next(self.train, foreach="systems")
+        """All systems train on the shards that are there now; in cross-validation one after the other on each fold."""
+        manifests = self.write_folds() if self.folds else [self.manifest_uri]
+        self.trainings = [(system, fold, uri) for fold, uri in enumerate(manifests) for system in self.recipes]
+        self.next(self.train, foreach="trainings")
+
+    def write_folds(self) -> list[str]:
+        """The manifests of the folds: the same payload shards, other splits."""
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
+            from moemoe.catalog.folds import split_of_fold
+            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.shards.write import write_manifest
+            from moemoe.storage import fetch, read_table
+
+            contract, splits, uris = load_contract(fetch(self.contract_uri, scratch)), read_table(self.splits_uri), []
+            for fold in range(self.folds):
+                parts = (
+                    (products["product_id"], split_of_fold(labels, fold, self.folds))
+                    for products, labels in labelled_parts(zip(self.products, self.labels, strict=True), ["product_id"])
+                )
+                where = (self.root_uri, self.dataset, contract.hash, self.is_sample)
+                uris.append(write_manifest(self.payload, parts, splits, *where, latest=False)[1])
+            return uris
 
     @catch(var="training_failure", print_exception=False)
     @card(type="blank", refresh_interval=15)
     @step
     def train(self):
         """Train one system; where it fails the others go on."""
-        self.system = self.input
-        self.run_uri = join(self.comparison_uri, "systems", self.system.name.replace(" ", "-").replace(",", ""))
+        self.system, fold, self.manifest_uri = self.input
+        self.fold = f"fold {fold + 1} of {self.folds}" if self.folds else ""
+        self.run_uri = comparison_card.folder(self.comparison_uri, self.system.name, self.fold)
         tags = {"comparison": self.comparison_run_id, "system": self.system.name}
+        tags |= {"fold": self.fold} if self.fold else {}
         self.start_mlflow_run(self.recipes[self.system], self.system.settings, tags)
-        print(f"{self.system.name}:", flush=True)
+        print(f"{', '.join(filter(None, [self.system.name, self.fold]))}:", flush=True)
         self.train_model()
         self.next(self.evaluate)
 
@@ -142,7 +168,7 @@ class CompareFlow(CatalogSteps):
         ]
         self.merge_artifacts(inputs, include=common)
         self.mlflow_run_id = self.comparison_run_id
-        self.compared = [comparison_card.candidate(task) for task in inputs]
+        self.compared = comparison_card.candidates(inputs, self.comparison_uri)
         self.model_runs = {task.mlflow_run_id: task.evaluate_task for task in inputs if hasattr(task, "evaluate_task")}
         self.next(self.compare)
 

@@ -6,7 +6,8 @@ import cards
 from metaflow import current
 from metaflow.cards import Image, Markdown, Table
 
-from moemoe.evaluation.comparison import Candidate
+from moemoe.evaluation.comparison import Candidate, pooled
+from moemoe.storage import join
 
 
 def comparison_card(comparison: Any, tables: Any, figures: dict[str, Any]) -> None:
@@ -29,11 +30,26 @@ def failed(system: Any, failure: Any) -> None:
     current.card.append(Markdown(f"# {system.name} failed in training\n\n{reason(failure)}"))
 
 
-def candidate(task: Any) -> Candidate:
-    """What a task of the step evaluate has to compare, or the reason why it has nothing."""
+def folder(comparison_uri: str, system: str, fold: str = "") -> str:
+    """Where a system of a comparison, or a fold of it, has its files."""
+    names = [name.replace(" ", "-").replace(",", "") for name in (system, fold) if name]
+    return join(comparison_uri, "systems", *names)
+
+
+def candidates(tasks: Any, comparison_uri: str) -> list[Candidate]:
+    """The systems that the tasks of the step evaluate trained, each fold's answers put together."""
+    folds: dict[Any, list[Candidate]] = {}
+    for task in tasks:
+        folds.setdefault(task.system, []).append(_candidate(task))
+    return [pooled(own, folder(comparison_uri, system.name)) for system, own in folds.items()]
+
+
+def _candidate(task: Any) -> Candidate:
+    """What a task has to compare, or the reason why it has nothing."""
     for place, failure in (("training", task.training_failure), ("evaluation", task.evaluation_failure)):
         if failure:
-            return Candidate(task.system.name, task.system, failure=f"in {place}: {reason(failure)}")
+            where = " ".join(filter(None, ["in", place, task.fold and f"({task.fold})"]))
+            return Candidate(task.system.name, task.system, failure=f"{where}: {reason(failure)}")
     baselines = {name: value for name, value in task.metrics.items() if name.startswith("baseline/")}
     return Candidate(task.system.name, task.system, task.predictions_path, task.training_minutes, baselines)
 
@@ -50,7 +66,7 @@ def parameters(flow: Any) -> dict[str, Any]:
     common = {"dataset": flow.compared_dataset, "model": "comparison", "systems": "; ".join(names)}
     if flow.runs:
         return {**common, "runs": flow.runs}
-    given = {"epochs": flow.epochs or "the size's", "max_products": flow.max_products or "all"}
+    given = {"epochs": flow.epochs or "the size's", "max_products": flow.max_products or "all", "folds": flow.folds}
     return {**common, "catalog": flow.catalog or "sample catalog", "size": flow.size, "seed": flow.seed, **given}
 
 

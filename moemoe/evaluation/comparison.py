@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -10,7 +10,7 @@ from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
 from moemoe.evaluation.paper import System
 from moemoe.evaluation.uncertainty import REPLICATES, Difference, paired_difference, same_rows
-from moemoe.storage import read_table
+from moemoe.storage import join, read_table, write_table
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Candidate:
         system: recipe and settings, by which the paper's tables find it.
         minutes: of training; NaN where unknown.
         baselines: metrics ``baseline/...``, which need the training labels and so come with the predictions.
+        folds: of a cross-validation whose predictions these are; 0: there was none.
     """
 
     name: str
@@ -30,6 +31,28 @@ class Candidate:
     minutes: float = math.nan
     baselines: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
+    folds: int = 0
+
+
+def pooled(folds: Sequence[Candidate], folder: str) -> Candidate:
+    """One system's folds of a cross-validation as one candidate; a single one stays as it is.
+
+    Every product is tested in one fold, so the predictions of all, written under ``folder``, are those of one test
+    split as large as the catalog; their confidences come from as many models. Minutes are those of all folds,
+    baselines their means. Where a fold failed, so has the system.
+    """
+    failed = [fold for fold in folds if fold.failure]
+    if failed or len(folds) == 1:
+        return (failed or folds)[0]
+    predictions = pa.concat_tables([read_table(fold.predictions_uri) for fold in folds])
+    names = folds[0].baselines
+    return replace(
+        folds[0],
+        predictions_uri=write_table(predictions, join(folder, "predictions.parquet")),
+        minutes=sum(fold.minutes for fold in folds),
+        baselines={name: sum(fold.baselines[name] for fold in folds) / len(folds) for name in names},
+        folds=len(folds),
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,7 @@ class Comparison:
         differences: name -> Recall@90P minus that of the first result, paired; empty where no cell has enough support.
         report_product_types: what means are over.
         sample_catalog: whether the products are drawn ones.
+        folds: of the cross-validation that the results are of; 0: there was none.
     """
 
     dataset: str
@@ -61,6 +85,7 @@ class Comparison:
     report_product_types: Sequence[str]
     sample_catalog: bool = False
     differences: Mapping[str, Difference] = field(default_factory=dict)
+    folds: int = 0
 
     @property
     def cells(self) -> int:
@@ -106,7 +131,8 @@ def compare(
                 replicates=replicates,
             )
             differences[other.name] = found.recall_at_90p
-    return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences)
+    folds = max(candidate.folds for candidate in candidates)
+    return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences, folds)
 
 
 def check_comparable(first: Result, other: Result) -> None:

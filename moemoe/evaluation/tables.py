@@ -142,6 +142,11 @@ def overview(comparison: Comparison) -> Table:
         "test, and in how many of the cells where they accept anything test precision is at least 90 %.",
         *(f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()),
     ]
+    if comparison.folds:
+        notes.append(
+            f"{comparison.folds}-fold cross-validation by group: every product is tested by a model that has seen "
+            "nothing of its group; the predictions of all folds are measured together."
+        )
     return Table("overview", "Overview", "system", columns, rows, notes=notes)
 
 

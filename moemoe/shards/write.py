@@ -37,6 +37,7 @@ def write_manifest(
     dataset: str,
     contract_hash: str,
     sample_catalog: bool = False,
+    latest: bool = True,
 ) -> tuple[Manifest, str]:
     """Writes the labels sidecar, the splits and, last, the manifest; returns it with its URI.
 
@@ -46,6 +47,7 @@ def write_manifest(
             split, any order). Each becomes a row group of the sidecar, so that memory holds one part.
         splits: SPLITS so far, which the next run of the dataset gets from ``earlier_run``.
         root: local folder or ``s3://``.
+        latest: whether the dataset's next run takes up these splits; not those of a cross-validation's fold.
     """
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
@@ -72,8 +74,9 @@ def write_manifest(
     name = hashlib.sha256((data_hash + sidecar_file.sha256 + contract_hash).encode()).hexdigest()[:32]
     uri = join(root, "shards", name, "manifest.json")
     manifest.write(uri)
-    latest = {"splits": splits_file.path, "labels": sidecar_file.path}
-    write_bytes(_latest(root, dataset, sample_catalog), json.dumps(latest).encode())
+    if latest:
+        now = {"splits": splits_file.path, "labels": sidecar_file.path}
+        write_bytes(_latest(root, dataset, sample_catalog), json.dumps(now).encode())
     return manifest, uri
 
 

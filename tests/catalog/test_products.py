@@ -183,7 +183,7 @@ class TestCollectProducts:
         with pytest.raises(CatalogError, match="the catalog has no rows"):
             collection.check_quarantine_share(collection.quarantine(), contract)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(rows=st.lists(st.tuples(st.sampled_from(["id", "", None]), st.sampled_from(["t", None]), st.booleans())))
     def test_nothing_is_lost(self, tmp_path_factory, rows):
         folder = tmp_path_factory.mktemp("catalog")

@@ -1,17 +1,18 @@
 import csv
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import EvaluationError
-from moemoe.evaluation.comparison import Candidate, compare
+from moemoe.evaluation.comparison import Candidate, compare, pooled
 from moemoe.evaluation.comparison_plots import comparison_figures
 from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, tables_of
 from moemoe.evaluation.tables import all_tables, cells_csv, document
 from moemoe.schemas import PREDICTIONS
-from moemoe.storage import write_table
+from moemoe.storage import read_table, write_table
 from tests.evaluation.test_evaluate import rows, table
 
 TYPES = ["shirt", "kurta"]
@@ -155,3 +156,23 @@ def test_too_few_products_for_a_mean_still_make_tables(tmp_path):
     tables = all_tables(comparison, tables_of("30pt"))
     assert "| moemoe | - |" in tables[0].markdown()
     comparison_figures(comparison, tables_of("30pt"))
+
+
+def test_the_folds_of_a_system_are_measured_together(candidate, tmp_path):
+    first = replace(candidate("one", 30), minutes=1.0, baselines={"baseline/majority/accuracy": 0.4})
+    halves = [read_table(first.predictions_uri).slice(*part) for part in ((0, 65), (65,))]
+    folds = [
+        replace(first, predictions_uri=write_table(half, str(tmp_path / f"{index}.parquet")))
+        for index, half in enumerate(halves)
+    ]
+    together = pooled(folds, str(tmp_path / "together"))
+    assert read_table(together.predictions_uri) == read_table(first.predictions_uri)
+    assert (together.minutes, together.baselines, together.folds) == (2.0, first.baselines, 2)
+    assert pooled([first], str(tmp_path)) is first
+    assert "2-fold cross-validation by group" in all_tables(compared(together), [])[0].markdown()
+    assert "cross-validation" not in all_tables(compared(first), [])[0].markdown()
+
+
+def test_a_system_with_a_fold_that_failed_has_failed(candidate):
+    failed = Candidate("one", System("one"), failure="in training (fold 2 of 2): out of memory")
+    assert pooled([candidate("one", 30), failed], "nowhere") is failed

@@ -1,5 +1,6 @@
 """CompareFlow: one comparison on a very small catalog, one system of it broken, and finished runs side by side."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from metaflow.cards import get_cards
 
 from moemoe.errors import ConfigError
 from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FILE, finished_runs
+from moemoe.schemas import AS_IS
+from moemoe.shards.manifest import Manifest
+from moemoe.storage import read_table
 from tests.flows.conftest import FLOW, card_text, flow_environment, run_flow
 from tests.flows.test_bad_input import refused
 
@@ -159,3 +163,23 @@ def test_a_bad_name_is_said_before_anything_trains(tmp_path, arguments, message)
     assert message in said
     assert "/each_group/" not in said
     assert not (tmp_path / "root").exists()
+
+
+def test_cross_validation_tests_every_product_once(metaflow_folder):
+    running = run_flow(
+        metaflow_folder, flow=COMPARE, models="tf-idf", folds=2, max_products=300, root=str(metaflow_folder / "folds")
+    )
+    assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
+    assert len(list(running.run["train"])) == 2
+    [system] = running.run["compare"].task.data.compared
+    predictions = read_table(system.predictions_uri)
+    asked = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
+    tested = predictions.filter(asked)
+    labels = [read_table(uri) for uri in running.run["manifest"].task.data.labels]
+    assert set(tested["product_id"].to_pylist()) == {row for part in labels for row in part["product_id"].to_pylist()}
+    text = (Path(running.run["compare"].task.data.tables_uri) / "tables.md").read_text()
+    assert "2-fold cross-validation by group" in text
+    root = Path(running.run["manifest"].task.data.root_uri)
+    latest = json.loads((root / "shards" / "latest-30pt-sample.json").read_text())
+    manifest = Manifest.read(running.run["manifest"].task.data.manifest_uri)
+    assert latest["labels"] == manifest.sidecar.path  # the next run keeps the catalog's own split, not the last fold's
