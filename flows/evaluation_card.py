@@ -109,6 +109,8 @@ def _thresholds(evaluation: Any) -> None:
     if "tokenizer/pieces_per_word" in metrics:
         pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
         canonical += f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown."
+        if cut := metrics["tokenizer/cut_share"]:
+            canonical += f" **{cut:.0%} of the texts are longer than the model reads**: it never sees their ends."
     current.card.append(Markdown(" ".join([*lines, canonical])))
 
 

@@ -183,11 +183,12 @@ def _not_applicable(product: Product, attributes: dict[str, list[str]]) -> dict[
 
 
 def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str, float]:
-    """How the model's tokenizer cuts the test split's texts; on a seller's words a pretrained one does badly.
+    """How the model's tokenizer cuts the test split's texts, and how many are too long for the model.
 
-    Fitted systems have no tokenizer and no such figure.
+    On a seller's words a pretrained tokenizer does badly. Fitted systems have no tokenizer and no such figure.
     """
     if predictor.collator.tokenizer is None:
         return {}
-    found = tokenizer_statistics(predictor.collator.tokenizer, (dataset[row].context for row in dataset.rows("test")))
+    contexts = (dataset[row].context for row in dataset.rows("test"))
+    found = tokenizer_statistics(predictor.collator.tokenizer, contexts, predictor.model.config.context_length)
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

@@ -47,18 +47,30 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
 
 @dataclass(frozen=True)
 class TokenizerStatistics:
-    """How a tokenizer cuts texts: its pieces per word of text, and the share of its pieces that are unknown."""
+    """How a tokenizer cuts texts.
+
+    Args:
+        pieces_per_word: words are what blanks separate.
+        unknown_share: the share of pieces that are unknown.
+        cut_share: the share of texts with more tokens than the model reads; what stands beyond is lost to it.
+    """
 
     pieces_per_word: float
     unknown_share: float
+    cut_share: float
 
 
-def tokenizer_statistics(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> TokenizerStatistics:
-    """Counts over ``texts``; words are what blanks separate."""
-    words = pieces = unknown = 0
+def tokenizer_statistics(
+    tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], context_length: int
+) -> TokenizerStatistics:
+    """Counts over ``texts``, of which a model reads ``context_length`` tokens."""
+    number = words = pieces = unknown = cut = 0
+    room = context_length - tokenizer.num_special_tokens_to_add()
     for text in texts:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        number += 1
         words += len(text.split())
         pieces += len(ids)
         unknown += ids.count(tokenizer.unk_token_id) if tokenizer.unk_token_id is not None else 0
-    return TokenizerStatistics(pieces / max(words, 1), unknown / max(pieces, 1))
+        cut += len(ids) > room
+    return TokenizerStatistics(pieces / max(words, 1), unknown / max(pieces, 1), cut / max(number, 1))

@@ -28,10 +28,18 @@ def test_the_same_texts_give_the_same_tokenizer(tokenizer):
 
 
 def test_a_tokenizer_of_another_language_is_told_by_its_figures(tokenizer):
-    own = tokenizer_statistics(tokenizer, TEXTS)
-    other = tokenizer_statistics(train_tokenizer(["der die das"], 270), TEXTS)
+    own = tokenizer_statistics(tokenizer, TEXTS, 96)
+    other = tokenizer_statistics(train_tokenizer(["der die das"], 270), TEXTS, 96)
     assert own.unknown_share == other.unknown_share == 0  # bytes are never unknown
     assert own.pieces_per_word < other.pieces_per_word
+
+
+def test_texts_that_are_too_long_for_the_model_are_counted(tokenizer):
+    lengths = [len(tokenizer(text)["input_ids"]) for text in TEXTS]
+    for context_length in (1, max(lengths) - 1, max(lengths)):
+        found = tokenizer_statistics(tokenizer, TEXTS, context_length)
+        assert found.cut_share == sum(length > context_length for length in lengths) / len(TEXTS)
+    assert found.cut_share == 0
 
 
 def items(answers=True):
