@@ -49,11 +49,14 @@ class Job:
         return Path(self.scratch) / "events.jsonl"
 
 
-def main(path: str) -> int:
+def main(path: str, *options: str) -> int:
     """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
     from moemoe.training.fitter import fit
+    from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS, end_with_launcher
     from moemoe.training.trainer import Trainer
 
+    if UNTIL_LAUNCHER_ENDS in options:
+        end_with_launcher()
     job = Job(**json.loads(Path(path).read_text()))
     recipe = Recipe.from_dict(job.recipe)
     world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
@@ -79,4 +82,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""Faults planned by a test and carried out by ``hook/sitecustomize.py`` in the processes themselves."""
+
+import os
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+HERE = Path(__file__).parents[2]
+HOOK = Path(__file__).parent / "hook"
+
+
+class Faults:
+    """Plans in ``folder``; what lies beside it is what processes are watched to change."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("plan", "journal"):
+            (folder / name).mkdir(parents=True)
+
+    def environment(self, process: str = "") -> dict[str, str]:
+        """What makes a process, and all that it starts, obey the plan; ``process`` names one that is no flow's."""
+        path = os.pathsep.join([str(HOOK), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+        named = {"MOEMOE_FAULTS_PROCESS": process} if process else {}
+        return {"PYTHONPATH": path, "MOEMOE_FAULTS": str(self.folder), **named}
+
+    def plan(self, process: str, faults: Iterable[str]) -> None:
+        """One fault for each start of the process from now on."""
+        (self.folder / "plan" / process).write_text("".join(f"{fault}\n" for fault in faults))
+
+    def planned(self) -> dict[str, list[str]]:
+        """What has not happened yet."""
+        left = {path.name: path.read_text().splitlines() for path in (self.folder / "plan").iterdir()}
+        return {process: faults for process, faults in left.items() if faults}
+
+    def changes(self, process: str, kind: str = "change") -> int:
+        """How much a process has changed: ``result`` counts the changes of results alone, ``change`` all."""
+        lines = (self.folder / "journal" / process).read_text().splitlines()
+        return sum(line.startswith("result ") for line in lines) if kind == "result" else len(lines)
+
+    def struck(self) -> list[str]:
+        """The kills that have happened: process, how, at which change, and what that change was."""
+        path = self.folder / "struck"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def kills(faults: Faults, process: str, number: int, seed: int) -> list[str]:
+    """``number`` kills of a process at moments drawn by the seed, in a run that has been watched once.
+
+    Two of three are at changes of results, where it makes any; every third is of the whole process group.
+    """
+    plan = []
+    for i in range(number):
+        kind = "result" if i % 3 < 2 and faults.changes(process, "result") else "change"
+        [at] = moments(f"{seed} {process} {i}", faults.changes(process, kind), 1)
+        plan.append(f"{'kill-all' if i % 3 == 2 else 'kill'} {kind} {at}")
+    return plan
+
+
+def moments(seed: str, changes: int, number: int) -> list[int]:
+    """``number`` moments of a process that makes so many changes, drawn by the seed."""
+    return sorted(random.Random(seed).sample(range(1, changes + 1), min(number, changes)))
