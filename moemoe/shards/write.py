@@ -47,6 +47,8 @@ def write_manifest(
         splits: SPLITS so far, which the next run of the dataset gets from ``earlier_run``.
         root: local folder or ``s3://``.
     """
+    for folder in ("labels", "splits", "shards"):
+        remove_leftovers(join(root, folder))
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "labels.parquet"

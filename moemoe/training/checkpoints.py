@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import nn
 
 from moemoe.errors import ConfigError
-from moemoe.storage import exists, fetch, join, write_bytes
+from moemoe.storage import exists, fetch, join, remove_leftovers, write_bytes
 
 NAME = "checkpoint.safetensors"
 
@@ -61,7 +61,8 @@ class Checkpoint:
 
     @classmethod
     def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":
-        """The checkpoint under ``run_uri`` or None."""
+        """The checkpoint under ``run_uri`` or None; one that a killed process left half-written is removed."""
+        remove_leftovers(run_uri)
         uri = join(run_uri, NAME)
         return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
 

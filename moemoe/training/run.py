@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from moemoe.errors import MoEMoEError
 from moemoe.recipes import Recipe
+from moemoe.storage import no_space_left
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,11 @@ def main(path: str, *options: str) -> int:
             Trainer(job, recipe, device, rank, world_size, precision).train()
         elif rank == 0:  # one process does it, the others have nothing to do
             fit(job, recipe)
-    except MoEMoEError as error:
-        print(f"moemoe: {error}", file=sys.stderr, flush=True)
+    except Exception as error:
+        said = error if isinstance(error, MoEMoEError) else no_space_left(error)
+        if said is None:
+            raise
+        print(f"moemoe: {said}", file=sys.stderr, flush=True)
         return 2
     finally:
         if world_size > 1:
