@@ -19,7 +19,8 @@ from moemoe.storage import absolute, join, remove_leftovers
 def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """A folder that is gone after the step; errors meant for people leave the step without a traceback.
 
-    What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
+    What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
+    marked as failed; a resumed run that gets through marks it as finished.
     """
     try:
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:

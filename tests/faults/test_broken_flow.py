@@ -1,29 +1,20 @@
 """One run that meets what breaks around it: a full disk, an MLflow that is slow, away, or asked by a dying process."""
 
-import gzip
-import pickle
-from pathlib import Path
-
 import pytest
 
 from tests.faults.mlflow_server import PASSWORD, mlflow_behind_a_gate
+from tests.faults.planted import SECRETS, places_of
 from tests.faults.small_flow import SmallFlow
 from tests.faults.test_killed_flow import assert_same, assert_whole
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
-#: What the environment of a run knows and nothing that it writes may.
-SECRETS = {
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI-planted",
-    "MLFLOW_TRACKING_TOKEN_OF_ANOTHER": "token-planted-2718281",
-    "MOEMOE_WEBHOOK_URL": "https://hooks.invalid/planted-1414213",
-}
 
 
 def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, tmp_path):
     with mlflow_behind_a_gate(tmp_path) as gate:
-        flow = SmallFlow(tmp_path, MLFLOW_TRACKING_URI=gate.url, **SECRETS)
+        flow = SmallFlow(tmp_path, **{**SECRETS, "MLFLOW_TRACKING_URI": gate.url})
         flow.faults.plan("shard", ["small-disk 100000"])
-        flow.faults.plan("worker-0", ["small-disk 100000", f"touch {gate.slow}"])
+        flow.faults.plan("train", ["small-disk 100000", f"touch {gate.slow}"])
         flow.faults.plan("evaluate", [f"touch {gate.down}", "small-disk 100000"])
         flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 23"])
         said = []
@@ -59,22 +50,3 @@ def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, t
         assert_whole(flow)
         assert not places_of(tmp_path, [PASSWORD, *SECRETS.values()])
         assert not [secret for secret in (PASSWORD, *SECRETS.values()) if secret in "".join(said) + words]
-
-
-def places_of(folder: Path, secrets: list[str]) -> list[Path]:
-    """The files in and below ``folder`` that hold one of ``secrets``, in compressed artifacts too."""
-    found = []
-    for path in folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            if content[:2] == b"\x1f\x8b":
-                content += gzip.decompress(content)
-            if any(secret.encode() in content for secret in secrets):
-                found.append(path)
-    return found
-
-
-def test_a_secret_would_be_found(tmp_path):
-    (tmp_path / "artifact").write_bytes(gzip.compress(pickle.dumps({"uri": f"http://moemoe:{PASSWORD}@host"})))
-    (tmp_path / "log").write_text("nothing")
-    assert places_of(tmp_path, [PASSWORD]) == [tmp_path / "artifact"]

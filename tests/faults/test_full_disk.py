@@ -66,7 +66,10 @@ def save(folder: Path, step: int, trained) -> None:
 
 def test_the_earlier_checkpoint_stays(tmp_path, trained):
     save(tmp_path, 1, trained)
-    with small_disk(20_000), pytest.raises(StorageError, match=r"^cannot write .*checkpoint\.safetensors: File too large$"):
+    with (
+        small_disk(20_000),
+        pytest.raises(StorageError, match=r"^cannot write .*checkpoint\.safetensors: File too large$"),
+    ):
         save(tmp_path, 2, trained)
     assert os.listdir(tmp_path) == ["checkpoint.safetensors"]
     found = Checkpoint.find(str(tmp_path), RECIPE, "")

@@ -45,7 +45,9 @@ def assert_whole(flow: SmallFlow) -> None:
     [version] = client.search_model_versions(f"name = '{NAME}'")
     assert {CHALLENGER, CHAMPION} == set(client.get_registered_model(NAME).aliases)
     assert not [m.name for m in client.search_registered_models() if m.name.endswith(".lock")]
-    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version.version}", tracking_uri=flow.tracking_uri))
+    folder = Path(
+        mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version.version}", tracking_uri=flow.tracking_uri)
+    )
     held = {path.name for path in (folder / "artifacts" / "model").iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json"} <= held
     assert version.tags["promoted"] == "true"
