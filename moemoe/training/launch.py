@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Trains ``job`` in ``processes`` processes; ``on_events`` gets new events about once per ``poll_seconds``.
 
-    Where a process dies, torchrun starts all of them again from the last checkpoint, up to ``restarts`` times. A SIGTERM
-    to this process is handed on: training writes a checkpoint and ends.
+    Where a process dies, torchrun starts all of them again from the last checkpoint, up to ``restarts`` times. A
+    SIGTERM to this process is handed on: training writes a checkpoint and ends.
 
     Raises:
         MoEMoEError: training failed; the message is the processes' own where they gave one.

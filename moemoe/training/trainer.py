@@ -94,7 +94,7 @@ class Trainer:
         self.notice = Notice()
 
     def train(self) -> None:
-        """Trains every phase and publishes the model under the run; after SIGTERM checkpoints and raises MoEMoEError."""
+        """Trains every phase and publishes the model; after SIGTERM it writes a checkpoint and raises MoEMoEError."""
         self.notice.listen()
         torch.manual_seed(self.job.seed)
         has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase

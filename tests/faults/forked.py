@@ -1,4 +1,4 @@
-"""A piece of work in a process of its own that dies at one of its changes on disk: cheap, as nothing is imported again."""
+"""A piece of work in a forked process that dies at one of its changes on disk; nothing is imported again."""
 
 import os
 import sys

@@ -22,7 +22,7 @@ from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from tests.model.small import random_batch, tiny_config
 from tests.registry.small import predictions
 from tests.shards.small import small_shards
-from tests.training.test_training import losses, run, small_recipe
+from tests.training.test_training import losses, run
 
 RECIPE = {"name": "small"}
 
