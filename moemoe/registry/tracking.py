@@ -111,9 +111,8 @@ def start_run(
     experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
     if found is None or VIEW_TAG not in found.tags:
         mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
-    context = {
-        name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()
-    }  # a token in git's URL
+    # without the token in the URL of git's remote
+    context = {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
     commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
     all_tags = {**context, **commit, **tags, **({"mlflow.parentRunId": parent} if parent else {})}
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
