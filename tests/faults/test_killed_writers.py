@@ -1,4 +1,4 @@
-"""kill -9 at each change that a writer makes on disk: what lies under a name is whole, and a rerun completes it."""
+"""Writers killed before each change on disk and amid a file: what has a name is whole, a rerun completes it."""
 
 from itertools import count
 from pathlib import Path
@@ -15,20 +15,25 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import exists, publish, read_table, remove_leftovers, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
-from tests.faults.forked import killed_at
+from tests.faults.forked import killed_at, killed_in_a_file
 from tests.model.small import random_batch, tiny_config
 from tests.registry.small import predictions
 from tests.shards.small import small_products, small_shards
 
 RECIPE = {"name": "small"}
+PREDICTED = predictions(0.7, products=4000)
+BYTES = (1, 100, 4000, 9000, 20_000, 60_000)
 
 
 def kills(work, folder: Path):
-    """Yields after each kill, one change later each time, until ``work`` gets through; at least three times."""
+    """Yields after each kill: in the middle of a file, then before each change, until ``work`` gets through."""
+    for byte in BYTES:
+        if killed_in_a_file(byte, work):
+            yield f"byte {byte}"
     for change in count(1):
         if not killed_at(change, work, folder):
             break
-        yield change
+        yield f"change {change}"
     assert change > 3
 
 
@@ -76,12 +81,12 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(tmp_path):
 
 
 def in_memory(uri: str) -> None:
-    write_table(predictions(0.7), uri)
+    write_table(PREDICTED, uri)
 
 
 def in_parts(uri: str) -> None:
     with writing_table(uri, PREDICTIONS) as writer:
-        writer.write_table(predictions(0.7))
+        writer.write_table(PREDICTED)
 
 
 @pytest.mark.parametrize("how", [in_memory, in_parts])
@@ -89,7 +94,7 @@ def test_predictions(tmp_path, how):
     uri = str(tmp_path / "root" / "run" / "predictions.parquet")
     for _ in kills(lambda: how(uri), tmp_path):
         assert not exists(uri)
-    assert read_table(uri).equals(predictions(0.7))
+    assert read_table(uri).equals(PREDICTED)
 
 
 def test_a_model_folder(tmp_path):

@@ -42,6 +42,7 @@ def checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint.find(str(folder / "run"), RECIPE.to_dict(), "")
 
 
+@pytest.mark.faults
 def test_one_of_two_dies_and_both_go_on_from_the_last_checkpoint(manifest, tmp_path, unbroken):
     seen, killed = [], []
 
@@ -91,6 +92,7 @@ run(sys.argv[1], Path(sys.argv[2]), 2, RECIPE, die, every=0)
 """
 
 
+@pytest.mark.faults
 def test_processes_whose_launcher_is_killed_end_too(manifest, tmp_path, unbroken):
     """Else they would train on beside those of the run that goes on, on the same GPU and to the same checkpoint."""
     command = [sys.executable, "-c", LAUNCHER, manifest, str(tmp_path)]
