@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
@@ -49,14 +49,25 @@ def default_tracking_uri() -> str:
 
 
 def with_password(uri: str) -> str:
-    """``uri`` as MLflow needs it: ``MLFLOW_TRACKING_URI`` itself where ``uri`` is that without its password."""
+    """``uri`` as MLflow needs it, with the password of ``MLFLOW_TRACKING_URI`` where that is the same without it.
+
+    A server's user and password go to MLflow by its variables instead: it prints the server's address now and then.
+    """
     own = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return own if own and without_password(own) == uri else uri
+    whole = own if own and without_password(own) == uri else uri
+    address = urlparse(whole)
+    if address.scheme not in ("http", "https") or not address.username:
+        return whole
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", unquote(address.username))
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(address.password or ""))
+    return without_password(whole)
 
 
 def without_password(uri: str) -> str:
-    """``uri`` with asterisks for its password."""
+    """A server's ``uri`` without user and password, a database's with asterisks for its password."""
     address = urlparse(uri)
+    if address.scheme in ("http", "https"):
+        return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
     return uri.replace(f":{address.password}@", ":***@") if address.password else uri
 
 
@@ -86,8 +97,9 @@ def client(uri: str) -> "MlflowClient":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(with_password(uri))
-    return mlflow.MlflowClient(with_password(uri))
+    usable = with_password(uri)
+    mlflow.set_tracking_uri(usable)
+    return mlflow.MlflowClient(usable)
 
 
 def start_run(

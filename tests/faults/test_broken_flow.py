@@ -16,7 +16,7 @@ def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, t
         flow.faults.plan("shard", ["small-disk 100000"])
         flow.faults.plan("train", ["small-disk 100000", f"touch {gate.slow}"])
         flow.faults.plan("evaluate", [f"touch {gate.down}", "small-disk 100000"])
-        flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 23"])
+        flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 150"])
         said = []
 
         def attempt(go, expected: str) -> None:

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.link", "os.symlink", "sqlite3.connect"}
 ANYWHERE = {"subprocess.Popen", "http.client.send"}
@@ -73,7 +74,8 @@ class Fate:
         for kind in kinds:
             self.changes[kind] += 1
         what = f"{event} {path[:200]} {str(arguments[1:])[:100]!r}"
-        os.write(self.journal, f"{kinds[-1]} {what}\n".encode())
+        with suppress(OSError):  # where the disk is small, the journal too may grow no further
+            os.write(self.journal, f"{kinds[-1]} {what}\n".encode())
         if self.action.startswith("kill") and self.kind in kinds and self.changes[self.kind] == self.at:
             with open(self.struck, "a") as file:
                 file.write(f"{self.process} {self.action} {self.kind} {self.at} {what}\n")
