@@ -17,11 +17,10 @@ class Faults:
         for name in ("plan", "journal"):
             (folder / name).mkdir(parents=True)
 
-    def environment(self, process: str = "") -> dict[str, str]:
-        """What makes a process, and all that it starts, obey the plan; ``process`` names one that is no flow's."""
+    def environment(self) -> dict[str, str]:
+        """What makes a process, and all that it starts, obey the plan."""
         path = os.pathsep.join([str(HOOK), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-        named = {"MOEMOE_FAULTS_PROCESS": process} if process else {}
-        return {"PYTHONPATH": path, "MOEMOE_FAULTS": str(self.folder), **named}
+        return {"PYTHONPATH": path, "MOEMOE_FAULTS": str(self.folder)}
 
     def plan(self, process: str, faults: Iterable[str]) -> None:
         """One fault for each start of the process from now on."""
@@ -51,11 +50,6 @@ def kills(faults: Faults, process: str, number: int, seed: int) -> list[str]:
     plan = []
     for i in range(number):
         kind = "result" if i % 3 < 2 and faults.changes(process, "result") else "change"
-        [at] = moments(f"{seed} {process} {i}", faults.changes(process, kind), 1)
+        at = random.Random(f"{seed} {process} {i}").randint(1, faults.changes(process, kind))
         plan.append(f"{'kill-all' if i % 3 == 2 else 'kill'} {kind} {at}")
     return plan
-
-
-def moments(seed: str, changes: int, number: int) -> list[int]:
-    """``number`` moments of a process that makes so many changes, drawn by the seed."""
-    return sorted(random.Random(seed).sample(range(1, changes + 1), min(number, changes)))

@@ -25,7 +25,7 @@ RESULTS = ("/root/", "/mlruns/", "/mlflow.db")
 
 
 def process_name() -> str | None:
-    """The step of a flow, torchrun, a training process by its rank, or what the test itself calls it."""
+    """The step of a flow, torchrun, or a training process by its rank; None: it is left alone."""
     words = sys.orig_argv
     if "torch.distributed.run" in words:
         return "torchrun"
@@ -33,7 +33,7 @@ def process_name() -> str | None:
         return f"worker-{os.environ.get('RANK', 0)}"
     if "step" in words and "--task-id" in words:
         return words[words.index("step") + 1]
-    return os.environ.get("MOEMOE_FAULTS_PROCESS")
+    return None
 
 
 class Fate:
@@ -96,5 +96,5 @@ class Fate:
         return self.within in str(arguments[0]) and "__pycache__" not in str(arguments[0])
 
 
-if os.environ.get("MOEMOE_FAULTS") and process_name():
-    sys.addaudithook(Fate(os.environ["MOEMOE_FAULTS"], process_name()).watch)
+if "MOEMOE_FAULTS" in os.environ and (process := process_name()):
+    sys.addaudithook(Fate(os.environ["MOEMOE_FAULTS"], process).watch)
