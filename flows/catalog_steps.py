@@ -9,6 +9,7 @@ from dataclasses import asdict
 import cards
 from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
+from resuming import next_resume_goes_on_from_here
 from stopped import said_plainly
 
 from moemoe.notifications import DRIFT
@@ -24,6 +25,7 @@ def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """
     try:
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+            next_resume_goes_on_from_here()
             if hasattr(flow, "run_uri"):
                 remove_leftovers(flow.run_uri)
             yield folder

@@ -33,8 +33,15 @@ class Faults:
 
     def changes(self, process: str, kind: str = "change") -> int:
         """How much a process has changed: ``result`` counts the changes of results alone, ``change`` all."""
-        lines = (self.folder / "journal" / process).read_text().splitlines()
-        return sum(line.startswith("result ") for line in lines) if kind == "result" else len(lines)
+        kinds = ("result",) if kind == "result" else ("result", "change")
+        return sum(line.startswith(kinds) for line in self._journal(process))
+
+    def starts(self, process: str) -> int:
+        """How often a process was started."""
+        return sum(line == "start" for line in self._journal(process))
+
+    def _journal(self, process: str) -> list[str]:
+        return (self.folder / "journal" / process).read_text().splitlines()
 
     def struck(self) -> list[str]:
         """The kills that have happened: process, how, at which change, and what that change was."""

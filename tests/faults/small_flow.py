@@ -85,7 +85,7 @@ class SmallFlow:
         status, said = self.run()
         attempts = [said]
         while status != 0 and len(attempts) <= most:
-            status, said = self.resume() if "Workflow starting" in said or len(attempts) > 1 else self.run()
+            status, said = self.resume()
             attempts.append(said)
         assert status == 0, said[-5000:]
         return attempts

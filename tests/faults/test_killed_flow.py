@@ -63,5 +63,8 @@ def test_a_flow_that_is_killed_everywhere_ends_as_if_nothing_had_happened(unbrok
     assert {line.split()[0] for line in struck} == set(KILLS)
     assert len(struck) >= 30, struck
     assert len(attempts) > 20
+    for process in STEPS:  # what is done is not done again, however often a resumed run is resumed
+        with_torchrun = KILLS["torchrun"] if process == "train" else 0
+        assert flow.faults.starts(process) <= KILLS[process] + with_torchrun + 1, process
     assert_same(flow.result(), unbroken)
     assert_whole(flow)

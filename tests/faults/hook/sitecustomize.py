@@ -10,7 +10,7 @@ MOEMOE_FAULTS names a folder. ``plan/PROCESS`` holds what is to happen, a line f
 
 A change is a file opened for writing, renamed or removed, a folder made, a database connected to, as far as it lies
 under the folder that the test works in; a program started; a request sent by HTTP. ``journal/PROCESS`` gets a line for
-each.
+each, and one when the process starts.
 """
 
 import os
@@ -45,6 +45,7 @@ class Fate:
         self.action, self.kind, self.at = "nothing", "", 0
         self.busy = False
         self.journal = os.open(f"{folder}/journal/{process}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(self.journal, b"start\n")
         self.struck = f"{folder}/struck"
         self.process = process
         plan = f"{folder}/plan/{process}"
