@@ -13,20 +13,25 @@ import run_summary
 import training_card
 from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
+from resuming import next_resume_goes_on_from_here
 from stopped import said_plainly
 
 from moemoe.notifications import DRIFT
-from moemoe.storage import absolute, join
+from moemoe.storage import absolute, join, remove_leftovers
 
 
 @contextmanager
 def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     """A folder that is gone after the step; errors meant for people leave the step without a traceback.
 
-    Whatever the error, the MLflow run is marked as failed; a resumed run that gets through marks it as finished.
+    What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
+    marked as failed; a resumed run that gets through marks it as finished.
     """
     try:
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+            next_resume_goes_on_from_here()
+            if hasattr(flow, "run_uri"):
+                remove_leftovers(flow.run_uri)
             yield folder
     except BaseException as error:
         if hasattr(flow, "mlflow_run_id"):
@@ -88,6 +93,7 @@ class CatalogSteps(FlowSpec):
         self.run_uri = join(self.root_uri, "runs", current.run_id)
         self.is_sample = not self.catalog
         if self.is_sample:
+            remove_leftovers(join(self.root_uri, "catalog"))
             sample = write_sample_catalog(join(scratch, "sample.parquet"), seed=self.seed)
             name = f"sample-{self.seed}.parquet"
             self.partitions = [publish(sample, join(self.root_uri, "catalog", name))]
@@ -296,19 +302,19 @@ class CatalogSteps(FlowSpec):
             report.raise_if_critical()
 
     def train_model(self, warm_start: str = "") -> None:
-        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint.
+
+        MLflow is not asked: it may be slow or away for as long as training takes. ``evaluate`` brings it the events.
+        """
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
-            from moemoe.registry import tracking
             from moemoe.shards.hidden import Hidden
-            from moemoe.shards.manifest import Manifest
             from moemoe.storage import fetch
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            manifest, contract = Manifest.read(self.manifest_uri), fetch(self.contract_uri, scratch)
-            tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract)
-            self.hidden = asdict(Hidden.of(load_contract(contract), self.withhold, self.unseen))
+            contract = load_contract(fetch(self.contract_uri, scratch))
+            self.hidden = asdict(Hidden.of(contract, self.withhold, self.unseen))
             job = Job(
                 self.manifest_uri,
                 self.run_uri,
@@ -360,6 +366,8 @@ class CatalogSteps(FlowSpec):
             self.routing_path = write_table(report.routing, join(self.run_uri, "routing.parquet"))
             uris = (self.predictions_path, self.evaluation_path, self.slices_path, self.routing_path)
             files = [fetch(uri, scratch) for uri in uris]
+            manifest = dataset.manifest
+            tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract.path)
             tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
             # after the headline: MLflow compares runs by what was logged first
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, events)

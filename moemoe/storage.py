@@ -5,6 +5,7 @@ lost connection, a flipped byte) is tried again with growing pauses.
 """
 
 import contextlib
+import errno
 import fnmatch
 import glob
 import hashlib
@@ -151,8 +152,11 @@ def writing_table(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer of a table that need not fit into memory; it is at ``uri`` once the block ends without an error."""
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "table.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            yield writer
+        try:
+            with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+                yield writer
+        except OSError as error:
+            raise no_space_left(error) or error from error
         publish(path, uri)
 
 
@@ -227,20 +231,21 @@ def list_files(pattern: str) -> list[str]:
 
 
 def remove_leftovers(folder: str) -> None:
-    """Removes half-written files that killed writers left in a local folder; those still being written stay."""
-    if is_s3(folder) or not Path(folder).is_dir():
+    """Removes half-written files that killed writers left in and below a local folder; those being written stay."""
+    if is_s3(folder):
         return
     host = socket.gethostname().split(".")[0]
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            made_by = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.\w+", entry.name)
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            made_by = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.\w+", name)
             with contextlib.suppress(FileNotFoundError):
                 if made_by and (
                     not _is_alive(int(made_by[2]))
                     if made_by[1] == host
-                    else time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS
+                    else time.time() - os.stat(path).st_mtime > LEFTOVER_SECONDS
                 ):
-                    os.unlink(entry.path)
+                    os.unlink(path)
 
 
 def _is_alive(pid: int) -> bool:
@@ -327,6 +332,17 @@ def _may_pass(error: Exception) -> bool:
 
 def _status(error: Exception) -> int:
     return getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def no_space_left(error: BaseException) -> StorageError | None:
+    """What to say of an error that came of a full disk, whichever library met it; None where it is another."""
+    full = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded", errno.EFBIG: "File too large"}
+    for number, reason in full.items():
+        # safetensors' errors carry the number in their text alone
+        if getattr(error, "errno", None) == number or re.search(rf"code: {number}\b|os error {number}\b", str(error)):
+            name = getattr(error, "filename", None)
+            return StorageError(f"cannot write {name or 'a file'}: {reason}")
+    return None
 
 
 def _storage_error(what: str, uri: str, error: Exception) -> Exception:

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from moemoe.errors import ConfigError
 
 #: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: its text encoder and
@@ -33,8 +35,16 @@ def load_system(name: str) -> Any:
 
 
 def load_saved(folder: str | Path) -> Any:
-    """The system that ``folder`` holds, whichever it is. Raises ConfigError where it holds none."""
-    return load_system(system_of(folder)).from_pretrained(folder)
+    """The system that ``folder`` holds, whichever it is.
+
+    Raises:
+        ConfigError: it holds none, or its weights are no safetensors: a pickle is not opened.
+    """
+    system = load_system(system_of(folder))
+    try:
+        return system.from_pretrained(folder)
+    except SafetensorError as error:
+        raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
 
 
 def system_of(folder: str | Path) -> str:

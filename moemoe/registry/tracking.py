@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
@@ -40,8 +41,34 @@ STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "
 
 
 def default_tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or a SQLite file in the working directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    """``MLFLOW_TRACKING_URI``, or a SQLite file in the working directory.
+
+    Without its password, which belongs into no artifact and no log: ``with_password`` finds it in the environment.
+    """
+    return without_password(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+
+
+def with_password(uri: str) -> str:
+    """``uri`` as MLflow needs it, with the password of ``MLFLOW_TRACKING_URI`` where that is the same without it.
+
+    A server's user and password go to MLflow by its variables instead: it prints the server's address now and then.
+    """
+    own = os.environ.get("MLFLOW_TRACKING_URI", "")
+    whole = own if own and without_password(own) == uri else uri
+    address = urlparse(whole)
+    if address.scheme not in ("http", "https") or not address.username:
+        return whole
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", unquote(address.username))
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(address.password or ""))
+    return without_password(whole)
+
+
+def without_password(uri: str) -> str:
+    """A server's ``uri`` without user and password, a database's with asterisks for its password."""
+    address = urlparse(uri)
+    if address.scheme in ("http", "https"):
+        return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+    return uri.replace(f":{address.password}@", ":***@") if address.password else uri
 
 
 def check_tracking(uri: str) -> None:
@@ -55,7 +82,7 @@ def check_tracking(uri: str) -> None:
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError(
-            f"MLflow at {_without_password(uri)} cannot be reached ({reason[:200]}); start it, or set "
+            f"MLflow at {without_password(uri)} cannot be reached ({reason[:200]}); start it, or set "
             "MLFLOW_TRACKING_URI to one that answers, or unset it for a SQLite file here"
         ) from error
 
@@ -70,8 +97,9 @@ def client(uri: str) -> "MlflowClient":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(uri)
-    return mlflow.MlflowClient(uri)
+    usable = with_password(uri)
+    mlflow.set_tracking_uri(usable)
+    return mlflow.MlflowClient(usable)
 
 
 def start_run(
@@ -95,7 +123,8 @@ def start_run(
     experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
     if found is None or VIEW_TAG not in found.tags:
         mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
-    context = resolve_tags()
+    # without the token in the URL of git's remote
+    context = {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
     commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
     all_tags = {**context, **commit, **tags, **({"mlflow.parentRunId": parent} if parent else {})}
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
@@ -260,8 +289,3 @@ def log_comparison(
     failed = (f"{name} failed" for name in comparison.failures)
     where = f" ({SAMPLE})" if comparison.sample_catalog else ""
     describe(uri, run_id, f"Recall@90P in %: {', '.join([*figures_of, *failed])}{where}\n\n{tables[0].markdown()}")
-
-
-def _without_password(uri: str) -> str:
-    address = urlparse(uri)
-    return uri.replace(f":{address.password}@", ":***@") if address.password else uri

@@ -13,7 +13,7 @@ from typing import Any
 from moemoe.baselines import FITTED, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import Thresholds
-from moemoe.registry.tracking import client
+from moemoe.registry.tracking import client, with_password
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
@@ -91,7 +91,7 @@ def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
 
     client(uri)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line per file in a step's log
-    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=uri)
+    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
     return Path(local) / "artifacts" / "model"
 
 

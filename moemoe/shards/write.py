@@ -49,6 +49,8 @@ def write_manifest(
         root: local folder or ``s3://``.
         latest: whether the dataset's next run takes up these splits; not those of a cross-validation's fold.
     """
+    for folder in ("labels", "splits", "shards"):
+        remove_leftovers(join(root, folder))
     data_hash = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "labels.parquet"

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from moemoe.errors import ConfigError
-from moemoe.storage import exists, fetch, join, write_bytes
+from moemoe.storage import exists, fetch, join, remove_leftovers, write_bytes
 
 NAME = "checkpoint.safetensors"
 
@@ -47,13 +47,18 @@ class Checkpoint:
     """The checkpoint under ``run_uri``, opened but not yet applied.
 
     Raises:
-        ConfigError: it was made by another recipe.
+        ConfigError: it was made by another recipe, or is no checkpoint of ours: a pickle is not opened.
     """
 
     def __init__(self, path: str, recipe: dict[str, Any]):
         self._path = path
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+        except SafetensorError as error:
+            raise ConfigError(f"{path} is no safetensors file ({error}); delete it and run again") from error
+        if not {"recipe", "place", "loader"} <= metadata.keys():
+            raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} was made by another recipe; start a fresh run")
         self.place = Place(**json.loads(metadata["place"]))
@@ -61,7 +66,8 @@ class Checkpoint:
 
     @classmethod
     def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":
-        """The checkpoint under ``run_uri`` or None."""
+        """The checkpoint under ``run_uri`` or None; one that a killed process left half-written is removed."""
+        remove_leftovers(run_uri)
         uri = join(run_uri, NAME)
         return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,10 @@ from typing import Any
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.training.events import read_events
 from moemoe.training.run import Job
+from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS
+
+#: How often torchrun starts the processes again after one of them has died.
+RESTARTS = 3
 
 
 def default_processes() -> int:
@@ -32,9 +39,16 @@ def check_processes(processes: int) -> None:
 
 
 def train(
-    job: Job, processes: int, on_events: Callable[[list[dict[str, Any]]], None], poll_seconds: float = 1.0
+    job: Job,
+    processes: int,
+    on_events: Callable[[list[dict[str, Any]]], None],
+    poll_seconds: float = 1.0,
+    restarts: int = RESTARTS,
 ) -> None:
     """Trains ``job`` in ``processes`` processes; ``on_events`` gets new events about once per ``poll_seconds``.
+
+    Where a process dies, torchrun starts all of them again from the last checkpoint, up to ``restarts`` times. A
+    SIGTERM to this process is handed on: training writes a checkpoint and ends.
 
     Raises:
         MoEMoEError: training failed; the message is the processes' own where they gave one.
@@ -43,37 +57,69 @@ def train(
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "job.json").write_text(json.dumps(asdict(job)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command += ["-m", "moemoe.training.run", str(scratch / "job.json")]
+    command += [f"--max-restarts={restarts}", "-m", "moemoe.training.run", str(scratch / "job.json")]
+    command += [UNTIL_LAUNCHER_ENDS]
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     log = scratch / "train.log"
     seen = 0
     with open(log, "wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
+        told: list[bool] = []
+
+        def end(*_: object) -> None:
+            if not told:  # a second signal would keep torchrun from waiting for its processes
+                told.append(True)
+                process.terminate()
+
         try:
-            while True:
-                try:
-                    status = process.wait(poll_seconds)
-                except subprocess.TimeoutExpired:
-                    status = None
-                if new := read_events(job.events_path, seen):
-                    seen += len(new)
-                    on_events(new)
-                if status is not None:
-                    break
+            with _on_sigterm(end):
+                while True:
+                    try:
+                        status = process.wait(poll_seconds)
+                    except subprocess.TimeoutExpired:
+                        status = None
+                    if new := read_events(job.events_path, seen):
+                        seen += len(new)
+                        on_events(new)
+                    if status is not None:
+                        break
+                    if _own_words(log.read_text(errors="replace")):
+                        end()  # what a person has to mend is the same after a restart
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
     if status != 0:
         raise MoEMoEError(_reason(log.read_text(errors="replace"), status))
+
+
+@contextmanager
+def _on_sigterm(action: Callable[..., None]) -> Iterator[None]:
+    """SIGTERM to this process calls ``action``; Python lets only the main thread listen."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, action)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _own_words(log: str) -> list[str]:
+    """The one-line errors of ``moemoe.training.run``, whole lines alone."""
+    return [line.split("moemoe: ", 1)[1] for line in log.split("\n")[:-1] if line.startswith("moemoe: ")]
 
 
 def _reason(log: str, status: int) -> str:
     """A process's own last words: our one-line error, else what it printed before torchrun's report began."""
     lines = log.splitlines()
-    own = [line.split("moemoe: ", 1)[1] for line in lines if line.startswith("moemoe: ")]
-    if own:
+    if own := _own_words(log):
         return own[0]
     report = next((i for i, line in enumerate(lines) if "torch/distributed/elastic" in line), len(lines))
     return "\n".join([f"training failed with exit code {status}:", *lines[:report][-25:]])

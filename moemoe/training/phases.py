@@ -17,6 +17,7 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     layers = [module for module in model.modules() if isinstance(module, MixtureOfExperts)]
     experts = {id(parameter) for layer in layers for parameter in layer.parameters()}
     for parameter in model.parameters():
+        parameter.grad = None  # the phase before left one, which would count when gradients are clipped by their norm
         parameter.requires_grad_(phase != ("backbone" if id(parameter) in experts else "experts"))
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 

@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from moemoe.errors import MoEMoEError
 from moemoe.recipes import Recipe
+from moemoe.storage import no_space_left
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,14 @@ class Job:
         return Path(self.scratch) / "events.jsonl"
 
 
-def main(path: str) -> int:
+def main(path: str, *options: str) -> int:
     """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
     from moemoe.training.fitter import fit
+    from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS, end_with_launcher
     from moemoe.training.trainer import Trainer
 
+    if UNTIL_LAUNCHER_ENDS in options:
+        end_with_launcher()
     job = Job(**json.loads(Path(path).read_text()))
     recipe = Recipe.from_dict(job.recipe)
     world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
@@ -69,8 +73,11 @@ def main(path: str) -> int:
             Trainer(job, recipe, device, rank, world_size, precision).train()
         elif rank == 0:  # one process does it, the others have nothing to do
             fit(job, recipe)
-    except MoEMoEError as error:
-        print(f"moemoe: {error}", file=sys.stderr, flush=True)
+    except Exception as error:
+        said = error if isinstance(error, MoEMoEError) else no_space_left(error)
+        if said is None:
+            raise
+        print(f"moemoe: {said}", file=sys.stderr, flush=True)
         return 2
     finally:
         if world_size > 1:
@@ -79,4 +86,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

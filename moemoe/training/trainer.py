@@ -37,6 +37,7 @@ from moemoe.training.objective import Counts, Terms, global_counts, joint_object
 from moemoe.training.phases import learning_rate, set_trainable
 from moemoe.training.run import Job
 from moemoe.training.set_aside import SetAside, gathered
+from moemoe.training.stopping import Notice, stopped
 from moemoe.training.tokenizer import make_tokenizer
 from moemoe.training.warm_start import load_weights
 
@@ -90,9 +91,11 @@ class Trainer:
             pinned=device.type == "cuda",
         )
         self.steps_per_epoch = len(self.loader)
+        self.notice = Notice()
 
     def train(self) -> None:
-        """Trains every phase and publishes the model under the run."""
+        """Trains every phase and publishes the model; after SIGTERM it writes a checkpoint and raises MoEMoEError."""
+        self.notice.listen()
         torch.manual_seed(self.job.seed)
         has_experts = isinstance(self.config, ModelConfig)  # they come after the dense phase
         model = self.system.create(replace(self.config, experts=None) if has_experts else self.config)
@@ -184,8 +187,12 @@ class Trainer:
                 per_second = examples / (time.monotonic() - watch)
                 self._log_step(phase, place, terms, counts, rate, per_second)
                 watch, examples = time.monotonic(), 0
-            if self._checkpoint_is_due():
+            due = time.monotonic() - self._saved_at > self.job.checkpoint_seconds
+            due, ending = self.notice.agreed(due, self.rank, self.world_size, self.device)
+            if due or ending:
                 self._checkpoint(place, model, optimizer)
+            if ending:
+                raise stopped(place.total_step, self.job.run_uri)
         return place
 
     def _gradients(self, wrapped: nn.Module, parts: list[Batch]) -> tuple[Terms, Counts]:
@@ -253,13 +260,6 @@ class Trainer:
             cross_entropy += losses.cross_entropy.item()
             tokens += losses.tokens.item()
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
-
-    def _checkpoint_is_due(self) -> bool:
-        due = torch.tensor(float(time.monotonic() - self._saved_at > self.job.checkpoint_seconds))
-        if self.world_size > 1:  # rank 0's clock decides, so that all ranks stay in step
-            due = due.to(self.device)
-            dist.broadcast(due, 0)
-        return bool(due)
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._saved_at = time.monotonic()

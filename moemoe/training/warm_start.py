@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import nn
 
@@ -34,7 +35,10 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
 
 def load_weights(model: nn.Module, folder: str | Path) -> None:
     """Puts the weights of the model in ``folder`` into ``model``."""
-    load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+    try:
+        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+    except SafetensorError as error:
+        raise ConfigError(f"warm start: {folder}/model.safetensors is no safetensors file ({error})") from error
 
 
 def _comparable(values: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

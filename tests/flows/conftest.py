@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.planted import SECRETS
+
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
 
 
@@ -53,7 +55,13 @@ def card_text(html: str) -> str:
 @pytest.fixture(scope="session")
 def trained(metaflow_folder) -> Trained:
     running = run_flow(
-        metaflow_folder, dataset="30pt", max_products=1000, epochs=1, root=str(metaflow_folder / "root"), batch_size=16
+        metaflow_folder,
+        SECRETS,
+        dataset="30pt",
+        max_products=1000,
+        epochs=1,
+        root=str(metaflow_folder / "root"),
+        batch_size=16,
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     return Trained(running.run, metaflow_folder, flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])

@@ -1,7 +1,9 @@
 """The whole flow through Metaflow's Runner."""
 
+import gzip
 import math
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUAR
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
+from tests.faults.planted import SECRETS, places_of
 from tests.flows.conftest import card_text
 
 pytestmark = pytest.mark.xdist_group("flow")
@@ -133,3 +136,11 @@ assert "metaflow" not in sys.modules
 def test_both_phases_left_their_events(trained):
     events = read_events(Path(data(trained, "start").run_uri) / "events.jsonl")
     assert [event["phase"] for event in events if event["event"] == "epoch"] == ["dense", "experts"]
+
+
+def test_secrets_of_the_environment_are_written_nowhere(trained, tmp_path):
+    """Neither in logs, cards and artifacts nor in MLflow; the run's environment held them (see ``trained``)."""
+    assert not places_of(trained.folder, list(SECRETS.values()))
+    artifact = gzip.compress(pickle.dumps({"uri": f"http://moemoe:{SECRETS['MLFLOW_TRACKING_PASSWORD']}@host"}))
+    (tmp_path / "artifact").write_bytes(artifact)
+    assert places_of(tmp_path, list(SECRETS.values())) == [tmp_path / "artifact"]  # as Metaflow would keep one

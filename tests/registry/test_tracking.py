@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ def test_an_mlflow_that_does_not_answer_is_named_without_its_password(address):
     with pytest.raises(ConfigError, match=r"MLflow at http://.*127\.0\.0\.1:9 cannot be reached") as error:
         tracking.check_tracking(address)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "used"),
+    [
+        ("http://moemoe:hunter2@host:5000/x", "http://host:5000/x", "http://host:5000/x"),
+        ("postgresql://moemoe:hunter2@db/mlflow", "postgresql://moemoe:***@db/mlflow", None),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db", None),
+    ],
+)
+def test_what_a_run_keeps_of_the_address_has_no_password_and_works(monkeypatch, given, kept, used):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    assert tracking.default_tracking_uri() == kept
+    assert tracking.with_password(kept) == (used or given)
+    assert tracking.with_password("http://elsewhere") == "http://elsewhere"
+    if used:
+        assert os.environ["MLFLOW_TRACKING_USERNAME"] == "moemoe"
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "hunter2"
 
 
 def test_a_run_is_found_again_by_its_tags(uri):

@@ -59,7 +59,7 @@ def test_an_s3_that_is_down_is_one_clear_error(proxy, manifest, tmp_path):
         ShardedDataset(manifest, tmp_path)
 
 
-@pytest.mark.parametrize("fault", [LOST, UNAVAILABLE])
+@pytest.mark.parametrize("fault", [LOST, UNAVAILABLE, TIMEOUT])
 def test_a_connection_lost_in_a_multi_part_upload(fault, proxy, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "PART_BYTES", 5 * 2**20)
     data = np.random.default_rng(0).bytes(11 * 2**20)

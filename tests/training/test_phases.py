@@ -47,6 +47,14 @@ def test_gradients_reach_exactly_what_the_last_phase_trains(name):
     assert any(not torch.equal(parameter, before[key]) for key, parameter in model.named_parameters())
 
 
+def test_a_phase_begins_without_gradients_of_the_one_before():
+    """Frozen parameters keep theirs otherwise, and they count in the norm that gradients are clipped by."""
+    model = MoEMoE.create(tiny_config())
+    model(random_batch()).cross_entropy.backward()
+    set_trainable(model, "experts")
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
 def test_the_rate_falls_at_the_sixth_and_ninth_of_ten_epochs():
     rates = [learning_rate(1e-3, step, 10, 0) for step in range(10)]
     assert rates == pytest.approx([1e-3] * 6 + [2e-4] * 3 + [4e-5])

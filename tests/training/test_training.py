@@ -53,10 +53,11 @@ def run(
     recipe: Recipe | None = None,
     on_events=lambda events: None,
     every: float = 60,
+    restarts: int = 0,
 ):
     recipe = recipe or small_recipe()
     job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every)
-    launch.train(job, processes, on_events, poll_seconds=0.05)
+    launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 
 

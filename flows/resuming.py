@@ -1,0 +1,23 @@
+"""``resume`` after a resume goes on from the second one."""
+
+from pathlib import Path
+
+from metaflow import current
+from metaflow.plugins.datastores.local_storage import LocalStorage
+
+
+def next_resume_goes_on_from_here() -> None:
+    """Notes a resumed run as the latest one, which Metaflow does for fresh runs alone.
+
+    Else the next ``resume`` would start from the run before this one, and do again what this one has done: a training
+    whose ``start`` was resumed has its checkpoints under the resumed run. A step calls it, because steps begin when all
+    that was done before has been cloned; a resumed run that stops earlier than that is no place to go on from.
+    """
+    if current.origin_run_id is None:
+        return
+    root = LocalStorage.datastore_root or LocalStorage.get_datastore_root_from_config(print, create_on_absent=False)
+    latest = Path(root or "", current.flow_name, "latest_run")
+    if root and latest.is_file():  # not on a cluster, where runs are resumed by their ids
+        mine = latest.with_name(f"latest_run.{current.run_id}")
+        mine.write_text(current.run_id)
+        mine.replace(latest)

@@ -1,0 +1,52 @@
+"""One run that meets what breaks around it: a full disk, an MLflow that is slow, away, or asked by a dying process."""
+
+import pytest
+
+from tests.faults.mlflow_server import PASSWORD, mlflow_behind_a_gate
+from tests.faults.planted import SECRETS, places_of
+from tests.faults.small_flow import SmallFlow
+from tests.faults.test_killed_flow import assert_same, assert_whole
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+
+
+def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, tmp_path):
+    with mlflow_behind_a_gate(tmp_path) as gate:
+        flow = SmallFlow(tmp_path, **{**SECRETS, "MLFLOW_TRACKING_URI": gate.url})
+        flow.faults.plan("shard", ["small-disk 100000"])
+        flow.faults.plan("train", ["small-disk 100000", f"touch {gate.slow}"])
+        flow.faults.plan("evaluate", [f"touch {gate.down}", "small-disk 100000"])
+        flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 150"])
+        said = []
+
+        def attempt(go, expected: str) -> None:
+            status, words = go()
+            said.append(words)
+            assert status != 0
+            assert expected in words, words[-5000:]
+            assert expected == "killed" or "Traceback" not in words, words[-5000:]
+            gate.open()
+
+        attempt(flow.run, "File too large")
+        assert not list((flow.root / "payload").iterdir())
+        attempt(flow.resume, "checkpoint.safetensors: File too large")
+        assert not list(flow.root.glob("runs/*/checkpoint*"))
+        # Training has ended while MLflow answered nobody, and has not even asked.
+        attempt(flow.resume, "MLflow failed (")
+        assert not gate.held
+        assert gate.refused
+        assert list(flow.root.glob("runs/*/model/model.safetensors"))
+        attempt(flow.resume, "File too large")
+        attempt(flow.resume, "MLflow failed (")
+        for _ in range(2):
+            status, words = flow.resume()
+            said.append(words)
+            assert status != 0, words[-5000:]
+        assert [line.split()[:2] for line in flow.faults.struck()] == [["register", "kill"]] * 2
+        status, words = flow.resume()
+        assert status == 0, words[-5000:]
+        assert not flow.faults.planned()
+        assert_same(flow.result(), unbroken)
+        assert_whole(flow)
+        assert not places_of(tmp_path, [PASSWORD, *SECRETS.values()])
+        assert not [secret for secret in (PASSWORD, *SECRETS.values()) if secret in "".join(said) + words]

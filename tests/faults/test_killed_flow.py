@@ -1,0 +1,70 @@
+"""kill -9 in every step of the flow and in its training processes, at moments drawn by a seed."""
+
+import hashlib
+from pathlib import Path
+
+import mlflow
+import pytest
+import torch
+
+from moemoe.registry.versions import CHALLENGER, CHAMPION
+from moemoe.shards.dataset import ShardedDataset
+from tests.faults.planned import kills
+from tests.faults.small_flow import NAME, STEPS, SmallFlow
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+KILLS = {**dict.fromkeys(STEPS, 3), "worker-0": 3, "torchrun": 1}
+SEED = 6
+
+
+def assert_same(result, unbroken):
+    """Bit by bit."""
+    assert result.metrics == unbroken.metrics
+    assert result.curves == unbroken.curves
+    assert result.events == unbroken.events
+    assert result.predictions.equals(unbroken.predictions)
+    assert result.evaluation.equals(unbroken.evaluation)
+    assert result.weights.keys() == unbroken.weights.keys()
+    for name, weight in unbroken.weights.items():
+        assert torch.equal(result.weights[name], weight), name
+
+
+def assert_whole(flow: SmallFlow) -> None:
+    """Nothing half-written lies under the root or in the registry."""
+    half = [path for path in flow.root.rglob("*") if path.is_file() and path.name.startswith(".")]
+    assert not half
+    for path in flow.root.glob("*/*"):
+        if path.parent.name in ("payload", "labels", "splits"):  # their names are their content's
+            assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem), path
+    manifests = list(flow.root.glob("shards/*/manifest.json"))
+    assert len(manifests) == 1
+    dataset = ShardedDataset(str(manifests[0]), flow.folder / "tmp")
+    assert all(dataset[row].product_id for row in range(dataset.manifest.rows))
+
+    client = mlflow.MlflowClient(flow.tracking_uri)
+    [version] = client.search_model_versions(f"name = '{NAME}'")
+    assert {CHALLENGER, CHAMPION} == set(client.get_registered_model(NAME).aliases)
+    assert not [m.name for m in client.search_registered_models() if m.name.endswith(".lock")]
+    folder = Path(
+        mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version.version}", tracking_uri=flow.tracking_uri)
+    )
+    held = {path.name for path in (folder / "artifacts" / "model").iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json"} <= held
+    assert version.tags["promoted"] == "true"
+
+
+def test_a_flow_that_is_killed_everywhere_ends_as_if_nothing_had_happened(unbroken_flow, unbroken, tmp_path):
+    """Each attempt dies once, of its own hand or with the whole process group, until every moment has been used."""
+    flow = SmallFlow(tmp_path)
+    for process, number in KILLS.items():
+        flow.faults.plan(process, kills(unbroken_flow.faults, process, number, SEED))
+    attempts = flow.until_through(sum(KILLS.values()))
+    struck = flow.faults.struck()
+    assert {line.split()[0] for line in struck} == set(KILLS)
+    assert len(struck) >= 30, struck
+    assert len(attempts) > 20
+    for process in STEPS:  # what is done is not done again, however often a resumed run is resumed
+        with_torchrun = KILLS["torchrun"] if process == "train" else 0
+        assert flow.faults.starts(process) <= KILLS[process] + with_torchrun + 1, process
+    assert_same(flow.result(), unbroken)
+    assert_whole(flow)

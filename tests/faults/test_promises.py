@@ -1,0 +1,40 @@
+"""README's table of promises names tests that exist."""
+
+import ast
+import re
+
+import pytest
+
+from tests.faults.planned import HERE
+
+SECTION = (HERE / "README.md").read_text().split("\n## What it survives\n")[1].split("\n## ")[0]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")] for line in SECTION.splitlines() if line.startswith("|")
+]
+
+
+def names_in(path) -> set[str]:
+    """Tests as pytest names them after the file, without their parameters."""
+    tree, found = ast.parse(path.read_text()), set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}::{own.name}" for own in node.body if isinstance(own, ast.FunctionDef)}
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS[2:], ids=lambda row: row[0][:40])
+def test_each_promise_names_its_test(row):
+    what, promise, tests = row
+    assert what
+    assert promise
+    if tests == "the same":
+        return
+    file = None
+    for name in re.findall(r"`([^`]+)`", tests):
+        path, _, test = name.partition("::")
+        file = HERE / "tests" / path if path else file
+        assert file.is_file(), name
+        assert not test or test in names_in(file), name
+    assert file is not None
