@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 from urllib.parse import urlparse
 
 import pytest
@@ -32,7 +33,7 @@ class FlakyProxy:
             def handle_one(self):
                 proxy._handle(self)
 
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one
+            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = handle_one
 
             def log_message(self, *args):
                 pass
@@ -69,7 +70,7 @@ class FlakyProxy:
             return
         if request.headers.get("Expect", "").lower() == "100-continue":
             pass  # http.server has answered it
-        body = request.rfile.read(length) if length else None
+        body = _chunks(request.rfile) if _is_chunked(request) else request.rfile.read(length) if length else None
         if fault == TIMEOUT:
             self.stop.wait(5)  # longer than the client waits
             self._hang_up(request)
@@ -80,7 +81,8 @@ class FlakyProxy:
             request.end_headers()
             return
         there = http.client.HTTPConnection(self.endpoint.hostname, self.endpoint.port, timeout=30)
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
+        ours = ("expect", "transfer-encoding")
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in ours}
         there.request(request.command, request.path, body, headers)
         answer = there.getresponse()
         data = answer.read()
@@ -102,6 +104,21 @@ class FlakyProxy:
     def _hang_up(self, request: BaseHTTPRequestHandler) -> None:
         request.close_connection = True
         request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _is_chunked(request: BaseHTTPRequestHandler) -> bool:
+    return "chunked" in (request.headers.get("Transfer-Encoding") or "").lower()
+
+
+def _chunks(stream: BinaryIO) -> bytes:
+    """The whole of a body that comes in chunks, each after a line with its size."""
+    parts = []
+    while size := int(stream.readline().split(b";")[0], 16):
+        parts.append(stream.read(size))
+        stream.readline()
+    while stream.readline().strip():
+        pass  # trailers
+    return b"".join(parts)
 
 
 @contextmanager

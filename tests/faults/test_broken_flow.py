@@ -16,7 +16,7 @@ def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, t
         flow.faults.plan("shard", ["small-disk 100000"])
         flow.faults.plan("train", ["small-disk 100000", f"touch {gate.slow}"])
         flow.faults.plan("evaluate", [f"touch {gate.down}", "small-disk 100000"])
-        flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 150"])
+        flow.faults.plan("register", [f"touch {gate.down}", "kill result 9", "kill result 60", "kill result 125"])
         said = []
 
         def attempt(go, expected: str) -> None:
@@ -24,7 +24,7 @@ def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, t
             said.append(words)
             assert status != 0
             assert expected in words, words[-5000:]
-            assert expected == "killed" or "Traceback" not in words, words[-5000:]
+            assert "Traceback" not in words, words[-5000:]
             gate.open()
 
         attempt(flow.run, "File too large")
@@ -38,13 +38,14 @@ def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, t
         assert list(flow.root.glob("runs/*/model/model.safetensors"))
         attempt(flow.resume, "File too large")
         attempt(flow.resume, "MLflow failed (")
-        for _ in range(2):
-            status, words = flow.resume()
-            said.append(words)
-            assert status != 0, words[-5000:]
-        assert [line.split()[:2] for line in flow.faults.struck()] == [["register", "kill"]] * 2
-        status, words = flow.resume()
-        assert status == 0, words[-5000:]
+        while status := (last := flow.resume())[0]:
+            said.append(last[1])
+            assert len(said) < 9, last[1][-5000:]
+        assert status == 0
+        words = last[1]
+        struck = flow.faults.struck()
+        assert len(struck) >= 2, words[-5000:]
+        assert {line.split()[0] for line in struck} == {"register"}
         assert not flow.faults.planned()
         assert_same(flow.result(), unbroken)
         assert_whole(flow)
