@@ -12,6 +12,7 @@ import pyarrow as pa
 from safetensors.torch import load_file
 
 from moemoe.catalog.sample import write_sample_catalog
+from moemoe.registry import tracking
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
 from tests.faults.planned import Faults
@@ -92,12 +93,12 @@ class SmallFlow:
 
     def result(self) -> Result:
         """What the one run that got through left."""
-        client = mlflow.MlflowClient(self.tracking_uri)
+        client = tracking.client(self.tracking_uri)
         experiment = client.get_experiment_by_name(NAME).experiment_id
         [run] = client.search_runs([experiment], "params.model LIKE '%' and attributes.status = 'FINISHED'")
         [version] = client.search_model_versions(f"name = '{NAME}'")
         assert version.run_id == run.info.run_id
-        folder = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, tracking_uri=self.tracking_uri))
+        folder = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id))
         curves = {
             name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
             for name in run.data.metrics
