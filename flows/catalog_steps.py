@@ -301,20 +301,25 @@ class CatalogSteps(FlowSpec):
             print(report.message())
             report.raise_if_critical()
 
+    def find_hidden(self, scratch: str) -> None:
+        """What --withhold and --unseen keep from the model, in the contract as it is closed now."""
+        from moemoe.catalog.contract import load_contract
+        from moemoe.shards.hidden import Hidden
+        from moemoe.storage import fetch
+
+        contract = load_contract(fetch(self.contract_uri, scratch))
+        self.hidden = asdict(Hidden.of(contract, self.withhold, self.unseen))
+
     def train_model(self, warm_start: str = "") -> None:
         """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint.
 
         MLflow is not asked: it may be slow or away for as long as training takes. ``evaluate`` brings it the events.
         """
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
-            from moemoe.shards.hidden import Hidden
-            from moemoe.storage import fetch
             from moemoe.training.launch import train
             from moemoe.training.run import Job
 
-            contract = load_contract(fetch(self.contract_uri, scratch))
-            self.hidden = asdict(Hidden.of(contract, self.withhold, self.unseen))
+            self.find_hidden(scratch)
             job = Job(
                 self.manifest_uri,
                 self.run_uri,

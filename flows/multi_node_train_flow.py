@@ -31,6 +31,8 @@ class MultiNodeTrainFlow(TrainFlow):
     @step
     def machines(self):
         """As many machines as the config says; a step that joins may not split."""
+        with scratch_folder(self) as scratch:
+            self.find_hidden(scratch)
         self.next(self.train, num_parallel=self.deployment.nodes)
 
     @unless_stopped_early
@@ -41,7 +43,8 @@ class MultiNodeTrainFlow(TrainFlow):
         with scratch_folder(self) as scratch:
             from moemoe.training.run import Job
 
-            job = Job(self.manifest_uri, self.run_uri, scratch, self.recipe, self.seed, warm_start=self.warm_start_uri)
+            where, warm_start = (self.manifest_uri, self.run_uri, scratch), self.warm_start_uri
+            job = Job(*where, self.recipe, self.seed, warm_start=warm_start, hidden=self.hidden)
             path = Path(scratch) / "job.json"
             path.write_text(json.dumps(asdict(job)))
             current.torch.run({"module": ""}, "moemoe.training.run", [str(path)], nproc_per_node=self.processes)
@@ -52,6 +55,7 @@ class MultiNodeTrainFlow(TrainFlow):
         """The training of all machines is done: the model lies under the run."""
         self.merge_artifacts(inputs)
         self.model_uri_in_root = join(self.run_uri, "model")
+        self.training_events = join(self.run_uri, "events.jsonl")
         self.next(self.evaluate)
 
 
