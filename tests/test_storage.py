@@ -24,7 +24,7 @@ def root(request, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     storage._client.cache_clear()
     boto3.client("s3").create_bucket(Bucket="bucket")
-    yield "s3://bucket/root"
+    yield "s3://bucket/store"
     server.stop()
     storage._client.cache_clear()
 

@@ -12,7 +12,7 @@ from tests.faults.hook.sitecustomize import Fate
 
 
 def killed_at(change: int, work: Callable[[], object], folder: Path) -> bool:
-    """Whether ``work`` was killed before its n-th change under ``folder / "root"``; else it has ended well."""
+    """Whether ``work`` was killed before its n-th change under ``folder / "store"``; else it has ended well."""
     faults = folder / "faults"
     for name in ("plan", "journal"):
         (faults / name).mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class SmallFlow:
     """``TrainFlow`` in a folder of its own, with the faults that are planned for it."""
 
     def __init__(self, folder: Path, **environment: str):
-        self.folder, self.root = folder, folder / "root"
+        self.folder, self.root = folder, folder / "store"
         self.faults = Faults(folder / "faults")
         (folder / "tmp").mkdir()
         self.catalog = write_sample_catalog(folder / "catalog.parquet", 150)

@@ -115,7 +115,7 @@ def test_predictions(tmp_path, how):
 
 @pytest.mark.faults
 def test_training_stops_with_one_sentence_and_goes_on_from_the_earlier_checkpoint(tmp_path):
-    manifest = small_shards(tmp_path / "root")
+    manifest = small_shards(tmp_path / "store")
     unbroken = run(manifest, tmp_path / "unbroken")
 
     def end(events):

@@ -40,7 +40,7 @@ def kills(work, folder: Path):
 def test_shards_and_their_manifest(tmp_path, monkeypatch):
     """A reader finds the manifest of whole shards or none; the rerun leaves nothing half-written behind."""
     monkeypatch.setattr(write, "SHARD_ROWS", 20)
-    root = tmp_path / "root"
+    root = tmp_path / "store"
     for _ in kills(lambda: small_shards(root, 60), tmp_path):
         for path in root.glob("*/*.arrow"):
             assert pa.ipc.open_file(path.read_bytes()).read_all().num_rows
@@ -60,7 +60,7 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(tmp_path):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
     model(random_batch()).cross_entropy.backward()
     optimizer.step()
-    run = str(tmp_path / "root" / "run")
+    run = str(tmp_path / "store" / "run")
     loader = {"epoch": 0, "step": 1}
 
     def save(step: int) -> None:
@@ -91,7 +91,7 @@ def in_parts(uri: str) -> None:
 
 @pytest.mark.parametrize("how", [in_memory, in_parts])
 def test_predictions(tmp_path, how):
-    uri = str(tmp_path / "root" / "run" / "predictions.parquet")
+    uri = str(tmp_path / "store" / "run" / "predictions.parquet")
     for _ in kills(lambda: how(uri), tmp_path):
         assert not exists(uri)
     assert read_table(uri).equals(PREDICTED)
@@ -99,7 +99,7 @@ def test_predictions(tmp_path, how):
 
 def test_a_model_folder(tmp_path):
     """Each file of it is whole; the folder is only used by who was told that it is complete."""
-    source, target = tmp_path / "source", tmp_path / "root" / "run" / "model"
+    source, target = tmp_path / "source", tmp_path / "store" / "run" / "model"
     MoEMoE.create(tiny_config()).save_pretrained(source)
     whole = {path.name: path.read_bytes() for path in source.iterdir()}
     for _ in kills(lambda: publish(source, str(target)), tmp_path):

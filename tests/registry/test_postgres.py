@@ -89,11 +89,11 @@ def test_runs_metrics_and_artifacts_are_kept_in_postgres(server, database, tmp_p
     tracking.log_metrics(server, run_id, {"recall_at_90p/mean": 0.5})
     (tmp_path / "report.html").write_text("<p>a report</p>")
     tracking.log_artifacts(server, run_id, tmp_path / "report.html")
-    record_manifest(server, run_id, "s3://bucket/root/shards/1/manifest.json")
+    record_manifest(server, run_id, "s3://bucket/store/shards/1/manifest.json")
     tracking.end_run(server, run_id)
     run = tracking.client(server).get_run(run_id)
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"recall_at_90p/mean": 0.5})
-    assert recorded_manifest(server, run_id) == "s3://bucket/root/shards/1/manifest.json"
+    assert recorded_manifest(server, run_id) == "s3://bucket/store/shards/1/manifest.json"
     assert [a.path for a in tracking.client(server).list_artifacts(run_id)] == ["report.html"]
 
     import psycopg2

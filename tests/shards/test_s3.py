@@ -25,7 +25,7 @@ def proxy(monkeypatch):
 @pytest.fixture
 def manifest(proxy, monkeypatch):
     monkeypatch.setattr(write, "SHARD_ROWS", 20)
-    return small_shards("s3://bucket/root")
+    return small_shards("s3://bucket/store")
 
 
 def read_all(manifest, folder, **settings):
@@ -42,20 +42,20 @@ def test_what_passes_is_waited_out(fault, proxy, manifest, tmp_path):
 
 def test_an_object_that_stays_wrong_or_is_gone_is_named(proxy, manifest, tmp_path):
     proxy.fail_first(99, FLIPPED, "GET", "payload/")
-    with pytest.raises(StorageError, match=r"s3://bucket/root/payload/\w+\.arrow"):
+    with pytest.raises(StorageError, match=r"s3://bucket/store/payload/\w+\.arrow"):
         read_all(manifest, tmp_path)
     proxy.fail_first(0, FLIPPED, "GET")
     shards = [shard.path for shard in ShardedDataset(manifest, tmp_path).manifest.shards]
     assert not {path.rsplit("/", 1)[1] for path in shards} & set(os.listdir(tmp_path / "shards"))
     key = shards[1]
-    storage._client().delete_object(Bucket="bucket", Key=f"root/{key}")
-    with pytest.raises(StorageError, match=f"s3://bucket/root/{key}: no such file, but the manifest names it"):
+    storage._client().delete_object(Bucket="bucket", Key=f"store/{key}")
+    with pytest.raises(StorageError, match=f"s3://bucket/store/{key}: no such file, but the manifest names it"):
         ShardedDataset(manifest, tmp_path)
 
 
 def test_an_s3_that_is_down_is_one_clear_error(proxy, manifest, tmp_path):
     proxy.fail_first(999, UNAVAILABLE, "GET")
-    with pytest.raises(StorageError, match=r"cannot read s3://bucket/root/shards/\w+/manifest.json: .*503"):
+    with pytest.raises(StorageError, match=r"cannot read s3://bucket/store/shards/\w+/manifest.json: .*503"):
         ShardedDataset(manifest, tmp_path)
 
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.link", "os.symlink", "sqlite3.connect"}
 ANYWHERE = {"subprocess.Popen", "http.client.send"}
-RESULTS = ("/root/", "/mlruns/", "/mlflow.db")
+RESULTS = ("/store/", "/mlruns/", "/mlflow.db")
 
 
 def process_name() -> str | None:
