@@ -40,9 +40,7 @@ def small_disk(most: int) -> Iterator[None]:
 
 @pytest.fixture
 def mounted(tmp_path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
+    """A file system of 4 MiB; where none can be mounted, the tests with ``small_disk`` still run."""
     folder = tmp_path / "mounted"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True).returncode:
