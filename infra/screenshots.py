@@ -1,4 +1,4 @@
-"""Pictures of MLflow's UI on real runs, for the README and for looking at after a change.
+"""Pictures of MLflow's UI on real runs, each with the text that its page shows, for the README and for looking at.
 
 Needs Debian's chromium and chromium-driver.
 
@@ -91,13 +91,17 @@ class Browser:
         """What ``script`` returns in the page."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": []})
 
+    def text(self) -> str:
+        """What a person can read on the page."""
+        return self.run("return document.body.innerText")
+
     def settle(self, text: str) -> None:
         """Waits until the page shows ``text`` and has then been the same for some seconds."""
         began = since = time.monotonic()
         before = ""
         while time.monotonic() - since < QUIET_SECONDS:
             time.sleep(0.5)
-            now = self.run("return document.body.innerText")
+            now = self.text()
             if now != before or text not in now:
                 before, since = now, time.monotonic()
             if time.monotonic() - began > START_SECONDS:
@@ -153,6 +157,7 @@ def main() -> None:
                 browser.open(f"http://127.0.0.1:{port}/{page}")
                 browser.settle(text)
                 browser.picture(folder / f"{name}.png")
+                (folder / f"{name}.txt").write_text(browser.text())
                 print(folder / f"{name}.png", flush=True)
         finally:
             browser.close()
