@@ -187,6 +187,11 @@ class CMAClip(nn.Module):
         if config.image.pretrained:
             load_timm(config.image)
 
+    @property
+    def token_embeddings(self) -> list[nn.Parameter]:
+        """CLIP's table."""
+        return [self.text_encoder.get_input_embeddings().weight]
+
     def recompute_activations(self) -> None:
         """Gradient checkpointing of both encoders."""
         self.text_encoder.gradient_checkpointing_enable()

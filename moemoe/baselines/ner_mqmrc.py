@@ -239,6 +239,11 @@ class NerMqMrc(nn.Module):
         if config.text.pretrained is not None:
             load_bert(config.text.pretrained)
 
+    @property
+    def token_embeddings(self) -> list[nn.Parameter]:
+        """BERT's table."""
+        return [self.bert.get_input_embeddings().weight]
+
     def recompute_activations(self) -> None:
         """Gradient checkpointing of BERT."""
         self.bert.gradient_checkpointing_enable()

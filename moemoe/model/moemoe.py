@@ -102,6 +102,11 @@ class MoEMoE(nn.Module):
         """The context encoder, and the question encoder where there is one."""
         return [self.context_encoder, *([self.question_encoder] if self.config.has_question_encoder else [])]
 
+    @property
+    def token_embeddings(self) -> list[nn.Parameter]:
+        """The context's and decoder's table, then the question's."""
+        return list({id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}.values())
+
     def load_t5_weights(self, t5: T5ForConditionalGeneration) -> None:
         """Every text encoder starts from T5's encoder, the decoder from its decoder."""
         for encoder in self.text_encoders:

@@ -59,6 +59,10 @@ class Trained(System, Protocol):
     def create(cls, config: Any) -> nn.Module:
         """A fresh model, with pretrained parts where the config names them."""
 
+    @property
+    def token_embeddings(self) -> list[nn.Parameter]:
+        """The tables that ``training.embedding_rate`` is for."""
+
     def recompute_activations(self) -> None:
         """Turns gradient checkpointing on."""
 

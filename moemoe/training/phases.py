@@ -4,9 +4,11 @@ dense: the model before it has experts. Then, with experts in place, one of: exp
 full (everything), backbone (everything but experts and routers).
 """
 
+import torch
 from torch import nn
 
 from moemoe.model.mixture_of_experts import MixtureOfExperts
+from moemoe.recipes.settings import Training
 
 DECAY = 0.2
 DECAY_AT = (0.6, 0.9)  # appendix D: the 6th and the 9th of 10 epochs
@@ -20,6 +22,16 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
         parameter.grad = None  # the phase before left one, which would count when gradients are clipped by their norm
         parameter.requires_grad_(phase != ("backbone" if id(parameter) in experts else "experts"))
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def make_optimizer(model: nn.Module, phase: str, training: Training) -> torch.optim.Adam:
+    """Adam over what ``phase`` trains; each group's ``times`` multiplies the rate, see ``Training.embedding_rate``."""
+    trained, tables = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
+    groups = [
+        {"params": [parameter for parameter in trained if id(parameter) not in tables], "times": 1.0},
+        {"params": [parameter for parameter in trained if id(parameter) in tables], "times": training.embedding_rate},
+    ]
+    return torch.optim.Adam([group for group in groups if group["params"]], lr=training.learning_rate, fused=True)
 
 
 def learning_rate(base: float, step: int, steps: int, warmup_steps: int) -> float:

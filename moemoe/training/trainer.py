@@ -34,7 +34,7 @@ from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import cut_contexts, item_of, picture_buffer, picture_size, training_values
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
-from moemoe.training.phases import learning_rate, set_trainable
+from moemoe.training.phases import learning_rate, make_optimizer
 from moemoe.training.run import Job
 from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.stopping import Notice, stopped
@@ -119,8 +119,7 @@ class Trainer:
                 model.to(self.device)
             if index < place.phase:
                 continue
-            parameters = set_trainable(model, phase)
-            optimizer = torch.optim.Adam(parameters, lr=self.recipe.training.learning_rate, fused=True)
+            optimizer = make_optimizer(model, phase, self.recipe.training)
             if checkpoint is not None and index == place.phase:
                 checkpoint.restore(model, optimizer)
             else:
@@ -173,7 +172,7 @@ class Trainer:
             step = place.epoch * self.steps_per_epoch + place.step
             rate = learning_rate(training.learning_rate, step, phase_steps, training.warmup_steps)
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["times"]
             optimizer.zero_grad()
             terms, counts = self._gradients(wrapped, [part.to(self.device) for part in parts])
             if not np.isfinite(terms.loss(self.recipe.load_balancing_weight)):

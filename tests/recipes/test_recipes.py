@@ -122,6 +122,7 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "qga", "settings": "experts.number=4"}, "this model has no experts"),
         ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "has no value for nothing"),
         ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
+        ({"name": "qga", "settings": "training.embedding_rate=0"}, "embedding_rate is 0.0; allowed is more than 0"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
 )
