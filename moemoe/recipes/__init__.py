@@ -129,6 +129,9 @@ def load_recipe(
         model["text"] = {**model.get("text", {}), "pretrained": weights}
     elif "text" not in model:
         raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
+    training = {**scale["training"], **own.get("training", {})}
+    if weights != "scratch":
+        training.pop("embedding_rate", None)  # a size's is for embeddings from scratch
     given = {name: value for name, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
     if system in FITTED and given:
         raise ConfigError(f"model {name} is fitted in one pass over the training split; leave out {', '.join(given)}")
@@ -136,7 +139,7 @@ def load_recipe(
         "model": model,
         "load_balancing_weight": recipe.get("load_balancing_weight", 0.0),
         "tokenizer": "catalog" if weights == "scratch" else weights,
-        "training": {**scale["training"], **own.get("training", {}), **given},
+        "training": {**training, **given},
     }
     change(values, settings, config_class, system in FITTED)
     _check_tokenizer(values, name, system)

@@ -131,6 +131,13 @@ def test_what_is_not_known_is_refused_with_what_is(arguments, message):
         load_recipe(**arguments)
 
 
+@pytest.mark.parametrize("name", ["moemoe", "mxt", "flan-t5"])
+def test_embeddings_from_scratch_learn_faster_pretrained_ones_do_not(name):
+    assert load_recipe(name).training.embedding_rate > 1
+    assert load_recipe(name, weights="google-t5/t5-small").training.embedding_rate == 1
+    assert load_recipe(name, "paper").training.embedding_rate == 1
+
+
 def test_settings_change_what_they_name_and_nothing_else():
     recipe = load_recipe(
         "moemoe", settings="experts.number=16, load_balancing_weight=0.5,training.gradient_checkpointing=true"
