@@ -9,7 +9,7 @@ import pyarrow as pa
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
 from moemoe.evaluation.paper import System
-from moemoe.evaluation.uncertainty import REPLICATES, Difference, paired_difference, same_rows
+from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, paired_difference, same_rows
 from moemoe.storage import join, read_table, write_table
 
 
@@ -73,7 +73,7 @@ class Comparison:
     Args:
         results: in the order of the tables; the first is what the others are measured against.
         failures: name -> reason, of the systems that gave no result.
-        differences: name -> Recall@90P minus that of the first result, paired; empty where no cell has enough support.
+        differences: name -> what it differs by from the first result; empty where no cell has enough support.
         report_product_types: what means are over.
         sample_catalog: whether the products are drawn ones.
         folds: of the cross-validation that the results are of; 0: there was none.
@@ -84,7 +84,7 @@ class Comparison:
     failures: Mapping[str, str]
     report_product_types: Sequence[str]
     sample_catalog: bool = False
-    differences: Mapping[str, Difference] = field(default_factory=dict)
+    differences: Mapping[str, PairedDifference] = field(default_factory=dict)
     folds: int = 0
 
     @property
@@ -123,14 +123,13 @@ def compare(
     differences = {}
     for other in results[1:]:
         if replicates and first.evaluation.metrics["recall_at_90p/cells"]:
-            found = paired_difference(
+            differences[other.name] = paired_difference(
                 other.predictions,
                 first.predictions,
                 report_product_types,
                 first.evaluation.condition,
                 replicates=replicates,
             )
-            differences[other.name] = found.recall_at_90p
     folds = max(candidate.folds for candidate in candidates)
     return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences, folds)
 

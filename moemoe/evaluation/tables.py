@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from moemoe.evaluation.cells import MIN_SUPPORT
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.evaluate import NAMED_TYPES, TOP
@@ -92,7 +94,7 @@ class Table:
 
 def all_tables(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> list[Table]:
     """The overview, then those of ``paper_tables`` that any of the systems compared belongs to."""
-    found = [overview(comparison)]
+    found = [overview(comparison), *([paired(comparison)] if comparison.differences else [])]
     for paper in paper_tables:
         known = {result.system for result in comparison.results}
         if not paper.columns:
@@ -114,7 +116,9 @@ def overview(comparison: Comparison) -> Table:
         metrics = result.evaluation.metrics
         ours: dict[str, Entry] = {
             "Recall@90P": _figure(result, "recall_at_90p/mean"),
-            against: comparison.differences.get(result.name),
+            against: comparison.differences[result.name].recall_at_90p
+            if result.name in comparison.differences
+            else None,
             "accuracy": _figure(result, "accuracy/mean"),
             "picture blanked": metrics.get("picture_blanked/recall_at_90p/mean"),
             "contract's values": metrics["canonical/share"],
@@ -148,6 +152,20 @@ def overview(comparison: Comparison) -> Table:
             "nothing of its group; the predictions of all folds are measured together."
         )
     return Table("overview", "Overview", "system", columns, rows, notes=notes)
+
+
+def paired(comparison: Comparison) -> Table:
+    """What every system differs by from the first, over all headline cells and over each product type's."""
+    types = list(next(iter(comparison.differences.values())).product_types)
+    columns = [f"{figure}, {kind}" for figure in ("Recall@90P", "accuracy") for kind in ("all", *types)]
+    rows = []
+    for name, found in comparison.differences.items():
+        each = [found, *(found.product_types[kind] for kind in types)]
+        entries = [*(part.recall_at_90p for part in each), *(part.accuracy for part in each)]
+        rows.append(Row(name, dict(zip(columns, entries, strict=True))))
+    first = comparison.results[0].name
+    notes = [f"Points of per cent, {first} subtracted, on the same draws of groups; [95 % bootstrap interval]."]
+    return Table("paired", f"Paired differences to {first}", "system", columns, rows, notes=notes)
 
 
 def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
@@ -227,20 +245,30 @@ def _difference_row(comparison: Comparison, paper: PaperTable) -> Row:
 
 
 def cells_csv(comparison: Comparison) -> str:
-    """Every product type x attribute cell: support, and each system's Recall@90P and accuracy, as shares."""
+    """Every product type x attribute cell: support, and each system's Recall@90P, accuracy and share of the picture."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for result in comparison.results:
+        pictures = _picture_shares(result)
         for row in result.evaluation.table.to_pylist():
             cell = {name: row[name] for name in ("product_type", "attribute", "support")}
             mine = rows.setdefault((row["product_type"], row["attribute"]), cell)
             mine[f"{result.name}: Recall@90P"] = _short(row["recall_at_90p"])
             mine[f"{result.name}: accuracy"] = _short(row["accuracy"])
+            mine[f"{result.name}: picture"] = _short(pictures[row["product_type"], row["attribute"]])
     out = io.StringIO()
     ordered = sorted(rows.values(), key=lambda row: (-row["support"], row["product_type"], row["attribute"]))
     writer = csv.DictWriter(out, list(ordered[0]) if ordered else ["product_type", "attribute", "support"])
     writer.writeheader()
     writer.writerows(ordered)
     return out.getvalue()
+
+
+def _picture_shares(result: Result) -> dict[tuple[str, str], float]:
+    """The mean weight of the picture in each cell's test answers."""
+    predictions, condition = result.predictions, result.evaluation.condition
+    rows = predictions.filter((pc.field("split") == "test") & (pc.field("condition") == condition))
+    means = rows.group_by(["product_type", "attribute"]).aggregate([("image_weight", "mean")]).to_pylist()
+    return {(row["product_type"], row["attribute"]): row["image_weight_mean"] for row in means}
 
 
 def document(comparison: Comparison, tables: Sequence[Table]) -> str:

@@ -15,8 +15,8 @@ Shapes: R replicates, G groups, N products of a cell.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -57,12 +57,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """What two runs differ by on the same test rows: means over ``cells`` product type x attribute cells."""
+    """What two runs differ by on the same test rows: means over ``cells`` product type x attribute cells.
+
+    ``product_types`` has the same for the cells of each type alone.
+    """
 
     recall_at_90p: Difference
     accuracy: Difference
     cells: int
     products: int
+    product_types: Mapping[str, "PairedDifference"] = field(default_factory=dict)
 
 
 class Resamples:
@@ -136,11 +140,27 @@ def paired_difference(
         raise EvaluationError(
             f"no cell of {', '.join(report_product_types)} has {min_support} test products; nothing can be compared"
         )
-    return PairedDifference(
-        _difference(found, lambda s: float(resampled_recall(s)), resamples.recall_at_90p),
-        _difference(found, lambda s: s.accuracy, lambda s: resamples.share(s.correct, s.rows)),
-        cells=len(found[0]),
-        products=len(tables[0]["product_id"].unique()),
+    drawn = [{cell: _drawn(scores, resamples) for cell, scores in run.items()} for run in found]
+    own = {}
+    for kind in report_product_types:
+        mine = [{cell: each for cell, each in run.items() if cell[0] == kind} for run in drawn]
+        if mine[0]:
+            own[kind] = _paired(mine, tables[0].filter(pc.equal(tables[0]["product_type"], kind)))
+    return replace(_paired(drawn, tables[0]), product_types=own)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A cell's Recall@90P and accuracy, first as they are, then in each replicate, float [1 + R]."""
+
+    recall_at_90p: np.ndarray
+    accuracy: np.ndarray
+
+
+def _drawn(scores: Scores, resamples: Resamples) -> _Drawn:
+    return _Drawn(
+        np.append(resampled_recall(scores), resamples.recall_at_90p(scores)),
+        np.append(scores.accuracy, resamples.share(scores.correct, scores.rows)),
     )
 
 
@@ -149,12 +169,19 @@ def resampled_recall(scores: Scores) -> float:
     return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((scores.support, 1), np.uint8))[0]
 
 
-def _difference(
-    runs: Sequence[Mapping[Cell, Scores]], figure: Callable[[Scores], float], drawn: Callable[[Scores], np.ndarray]
-) -> Difference:
-    values = [sum(map(figure, run.values())) / len(run) for run in runs]
-    means = [np.nanmean([drawn(scores) for scores in run.values()], axis=0) for run in runs]
-    value, differences = values[0] - values[1], means[0] - means[1]
+def _paired(runs: Sequence[Mapping[Cell, _Drawn]], test_rows: pa.Table) -> PairedDifference:
+    return PairedDifference(
+        _difference([[cell.recall_at_90p for cell in run.values()] for run in runs]),
+        _difference([[cell.accuracy for cell in run.values()] for run in runs]),
+        cells=len(runs[0]),
+        products=len(test_rows["product_id"].unique()),
+    )
+
+
+def _difference(runs: Sequence[Sequence[np.ndarray]]) -> Difference:
+    """Of the means of two runs' cells, each with its figure first and then the replicates."""
+    means = [np.nanmean(run, axis=0) for run in runs]
+    value, differences = float(means[0][0] - means[1][0]), (means[0] - means[1])[1:]
     low, high = _bounds(value, differences)
     beyond = max(_beyond_zero(differences), _beyond_zero(2 * value - differences))
     p_value = min(1.0, 2 * (1 + beyond) / (1 + len(differences)))

@@ -80,8 +80,12 @@ def test_systems_are_named_once_and_qga_trains_as_long_as_both_phases_too():
 def test_overview_has_intervals_paired_differences_and_failures(candidate):
     failed = Candidate("mxt", System("mxt"), failure="in training: it broke")
     comparison = compared(candidate("moemoe", 40), candidate("qga", 20), failed)
-    assert comparison.differences["qga"].value == pytest.approx(-0.5)
-    [overview, *_] = all_tables(comparison, [])
+    assert comparison.differences["qga"].recall_at_90p.value == pytest.approx(-0.5)
+    [overview, paired] = all_tables(comparison, [])
+    assert paired.headings()[1:] == [f"{figure}, {t}" for figure in ("Recall@90P", "accuracy") for t in ("all", *TYPES)]
+    [[name, *cells]] = paired.cells()
+    assert name == "qga"
+    assert all(cell.startswith("-50.0 [") for cell in cells)
     text = overview.markdown()
     assert "| moemoe | 100.0 [100.0, 100.0] | - |" in text
     assert "| qga | 50.0 [" in text
@@ -96,7 +100,7 @@ def test_overview_has_intervals_paired_differences_and_failures(candidate):
 
 def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("qga", 20))
-    one, three = all_tables(comparison, tables_of("30pt", "1,3"))[1:]
+    one, three = all_tables(comparison, tables_of("30pt", "1,3"))[2:]
     printed = f"{MARK} (cma-clip / ner-mqmrc / mxt / moemoe)"
     assert one.headings() == ["product type", "moemoe", "qga", printed]
     row = next(row for row in one.cells() if row[0].startswith("kurta, K = 5"))
@@ -108,12 +112,12 @@ def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     assert by_attribute["average"][2:4] == ["100.0", "50.0"]
     assert by_attribute["design name"] == ["design name", "0", "-", "-", "24.97 / - / 32.69 / 35.41"]
     assert "theme" not in by_attribute  # ten products
-    assert "kurta,theme,10,1.0,1.0" in cells_csv(comparison)
+    assert "kurta,theme,10,1.0,1.0,0.5" in cells_csv(comparison)
 
 
 def test_ablations_name_what_was_not_run(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
-    [_, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
+    [_, _, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
     by_system = {row[0]: row[1:] for row in figure5.cells()}
     assert by_system["wo-qg"][2] == "58.1 / 68.1"
     assert by_system["wo-al (not run)"] == ["-", "-", "59.4 / 68.8"]

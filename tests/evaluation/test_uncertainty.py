@@ -121,6 +121,17 @@ def test_equal_runs_do_not_differ():
     assert (found.cells, found.products) == (2, 60)
 
 
+def test_differences_of_a_product_type_are_those_of_its_cells_alone():
+    """Both types' cells come from one table; the second run errs more on kurtas alone."""
+    a = table(rows(60, 50), rows(60, 50, "kurta"))
+    b = table(rows(60, 50), rows(60, 20, "kurta"))
+    found = paired_difference(a, b, ["shirt", "kurta"], replicates=200)
+    alone = {kind: paired_difference(a, b, [kind], replicates=200) for kind in ("shirt", "kurta")}
+    assert found.product_types["shirt"].accuracy.value == 0
+    assert found.product_types["kurta"].accuracy == alone["kurta"].accuracy
+    assert found.accuracy.value == pytest.approx((alone["kurta"].accuracy.value + 0) / 2)
+
+
 def test_a_better_run_is_told_from_one_that_is_not():
     """The second run errs where the first does and on 10 % more: paired, 100 products are enough to see it."""
     a = simulated(2, 100, 0.8, ("color",))
