@@ -4,6 +4,8 @@ dense: the model before it has experts. Then, with experts in place, one of: exp
 full (everything), backbone (everything but experts and routers).
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -24,8 +26,8 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def make_optimizer(model: nn.Module, phase: str, training: Training) -> torch.optim.Adam:
-    """Adam over what ``phase`` trains; each group's ``times`` multiplies the rate, see ``Training.embedding_rate``."""
+def make_optimizer(model: Any, phase: str, training: Training) -> torch.optim.Adam:
+    """Adam over what ``phase`` trains of a ``Trained``; each group's ``times`` multiplies the rate, see ``Training.embedding_rate``."""
     trained, tables = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
     groups = [
         {"params": [parameter for parameter in trained if id(parameter) not in tables], "times": 1.0},
