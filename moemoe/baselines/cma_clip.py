@@ -190,9 +190,9 @@ class CMAClip(nn.Module):
     @property
     def token_embeddings(self) -> list[nn.Parameter]:
         """CLIP's table."""
-        table = self.text_encoder.get_input_embeddings()
-        assert isinstance(table, nn.Embedding)
-        return [table.weight]
+        table = self.text_encoder.get_input_embeddings().weight
+        assert isinstance(table, nn.Parameter)
+        return [table]
 
     def recompute_activations(self) -> None:
         """Gradient checkpointing of both encoders."""

@@ -27,7 +27,10 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
 
 
 def make_optimizer(model: Any, phase: str, training: Training) -> torch.optim.Adam:
-    """Adam over what ``phase`` trains of a ``Trained``; each group's ``times`` multiplies the rate, see ``Training.embedding_rate``."""
+    """Adam over what ``phase`` trains of a ``Trained``.
+
+    Each group's ``times`` multiplies the rate, see ``Training.embedding_rate``.
+    """
     trained, tables = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
     groups = [
         {"params": [parameter for parameter in trained if id(parameter) not in tables], "times": 1.0},
