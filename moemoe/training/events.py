@@ -1,6 +1,7 @@
 """What happens in training, as JSON lines on disk: cards, bars and MLflow read them, training waits for none."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,32 @@ class EventLog:
             file.write(json.dumps({"event": kind, **values}) + "\n")
 
 
-def read_events(path: str | Path, after: int = 0) -> list[dict[str, Any]]:
-    """The events from line ``after`` on; a last line that is still being written is left out."""
-    if not Path(path).is_file():
-        return []
-    lines = Path(path).read_text().split("\n")[:-1]
-    return [json.loads(line) for line in lines[after:]]
+class NewEvents:
+    """What a file of events has got since one last looked; each look reads the new part alone.
+
+    Training that starts again drops the events after its checkpoint from the file. What was told stays told: reading
+    goes on with the steps that are done again.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._read = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """The new events; a last line that is still being written is left for later."""
+        if not self.path.is_file():
+            return []
+        with open(self.path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, self._read - 1))
+            if size < self._read or (self._read and file.read(1) != b"\n"):
+                self._read = size
+                return []
+            lines = file.read().split(b"\n")[:-1]
+        self._read += sum(len(line) + 1 for line in lines)
+        return [json.loads(line) for line in lines]
+
+
+def read_events(path: str | Path) -> list[dict[str, Any]]:
+    """All events; a last line that is still being written is left out."""
+    return NewEvents(path).read()

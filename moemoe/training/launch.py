@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.errors import ConfigError, MoEMoEError
-from moemoe.training.events import read_events
+from moemoe.training.events import NewEvents
 from moemoe.training.run import Job
 from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS
 
@@ -62,7 +62,7 @@ def train(
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     log = scratch / "train.log"
-    seen = 0
+    events = NewEvents(job.events_path)
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
@@ -81,8 +81,7 @@ def train(
                         status = process.wait(poll_seconds)
                     except subprocess.TimeoutExpired:
                         status = None
-                    if new := read_events(job.events_path, seen):
-                        seen += len(new)
+                    if new := events.read():
                         on_events(new)
                     if status is not None:
                         break
