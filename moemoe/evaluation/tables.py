@@ -113,12 +113,10 @@ def overview(comparison: Comparison) -> Table:
                "guarded threshold: recall", "kept (guarded)", "contract's values", "minutes"]  # fmt: skip
     rows = []
     for result in comparison.results:
-        metrics = result.evaluation.metrics
+        metrics, difference = result.evaluation.metrics, comparison.differences.get(result.name)
         ours: dict[str, Entry] = {
             "Recall@90P": _figure(result, "recall_at_90p/mean"),
-            against: comparison.differences[result.name].recall_at_90p
-            if result.name in comparison.differences
-            else None,
+            against: difference.recall_at_90p if difference else None,
             "accuracy": _figure(result, "accuracy/mean"),
             "picture blanked": metrics.get("picture_blanked/recall_at_90p/mean"),
             "contract's values": metrics["canonical/share"],
@@ -164,7 +162,7 @@ def paired(comparison: Comparison) -> Table:
         entries = [*(part.recall_at_90p for part in each), *(part.accuracy for part in each)]
         rows.append(Row(name, dict(zip(columns, entries, strict=True))))
     first = comparison.results[0].name
-    notes = [f"Points of per cent, {first} subtracted, on the same draws of groups; [95 % bootstrap interval]."]
+    notes = [f"Percentage points, {first} subtracted, on the same draws of groups; [95 % bootstrap interval]."]
     return Table("paired", f"Paired differences to {first}", "system", columns, rows, notes=notes)
 
 

@@ -24,7 +24,7 @@ class Training:
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
         learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
         embedding_rate: token embeddings learn so many times faster. T5's start at a standard deviation of 1, its other
-            weights below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own size.
+            matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own size.
         warmup_steps: linear, at the start of each phase.
         clip_norm: the gradient's largest norm.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.

@@ -115,6 +115,15 @@ def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     assert "kurta,theme,10,1.0,1.0,0.5" in cells_csv(comparison)
 
 
+def test_cells_tell_how_much_the_picture_weighs_in_test_answers_as_they_are(tmp_path):
+    weight = {"shirt": 0.25, "kurta": 0.75}
+    shown = [dict(row, image_weight=weight[row["product_type"]]) for row in predictions(40).to_pylist()]
+    blanked = [dict(row, condition="picture blanked", image_weight=0.0) for row in shown]
+    uri = write_table(pa.Table.from_pylist(shown + blanked, PREDICTIONS), str(tmp_path / "p.parquet"))
+    found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", System("moemoe"), uri)))))
+    assert {(row["product_type"], row["moemoe: picture"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
+
+
 def test_ablations_name_what_was_not_run(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
     [_, _, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))

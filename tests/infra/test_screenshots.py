@@ -21,7 +21,7 @@ EXPERIMENT = "moemoe-30pt-sample"
 def pages(tmp_path_factory):
     """Page -> its text, of three finished runs of a training."""
     if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
-        pytest.skip("chromium or chromedriver is not installed (Debian: apt-get install chromium chromium-driver)")
+        pytest.fail("chromium or chromedriver is not installed (Debian: apt-get install chromium chromium-driver)")
     folder = tmp_path_factory.mktemp("mlflow")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     tracking.client(uri).create_experiment(EXPERIMENT, artifact_location=(folder / "artifacts").as_uri())

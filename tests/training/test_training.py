@@ -78,6 +78,19 @@ def test_both_phases_run_and_the_model_learns(unbroken):
     assert validation[-1] < validation[0]
 
 
+def test_token_embeddings_have_a_rate_of_their_own(manifest, tmp_path):
+    """At next to none they stay as they were drawn, for one epoch as for two; the other weights learn on."""
+    models = []
+    for epochs in (1, 2):
+        training = replace(small_recipe().training, epochs=epochs, embedding_rate=1e-9)
+        recipe = small_recipe(phases=("dense",), training=training)
+        models.append(run(manifest, tmp_path / str(epochs), recipe=recipe)[0])
+    moved = {name: (models[0][name] - models[1][name]).abs().max().item() for name in models[0]}
+    still = {name for name in moved if models[0][name].shape[0] == 320}
+    assert len(still) == 2  # the context's and the question's
+    assert all((moved[name] < 1e-7) is (name in still) for name in moved if "decoder" in name or name in still)
+
+
 def in_float64(manifest: str, folder: Path, processes: int, phases=("dense", "experts"), accumulation: int = 1):
     """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
     training = replace(small_recipe().training, accumulation=accumulation)
