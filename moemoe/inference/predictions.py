@@ -83,9 +83,21 @@ def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contrac
     """
     values = ValueSets.of(dataset, contract)
     main = main_condition(dataset)
-    parts = [("validation", main), ("test", main), ("test", PICTURE_BLANKED), ("test", TEXT_BLANKED)]
-    parts += [("test", UNANSWERABLE), ("test", NOT_APPLICABLE)]
-    return pa.concat_tables([predict_split(predictor, dataset, *part, values) for part in parts])
+    validation, test = (predict_split(predictor, dataset, split, main, values) for split in ("validation", "test"))
+    tables = [validation, test]
+    for condition, source in ((PICTURE_BLANKED, "image"), (TEXT_BLANKED, "text")):
+        if source in predictor.model.config.sources:
+            tables.append(predict_split(predictor, dataset, "test", condition, values))
+        else:
+            tables.append(_relabelled(test, condition))  # what it never sees changes none of its answers
+    tables += [predict_split(predictor, dataset, "test", asked, values) for asked in (UNANSWERABLE, NOT_APPLICABLE)]
+    return pa.concat_tables(tables)
+
+
+def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
+    place = predictions.schema.get_field_index("condition")
+    column = pa.repeat(pa.scalar(condition, predictions.schema.field(place).type), predictions.num_rows)
+    return predictions.set_column(place, predictions.schema.field(place), column)
 
 
 def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:

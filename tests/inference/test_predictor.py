@@ -120,6 +120,30 @@ def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     assert all(row["unseen"] == (row["gold"] == ["Red"]) for row in rows)
 
 
+def test_a_model_of_text_alone_is_not_asked_again_without_pictures(tmp_path):
+    contract = data_contracts.load("30pt")
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(["Brand Cotton Silk Wool shirt color material Red Blue Green"] * 9, 300)
+    text = type(tiny_config().text)(**{**vars(tiny_config().text), "vocab_size": len(tokenizer)})
+    config = tiny_config(
+        text=text, sources=("text",), question_in="context", question_guidance=False, alignment=False, experts=None
+    )
+    asked = []
+
+    class Asked(Predictor):
+        def answer(self, questions):
+            asked.append(questions)
+            return super().answer(questions)
+
+    model = Asked(MoEMoE.create(config), Collator(tokenizer, config))
+    table = predict_all(model, dataset, contract)
+    assert len(asked) == 5  # validation, test, text blanked, unanswerable, not applicable
+    blanked = table.filter(pc.equal(table["condition"], PICTURE_BLANKED))
+    assert blanked.equals(predict_split(model, dataset, "test", PICTURE_BLANKED, ValueSets.of(dataset, contract)))
+    assert blanked.num_rows > 0
+
+
 def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predictor, tmp_path):
     contract = data_contracts.load("30pt")
     dataset = ShardedDataset(small_shards(tmp_path / "root"), tmp_path)
