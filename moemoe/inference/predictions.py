@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from moemoe.catalog.contract import Contract
 from moemoe.catalog.spellings import spellings, words_pattern
@@ -116,10 +117,11 @@ def calibrate(predictions: pa.Table, answering: Answering) -> tuple[pa.Table, An
     Args:
         predictions: made at temperature 1. An answer of nothing keeps its confidence of 0.
     """
-    validation = predictions.filter(pa.array([split == "validation" for split in predictions["split"].to_pylist()]))
-    rows = [row for row in validation.select(["gold", "prediction", "confidence"]).to_pylist() if row["prediction"]]
-    correct = np.array([row["prediction"] in row["gold"] for row in rows], dtype=bool)
-    temperature = fit_temperature(np.array([row["confidence"] for row in rows]), correct)
+    answered = pc.and_(pc.equal(predictions["split"], "validation"), pc.not_equal(predictions["prediction"], ""))
+    validation = predictions.select(["gold", "prediction", "confidence"]).filter(answered)
+    pairs = zip(validation["prediction"].to_pylist(), validation["gold"].to_pylist(), strict=True)
+    correct = np.array([prediction in gold for prediction, gold in pairs], dtype=bool)
+    temperature = fit_temperature(validation["confidence"].to_numpy(), correct)
     fitted = replace(answering, temperature=temperature)
     place = predictions.schema.get_field_index("confidence")
     confidence = pa.array(fitted.confidence(predictions["confidence"].to_numpy()))
