@@ -28,9 +28,10 @@ class TrainingCard:
         if not steps:
             return
         last = steps[-1]
+        loss = f"loss {last['loss']:.3f}, " if "loss" in last else ""  # what is fitted has none
         line = (
             f"{last['phase']} phase, epoch {last['epoch'] + 1}, step {last['total_step']} of {last['steps']}: "
-            f"loss {last['loss']:.3f}, {last['examples_per_second']:.0f} examples/s, "
+            f"{loss}{last['examples_per_second']:.0f} examples/s, "
             f"{_minutes(last['seconds_left'])} left"
         )
         self.bar.update(math.ceil(100 * last["total_step"] / last["steps"]))
@@ -53,7 +54,7 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
         for e in events
         if e["event"] == "step"
         for term in terms
-        if e[term] > 0
+        if e.get(term, 0) > 0
     ]
     points += [
         {"step": e["total_step"], "value": e["validation_cross_entropy"], "term": "validation cross entropy"}

@@ -15,7 +15,6 @@ from moemoe.shards.hidden import Hidden
 from moemoe.storage import join, publish, write_table
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, picture_buffer, training_values
-from moemoe.training.objective import Terms
 from moemoe.training.run import Job
 
 EVENT_PRODUCTS = 1000
@@ -49,9 +48,6 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
                 epoch=0,
                 total_step=done,
                 steps=len(rows),
-                loss=0.0,
-                **vars(Terms()),
-                learning_rate=0.0,
                 examples_per_second=examples / seconds,
                 seconds_left=seconds / done * (len(rows) - done),
             )

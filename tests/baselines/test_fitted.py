@@ -43,6 +43,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_training_runs_files(fitted, man
     assert all(np.array_equal(one[key], two[key]) for key in one)
     steps = [event for event in read_events(folder / "run" / "events.jsonl") if event["event"] == "step"]
     assert steps[-1]["total_step"] == steps[-1]["steps"] == 72  # training products
+    assert not {"loss", "cross_entropy", "learning_rate"} & set().union(*steps)  # none is made up
 
 
 def test_what_it_cannot_answer_it_says(fitted):

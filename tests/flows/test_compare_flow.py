@@ -76,6 +76,8 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
         ("broken", "FAILED"), ("knn", "FINISHED"), ("tf-idf", "FINISHED"),
     ]  # fmt: skip
     knn = found[1]
+    assert "train/examples_per_second" in knn.data.metrics
+    assert "train/loss" not in knn.data.metrics  # what is fitted has none
     assert knn.info.run_name.startswith("knn-tiny-")
     [dataset] = knn.inputs.dataset_inputs
     assert dataset.dataset.name == "30pt-sample"
