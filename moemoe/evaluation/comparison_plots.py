@@ -70,7 +70,8 @@ def precision_recall(comparison: Comparison) -> Any:
         axes.set(ylabel="precision of what is accepted", ylim=(0.4, 1.02))
         axes.grid(alpha=0.25)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=9, loc="outside lower center", ncol=4, frameon=False)
+    columns = max(1, min(4, 150 // (max(map(len, labels), default=0) + 7)))  # some 150 characters are a line
+    figure.legend(handles, labels, fontsize=9, loc="outside lower center", ncol=columns, frameon=False)
     return figure
 
 

@@ -135,6 +135,17 @@ def test_ablations_name_what_was_not_run(candidate):
     }  # fmt: skip
 
 
+def test_the_legend_of_runs_with_long_names_stays_on_the_figure(candidate):
+    names = [f"{model}-as long as both phases-tiny-20261126-12001{i}" for i, model in enumerate(["moemoe", "qga"] * 3)]
+    result = compared(*(candidate(name, right=30, model="qga") for name in names))
+    figure = comparison_figures(result, [])["precision-recall"]
+    figure.canvas.draw()
+    box, [legend] = figure.bbox, figure.legends
+    extent = legend.get_window_extent()
+    assert box.x0 <= extent.x0
+    assert extent.x1 <= box.x1
+
+
 def test_figure_4_is_the_difference_and_table_5_tells_weights_apart(tmp_path, candidate):
     weighted = candidate("weighted", 30, "moemoe", "load_balancing_weight=0.5")
     plain, text = candidate("moemoe", 40), candidate("flan-t5", 20)
