@@ -80,7 +80,8 @@ def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contrac
     """PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
     blanked, and of questions out of context.
 
-    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``.
+    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Without a source that
+    the system does not read its answers are those of the main condition, and are not computed again.
     """
     values = ValueSets.of(dataset, contract)
     main = main_condition(dataset)
@@ -90,7 +91,7 @@ def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contrac
         if source in predictor.model.config.sources:
             tables.append(predict_split(predictor, dataset, "test", condition, values))
         else:
-            tables.append(_relabelled(test, condition))  # what it never sees changes none of its answers
+            tables.append(_relabelled(test, condition))
     tables += [predict_split(predictor, dataset, "test", asked, values) for asked in (UNANSWERABLE, NOT_APPLICABLE)]
     return pa.concat_tables(tables)
 

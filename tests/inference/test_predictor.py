@@ -34,16 +34,17 @@ from tests.model.small import tiny_config
 from tests.shards.small import picture, small_shards
 
 
-@pytest.fixture(scope="module")
-def predictor():
+def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:
     torch.manual_seed(0)
     tokenizer = train_tokenizer(["Brand Cotton Silk Wool shirt color material Red Blue Green"] * 9, 300)
     text = tiny_config().text
-    config = tiny_config(
-        text=type(text)(**{**vars(text), "vocab_size": len(tokenizer)}),
-        experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"),
-    )
-    return Predictor(MoEMoE.create(config), Collator(tokenizer, config))
+    config = tiny_config(text=type(text)(**{**vars(text), "vocab_size": len(tokenizer)}), **changes)
+    return kind(MoEMoE.create(config), Collator(tokenizer, config))
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
 
 
 def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
@@ -120,15 +121,10 @@ def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     assert all(row["unseen"] == (row["gold"] == ["Red"]) for row in rows)
 
 
-def test_a_model_of_text_alone_is_not_asked_again_without_pictures(tmp_path):
+@pytest.mark.parametrize(("source", "condition"), [("text", PICTURE_BLANKED), ("image", TEXT_BLANKED)])
+def test_a_model_of_one_source_is_not_asked_again_without_the_other(tmp_path, source, condition):
     contract = data_contracts.load("30pt")
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
-    torch.manual_seed(0)
-    tokenizer = train_tokenizer(["Brand Cotton Silk Wool shirt color material Red Blue Green"] * 9, 300)
-    text = type(tiny_config().text)(**{**vars(tiny_config().text), "vocab_size": len(tokenizer)})
-    config = tiny_config(
-        text=text, sources=("text",), question_in="context", question_guidance=False, alignment=False, experts=None
-    )
     asked = []
 
     class Asked(Predictor):
@@ -136,11 +132,11 @@ def test_a_model_of_text_alone_is_not_asked_again_without_pictures(tmp_path):
             asked.append(questions)
             return super().answer(questions)
 
-    model = Asked(MoEMoE.create(config), Collator(tokenizer, config))
+    model = small_model(Asked, sources=(source,), question_guidance=False, alignment=False)
     table = predict_all(model, dataset, contract)
-    assert len(asked) == 5  # validation, test, text blanked, unanswerable, not applicable
-    blanked = table.filter(pc.equal(table["condition"], PICTURE_BLANKED))
-    assert blanked.equals(predict_split(model, dataset, "test", PICTURE_BLANKED, ValueSets.of(dataset, contract)))
+    assert len(asked) == 5  # validation, test, the source blanked, unanswerable, not applicable
+    blanked = table.filter(pc.equal(table["condition"], condition))
+    assert blanked.equals(predict_split(model, dataset, "test", condition, ValueSets.of(dataset, contract)))
     assert blanked.num_rows > 0
 
 
