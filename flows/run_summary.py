@@ -20,7 +20,7 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "decoding": flow.decoding,
         "withheld": flow.withhold or "nothing",
         "unseen": flow.unseen or "nothing",
-        "epochs": 1 if recipe.fitted else training.epochs,
+        "epochs": 1 if recipe.fitted else " + ".join(str(training.epochs_of(phase)) for phase in recipe.phases),
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
         "load_balancing_weight": recipe.load_balancing_weight,

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_model, save_model
+from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -25,7 +25,7 @@ from moemoe.model.batch import Answer, Losses, Source, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
 from moemoe.model.config import ImageConfig
 from moemoe.model.encoders import ImageEncoder
-from moemoe.model.files import read_config, write_config
+from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.pretrained import load_timm
 
 
@@ -250,7 +250,7 @@ class CMAClip(nn.Module):
     def from_pretrained(cls, folder: str | Path) -> "CMAClip":
         """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
         model = cls(read_config(folder, CMAClipConfig))
-        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        read_weights(folder, model)
         return model.eval()
 
 

@@ -134,7 +134,7 @@ class MXT(MoEMoE):
         there_B, real_BK = image.mask[image.row_of], text.mask
         global_BV = self.image_encoder(image.data).mean(1)[image.row_of]
         features_BPD = self.feature_encoder(image.data)[image.row_of]
-        x_BKD, shift_BK = self.gate(self.embedding(text.data), global_BV, there_B)
+        x_BKD, shift_BK = self.gate(self.context_encoder.embed(text.data), global_BV, there_B)
         states_BKD, loads = self.context_encoder.encode_embeddings(x_BKD, real_BK)
         seen_BKD = self.attend(states_BKD, features_BPD, features_BPD, need_weights=False)[0] * there_B[:, None, None]
         seen_BK = share(states_BKD, seen_BKD)
@@ -143,7 +143,7 @@ class MXT(MoEMoE):
         B, K = real_BK.shape
         slot_N, width = example_slots(batch.product_of, B)
         weights_SBQL = scatter_weights(states_BKD.new_ones(B, K, 1), slot_N, B, width)
-        keys, values = self.decoder.project_sources([states_BKD], K)
+        keys, values = self.decoder.project_sources([states_BKD])
         picture_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
         memory = SourceMemory(keys, values, weights_SBQL, real_BK, slot_N)
         return Encoded(memory, torch.stack([picture_B, 1 - picture_B], dim=1), None, loads)

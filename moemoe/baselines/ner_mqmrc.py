@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_model, save_model
+from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -28,7 +28,7 @@ from moemoe.baselines.items import NOTHING
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.files import read_config, write_config
+from moemoe.model.files import read_config, read_weights, write_config
 
 O, B, I = 0, 1, 2  # noqa: E741
 Span = tuple[int, int]
@@ -292,7 +292,7 @@ class NerMqMrc(nn.Module):
     def from_pretrained(cls, folder: str | Path) -> "NerMqMrc":
         """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
         model = cls(read_config(folder, NerMqMrcConfig))
-        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        read_weights(folder, model)
         return model.eval()
 
 

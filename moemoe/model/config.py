@@ -13,6 +13,27 @@ SOURCES = ("image", "text")
 
 
 @dataclass(frozen=True)
+class NgramConfig:
+    """Hashed n-grams of context tokens (see ``moemoe.model.ngrams``).
+
+    Args:
+        orders: numbers of tokens; empty: none.
+        buckets: embeddings per order; n-grams with the same hash share one.
+    """
+
+    orders: tuple[int, ...] = ()
+    buckets: int = 32_768
+
+    def __post_init__(self):
+        object.__setattr__(self, "orders", tuple(self.orders))  # JSON and YAML have lists
+        if self.buckets < 1 or any(not 1 <= order <= 8 for order in self.orders):
+            raise ConfigError(
+                f"text.ngrams: orders are {list(self.orders)}, buckets {self.buckets}; "
+                "allowed are orders from 1 to 8 and 1 or more buckets"
+            )
+
+
+@dataclass(frozen=True)
 class TextConfig:
     """T5 stacks built from scratch, or a T5 checkpoint (hub name or local folder) in ``pretrained``."""
 
@@ -28,6 +49,11 @@ class TextConfig:
     tie_word_embeddings: bool = True
     vocab_size: int = 4096
     pretrained: str | None = None
+    ngrams: NgramConfig = field(default_factory=NgramConfig)
+
+    def __post_init__(self):
+        if isinstance(self.ngrams, dict):
+            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
 
 
 @dataclass(frozen=True)

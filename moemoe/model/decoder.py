@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
-from moemoe.model.encoders import repeat_patches
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.source_attention import SourceMemory, source_attention
 from moemoe.model.t5_layers import feed_forward, heads, position_bias, real_places, run_layer, self_attention
@@ -34,17 +33,16 @@ class Decoder(nn.Module):
         self.stack = stack
         self.recompute = False
 
-    def project_sources(self, sources: list[Tensor], length: int) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Keys [B, H, d, length] and values [B, H, length, d] per layer and source, laid out for every step's products.
+    def project_sources(self, sources: list[Tensor]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+        """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, laid out for every step's products.
 
-        A source [B, P, D] with P < length is repeated (equation 3) after it is projected, not before.
+        A source's own P positions; those of a picture are repeated (equation 3) where they are read.
         """
         keys, values = [], []
         for block in self.stack.block:
             attention = block.layer[1].EncDecAttention
-            key_BHLd = [heads(repeat_patches(attention.k(x), length), attention) for x in sources]
-            keys.append([key.transpose(2, 3).contiguous() for key in key_BHLd])
-            values.append([heads(repeat_patches(attention.v(x), length), attention).contiguous() for x in sources])
+            keys.append([heads(attention.k(x), attention).transpose(2, 3).contiguous() for x in sources])
+            values.append([heads(attention.v(x), attention).contiguous() for x in sources])
         return keys, values
 
     def new_cache(self, examples: int, length: int, like: Tensor) -> Cache:

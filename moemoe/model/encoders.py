@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig
+from moemoe.model.config import ImageConfig, NgramConfig
 from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.ngrams import HashedNgrams
 from moemoe.model.pretrained import create_timm
 from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run_layer, self_attention
 
@@ -18,14 +19,20 @@ from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run
 class TextEncoder(nn.Module):
     """Equation 1: a T5 encoder, some of its feed-forward layers possibly experts; states on padding are 0."""
 
-    def __init__(self, stack: T5Stack):
+    def __init__(self, stack: T5Stack, ngrams: NgramConfig | None = None):
         super().__init__()
         self.stack = stack
+        self.ngrams = HashedNgrams(ngrams, stack.config.d_model) if ngrams is not None and ngrams.orders else None
         self.recompute = False
 
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """States [B, K, D] of token ids int64 [B, K], and the routers' loads; ``mask_BK`` is true on real tokens."""
-        return self.encode_embeddings(self.stack.embed_tokens(ids_BK), mask_BK)
+        return self.encode_embeddings(self.embed(ids_BK), mask_BK)
+
+    def embed(self, ids_BK: Tensor) -> Tensor:
+        """Embeddings [B, K, D] of the tokens, with those of the n-grams that end there."""
+        x_BKD = self.stack.embed_tokens(ids_BK)
+        return x_BKD if self.ngrams is None else x_BKD + self.ngrams(ids_BK)
 
     def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """The same from embeddings [B, K, D]."""

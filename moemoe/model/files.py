@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_model
+from torch import nn
+
 from moemoe.errors import ConfigError
 
 
@@ -21,6 +24,20 @@ def read_config(folder: str | Path, config_class: Any) -> Any:
     values = json.loads(path.read_text())
     values.pop("system", None)
     return config_class.from_dict(values)
+
+
+def read_weights(folder: str | Path, model: nn.Module) -> None:
+    """Puts ``model.safetensors`` into ``model``.
+
+    Raises:
+        ConfigError: the weights are not those that ``config.json`` describes.
+        SafetensorError: the file is no safetensors file.
+    """
+    try:
+        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(f"{folder}/model.safetensors: the weights do not fit config.json ({reason})") from error
 
 
 def built(config_class: Any, values: dict[str, Any], **nested: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_model, save_model
+from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
@@ -22,7 +22,7 @@ from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoders import ImageEncoder, TextEncoder, repeat_patches
-from moemoe.model.files import read_config, write_config
+from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.pretrained import embeddings_for, load_t5, load_timm, replace_embedding, text_config_of
@@ -61,7 +61,7 @@ class MoEMoE(nn.Module):
         nn.init.normal_(self.embedding.weight)
         if question_embedding is not None:
             nn.init.normal_(question_embedding.weight)
-        self.context_encoder = TextEncoder(t5_stack(text, text.context_layers, False, self.embedding))
+        self.context_encoder = TextEncoder(t5_stack(text, text.context_layers, False, self.embedding), text.ngrams)
         if question_embedding is not None:
             self.question_encoder = TextEncoder(t5_stack(text, text.question_layers, False, question_embedding))
         self.image_encoder = ImageEncoder(config.image, text.d_model) if "image" in config.sources else None
@@ -104,8 +104,9 @@ class MoEMoE(nn.Module):
 
     @property
     def token_embeddings(self) -> list[nn.Parameter]:
-        """The context's and decoder's table, then the question's."""
-        return list({id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}.values())
+        """The context's and decoder's table, then the question's, then that of the n-grams."""
+        tables = {id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}
+        return [*tables.values(), *(e.ngrams.table for e in self.text_encoders if e.ngrams is not None)]
 
     def load_t5_weights(self, t5: T5ForConditionalGeneration) -> None:
         """Every text encoder starts from T5's encoder, the decoder from its decoder."""
@@ -165,7 +166,7 @@ class MoEMoE(nn.Module):
 
         slot_N, width = example_slots(batch.product_of, batch.products)
         weights_SBQL = scatter_weights(weights_NLS, slot_N, batch.products, width)
-        keys, values = self.decoder.project_sources(states, length)
+        keys, values = self.decoder.project_sources(states)
         with torch.no_grad():
             norms_BLS = torch.stack([repeat_patches(source.norm(dim=-1), length) for source in states], dim=-1)
             shares_NS = source_shares(weights_NLS, norms_BLS[batch.product_of], attended_BL[batch.product_of])
@@ -259,5 +260,5 @@ class MoEMoE(nn.Module):
     def from_pretrained(cls, folder: str | Path) -> "MoEMoE":
         """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
         model = cls(read_config(folder, cls.config_class))
-        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        read_weights(folder, model)
         return model.eval()

@@ -26,6 +26,6 @@ def recipe_to_compare(
         return own
     if as_long_as is not None:
         longer = load_recipe(as_long_as, size, epochs=epochs)
-        epochs = longer.training.epochs * len(longer.phases)
+        epochs = sum(map(longer.training.epochs_of, longer.phases))
     has_text_encoder = "text" in own.model
     return load_recipe(model, size, weights if has_text_encoder else None, None, epochs, batch_size, settings)

@@ -5,12 +5,40 @@ keys), ``training.*``, ``load_balancing_weight`` (table 5) or ``tokenizer``.
 """
 
 import dataclasses
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
 import yaml
 
 from moemoe.errors import ConfigError
+from moemoe.model.files import built
+
+SEPARATOR = re.compile(r",(?=\s*[\w.]+\s*=|\s*$)")
+"""Between two settings; a comma within a list or a mapping is none."""
+
+
+@dataclass(frozen=True)
+class SourceDropout:
+    """What training hides of products, by seed, so that each source learns what it can tell alone.
+
+    Args:
+        text: share of products with a picture whose whole text is hidden.
+        image: share of products whose picture is hidden.
+        description: share of products of which marketplace, type and title alone are shown.
+    """
+
+    text: float = 0.0
+    image: float = 0.0
+    description: float = 0.0
+
+    def __post_init__(self):
+        shares = dataclasses.astuple(self)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise ConfigError(
+                f"training.source_dropout: text is {self.text}, image {self.image}, description {self.description}; "
+                "allowed are shares from 0 that together make at most 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -18,7 +46,7 @@ class Training:
     """How long and how fast.
 
     Args:
-        epochs: per phase.
+        epochs: per phase, or a mapping of each phase to its own.
         batch_size: global, in products (all their questions together).
         accumulation: parts that a process's share of a batch is computed in, one after the other.
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
@@ -28,9 +56,10 @@ class Training:
         warmup_steps: linear, at the start of each phase.
         clip_norm: the gradient's largest norm.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
+        source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
     """
 
-    epochs: int
+    epochs: int | dict[str, int]
     batch_size: int
     learning_rate: float
     warmup_steps: int
@@ -39,15 +68,30 @@ class Training:
     accumulation: int = 1
     gradient_checkpointing: bool = False
     negatives: float = 0.0
+    source_dropout: SourceDropout = field(default_factory=SourceDropout)
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "accumulation"):
+        if isinstance(self.source_dropout, dict):
+            object.__setattr__(self, "source_dropout", built(SourceDropout, self.source_dropout))
+        epochs = self.epochs if isinstance(self.epochs, dict) else {"each phase": self.epochs}
+        for phase, count in epochs.items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise ConfigError(f"training: epochs is {count!r} for {phase}; allowed is 1 or more")
+        for name in ("batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
         if not self.embedding_rate > 0:
             raise ConfigError(f"training: embedding_rate is {self.embedding_rate}; allowed is more than 0")
         if not 0 <= self.negatives <= 1:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
+
+    def epochs_of(self, phase: str) -> int:
+        """How long ``phase`` is. Raises ConfigError where the mapping has no such phase."""
+        if not isinstance(self.epochs, dict):
+            return self.epochs
+        if phase not in self.epochs:
+            raise ConfigError(f"training: epochs are given for {', '.join(self.epochs)}, not for the phase {phase}")
+        return self.epochs[phase]
 
 
 FROM_THE_CATALOG = "values"
@@ -56,13 +100,11 @@ FROM_THE_CATALOG = "values"
 
 def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type]:
     """Every name that a setting of a system may have, and its type; a fitted one has no training."""
-    groups = {name: kind for name, kind in _kinds(config_class).items() if dataclasses.is_dataclass(kind)}
-    found = {f"{group}.{name}": kind for group, c in groups.items() for name, kind in _kinds(c).items()}
-    found |= {name: kind for name, kind in _kinds(config_class).items() if name not in {*groups, FROM_THE_CATALOG}}
+    found = {name: kind for name, kind in _names(config_class).items() if name != FROM_THE_CATALOG}
     if not fitted:
-        found |= {f"training.{name}": kind for name, kind in _kinds(Training).items()}
+        found |= {f"training.{name}": kind for name, kind in _names(Training).items()}
         found |= {"tokenizer": str}
-    return found | ({"load_balancing_weight": float} if "experts" in groups else {})
+    return found | ({"load_balancing_weight": float} if "experts.number" in found else {})
 
 
 def change(values: dict[str, Any], settings: str, config_class: type, fitted: bool = False) -> None:
@@ -71,7 +113,7 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
     Raises:
         ConfigError: not of this form, an unknown name, a value of another type, experts where the model has none.
     """
-    for setting in filter(None, (part.strip() for part in settings.split(","))):
+    for setting in filter(None, (part.strip() for part in SEPARATOR.split(settings))):
         name, equals, text = (part.strip() for part in setting.partition("="))
         allowed = allowed_settings(config_class, fitted)
         if not equals or name not in allowed:
@@ -82,21 +124,30 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
             value = float(value)
         if wanted is not object and not (isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))):
             raise ConfigError(f"setting {setting!r}: {name} is of type {wanted.__name__}")
-        group, _, key = name.rpartition(".")
-        if not group:
-            (values if name in ("load_balancing_weight", "tokenizer") else values["model"])[name] = value
-            continue
-        parent = values if group == "training" else values["model"]
-        if group == "experts" and "experts" not in parent:
+        first, *groups = name.split(".")
+        parent = values if first in ("training", "load_balancing_weight", "tokenizer") else values["model"]
+        if first == "experts" and "experts" not in parent:
             raise ConfigError(f"setting {setting!r}: this model has no experts")
-        parent[group] = {**parent.get(group, {}), key: value}
+        for group in [first, *groups][:-1]:
+            parent[group] = dict(parent.get(group) or {})
+            parent = parent[group]
+        parent[name.rpartition(".")[2]] = value
 
 
-def _kinds(config_class: type) -> dict[str, type]:
-    """The type of every field; a dataclass that may be None counts as itself, other choices as ``object``."""
+def _names(config_class: type) -> dict[str, type]:
+    """The type of every field by its dotted name.
+
+    A dataclass that may be None counts as itself, a tuple as the list that YAML has, other choices as ``object``.
+    """
     found: dict[str, Any] = {}
-    for name, hint in get_type_hints(config_class).items():
-        if name in {field.name for field in dataclasses.fields(config_class)}:
-            configs = [kind for kind in get_args(hint) if dataclasses.is_dataclass(kind)]
-            found[name] = configs[0] if configs else hint if isinstance(hint, type) else object
+    hints = get_type_hints(config_class)
+    for name in (own.name for own in dataclasses.fields(config_class)):
+        hint = hints[name]
+        configs = [kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)]
+        if configs:
+            found |= {f"{name}.{inner}": kind for inner, kind in _names(configs[0]).items()}
+        else:
+            found[name] = (
+                list if getattr(hint, "__origin__", None) is tuple else hint if isinstance(hint, type) else object
+            )
     return found

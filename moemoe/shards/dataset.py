@@ -50,6 +50,11 @@ class Product:
         """The text that the model reads."""
         return context_text(self.marketplace, self.product_type, self.title, self.bullet_points, self.description)
 
+    @property
+    def title_context(self) -> str:
+        """The same without bullet points and description: most sellers give no more."""
+        return context_text(self.marketplace, self.product_type, self.title, None, None)
+
 
 class ShardedDataset:
     """The products of a manifest. Shards are memory-mapped, and verified when they are first read.

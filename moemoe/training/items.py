@@ -10,10 +10,12 @@ import numpy as np
 from tqdm import tqdm
 
 from moemoe.model.collate import Item, PictureSlot, one_of_each
+from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
+from moemoe.training.source_dropout import hidden_source
 
 
 def item_of(
@@ -25,21 +27,27 @@ def item_of(
     pictures: PictureReader,
     slot: PictureSlot,
     tokens: Tokens | None = None,
-    negatives: float = 0.0,
+    training: Training | None = None,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
-    ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
-    what has no answer.
+    ``slot``; a text that ``tokens`` knows is not cut again. ``training`` says what is hidden of products, and which are
+    also asked what has no answer; None hides nothing.
     """
     image: bytes | memoryview | None
     text: str | np.ndarray
+    key = f"{seed}:{draw}:{row}"
+    negatives = training.negatives if training is not None else 0.0
     if tokens is not None and not negatives:
         values, image, text = dataset.values(row), dataset.image(row), tokens[row]
     else:
-        product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
+        product = with_negatives(dataset[row], dataset.not_applicable, negatives, key)
         values, image, text = product.values, product.image, product.context
+    if training is not None and len(text):  # one that is shown nothing stays so
+        hidden = hidden_source(training.source_dropout, key, image is not None)
+        image = None if hidden == "image" else image
+        text = "" if hidden == "text" else dataset[row].title_context if hidden == "description" else text
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()

@@ -5,11 +5,11 @@ the products of every epoch are also asked an attribute that no product of their
 neither text nor picture, and all their answers are empty.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from moemoe.shards.dataset import Product
+from moemoe.training.draw import draw
 
 NOTHING = [""]
 BLANKED = 0.25  # of the share
@@ -24,18 +24,13 @@ def with_negatives(product: Product, not_applicable: Mapping[str, Sequence[str]]
     """
     if not share:
         return product
-    if _draw(f"{key}:blanked") < share * BLANKED:
+    if draw(f"{key}:blanked") < share * BLANKED:
         blank = replace(
             product, marketplace=None, product_type="", title=None, bullet_points=[], description=None, image=None
         )
         return replace(blank, values=dict.fromkeys(product.values, NOTHING))
     choices = not_applicable.get(product.product_type, ())
-    if not choices or _draw(f"{key}:asked") >= share:
+    if not choices or draw(f"{key}:asked") >= share:
         return product
-    attribute = choices[int(_draw(f"{key}:which") * len(choices))]
+    attribute = choices[int(draw(f"{key}:which") * len(choices))]
     return replace(product, values={**product.values, attribute: NOTHING})
-
-
-def _draw(key: str) -> float:
-    """A number in [0, 1)."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32  # CRCs of like keys are not independent

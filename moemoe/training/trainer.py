@@ -24,6 +24,7 @@ from moemoe.model.collate import PictureSlot
 from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
+from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
@@ -134,7 +135,7 @@ class Trainer:
         if self.world_size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
             wrapped = DistributedDataParallel(model, device_ids=devices)
-        epochs = self.recipe.training.epochs
+        epochs = self.recipe.training.epochs_of(phase)
         bar = tqdm(
             total=epochs * self.steps_per_epoch,
             initial=place.epoch * self.steps_per_epoch + place.step,
@@ -164,7 +165,7 @@ class Trainer:
     ) -> Place:
         training, seed = self.recipe.training, self.job.seed
         wrapped.train()
-        phase_steps = training.epochs * self.steps_per_epoch
+        phase_steps = training.epochs_of(phase) * self.steps_per_epoch
         draw = self.loader.epoch  # over all phases: an order and targets of its own for every epoch
         watch, examples = time.monotonic(), 0
         for parts in self.loader:
@@ -213,7 +214,7 @@ class Trainer:
 
     def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
         assert self.events is not None
-        steps = len(self.phases) * self.recipe.training.epochs * self.steps_per_epoch
+        steps = sum(map(self.recipe.training.epochs_of, self.phases)) * self.steps_per_epoch
         self.events.append(
             "step",
             phase=phase,
@@ -230,13 +231,15 @@ class Trainer:
     def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
         training = self.recipe.training
         parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
-        return [self._training_batch(part, draw, pixels, training.negatives) for part, pixels in parts]
+        return [self._training_batch(part, draw, pixels, training) for part, pixels in parts]
 
-    def _training_batch(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, negatives: float = 0.0) -> Batch:
+    def _training_batch(
+        self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, training: Training | None = None
+    ) -> Batch:
         make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, pictures=self.pictures)
         slots = [PictureSlot(pixels_BHWC, index) for index in range(len(rows))]
         items = [
-            make(row, slot=slot, tokens=self.tokens, negatives=negatives)
+            make(row, slot=slot, tokens=self.tokens, training=training)
             for row, slot in zip(rows.tolist(), slots, strict=True)
         ]
         return self.collator(items)

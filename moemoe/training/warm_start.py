@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model
 from torch import nn
 
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig
+from moemoe.model.files import read_weights
 from moemoe.recipes import Recipe
 
 
@@ -36,7 +36,7 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
 def load_weights(model: nn.Module, folder: str | Path) -> None:
     """Puts the weights of the model in ``folder`` into ``model``."""
     try:
-        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        read_weights(folder, model)
     except SafetensorError as error:
         raise ConfigError(f"warm start: {folder}/model.safetensors is no safetensors file ({error})") from error
 

@@ -113,7 +113,7 @@ def test_mixed_scores_equal_attention_to_the_mixed_source(model):
     from moemoe.model.source_attention import SourceMemory
 
     one = dataclasses.replace(batch, product_of=torch.arange(len(e)))
-    keys, values = model.decoder.project_sources([e], length)
+    keys, values = model.decoder.project_sources([e])
     memory = SourceMemory(
         keys, values, torch.ones(1, len(e), 1, length), encoded.memory.attended_BL[batch.product_of], one.product_of
     )

@@ -1,0 +1,48 @@
+"""Hashed n-grams: what a token follows, as an embedding that is added to its own.
+
+T5's relative positions learn word order slowly; a look-up gives the encoder pairs and triples of tokens at once, as
+TF-IDF has them. fastText's hashed n-grams (Joulin et al. 2017), in the place that the Byte Latent Transformer gives
+them (Pagnoni et al. 2024).
+
+Shapes: B texts, K tokens, D width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moemoe.model.config import NgramConfig
+
+PRIME = 2**31 - 1
+MULTIPLIER = 1_000_003
+"""hash * MULTIPLIER + token stays below 2^51: exact in int64, so the same on every platform and in every process."""
+
+
+class HashedNgrams(nn.Module):
+    """One embedding per order and bucket, all 0 at the start: then the model is that without n-grams, exactly."""
+
+    def __init__(self, config: NgramConfig, width: int):
+        super().__init__()
+        self.orders, self.buckets = config.orders, config.buckets
+        self.table = nn.Parameter(torch.zeros(len(config.orders) * config.buckets, width))
+
+    def forward(self, ids_BK: Tensor) -> Tensor:
+        """Sums [B, K, D] of the embeddings of the n-grams that end at each token, of those that begin in the text.
+
+        They depend on the token and those before it alone, never on padding to its right.
+        """
+        total = self.table.new_zeros(*ids_BK.shape, self.table.shape[1])
+        for index, order in enumerate(self.orders):
+            if order <= ids_BK.shape[1]:
+                bucket = ngram_hash(ids_BK, order) % self.buckets + index * self.buckets
+                total = total + F.pad(F.embedding(bucket, self.table), (0, 0, order - 1, 0))
+        return total
+
+
+def ngram_hash(ids_BK: Tensor, order: int) -> Tensor:
+    """A hash in [0, PRIME) of each ``order`` neighbouring ids, int64 [B, K - order + 1]."""
+    windows = ids_BK.unfold(1, order, 1)
+    value = torch.zeros_like(windows[..., 0])
+    for place in range(order):
+        value = (value * MULTIPLIER + windows[..., place] + 1) % PRIME
+    return value
