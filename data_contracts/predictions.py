@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from data_contracts.suites import Suite, Tally
 from moemoe.catalog.contract import CRITICAL, WARNING, Contract
-from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE, WITHHELD
+from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, WITHHELD
 
 SLICE_ROWS = 200_000
 _READ = ["product_id", "split", "condition", "confidence", "image_weight", "text_weight"]
@@ -19,7 +19,7 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
     """Promises of PREDICTIONS of validation and test."""
     suite = Suite("predictions", {"rows": _slices(predictions)})
     told = f"{len(predictions):,} predictions"
-    conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
+    conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
     for name in ("product_id", "confidence"):
         words = f"every prediction has a {name.replace('_', ' ')}"
         suite.add(words, CRITICAL, "rows", "ExpectColumnValuesToNotBeNull", told, column=name)

@@ -77,7 +77,7 @@ def _headline(evaluation: Any) -> None:
         rows.append([product_type, *recalls, between(f"accuracy/{product_type}")])
     cards.table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
     shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
-    shown.append(("the same, text blanked", "text_blanked/"))
+    shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
     rows = [
         [name, between(f"{key}recall_at_90p/mean"), between(f"{key}accuracy/mean")]
         for name, key in shown

@@ -50,6 +50,11 @@ class Product:
         """The text that the model reads."""
         return context_text(self.marketplace, self.product_type, self.title, self.bullet_points, self.description)
 
+    @property
+    def title_context(self) -> str:
+        """The same without bullet points and description: most sellers give no more."""
+        return context_text(self.marketplace, self.product_type, self.title, None, None)
+
 
 class ShardedDataset:
     """The products of a manifest. Shards are memory-mapped, and verified when they are first read.
@@ -145,6 +150,10 @@ class ShardedDataset:
     def product_id(self, row: int) -> str:
         """The product's id."""
         return self._known.word(row, "product_id")
+
+    def product_type(self, row: int) -> str:
+        """The product's type."""
+        return self._known.word(row, "product_type")
 
     def values(self, row: int) -> dict[str, list[str]]:
         """Attribute -> gold values of a product."""

@@ -15,6 +15,7 @@ from data_contracts import check_drift, check_predictions, check_shards
 from moemoe.catalog.contract import load_contract
 from moemoe.catalog.products import Collected
 from moemoe.errors import CatalogError, ConfigError, ContractError
+from moemoe.inference.predictions import CONDITIONS
 from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
 from moemoe.shards.manifest import Manifest
 from tests.catalog.whole import in_parts, label_drift
@@ -425,6 +426,11 @@ class TestPredictions:
         report = check_predictions(self.predictions(), contract, tmp_path)
         assert broken(report) == []
         assert len(report.findings) == 11
+
+    def test_every_condition_is_known(self, contract, tmp_path):
+        unseen = {"image_weight": 0.0, "text_weight": 1.0}
+        asked = {i: {"condition": condition, **unseen} for i, condition in enumerate(CONDITIONS)}
+        assert broken(check_predictions(self.predictions(asked), contract, tmp_path)) == []
 
     def test_models_without_source_weights(self, contract, tmp_path):
         without = {i: {"image_weight": None, "text_weight": None} for i in range(20)}

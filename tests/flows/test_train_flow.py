@@ -46,7 +46,7 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     assert evaluation.schema.equals(EVALUATION)
     assert set(predictions["split"].to_pylist()) == {"validation", "test"}
     assert set(predictions["condition"].to_pylist()) == {
-        "as is", "picture blanked", "text blanked", "unanswerable", "not applicable",
+        "as is", "picture blanked", "text blanked", "title only", "unanswerable", "not applicable",
     }  # fmt: skip
     for name in ("recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean", "baseline/majority_accuracy"):
         assert not math.isnan(evaluate.metrics[name]), name
