@@ -33,13 +33,13 @@ def item_of(
     ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
     what has no answer.
     """
-    image: bytes | memoryview | None
-    text: str | np.ndarray
-    if tokens is not None and not negatives:
-        values, image, text = dataset.values(row), dataset.image(row), tokens[row]
-    else:
-        product = with_negatives(dataset[row], dataset.not_applicable, negatives, f"{seed}:{draw}:{row}")
-        values, image, text = product.values, product.image, product.context
+    never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
+    values, blanked = with_negatives(dataset.values(row), never, negatives, f"{seed}:{draw}:{row}")
+    image: memoryview | None = None
+    text: str | np.ndarray = ""
+    if not blanked:
+        image = dataset.image(row)
+        text = dataset[row].context if tokens is None else tokens[row]
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
