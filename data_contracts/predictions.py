@@ -62,7 +62,9 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
     )
     if (expected := contract.expectations.get("canonical_predictions")) and expected.at_least is not None:
         strange = Tally()
-        strange.add(predictions, pc.invert(predictions["canonical"]))
+        answers = predictions.select(["product_id", "canonical", "prediction"])
+        answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
+        strange.add(answers, pc.invert(answers["canonical"]))
         suite.figure(
             f"at least {expected.at_least:.0%} of the predictions are values of the contract",
             expected.severity,

@@ -39,8 +39,6 @@ def applicability(predictions: pa.Table, condition: str, replicates: int = 500) 
     negative = pc.and_(pc.and_(test, asked), pc.equal(predictions["condition"], condition))
     negative = pc.and_(negative, pc.greater(pc.list_value_length(predictions["gold"]), 0))
     positives, negatives = (np.flatnonzero(mask.to_numpy(zero_copy_only=False)) for mask in (positive, negative))
-    if not len(positives):
-        return SLICES.empty_table()
     rows = np.concatenate([positives, negatives])
     names = predictions.select(["product_type", "attribute", "prediction"]).take(pa.array(rows)).to_pylist()
     empty = np.array([not name["prediction"] for name in names])

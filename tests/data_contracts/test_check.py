@@ -415,6 +415,7 @@ class TestPredictions:
                 "confidence": i / 20,
                 "image_weight": 0.0 if i % 2 else 0.4,
                 "text_weight": 1.0 if i % 2 else 0.6,
+                "prediction": "Red",
                 "canonical": i != 5,
                 **(change or {}).get(i, {}),
             }
@@ -431,6 +432,13 @@ class TestPredictions:
         unseen = {"image_weight": 0.0, "text_weight": 1.0}
         asked = {i: {"condition": condition, **unseen} for i, condition in enumerate(CONDITIONS)}
         assert broken(check_predictions(self.predictions(asked), contract, tmp_path)) == []
+
+    def test_an_empty_answer_is_an_abstention_and_no_value_that_the_contract_lacks(self, contract, tmp_path):
+        empty = {i: {"canonical": False, "prediction": ""} for i in range(10, 20)}
+        assert broken(check_predictions(self.predictions(empty), contract, tmp_path)) == []
+        two_of_ten = self.predictions({**empty, 3: {"canonical": False}})
+        [failure] = broken(check_predictions(two_of_ten, contract, tmp_path))
+        assert failure[1] == "at least 90% of the predictions are values of the contract"
 
     def test_models_without_source_weights(self, contract, tmp_path):
         without = {i: {"image_weight": None, "text_weight": None} for i in range(20)}

@@ -42,8 +42,8 @@ def test_every_figure_by_hand():
 def test_only_what_the_same_products_are_asked_in_the_main_condition_of_test_counts():
     """Empty answers of other products, without gold, of other conditions and of validation are none of them wrong."""
     others = (
-        answered(rows(40, 40, "saree"), 40),
-        [dict(row, gold=[]) for row in answered(rows(20, 0, attribute="theme"), 20)],
+        answered(rows(40, 40, "saree", condition=WITHHELD), 40),
+        [dict(row, gold=[]) for row in answered(rows(20, 0, attribute="theme", condition=WITHHELD), 20)],
         answered(rows(20, 20, condition=PICTURE_BLANKED), 20),
         answered(rows(20, 20, condition=AS_IS, split="validation"), 20),
     )
@@ -63,12 +63,14 @@ def test_a_model_that_never_gives_the_empty_answer_has_no_precision():
 
 
 def test_where_every_attribute_applies_nothing_is_measured():
-    found = applicability(table(rows(20, 20)), AS_IS)
+    found = applicability(table(answered(rows(20, 20), 3)), AS_IS)
     assert found.equals(SLICES.empty_table())
     assert applicability_metrics(found) == {}
 
 
 def test_the_interval_draws_groups_of_products():
-    """All products of one group: every draw is the same."""
+    """All of these products are of one group: whenever it is drawn the figures are the same."""
     own = [dict(row, group="one") for row in (*answered(rows(20, 20), 5), *asked_in_vain(20, 10))]
-    assert all(row["low"] == row["value"] == row["high"] for row in figures(applicability(table(own), AS_IS)).values())
+    named = figures(applicability(table(rows(50, 50, "saree"), own), AS_IS))
+    assert len(named) == 3
+    assert all(row["low"] == row["value"] == row["high"] for row in named.values())

@@ -44,9 +44,7 @@ def items(dataset, config, rows, draw, **how):
     pixels = picture_buffer(config, len(rows))
     reader = PictureReader("train")
     slots = (PictureSlot(pixels, index) for index in range(len(rows)))
-    return [
-        item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)
-    ]
+    return [item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)]
 
 
 def tensors(batch) -> dict[str, torch.Tensor]:
