@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from data_contracts.suites import Suite, Tally
 from moemoe.catalog.contract import CRITICAL, WARNING, Contract
-from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE, WITHHELD
+from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, WITHHELD
 
 SLICE_ROWS = 200_000
 _READ = ["product_id", "split", "condition", "confidence", "image_weight", "text_weight"]
@@ -19,7 +19,7 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
     """Promises of PREDICTIONS of validation and test."""
     suite = Suite("predictions", {"rows": _slices(predictions)})
     told = f"{len(predictions):,} predictions"
-    conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
+    conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
     for name in ("product_id", "confidence"):
         words = f"every prediction has a {name.replace('_', ' ')}"
         suite.add(words, CRITICAL, "rows", "ExpectColumnValuesToNotBeNull", told, column=name)
@@ -62,7 +62,9 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
     )
     if (expected := contract.expectations.get("canonical_predictions")) and expected.at_least is not None:
         strange = Tally()
-        strange.add(predictions, pc.invert(predictions["canonical"]))
+        answers = predictions.select(["product_id", "canonical", "prediction"])
+        answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
+        strange.add(answers, pc.invert(answers["canonical"]))
         suite.figure(
             f"at least {expected.at_least:.0%} of the predictions are values of the contract",
             expected.severity,

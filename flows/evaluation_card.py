@@ -1,6 +1,8 @@
 """What a person sees of an evaluation: headline figures, thresholds, slices, experts, products, every cell."""
 
 import io
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import cards
@@ -42,6 +44,7 @@ def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample:
         if not name.startswith("experts-"):
             current.card.append(Image.from_matplotlib(figure))
     _slices(report.slices)
+    _applicability(evaluation.metrics)
     _experts(report)
     current.card.append(Markdown("## Some test products"))
     _examples(predictions, dataset, evaluation.condition)
@@ -60,12 +63,7 @@ def evaluation_card(predictions: pa.Table, report: Any, dataset: Any, is_sample:
 def _headline(evaluation: Any) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
     metrics = evaluation.metrics
-
-    def between(name: str) -> str:
-        value = cards.short(metrics[name])
-        low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
-        return value if low is None or low != low else f"{value} ({low:.2f} to {high:.2f})"
-
+    between = partial(_between, metrics)
     product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
     rows: list[list[Any]] = []
     for product_type in product_types:
@@ -77,7 +75,7 @@ def _headline(evaluation: Any) -> None:
         rows.append([product_type, *recalls, between(f"accuracy/{product_type}")])
     cards.table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
     shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
-    shown.append(("the same, text blanked", "text_blanked/"))
+    shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
     rows = [
         [name, between(f"{key}recall_at_90p/mean"), between(f"{key}accuracy/mean")]
         for name, key in shown
@@ -87,6 +85,13 @@ def _headline(evaluation: Any) -> None:
     condition = "" if evaluation.condition == "as is" else f", {evaluation.condition}"
     cards.table(rows, [f"mean over {metrics['recall_at_90p/cells']:.0f} cells{condition}", "Recall@90P", "accuracy"])
     current.card.append(Markdown("In brackets: 95 % bootstrap interval, groups of products drawn with replacement."))
+
+
+def _between(metrics: Mapping[str, float], name: str) -> str:
+    """A metric with its interval where it has one."""
+    value = cards.short(metrics[name])
+    low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
+    return value if low is None or low != low else f"{value} ({low:.2f} to {high:.2f})"
 
 
 def _thresholds(evaluation: Any) -> None:
@@ -116,6 +121,7 @@ def _thresholds(evaluation: Any) -> None:
 
 def _slices(slices: pa.Table) -> None:
     """Parts of the test split beside each other, and what became of questions that have no answer."""
+    from moemoe.evaluation import applicability
     from moemoe.evaluation.out_of_context import SLICE_BY
 
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -127,13 +133,30 @@ def _slices(slices: pa.Table) -> None:
             cells["n"] = row["n"]
     current.card.append(Markdown("## Slices of the test split"))
     metrics = ["accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold"]
-    rows = [[*key, c["n"], *(c.get(m, "-") for m in metrics)] for key, c in found.items() if key[0] != SLICE_BY]
+    others = (SLICE_BY, applicability.SLICE_BY)  # have tables of their own
+    rows = [[*key, c["n"], *(c.get(m, "-") for m in metrics)] for key, c in found.items() if key[0] not in others]
     headers = ["by", "slice", "answers", "accuracy", "Recall@90P", "precision of what is accepted", "recall"]
     cards.table(rows, headers)
     asked = [[key[1], c["n"], *list(c.values())[1:]] for key, c in found.items() if key[0] == SLICE_BY]
     if asked:
         current.card.append(Markdown("## Questions that have no answer"))
         cards.table(asked, ["question", "asked", "answered with confidence", "answer is no value", "empty answer"])
+
+
+def _applicability(metrics: Mapping[str, float]) -> None:
+    """How well the empty answer tells what does not apply to a product from what does."""
+    if "applicability/n_not_applicable" not in metrics:
+        return
+    told = "applicability/precision" in metrics
+    names = ("precision", "recall", "f1")
+    figures = [_between(metrics, f"applicability/{name}") for name in names] if told else ["-"] * len(names)
+    counts = (metrics[f"applicability/{name}"] for name in ("n_not_applicable", "n_applicable"))
+    headers = ["the empty answer as \u201cdoes not apply\u201d", "precision", "recall", "F1"]
+    asked = "questions that do not apply", "questions of the same products that do"
+    cards.table([["", *figures, *(int(count) for count in counts)]], [*headers, *asked])
+    if not told:
+        why = "No answer is empty, so nothing can be said of them: a model learns to give them with "
+        current.card.append(Markdown(f"{why}`--set training.negatives=0.2`."))
 
 
 def _experts(report: Any) -> None:

@@ -133,9 +133,10 @@ PREDICTIONS = pa.schema(
 )
 
 #: Values of ``condition`` in the predictions. ``withheld`` stands in place of ``as is`` where an attribute's words were
-#: cut out of every text. The last two are questions out of context: an attribute that the product type never has (no
-#: gold), and a product shown with neither text nor picture.
+#: cut out of every text. ``title only`` shows neither bullet points nor description. The last two are questions out of
+#: context: an attribute that the product type never has (no gold), and a product shown with neither text nor picture.
 AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "picture blanked", "text blanked", "withheld"
+TITLE_ONLY = "title only"
 NOT_APPLICABLE, UNANSWERABLE = "not applicable", "unanswerable"
 
 #: What each product type and attribute reached. ``validation_accepted`` counts the validation products that a threshold

@@ -11,7 +11,7 @@ from moemoe.evaluation.cells import Scores, cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.evaluation.routing import shares_by_name
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED
+from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY
 
 CURVES = 8
 HEAT_ATTRIBUTES = 18
@@ -85,19 +85,18 @@ def heat_map(evaluation: Evaluation) -> Any:
 
 
 def source_bars(predictions: pa.Table, product_types: Sequence[str], condition: str = AS_IS) -> Any:
-    """Recall@90P with both sources, without the picture and without the text, per attribute."""
+    """Recall@90P with both sources, without the picture, without the text and with its title alone, per attribute."""
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
-    found = {
-        c: _pooled(cells(predictions, "test", c), product_types) for c in (condition, PICTURE_BLANKED, TEXT_BLANKED)
-    }
+    shown = (condition, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
+    found = {c: _pooled(cells(predictions, "test", c), product_types) for c in shown}
     names = list(_largest(found[condition], 16))
     for offset, (label, mine) in enumerate(found.items()):
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
-        axes.bar(np.arange(len(names)) + 0.27 * offset, recalls, 0.25, label=label, color=_color(offset))
-    axes.set_xticks(np.arange(len(names)) + 0.27, names, rotation=40, ha="right", fontsize=8)
+        axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
+    axes.set_xticks(np.arange(len(names)) + 0.315, names, rotation=40, ha="right", fontsize=8)
     axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What each source adds ({', '.join(product_types)})")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=3, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=4, frameon=False)
     axes.grid(axis="y", alpha=0.25)
     return figure
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import Cell, cells
 from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
@@ -23,7 +24,7 @@ class Report:
 
     Args:
         evaluation: the table of cells; its metrics are those of the whole report (README, "Read the report").
-        slices: SLICES, those of questions out of context among them.
+        slices: SLICES, those of questions out of context and of applicability among them.
         routing: ROUTING.
         warnings: sentences for people.
         figures: matplotlib figures by name.
@@ -65,7 +66,8 @@ def make_report(
     cut = slices(predictions, evaluation, report_product_types)
     asked = out_of_context(predictions, evaluation)
     metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}
-    metrics |= answers.metrics
+    applies = applicability(predictions, evaluation.condition)
+    metrics |= {**applicability_metrics(applies), **answers.metrics}
     test = list(cells(predictions, "test", evaluation.condition).values())
     if test:
         before = np.concatenate([answers.probability[scores.rows] for scores in test])
@@ -76,7 +78,7 @@ def make_report(
         figures["experts-load"] = load
     return Report(
         replace(evaluation, metrics=metrics),
-        pa.concat_tables([SLICES.empty_table(), cut, asked]),
+        pa.concat_tables([SLICES.empty_table(), cut, asked, applies]),
         routing,
         routing_warnings(routing),
         figures,

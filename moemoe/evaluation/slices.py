@@ -15,7 +15,7 @@ from moemoe.evaluation.cells import MIN_SUPPORT, Cell, Scores, cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Interval, Resamples, interval
-from moemoe.schemas import PICTURE_BLANKED, SLICES, TEXT_BLANKED
+from moemoe.schemas import PICTURE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
 REPLICATES = 500
 MARKETPLACES = 10
@@ -47,7 +47,7 @@ def slices(
     for slice_by, name, chosen in _chosen(predictions, evaluation.condition):
         found = {cell: scores.of(chosen) for cell, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
-    for condition in (PICTURE_BLANKED, TEXT_BLANKED):
+    for condition in (PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
         found = {cell: scores for cell, scores in headline(condition).items() if cell in test}
         rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
     return pa.Table.from_pylist(rows, SLICES)

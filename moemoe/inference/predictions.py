@@ -21,6 +21,7 @@ from moemoe.schemas import (
     PICTURE_BLANKED,
     PREDICTIONS,
     TEXT_BLANKED,
+    TITLE_ONLY,
     UNANSWERABLE,
     WITHHELD,
 )
@@ -29,7 +30,7 @@ from moemoe.shards.dataset import Product, ShardedDataset
 CHUNK_PRODUCTS = 2048
 RARE_SHARE = 0.01
 OUT_OF_CONTEXT_PRODUCTS = 400
-CONDITIONS = (AS_IS, WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE, NOT_APPLICABLE)
+CONDITIONS = (AS_IS, WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, NOT_APPLICABLE)
 
 
 @dataclass
@@ -78,10 +79,10 @@ class ValueSets:
 
 def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
     """PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
-    blanked, and of questions out of context.
+    blanked and with the title as the only text, and of questions out of context.
 
-    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Without a source that
-    the system does not read its answers are those of the main condition, and are not computed again.
+    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
+    nothing from what the system reads, its answers are those of the main condition, and are not computed again.
     """
     values = ValueSets.of(dataset, contract)
     main = main_condition(dataset)
@@ -92,8 +93,25 @@ def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contrac
             tables.append(predict_split(predictor, dataset, "test", condition, values))
         else:
             tables.append(_relabelled(test, condition))
+    tables.append(_title_only(predictor, dataset, values, test))
     tables += [predict_split(predictor, dataset, "test", asked, values) for asked in (UNANSWERABLE, NOT_APPLICABLE)]
     return pa.concat_tables(tables)
+
+
+def _title_only(predictor: Predictor, dataset: ShardedDataset, values: ValueSets, test: pa.Table) -> pa.Table:
+    """PREDICTIONS of the test split in the condition ``title only``.
+
+    Args:
+        test: those of the main condition, which hold as they are for products whose only text is a title, and for a
+            system that reads no text.
+    """
+    if "text" not in predictor.model.config.sources:
+        return _relabelled(test, TITLE_ONLY)
+    products = ((row, dataset[row]) for row in dataset.rows("test"))
+    longer = np.array([row for row, product in products if product.title_context != product.context], np.int64)
+    asked = pa.concat_tables([test.slice(0, 0), *_predict(predictor, dataset, longer, TITLE_ONLY, values)])
+    same = test.filter(pc.invert(pc.is_in(test["product_id"], asked["product_id"].combine_chunks())))
+    return pa.concat_tables([asked, _relabelled(same, TITLE_ONLY)])
 
 
 def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
@@ -135,8 +153,9 @@ def predict_split(
     """PREDICTIONS for all labelled attributes of a split's products.
 
     ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``picture blanked`` (no image is shown), ``text
-    blanked`` (an empty context), ``unanswerable`` (neither), or ``not applicable``: attributes that no product of the
-    type has are asked instead. The last two take OUT_OF_CONTEXT_PRODUCTS products at most.
+    blanked`` (an empty context), ``title only`` (no bullet points, no description), ``unanswerable`` (neither text nor
+    picture), or ``not applicable``: attributes that no product of the type has are asked instead. The last two take
+    OUT_OF_CONTEXT_PRODUCTS products at most.
     """
     if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r}")
@@ -183,8 +202,9 @@ def _predict(
 
 
 def _question(product: Product, condition: str) -> Question:
+    context = product.title_context if condition == TITLE_ONLY else product.context
     return Question(
-        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else product.context,
+        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
         image=None if condition in (PICTURE_BLANKED, UNANSWERABLE) else product.image,
         attributes=list(product.values),
         product_id=product.product_id,

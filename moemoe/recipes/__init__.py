@@ -1,6 +1,7 @@
 """Models by name: one YAML per recipe (architecture and phases), one per size (dimensions and training length)."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,13 @@ def load_recipe(
     elif "text" not in model:
         raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
     training = {**scale["training"], **own.get("training", {})}
+    if len(set(config_class.from_dict(model).sources)) < 2:  # what a size hides is for systems that can read the other
+        training["source_dropout"] = {
+            kind: share for kind, share in training.get("source_dropout", {}).items() if kind == "description"
+        }
     if weights != "scratch":
-        training.pop("embedding_rate", None)  # a size's is for embeddings from scratch
+        training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
+        model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
     given = {name: value for name, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
     if system in FITTED and given:
         raise ConfigError(f"model {name} is fitted in one pass over the training split; leave out {', '.join(given)}")
@@ -145,7 +151,9 @@ def load_recipe(
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} has no value for nothing; leave it out")
-    config_class.from_dict(values["model"])
+    config = config_class.from_dict(values["model"])
+    if system not in FITTED:
+        _check_training(Training(**values["training"]), config, name, recipe["phases"])
     return Recipe(
         name=name,
         size=size,
@@ -158,6 +166,16 @@ def load_recipe(
         parent=recipe.get("parent"),
         system=system,
     )
+
+
+def _check_training(training: Training, config: Any, name: str, phases: Sequence[str]) -> None:
+    """Raises ConfigError where a phase has no epochs, or a source is hidden whose product then shows nothing."""
+    for phase in phases:
+        training.epochs_of(phase)
+    dropout = training.source_dropout
+    for kind, share in (("text", dropout.text), ("image", dropout.image)):
+        if share and set(config.sources) == {kind}:
+            raise ConfigError(f"training.source_dropout.{kind}: model {name} reads {kind} alone; nothing is left of it")
 
 
 def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:

@@ -151,6 +151,10 @@ class ShardedDataset:
         """The product's id."""
         return self._known.word(row, "product_id")
 
+    def product_type(self, row: int) -> str:
+        """The product's type."""
+        return self._known.word(row, "product_type")
+
     def values(self, row: int) -> dict[str, list[str]]:
         """Attribute -> gold values of a product."""
         values = self._known.values(row)

@@ -35,19 +35,19 @@ def item_of(
     ``slot``; a text that ``tokens`` knows is not cut again. ``training`` says what is hidden of products, and which are
     also asked what has no answer; None hides nothing.
     """
-    image: bytes | memoryview | None
-    text: str | np.ndarray
     key = f"{seed}:{draw}:{row}"
     negatives = training.negatives if training is not None else 0.0
-    if tokens is not None and not negatives:
-        values, image, text = dataset.values(row), dataset.image(row), tokens[row]
-    else:
-        product = with_negatives(dataset[row], dataset.not_applicable, negatives, key)
-        values, image, text = product.values, product.image, product.context
-    if training is not None and len(text):  # one that is shown nothing stays so
-        hidden = hidden_source(training.source_dropout, key, image is not None)
-        image = None if hidden == "image" else image
-        text = "" if hidden == "text" else dataset[row].title_context if hidden == "description" else text
+    never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
+    values, blanked = with_negatives(dataset.values(row), never, negatives, key)
+    image: memoryview | None = None
+    text: str | np.ndarray = ""
+    if not blanked:
+        image = dataset.image(row)
+        hidden = hidden_source(training.source_dropout, key, image is not None) if training is not None else None
+        if hidden == "image":
+            image = None
+        if hidden != "text":
+            text = _text(dataset, row, tokens, title_alone=hidden == "description")
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
@@ -57,6 +57,13 @@ def item_of(
         there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
         picture = slot if there else None
     return Item(one_of_each(config.sources, picture, text), list(values), answers)
+
+
+def _text(dataset: ShardedDataset, row: int, tokens: Tokens | None, title_alone: bool) -> str | np.ndarray:
+    if tokens is not None and not title_alone:
+        return tokens[row]
+    product = dataset[row]
+    return product.title_context if title_alone else product.context
 
 
 def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: int, world_size: int) -> Tokens:

@@ -5,32 +5,32 @@ the products of every epoch are also asked an attribute that no product of their
 neither text nor picture, and all their answers are empty.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from moemoe.shards.dataset import Product
 from moemoe.training.draw import draw
 
 NOTHING = [""]
 BLANKED = 0.25  # of the share
 
 
-def with_negatives(product: Product, not_applicable: Mapping[str, Sequence[str]], share: float, key: str) -> Product:
-    """``product`` as a training item; ``key`` (seed, epoch, row) draws what becomes of it, the same on every machine.
+def with_negatives(
+    values: dict[str, list[str]], not_applicable: Sequence[str], share: float, key: str
+) -> tuple[dict[str, list[str]], bool]:
+    """The questions of a product as a training item; ``key`` (seed, epoch, row) draws them, the same on every machine.
 
     Args:
-        not_applicable: ``ShardedDataset.not_applicable``.
+        values: attribute -> gold values of the product.
+        not_applicable: attributes that no product of its type has.
         share: of products that get a negative question.
+
+    Returns:
+        Attribute -> gold values, and whether the product is blanked: shown with neither text nor picture.
     """
     if not share:
-        return product
+        return values, False
     if draw(f"{key}:blanked") < share * BLANKED:
-        blank = replace(
-            product, marketplace=None, product_type="", title=None, bullet_points=[], description=None, image=None
-        )
-        return replace(blank, values=dict.fromkeys(product.values, NOTHING))
-    choices = not_applicable.get(product.product_type, ())
-    if not choices or draw(f"{key}:asked") >= share:
-        return product
-    attribute = choices[int(draw(f"{key}:which") * len(choices))]
-    return replace(product, values={**product.values, attribute: NOTHING})
+        return dict.fromkeys(values, NOTHING), True
+    if not not_applicable or draw(f"{key}:asked") >= share:
+        return values, False
+    attribute = not_applicable[int(draw(f"{key}:which") * len(not_applicable))]
+    return {**values, attribute: NOTHING}, False

@@ -15,6 +15,7 @@ from data_contracts import check_drift, check_predictions, check_shards
 from moemoe.catalog.contract import load_contract
 from moemoe.catalog.products import Collected
 from moemoe.errors import CatalogError, ConfigError, ContractError
+from moemoe.inference.predictions import CONDITIONS
 from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
 from moemoe.shards.manifest import Manifest
 from tests.catalog.whole import in_parts, label_drift
@@ -414,6 +415,7 @@ class TestPredictions:
                 "confidence": i / 20,
                 "image_weight": 0.0 if i % 2 else 0.4,
                 "text_weight": 1.0 if i % 2 else 0.6,
+                "prediction": "Red",
                 "canonical": i != 5,
                 **(change or {}).get(i, {}),
             }
@@ -425,6 +427,18 @@ class TestPredictions:
         report = check_predictions(self.predictions(), contract, tmp_path)
         assert broken(report) == []
         assert len(report.findings) == 11
+
+    def test_every_condition_is_known(self, contract, tmp_path):
+        unseen = {"image_weight": 0.0, "text_weight": 1.0}
+        asked = {i: {"condition": condition, **unseen} for i, condition in enumerate(CONDITIONS)}
+        assert broken(check_predictions(self.predictions(asked), contract, tmp_path)) == []
+
+    def test_an_empty_answer_is_an_abstention_and_no_value_that_the_contract_lacks(self, contract, tmp_path):
+        empty = {i: {"canonical": False, "prediction": ""} for i in range(10, 20)}
+        assert broken(check_predictions(self.predictions(empty), contract, tmp_path)) == []
+        two_of_ten = self.predictions({**empty, 3: {"canonical": False}})
+        [failure] = broken(check_predictions(two_of_ten, contract, tmp_path))
+        assert failure[1] == "at least 90% of the predictions are values of the contract"
 
     def test_models_without_source_weights(self, contract, tmp_path):
         without = {i: {"image_weight": None, "text_weight": None} for i in range(20)}

@@ -124,6 +124,17 @@ def test_cells_tell_how_much_the_picture_weighs_in_test_answers_as_they_are(tmp_
     assert {(row["product_type"], row["moemoe: picture"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
 
 
+def test_the_overview_shows_what_each_system_makes_of_the_title_alone(tmp_path):
+    told = [dict(row, condition="title only") for row in predictions(10).to_pylist()]
+    uris = [
+        write_table(pa.Table.from_pylist(rows, PREDICTIONS), str(tmp_path / f"{i}.parquet"))
+        for i, rows in enumerate(([*predictions(40).to_pylist(), *told], predictions(40).to_pylist()))
+    ]
+    overview = all_tables(compared(*(Candidate(n, System(n), uri) for n, uri in zip("ab", uris, strict=True))), [])[0]
+    place = overview.headings().index("title only")
+    assert [row[place] for row in overview.cells()][:2] == ["25.0", "-"]
+
+
 def test_ablations_name_what_was_not_run(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
     [_, _, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))

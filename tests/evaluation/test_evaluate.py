@@ -6,7 +6,7 @@ import pytest
 
 from moemoe.evaluation.evaluate import EvaluationError, evaluate, majority_values
 from moemoe.evaluation.plots import report_figures
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS
+from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TITLE_ONLY
 
 
 def rows(count, right, product_type="shirt", attribute="color", split="test", condition=AS_IS, gold="Red"):
@@ -117,9 +117,12 @@ def test_equal_confidences_are_accepted_all_or_none(right, recall):
 
 
 def test_other_conditions_and_the_majority_baseline_have_metrics():
-    predictions = table(rows(40, 40), rows(40, 10, condition=PICTURE_BLANKED))
+    predictions = table(
+        rows(40, 40), rows(40, 10, condition=PICTURE_BLANKED), rows(40, 30, condition=TITLE_ONLY)
+    )  # fmt: skip
     metrics = evaluate(predictions, ["shirt"], {("shirt", "color"): "Crimson"}).metrics
     assert metrics["picture_blanked/accuracy/mean"] == 0.25
+    assert (metrics["title_only/accuracy/mean"], metrics["title_only/recall_at_90p/mean"]) == (0.75, 0.75)
     assert metrics["baseline/majority_accuracy"] == 1.0
     assert metrics["baseline/majority_recall_at_90p"] == 1.0
     assert evaluate(predictions, ["shirt"], {}).metrics["baseline/majority_accuracy"] == 0.0

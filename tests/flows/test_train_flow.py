@@ -46,9 +46,12 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     assert evaluation.schema.equals(EVALUATION)
     assert set(predictions["split"].to_pylist()) == {"validation", "test"}
     assert set(predictions["condition"].to_pylist()) == {
-        "as is", "picture blanked", "text blanked", "unanswerable", "not applicable",
+        "as is", "picture blanked", "text blanked", "title only", "unanswerable", "not applicable",
     }  # fmt: skip
-    for name in ("recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean", "baseline/majority_accuracy"):
+    for name in (
+        "recall_at_90p/mean", "title_only/recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean",
+        "baseline/majority_accuracy", "applicability/recall",
+    ):  # fmt: skip
         assert not math.isnan(evaluate.metrics[name]), name
     assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "picture blanked")[
         "image_weight"
@@ -67,7 +70,10 @@ def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
     for name in ("calibration/ece", "slices/implicit/accuracy", "routing/entropy", "recall_at_90p/mean/low"):
         assert not math.isnan(metrics[name]), name
     card = card_text(get_cards(trained.run["evaluate"].task)[0].get())
-    for words in ("95 % bootstrap interval", "Slices of the test split", "have no answer", "What experts learn"):
+    for words in (
+        "95 % bootstrap interval", "title only", "Slices of the test split", "have no answer", "does not apply",
+        "What experts learn",
+    ):  # fmt: skip
         assert words in card, words
 
 

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
@@ -25,13 +26,15 @@ from moemoe.schemas import (
     PREDICTIONS,
     ROUTING,
     TEXT_BLANKED,
+    TITLE_ONLY,
     UNANSWERABLE,
     WITHHELD,
 )
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
+from moemoe.shards.manifest import PAYLOAD
 from tests.model.small import tiny_config
-from tests.shards.small import picture, small_shards
+from tests.shards.small import picture, small_labels, small_products, small_shards, write_shards
 
 
 def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:
@@ -115,7 +118,7 @@ def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     hidden = Hidden.of(contract, "material", unseen="color=Red")
     dataset = ShardedDataset(uri, tmp_path, hidden)
     table = predict_all(predictor, dataset, contract)
-    assert set(table["condition"].to_pylist()) == {WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, UNANSWERABLE}
+    assert set(table["condition"].to_pylist()) == {WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE}
     rows = table.to_pylist()
     assert not any(row["explicit"] for row in rows)
     assert all(row["unseen"] == (row["gold"] == ["Red"]) for row in rows)
@@ -134,10 +137,43 @@ def test_a_model_of_one_source_is_not_asked_again_without_the_other(tmp_path, so
 
     model = small_model(Asked, sources=(source,), question_guidance=False, alignment=False)
     table = predict_all(model, dataset, contract)
-    assert len(asked) == 5  # validation, test, the source blanked, unanswerable, not applicable
+    # validation, test, the source blanked, title only (of texts), unanswerable, not applicable
+    assert len(asked) == (6 if source == "text" else 5)
     blanked = table.filter(pc.equal(table["condition"], condition))
     assert blanked.equals(predict_split(model, dataset, "test", condition, ValueSets.of(dataset, contract)))
     assert blanked.num_rows > 0
+    assert table.filter(pc.equal(table["condition"], TITLE_ONLY)).num_rows == blanked.num_rows
+
+
+def test_with_the_title_alone_neither_bullet_points_nor_the_description_are_read(tmp_path):
+    """p0 has a title alone, so it is not asked again; words that are withheld stay cut out of the titles."""
+    contract = data_contracts.load("30pt")
+    products = small_products(60)
+    bare = [{**row, "bullet_points": [], "description": ""} for row in products.slice(0, 1).to_pylist()]
+    products = pa.concat_tables([pa.Table.from_pylist(bare, PAYLOAD), products.slice(1)])
+    hidden = Hidden.of(contract, "material")
+    dataset = ShardedDataset(write_shards(tmp_path, products, small_labels(60)), tmp_path, hidden)
+    asked = []
+
+    class Asked(Predictor):
+        def answer(self, questions):
+            asked.append(list(questions))
+            return super().answer(asked[-1])
+
+    table = predict_all(small_model(Asked), dataset, contract)
+    [titles] = [call for call in asked if all("point" not in q.context for q in call) and any(q.context for q in call)]
+    assert [q.product_id for q in titles] == [f"p{i}" for i in range(5, 60, 5)]
+    assert {q.context for q in titles} == {f"IN | shirt | Brand {i % 7} shirt" for i in range(5, 60, 5)}
+    assert all(q.image == products["image"][int(q.product_id[1:])].as_py() for q in titles)
+    main, only = (table.filter(pc.equal(table["condition"], name)) for name in (WITHHELD, TITLE_ONLY))
+    main = main.filter(pc.equal(main["split"], "test"))
+    key = ("product_id", "attribute", "gold", "explicit", "has_image")
+    assert sorted(map(str, main.select(key).to_pylist())) == sorted(map(str, only.select(key).to_pylist()))
+    first, same = (t.filter(pc.equal(t["product_id"], "p0")).drop_columns("condition") for t in (main, only))
+    assert first.num_rows > 0
+    assert first.equals(same)
+    split = predict_split(small_model(), dataset, "test", TITLE_ONLY, ValueSets.of(dataset, contract))
+    assert len(split) == len(only)
 
 
 def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predictor, tmp_path):

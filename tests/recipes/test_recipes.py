@@ -1,11 +1,13 @@
 import dataclasses
+import json
 
 import pytest
 
 from moemoe.baselines import FITTED, TRAINED
 from moemoe.errors import ConfigError
-from moemoe.model.config import ModelConfig, expert_layers
+from moemoe.model.config import ModelConfig, NgramConfig, expert_layers
 from moemoe.recipes import Recipe, known_recipes, load_recipe
+from moemoe.recipes.settings import SourceDropout
 
 # Table 4 and figure 5: (decoder layers, encoder layers, phases) of a model with six layers a side.
 PAPER = {
@@ -123,6 +125,18 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "has no value for nothing"),
         ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
         ({"name": "qga", "settings": "training.embedding_rate=0"}, "embedding_rate is 0.0; allowed is more than 0"),
+        (
+            {"name": "qga", "settings": "training.source_dropout.text=0.8, training.source_dropout.image=0.3"},
+            "at most 1",
+        ),
+        (
+            {"name": "qga", "settings": "training.source_dropout.title=0.1"},
+            r"with one of .*source_dropout\.description",
+        ),
+        ({"name": "qga", "settings": "training.epochs={dense: 0}"}, "epochs is 0 for dense; allowed is 1 or more"),
+        ({"name": "moemoe", "settings": "training.epochs={dense: 2}"}, "not for the phase experts"),
+        ({"name": "qga", "settings": "text.ngrams.orders=[9]"}, "allowed are orders from 1 to 8"),
+        ({"name": "t5", "settings": "training.source_dropout.text=0.2"}, "reads text alone; nothing is left"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
 )
@@ -136,6 +150,20 @@ def test_embeddings_from_scratch_learn_faster_pretrained_ones_do_not(name):
     assert load_recipe(name).training.embedding_rate > 1
     assert load_recipe(name, weights="google-t5/t5-small").training.embedding_rate == 1
     assert load_recipe(name, "paper").training.embedding_rate == 1
+
+
+def test_a_setting_may_be_nested_and_hold_a_list_or_a_mapping():
+    recipe = load_recipe(
+        "moemoe",
+        settings="text.ngrams.orders=[2, 3], text.ngrams.buckets=64,training.source_dropout.text=0.25, "
+        "training.epochs={dense: 3, experts: 1}, alignment=false",
+    )
+    assert recipe.config.text.ngrams == NgramConfig((2, 3), 64)
+    assert recipe.config.text.d_model == load_recipe("moemoe").config.text.d_model
+    assert recipe.training.source_dropout == SourceDropout(text=0.25)
+    assert [recipe.training.epochs_of(phase) for phase in recipe.phases] == [3, 1]
+    assert recipe.config.alignment is False
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
 def test_settings_change_what_they_name_and_nothing_else():

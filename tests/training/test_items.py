@@ -1,0 +1,167 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from moemoe.model.batch import Source
+from moemoe.model.collate import Collator, PictureSlot
+from moemoe.model.tokenizer import train_tokenizer
+from moemoe.recipes.settings import SourceDropout, Training
+from moemoe.schemas import LABELS
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.hidden import Hidden
+from moemoe.training.items import cut_contexts, item_of, picture_buffer
+from tests.model.small import tiny_config
+from tests.shards.small import small_labels, small_products, write_shards
+
+PRODUCTS = 60
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Every second product is a saree, whose material is not known of any."""
+    folder = tmp_path_factory.mktemp("root")
+    labels = [
+        dict(label, product_type="saree") if int(label["product_id"][1:]) % 2 else label
+        for label in small_labels(PRODUCTS).to_pylist()
+        if not (int(label["product_id"][1:]) % 2 and label["attribute"] == "material")
+    ]
+    uri = write_shards(folder, small_products(PRODUCTS), pa.Table.from_pylist(labels, LABELS))
+    return ShardedDataset(uri, folder, Hidden(words=("Silk",)))
+
+
+@pytest.fixture(scope="module")
+def collator(dataset, tmp_path_factory):
+    shards = range(len(dataset.manifest.shards))
+    tokenizer = train_tokenizer([text for shard in shards for text in dataset.contexts(shard)], 320)
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save_pretrained(folder)
+    made = Collator(tokenizer, tiny_config(question_in="decoder", context_length=12))
+    return made, cut_contexts(dataset, made, folder, 0, 1)
+
+
+def settings(negatives: float = 0.0, **dropout: float) -> Training:
+    numbers = {"epochs": 1, "batch_size": 1, "learning_rate": 1e-3, "warmup_steps": 0, "clip_norm": 1.0}
+    return Training(**numbers, negatives=negatives, source_dropout=SourceDropout(**dropout))
+
+
+def items(dataset, config, rows, draw, **how):
+    pixels = picture_buffer(config, len(rows))
+    reader = PictureReader("train")
+    slots = (PictureSlot(pixels, index) for index in range(len(rows)))
+    return [item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)]
+
+
+def tensors(batch) -> dict[str, torch.Tensor]:
+    own = {name: value for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
+    for index, source in enumerate(batch.sources):
+        assert isinstance(source, Source)
+        own |= {f"{index} {name}": value for name, value in vars(source).items() if isinstance(value, torch.Tensor)}
+    return own
+
+
+@pytest.mark.parametrize("negatives", [0.0, 0.6])
+def test_a_batch_from_cut_texts_is_that_from_the_texts_themselves(dataset, collator, negatives):
+    made, tokens = collator
+    rows = dataset.rows("train").tolist()
+    nothing = made.encode([""])[0]
+    kinds = set()
+    for draw in range(3):
+        fast = items(dataset, made.config, rows, draw, tokens=tokens, training=settings(negatives))
+        slow = items(dataset, made.config, rows, draw, training=settings(negatives))
+        one, other = tensors(made(fast)), tensors(made(slow))
+        assert one.keys() == other.keys() > {"labels", "decoder_ids", "question_ids"}
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
+        for row, item in zip(rows, fast, strict=True):
+            text = item.sources[made.config.sources.index("text")]
+            blanked = isinstance(text, str)
+            kinds.add("blanked" if blanked else "asked" if len(item.questions) > len(dataset.values(row)) else "plain")
+            expected = nothing if blanked else made.encode([dataset[row].context])[0]
+            assert (made.encode([text])[0] if blanked else text.tolist()) == expected
+            assert blanked == (set(item.answers) == {""})
+    assert kinds == ({"plain", "asked", "blanked"} if negatives else {"plain"})
+
+
+def test_a_negative_question_is_one_that_the_products_type_never_has(dataset, collator):
+    made, tokens = collator
+    found = items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=settings(1.0))
+    assert dataset.not_applicable == {"saree": ["material"], "shirt": []}
+    for row, item in zip(dataset.rows("train").tolist(), found, strict=True):
+        given = dict(zip(item.questions, item.answers, strict=True))
+        if isinstance(item.sources[made.config.sources.index("text")], str):
+            assert given == dict.fromkeys(dataset.values(row), "")
+        elif dataset.product_type(row) == "saree":
+            assert given["material"] == "" != given["color"]
+        else:
+            assert "" not in given.values()
+
+
+def test_a_text_that_is_known_is_not_read_again(dataset, collator, monkeypatch):
+    """Whatever is asked beside it: putting a product's text together takes longer than all else of its item."""
+    made, tokens = collator
+
+    def read_whole(self, row):
+        raise AssertionError(f"product {row} was read whole")
+
+    monkeypatch.setattr(ShardedDataset, "__getitem__", read_whole)
+    assert (
+        len(items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=settings(0.5))) == 36
+    )
+    with pytest.raises(AssertionError, match="was read whole"):
+        items(dataset, made.config, [2], 0)
+
+
+def test_a_blanked_product_shows_no_picture(dataset, collator):
+    made, tokens = collator
+    found = items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=settings(1.0))
+    place = made.config.sources.index("image")
+    blanked = [item for item in found if set(item.answers) == {""}]
+    assert blanked
+    assert all(item.sources[place] is None for item in blanked)
+    assert not np.all([item.sources[place] is None for item in found])
+
+
+def test_source_dropout_hides_one_source_of_some_products_by_seed(dataset, collator):
+    made, tokens = collator
+    rows = dataset.rows("train").tolist()
+    training = settings(text=0.3, image=0.2, description=0.3)
+    text, image = (made.config.sources.index(kind) for kind in ("text", "image"))
+    counts = dict.fromkeys(("text", "image", "description", "nothing"), 0)
+    for draw in range(10):
+        plain = items(dataset, made.config, rows, draw, tokens=tokens)
+        found = items(dataset, made.config, rows, draw, tokens=tokens, training=training)
+        for row, before, item in zip(rows, plain, found, strict=True):
+            assert (item.questions, item.answers) == (before.questions, before.answers)
+            seen = [isinstance(item.sources[text], str), item.sources[image] is None]
+            if before.sources[image] is None:
+                assert seen[1]
+                assert len(item.sources[text])  # a product is never shown with nothing
+            elif not len(item.sources[text]):
+                counts["text"] += 1
+                assert not seen[1]
+            elif seen[1]:
+                counts["image"] += 1
+                assert not seen[0]
+            elif seen[0]:
+                counts["description"] += 1
+                assert item.sources[text] == dataset[row].title_context
+            else:
+                counts["nothing"] += 1
+    total = sum(counts.values())
+    for kind, share in (("text", 0.3), ("image", 0.2), ("description", 0.3), ("nothing", 0.2)):
+        assert abs(counts[kind] / total - share) < 0.08, counts
+    again = items(dataset, made.config, rows, 3, tokens=tokens, training=training)
+    once = items(dataset, made.config, rows, 3, tokens=tokens, training=training)
+    for a, b in zip(tensors(made(again)).values(), tensors(made(once)).values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_blanked_product_stays_blank_whatever_is_hidden_of_others(dataset, collator):
+    made, tokens = collator
+    training = settings(1.0, description=1.0)
+    found = items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=training)
+    blanked = [item for item in found if set(item.answers) == {""}]
+    assert blanked
+    assert all(item.sources[made.config.sources.index("text")] == "" for item in blanked)
