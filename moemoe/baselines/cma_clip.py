@@ -200,7 +200,7 @@ class CMAClip(nn.Module):
 
     def logits(self, batch: ClosedSetBatch) -> tuple[Tensor, Tensor]:
         """Logits [N, C], the lowest number where the attribute has no such value, and modality weights [N, 2]."""
-        patches_RPD = self.image_encoder(batch.image.data)
+        patches_RPD = self.image_encoder(batch.image.data, batch.image.mask)
         mask_RK = batch.text.mask[:, : self.config.context_length]
         tokens_RKD = self.text_encoder(batch.text.data[:, : mask_RK.shape[1]], mask_RK.long()).last_hidden_state
         x_RLD = torch.cat([patches_RPD + self.kind_SD[0], tokens_RKD + self.kind_SD[1]], dim=1)

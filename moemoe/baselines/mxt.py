@@ -136,9 +136,9 @@ class MXT(MoEMoE):
         there_B, real_BK = image.mask[image.row_of], text.mask
         data = image.data
         if self.image_encoder.frozen and not data.is_floating_point():
-            data = self.image_encoder.features(data)
-        global_BV = self.image_encoder(data).mean(1)[image.row_of]
-        features_BPD = self.feature_encoder(data)[image.row_of]
+            data = self.image_encoder.features(data, image.mask)
+        global_BV = self.image_encoder(data, image.mask).mean(1)[image.row_of]
+        features_BPD = self.feature_encoder(data, image.mask)[image.row_of]
         x_BKD, shift_BK = self.gate(self.embedding(text.data), global_BV, there_B)
         states_BKD, loads = self.context_encoder.encode_embeddings(x_BKD, real_BK)
         seen_BKD = self.attend(states_BKD, features_BPD, features_BPD, need_weights=False)[0] * there_B[:, None, None]

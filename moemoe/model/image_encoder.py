@@ -4,9 +4,10 @@ Shapes: I images, P patches, W features of the backbone, S pixels a side that a 
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from threading import Barrier
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from timm.models import group_parameters
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
 from moemoe.model.config import ImageConfig
-from moemoe.model.image_weights import create_timm
+from moemoe.model.image_weights import create_timm, weights_hash
 
 #: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
 PATCH_PIXELS = 4
@@ -49,7 +50,7 @@ class ImageEncoder(nn.Module):
                 raise ConfigError(f"image encoder {image.name}: timm cannot build it ({error})") from error
             _open_residual_branches(backbone)
         self.backbone = backbone
-        self.image = image
+        self.image, self.size = image, image.size
         self.frozen = image.trained == "none"
         self._fixed = _fixed_parameters(backbone, image)
         for parameter in self._fixed:
@@ -63,29 +64,58 @@ class ImageEncoder(nn.Module):
         mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+        self.train()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of what ``features`` gave of them."""
+    def forward(self, images: Tensor, there_I: Tensor | None = None) -> Tensor:
+        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of what ``features`` gave of them.
+
+        Args:
+            images: as ``Source.data``.
+            there_I: true where there is an image (None: everywhere); a frozen backbone does not look at others.
+        """
         if not self.frozen:
             return self.project(self._patches(images)[0])
-        half_IPW = images if images.is_floating_point() else self.features(images)
+        half_IPW = images if images.is_floating_point() else self.features(images, there_I)
         if half_IPW.shape[-1] != self.width:
             raise ConfigError(
                 f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {self.width}"
             )
         pixels = 3 * PATCH_PIXELS**2
-        own_IPW, pixels_IPC = half_IPW.float().split([self.width - pixels, pixels], dim=-1)
+        own_IPW, pixels_IPC = half_IPW.to(self.mean.dtype).split([self.width - pixels, pixels], dim=-1)
         return self.project(torch.cat([F.layer_norm(own_IPW, own_IPW.shape[-1:]), pixels_IPC], dim=-1))
 
-    def features(self, images_I3HW: Tensor) -> Tensor:
-        """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], without a gradient.
+    def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
+        """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
 
         The same bits whatever else is asked for in the same call, on however many threads, in training or evaluation.
         W are the backbone's features, C the patch's own pixels in [-1, 1], averaged over S x S areas.
         """
+        if there_I is not None and not bool(there_I.all()):
+            half_IPW = images_I3HW.new_zeros((len(images_I3HW), *self.shape), dtype=torch.half)
+            if bool(there_I.any()):
+                half_IPW[there_I] = self.features(images_I3HW[there_I])
+            return half_IPW
         if images_I3HW.device.type == "cpu":
             return torch.cat(list(_threads().map(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
+
+    def compute(self, images_I3HW: np.ndarray) -> np.ndarray:
+        """``features`` of a NumPy array, on this encoder's device, as a NumPy array."""
+        return self.features(torch.from_numpy(np.ascontiguousarray(images_I3HW)).to(self.mean.device)).cpu().numpy()
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """P and W + C of ``features``."""
+        nothing = torch.zeros(1, 3, self.size, self.size, dtype=torch.uint8, device=self.mean.device)
+        return int(self.features(nothing).shape[1]), self.width
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this encoder's features from others'."""
+        image = self.image
+        made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
+        computed = [self.std.tolist(), torch.__version__, self.mean.device.type]
+        return f"{weights_hash(self.backbone)} {made_of} {computed}"
 
     @torch.no_grad()
     def _features(self, images_I3HW: Tensor) -> Tensor:

@@ -192,7 +192,7 @@ class MoEMoE(nn.Module):
         for kind, source in zip(self.config.sources, sources, strict=True):
             if kind == "image":
                 assert self.image_encoder is not None
-                x = self.image_encoder(source.data) * source.mask[:, None, None]
+                x = self.image_encoder(source.data, source.mask) * source.mask[:, None, None]
                 lengths.append(x.shape[1] if bool(source.mask.any()) else 0)
             else:
                 x, more = self.context_encoder(source.data, source.mask)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from moemoe.model.collate import Item, PictureSlot, one_of_each
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
+from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
 
@@ -26,12 +27,13 @@ def item_of(
     slot: PictureSlot,
     tokens: Tokens | None = None,
     negatives: float = 0.0,
+    features: np.ndarray | None = None,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
-    ``slot``; a text that ``tokens`` knows is not cut again. ``negatives``: the share of products that are also asked
-    what has no answer.
+    ``slot`` unless its ``features`` are known; a text that ``tokens`` knows is not cut again. ``negatives``: the share
+    of products that are also asked what has no answer.
     """
     image: bytes | memoryview | None
     text: str | np.ndarray
@@ -44,8 +46,8 @@ def item_of(
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
-    picture = None
-    if "image" in config.sources:
+    picture: PictureSlot | np.ndarray | None = features
+    if features is None and "image" in config.sources:
         there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
         picture = slot if there else None
     return Item(one_of_each(config.sources, picture, text), list(values), answers)
@@ -62,6 +64,22 @@ def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: 
     shards = range(rank, len(dataset.manifest.shards), world_size)
     tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
     return tokens
+
+
+def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world_size: int) -> ImageFeatures | None:
+    """The features of all images that fit on disk; each rank computes its part of those that no earlier run has.
+
+    None for a system that has no frozen image encoder.
+    """
+    encoder = getattr(model, "image_encoder", None)
+    if encoder is None or not encoder.frozen:
+        return None
+    features = ImageFeatures(dataset, encoder)
+    if rank == 0:
+        features.make_room()
+    shards = features.fitting()[rank::world_size]
+    features.write(tqdm(shards, desc="image features", unit="shard", disable=None if rank == 0 else True))
+    return features
 
 
 def picture_buffer(config: Any, products: int) -> np.ndarray:
