@@ -88,6 +88,47 @@ def sizes(folder: str) -> dict[str, int]:
         raise _storage_error("cannot list", folder, error) from error
 
 
+def sizes_by_use(folder: str) -> list[tuple[str, int]]:
+    """Name and size in bytes of the files right under ``folder``, the least recently used first.
+
+    A local file was used when it was written or ``mark_used``, an S3 object when it was written.
+    """
+    try:
+        if not is_s3(folder):
+            with os.scandir(folder) as entries:
+                stats = [(entry.stat(), entry.name) for entry in entries if entry.is_file()]
+            found = [(stat.st_mtime, name, stat.st_size) for stat, name in stats if not name.startswith(".")]
+        else:
+            bucket, prefix = _bucket_and_key(folder.rstrip("/") + "/")
+            pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+            items = [item for page in pages for item in page.get("Contents", [])]
+            found = [(item["LastModified"].timestamp(), item["Key"][len(prefix) :], item["Size"]) for item in items]
+    except FileNotFoundError:
+        return []
+    except Exception as error:
+        raise _storage_error("cannot list", folder, error) from error
+    return [(name, size) for _, name, size in sorted(found)]
+
+
+def mark_used(uri: str) -> None:
+    """Notes that a local file is in use now (``sizes_by_use``); does nothing on S3, or if the file is gone."""
+    if not is_s3(uri):
+        with contextlib.suppress(OSError):
+            os.utime(uri)
+
+
+def remove(uri: str) -> None:
+    """Deletes the file at ``uri``; one that is gone already is no error."""
+    try:
+        if is_s3(uri):
+            bucket, key = _bucket_and_key(uri)
+            _retrying(lambda: _client().delete_object(Bucket=bucket, Key=key))
+        else:
+            Path(uri).unlink(missing_ok=True)
+    except Exception as error:
+        raise _storage_error("cannot delete", uri, error) from error
+
+
 def size(uri: str) -> int:
     """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
     found = size_of(uri)

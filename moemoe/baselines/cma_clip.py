@@ -24,9 +24,9 @@ from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Source, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
 from moemoe.model.config import ImageConfig
-from moemoe.model.encoders import ImageEncoder
 from moemoe.model.files import read_config, read_weights, write_config
-from moemoe.model.pretrained import load_timm
+from moemoe.model.image_encoder import ImageEncoder
+from moemoe.model.image_weights import load_backbone_weights, load_timm
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,7 @@ class CMAClip(nn.Module):
         model = cls(config)
         if clip is not None:
             model.text_encoder.load_state_dict(clip.state_dict())
-        if config.image.pretrained:
-            model.image_encoder.backbone.load_state_dict(load_timm(config.image).state_dict())
+        load_backbone_weights(model.image_encoder.backbone, config.image)
         return model
 
     @classmethod
@@ -197,11 +196,11 @@ class CMAClip(nn.Module):
     def recompute_activations(self) -> None:
         """Gradient checkpointing of both encoders."""
         self.text_encoder.gradient_checkpointing_enable()
-        self.image_encoder.backbone.set_grad_checkpointing()
+        self.image_encoder.recompute_activations()
 
     def logits(self, batch: ClosedSetBatch) -> tuple[Tensor, Tensor]:
         """Logits [N, C], the lowest number where the attribute has no such value, and modality weights [N, 2]."""
-        patches_RPD = self.image_encoder(batch.image.data)
+        patches_RPD = self.image_encoder(batch.image.data, batch.image.mask)
         mask_RK = batch.text.mask[:, : self.config.context_length]
         tokens_RKD = self.text_encoder(batch.text.data[:, : mask_RK.shape[1]], mask_RK.long()).last_hidden_state
         x_RLD = torch.cat([patches_RPD + self.kind_SD[0], tokens_RKD + self.kind_SD[1]], dim=1)

@@ -25,9 +25,9 @@ from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer
 from moemoe.model.collate import Item
 from moemoe.model.config import ImageConfig
-from moemoe.model.encoders import ImageEncoder
 from moemoe.model.files import read_config, write_config
-from moemoe.model.pretrained import load_timm
+from moemoe.model.image_encoder import ImageEncoder
+from moemoe.model.image_weights import load_backbone_weights
 
 HISTOGRAM = "histogram"
 HUES, SATURATIONS, BRIGHTNESSES = 16, 4, 4
@@ -90,7 +90,7 @@ class PictureEmbedding:
         if image.name == HISTOGRAM:
             return cls(image)
         backbone = _encoder(image)
-        backbone.backbone.load_state_dict(load_timm(image).state_dict())
+        load_backbone_weights(backbone.backbone, image)
         return cls(image, backbone)
 
     @torch.inference_mode()
@@ -98,7 +98,7 @@ class PictureEmbedding:
         """Unit vectors of uint8 [3, H, W] pictures."""
         there = [index for index, picture in enumerate(pictures) if picture is not None]
         bins = HUES * SATURATIONS * BRIGHTNESSES
-        width = bins if self.backbone is None else int(self.backbone.backbone.num_features)  # type: ignore[arg-type]
+        width = bins if self.backbone is None else self.backbone.width
         vectors = np.zeros((len(pictures), width), dtype=np.float32)
         if not there:
             return vectors

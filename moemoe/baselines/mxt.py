@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch
 from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig, TextConfig
-from moemoe.model.encoders import ImageEncoder
 from moemoe.model.files import built
+from moemoe.model.image_encoder import ImageEncoder
+from moemoe.model.image_weights import load_backbone_weights, load_timm
 from moemoe.model.moemoe import Encoded, MoEMoE
-from moemoe.model.pretrained import load_timm
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
 
 
@@ -50,6 +50,8 @@ class MXTConfig(ModelConfig):
             raise ConfigError("mxt reads an image and a text with the question in the context, and has nothing more")
         if self.features.size != self.image.size:
             object.__setattr__(self, "features", replace(self.features, size=self.image.size))
+        if "none" in (self.image.trained, self.features.trained) and self.features != self.image:
+            raise ConfigError("mxt: a frozen image encoder's features serve both; set features.* as image.*")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
@@ -100,8 +102,9 @@ class MXT(MoEMoE):
         super().__init__(config)
         d_model = config.text.d_model
         self.image_encoder.project = nn.Identity()  # the gate takes the global vector in its own width
-        self.feature_encoder = ImageEncoder(config.features, d_model)
-        width = int(self.image_encoder.backbone.num_features)
+        shared = self.image_encoder.backbone if self.image_encoder.frozen else None
+        self.feature_encoder = ImageEncoder(config.features, d_model, shared)
+        width = self.image_encoder.width
         self.gate = AdaptationGate(width, d_model, config.gate_bound, config.gate_dropout)
         self.attend = nn.MultiheadAttention(d_model, config.heads, config.text.dropout_rate, batch_first=True)
         self.attend_norm = nn.LayerNorm(d_model)
@@ -111,8 +114,7 @@ class MXT(MoEMoE):
         """A fresh model; where the config names pretrained parts, their weights are loaded."""
         model = super().create(config)
         assert isinstance(model, MXT)
-        if model.config.features.pretrained:
-            model.feature_encoder.backbone.load_state_dict(load_timm(model.config.features).state_dict())
+        load_backbone_weights(model.feature_encoder.backbone, model.config.features)
         return model
 
     @classmethod
@@ -126,14 +128,17 @@ class MXT(MoEMoE):
     def recompute_activations(self) -> None:
         """Gradient checkpointing of T5's stacks and both backbones."""
         super().recompute_activations()
-        self.feature_encoder.backbone.set_grad_checkpointing()
+        self.feature_encoder.recompute_activations()
 
     def encode(self, batch: Batch) -> Encoded:
         """The joint encoder's states, one row per example, as the decoder's one source."""
         image, text = batch.sources
         there_B, real_BK = image.mask[image.row_of], text.mask
-        global_BV = self.image_encoder(image.data).mean(1)[image.row_of]
-        features_BPD = self.feature_encoder(image.data)[image.row_of]
+        data = image.data
+        if self.image_encoder.frozen and not data.is_floating_point():
+            data = self.image_encoder.features(data, image.mask)
+        global_BV = self.image_encoder(data, image.mask).mean(1)[image.row_of]
+        features_BPD = self.feature_encoder(data, image.mask)[image.row_of]
         x_BKD, shift_BK = self.gate(self.context_encoder.embed(text.data), global_BV, there_B)
         states_BKD, loads = self.context_encoder.encode_embeddings(x_BKD, real_BK)
         seen_BKD = self.attend(states_BKD, features_BPD, features_BPD, need_weights=False)[0] * there_B[:, None, None]

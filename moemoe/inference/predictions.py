@@ -168,11 +168,16 @@ def predict_split(
 def _predict(
     predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, condition: str, values: ValueSets
 ) -> Iterator[pa.Table]:
+    features = predictor.image_features(dataset)
     for start in range(0, len(rows), CHUNK_PRODUCTS):
-        products = [dataset[row] for row in rows[start : start + CHUNK_PRODUCTS]]
+        chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
+        products = [dataset[row] for row in chunk]
         if condition == NOT_APPLICABLE:
             products = [replace(p, values=_not_applicable(p, values.not_applicable)) for p in products]
-        answers = predictor.answer(_question(product, condition) for product in products)
+        answers = predictor.answer(
+            _question(product, condition, features[row] if features is not None else None)
+            for row, product in zip(chunk, products, strict=True)
+        )
         records = []
         for product, given in zip(products, answers, strict=True):
             context = product.context
@@ -201,13 +206,15 @@ def _predict(
         yield pa.Table.from_pylist(records, PREDICTIONS)
 
 
-def _question(product: Product, condition: str) -> Question:
+def _question(product: Product, condition: str, features: np.ndarray | None) -> Question:
     context = product.title_context if condition == TITLE_ONLY else product.context
+    blanked = condition in (PICTURE_BLANKED, UNANSWERABLE)
     return Question(
         context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
-        image=None if condition in (PICTURE_BLANKED, UNANSWERABLE) else product.image,
+        image=None if blanked else product.image,
         attributes=list(product.values),
         product_id=product.product_id,
+        features=None if blanked else features,
     )
 
 

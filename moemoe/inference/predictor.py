@@ -18,7 +18,9 @@ from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.system import Fitted, Trained
 from moemoe.model.tokenizer import load_tokenizer
+from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
+from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
 
 BATCH_PRODUCTS = 64
@@ -26,12 +28,16 @@ BATCH_PRODUCTS = 64
 
 @dataclass
 class Question:
-    """One product and the attributes asked of it; ``image`` is encoded (JPEG, PNG, ...) or None."""
+    """One product and the attributes asked of it; ``image`` is encoded (JPEG, PNG, ...) or None.
+
+    ``features``: the image's, half [P, W], where they are known (``Predictor.image_features``).
+    """
 
     context: str
     image: bytes | None
     attributes: Sequence[str]
     product_id: str = ""
+    features: np.ndarray | None = None
 
 
 class Predictor:
@@ -50,6 +56,7 @@ class Predictor:
         self.collator = collator
         self.pictures = PictureReader("evaluate")
         self.answering = answering or Answering()
+        self._features: tuple[ShardedDataset, ImageFeatures] | None = None
         if self.answering.values is not None:
             if not hasattr(collator, "restrict_answers"):
                 raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
@@ -74,7 +81,7 @@ class Predictor:
         known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
 
         def collate(chunk: np.ndarray) -> tuple[np.ndarray, Any]:
-            items = [self._item(everything[index]) for index in chunk]
+            items = self.items([everything[index] for index in chunk])
             return chunk, self.collator(items) if known is None else self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
@@ -87,10 +94,26 @@ class Predictor:
         confidence = float(self.answering.confidence(np.array(answer.confidence))) if answer.value else 0.0
         return replace(answer, confidence=confidence)
 
-    def _item(self, question: Question) -> Item:
+    def image_features(self, dataset: ShardedDataset) -> ImageFeatures | None:
+        """What is kept of a dataset's images for this model; None if it has no frozen image encoder."""
+        encoder = getattr(self.model, "image_encoder", None)
+        if encoder is None or not encoder.frozen:
+            return None
+        if self._features is None or self._features[0] is not dataset:
+            self._features = dataset, ImageFeatures(dataset, encoder)
+        return self._features[1]
+
+    def items(self, questions: Sequence[Question]) -> list[Item]:
+        """The items of one batch; its images' features are used if all of them are known."""
+        known = all(question.features is not None or question.image is None for question in questions)
+        return [self._item(question, known) for question in questions]
+
+    def _item(self, question: Question, features_known: bool) -> Item:
         config = self.model.config
         picture = None
-        if question.image is not None and "image" in config.sources:
+        if question.image is not None and features_known:
+            picture = question.features
+        elif question.image is not None and "image" in config.sources:
             size = config.image.size
             slot = PictureSlot(np.empty((1, size, size, 3), np.uint8), 0)
             there = self.pictures.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])

@@ -7,6 +7,7 @@ decoder and of the context to a product type.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,12 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from moemoe.inference.predictor import Predictor
+from moemoe.inference.predictor import Predictor, Question
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Item, one_of_each
 from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
 from moemoe.shards.dataset import Product, ShardedDataset
-from moemoe.shards.loader import decode_image
 
 PRODUCTS = 400
 PRODUCTS_AT_ONCE = 32
@@ -38,10 +37,18 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     if not isinstance(model, MoEMoE) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
         return ROUTING.empty_table()
     counts: dict[tuple[str, str, str], np.ndarray] = {}
-    rows = dataset.rows("test")[:products]
+    rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
     for start in range(0, len(rows), PRODUCTS_AT_ONCE):
-        chunk = [dataset[row] for row in rows[start : start + PRODUCTS_AT_ONCE]]
-        batch = predictor.collator([_item(predictor, product) for product in chunk])
+        chunk = [dataset[row] for row in rows[start : start + PRODUCTS_AT_ONCE].tolist()]
+        asked = [Question(p.context, p.image, list(p.values), p.product_id) for p in chunk]
+        if features is not None:
+            kept = (features[row] for row in rows[start : start + PRODUCTS_AT_ONCE].tolist())
+            asked = [replace(question, features=known) for question, known in zip(asked, kept, strict=True)]
+        items = [
+            replace(item, answers=[gold[0] for gold in product.values.values()])
+            for item, product in zip(predictor.items(asked), chunk, strict=True)
+        ]
+        batch = predictor.collator(items)
         owners = _owners(model, batch, chunk)
         with _first_ranked(model) as chosen:
             model(batch.to(predictor.device))
@@ -57,14 +64,6 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             for e, n in enumerate(count.tolist())
         ]
     return pa.Table.from_pylist(found, ROUTING)
-
-
-def _item(predictor: Predictor, product: Product) -> Item:
-    config, picture = predictor.model.config, None
-    if product.image is not None and "image" in config.sources:
-        picture = decode_image(product.image, config.image.size)
-    sources = one_of_each(config.sources, picture, product.context)
-    return Item(sources, list(product.values), [gold[0] for gold in product.values.values()])
 
 
 def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:

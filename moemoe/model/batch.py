@@ -37,7 +37,8 @@ class Source(Tensors):
     """One source of a batch: pictures or texts.
 
     Args:
-        data: uint8 [R, 3, H, W] pictures, or int64 [R, K] token ids.
+        data: uint8 [R, 3, H, W] pictures, half [R, P, W] features (``ImageEncoder.features``), or int64 [R, K] token
+            ids.
         mask: bool [R], whether there is a picture (any content where not), or bool [R, K], the real tokens.
         row_of: int64 [B], each product's row.
     """

@@ -38,7 +38,8 @@ class Item:
 
     Args:
         sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``SourceCollator.encode``
-            gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none).
+            gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none), or in
+            all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
@@ -87,6 +88,12 @@ class SourceCollator:
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
     def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
+        there = torch.tensor([picture is not None for picture in pictures])
+        features = next((p for p in pictures if isinstance(p, np.ndarray) and p.dtype == np.float16), None)
+        if features is not None:
+            none = np.zeros_like(features)
+            half_IPW = np.stack([none if picture is None else np.asarray(picture) for picture in pictures])
+            return Source(torch.from_numpy(half_IPW), there, row_of)
         size = self.config.image.size
         slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
         if slots and len(slots[0].pixels_BHWC) == len(pictures):
@@ -96,7 +103,6 @@ class SourceCollator:
             for index, picture in enumerate(pictures):
                 if picture is not None:
                     pixels_BHWC[index] = np.asarray(picture).transpose(1, 2, 0)
-        there = torch.tensor([picture is not None for picture in pictures])
         return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

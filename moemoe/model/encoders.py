@@ -1,18 +1,15 @@
-"""The three encoders (section 4.1): T5 for the context and for the question, unshared; timm for the image.
+"""The text encoders (section 4.1): T5 for the context and for the question, unshared; equation 3.
 
 Shapes: B contexts, K context tokens, U questions, J question tokens, I images, P patches, D d_model, L positions.
 """
 
 import torch
-from timm.models.swin_transformer_v2 import SwinTransformerV2Block
 from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
-from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig, NgramConfig
+from moemoe.model.config import NgramConfig
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.ngrams import HashedNgrams
-from moemoe.model.pretrained import create_timm
 from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run_layer, self_attention
 
 
@@ -49,47 +46,6 @@ class TextEncoder(nn.Module):
             loads += [] if load is None else [load]
         states_BKD = self.stack.dropout(self.stack.final_layer_norm(x_BKD))
         return states_BKD * mask_BK.unsqueeze(-1), loads
-
-
-class ImageEncoder(nn.Module):
-    """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
-
-    A convolutional network's patches are the places of its last feature map.
-
-    Raises:
-        ConfigError: the timm model is unknown or gives no patch embeddings.
-    """
-
-    def __init__(self, image: ImageConfig, d_model: int):
-        super().__init__()
-        try:
-            self.backbone = create_timm(image, pretrained=False)
-        except (RuntimeError, TypeError, AssertionError, ValueError) as error:
-            raise ConfigError(f"image encoder {image.name}: timm cannot build it ({error})") from error
-        _open_residual_branches(self.backbone)
-        width = self.backbone.num_features
-        self.project = nn.Identity() if width == d_model else nn.Linear(width, d_model)
-        mean, std = self.backbone.default_cfg["mean"], self.backbone.default_cfg["std"]
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
-
-    def forward(self, images_I3HW: Tensor) -> Tensor:
-        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W]."""
-        x = self.backbone.forward_features((images_I3HW.float() - self.mean) / self.std)
-        if x.dim() == 4:  # SwinV2 gives NHWC, a convolutional network NCHW
-            last = x.shape[-1] == self.backbone.num_features
-            x = x.flatten(1, 2) if last else x.flatten(2).transpose(1, 2)
-        elif x.dim() == 3:
-            x = x[:, getattr(self.backbone, "num_prefix_tokens", 0) :]
-        return self.project(x)
-
-
-def _open_residual_branches(backbone: nn.Module) -> None:
-    """SwinV2 starts with every residual branch at 0; half open, short training from scratch learns faster."""
-    for module in backbone.modules():
-        if isinstance(module, SwinTransformerV2Block):
-            nn.init.constant_(module.norm1.weight, 0.5)
-            nn.init.constant_(module.norm2.weight, 0.5)
 
 
 def repeat_patches(patches_IPD: Tensor, length: int) -> Tensor:

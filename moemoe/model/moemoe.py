@@ -21,11 +21,13 @@ from moemoe.model.batch import Answer, Batch, Losses, Source
 from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
-from moemoe.model.encoders import ImageEncoder, TextEncoder, repeat_patches
+from moemoe.model.encoders import TextEncoder, repeat_patches
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.generation import generate
+from moemoe.model.image_encoder import ImageEncoder
+from moemoe.model.image_weights import load_backbone_weights, load_timm
 from moemoe.model.mixture_of_experts import RouterLoad
-from moemoe.model.pretrained import embeddings_for, load_t5, load_timm, replace_embedding, text_config_of
+from moemoe.model.pretrained import embeddings_for, load_t5, replace_embedding, text_config_of
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
 from moemoe.model.t5_layers import add_experts, t5_stack
@@ -85,8 +87,8 @@ class MoEMoE(nn.Module):
             t5 = load_t5(config.text.pretrained)
             model = cls(replace(config, text=text_config_of(t5.config, config.text)))
             model.load_t5_weights(t5)
-        if config.image.pretrained and model.image_encoder is not None:
-            model.image_encoder.backbone.load_state_dict(load_timm(config.image).state_dict())
+        if model.image_encoder is not None:
+            load_backbone_weights(model.image_encoder.backbone, config.image)
         return model
 
     @classmethod
@@ -144,7 +146,7 @@ class MoEMoE(nn.Module):
             encoder.recompute = True
         self.decoder.recompute = True
         if self.image_encoder is not None:
-            self.image_encoder.backbone.set_grad_checkpointing()
+            self.image_encoder.recompute_activations()
 
     def encode_questions(self, ids_UJ: Tensor, mask_UJ: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """The questions' states [U, J, D]; they depend on nothing else, so one pass serves a whole catalog."""
@@ -191,7 +193,7 @@ class MoEMoE(nn.Module):
         for kind, source in zip(self.config.sources, sources, strict=True):
             if kind == "image":
                 assert self.image_encoder is not None
-                x = self.image_encoder(source.data) * source.mask[:, None, None]
+                x = self.image_encoder(source.data, source.mask) * source.mask[:, None, None]
                 lengths.append(x.shape[1] if bool(source.mask.any()) else 0)
             else:
                 x, more = self.context_encoder(source.data, source.mask)

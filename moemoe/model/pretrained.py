@@ -1,41 +1,13 @@
-"""Weights from elsewhere: T5 checkpoints, timm models, and a tokenizer of our own on top of them."""
+"""Weights from elsewhere: T5 checkpoints, and a tokenizer of our own on top of them."""
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig, TextConfig
-
-
-def create_timm(image: ImageConfig, pretrained: bool, **more: Any) -> nn.Module:
-    """The timm model that ``image`` names, without a head; models of a fixed grid get ``image.size``."""
-    options = {"num_classes": 0, **image.options, **more}
-    try:
-        return timm.create_model(image.name, pretrained=pretrained, **{"img_size": image.size, **options})
-    except TypeError as error:  # a convolutional network takes any size and no word of it
-        if "img_size" in options or "img_size" not in str(error):
-            raise
-        return timm.create_model(image.name, pretrained=pretrained, **options)
-
-
-def load_timm(image: ImageConfig) -> nn.Module:
-    """A pretrained timm model, timm's own or from a local file. Raises ConfigError where it cannot be had."""
-    options: dict[str, Any] = {}
-    if isinstance(image.pretrained, str):
-        if Path(image.pretrained).suffix != ".safetensors" or not Path(image.pretrained).is_file():
-            raise ConfigError(f"pretrained weights {image.pretrained!r}: allowed is a .safetensors file that exists")
-        options["pretrained_cfg_overlay"] = {"file": image.pretrained}
-    try:
-        return create_timm(image, pretrained=True, **options)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights of {image.name} cannot be had ({reason})") from error
+from moemoe.model.config import TextConfig
 
 
 def load_t5(name: str) -> T5ForConditionalGeneration:

@@ -13,6 +13,7 @@ from moemoe.model.collate import Item, PictureSlot, one_of_each
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
+from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
 from moemoe.training.source_dropout import hidden_source
@@ -28,12 +29,13 @@ def item_of(
     slot: PictureSlot,
     tokens: Tokens | None = None,
     training: Training | None = None,
+    features: np.ndarray | None = None,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
-    ``slot``; a text that ``tokens`` knows is not cut again. ``training`` says what is hidden of products, and which are
-    also asked what has no answer; None hides nothing.
+    ``slot`` unless its ``features`` are known; a text that ``tokens`` knows is not cut again. ``training`` says what is
+    hidden of products, and which are also asked what has no answer; None hides nothing.
     """
     key = f"{seed}:{draw}:{row}"
     negatives = training.negatives if training is not None else 0.0
@@ -52,8 +54,8 @@ def item_of(
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
-    picture = None
-    if "image" in config.sources:
+    picture: PictureSlot | np.ndarray | None = features if image is not None else None
+    if picture is None and "image" in config.sources:
         there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
         picture = slot if there else None
     return Item(one_of_each(config.sources, picture, text), list(values), answers)
@@ -77,6 +79,22 @@ def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: 
     shards = range(rank, len(dataset.manifest.shards), world_size)
     tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
     return tokens
+
+
+def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world_size: int) -> ImageFeatures | None:
+    """The features of all images that fit on disk; each rank computes its part of those that no earlier run has.
+
+    None for a system that has no frozen image encoder.
+    """
+    encoder = getattr(model, "image_encoder", None)
+    if encoder is None or not encoder.frozen:
+        return None
+    features = ImageFeatures(dataset, encoder)
+    if rank == 0:
+        features.make_room()
+    shards = features.fitting()[rank::world_size]
+    features.write(tqdm(shards, desc="image features", unit="shard", disable=None if rank == 0 else True))
+    return features
 
 
 def picture_buffer(config: Any, products: int) -> np.ndarray:

@@ -33,7 +33,14 @@ from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.storage import fetch, join, publish
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
-from moemoe.training.items import cut_contexts, item_of, picture_buffer, picture_size, training_values
+from moemoe.training.items import (
+    compute_image_features,
+    cut_contexts,
+    item_of,
+    picture_buffer,
+    picture_size,
+    training_values,
+)
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.phases import learning_rate, make_optimizer
 from moemoe.training.run import Job
@@ -105,6 +112,8 @@ class Trainer:
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
         model.to(self.device)
+        self.features = compute_image_features(self.dataset, model, self.rank, self.world_size)
+        self._barrier()
         if self.recipe.training.gradient_checkpointing:
             model.recompute_activations()
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
@@ -238,9 +247,10 @@ class Trainer:
     ) -> Batch:
         make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, pictures=self.pictures)
         slots = [PictureSlot(pixels_BHWC, index) for index in range(len(rows))]
+        features = self.features.of(rows.tolist()) if self.features is not None else None
         items = [
-            make(row, slot=slot, tokens=self.tokens, training=training)
-            for row, slot in zip(rows.tolist(), slots, strict=True)
+            make(row, slot=slot, tokens=self.tokens, training=training, features=known)
+            for row, slot, known in zip(rows.tolist(), slots, features or [None] * len(rows), strict=True)
         ]
         return self.collator(items)
 

@@ -15,10 +15,10 @@ from moemoe.baselines.ner_mqmrc import BertText, NerMqMrc, NerMqMrcConfig, decod
 from moemoe.errors import ConfigError
 from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ImageConfig, ModelConfig
-from moemoe.model.encoders import ImageEncoder
 from moemoe.model.generation import generate
+from moemoe.model.image_encoder import ImageEncoder
+from moemoe.model.image_weights import create_timm
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.pretrained import create_timm
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
 

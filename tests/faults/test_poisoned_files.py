@@ -14,7 +14,8 @@ from transformers import T5Config
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Predictor
 from moemoe.model.config import ImageConfig
-from moemoe.model.pretrained import load_t5, load_timm
+from moemoe.model.image_weights import load_timm
+from moemoe.model.pretrained import load_t5
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.training.checkpoints import NAME, Checkpoint
 from moemoe.training.warm_start import load_weights

@@ -1,0 +1,204 @@
+"""The image encoder (section 4.1): a timm model's patches, trained, or frozen and computed once per image.
+
+Shapes: I images, P patches, W features of the backbone, S pixels a side that a patch keeps, C = 3 S S, D d_model.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
+from threading import Barrier
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from timm.models import group_parameters
+from timm.models.swin_transformer_v2 import SwinTransformerV2Block
+from torch import Tensor, nn
+
+from moemoe.errors import ConfigError
+from moemoe.model.config import ImageConfig
+from moemoe.model.image_weights import create_timm, weights_hash
+
+#: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
+PATCH_PIXELS = 4
+#: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
+GRID_WITHOUT_BACKBONE = 4
+#: Images in one forward pass of a frozen backbone on a GPU, filled up with zeros: sums differ by the batch's shape.
+GPU_BATCH = 64
+
+
+class ImageEncoder(nn.Module):
+    """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
+
+    A convolutional network's patches are the positions of its last feature map. The features of a frozen backbone
+    (``trained: none``) are normalized, and projected together with each patch's own pixels.
+
+    Args:
+        image: which model.
+        d_model: D.
+        backbone: another encoder's, to share it.
+
+    Raises:
+        ConfigError: the timm model is unknown, gives no patch embeddings, or has no layer groups (``trained: last``).
+    """
+
+    def __init__(self, image: ImageConfig, d_model: int, backbone: nn.Module | None = None):
+        super().__init__()
+        if backbone is None:
+            try:
+                backbone = create_timm(image, pretrained=False)
+            except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+                raise ConfigError(f"image encoder {image.name}: timm cannot build it ({error})") from error
+            _open_residual_branches(backbone)
+        self.backbone = backbone
+        self.image, self.size = image, image.size
+        self.frozen = image.trained == "none"
+        self._fixed = _fixed_parameters(backbone, image)
+        for parameter in self._fixed:
+            parameter.requires_grad_(False)
+        pixels = 3 * PATCH_PIXELS**2 if self.frozen else 0
+        #: Of what ``project`` reads, and of ``features``.
+        self.width = int(backbone.num_features) + pixels
+        self.project = nn.Identity() if self.width == d_model else nn.Linear(self.width, d_model)
+        if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
+            nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
+        mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+        self.train()
+
+    def forward(self, images: Tensor, there_I: Tensor | None = None) -> Tensor:
+        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of what ``features`` gave of them.
+
+        Args:
+            images: as ``Source.data``.
+            there_I: true where there is an image (None: everywhere); a frozen backbone does not look at others.
+        """
+        if not self.frozen:
+            return self.project(self._patches(images)[0])
+        half_IPW = images if images.is_floating_point() else self.features(images, there_I)
+        if half_IPW.shape[-1] != self.width:
+            raise ConfigError(
+                f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {self.width}"
+            )
+        pixels = 3 * PATCH_PIXELS**2
+        own_IPW, pixels_IPC = half_IPW.to(self.mean.dtype).split([self.width - pixels, pixels], dim=-1)
+        return self.project(torch.cat([F.layer_norm(own_IPW, own_IPW.shape[-1:]), pixels_IPC], dim=-1))
+
+    def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
+        """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
+
+        The same bits whatever else is asked for in the same call, on however many threads, in training or evaluation.
+        W are the backbone's features, C the patch's own pixels in [-1, 1], averaged over S x S areas.
+        """
+        if there_I is not None and not bool(there_I.all()):
+            half_IPW = images_I3HW.new_zeros((len(images_I3HW), *self.shape), dtype=torch.half)
+            if bool(there_I.any()):
+                half_IPW[there_I] = self.features(images_I3HW[there_I])
+            return half_IPW
+        if images_I3HW.device.type == "cpu":
+            return torch.cat(list(_threads().map(self._features, images_I3HW.split(1))))
+        return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
+
+    def compute(self, images_I3HW: np.ndarray) -> np.ndarray:
+        """``features`` of a NumPy array, on this encoder's device, as a NumPy array."""
+        return self.features(torch.from_numpy(np.ascontiguousarray(images_I3HW)).to(self.mean.device)).cpu().numpy()
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """P and W + C of ``features``."""
+        nothing = torch.zeros(1, 3, self.size, self.size, dtype=torch.uint8, device=self.mean.device)
+        return int(self.features(nothing).shape[1]), self.width
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this encoder's features from others'."""
+        image = self.image
+        made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
+        computed = [self.std.tolist(), torch.__version__, self.mean.device.type]
+        return f"{weights_hash(self.backbone)} {made_of} {computed}"
+
+    @torch.no_grad()
+    def _features(self, images_I3HW: Tensor) -> Tensor:
+        images, device, count = images_I3HW, images_I3HW.device.type, len(images_I3HW)
+        if device != "cpu":
+            images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, GPU_BATCH - count))
+        with torch.autocast(device, enabled=False):
+            own_IPW, (rows, columns) = self._patches(images)
+        if own_IPW.shape[1] != rows * columns:
+            own_IPW = own_IPW.mean(1, keepdim=True).expand(-1, rows * columns, -1)
+        S = PATCH_PIXELS
+        areas = F.adaptive_avg_pool2d(images.float() / 127.5 - 1, (rows * S, columns * S))
+        areas = areas.view(-1, 3, rows, S, columns, S).permute(0, 2, 4, 1, 3, 5)
+        return torch.cat([own_IPW, areas.reshape(-1, rows * columns, 3 * S * S)], dim=-1)[:count].half()
+
+    def _patches(self, images_I3HW: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """The backbone's patches [I, P, W], and its grid's rows and columns, 4 x 4 where it has none."""
+        pixels = images_I3HW.contiguous(memory_format=torch.channels_last) if self.frozen else images_I3HW
+        x = self.backbone.forward_features((pixels.float() - self.mean) / self.std)
+        if x.dim() == 4:  # SwinV2 gives NHWC, a convolutional network NCHW
+            x = x if x.shape[-1] == self.backbone.num_features else x.permute(0, 2, 3, 1)
+            return x.flatten(1, 2), (x.shape[1], x.shape[2])
+        if x.dim() == 2:
+            return x[:, None], (GRID_WITHOUT_BACKBONE, GRID_WITHOUT_BACKBONE)
+        x = x[:, getattr(self.backbone, "num_prefix_tokens", 0) :]
+        grid = getattr(getattr(self.backbone, "patch_embed", None), "grid_size", None)
+        if grid is not None and grid[0] * grid[1] == x.shape[1]:
+            return x, (grid[0], grid[1])
+        return x, (GRID_WITHOUT_BACKBONE, GRID_WITHOUT_BACKBONE)
+
+    def frozen_parameters(self) -> list[nn.Parameter]:
+        """What no phase of training changes."""
+        return self._fixed
+
+    def train(self, mode: bool = True) -> "ImageEncoder":
+        """As of any module, but frozen layers stay in evaluation mode: their BatchNorm keeps its statistics."""
+        super().train(mode)
+        fixed = {id(parameter) for parameter in self._fixed}
+        if fixed:
+            for module in self.backbone.modules():
+                module.training = mode and any(id(parameter) not in fixed for parameter in module.parameters())
+        return self
+
+    def recompute_activations(self) -> None:
+        """Turns gradient checkpointing on; a frozen backbone has no gradient."""
+        if not self.frozen:
+            self.backbone.set_grad_checkpointing()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that each compute one image at a time on one core.
+
+    On CPU an image's last bits depend on the images beside it in its batch and on how many threads share a convolution.
+    """
+    count = torch.get_num_threads()
+    pool, started = ThreadPoolExecutor(count, thread_name_prefix="image-features"), Barrier(count)
+
+    def start() -> None:
+        torch.get_num_threads()  # takes over the process's number, once a thread; only then can it be another
+        torch.set_num_threads(1)
+        started.wait()
+
+    for future in [pool.submit(start) for _ in range(count)]:
+        future.result()
+    torch.set_num_threads(count)  # a thread's own number is also what threads that begin later start with
+    return pool
+
+
+def _fixed_parameters(backbone: nn.Module, image: ImageConfig) -> list[nn.Parameter]:
+    """The backbone's parameters outside of ``image.trained``."""
+    if image.trained != "last":
+        return list(backbone.parameters()) if image.trained == "none" else []
+    if not hasattr(backbone, "group_matcher"):
+        raise ConfigError(f"image.trained is last, but timm knows no layer groups of {image.name}; allowed: none, all")
+    groups = group_parameters(backbone, backbone.group_matcher(coarse=True))
+    last = set(groups[max(groups)])
+    return [parameter for name, parameter in backbone.named_parameters() if name not in last]
+
+
+def _open_residual_branches(backbone: nn.Module) -> None:
+    """SwinV2 starts with every residual branch at 0; half open, short training from scratch learns faster."""
+    for module in backbone.modules():
+        if isinstance(module, SwinTransformerV2Block):
+            nn.init.constant_(module.norm1.weight, 0.5)
+            nn.init.constant_(module.norm2.weight, 0.5)

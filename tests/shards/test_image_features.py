@@ -1,0 +1,161 @@
+"""Features kept beside the shards: the same bits, shared, addressed by content, bounded; damage and a full disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from moemoe import storage
+from moemoe.errors import StorageError
+from moemoe.shards import write
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.image_features import FOLDER, ImageFeatures
+from tests.shards.small import small_labels, small_products, small_shards, write_shards
+
+
+class MeanColor:
+    """An encoder of two patches, each the image's mean colour; counts what it is asked."""
+
+    size, shape = 8, (2, 3)
+
+    def __init__(self, fingerprint: str = "a"):
+        self.fingerprint, self.images = fingerprint, 0
+
+    def compute(self, images_B3HW: np.ndarray) -> np.ndarray:
+        self.images += len(images_B3HW)
+        return np.repeat(images_B3HW.mean((2, 3))[:, None], 2, axis=1).astype(np.float16)
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch) -> ShardedDataset:
+    """Four shards, of 16, 16, 16 and 12 products."""
+    monkeypatch.setattr(write, "SHARD_ROWS", 16)
+    return ShardedDataset(small_shards(tmp_path / "root", cut_short=(3,)), tmp_path / "scratch")
+
+
+def written(dataset: ShardedDataset, encoder: MeanColor, **options) -> ImageFeatures:
+    features = ImageFeatures(dataset, encoder, **options)
+    features.make_room()
+    features.write(features.fitting())
+    return features
+
+
+def files(dataset: ShardedDataset) -> list[Path]:
+    return sorted(Path(dataset.root, FOLDER).glob("*.arrow"))
+
+
+def test_every_image_that_decodes_has_its_features(dataset):
+    encoder = MeanColor()
+    features = written(dataset, encoder)
+    missing = [row for row in range(60) if features[row] is None]
+    assert missing == [3, 10, 21, 32, 43, 54]  # cut short, and those without an image
+    assert encoder.images == 54
+    assert features[0].shape == (2, 3)
+    assert features[0].dtype == np.float16
+    assert features[0][0].tolist() == pytest.approx([200, 30, 30], abs=8)
+    assert features[1][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+
+
+def test_a_batch_has_all_its_features_or_none(dataset):
+    features = written(dataset, MeanColor())
+    found = features.of([0, 10, 2])
+    assert found[1] is None
+    assert np.array_equal(found[2], features[2])
+    assert features.of([0, 3, 2]) is None  # 3 has an image, which its reader has to meet
+
+
+def test_nothing_is_computed_twice(dataset, tmp_path):
+    written(dataset, MeanColor())
+    again = MeanColor()
+    features = written(ShardedDataset(small_shards(tmp_path / "root", cut_short=(3,)), tmp_path / "s2"), again)
+    assert again.images == 0
+    assert features[0] is not None
+
+
+def test_other_texts_share_the_file_and_other_images_do_not(dataset, tmp_path):
+    written(dataset, MeanColor())
+    before = files(dataset)
+    products = small_products(60)
+    titles = pa.array([f"other {i}" for i in range(60)])
+    images = products["image"].to_pylist()
+    images[3] = images[3][:-200]
+    images[50] = images[51]  # in the last of four shards
+    products = products.set_column(products.column_names.index("title"), "title", titles)
+    products = products.set_column(products.column_names.index("image"), "image", pa.array(images, pa.binary()))
+    encoder = MeanColor()
+    written(ShardedDataset(write_shards(tmp_path / "root", products, small_labels(60)), tmp_path / "s2"), encoder)
+    assert encoder.images == 11
+    assert len(files(dataset)) == len(before) + 1
+
+
+def test_other_weights_have_files_of_their_own(dataset):
+    written(dataset, MeanColor())
+    other = MeanColor("b")
+    assert ImageFeatures(dataset, other)[0] is None
+    written(dataset, other)
+    assert other.images == 54
+    assert len(files(dataset)) == 8
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[: len(content) // 2], "no whole file of image features .*; delete it and run again"),
+        (lambda content: content[:0], "no whole file of image features .*; delete it and run again"),
+        (lambda content: flipped(content), "checksum differs from its writer's; delete it and run again"),
+    ],
+)
+def test_a_damaged_file(dataset, damage, message):
+    written(dataset, MeanColor())
+    for path in files(dataset):
+        path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(StorageError, match=message):
+        _ = ImageFeatures(dataset, MeanColor())[0]
+
+
+def flipped(content: bytes) -> bytes:
+    """Another last bit of the first image's first feature."""
+    table = pa.ipc.open_file(content).read_all()
+    values = table["features"].chunk(0).values.to_numpy()[:6].tobytes()
+    changed = bytearray(content)
+    changed[content.index(values)] ^= 1
+    return bytes(changed)
+
+
+def test_a_full_disk(dataset, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage.os, "fsync", full)
+    with pytest.raises(StorageError, match=r"cannot write .*image_features/.*: No space left on device"):
+        written(dataset, MeanColor())
+    assert list(Path(dataset.root, FOLDER).iterdir()) == []
+
+
+def test_what_does_not_fit_is_not_kept(dataset):
+    features = written(dataset, MeanColor(), max_bytes=2 * 4500)
+    assert features.fitting() == [0, 1]
+    assert len(files(dataset)) == 2
+    assert features[0] is not None
+    assert features[59] is None
+    assert features.of([0, 59]) is None
+
+
+def test_the_least_recently_used_files_make_room(dataset):
+    written(dataset, MeanColor("old"))
+    old = set(files(dataset))
+    written(dataset, MeanColor("used"))
+    used = set(files(dataset)) - old
+    for path in old | used:
+        os.utime(path, (1, 1))
+    written(dataset, MeanColor("used"))  # computes nothing, but uses them
+    new = ImageFeatures(dataset, MeanColor("new"))
+    needed = sum(new._bytes(shard) for shard in new.fitting())
+    written(dataset, MeanColor("new"), max_bytes=needed + sum(path.stat().st_size for path in used))
+    left = set(files(dataset))
+    assert not old & left
+    assert used <= left
+    assert len(left) == 8

@@ -1,0 +1,104 @@
+"""Training with a frozen image encoder: with and without kept features, in one and two processes, phase by phase."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import data_contracts
+from moemoe.baselines import load_saved
+from moemoe.inference.predictions import predict_test
+from moemoe.inference.predictor import Predictor
+from moemoe.inference.routing import routing
+from moemoe.model.config import ImageConfig
+from moemoe.model.image_weights import create_timm
+from moemoe.model.moemoe import MoEMoE
+from moemoe.recipes import Recipe
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.image_features import ImageFeatures
+from moemoe.storage import read_table
+from moemoe.training.phases import make_optimizer
+from moemoe.training.run import Job, main
+from tests.model.test_image_encoder import TINY_RESNET
+from tests.shards.small import small_shards
+from tests.training.test_training import run, small_recipe
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Recipe:
+    """A tiny frozen ResNet, its weights in a file."""
+    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    image = {"name": "resnet18", "size": 32, "options": TINY_RESNET}
+    torch.manual_seed(1)
+    save_file(create_timm(ImageConfig(**image), pretrained=False).state_dict(), path)
+    small = small_recipe()
+    return replace(small, model={**small.model, "image": {**image, "pretrained": str(path), "trained": "none"}})
+
+
+def here(manifest: str, folder: Path, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """Trains in this process."""
+    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1)
+    Path(job.scratch).mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    assert main(str(folder / "job.json")) == 0
+    return load_file(folder / "run" / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def kept(recipe, tmp_path_factory):
+    """The manifest, the run's folder and the model's weights; the image of row 2 does not decode."""
+    root, folder = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("kept")
+    manifest = small_shards(root, cut_short=(2,))
+    return manifest, folder, here(manifest, folder, recipe)
+
+
+def test_without_kept_features_the_same_bits_are_trained_and_predicted(recipe, kept, tmp_path, monkeypatch):
+    manifest, folder, weights = kept
+    contract = data_contracts.load("30pt")
+    predictor, dataset = Predictor.load(folder / "run" / "model"), ShardedDataset(manifest, tmp_path / "scratch")
+    assert predictor.image_features(dataset)[0] is not None
+    predictions, routed = predict_test(predictor, dataset, contract), routing(predictor, dataset)
+
+    monkeypatch.setattr(ImageFeatures, "fitting", lambda self: [])
+    bare = small_shards(tmp_path / "root", cut_short=(2,))
+    others = here(bare, tmp_path, recipe)
+    assert not list((tmp_path / "root").glob("image_features/*"))
+    assert all(torch.equal(others[name], weight) for name, weight in weights.items())
+    predictor, dataset = Predictor.load(tmp_path / "run" / "model"), ShardedDataset(bare, tmp_path / "scratch")
+    assert predictor.image_features(dataset)[0] is None
+    assert predict_test(predictor, dataset, contract) == predictions
+    assert routing(predictor, dataset) == routed
+
+
+def test_two_processes_train_it_as_well(recipe, kept, tmp_path):
+    manifest = small_shards(tmp_path / "root", cut_short=(2,))
+    weights, events = run(manifest, tmp_path / "run", 2, recipe=recipe)
+    assert {event["phase"] for event in events if event["event"] == "epoch"} == {"dense", "experts"}
+    frozen = [name for name in weights if name.startswith("image_encoder.backbone")]
+    assert len(frozen) > 50
+    assert all(torch.equal(weights[name], kept[2][name]) for name in frozen)
+
+
+def test_nothing_of_the_backbone_is_in_the_optimizer_in_any_phase(recipe):
+    model = MoEMoE.create(recipe.config)
+    backbone = {id(parameter) for parameter in model.image_encoder.backbone.parameters()}
+    for phase in ("dense", "experts", "full", "backbone"):
+        optimizer = make_optimizer(model, phase, recipe.training)
+        assert not backbone & {id(p) for group in optimizer.param_groups for p in group["params"]}
+        assert not any(parameter.requires_grad for parameter in model.image_encoder.backbone.parameters())
+
+
+def test_an_image_that_does_not_decode_is_set_aside_as_ever(kept):
+    found = read_table(str(kept[1] / "run" / "quarantine-train.parquet")).to_pylist()
+    assert [entry["product_id"] for entry in found] == ["p2"]
+
+
+def test_the_model_holds_its_backbone(recipe, kept):
+    model = load_saved(kept[1] / "run" / "model")
+    source = MoEMoE.create(recipe.config)
+    assert model.config.image.trained == "none"
+    assert not any(parameter.requires_grad for parameter in model.image_encoder.backbone.parameters())
+    assert torch.equal(model.image_encoder.backbone.conv1.weight, source.image_encoder.backbone.conv1.weight)
