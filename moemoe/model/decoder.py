@@ -24,6 +24,10 @@ class Cache:
     keys: Tensor
     values: Tensor
 
+    def of_examples(self, kept_M: Tensor) -> "Cache":
+        """The cache for some of the examples."""
+        return Cache(self.keys[:, kept_M], self.values[:, kept_M])
+
 
 class Decoder(nn.Module):
     """A T5 decoder stack driven layer by layer."""

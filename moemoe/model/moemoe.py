@@ -106,9 +106,8 @@ class MoEMoE(nn.Module):
 
     @property
     def token_embeddings(self) -> list[nn.Parameter]:
-        """The context's and decoder's table, then the question's, then that of the n-grams."""
-        tables = {id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}
-        return [*tables.values(), *(e.ngrams.table for e in self.text_encoders if e.ngrams is not None)]
+        """The context's and decoder's table, then the question's."""
+        return list({id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}.values())
 
     def load_t5_weights(self, t5: T5ForConditionalGeneration) -> None:
         """Every text encoder starts from T5's encoder, the decoder from its decoder."""

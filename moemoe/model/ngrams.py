@@ -7,6 +7,8 @@ them (Pagnoni et al. 2024).
 Shapes: B texts, K tokens, D width.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,18 +26,24 @@ class HashedNgrams(nn.Module):
     def __init__(self, config: NgramConfig, width: int):
         super().__init__()
         self.orders, self.buckets = config.orders, config.buckets
-        self.table = nn.Parameter(torch.zeros(len(config.orders) * config.buckets, width))
+        self.table = nn.Embedding(len(config.orders) * config.buckets, width, sparse=True)
+        nn.init.zeros_(self.table.weight)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "HashedNgrams":
+        super()._apply(fn, recurse)
+        self.table.sparse = self.table.weight.device.type == "cpu"  # NCCL cannot add up sparse gradients
+        return self
 
     def forward(self, ids_BK: Tensor) -> Tensor:
         """Sums [B, K, D] of the embeddings of the n-grams that end at each token, of those that begin in the text.
 
         They depend on the token and those before it alone, never on padding to its right.
         """
-        total = self.table.new_zeros(*ids_BK.shape, self.table.shape[1])
+        total = self.table.weight.new_zeros(*ids_BK.shape, self.table.embedding_dim)
         for index, order in enumerate(self.orders):
             if order <= ids_BK.shape[1]:
                 bucket = ngram_hash(ids_BK, order) % self.buckets + index * self.buckets
-                total = total + F.pad(F.embedding(bucket, self.table), (0, 0, order - 1, 0))
+                total = total + F.pad(self.table(bucket), (0, 0, order - 1, 0))
         return total
 
 

@@ -53,6 +53,7 @@ class Training:
         learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
         embedding_rate: token embeddings learn so many times faster. T5's start at a standard deviation of 1, its other
             matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own size.
+        ngram_rate: the embeddings of hashed n-grams are Adagrad's, at so many times the rate.
         warmup_steps: linear, at the start of each phase.
         clip_norm: the gradient's largest norm.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
@@ -65,6 +66,7 @@ class Training:
     warmup_steps: int
     clip_norm: float
     embedding_rate: float = 1.0
+    ngram_rate: float = 1000.0
     accumulation: int = 1
     gradient_checkpointing: bool = False
     negatives: float = 0.0
@@ -80,8 +82,9 @@ class Training:
         for name in ("batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
-        if not self.embedding_rate > 0:
-            raise ConfigError(f"training: embedding_rate is {self.embedding_rate}; allowed is more than 0")
+        for name in ("embedding_rate", "ngram_rate"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
         if not 0 <= self.negatives <= 1:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from moemoe.errors import ConfigError
 from moemoe.storage import exists, fetch, join, remove_leftovers, write_bytes
+from moemoe.training.optimizers import Optimizers
 
 NAME = "checkpoint.safetensors"
 
@@ -31,12 +32,11 @@ def save_checkpoint(
     loader: dict[str, int],
     recipe: dict[str, Any],
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizers,
 ) -> None:
     """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    tensors |= {f"optimizer.{name}": value for name, value in optimizer.state().items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
     metadata["loader"] = json.dumps(loader)
@@ -71,18 +71,17 @@ class Checkpoint:
         uri = join(run_uri, NAME)
         return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def restore(self, model: nn.Module, optimizer: Optimizers) -> None:
         """Puts weights and optimizer state back; ``optimizer`` must be over the same parameters in the same order."""
-        own, state = _own_tensors(model), optimizer.state_dict()
+        own, state = _own_tensors(model), {}
         with safe_open(self._path, framework="pt") as file, torch.no_grad():
             for name in file.keys():  # noqa: SIM118  (not a dict)
                 kind, rest = name.split(".", 1)
                 if kind == "model":
                     own[rest].copy_(file.get_tensor(name))
                 else:
-                    index, key = rest.split(".", 1)
-                    state["state"].setdefault(int(index), {})[key] = file.get_tensor(name)
-        optimizer.load_state_dict(state)
+                    state[rest] = file.get_tensor(name)
+        optimizer.load_state(state)
 
 
 def _own_tensors(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -4,14 +4,10 @@ dense: the model before it has experts. Then, with experts in place, one of: exp
 full (everything), backbone (everything but experts and routers). What ``image.trained`` leaves out stays frozen in all.
 """
 
-from typing import Any
-
-import torch
 from torch import nn
 
 from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.mixture_of_experts import MixtureOfExperts
-from moemoe.recipes.settings import Training
 
 DECAY = 0.2
 DECAY_AT = (0.6, 0.9)  # appendix D: the 6th and the 9th of 10 epochs
@@ -30,20 +26,7 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def make_optimizer(model: Any, phase: str, training: Training) -> torch.optim.Adam:
-    """Adam over what ``phase`` trains of a ``Trained``.
-
-    Each group's ``times`` multiplies the rate, see ``Training.embedding_rate``.
-    """
-    trained, tables = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
-    groups = [
-        {"params": [parameter for parameter in trained if id(parameter) not in tables], "times": 1.0},
-        {"params": [parameter for parameter in trained if id(parameter) in tables], "times": training.embedding_rate},
-    ]
-    return torch.optim.Adam([group for group in groups if group["params"]], lr=training.learning_rate, fused=True)
-
-
 def learning_rate(base: float, step: int, steps: int, warmup_steps: int) -> float:
-    """Adam's rate at ``step`` of a phase of ``steps``: linear warm-up, then x 0.2 after 60 % and again after 90 %."""
+    """The rate at ``step`` of a phase of ``steps``: linear warm-up, then x 0.2 after 60 % and again after 90 %."""
     warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     return base * warmup * DECAY ** sum(step >= at * steps for at in DECAY_AT)

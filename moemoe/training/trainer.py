@@ -42,7 +42,8 @@ from moemoe.training.items import (
     training_values,
 )
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
-from moemoe.training.phases import learning_rate, make_optimizer
+from moemoe.training.optimizers import Optimizers, make_optimizer
+from moemoe.training.phases import learning_rate
 from moemoe.training.run import Job
 from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.stopping import Notice, stopped
@@ -139,7 +140,7 @@ class Trainer:
             place = self._train_phase(model, phase, place, optimizer)
         self._publish_model(model)
 
-    def _train_phase(self, model: nn.Module, phase: str, place: Place, optimizer: torch.optim.Optimizer) -> Place:
+    def _train_phase(self, model: nn.Module, phase: str, place: Place, optimizer: Optimizers) -> Place:
         wrapped: nn.Module = model
         if self.world_size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -169,7 +170,7 @@ class Trainer:
         wrapped: nn.Module,
         phase: str,
         place: Place,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizers,
         bar: tqdm,
     ) -> Place:
         training, seed = self.recipe.training, self.job.seed
@@ -187,8 +188,7 @@ class Trainer:
             terms, counts = self._gradients(wrapped, [part.to(self.device) for part in parts])
             if not np.isfinite(terms.loss(self.recipe.load_balancing_weight)):
                 raise self._not_finite(place, draw)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
-            optimizer.step()
+            optimizer.step(training.clip_norm)
             place = replace(place, step=place.step + 1, total_step=place.total_step + 1)
             examples += int(counts.examples)
             bar.update()
@@ -273,7 +273,7 @@ class Trainer:
             tokens += losses.tokens.item()
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
 
-    def _checkpoint(self, place: Place, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def _checkpoint(self, place: Place, model: nn.Module, optimizer: Optimizers) -> None:
         self._saved_at = time.monotonic()
         pictures = self.set_aside.record(gathered(self.pictures.quarantine, self.world_size), self.rank)
         if pictures and self.events is not None:

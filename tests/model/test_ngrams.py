@@ -29,7 +29,7 @@ def with_ngrams(**changes) -> MoEMoE:
 def learned(seed: int = 0) -> HashedNgrams:
     ngrams = HashedNgrams(NGRAMS, 8)
     torch.manual_seed(seed)
-    torch.nn.init.normal_(ngrams.table)
+    torch.nn.init.normal_(ngrams.table.weight)
     return ngrams
 
 
@@ -41,7 +41,7 @@ def test_at_zero_it_is_the_model_without_them_exactly():
     assert torch.equal(model(batch).cross_entropy, plain(batch).cross_entropy)
     asked = replace(batch, labels=None)
     assert torch.equal(generate(model, asked).confidence_N, generate(plain, asked).confidence_N)
-    torch.nn.init.normal_(model.context_encoder.ngrams.table)
+    torch.nn.init.normal_(model.context_encoder.ngrams.table.weight)
     assert not torch.equal(model(batch).cross_entropy, plain(batch).cross_entropy)
 
 
@@ -66,7 +66,7 @@ def test_it_is_the_sum_of_the_embeddings_of_the_pairs_and_triples_that_end_there
                 value = 0
                 for token in ids[place + 1 - order : place + 1]:
                     value = (value * 1_000_003 + token + 1) % PRIME
-                expected = expected + ngrams.table[index * 64 + value % 64]
+                expected = expected + ngrams.table.weight[index * 64 + value % 64]
         assert torch.allclose(added[place], expected)
 
 
@@ -91,7 +91,7 @@ def test_hashes_spread_over_the_buckets():
 
 def test_saved_and_loaded_with_the_model(tmp_path):
     model = with_ngrams()
-    torch.nn.init.normal_(model.context_encoder.ngrams.table)
+    torch.nn.init.normal_(model.context_encoder.ngrams.table.weight)
     model.save_pretrained(tmp_path)
     again = MoEMoE.from_pretrained(tmp_path)
     assert again.config.text == model.config.text == ModelConfig.from_dict(again.config.to_dict()).text

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moemoe.model.config import ExpertConfig, ModelConfig
+from moemoe.model.config import ExpertConfig, ModelConfig, NgramConfig
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import known_recipes, load_recipe
-from moemoe.training.phases import learning_rate, make_optimizer, set_trainable
+from moemoe.training.optimizers import make_optimizer, ngram_tables
+from moemoe.training.phases import learning_rate, set_trainable
 from tests.model.small import random_batch, tiny_config
 
 PARTS = ("wi_EDF", "wi_1_EDF", "wo_EFD", "router.weight_ED", "router.noise_ED")
@@ -59,13 +60,16 @@ def test_a_phase_begins_without_gradients_of_the_one_before():
 
 @pytest.mark.parametrize("phase", ["dense", "experts", "full", "backbone"])
 def test_every_trained_parameter_is_in_one_group_of_its_rate(phase):
-    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4)))
-    training = replace(load_recipe("moemoe").training, embedding_rate=7.0)
+    text = replace(tiny_config().text, ngrams=NgramConfig((2,), 16))
+    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4), text=text))
+    training = replace(load_recipe("moemoe").training, embedding_rate=7.0, ngram_rate=90.0)
     optimizer = make_optimizer(model, phase, training)
     times = {id(p): group["times"] for group in optimizer.param_groups for p in group["params"]}
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(times)
     tables = {id(model.embedding.weight), id(model.question_encoder.stack.embed_tokens.weight)}
-    assert times == {id(p): 7.0 if id(p) in tables else 1.0 for p in model.parameters() if p.requires_grad}
+    rates = dict.fromkeys(tables, 7.0) | {id(table): 90.0 for table in ngram_tables(model)}
+    assert len(rates) == 3
+    assert times == {id(p): rates.get(id(p), 1.0) for p in model.parameters() if p.requires_grad}
 
 
 def test_the_rate_falls_at_the_sixth_and_ninth_of_ten_epochs():

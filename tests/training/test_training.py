@@ -29,7 +29,7 @@ def small_recipe(**changes) -> Recipe:
     model = {
         "context_length": 24, "answer_length": 8, "question_in": "decoder",
         "text": {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "context_layers": 1,
-                 "question_layers": 1, "decoder_layers": 2},
+                 "question_layers": 1, "decoder_layers": 2, "ngrams": {"orders": [2, 3], "buckets": 64}},
         "image": {"size": 32, "options": TINY_SWIN},
         "experts": {"number": 4, "k": 2, "noise": False},
     }  # fmt: skip

@@ -1,0 +1,82 @@
+"""What moves the weights: Adam (appendix D), and Adagrad for the embeddings of hashed n-grams.
+
+Most n-grams are rare. Adagrad (Duchi et al. 2011) gives each coordinate a rate that falls with its own gradients, and
+does not move what got none, so a sparse gradient gives the same result as a dense one and costs what the batch's own
+n-grams cost: Adam moves every row of the table in every step.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from moemoe.model.ngrams import HashedNgrams
+from moemoe.recipes.settings import Training
+from moemoe.training.phases import set_trainable
+
+
+class Optimizers:
+    """Adam and Adagrad as one optimizer to the training loop and to checkpoints.
+
+    ``times`` of a group in ``param_groups`` multiplies the phase's learning rate.
+    """
+
+    def __init__(self, adam: torch.optim.Adam, adagrad: torch.optim.Adagrad | None):
+        self.adam = adam
+        self._all: list[torch.optim.Optimizer] = [adam] if adagrad is None else [adam, adagrad]
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Of both."""
+        return [group for optimizer in self._all for group in optimizer.param_groups]
+
+    def zero_grad(self) -> None:
+        """Lets go of all gradients."""
+        for optimizer in self._all:
+            optimizer.zero_grad()
+
+    def step(self, max_norm: float) -> None:
+        """Moves the weights; what Adam takes is clipped by its norm. Adagrad divides by the gradients' own length."""
+        torch.nn.utils.clip_grad_norm_([p for group in self.adam.param_groups for p in group["params"]], max_norm)
+        for optimizer in self._all:
+            optimizer.step()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors of the state, by name."""
+        return {
+            f"{place}.{index}.{name}": torch.as_tensor(value)
+            for place, optimizer in enumerate(self._all)
+            for index, state in optimizer.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+
+    def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        """The inverse, over the same parameters in the same order."""
+        for place, optimizer in enumerate(self._all):
+            whole = optimizer.state_dict()
+            whole["state"] = {}
+            for name, tensor in tensors.items():
+                owner, index, key = name.split(".", 2)
+                if int(owner) == place:
+                    whole["state"].setdefault(int(index), {})[key] = tensor
+            optimizer.load_state_dict(whole)
+
+
+def make_optimizer(model: Any, phase: str, training: Training) -> Optimizers:
+    """The optimizer over what ``phase`` trains of a ``Trained``; see ``Training`` for the rates."""
+    trained, embeddings = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
+    ngrams = {id(table) for table in ngram_tables(model)}
+    rest = [parameter for parameter in trained if id(parameter) not in ngrams]
+    groups = [
+        {"params": [parameter for parameter in rest if id(parameter) not in embeddings], "times": 1.0},
+        {"params": [parameter for parameter in rest if id(parameter) in embeddings], "times": training.embedding_rate},
+    ]
+    rate = training.learning_rate
+    adam = torch.optim.Adam([group for group in groups if group["params"]], lr=rate, fused=True)
+    tables = [{"params": [p for p in trained if id(p) in ngrams], "times": training.ngram_rate}]
+    return Optimizers(adam, torch.optim.Adagrad(tables, lr=rate) if tables[0]["params"] else None)
+
+
+def ngram_tables(model: nn.Module) -> list[nn.Parameter]:
+    """The embeddings of all n-grams."""
+    return [module.table.weight for module in model.modules() if isinstance(module, HashedNgrams)]
