@@ -50,15 +50,16 @@ class Training:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
 
 
-FROM_THE_CATALOG = "values"
-"""The one key of a config that only the training split can fill in."""
+FILLED_IN = {"values", "text.encoder_config"}
+"""The keys of a config that the training split or a checkpoint fills in."""
 
 
 def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type]:
     """Every name that a setting of a system may have, and its type; a fitted one has no training."""
     groups = {name: kind for name, kind in _kinds(config_class).items() if dataclasses.is_dataclass(kind)}
     found = {f"{group}.{name}": kind for group, c in groups.items() for name, kind in _kinds(c).items()}
-    found |= {name: kind for name, kind in _kinds(config_class).items() if name not in {*groups, FROM_THE_CATALOG}}
+    found |= {name: kind for name, kind in _kinds(config_class).items() if name not in groups}
+    found = {name: kind for name, kind in found.items() if name not in FILLED_IN}
     if not fitted:
         found |= {f"training.{name}": kind for name, kind in _kinds(Training).items()}
         found |= {"tokenizer": str}

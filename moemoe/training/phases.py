@@ -1,7 +1,7 @@
 """What each phase trains (table 4), and its learning rate (appendix D).
 
 dense: the model before it has experts. Then, with experts in place, one of: experts (experts and routers alone),
-full (everything), backbone (everything but experts and routers).
+full (everything), backbone (everything but experts and routers). An encoder that is frozen stays so in all of them.
 """
 
 from typing import Any
@@ -20,9 +20,11 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     """Freezes what ``phase`` does not train and returns what it does, in a fixed order."""
     layers = [module for module in model.modules() if isinstance(module, MixtureOfExperts)]
     experts = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    frozen = {id(parameter) for module in model.modules() for parameter in getattr(module, "frozen_parameters", list)()}
     for parameter in model.parameters():
         parameter.grad = None  # the phase before left one, which would count when gradients are clipped by their norm
-        parameter.requires_grad_(phase != ("backbone" if id(parameter) in experts else "experts"))
+        trained = phase != ("backbone" if id(parameter) in experts else "experts")
+        parameter.requires_grad_(trained and id(parameter) not in frozen)
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
