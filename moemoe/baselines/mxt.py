@@ -48,6 +48,8 @@ class MXTConfig(ModelConfig):
         fixed = ("image", "text"), "context", False, False, None
         if (self.sources, self.question_in, self.question_guidance, self.alignment, self.experts) != fixed:
             raise ConfigError("mxt reads an image and a text with the question in the context, and has nothing more")
+        if self.text.encoder is not None:
+            raise ConfigError("mxt shifts T5's token embeddings by the image; leave out text.encoder")
         if self.features.size != self.image.size:
             object.__setattr__(self, "features", replace(self.features, size=self.image.size))
         if "none" in (self.image.trained, self.features.trained) and self.features != self.image:

@@ -232,5 +232,5 @@ def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str
     if predictor.collator.tokenizer is None:
         return {}
     contexts = (dataset[row].context for row in dataset.rows("test"))
-    found = tokenizer_statistics(predictor.collator.tokenizer, contexts, predictor.model.config.context_length)
+    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, contexts, predictor.model.config.context_length)
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

@@ -14,7 +14,7 @@ from moemoe.baselines import FITTED, load_saved, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.batch import Answer
-from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
+from moemoe.model.collate import Item, KnownQuestions, PictureSlot, collator_of, one_of_each
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.system import Fitted, Trained
 from moemoe.model.tokenizer import load_tokenizer
@@ -64,13 +64,14 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: str | Path, answering: Answering | None = None) -> "Predictor":
-        """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, a tokenizer.
+        """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, its tokenizers.
 
         ``answering`` overrides the folder's ``answering.json``.
         """
         model = load_saved(folder)
         tokenizer = None if system_of(folder) in FITTED else load_tokenizer(folder)
-        return cls(model, model.collator_class(tokenizer, model.config), answering or Answering.load(folder))
+        collator = collator_of(model, tokenizer, model.config, folder)
+        return cls(model, collator, answering or Answering.load(folder))
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""

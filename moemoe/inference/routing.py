@@ -104,9 +104,9 @@ def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
 
         return router.register_forward_hook(hook)
 
-    stacks = {"decoder": model.decoder.stack, "context": model.context_encoder.stack}
-    if model.config.has_question_encoder:
-        stacks["question"] = model.question_encoder.stack
+    stacks = {"decoder": model.decoder.stack}
+    for name, encoder in zip(("context", "question"), model.text_encoders, strict=False):  # T5's alone have experts
+        stacks[name] = encoder.stack
     for name, stack in stacks.items():
         for index, block in enumerate(stack.block):
             for module in block.modules():

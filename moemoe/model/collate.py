@@ -8,6 +8,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
+from moemoe.model.tokenizer import ENCODER_TOKENIZER, load_tokenizer
 from moemoe.model.trie import Trie
 
 
@@ -79,12 +81,22 @@ class KnownQuestions:
 
 
 class SourceCollator:
-    """What every system's collator does with pictures and texts; ``config`` has ``sources`` and ``context_length``."""
+    """What every system's collator does with pictures and texts; ``config`` has ``sources`` and ``context_length``.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: Any):
+    ``encoder_tokenizer`` cuts contexts, and questions for their encoder; None: the same as the decoder's.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        config: Any,
+        encoder_tokenizer: PreTrainedTokenizerBase | None = None,
+    ):
         self.tokenizer = tokenizer
+        self.encoder_tokenizer = tokenizer if encoder_tokenizer is None else encoder_tokenizer
         self.config = config
         self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
+        self._encoder_tokens = self._tokens if encoder_tokenizer is None else {}
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
     def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
@@ -108,18 +120,38 @@ class SourceCollator:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of contexts, cut at ``context_length``."""
         with self._lock:
-            return self.tokenizer(list(texts), truncation=True, max_length=self.config.context_length)["input_ids"]
+            length = self.config.context_length
+            return self.encoder_tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
+
+    def save_tokenizers(self, folder: str | Path) -> None:
+        """Writes the decoder's tokenizer, and below it the encoder's if it has its own; see ``collator_of``."""
+        self.tokenizer.save_pretrained(folder)
+        if self.encoder_tokenizer is not self.tokenizer:
+            self.encoder_tokenizer.save_pretrained(Path(folder) / ENCODER_TOKENIZER)
 
     def _short(self, text: str, length: int) -> list[int]:
-        if text not in self._tokens:
+        return self._cut(text, length, self.tokenizer, self._tokens)
+
+    def _cut(
+        self, text: str, length: int, tokenizer: PreTrainedTokenizerBase, known: dict[str, list[int]]
+    ) -> list[int]:
+        """Token ids of a short text that ``known`` keeps, cut before its last token."""
+        if text not in known:
             with self._lock:
-                self._tokens[text] = self.tokenizer(text)["input_ids"]
-        tokens = self._tokens[text]
+                known[text] = tokenizer(text)["input_ids"]
+        tokens = known[text]
         return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
 
 
+def collator_of(system: Any, tokenizer: PreTrainedTokenizerBase | None, config: Any, folder: str | Path) -> Any:
+    """The collator of a ``system``; that of a text encoder also has the encoder's tokenizer, from below ``folder``."""
+    if getattr(getattr(config, "text", None), "encoder", None) is None:
+        return system.collator_class(tokenizer, config)
+    return system.collator_class(tokenizer, config, load_tokenizer(Path(folder) / ENCODER_TOKENIZER))
+
+
 class Collator(SourceCollator):
-    """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``) from one tokenizer."""
+    """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``)."""
 
     trie: Trie | None = None
 
@@ -165,7 +197,8 @@ class Collator(SourceCollator):
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask [U, J] for the question encoder."""
-        return pad([self._short(question, self.config.question_length) for question in questions])
+        length, tokenizer = self.config.question_length, self.encoder_tokenizer
+        return pad([self._cut(question, length, tokenizer, self._encoder_tokens) for question in questions])
 
     def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]]) -> Source:
         if self.config.question_in == "context":

@@ -37,7 +37,14 @@ class NgramConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """T5 stacks built from scratch, or a T5 checkpoint (hub name or local folder) in ``pretrained``."""
+    """T5 stacks built from scratch, or a T5 checkpoint (hub name or local folder) in ``pretrained``.
+
+    Args:
+        encoder: hub name or folder of another encoder for context and question, see
+            ``moemoe.model.auto_text_encoder``; None for T5's.
+        encoder_trained: whether training changes it. Frozen, context and question share it; trained, each has its own.
+        encoder_config: its configuration as transformers has it; filled in from its checkpoint.
+    """
 
     d_model: int = 128
     d_kv: int = 32
@@ -52,6 +59,9 @@ class TextConfig:
     vocab_size: int = 4096
     pretrained: str | None = None
     ngrams: NgramConfig = field(default_factory=NgramConfig)
+    encoder: str | None = None
+    encoder_trained: bool = False
+    encoder_config: dict[str, Any] | None = None
 
     def __post_init__(self):
         if isinstance(self.ngrams, dict):
@@ -165,6 +175,13 @@ class ModelConfig:
             raise ConfigError(f"question_in is {self.question_in!r}; allowed are decoder, context")
         if not self.sources or set(self.sources) - set(SOURCES):
             raise ConfigError(f"sources are {list(self.sources)}; allowed are one or more of {', '.join(SOURCES)}")
+        if self.text.encoder_trained and self.text.encoder is None:
+            raise ConfigError("text.encoder_trained is for a text.encoder; T5's encoders are always trained")
+        if self.text.encoder is not None and self.experts is not None and self.experts.encoder != "none":
+            raise ConfigError(
+                f"experts.encoder is {self.experts.encoder!r}; with text.encoder the allowed value is none "
+                "(experts take the place of T5's layers)"
+            )
 
     @property
     def has_question_encoder(self) -> bool:

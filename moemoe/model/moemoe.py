@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
 from moemoe.model.alignment import Alignment
+from moemoe.model.auto_text_encoder import AutoTextEncoder, check_text_encoder, config_of, load_backbone
 from moemoe.model.batch import Answer, Batch, Losses, Source
 from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
@@ -59,11 +60,21 @@ class MoEMoE(nn.Module):
         text = config.text
         self.config = config
         self.embedding = nn.Embedding(text.vocab_size, text.d_model)
-        question_embedding = nn.Embedding(text.vocab_size, text.d_model) if config.has_question_encoder else None
+        own_question_table = config.has_question_encoder and text.encoder is None
+        question_embedding = nn.Embedding(text.vocab_size, text.d_model) if own_question_table else None
         nn.init.normal_(self.embedding.weight)
         if question_embedding is not None:
             nn.init.normal_(question_embedding.weight)
-        self.context_encoder = TextEncoder(t5_stack(text, text.context_layers, False, self.embedding), text.ngrams)
+        self.context_encoder: TextEncoder | AutoTextEncoder
+        self.question_encoder: TextEncoder | AutoTextEncoder
+        if text.encoder is not None:
+            self.context_encoder = AutoTextEncoder(text)
+            if config.has_question_encoder:  # the paper's encoders are unshared; a frozen one is the same twice
+                shared = self.context_encoder.backbone if self.context_encoder.frozen else None
+                self.question_encoder = AutoTextEncoder(text, shared)
+        else:
+            stack = t5_stack(text, text.context_layers, False, self.embedding)
+            self.context_encoder = TextEncoder(stack, text.ngrams)
         if question_embedding is not None:
             self.question_encoder = TextEncoder(t5_stack(text, text.question_layers, False, question_embedding))
         self.image_encoder = ImageEncoder(config.image, text.d_model) if "image" in config.sources else None
@@ -81,12 +92,19 @@ class MoEMoE(nn.Module):
         Raises:
             ConfigError: pretrained weights that cannot be had.
         """
+        backbone = None
+        if config.text.encoder is not None:
+            backbone = load_backbone(config)
+            config = replace(config, text=replace(config.text, encoder_config=config_of(backbone)))
         if config.text.pretrained is None:
             model = cls(config)
         else:
             t5 = load_t5(config.text.pretrained)
             model = cls(replace(config, text=text_config_of(t5.config, config.text)))
             model.load_t5_weights(t5)
+        if backbone is not None:
+            for encoder in model.auto_text_encoders:
+                encoder.backbone.load_state_dict(backbone.state_dict())
         if model.image_encoder is not None:
             load_backbone_weights(model.image_encoder.backbone, config.image)
         return model
@@ -96,18 +114,35 @@ class MoEMoE(nn.Module):
         """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
         if config.text.pretrained is not None:
             load_t5(config.text.pretrained)
+        if config.text.encoder is not None:
+            check_text_encoder(config)
         if config.image.pretrained and "image" in config.sources:
             load_timm(config.image)
 
     @property
     def text_encoders(self) -> list[TextEncoder]:
-        """The context encoder, and the question encoder where there is one."""
+        """T5's: the context encoder, and the question encoder where there is one."""
+        return [encoder for encoder in self._encoders if isinstance(encoder, TextEncoder)]
+
+    @property
+    def auto_text_encoders(self) -> list[AutoTextEncoder]:
+        """The same where ``text.encoder`` names them."""
+        return [encoder for encoder in self._encoders if isinstance(encoder, AutoTextEncoder)]
+
+    @property
+    def _encoders(self) -> list[nn.Module]:
         return [self.context_encoder, *([self.question_encoder] if self.config.has_question_encoder else [])]
 
     @property
+    def _token_tables(self) -> list[nn.Embedding]:
+        """Each once: the context's and decoder's, then the question's; a ``text.encoder`` keeps its own."""
+        tables = [self.embedding, *(encoder.stack.embed_tokens for encoder in self.text_encoders)]
+        return list({id(table): table for table in tables}.values())
+
+    @property
     def token_embeddings(self) -> list[nn.Parameter]:
-        """The context's and decoder's table, then the question's."""
-        return list({id(e.stack.embed_tokens): e.stack.embed_tokens.weight for e in self.text_encoders}.values())
+        """The context's and decoder's table, then the question's; not that of a ``text.encoder``."""
+        return [table.weight for table in self._token_tables]
 
     def load_t5_weights(self, t5: T5ForConditionalGeneration) -> None:
         """Every text encoder starts from T5's encoder, the decoder from its decoder."""
@@ -120,8 +155,7 @@ class MoEMoE(nn.Module):
     def adopt_tokenizer(self, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase) -> None:
         """Exchanges the vocabulary of ``old`` for that of ``new``, embeddings and head with it."""
         size = -len(new) // 8 * -8
-        tables = {id(encoder.stack.embed_tokens): encoder.stack.embed_tokens for encoder in self.text_encoders}
-        for table in tables.values():
+        for table in self._token_tables:
             replace_embedding(table, embeddings_for(table.weight.detach(), old, new, size))
         if self.head is not None:
             rows = embeddings_for(self.head.weight.detach(), old, new, size)
@@ -143,6 +177,8 @@ class MoEMoE(nn.Module):
         """Gradient checkpointing: less memory, about a third more time (Chen et al. 2016)."""
         for encoder in self.text_encoders:
             encoder.recompute = True
+        for auto_encoder in self.auto_text_encoders:
+            auto_encoder.recompute_activations()
         self.decoder.recompute = True
         if self.image_encoder is not None:
             self.image_encoder.recompute_activations()

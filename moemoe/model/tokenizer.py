@@ -13,6 +13,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from moemoe.errors import ConfigError
 
 PAD, END = "<pad>", "</s>"
+ENCODER_TOKENIZER = "encoder_tokenizer"
+"""The folder, beside a tokenizer, with that of a ``text.encoder``."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:

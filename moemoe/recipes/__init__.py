@@ -148,6 +148,7 @@ def load_recipe(
         "training": {**training, **given},
     }
     change(values, settings, config_class, system in FITTED)
+    _leave_out_ngrams(values, settings)
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} has no value for nothing; leave it out")
@@ -176,6 +177,15 @@ def _check_training(training: Training, config: Any, name: str, phases: Sequence
     for kind, share in (("text", dropout.text), ("image", dropout.image)):
         if share and set(config.sources) == {kind}:
             raise ConfigError(f"training.source_dropout.{kind}: model {name} reads {kind} alone; nothing is left of it")
+
+
+def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
+    """A size's n-grams are those of its own text encoder. Raises ConfigError where a person asked for both."""
+    text = values["model"].get("text") or {}
+    if text.get("encoder") is not None and "ngrams" in text:
+        if "text.ngrams" in settings:
+            raise ConfigError(f"text.ngrams: the text encoder {text['encoder']} has tokens of its own; leave one out")
+        text.pop("ngrams")
 
 
 def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:

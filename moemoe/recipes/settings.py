@@ -97,13 +97,13 @@ class Training:
         return self.epochs[phase]
 
 
-FROM_THE_CATALOG = "values"
-"""The one key of a config that only the training split can fill in."""
+FILLED_IN = {"values", "text.encoder_config"}
+"""The keys of a config that the training split or a checkpoint fills in."""
 
 
 def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type]:
     """Every name that a setting of a system may have, and its type; a fitted one has no training."""
-    found = {name: kind for name, kind in _names(config_class).items() if name != FROM_THE_CATALOG}
+    found = {name: kind for name, kind in _names(config_class).items() if name not in FILLED_IN}
     if not fitted:
         found |= {f"training.{name}": kind for name, kind in _names(Training).items()}
         found |= {"tokenizer": str}

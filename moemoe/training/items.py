@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from moemoe.model.collate import Item, PictureSlot, one_of_each
+from moemoe.model.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
@@ -72,9 +73,11 @@ def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: 
     """The contexts as token ids; each rank cuts its part of those that no earlier run has cut.
 
     Args:
-        tokenizer: the folder that ``collator`` has its tokenizer from.
+        tokenizer: the folder that ``collator`` has its tokenizers from.
     """
-    content = b"".join(file.read_bytes() for file in sorted(tokenizer.iterdir()))
+    reads = tokenizer / ENCODER_TOKENIZER  # a text encoder's own cuts its contexts
+    files = sorted((reads if reads.is_dir() else tokenizer).iterdir())
+    content = b"".join(file.read_bytes() for file in files if file.is_file())
     tokens = Tokens(dataset, collator.encode, f"{hashlib.sha256(content).hexdigest()} {collator.config.context_length}")
     shards = range(rank, len(dataset.manifest.shards), world_size)
     tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))

@@ -1,12 +1,11 @@
 """What each phase trains (table 4), and its learning rate (appendix D).
 
 dense: the model before it has experts. Then, with experts in place, one of: experts (experts and routers alone),
-full (everything), backbone (everything but experts and routers). What ``image.trained`` leaves out stays frozen in all.
+full (everything), backbone (everything but experts and routers). An encoder that is frozen stays so in all of them.
 """
 
 from torch import nn
 
-from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.mixture_of_experts import MixtureOfExperts
 
 DECAY = 0.2
@@ -17,8 +16,7 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     """Freezes what ``phase`` does not train and returns what it does, in a fixed order."""
     layers = [module for module in model.modules() if isinstance(module, MixtureOfExperts)]
     experts = {id(parameter) for layer in layers for parameter in layer.parameters()}
-    encoders = [module for module in model.modules() if isinstance(module, ImageEncoder)]
-    frozen = {id(parameter) for encoder in encoders for parameter in encoder.frozen_parameters()}
+    frozen = {id(parameter) for module in model.modules() for parameter in getattr(module, "frozen_parameters", list)()}
     for parameter in model.parameters():
         parameter.grad = None  # the phase before left one, which would count when gradients are clipped by their norm
         trained = phase != ("backbone" if id(parameter) in experts else "experts")

@@ -1,9 +1,12 @@
-"""The tokenizer of a run: trained on the training split's texts and values, or the pretrained model's own."""
+"""The tokenizer of a run: trained on the training split's texts and values, or the pretrained model's own.
+
+A ``text.encoder`` has a second one, for contexts and questions.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
+from moemoe.model.tokenizer import ENCODER_TOKENIZER, load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 
@@ -14,7 +17,7 @@ MOST_PRODUCTS = 200_000
 def make_tokenizer(
     recipe: Recipe, dataset: ShardedDataset, folder: str | Path, warm_start: str | Path | None = None
 ) -> None:
-    """Saves the run's tokenizer into ``folder``: that of the model in ``warm_start``, where there is one."""
+    """Saves the run's tokenizers into ``folder``: those of the model in ``warm_start``, where there is one."""
     if warm_start is not None:
         load_tokenizer(warm_start).save_pretrained(folder)
     elif recipe.tokenizer == "catalog":
@@ -22,6 +25,10 @@ def make_tokenizer(
         train_tokenizer(_texts(dataset), size).save_pretrained(folder)
     else:
         load_tokenizer(recipe.tokenizer).save_pretrained(folder)
+    encoder = recipe.model.get("text", {}).get("encoder")
+    if encoder is not None:
+        source = encoder if warm_start is None else Path(warm_start) / ENCODER_TOKENIZER
+        load_tokenizer(source).save_pretrained(Path(folder) / ENCODER_TOKENIZER)
 
 
 def _texts(dataset: ShardedDataset) -> Iterator[str]:

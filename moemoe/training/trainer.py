@@ -20,7 +20,7 @@ from tqdm import tqdm
 from moemoe.baselines import load_system
 from moemoe.errors import MoEMoEError
 from moemoe.model.batch import Batch
-from moemoe.model.collate import PictureSlot
+from moemoe.model.collate import PictureSlot, collator_of
 from moemoe.model.config import ModelConfig
 from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
@@ -79,7 +79,7 @@ class Trainer:
         self.tokenizer = load_tokenizer(folder)
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
-        self.collator = self.system.collator_class(self.tokenizer, self.config)
+        self.collator = collator_of(self.system, self.tokenizer, self.config, folder)
         self.tokens = None
         if getattr(self.config, "question_in", None) == "decoder":  # then a context is the same whatever is asked
             self.tokens = cut_contexts(self.dataset, self.collator, folder, rank, world_size)
@@ -295,7 +295,7 @@ class Trainer:
         if self.rank == 0:
             folder = Path(self.job.scratch) / "model"
             model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            self.collator.save_tokenizers(folder)
             publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
             publish(folder, join(self.job.run_uri, "model"))
         self._barrier()

@@ -43,9 +43,12 @@ def load_weights(model: nn.Module, folder: str | Path) -> None:
 
 def _comparable(values: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     config = ModelConfig.from_dict(values)
-    text = replace(config.text, vocab_size=0)  # the tokenizer's, which is taken over
+    # the tokenizer's, which is taken over, and the checkpoint's
+    text = replace(config.text, vocab_size=0, encoder_config=None)
     if recipe.model.get("text", {}).get("pretrained"):
-        text = type(text)(pretrained=text.pretrained)  # the checkpoint knows its dimensions
+        text = type(text)(  # the checkpoint knows its dimensions
+            pretrained=text.pretrained, encoder=text.encoder, encoder_trained=text.encoder_trained
+        )
     return replace(config, text=text).to_dict()
 
 

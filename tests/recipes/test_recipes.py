@@ -136,6 +136,10 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "qga", "settings": "training.epochs={dense: 0}"}, "epochs is 0 for dense; allowed is 1 or more"),
         ({"name": "moemoe", "settings": "training.epochs={dense: 2}"}, "not for the phase experts"),
         ({"name": "qga", "settings": "text.ngrams.orders=[9]"}, "allowed are orders from 1 to 8"),
+        (
+            {"name": "qga", "settings": "text.encoder=bert, text.ngrams.orders=[2]"},
+            "tokens of its own; leave one out",
+        ),
         ({"name": "t5", "settings": "training.source_dropout.text=0.2"}, "reads text alone; nothing is left"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
