@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
-from moemoe.model.batch import Answer, Losses
+from moemoe.model.batch import Answer, Distribution, Losses
 from moemoe.model.collate import Item
 
 
@@ -76,3 +76,19 @@ class Fitted(System, Protocol):
     @classmethod
     def fit(cls, config: Any, items: Iterable[Item], seed: int) -> "Fitted":
         """The system made from ``items``."""
+
+
+class Member(System, Protocol):
+    """What a committee needs of each of its members, see ``moemoe.baselines.committee``."""
+
+    def distributions(
+        self, batch: Any, collator: Any, asked: Sequence[str], values: Mapping[str, Sequence[str]]
+    ) -> list[Distribution]:
+        """For each question the probability of each of the attribute's ``values``.
+
+        Args:
+            batch: as for ``answer``.
+            asked: the questions' attributes, in the order of ``answer``; each is in ``values``.
+            values: attribute -> values, ``""`` among them where having none is one; a value that the system does not
+                know has probability 0.
+        """
