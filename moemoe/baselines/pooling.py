@@ -67,21 +67,17 @@ def fit_weights(
     return {name: weights_AM[index].tolist() for index, name in enumerate(names)}
 
 
-def pooled(probability_MNC: np.ndarray, weights: Sequence[float], values: Sequence[str]) -> np.ndarray:
-    """The pooled probabilities, float64 [N, C].
-
-    Having no value (``""`` among ``values``) is what some members were never taught: who gives it probability at all
-    says how likely it is, by the mean; the pool is over the other values.
-    """
+def pooled(probability_MNC: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """The pooled probabilities, float64 [N, C]."""
     weight_M = torch.tensor(list(weights), dtype=torch.float64)
-    if "" not in values or len(values) == 1:
-        return pool(log_probabilities(probability_MNC), weight_M).exp().numpy()
-    nothing = list(values).index("")
-    others = [c for c in range(len(values)) if c != nothing]
-    knows_M = probability_MNC[..., nothing].any(-1)
-    none_N = probability_MNC[knows_M][..., nothing].mean(0) if knows_M.any() else np.zeros(probability_MNC.shape[1])
-    result_NC = np.empty(probability_MNC.shape[1:])
-    result_NC[:, nothing] = none_N
-    conditional = pool(log_probabilities(probability_MNC[..., others]), weight_M).exp().numpy()
-    result_NC[:, others] = conditional * (1 - none_N)[:, None]
-    return result_NC
+    return pool(log_probabilities(probability_MNC), weight_M).exp().numpy()
+
+
+def pooled_with_nothing(probability_MNC: np.ndarray, weights: Sequence[float], taught_M: np.ndarray) -> np.ndarray:
+    """The same where the last of the values is that of having none.
+
+    Only those members know of it that were taught (``taught_M``, bool): their mean says how likely it is, and the pool
+    is over the other values.
+    """
+    others_MNC, nothing_N = probability_MNC[..., :-1], probability_MNC[taught_M][..., -1].mean(0)
+    return np.column_stack([pooled(others_MNC, weights) * (1 - nothing_N)[:, None], nothing_N])

@@ -215,6 +215,4 @@ class TfIdf:
 
 
 def _uniform(values: Sequence[str]) -> np.ndarray:
-    """Every value as likely as another but that of having none, which is never learned."""
-    there_C = np.array([value != "" for value in values], dtype=np.float64)
-    return there_C / max(there_C.sum(), 1)
+    return np.full(len(values), 1 / len(values))

@@ -89,6 +89,5 @@ class Member(System, Protocol):
         Args:
             batch: as for ``answer``.
             asked: the questions' attributes, in the order of ``answer``; each is in ``values``.
-            values: attribute -> values, ``""`` among them where having none is one; a value that the system does not
-                know has probability 0.
+            values: attribute -> values; one that the system does not know has probability 0.
         """

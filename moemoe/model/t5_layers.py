@@ -83,9 +83,7 @@ def feed_forward(layer: nn.Module, x_XTD: Tensor, real: Tensor | None) -> tuple[
     return flat.view_as(x_XTD), load
 
 
-def position_bias(
-    stack: T5Stack, visible: Tensor, start: int, like: Tensor, place_XK: Tensor | None = None
-) -> Tensor:
+def position_bias(stack: T5Stack, visible: Tensor, start: int, like: Tensor, place_XK: Tensor | None = None) -> Tensor:
     """T5's relative position bias [X or 1, H, T, K] of the ``visible`` [X, T, K] places, the lowest number elsewhere.
 
     The T rows stand at positions ``start`` and on; where tokens stand in no line but in a tree, ``place_XK`` is each
