@@ -15,6 +15,7 @@ from moemoe.inference.answering import Answering
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
+from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.run import Job, main
 from tests.baselines.toy import accuracy, answers, make
@@ -171,3 +172,12 @@ def test_what_cannot_be_a_committee_is_refused_before_it_trains(members, setting
 def test_folder_names_are_the_members(trained):
     folder, _ = trained
     assert sorted(path.name for path in (Path(folder) / "run" / "model" / MEMBERS).iterdir()) == ["moemoe", "tf-idf"]
+
+
+def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest, tmp_path):
+    recipe = committee_recipe(training=replace(small_recipe().training, epochs=1))
+    job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
+    heard: list[dict] = []
+    launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
+    assert {event["phase"] for event in heard} == {"dense", "fit"}
+    assert len(Predictor.load(tmp_path / "run" / "model").model.members) == 2
