@@ -2,7 +2,8 @@
 
 A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
 neighbours, TF-IDF) is made in one pass over the training split. Both are saved into a folder whose ``config.json``
-names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name.
+names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name. A
+committee consists of such systems.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -28,6 +28,7 @@ from moemoe.storage import exists, fetch, join, publish, read_bytes, read_table,
 from moemoe.training.events import read_events
 from moemoe.training.items import item_of, picture_buffer, training_values
 from moemoe.training.run import Job
+from moemoe.training.stopping import Notice
 
 PRODUCTS_AT_ONCE = 64
 #: Of a larger validation split so many products settle the weights.
@@ -49,6 +50,7 @@ def train_committee(
         record = join(own.run_uri, "model", TRAINED_ON)  # written last: the member is complete
         if not exists(record):
             make(own, member)
+            Notice.stop_listening()
             if rank == 0:
                 write_bytes(record, json.dumps(data).encode())
         elif json.loads(read_bytes(record)) != data:
