@@ -105,10 +105,15 @@ def validation_weights(
 def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
     """Their events, one after the other, and the pictures that did not decode, as a single training leaves them."""
     lines, done, undecoded = [], 0, []
+    with_experts = None
     for name, own in jobs.items():
         steps = 0
         for event in read_events(fetch(join(own.run_uri, "events.jsonl"), own.scratch)):
             steps = max(steps, event["total_step"])
+            if event.get("expert_tokens"):
+                with_experts = with_experts or name
+            if with_experts != name:  # one member's experts are shown, see inference.routing
+                event.pop("expert_tokens", None)
             lines.append(json.dumps({**event, "member": name, "total_step": done + event["total_step"]}) + "\n")
         done += steps
         if exists(uri := join(own.run_uri, "quarantine-train.parquet")):

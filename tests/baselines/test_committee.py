@@ -13,6 +13,7 @@ from moemoe.baselines.committee import MEMBERS, TRAINED_ON, Committee
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
 from moemoe.training import launch
@@ -24,11 +25,10 @@ from tests.training.test_training import small_recipe
 
 def committee_recipe(**changes) -> Recipe:
     """Of a small MoEMoE and TF-IDF."""
-    member = small_recipe(name="moemoe", phases=("dense",), **changes)
-    member = replace(member, model={**member.model, "experts": None})
+    member = small_recipe(name="moemoe", **changes)
     recipe = load_recipe("committee")
     members = (member, load_recipe("tf-idf"))
-    return replace(recipe, members=members, phases=("dense", "fit"))
+    return replace(recipe, members=members, phases=("dense", "experts", "fit"))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,15 @@ def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
             expected_C = score_C / score_C.sum()
             assert given[place].value == model.config.values[name][expected_C.argmax()]
             assert given[place].confidence == pytest.approx(expected_C.max(), rel=1e-3)
+
+
+def test_its_report_has_the_experts_of_the_member_that_has_some(trained, dataset):
+    folder, predictor = trained
+    table = routing(predictor, dataset)
+    assert table.num_rows > 0
+    assert table.equals(routing(Predictor.load(folder / "run" / MEMBERS / "moemoe" / "model"), dataset))
+    events = read_events(folder / "run" / "events.jsonl")
+    assert {event["member"] for event in events if "expert_tokens" in event} == {"moemoe"}
 
 
 def test_what_no_training_product_had_it_does_not_answer(trained):
@@ -179,5 +188,5 @@ def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest,
     job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
     heard: list[dict] = []
     launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
-    assert {event["phase"] for event in heard} == {"dense", "fit"}
+    assert {event["phase"] for event in heard} == {"dense", "experts", "fit"}
     assert len(Predictor.load(tmp_path / "run" / "model").model.members) == 2
