@@ -8,6 +8,8 @@ from typing import Any
 from safetensors import SafetensorError
 
 from moemoe.errors import ConfigError
+from moemoe.model.collate import collator_of
+from moemoe.model.tokenizer import load_tokenizer
 
 #: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: its text encoder and
 #: decoder with nothing between them.
@@ -24,10 +26,13 @@ FITTED = {
     "tf-idf": "moemoe.baselines.tf_idf:TfIdf",
 }
 
+#: Systems that consist of others.
+COMMITTEES = {"committee": "moemoe.baselines.committee:Committee"}
+
 
 def load_system(name: str) -> Any:
     """A system's class, a ``moemoe.model.system.Trained`` or ``Fitted``. Raises ConfigError for an unknown name."""
-    known = TRAINED | FITTED
+    known = TRAINED | FITTED | COMMITTEES
     if name not in known:
         raise ConfigError(f"unknown system {name!r}; known systems are {', '.join(sorted(known))}")
     module, _, attribute = known[name].partition(":")
@@ -45,6 +50,15 @@ def load_saved(folder: str | Path) -> Any:
         return system.from_pretrained(folder)
     except SafetensorError as error:
         raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
+
+
+def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
+    """The system that ``folder`` holds, and what makes its batches. Raises ConfigError as ``load_saved`` does."""
+    system, name = load_saved(folder), system_of(folder)
+    if name in COMMITTEES:
+        return system, system.collator()
+    tokenizer = None if name in FITTED else load_tokenizer(folder)
+    return system, collator_of(system, tokenizer, system.config, folder)
 
 
 def system_of(folder: str | Path) -> str:

@@ -4,7 +4,7 @@ Shapes: B products, F features (word n-grams), C values of an attribute.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer
+from moemoe.model.batch import Answer, Distribution
 from moemoe.model.collate import Item
 from moemoe.model.files import read_config, write_config
 
@@ -24,7 +24,8 @@ from moemoe.model.files import read_config, write_config
 class TfIdfConfig(BaselineConfig):
     """Word n-grams up to ``ngrams`` words, those of at least ``min_products`` products and at most ``max_features``.
 
-    ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``values``: see
+    ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``tolerance``: a regression is
+    done when a pass over its products changes no weight by more than this part of the largest. ``values``: see
     ``with_catalog``.
     """
 
@@ -35,6 +36,7 @@ class TfIdfConfig(BaselineConfig):
     max_features: int = 50_000
     penalty: float = 10.0
     max_iterations: int = 200
+    tolerance: float = 0.005
     values: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -138,28 +140,56 @@ class TfIdf:
             if len(present) == 1:
                 bias_C[present] = 0.0
             elif len(present):
-                model = LogisticRegression(C=config.penalty, max_iter=config.max_iterations, random_state=seed)
-                model.fit(vectors_BF[rows[name]], targets[name])
+                own_BF = vectors_BF[rows[name]]
+                seen = np.unique(own_BF.indices)  # the other features' weights are 0
+                model = LogisticRegression(
+                    C=config.penalty,
+                    solver="sag",  # an order of magnitude quicker here than lbfgs, and as good
+                    tol=config.tolerance,
+                    max_iter=config.max_iterations,
+                    random_state=seed,
+                ).fit(own_BF[:, seen], targets[name])
                 two = len(present) == 2  # scikit-learn then keeps the second value's row alone
-                weight_CF[present[-len(model.coef_) :]] = model.coef_
+                weight_CF[np.ix_(present[-len(model.coef_) :], seen)] = model.coef_
                 bias_C[present] = [0.0, model.intercept_[0]] if two else model.intercept_
             coefficients[name] = (weight_CF, bias_C)
         return cls(config, vectorizer, coefficients)
 
     def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
         """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
-        vectors_BF = self.vectorizer([str(item.sources[0]) for item in batch.items])
         found: dict[tuple[int, str], Answer] = {}
-        for name in batch.questions() & set(self.coefficients):
+        for name, asked, probability_BC in self._probabilities(batch):
+            for index, row_C in zip(asked, probability_BC, strict=True):
+                best = int(row_C.argmax())
+                found[index, name] = Answer(self.config.values[name][best], float(row_C[best]), 0.0, 1.0)
+        return batch.in_order(found)
+
+    def distributions(
+        self, batch: ItemBatch, collator: ItemCollator, asked: Sequence[str], values: Mapping[str, Sequence[str]]
+    ) -> list[Distribution]:
+        """The regressions' probabilities; every value as likely as another where there is no text or no regression."""
+        found: dict[tuple[int, str], np.ndarray] = {}
+        for name, rows, probability_BC in self._probabilities(batch):
+            place = {value: index for index, value in enumerate(self.config.values[name])}
+            known = [(c, place[value]) for c, value in enumerate(values[name]) if value in place]
+            aligned_BC = np.zeros((len(rows), len(values[name])))
+            aligned_BC[:, [c for c, _ in known]] = probability_BC[:, [own for _, own in known]]
+            found |= {(index, name): row_C for index, row_C in zip(rows, aligned_BC, strict=True)}
+        for index, item in enumerate(batch.items):
+            if not item.sources[0]:
+                found |= {(index, name): _uniform(values[name]) for name in item.questions}
+        pairs = [(index, name) for index, item in enumerate(batch.items) for name in item.questions]
+        return [Distribution(found.get((i, name), _uniform(values[name])), 0.0) for i, name in pairs]
+
+    def _probabilities(self, batch: ItemBatch) -> Iterator[tuple[str, list[int], np.ndarray]]:
+        """Each attribute with a regression, the items that are asked it, and their probabilities, float64 [B, C]."""
+        vectors_BF = self.vectorizer([str(item.sources[0]) for item in batch.items])
+        for name in sorted(batch.questions() & set(self.coefficients)):
             asked = [index for index, item in enumerate(batch.items) if name in item.questions]
             weight_CF, bias_C = self.coefficients[name]
-            logits = vectors_BF[asked] @ weight_CF.T + bias_C
-            shares = np.exp(logits - logits.max(1, keepdims=True))
-            shares /= shares.sum(1, keepdims=True)
-            for index, row in zip(asked, shares, strict=True):
-                best = int(row.argmax())
-                found[index, name] = Answer(self.config.values[name][best], float(row[best]), 0.0, 1.0)
-        return batch.in_order(found)
+            logits_BC = (vectors_BF[asked] @ weight_CF.T + bias_C).astype(np.float64)
+            shares_BC = np.exp(logits_BC - logits_BC.max(1, keepdims=True))
+            yield name, asked, shares_BC / shares_BC.sum(1, keepdims=True)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``."""
@@ -182,3 +212,7 @@ class TfIdf:
             vectorizer,
             {name: (tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i, name in enumerate(config.values)},
         )
+
+
+def _uniform(values: Sequence[str]) -> np.ndarray:
+    return np.full(len(values), 1 / len(values))

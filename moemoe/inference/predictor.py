@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from moemoe.baselines import FITTED, load_saved, system_of
+from moemoe.baselines import load_with_collator
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.batch import Answer
-from moemoe.model.collate import Item, KnownQuestions, PictureSlot, collator_of, one_of_each
+from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.system import Fitted, Trained
-from moemoe.model.tokenizer import load_tokenizer
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
@@ -68,10 +67,7 @@ class Predictor:
 
         ``answering`` overrides the folder's ``answering.json``.
         """
-        model = load_saved(folder)
-        tokenizer = None if system_of(folder) in FITTED else load_tokenizer(folder)
-        collator = collator_of(model, tokenizer, model.config, folder)
-        return cls(model, collator, answering or Answering.load(folder))
+        return cls(*load_with_collator(folder), answering or Answering.load(folder))
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""

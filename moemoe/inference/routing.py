@@ -32,9 +32,15 @@ Owner = tuple[str | None, str | None]
 
 @torch.inference_mode()
 def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODUCTS) -> pa.Table:
-    """ROUTING of the first ``products`` test products; empty for a model without experts."""
+    """ROUTING of the first ``products`` test products; empty for a model without experts.
+
+    Of a committee that of its first member with experts.
+    """
+    for member in getattr(predictor.model, "members", ()):
+        if _has_experts(member.system):
+            return routing(Predictor(member.system, member.collator), dataset, products)
     model = predictor.model
-    if not isinstance(model, MoEMoE) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
+    if not _has_experts(model):
         return ROUTING.empty_table()
     counts: dict[tuple[str, str, str], np.ndarray] = {}
     rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
@@ -64,6 +70,10 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             for e, n in enumerate(count.tolist())
         ]
     return pa.Table.from_pylist(found, ROUTING)
+
+
+def _has_experts(model: Any) -> bool:
+    return isinstance(model, MoEMoE) and any(isinstance(module, MixtureOfExperts) for module in model.modules())
 
 
 def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:

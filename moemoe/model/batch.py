@@ -7,6 +7,7 @@ J question tokens, N examples (product x attribute), T decoder tokens, D d_model
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -123,3 +124,16 @@ class Answer:
     confidence: float
     image_weight: float
     text_weight: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A system's probability of each value of an attribute, for one product.
+
+    Args:
+        probability_C: float64 [C], in the order of the values asked about; sum 1.
+        image_weight: as in ``Answer``; the text has the rest.
+    """
+
+    probability_C: np.ndarray
+    image_weight: float

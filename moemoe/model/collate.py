@@ -20,6 +20,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.batch import Batch, Source
 from moemoe.model.tokenizer import ENCODER_TOKENIZER, load_tokenizer
 from moemoe.model.trie import Trie
+from moemoe.model.value_distribution import ValueTree
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,21 @@ class Collator(SourceCollator):
 
     trie: Trie | None = None
 
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: Any):
+        super().__init__(tokenizer, config)
+        self._trees: dict[tuple[str, ...], ValueTree] = {}
+
     def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
         """From now on an attribute's answer is one of its ``values``."""
         length = self.config.answer_length
         self.trie = Trie.of(values, lambda value: self._short(value, length), self.tokenizer.eos_token_id)
+
+    def value_tree(self, values: Sequence[str]) -> ValueTree:
+        """The tree of an attribute's values, made once."""
+        key = tuple(values)
+        if key not in self._trees:
+            self._trees[key] = ValueTree.of(values, lambda value: self._short(value, self.config.answer_length))
+        return self._trees[key]
 
     def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
         """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""

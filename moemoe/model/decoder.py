@@ -56,17 +56,26 @@ class Decoder(nn.Module):
         return Cache(like.new_zeros(shape), like.new_zeros(shape))
 
     def forward(
-        self, x_NTD: Tensor, real_NK: Tensor, memory: SourceMemory, cache: Cache | None = None, start: int = 0
+        self,
+        x_NTD: Tensor,
+        real_NK: Tensor,
+        memory: SourceMemory,
+        cache: Cache | None = None,
+        start: int = 0,
+        visible_NTK: Tensor | None = None,
+        place_NK: Tensor | None = None,
     ) -> tuple[Tensor, list[RouterLoad]]:
         """Final states [N, T, D] and the routers' loads, one per expert layer.
 
         ``real_NK`` marks the real tokens among all ``start + T`` so far; they may be padded on the left (a question
-        shorter than another) and on the right (an answer shorter than another).
+        shorter than another) and on the right (an answer shorter than another). Tokens that stand in a tree come with
+        what each sees, ``visible_NTK``, and their positions, ``place_NK``.
         """
         end = real_NK.shape[1]
-        place = torch.arange(end, device=x_NTD.device)
-        visible_NTK = (place[None, :] <= place[start:, None]) & real_NK[:, None, :]
-        mask_NHTK = position_bias(self.stack, visible_NTK, start, x_NTD)
+        if visible_NTK is None:
+            place = torch.arange(end, device=x_NTD.device)
+            visible_NTK = (place[None, :] <= place[start:, None]) & real_NK[:, None, :]
+        mask_NHTK = position_bias(self.stack, visible_NTK, start, x_NTD, place_NK)
         real = real_places(real_NK[:, start:])
 
         def layer(index: int, block: nn.Module, x_NTD: Tensor) -> tuple[Tensor, RouterLoad | None]:

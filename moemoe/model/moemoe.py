@@ -7,6 +7,7 @@ Shapes: B products, K context tokens, P patches, U distinct questions, J questio
 attribute), T decoder tokens, L source positions, S sources, D d_model, V vocabulary.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
 from moemoe.model.alignment import Alignment
 from moemoe.model.auto_text_encoder import AutoTextEncoder, check_text_encoder, config_of, load_backbone
-from moemoe.model.batch import Answer, Batch, Losses, Source
+from moemoe.model.batch import Answer, Batch, Distribution, Losses, Source
 from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
@@ -32,6 +33,7 @@ from moemoe.model.pretrained import embeddings_for, load_t5, replace_embedding, 
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
 from moemoe.model.t5_layers import add_experts, t5_stack
+from moemoe.model.value_distribution import value_probabilities
 
 
 @dataclass
@@ -253,6 +255,13 @@ class MoEMoE(nn.Module):
             return self.head(states_XD)
         return F.linear(states_XD * self.config.text.d_model**-0.5, self.embedding.weight)
 
+    def token_logits(self, states_XED: Tensor, token_E: Tensor) -> Tensor:
+        """As ``logits``, of one token for each of E states, [X, E]."""
+        weight_VD, scale = self.embedding.weight, self.config.text.d_model**-0.5
+        if self.head is not None:
+            weight_VD, scale = self.head.weight, 1.0
+        return torch.einsum("xed,ed->xe", states_XED * scale, weight_VD[token_E])
+
     def forward(self, batch: Batch) -> Losses:
         """The four losses of equation 10 as sums over the batch; cross-entropy over scored tokens only."""
         assert batch.labels is not None
@@ -281,12 +290,22 @@ class MoEMoE(nn.Module):
         for value, confidence, shares in zip(
             values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True
         ):
-            image, text = (
-                sum(share for share, own in zip(shares, self.config.sources, strict=True) if own == kind)
-                for kind in ("image", "text")
-            )
-            answers.append(Answer(value, confidence, image, text))
+            answers.append(Answer(value, confidence, self._share(shares, "image"), self._share(shares, "text")))
         return answers
+
+    def distributions(
+        self, batch: Batch, collator: Collator, asked: Sequence[str], values: Mapping[str, Sequence[str]]
+    ) -> list[Distribution]:
+        """The exact probability of every value, see ``value_distribution``."""
+        trees = {attribute: collator.value_tree(values[attribute]) for attribute in set(asked)}
+        probabilities, shares_NS = value_probabilities(self, batch, asked, trees)
+        return [
+            Distribution(probability_C, self._share(shares, "image"))
+            for probability_C, shares in zip(probabilities, shares_NS.tolist(), strict=True)
+        ]
+
+    def _share(self, shares: Sequence[float], kind: str) -> float:
+        return sum(share for share, own in zip(shares, self.config.sources, strict=True) if own == kind)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""

@@ -2,7 +2,8 @@
 
 A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
 neighbours, TF-IDF) is made in one pass over the training split. Both are saved into a folder whose ``config.json``
-names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name.
+names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name. A
+committee consists of such systems.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
-from moemoe.model.batch import Answer, Losses
+from moemoe.model.batch import Answer, Distribution, Losses
 from moemoe.model.collate import Item
 
 
@@ -76,3 +77,18 @@ class Fitted(System, Protocol):
     @classmethod
     def fit(cls, config: Any, items: Iterable[Item], seed: int) -> "Fitted":
         """The system made from ``items``."""
+
+
+class Member(System, Protocol):
+    """What a committee needs of each of its members, see ``moemoe.baselines.committee``."""
+
+    def distributions(
+        self, batch: Any, collator: Any, asked: Sequence[str], values: Mapping[str, Sequence[str]]
+    ) -> list[Distribution]:
+        """For each question the probability of each of the attribute's ``values``.
+
+        Args:
+            batch: as for ``answer``.
+            asked: the questions' attributes, in the order of ``answer``; each is in ``values``.
+            values: attribute -> values; one that the system does not know has probability 0.
+        """

@@ -83,17 +83,27 @@ def feed_forward(layer: nn.Module, x_XTD: Tensor, real: Tensor | None) -> tuple[
     return flat.view_as(x_XTD), load
 
 
-def position_bias(stack: T5Stack, visible: Tensor, start: int, like: Tensor) -> Tensor:
+def position_bias(stack: T5Stack, visible: Tensor, start: int, like: Tensor, place_XK: Tensor | None = None) -> Tensor:
     """T5's relative position bias [X or 1, H, T, K] of the ``visible`` [X, T, K] places, the lowest number elsewhere.
 
-    The T rows stand at positions ``start`` and on.
+    The T rows stand at positions ``start`` and on; where tokens stand in no line but in a tree, ``place_XK`` is each
+    one's position, and the T rows are those of index ``start`` and on.
     """
     T, K = visible.shape[1:]
     attention = stack.block[0].layer[0].SelfAttention
-    bias_1HTK = attention.compute_bias(T, K, like.device, past_seen_tokens=start).to(like.dtype)
+    if place_XK is None:
+        bias_XHTK = attention.compute_bias(T, K, like.device, past_seen_tokens=start).to(like.dtype)
+    else:
+        bucket_XTK = attention._relative_position_bucket(
+            place_XK[:, None, :] - place_XK[:, start:, None],
+            bidirectional=not attention.is_decoder,
+            num_buckets=attention.relative_attention_num_buckets,
+            max_distance=attention.relative_attention_max_distance,
+        )
+        bias_XHTK = attention.relative_attention_bias(bucket_XTK).permute(0, 3, 1, 2).to(like.dtype)
     if bool(visible.all()):
-        return bias_1HTK
-    return bias_1HTK.masked_fill(~visible[:, None], torch.finfo(like.dtype).min)
+        return bias_XHTK
+    return bias_XHTK.masked_fill(~visible[:, None], torch.finfo(like.dtype).min)
 
 
 def real_places(mask_XT: Tensor) -> Tensor | None:

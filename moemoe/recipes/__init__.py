@@ -27,6 +27,7 @@ class Recipe:
         tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
         parent: the recipe whose model the second phase starts from, None for dense recipes.
         system: see ``moemoe.baselines``.
+        members: of a committee, its members' recipes; then ``training`` is that of the first one that is trained.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Recipe:
     training: Training
     parent: str | None = None
     system: str = "moemoe"
+    members: "tuple[Recipe, ...]" = ()
 
     @property
     def config(self) -> Any:
@@ -57,6 +59,13 @@ class Recipe:
 
     def check(self) -> None:
         """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
+        if self.members:
+            for member in self.members:
+                member.check()
+            configs = {member.name: member.config for member in self.members}
+            systems = {member.name: load_system(member.system) for member in self.members}
+            load_system(self.system).check_members(configs, systems)
+            return
         load_system(self.system).check(self.config)
         if self.tokenizer != "catalog":
             load_tokenizer(self.tokenizer)
@@ -68,7 +77,9 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """The inverse of ``to_dict``."""
-        return cls(**{**values, "phases": tuple(values["phases"]), "training": Training(**values["training"])})
+        members = tuple(map(cls.from_dict, values.get("members", ())))
+        training = Training(**values["training"])
+        return cls(**{**values, "phases": tuple(values["phases"]), "training": training, "members": members})
 
 
 def known_recipes() -> list[str]:
@@ -113,6 +124,11 @@ def load_recipe(
     scale = yaml.safe_load((FOLDER / "sizes" / f"{size}.yaml").read_text())
     own = recipe.get("sizes", {}).get(size, {})
     system = recipe.get("system", "moemoe")
+    if system == "committee":
+        from moemoe.recipes.committee import load_committee
+
+        description, members = recipe["description"], recipe["members"]
+        return load_committee(name, description, members, size, weights, question_in, epochs, batch_size, settings)
     config_class = load_system(system).config_class
     keys = {field.name for field in dataclasses.fields(config_class)}
     model = {key: value for key, value in scale["model"].items() if key in keys}

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from moemoe.baselines import FITTED, system_of
+from moemoe.baselines import TRAINED, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.tracking import client, with_password
@@ -105,7 +105,7 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
     client(uri)
     mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
     asked = Thresholds.load(model_dir).attributes()
-    packages = (*REQUIREMENTS, *(OF_FITTED_SYSTEMS if system_of(model_dir) in FITTED else ()))
+    packages = (*REQUIREMENTS, *(() if system_of(model_dir) in TRAINED else OF_FITTED_SYSTEMS))
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id):
         code = Path(scratch) / "moemoe"
         shutil.copytree(Path(moemoe.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))

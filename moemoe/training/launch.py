@@ -62,7 +62,7 @@ def train(
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     log = scratch / "train.log"
-    events = NewEvents(job.events_path)
+    events = [NewEvents(path) for path in job.events_paths]
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
@@ -81,7 +81,7 @@ def train(
                         status = process.wait(poll_seconds)
                     except subprocess.TimeoutExpired:
                         status = None
-                    if new := events.read():
+                    if new := [event for file in events for event in file.read()]:
                         on_events(new)
                     if status is not None:
                         break

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch.distributed as dist
 
 from moemoe.errors import MoEMoEError
 from moemoe.recipes import Recipe
-from moemoe.storage import no_space_left
+from moemoe.storage import join, no_space_left
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,21 @@ class Job:
         """Where the events are appended while training runs."""
         return Path(self.scratch) / "events.jsonl"
 
+    @property
+    def events_paths(self) -> list[Path]:
+        """The same; of a committee, where its members' are."""
+        members = [self.of_member(own["name"], own).events_path for own in self.recipe.get("members", ())]
+        return members or [self.events_path]
+
+    def of_member(self, name: str, recipe: dict[str, Any]) -> "Job":
+        """The job of a committee's member ``name``."""
+        scratch = Path(self.scratch) / "members" / name
+        return replace(self, run_uri=join(self.run_uri, "members", name), scratch=str(scratch), recipe=recipe)
+
 
 def main(path: str, *options: str) -> int:
     """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
+    from moemoe.training.committee import train_committee
     from moemoe.training.fitter import fit
     from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS, end_with_launcher
     from moemoe.training.trainer import Trainer
@@ -68,11 +80,17 @@ def main(path: str, *options: str) -> int:
     if world_size > 1:
         dist.init_process_group("nccl" if cuda else "gloo")
     precision = torch.autocast("cuda", dtype=torch.bfloat16) if cuda else nullcontext()
-    try:
-        if not recipe.fitted:
+
+    def make(job: Job, recipe: Recipe) -> None:
+        if recipe.members:
+            train_committee(job, recipe, make, device, rank)
+        elif not recipe.fitted:
             Trainer(job, recipe, device, rank, world_size, precision).train()
         elif rank == 0:  # one process does it, the others have nothing to do
             fit(job, recipe)
+
+    try:
+        make(job, recipe)
     except Exception as error:
         said = error if isinstance(error, MoEMoEError) else no_space_left(error)
         if said is None:

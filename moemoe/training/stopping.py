@@ -23,6 +23,11 @@ class Notice:
         """From now on SIGTERM is noticed instead of ending the process; the step that runs can be finished."""
         signal.signal(signal.SIGTERM, self._take)
 
+    @staticmethod
+    def stop_listening() -> None:
+        """From now on SIGTERM ends the process again: what follows has no checkpoint to write."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def agreed(self, due: bool, rank: int, world_size: int, device: torch.device) -> tuple[bool, bool]:
         """Whether a checkpoint is due, by rank 0's clock, and whether any rank was told to end: the same on all."""
         ending = self.given

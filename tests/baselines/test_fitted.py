@@ -68,11 +68,13 @@ def test_the_probability_is_that_of_scikit_learn():
 
     for labels in (["x", "y", "x", "y", "x", "y"], ["x", "y", "z", "x", "y", "z"]):
         given = [Item([f"{label} thing number {i % 2}"], ["a"], [label]) for i, label in enumerate(labels)]
-        config = TfIdfConfig(min_products=1, values={"a": ["w", "x", "y", "z"]})  # w is no target
+        config = TfIdfConfig(  # w is no target
+            min_products=1, values={"a": ["w", "x", "y", "z"]}, tolerance=1e-7, max_iterations=10_000
+        )
         model = TfIdf.fit(config, given, 0)
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         vectors = vectorizer.fit_transform([item.sources[0] for item in given])
-        reference = LogisticRegression(C=config.penalty, max_iter=200).fit(vectors, labels)
+        reference = LogisticRegression(C=config.penalty, max_iter=10_000, tol=1e-8).fit(vectors, labels)
         asked = ["x thing", "y", "nothing known", "thing z number"]
         batch = model.collator_class(None, config)([Item([text], ["a"]) for text in asked])
         expected = reference.predict_proba(vectorizer.transform(asked))
@@ -80,6 +82,20 @@ def test_the_probability_is_that_of_scikit_learn():
             assert answer.confidence == pytest.approx(row.max(), abs=1e-4)
             ours = row[list(reference.classes_).index(answer.value)]
             assert ours == pytest.approx(row.max(), abs=1e-4)  # "nothing known" is a tie, decided by rounding
+
+
+def test_distributions_are_over_the_values_asked_about_and_say_nothing_without_a_text():
+    config = TfIdfConfig(min_products=1, values={"a": ["x", "y"]})
+    model = TfIdf.fit(config, texts("x", "y", "x", "y"), 0)
+    batch = model.collator_class(None, config)([Item(["word0 common"], ["a", "b"]), Item([""], ["a"])])
+    values = {"a": ["y", "never seen", "x"], "b": ["p", "q"]}
+    known, unknown, blank = model.distributions(batch, None, ["a", "b", "a"], values)
+    answer = model.answer(batch, None)[0]
+    assert known.probability_C.sum() == pytest.approx(1.0)
+    assert known.probability_C[values["a"].index(answer.value)] == pytest.approx(answer.confidence)
+    assert known.probability_C[1] == 0.0
+    assert unknown.probability_C.tolist() == [0.5, 0.5]
+    assert blank.probability_C == pytest.approx([1 / 3, 1 / 3, 1 / 3])
 
 
 def test_an_attribute_with_one_value_needs_no_regression():

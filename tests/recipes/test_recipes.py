@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from moemoe.baselines import FITTED, TRAINED
+from moemoe.baselines import COMMITTEES, FITTED, TRAINED
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, NgramConfig, expert_layers
 from moemoe.recipes import Recipe, known_recipes, load_recipe
@@ -40,7 +40,7 @@ BASELINES = {
 
 
 def test_every_model_of_the_paper_has_its_recipe():
-    assert set(known_recipes()) == set(PAPER) | set(BASELINES)
+    assert set(known_recipes()) == {*PAPER, *BASELINES, *COMMITTEES}
     assert {load_recipe(name).system for name in BASELINES} == set(TRAINED) | set(FITTED)
 
 

@@ -1,0 +1,145 @@
+"""The probability of every value of an attribute, exactly: a distribution where ``generate`` gives one answer.
+
+A value's probability is the product of its tokens' probabilities, each taken among the tokens that lead on to a value
+(as in ``trie``), so that the values' probabilities sum to 1. Where a single token leads on, its probability is 1 and
+nothing need be computed: what is left of the values' tokens is a small tree whose nodes lead to a choice. The decoder
+reads it at once, every node seeing its ancestors alone (tree attention: Miao et al. 2024), so that all values of an
+attribute cost about what one greedy token costs.
+
+Shapes: N examples, T prefix tokens, J tree nodes, C values, E edges of the tree at which there is a choice, K tokens
+read so far.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moemoe.model.batch import Batch
+
+if TYPE_CHECKING:
+    from moemoe.model.moemoe import MoEMoE
+
+#: Tree nodes that the decoder reads in one pass; it bounds the memory, whatever the number of values.
+NODES_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class ValueTree:
+    """What the decoder must read to tell an attribute's values apart.
+
+    Args:
+        tokens_J: the nodes' tokens; a node stands behind its parent.
+        parent_J: each node's parent, -1: the start token.
+        depth_J: 1 behind the start token.
+        node_E: the node after which an edge is chosen, -1: the start token.
+        token_E: the edge's token.
+        on_path_CE: whether a value's tokens run over an edge.
+        first_C: false for a value whose tokens an earlier value has too; it has probability 0.
+    """
+
+    tokens_J: Tensor
+    parent_J: list[int]
+    depth_J: Tensor
+    node_E: Tensor
+    token_E: Tensor
+    on_path_CE: Tensor
+    first_C: Tensor
+
+    @classmethod
+    def of(cls, values: Sequence[str], tokens_of: Callable[[str], list[int]]) -> "ValueTree":
+        """The tree of ``values``; ``tokens_of`` gives a value's tokens with the end token."""
+        sequences = [tuple(tokens_of(value)) for value in values]
+        onward: dict[tuple[int, ...], dict[int, None]] = {}  # prefix -> what leads on from it, in order
+        for sequence in sequences:
+            for length in range(len(sequence)):
+                onward.setdefault(sequence[:length], {})[sequence[length]] = None
+        choices = [prefix for prefix, tokens in onward.items() if len(tokens) > 1]
+        nodes = sorted({prefix[:length] for prefix in choices for length in range(1, len(prefix) + 1)}, key=_by_length)
+        index = {(): -1} | {node: number for number, node in enumerate(nodes)}
+        edges = [(prefix, token) for prefix in choices for token in onward[prefix]]
+        on_path = [[s[: len(p) + 1] == (*p, token) for p, token in edges] for s in sequences]
+        return cls(
+            torch.tensor([node[-1] for node in nodes], dtype=torch.int64),
+            [index[node[:-1]] for node in nodes],
+            torch.tensor([len(node) for node in nodes], dtype=torch.int64),
+            torch.tensor([index[prefix] for prefix, _ in edges], dtype=torch.int64),
+            torch.tensor([token for _, token in edges], dtype=torch.int64),
+            torch.tensor(on_path, dtype=torch.float64).reshape(len(sequences), len(edges)),
+            torch.tensor([sequence not in sequences[:c] for c, sequence in enumerate(sequences)]),
+        )
+
+    def probabilities(self, logits_NE: Tensor) -> Tensor:
+        """Each value's probability, float64 [N, C]; ``logits_NE``: of every edge's token, after its node."""
+        steps_NE = logits_NE.double()
+        for node in self.node_E.unique():
+            of_node = self.node_E == node
+            steps_NE[:, of_node] = steps_NE[:, of_node].log_softmax(-1)
+        return (steps_NE @ self.on_path_CE.T).exp() * self.first_C
+
+
+def _by_length(prefix: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    return len(prefix), prefix
+
+
+@torch.inference_mode()
+def value_probabilities(
+    model: "MoEMoE", batch: Batch, attributes: Sequence[str], trees: Mapping[str, ValueTree]
+) -> tuple[list[np.ndarray], Tensor]:
+    """Each example's probabilities of its attribute's values, float64 [C], and each source's share [N, S].
+
+    Args:
+        batch: ``decoder_ids`` holds what stands before the answer, padded on the left.
+        attributes: each example's attribute.
+        trees: every attribute's tree.
+    """
+    encoded = model.encode(batch)
+    ids_NT, real_NT = batch.decoder_ids, batch.decoder_mask
+    N, T = ids_NT.shape
+    device = ids_NT.device
+    rows: dict[str, list[int]] = {}
+    for row, attribute in enumerate(attributes):
+        rows.setdefault(attribute, []).append(row)
+    width = max(trees[attribute].tokens_J.numel() for attribute in rows)
+    tokens_NJ = torch.zeros(N, width, dtype=torch.int64)
+    place_NJ = torch.zeros(N, width, dtype=torch.int64)
+    real_NJ = torch.zeros(N, width, dtype=torch.bool)
+    above_NJJ = torch.zeros(N, width, width, dtype=torch.bool)  # a node's ancestors and itself
+    for attribute, own in rows.items():
+        tree = trees[attribute]
+        nodes = tree.tokens_J.numel()
+        above_JJ = torch.eye(nodes, dtype=torch.bool)
+        for node, parent in enumerate(tree.parent_J):
+            if parent >= 0:
+                above_JJ[node] |= above_JJ[parent]
+        tokens_NJ[own, :nodes] = tree.tokens_J
+        place_NJ[own, :nodes] = T - 1 + tree.depth_J
+        real_NJ[own, :nodes] = True
+        above_NJJ[torch.tensor(own), :nodes, :nodes] = above_JJ
+    place_NK = torch.cat([torch.arange(T).expand(N, T), place_NJ], dim=1).to(device)
+    real_NK = torch.cat([real_NT, real_NJ.to(device)], dim=1)
+    visible_NJK = torch.cat([real_NT[:, None, :].expand(N, width, T), above_NJJ.to(device)], dim=2)
+    tokens_NJ = tokens_NJ.to(device)
+
+    cache = model.decoder.new_cache(N, T + width, model.embedding.weight)
+    states, _ = model.decoder(model.embedding(ids_NT), real_NT, encoded.memory, cache)
+    found = [states[:, -1:]]
+    for start in range(0, width, NODES_AT_ONCE):
+        chunk = slice(start, start + NODES_AT_ONCE)
+        end = T + min(start + NODES_AT_ONCE, width)
+        x_NJD = model.embedding(tokens_NJ[:, chunk])
+        seen = visible_NJK[:, chunk, :end]
+        states, _ = model.decoder(x_NJD, real_NK[:, :end], encoded.memory, cache, T + start, seen, place_NK[:, :end])
+        found.append(states)
+    states_NKD = torch.cat(found, dim=1)
+
+    probabilities: list[np.ndarray] = [np.empty(0)] * N
+    for attribute, own in rows.items():
+        tree = trees[attribute]
+        logits_NE = model.token_logits(states_NKD[own][:, tree.node_E + 1], tree.token_E.to(device)).float().cpu()
+        for row, probability in zip(own, tree.probabilities(logits_NE).numpy(), strict=True):
+            probabilities[row] = probability
+    return probabilities, encoded.shares_NS

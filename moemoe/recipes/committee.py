@@ -1,0 +1,64 @@
+"""The recipe of a committee: its members' recipes, under the options that each of them can take."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from moemoe.errors import ConfigError
+from moemoe.recipes import Recipe, load_recipe
+
+
+def load_committee(
+    name: str,
+    description: str,
+    members: Sequence[str],
+    size: str,
+    weights: str | None,
+    question_in: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    settings: str,
+) -> Recipe:
+    """See ``moemoe.recipes.load_recipe``; ``members`` are names of recipes.
+
+    An option goes to every member that it means something to; a setting to the one that it names.
+
+    Raises:
+        ConfigError: a setting that names no member, or what ``load_recipe`` raises for a member.
+    """
+    own = _settings_of_members(members, settings)
+    recipes = []
+    for member in members:
+        plain = load_recipe(member, size, settings=own[member])
+        options: dict[str, Any] = {"settings": own[member]}
+        if "text" in plain.model:
+            options["weights"] = weights
+        if "question_in" in plain.model:
+            options["question_in"] = question_in
+        if not plain.fitted:
+            options |= {"epochs": epochs, "batch_size": batch_size}
+        recipes.append(load_recipe(member, size, **options))
+    leading = next((recipe for recipe in recipes if not recipe.fitted), recipes[0])
+    return Recipe(
+        name=name,
+        size=size,
+        description=description,
+        model={"members": {recipe.name: recipe.system for recipe in recipes}},
+        phases=tuple(phase for recipe in recipes for phase in recipe.phases),
+        load_balancing_weight=leading.load_balancing_weight,
+        tokenizer=leading.tokenizer,
+        training=leading.training,
+        system="committee",
+        members=tuple(recipes),
+    )
+
+
+def _settings_of_members(members: Sequence[str], settings: str) -> dict[str, str]:
+    found: dict[str, list[str]] = {member: [] for member in members}
+    for setting in filter(None, (part.strip() for part in settings.split(","))):
+        member, dot, rest = setting.partition(".")
+        if not dot or member not in found:
+            raise ConfigError(
+                f"setting {setting!r}: of a committee, allowed is MEMBER.name=value of {', '.join(members)}"
+            )
+        found[member].append(rest)
+    return {member: ", ".join(own) for member, own in found.items()}

@@ -1,0 +1,125 @@
+"""A committee's training: its members one after the other on the same split, then their weights on validation.
+
+A member is trained or fitted as it would be alone, under ``members/NAME`` of the run. One that an interrupted run has
+finished is not made again; one that it has not goes on from its checkpoint.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from tqdm import tqdm
+
+from moemoe.baselines.committee import TRAINED_ON, Committee
+from moemoe.baselines.pooling import fit_weights
+from moemoe.errors import ConfigError
+from moemoe.model.collate import PictureSlot
+from moemoe.recipes import Recipe
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import PictureReader
+from moemoe.shards.hidden import Hidden
+from moemoe.shards.sampler import epoch_order
+from moemoe.storage import exists, fetch, join, publish, read_bytes, read_table, write_bytes, write_table
+from moemoe.training.events import read_events
+from moemoe.training.items import item_of, picture_buffer, training_values
+from moemoe.training.run import Job
+from moemoe.training.stopping import Notice
+
+PRODUCTS_AT_ONCE = 64
+#: Of a larger validation split so many products settle the weights.
+MOST_PRODUCTS = 20_000
+
+
+def train_committee(
+    job: Job, recipe: Recipe, make: Callable[[Job, Recipe], None], device: torch.device, rank: int
+) -> None:
+    """Makes all members by ``make``, then the committee, and publishes it under the run.
+
+    Raises:
+        ConfigError: a member that an earlier run has left was trained on something else.
+    """
+    data = {"manifest": hashlib.sha256(read_bytes(job.manifest_uri)).hexdigest(), "hidden": job.hidden}
+    jobs = {member.name: job.of_member(member.name, member.to_dict()) for member in recipe.members}
+    for member in recipe.members:
+        own = jobs[member.name]
+        record = join(own.run_uri, "model", TRAINED_ON)  # written last: the member is complete
+        if not exists(record):
+            make(own, member)
+            Notice.stop_listening()
+            if rank == 0:
+                write_bytes(record, json.dumps(data).encode())
+        elif json.loads(read_bytes(record)) != data:
+            raise ConfigError(f"{own.run_uri} holds a member that was trained on another split; start a fresh run")
+    if rank == 0:
+        _publish_what_members_left(job, jobs)
+        folders = {name: fetch(join(own.run_uri, "model"), own.scratch) for name, own in jobs.items()}
+        _make_committee(job, recipe, folders, device)
+
+
+def _make_committee(job: Job, recipe: Recipe, folders: dict[str, Path], device: torch.device) -> None:
+    dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
+    values = training_values(dataset)
+    equal = {name: [1 / len(folders)] * len(folders) for name in values}
+    nothing = [member.name for member in recipe.members if member.training.negatives and not member.fitted]
+    committee = Committee.of(folders, values, equal, nothing).to(device).eval()
+    weights = validation_weights(committee, dataset, job.seed, device)
+    folder = Path(job.scratch) / "model"
+    Committee.save(replace(committee.config, weights=weights), folders, folder)
+    publish(folder, join(job.run_uri, "model"))
+
+
+def validation_weights(
+    committee: Committee, dataset: ShardedDataset, seed: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Each attribute's weights, by what the members say of the validation split. See ``pooling.fit_weights``."""
+    rows = epoch_order(dataset.rows("validation"), seed, 0)[:MOST_PRODUCTS]
+    values = committee.config.values
+    found: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    pictures, collator = PictureReader("train"), committee.collator()
+    for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
+        items, asked = [], []
+        for row in rows[start : start + PRODUCTS_AT_ONCE].tolist():
+            slot = PictureSlot(picture_buffer(committee.config, 1), 0)
+            items.append(item_of(dataset, row, committee.config, seed, 0, pictures, slot))
+            asked += dataset.values(row).values()
+        for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
+            right_NC = np.array([[value in asked[place] for value in values[name]] for place in places])
+            known = right_NC.any(1)  # the training split has the right value
+            found[name].append(probability_MNC[:, known, : len(values[name])])
+            gold[name].append(right_NC[known])
+    members = len(committee.members)
+    none = {name: np.empty((members, 0, len(own))) for name, own in values.items()}
+    return fit_weights(
+        {name: np.concatenate([none[name], *found[name]], axis=1) for name in values},
+        {name: np.concatenate([np.empty((0, len(own)), bool), *gold[name]]) for name, own in values.items()},
+        members,
+    )
+
+
+def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
+    """Their events, one after the other, and the pictures that did not decode, as a single training leaves them."""
+    lines, done, undecoded = [], 0, []
+    with_experts = None
+    for name, own in jobs.items():
+        steps = 0
+        for event in read_events(fetch(join(own.run_uri, "events.jsonl"), own.scratch)):
+            steps = max(steps, event["total_step"])
+            if event.get("expert_tokens"):
+                with_experts = with_experts or name
+            if with_experts != name:  # one member's experts are shown, see inference.routing
+                event.pop("expert_tokens", None)
+            lines.append(json.dumps({**event, "member": name, "total_step": done + event["total_step"]}) + "\n")
+        done += steps
+        if exists(uri := join(own.run_uri, "quarantine-train.parquet")):
+            undecoded.append(read_table(uri))
+    write_bytes(join(job.run_uri, "events.jsonl"), "".join(lines).encode())
+    if undecoded:
+        rows = pa.concat_tables(undecoded)
+        rows = rows.group_by(rows.column_names, use_threads=False).aggregate([])
+        write_table(rows, join(job.run_uri, "quarantine-train.parquet"))
