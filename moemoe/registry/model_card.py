@@ -113,8 +113,9 @@ def model_card(
 
 def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:
     """What reads the images, if it was pretrained."""
-    image = recipe.get("model", {}).get("image", {})
-    if not image.get("pretrained"):
+    model = recipe.get("model", {})
+    image = model.get("image", {})
+    if not image.get("pretrained") or "image" not in model.get("sources", ["image"]):
         return []
     source = {True: "timm's own weights", PACKAGE: f"ImageNet weights of the Python package {PACKAGED}, Apache-2.0"}
     weights = source.get(image["pretrained"], f"weights of `{image['pretrained']}`")
