@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
+from moemoe.model.auto_text_encoder import AutoTextEncoder
 from moemoe.model.batch import Batch
 from moemoe.model.encoders import repeat_patches
 from moemoe.model.mixture_of_experts import MixtureOfExperts
@@ -39,8 +40,9 @@ def transformers_t5(model: MoEMoE) -> T5ForConditionalGeneration:
         decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
     )  # fmt: skip
     t5 = T5ForConditionalGeneration(config)
-    for reference, own in ((t5.encoder, model.context_encoder.stack), (t5.decoder, model.decoder.stack)):
-        share(reference, own)
+    if not isinstance(model.context_encoder, AutoTextEncoder):
+        share(t5.encoder, model.context_encoder.stack)
+    share(t5.decoder, model.decoder.stack)
     t5.shared = t5.encoder.embed_tokens = t5.decoder.embed_tokens = model.embedding
     t5.lm_head.weight = model.embedding.weight if model.head is None else model.head.weight
     return t5.train(model.training)
@@ -63,12 +65,31 @@ def share(reference: nn.Module, own: nn.Module) -> None:
     reference.final_layer_norm = own.final_layer_norm
 
 
+class OtherEncoder(nn.Module):
+    """A ``text.encoder`` called as T5's is: transformers' own forward, padding in the encoder's own way."""
+
+    def __init__(self, encoder: AutoTextEncoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> BaseModelOutput:
+        backbone = self.encoder.backbone
+        ids = torch.where(attention_mask > 0, input_ids, backbone.config.pad_token_id)
+        states = backbone(input_ids=ids, attention_mask=attention_mask).last_hidden_state
+        return BaseModelOutput(self.encoder.project(states.detach() if self.encoder.frozen else states))
+
+
 class Naive:
     """``losses`` and ``generate`` of a two-source model, an item at a time in every sense but the batch dimension."""
 
     def __init__(self, model: MoEMoE):
         assert model.config.sources == ("image", "text")
         self.model, self.t5 = model, transformers_t5(model)
+        if model.config.text.encoder is not None:
+            self.context_encoder = OtherEncoder(model.context_encoder)
+            self.question_encoder = OtherEncoder(model.question_encoder)
+            return
+        self.context_encoder = self.t5.encoder
         if model.config.has_question_encoder:
             text = model.config.text
             config = T5Config(
@@ -87,7 +108,7 @@ class Naive:
         ids = F.pad(texts.data, (0, k - texts.data.shape[1]))[texts.row_of][batch.product_of]
         mask_NL = F.pad(texts.mask, (0, k - texts.mask.shape[1]))[texts.row_of][batch.product_of]
         has_image_N = pictures.mask[pictures.row_of][batch.product_of]
-        context = self.t5.encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
+        context = self.context_encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
         context = context * mask_NL[..., None]
         patches = model.image_encoder(pictures.data[pictures.row_of][batch.product_of])
         P = patches.shape[1]

@@ -53,7 +53,10 @@ def batch_for(question_in: str) -> Batch:
 @pytest.mark.parametrize("question_in", ["decoder", "context"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_losses_gradients_and_answers_equal_the_naive_path(variant, question_in):
-    model, batch = model_of(variant, question_in), batch_for(question_in)
+    assert_equal_to_the_naive_path(model_of(variant, question_in), batch_for(question_in))
+
+
+def assert_equal_to_the_naive_path(model: MoEMoE, batch: Batch) -> None:
     naive = Naive(model)
     ours = model(batch)
     reference = naive.losses(batch)

@@ -91,10 +91,17 @@ def test_token_embeddings_have_a_rate_of_their_own(manifest, tmp_path):
     assert all((moved[name] < 1e-7) is (name in still) for name in moved if "decoder" in name or name in still)
 
 
-def in_float64(manifest: str, folder: Path, processes: int, phases=("dense", "experts"), accumulation: int = 1):
+def in_float64(
+    manifest: str,
+    folder: Path,
+    processes: int,
+    phases=("dense", "experts"),
+    accumulation: int = 1,
+    of: Recipe | None = None,
+):
     """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
-    training = replace(small_recipe().training, accumulation=accumulation)
-    recipe = small_recipe(phases=phases, training=training).to_dict()
+    of = of or small_recipe()
+    recipe = replace(of, phases=phases, training=replace(of.training, accumulation=accumulation)).to_dict()
     recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
     job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
