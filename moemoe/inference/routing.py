@@ -37,10 +37,11 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     Of a committee that of its first member with experts.
     """
     for member in getattr(predictor.model, "members", ()):
-        if _has_experts(member.system):
-            return routing(Predictor(member.system, member.collator), dataset, products)
+        found = routing(Predictor(member.system, member.collator), dataset, products)
+        if found.num_rows:
+            return found
     model = predictor.model
-    if not _has_experts(model):
+    if not isinstance(model, MoEMoE) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
         return ROUTING.empty_table()
     counts: dict[tuple[str, str, str], np.ndarray] = {}
     rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
@@ -62,18 +63,14 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             for key, tokens in _by_owner(owners[layer.split(" ")[0]], first_T):
                 name = (layer, *key)
                 counts[name] = counts.get(name, 0) + np.bincount(tokens, minlength=experts)
-    found = []
+    shares = []
     for (layer, by, name), count in sorted(counts.items()):
         total = int(count.sum())
-        found += [
+        shares += [
             {"layer": layer, "by": by, "name": name, "expert": e, "share": float(n / total), "tokens": total}
             for e, n in enumerate(count.tolist())
         ]
-    return pa.Table.from_pylist(found, ROUTING)
-
-
-def _has_experts(model: Any) -> bool:
-    return isinstance(model, MoEMoE) and any(isinstance(module, MixtureOfExperts) for module in model.modules())
+    return pa.Table.from_pylist(shares, ROUTING)
 
 
 def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:

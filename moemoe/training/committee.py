@@ -83,7 +83,8 @@ def validation_weights(
     gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
     pictures, collator = PictureReader("train"), committee.collator()
     for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
-        items, asked = [], []
+        items = []
+        asked: list[list[str]] = []  # every question's right values
         for row in rows[start : start + PRODUCTS_AT_ONCE].tolist():
             slot = PictureSlot(picture_buffer(committee.config, 1), 0)
             items.append(item_of(dataset, row, committee.config, seed, 0, pictures, slot))
