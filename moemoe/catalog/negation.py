@@ -14,8 +14,8 @@ from moemoe.catalog.contract import fold
 
 #: Deny what comes after them; the last line: German, French, Spanish, Portuguese, Italian, Dutch, Hindi.
 _BEFORE = (
-    r"no|non|none|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|lack of|"
-    r"absence of|minus|excluding|except|zero|nil|"
+    r"no|non|none|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|"
+    r"lack of|absence of|minus|excluding|except|zero|nil|"
     r"ohne|keine?[nmrs]?|sans|sin|sem|senza|zonder|bina|बिना"
 )
 #: Deny what comes after them, or what stands before if nothing known comes after: "dry cleaning is not allowed".
@@ -35,7 +35,7 @@ _NONE_OF = re.compile(
     r"|(?<![\d.,/])\b0+ (?:x )?(?=[^\W\d])(?!(?:to|x|months?|mths?|years?|yrs?|days?|cm|mm|inch(?:es)?|size)\b)"
 )
 _WITHOUT = re.compile(r"\bw/o(?:ut)?\b")
-_DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND}) \d+(?:[.,]\d+)? ?% ?")
+_DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,]\d+)? ?% ?")
 #: After one of these between two parts, what was denied before may be denied still: "do not bleach or dry clean".
 _AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
 

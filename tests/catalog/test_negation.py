@@ -10,8 +10,8 @@ from moemoe.catalog.normalize import MISSING, UNMAPPED, value_mapper
 
 CONTRACTS = {name: data_contracts.load(name) for name in ("30pt", "cma_clip", "sl", "ohl")}
 BEFORE = (
-    "No {}", "Non-{}", "Not {}", "Without {}", "w/o {}", "Never {}", "Do not {}", "Don\u2019t {}", "Cannot be {}", "0% {}",
-    "0 {}",
+    "No {}", "Non-{}", "Not {}", "Without {}", "w/o {}", "Never {}", "Do not {}", "Don\u2019t {}", "Cannot be {}",
+    "0% {}", "0 {}",
 )  # fmt: skip
 BEHIND = ("{}: no", "{} not allowed", "{}-free")
 SPEAKS_OF_NEGATION = re.compile(r"\b(no|non|not|never|don'?t|without|un\w+)\b|\bun\b|\|un\)|less|free|^0$")
