@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.cell_text import without_invisible
 from moemoe.catalog.contract_yaml import Entry, read_yaml, suggest
 from moemoe.schemas import CATALOG
 
@@ -61,14 +62,18 @@ _KEYS = (
 
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
+#: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʹʻʼʽˈ′´`＇｀", "'"))
 
 
 def fold(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    After it a rule may use RE2's ASCII-only ``\\s`` and ``\\b`` safely on Latin text.
+    Apostrophes of all kinds are one, invisible characters are gone. After it a rule may use RE2's ASCII-only ``\\s``
+    and ``\\b`` safely on Latin text.
     """
-    text = unicodedata.normalize("NFKC", html.unescape(text))
+    text = without_invisible(html.unescape(text))
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
     return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
 
 
@@ -219,6 +224,7 @@ def load_contract(path: str | Path) -> Contract:
     if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
     report = fields["report_product_types"].items() if "report_product_types" in fields else []
+    reported = tuple(entry.choice(product_types) for entry in report) or tuple(product_types)
     return Contract(
         path=str(path),
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
@@ -232,7 +238,7 @@ def load_contract(path: str | Path) -> Contract:
         rare_share=_number(fields, "rare_share", 0.01, 0, 0.5),
         split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
         max_quarantine_share=_number(fields, "max_quarantine_share", 0.05, 0, 1),
-        report_product_types=tuple(entry.choice(product_types) for entry in report),
+        report_product_types=reported,
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
         open=opened,
         contradictions=_contradictions(fields["contradictions"], attributes) if "contradictions" in fields else (),

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
+from moemoe.catalog.negation import Clause, clauses, spell_out, without_doubtful
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS
 
@@ -119,17 +120,33 @@ class Normalizer:
 def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
     """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
 
-    The folded value is looked up whole, then split into parts; each part is looked up, then tried against the rules,
-    of which the first that is found in it wins, then looked up without its share or number ("50% Wool", "2 Buttons").
-    Parts without meaning are left out where another part has one. HTML tags separate parts or are left out.
+    The folded value is looked up whole, then split into parts, and these into what they affirm and what they deny; each
+    such clause is looked up, then tried against the rules, of which the first that reads it wins, then looked up
+    without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the negation only
+    (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate parts or are left
+    out.
     """
     lookup = attribute.lookup()
+    lookup |= {spell_out(spelling): value for spelling, value in lookup.items()}
     separators = compile_rule(attribute.separators)
     rules = [(compile_rule(rule.match), rule.value) for rule in attribute.rules]
 
-    def value_of(part: str) -> str | None:
-        found = lookup.get(part) or next((value for rule, value in rules if rule.search(part)), None)
-        return found or lookup.get(fold(_COUNT.sub("", without_share(part))))
+    def value_of(clause: Clause) -> str | None:
+        text = clause.text
+        found = lookup.get(text) or next((value for rule, value in rules if clause.is_read_by(rule.search)), None)
+        return found or lookup.get(fold(_COUNT.sub("", without_share(text))))
+
+    def is_known(text: str) -> bool:
+        return value_of(Clause(text, ((text, ()),))) is not None
+
+    def values_of_line(line: str) -> list[str | None]:
+        """The values of one line's clauses, None for those without."""
+        text = spell_out(fold(line))
+        found = list(separators.finditer(text))
+        starts, ends = [0, *(end.end() for end in found)], [*(end.start() for end in found), len(text)]
+        parts = [fold(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+        read = [list(clauses(part, is_known)) if part not in missing else [] for part in parts]
+        return [clause and value_of(clause) for clause in without_doubtful(read, [end[0] for end in found])]
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
         folded = fold(raw or "")
@@ -137,10 +154,8 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
             return MISSING
         if folded in lookup:
             return (lookup[folded],)
-        pieces = (piece for line in plain_label(raw or "").split("\n") for piece in separators.split(fold(line)))
-        parts = [part for part in map(fold, pieces) if part not in missing]
-        found = (value_of(part) for part in parts)
-        return tuple(dict.fromkeys(v for v in found if v)) or (UNMAPPED if parts else MISSING)
+        found = [value for line in plain_label(raw or "").split("\n") for value in values_of_line(line)]
+        return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
 
     return values_of
 

@@ -1,0 +1,135 @@
+"""One cell of a catalog or of a request -> text: what is missing, ids as they were, no invisible characters.
+
+Every reader goes through these functions, serving too, so that a value means the same wherever it comes from.
+"""
+
+import math
+import numbers
+import re
+import unicodedata
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: What pandas, Polars and spreadsheets write where nothing is; the whole cell, in this spelling ("Nan" is a bread).
+MISSING_TEXTS = frozenset({"nan", "NaN", "NaT", "<NA>"})
+#: Up to here a double holds every integer; beyond, two ids become one.
+LARGEST_EXACT = 2**53
+
+#: Control characters and those that Unicode calls default-ignorable. White space among them becomes a blank.
+_INVISIBLE_RANGES = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_INVISIBLE = re.compile(f"[{_INVISIBLE_RANGES}]")
+_BLANKS = frozenset("\x0b\x0c\x1c\x1d\x1e\x1f\x85")
+#: Windows-1252 read as Latin-1: the quotes and dashes that were meant.
+_WINDOWS = {chr(code): bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
+#: Scripts that write with joiners: Arabic and Indic ones with their neighbours.
+_JOINED = re.compile("[\u0600-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U00011fff]")
+_JOINERS = "\u200c\u200d"
+
+_WHOLE_DOUBLE = re.compile(r"(\d+)\.0+")
+_SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,3})")
+
+
+def without_invisible(text: str) -> str:
+    """``text`` without characters that nobody sees: zero-width ones, bidirectional marks, soft hyphens, controls.
+
+    Kept are joiners (ZWJ, ZWNJ) between letters of scripts that need them and inside emoji, and variation selectors
+    behind symbols and ideographs.
+    """
+    return _INVISIBLE.sub(_visible, text) if _INVISIBLE.search(text) else text
+
+
+def _visible(found: re.Match[str]) -> str:
+    character, text = found[0], found.string
+    before = text[found.start() - 1] if found.start() else ""
+    after = text[found.end()] if found.end() < len(text) else ""
+    if character in _BLANKS and character not in _WINDOWS:
+        return " "
+    if character in _WINDOWS:
+        meant = _WINDOWS[character]
+        return "" if meant == "\ufffd" else meant
+    if character in _JOINERS:
+        between_letters = _is_joined(before) and _is_joined(after)
+        in_emoji = character == "\u200d" and (_is_symbol(before) or before == "\ufe0f") and _is_symbol(after)
+        return character if between_letters or in_emoji else ""
+    if "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0100":
+        return character if before and unicodedata.category(before) in ("So", "Lo") else ""
+    return ""
+
+
+def _is_joined(character: str) -> bool:
+    return bool(_JOINED.match(character)) and unicodedata.category(character)[0] in "LM"
+
+
+def _is_symbol(character: str) -> bool:
+    return bool(character) and unicodedata.category(character) in ("So", "Sk")
+
+
+def as_text(value: Any) -> str | None:
+    """A scalar as clean text; None where it is missing: None, NaN, or a text that only stands for NaN.
+
+    Raises:
+        UnicodeEncodeError: a text that is no Unicode (lone surrogates).
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+        if not math.isfinite(value):
+            return None
+        # 2012.0 is how a column of doubles writes 2012
+        return str(int(value)) if value == int(value) and abs(value) <= LARGEST_EXACT else str(value)
+    text = str(value)
+    if not text.isascii():
+        text.encode()
+    text = without_invisible(text)
+    return None if text.strip() in MISSING_TEXTS else text
+
+
+def as_id(value: Any) -> str | None:
+    """A product id as text: the digits of an integer that travelled as a double, no blanks around it.
+
+    Leading zeros stay, as only text has them. None where it is missing.
+
+    Raises:
+        UnicodeEncodeError: a text that is no Unicode.
+        ValueError: a double beyond 2^53, or a text that a spreadsheet has rounded ("8.90123E+12"): the id is lost.
+    """
+    is_double = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+    if is_double and math.isfinite(value) and abs(value) > LARGEST_EXACT:
+        raise ValueError(f"{value!r} is a floating-point number beyond 2^53, which has lost digits; write ids as text")
+    text = (as_text(value) or "").strip()
+    if whole := _WHOLE_DOUBLE.fullmatch(text):
+        text = whole[1]
+    if rounded := _SCIENTIFIC.fullmatch(text):
+        digits, exponent = rounded[1] + (rounded[2] or ""), int(rounded[3])
+        if len(digits) != exponent + 1:
+            raise ValueError(f"{text!r} is a number that a spreadsheet has rounded; write ids as text")
+        text = digits
+    return text or None
+
+
+def as_text_array(array: pa.Array) -> pa.Array:
+    """An array of texts, numbers or other scalars as clean strings (``as_text`` of each).
+
+    Raises:
+        pa.ArrowException: values that are no texts.
+    """
+    if pa.types.is_floating(array.type):
+        return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
+    texts = array.cast(pa.string())
+    strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _MISSING))
+    if pc.any(strange).as_py():
+        texts = pa.array([as_text(text) for text in texts.to_pylist()], pa.string())
+    return texts
+
+
+# RE2 wants code points written out
+_ARROW_RANGES = "".join(c if c == "-" else f"\\x{{{ord(c):x}}}" for c in _INVISIBLE_RANGES)
+_MISSING = pa.array(sorted(MISSING_TEXTS))
