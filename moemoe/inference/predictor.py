@@ -74,7 +74,7 @@ class Predictor:
         known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
 
         def collate(chunk: np.ndarray) -> tuple[np.ndarray, Any]:
-            items = [self._item(everything[index]) for index in chunk]
+            items = [self.item(everything[index]) for index in chunk]
             return chunk, self.collator(items) if known is None else self.collator(items, known)
 
         for chunk, batch in prefetch(collate, chunks):
@@ -87,7 +87,8 @@ class Predictor:
         confidence = float(self.answering.confidence(np.array(answer.confidence))) if answer.value else 0.0
         return replace(answer, confidence=confidence)
 
-    def _item(self, question: Question) -> Item:
+    def item(self, question: Question) -> Item:
+        """What the collator takes of a question; without the picture if that does not decode."""
         config = self.model.config
         picture = None
         if question.image is not None and "image" in config.sources:

@@ -7,6 +7,7 @@ decoder and of the context to a product type.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,13 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from moemoe.inference.predictor import Predictor
+from moemoe.inference.predictor import Predictor, Question
 from moemoe.model.batch import Batch
-from moemoe.model.collate import Item, one_of_each
+from moemoe.model.collate import Item
 from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
 from moemoe.shards.dataset import Product, ShardedDataset
-from moemoe.shards.loader import decode_image
 
 PRODUCTS = 400
 PRODUCTS_AT_ONCE = 32
@@ -60,11 +60,8 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
 
 
 def _item(predictor: Predictor, product: Product) -> Item:
-    config, picture = predictor.model.config, None
-    if product.image is not None and "image" in config.sources:
-        picture = decode_image(product.image, config.image.size)
-    sources = one_of_each(config.sources, picture, product.context)
-    return Item(sources, list(product.values), [gold[0] for gold in product.values.values()])
+    shown = predictor.item(Question(product.context, product.image, list(product.values), product.product_id))
+    return replace(shown, answers=[gold[0] for gold in product.values.values()])
 
 
 def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:

@@ -70,8 +70,8 @@ class Decision:
     Args:
         reasons: sentences; where it is refused, everything that speaks against it.
         halves: ``gate`` and ``report``; empty where there was no champion to compare with.
-        lost: the cells that lost too much: product type, attribute, products, champion, challenger, high.
-        cells: all cells of the gate rows that were looked at one by one.
+        cells: the cells of the gate rows that were looked at one by one: product type, attribute, products, Recall@90P
+            of champion and challenger, and how high their difference may be (``difference_high``).
     """
 
     promoted: bool

@@ -199,6 +199,14 @@ def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):
     assert {name for _, by, name in totals if by == "attribute"} == {"color", "material"}
 
 
+def test_a_bad_test_picture_does_not_end_the_routing(tmp_path):
+    """Cut short after the shards were written: read without the picture and named, as by the predictor."""
+    predictor = small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
+    dataset = ShardedDataset(small_shards(tmp_path, 40, cut_short=(5,)), str(tmp_path))
+    assert routing(predictor, dataset).num_rows
+    assert predictor.pictures.quarantine["product_id"].to_pylist() == ["p5"]
+
+
 def test_routing_of_experts_in_the_encoders_and_of_a_dense_model(predictor, tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     config = predictor.model.config
