@@ -8,7 +8,6 @@ messages. ``read_strictly`` puts functions of this module in the place of the th
 import io
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
 from typing import Any
@@ -19,6 +18,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from moemoe.errors import CatalogError
 from moemoe.inference.catalog_rows import is_missing
+from moemoe.names import did_you_mean
 from moemoe.registry.signature import PARAMETER
 
 RECORDS, SPLIT, INPUTS, INSTANCES = "dataframe_records", "dataframe_split", "inputs", "instances"
@@ -80,9 +80,7 @@ def _only_known(enforce: Any) -> Any:
 def _check_names(kind: str, given: Mapping[Any, Any], known: Sequence[str]) -> None:
     for name in map(str, given):
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f", did you mean {close[0]!r}?" if close else ";"
-            raise BadRequest(f"unknown {kind} {name[:50]!r}{hint} allowed are {', '.join(known)}")
+            raise BadRequest(f"unknown {kind} {name[:50]!r}{did_you_mean(name, known)}")
 
 
 def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from moemoe.baselines import FITTED, system_of
 from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import Thresholds
+from moemoe.names import did_you_mean
 from moemoe.registry.tracking import client, with_password
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -61,10 +62,34 @@ def find_version(uri: str, model: str) -> Version:
     try:
         found = mlflow.get_model_version_by_alias(name, alias) if alias else mlflow.get_model_version(name, number)
     except MlflowException as error:
-        versions = [str(v.version) for v in mlflow.search_model_versions(f"name = '{name}'")]
-        known = f"its versions are {', '.join(sorted(versions, key=int))}" if versions else "no model of that name is"
-        raise ConfigError(f"{model} is not registered; {known}" + ("" if versions else " either")) from error
+        versions = _versions_of(mlflow, name)
+        if not versions:
+            names = model_names(uri)
+            raise ConfigError(f"no model {name!r} is registered in {uri}{did_you_mean(name, names)}") from error
+        aliases = [alias for alias in (CHAMPION, CHALLENGER) if alias_of(uri, name, alias)]
+        known = f"its versions are {', '.join(sorted(versions, key=int))}"
+        with_aliases = f", its aliases {', '.join(aliases)}" if aliases else ", without an alias"
+        raise ConfigError(f"{model} is not registered; {known}{with_aliases}") from error
     return _version(found)
+
+
+def _versions_of(mlflow: Any, name: str) -> list[str]:
+    quoted = name.replace("'", "")  # which no registered model's name has
+    return [str(found.version) for found in mlflow.search_model_versions(f"name = '{quoted}'")]
+
+
+def model_names(uri: str) -> list[str]:
+    """The registered models, by name; locks are none."""
+    found = client(uri).search_registered_models(max_results=1000)
+    return sorted(model.name for model in found if not model.name.endswith(".lock"))
+
+
+def no_champion(uri: str, name: str) -> str:
+    """Says that ``name`` has no champion: there is no such model, or none of its versions is it."""
+    names = model_names(uri)
+    if name in names:
+        return f"{name} has no champion in {uri}: none of its versions was promoted"
+    return f"no model {name!r} is registered in {uri}{did_you_mean(name, names)}"
 
 
 def alias_of(uri: str, name: str, alias: str) -> Version | None:

@@ -462,7 +462,7 @@ class TestDatasets:
 
     @pytest.mark.parametrize("name", ["31pt", "", "..", "30pt/../30pt"])
     def test_unknown_dataset(self, name):
-        with pytest.raises(ConfigError, match=r"unknown dataset '.*'; there are contracts for: .*30pt"):
+        with pytest.raises(ConfigError, match=r"there is no contract for dataset '.*'; .*known are 30pt"):
             data_contracts.load(name)
 
 

@@ -88,9 +88,9 @@ def test_a_row_of_an_unknown_type_or_with_a_broken_picture_is_named():
     question = questions_of([{"product_type": "Tshirts", "title": "x"}], contract, asked)[0]
     assert (question.product_type, question.attributes) == ("shirt", ["color"])
     with pytest.raises(CatalogError, match="row 0: product type 'Sofa' is unknown; known are shirt"):
-        questions_of([{"product_type": "Sofa"}], contract, asked)
+        questions_of([{"product_type": "Sofa", "title": "x"}], contract, asked)
     with pytest.raises(CatalogError, match=r"row 0: the picture cannot be used \(image does not decode"):
-        questions_of([{"product_type": "shirt", "image": b"no picture"}], contract, asked)
+        questions_of([{"product_type": "shirt", "title": "x", "image": b"no picture"}], contract, asked)
 
 
 def test_questions_out_of_context(predictor, tmp_path):
