@@ -376,6 +376,7 @@ class CatalogSteps(FlowSpec):
             training_values = dataset.cell_value_counts("train")
             report = make_report(answers, contract.report_product_types, training_values, events)
             self.metrics, self.no_means = report.evaluation.metrics, report.evaluation.no_means
+            self.asked_type = report.evaluation.table["product_type"][0].as_py() if report.evaluation.table else ""
             undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
             self.undecoded_uri = write_table(answers.quarantine, undecoded)
             self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))

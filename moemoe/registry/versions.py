@@ -1,6 +1,5 @@
 """Versions of a registered model: found by name and alias, fetched whole, added."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -9,9 +8,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from moemoe.baselines import FITTED, system_of
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, StorageError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.names import did_you_mean
 from moemoe.registry.tracking import client, with_password
@@ -111,13 +112,36 @@ def version_of_run(uri: str, name: str, run_id: str) -> Version | None:
 
 
 def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
-    """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``."""
+    """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``.
+
+    Raises:
+        StorageError: its files are gone from where they were registered.
+    """
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     client(uri)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line per file in a step's log
-    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
+    try:
+        local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
+    except (MlflowException, OSError) as error:
+        if place := _gone(uri, version):
+            raise StorageError(
+                f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
+                "move it back, or put a link to it there"
+            ) from error
+        raise
     return Path(local) / "artifacts" / "model"
+
+
+def _gone(uri: str, version: Version) -> str | None:
+    """The local folder that a version's files were registered in, if there is none any more."""
+    place = client(uri).get_model_version_download_uri(version.name, version.version)
+    if place.startswith("models:/"):  # a logged model, whose files lie where its run's do
+        place = client(uri).get_logged_model(place.removeprefix("models:/")).artifact_location
+    if urlparse(place).scheme not in ("", "file"):
+        return None
+    path = Path(url2pathname(urlparse(place).path)) if place.startswith("file:") else Path(place)
+    return None if path.is_dir() else str(path)
 
 
 def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Version:
