@@ -12,6 +12,7 @@ from data_contracts.check import (
 )
 from moemoe.catalog.contract import Contract, load_contract
 from moemoe.errors import ConfigError
+from moemoe.names import did_you_mean
 
 __all__ = [
     "ContractReport",
@@ -37,7 +38,7 @@ def contract_path(dataset: str) -> Path:
     """Where the contract of ``dataset`` lies. Raises ConfigError for an unknown one, naming those there are."""
     known = known_datasets()
     if dataset not in known:
-        raise ConfigError(f"unknown dataset {dataset!r}; there are contracts for: {', '.join(known)}")
+        raise ConfigError(f"there is no contract for dataset {dataset!r}{did_you_mean(dataset, known)}")
     return _FOLDER / dataset / "contract.yaml"
 
 

@@ -1,12 +1,30 @@
-"""Data Docs as Great Expectations writes them need scripts and styles from the network; here they do without."""
+"""Data Docs as Great Expectations writes them need scripts, styles and pictures; here pages of text that need nothing.
+
+What only works with scripts (filters, folded parts, the bar at the side) is taken out with them.
+"""
 
 import html
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
-_FROM_THE_NETWORK = re.compile(
-    r'<script[^>]+src="https?://[^>]*>\s*</script>|<link[^>]+href="https?://[^>]*>|<footer>.*?</footer>', re.DOTALL
+#: What is taken out whole, in this order.
+_DEAD = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"<script\b.*?</script>",
+        r"<style\b.*?</style>",
+        r"<link\b[^>]*>",
+        r"<header\b.*?</header>|<footer\b.*?</footer>",
+        r"<img\b[^>]*>",
+        r'<div class="btn-group[^>]*>.*?</div>',  # "Show All", "Failed Only"
+        r"<(h\d|strong|p|span|div)\b[^>]*>\s*(?:Actions|Validation Filter:)\s*</\1>",
+        r"<(label|button)\b.*?</\1>|<input\b[^>]*>",
+        r'<a [^>]*data-toggle="collapse"[^>]*>.*?</a>',
+        r"(<br>)?\s*Data asset: None\s*(?=<)",
+        r' (onclick|data-toggle|data-target|aria-\w+|data-spy|data-offset)="[^"]*"',
+    )
 )
 _STYLE = """<style>
 body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
@@ -16,15 +34,18 @@ h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; }
 .fa-check-circle::before { content: "holds"; color: #17794b; font-style: normal; }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-exclamation-circle::before {
   content: "broken"; color: #b3261e; font-style: normal; }
-i { font-style: normal; } .cooltip .top, [id*=validation-filter], .ge-index-page-tabs { display: none; }
+i { font-style: normal; } .cooltip .top { display: none; }
 </style>"""
 
 
 def make_readable(docs: Path, report: Any) -> None:
-    """Every page without what comes from the network; an index that says what of a ``ContractReport`` holds."""
+    """Every page without what needs scripts or files; an index that says what of a ``ContractReport`` holds."""
     for page in docs.rglob("*.html"):
-        text = _FROM_THE_NETWORK.sub("", page.read_text(encoding="utf-8"))
+        text = page.read_text(encoding="utf-8")
+        for dead in _DEAD:
+            text = dead.sub("", text)
         page.write_text(text.replace("</head>", f"{_STYLE}</head>", 1), encoding="utf-8")
+    shutil.rmtree(docs / "static", ignore_errors=True)
     (docs / "index.html").write_text(_index(docs, report), encoding="utf-8")
 
 

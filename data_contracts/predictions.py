@@ -71,7 +71,7 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
             "predictions",
             "share of predictions that are values of the contract",
             1 - strange.share,
-            f"{strange} are not",
+            f"{strange.others} are",
             strange.product_ids,
             at_least=expected.at_least,
         )

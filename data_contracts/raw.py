@@ -46,7 +46,7 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
             "catalog",
             "share of products with a title",
             1 - counted.title.share,
-            f"missing from {counted.title}",
+            f"{counted.title.others} do",
             counted.title.product_ids,
             at_least=expected.at_least,
         )
@@ -59,7 +59,7 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
             "catalog",
             "share of products of a known type",
             1 - counted.unknown.share,
-            f"{counted.unknown} have another one" + (f", most often {listed}" if listed else ""),
+            f"{counted.unknown.others} do" + (f"; of the others most often {listed}" if listed else ""),
             counted.unknown.product_ids,
             at_least=expected.at_least,
         )
@@ -73,7 +73,7 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
                 "attributes",
                 name,
                 share,
-                f"{share:.1%} do",
+                f"{Tally(counted.filled[name], counted.without_picture.total)} do",
                 at_least=at_least,
             )
     return suite
@@ -90,7 +90,7 @@ def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, r
         "catalog",
         "share of rows set aside",
         aside.share,
-        str(aside),
+        f"{aside} are",
         aside.product_ids,
         at_most=limit,
     )
@@ -104,7 +104,7 @@ def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, r
             "catalog",
             "share of pictures that cannot be decoded",
             unusable.share,
-            str(unusable),
+            f"{unusable} cannot",
             unusable.product_ids,
             at_most=expected.at_most,
         )
@@ -116,7 +116,7 @@ def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, r
             "catalog",
             "share of products of known types with a picture",
             1 - without.share if without.total else 0.0,
-            f"missing from {without}",
+            f"{without.others} do",
             without.product_ids,
             at_least=expected.at_least,
         )

@@ -83,5 +83,10 @@ class Tally:
         """0 where there are no rows."""
         return self.count / self.total if self.total else 0.0
 
+    @property
+    def others(self) -> "Tally":
+        """The rows that were not counted, without ids: an observed value counts what its expectation speaks of."""
+        return Tally(self.total - self.count, self.total)
+
     def __str__(self) -> str:
         return f"{self.count:,} of {self.total:,} ({self.share:.1%})"

@@ -8,7 +8,9 @@ import os
 import tempfile
 
 import backfill_cards
+from command_line import run_flow
 from metaflow import FlowSpec, Parameter, card, step
+from numbers_allowed import check_numbers
 from stopped import said_plainly
 
 
@@ -33,6 +35,7 @@ class BackfillFlow(FlowSpec):
             from moemoe.registry.versions import find_version
 
             check_rule(self.thresholds)
+            check_numbers({"audit-size": self.audit_size, "tasks": self.tasks})
             self.tracking_uri = tracking.default_tracking_uri()
             tracking.check_tracking(self.tracking_uri)
             self.version = find_version(self.tracking_uri, self.model)
@@ -78,6 +81,4 @@ class BackfillFlow(FlowSpec):
 
 
 if __name__ == "__main__":
-    if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
-        os.environ.setdefault("USERNAME", "moemoe")
-    BackfillFlow()
+    run_flow(BackfillFlow)

@@ -13,9 +13,11 @@ import run_summary
 import training_card
 from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
-from resuming import next_resume_goes_on_from_here
+from numbers_allowed import check_numbers
+from resuming import next_resume_goes_on_from_here, note_changed_contract
 from stopped import said_plainly
 
+from moemoe.names import escaped
 from moemoe.notifications import DRIFT
 from moemoe.storage import absolute, join, remove_leftovers
 
@@ -30,6 +32,7 @@ def scratch_folder(flow: FlowSpec) -> Iterator[str]:
     try:
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
             next_resume_goes_on_from_here()
+            note_changed_contract(flow)
             if hasattr(flow, "run_uri"):
                 remove_leftovers(flow.run_uri)
             yield folder
@@ -69,6 +72,8 @@ class CatalogSteps(FlowSpec):
         from moemoe.shards.sampler import check_batch_size
         from moemoe.training.launch import check_processes, default_processes
 
+        numbers = ("max_products", "epochs", "batch_size", "nproc", "seed")
+        check_numbers({name.replace("_", "-"): getattr(self, name) for name in numbers})
         check_decoding(self.decoding)
         contract = data_contracts.load(self.dataset)
         if contract.open is None:  # what an open contract names is known when the catalog has been read
@@ -81,9 +86,11 @@ class CatalogSteps(FlowSpec):
             recipe.check()
         self.tracking_uri = tracking.default_tracking_uri()
         tracking.check_tracking(self.tracking_uri)
+        tracking.check_model_name(self.tracking_uri, self.model_name)
 
     def find_catalog(self, scratch) -> None:
         """Find the catalog's files, or draw the sample catalog, and the run's place under the root."""
+        import data_contracts
         from moemoe.catalog.products import partition_groups
         from moemoe.catalog.read import find_partitions
         from moemoe.catalog.sample import write_sample_catalog
@@ -91,6 +98,10 @@ class CatalogSteps(FlowSpec):
 
         self.root_uri = absolute(self.root)
         self.run_uri = join(self.root_uri, "runs", current.run_id)
+        # a run keeps one contract to its end, whatever becomes of the file meanwhile
+        given = data_contracts.load(self.dataset)
+        self.contract_hash = given.hash
+        self.given_contract_uri = publish(given.path, join(self.run_uri, "contract-given.yaml"))
         self.is_sample = not self.catalog
         if self.is_sample:
             remove_leftovers(join(self.root_uri, "catalog"))
@@ -107,8 +118,8 @@ class CatalogSteps(FlowSpec):
         The sample catalog's are kept apart, and those of models from which something is hidden: such a model is no
         challenger to one that sees all.
         """
-        parts = ["moemoe", self.dataset, "sample" if self.is_sample else ""]
-        parts += [f"withheld-{self.withhold}" if self.withhold else "", "unseen" if self.unseen else ""]
+        parts = ["moemoe", escaped(self.dataset), "" if self.catalog else "sample"]
+        parts += [f"withheld-{escaped(self.withhold)}" if self.withhold else "", "unseen" if self.unseen else ""]
         return "-".join(part for part in parts if part).replace(" ", "-")
 
     def start_mlflow_run(self, recipe, settings, tags=None) -> None:
@@ -133,11 +144,12 @@ class CatalogSteps(FlowSpec):
     @step
     def collect(self):
         """Read some of the catalog's files; set bad rows and pictures aside."""
-        with scratch_folder(self):
-            import data_contracts
+        with scratch_folder(self) as scratch:
+            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.products import collect_products, write_parts
+            from moemoe.storage import fetch
 
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.given_contract_uri, scratch))
             parts = collect_products(self.partitions, contract, self.input, self.max_products or None)
             self.parts = write_parts(parts, join(self.run_uri, "collected", f"{self.index:03d}"))
         self.next(self.validate)
@@ -149,14 +161,15 @@ class CatalogSteps(FlowSpec):
         self.merge_artifacts(inputs, exclude=["parts"])
         with scratch_folder(self) as scratch:
             import data_contracts
+            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.open_contract import close_contract
             from moemoe.catalog.parts import Parts
             from moemoe.catalog.products import Collection
             from moemoe.registry import tracking
-            from moemoe.storage import publish, write_table
+            from moemoe.storage import fetch, publish, write_table
 
             collection = Collection([part for task in inputs for part in task.parts])
-            contract = data_contracts.load(self.dataset)
+            contract = load_contract(fetch(self.given_contract_uri, scratch))
             quarantine = collection.quarantine()
             self.quarantine_uri = write_table(quarantine, join(self.run_uri, "quarantine.parquet"))
             collection.check_quarantine_share(quarantine, contract)
@@ -362,7 +375,8 @@ class CatalogSteps(FlowSpec):
             events = read_events(fetch(self.training_events, scratch)) if exists(self.training_events) else []
             training_values = dataset.cell_value_counts("train")
             report = make_report(answers, contract.report_product_types, training_values, events)
-            self.metrics = report.evaluation.metrics
+            self.metrics, self.no_means = report.evaluation.metrics, report.evaluation.no_means
+            self.asked_type = report.evaluation.table["product_type"][0].as_py() if report.evaluation.table else ""
             undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
             self.undecoded_uri = write_table(answers.quarantine, undecoded)
             self.predictions_path = write_table(answers.predictions, join(self.run_uri, "predictions.parquet"))

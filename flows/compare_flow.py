@@ -6,11 +6,10 @@ python flows/compare_flow.py run --dataset 30pt --catalog '...' --models moemoe,
 python flows/compare_flow.py run --runs RUN,RUN
 """
 
-import os
-
 import comparison_card
 from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
+from command_line import run_flow
 from metaflow import Parameter, card, catch, current, step
 
 from moemoe.storage import absolute, join
@@ -55,6 +54,7 @@ class CompareFlow(CatalogSteps):
         from moemoe.recipes.comparison import recipe_to_compare
 
         check_folds(self.folds)
+        self.model_name = self.experiment()
         tables = tables_of(self.dataset, self.tables) if self.tables else []
         common = (self.size, self.weights or None, self.epochs or None, self.batch_size or None)
         self.recipes = {}
@@ -64,7 +64,7 @@ class CompareFlow(CatalogSteps):
             self.recipes[system] = recipe_to_compare(system.model, settings, as_long_as, *common)
         self.check_recipes(self.recipes.values())
         self.find_catalog(scratch)
-        self.comparison_uri, self.compared_dataset, self.model_name = self.run_uri, self.dataset, self.experiment()
+        self.comparison_uri, self.compared_dataset = self.run_uri, self.dataset
 
     def find_runs(self, scratch) -> None:
         """The finished runs that --runs names: predictions and contract are copied under the root."""
@@ -216,8 +216,4 @@ class CompareFlow(CatalogSteps):
 
 
 if __name__ == "__main__":
-    if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
-        os.environ.setdefault("USERNAME", "moemoe")
-    for command in ("RUN", "RESUME"):  # one system after the other, each on all cores or GPUs; --max-workers overrides
-        os.environ.setdefault(f"METAFLOW_{command}_MAX_WORKERS", "1")
-    CompareFlow()
+    run_flow(CompareFlow, one_task_at_a_time=True)  # one system after the other, each on all cores or GPUs

@@ -3,6 +3,7 @@
 from typing import Any
 
 import cards
+import run_summary
 from metaflow import current
 from metaflow.cards import Image, Markdown, Table
 
@@ -75,9 +76,8 @@ def where_everything_is(flow: Any) -> str:
     return "\n".join(
         [
             flow.overview,
-            f"tables     {flow.tables_uri}/tables.md",
-            f"report     {flow.report_uri}",
-            f"MLflow UI  mlflow ui --backend-store-uri {flow.tracking_uri}",
-            f"           http://127.0.0.1:5000/{flow.ui_address}",
+            f"tables            {flow.tables_uri}/tables.md",
+            f"report            {flow.report_uri}",
+            *run_summary.mlflow_ui(flow),
         ]
     )

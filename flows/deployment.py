@@ -7,6 +7,7 @@ where the steps run.
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from moemoe import notifications
 
 COMPUTE = ("local", "kubernetes", "batch")
 WEEKLY = "0 0 ? * SUN *"
+#: What infra/schedule.yaml has in the place of a user's own bucket and registry.
+PLACEHOLDERS = ("my-bucket", "example.com")
 
 #: Every key of the config and what may stand under it; None: anything.
 KEYS: dict[str, tuple[str, ...] | None] = {
@@ -86,6 +89,8 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         config, compute = configs["deployment"], configs["compute"]
         if compute not in COMPUTE:
             raise BadDeployment(f"compute is {compute!r}; allowed are {', '.join(COMPUTE)}")
+        if "create" in sys.argv:  # of a scheduler: what runs where nobody watches
+            _check_placeholders(config, compute)
         parameters = dict(config.get("parameters") or {})
         if compute != "local" and (gpus := _values_of(config, "train").get("gpu")):
             parameters.setdefault("nproc", gpus)  # the step that starts the training may run where there is no GPU
@@ -105,6 +110,29 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
                 step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
         if config.get("notify") and compute != "batch":  # Step Functions has no exit hooks
             mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
+
+
+def _check_placeholders(config: Any, compute: str) -> None:
+    """Refuses values of infra/schedule.yaml that stand for a user's own, where the deployment would use them."""
+    used = {name: value for name, value in config.items() if name not in COMPUTE or name == compute}
+    found = [f"{key}: {value}" for key, value in _leaves("", used) if any(word in value for word in PLACEHOLDERS)]
+    if found:
+        raise BadDeployment(
+            f"{'; '.join(found)}: these are placeholders of infra/schedule.yaml. Copy that file, give your own values, "
+            "and deploy with CONFIG=the copy"
+        )
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every text of a config with its key, as steps.train.gpu."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _leaves(f"{key}.{name}".lstrip("."), each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(key, each)
+    elif isinstance(value, str):
+        yield key, value
 
 
 def _exit_hook() -> str:

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from metaflow import current
 from metaflow.cards import Image, Markdown, Table
 
+from moemoe.names import unescaped
+
 EXAMPLES = 6
 
 CELL_COLUMNS = {
@@ -64,15 +66,17 @@ def _headline(evaluation: Any) -> None:
     """The few figures that a person looks for first; all of them are in MLflow."""
     metrics = evaluation.metrics
     between = partial(_between, metrics)
-    product_types = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
+    if evaluation.no_means:
+        current.card.append(Markdown(f"> **No means**: {evaluation.no_means}. Every cell is in the table below."))
+    parts = [name.split("/")[1] for name in metrics if name.endswith("/top5")]
     rows: list[list[Any]] = []
-    for product_type in product_types:
+    for part in parts:
         recalls = []
         for k in (5, 10, 15):
-            name = f"recall_at_90p/{product_type}/top{k}"
+            name = f"recall_at_90p/{part}/top{k}"
             cells = metrics[f"{name}_cells"]
             recalls.append(between(name) + (f", {cells:.0f} attributes" if cells < k else ""))
-        rows.append([product_type, *recalls, between(f"accuracy/{product_type}")])
+        rows.append([unescaped(part), *recalls, between(f"accuracy/{part}")])
     cards.table(rows, ["Recall@90P, threshold swept on test", "top 5", "top 10", "top 15", "accuracy"])
     shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
     shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]

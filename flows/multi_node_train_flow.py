@@ -10,10 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog_steps import scratch_folder
+from command_line import run_flow
 from deployment import notify_failure  # noqa: F401 - Argo calls it
 from metaflow import card, current, step, torchrun
 from retraining import unless_stopped_early
-from train_flow import TrainFlow, run_flow
+from train_flow import TrainFlow
 
 from moemoe.storage import join
 

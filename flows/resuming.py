@@ -1,9 +1,30 @@
 """``resume`` after a resume goes on from the second one."""
 
 from pathlib import Path
+from typing import Any
 
 from metaflow import current
 from metaflow.plugins.datastores.local_storage import LocalStorage
+
+from moemoe.errors import MoEMoEError
+
+
+def note_changed_contract(flow: Any) -> None:
+    """Says in a resumed run that a contract which was changed since is not the one that the run has."""
+    if current.origin_run_id is None or not hasattr(flow, "contract_hash"):
+        return
+    import data_contracts
+
+    try:
+        now = data_contracts.load(flow.dataset).hash
+    except MoEMoEError:
+        now = "gone, or with an error in it"
+    if now != flow.contract_hash:
+        print(
+            f"the contract of {flow.dataset} was changed since this run began; the run goes on with the one that it "
+            f"began with, {flow.given_contract_uri}. Begin a new run (`run`) for the changed one",
+            flush=True,
+        )
 
 
 def next_resume_goes_on_from_here() -> None:

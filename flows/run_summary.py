@@ -1,6 +1,13 @@
 """A run of TrainFlow in few words: its parameters in MLflow, and its last words."""
 
+import os
+import shlex
+from pathlib import Path
 from typing import Any
+
+#: Where the flows are, as one writes it in the folder that a run was started in.
+FLOWS = os.path.relpath(Path(__file__).parent)
+EXAMPLE = "import mlflow, pandas; print(mlflow.pyfunc.load_model('{model}').predict(pandas.DataFrame([{row}])))"
 
 
 def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
@@ -37,14 +44,44 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
 def where_everything_is(flow: Any) -> str:
     """The last words of a run."""
     metrics = flow.metrics
+    if flow.no_means:
+        figures = f"no mean Recall@90P: {flow.no_means}"
+    else:
+        figures = (
+            f"mean Recall@90P {metrics['recall_at_90p/mean']:.3f}, accuracy {metrics['accuracy/mean']:.3f} "
+            f"(majority value: {metrics['baseline/majority_accuracy']:.3f})"
+        )
     lines = [
-        f"mean Recall@90P {metrics['recall_at_90p/mean']:.3f}, accuracy {metrics['accuracy/mean']:.3f} "
-        f"(majority value: {metrics['baseline/majority_accuracy']:.3f})"
-        + (", on the sample catalog" if flow.is_sample else ""),
+        figures + (", on the sample catalog" if flow.is_sample else ""),
         f"report            {flow.report_uri}",
         f"data docs         {flow.data_docs_uri}/index.html",
         f"registered model  {flow.model_uri} ({flow.decision})",
-        f"MLflow UI         mlflow ui --backend-store-uri {flow.tracking_uri}",
-        f"                  http://127.0.0.1:5000/{flow.ui_address}",
+        f"MLflow run        {flow.mlflow_run_id} (compare_flow.py run --runs takes ids)",
+        *mlflow_ui(flow),
+        "",
+        *next_commands(flow),
     ]
     return "\n".join(lines)
+
+
+def mlflow_ui(flow: Any) -> list[str]:
+    """How to look at the runs in MLflow's UI: of a server at its address, of a database by a command."""
+    if flow.tracking_uri.startswith("http"):
+        return [f"MLflow UI         {flow.tracking_uri}/{flow.ui_address}"]
+    return [
+        f"MLflow UI         {shlex.join(['mlflow', 'ui', '--backend-store-uri', flow.tracking_uri])}",
+        f"                  http://127.0.0.1:5000/{flow.ui_address}",
+    ]
+
+
+def next_commands(flow: Any) -> list[str]:
+    """What one does next with the model of this run, each a command that works as it stands here."""
+    uri = f"MLFLOW_TRACKING_URI={shlex.quote(flow.tracking_uri)}"
+    backfill = ["run", "--catalog", flow.catalog or flow.partitions[0], "--model", flow.model_uri]
+    example = EXAMPLE.format(model=flow.model_uri, row={"product_type": flow.asked_type, "title": "Blue cotton"})
+    serve = ["mlflow", "models", "serve", "-m", flow.model_uri, "--env-manager", "local", "-p", "5001"]
+    return [
+        "ask it            " + f"{uri} {shlex.join(['python', '-c', example])}",
+        "serve it          " + f"{uri} {shlex.join(serve)}",
+        "fill a catalog    " + shlex.join(["python", f"{FLOWS}/backfill_flow.py", *backfill, "--output", "filled"]),
+    ]

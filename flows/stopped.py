@@ -1,13 +1,20 @@
 """Errors that are meant for the person who started a run leave a step without a traceback."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from metaflow.exception import MetaflowException
 
-from moemoe.errors import MoEMoEError
+from moemoe.errors import MoEMoEError, StorageError
 from moemoe.notifications import redacted
 from moemoe.storage import no_space_left
+
+#: HTTP statuses of a server that may answer another time: it timed out, or had too many requests.
+ANOTHER_TIME = (408, 429)
+
+_happened = {"lasting": False, "interrupted": False}
 
 
 class Stopped(MetaflowException):
@@ -24,15 +31,50 @@ def said_plainly() -> Iterator[None]:
     except Exception as error:
         if (said := _plainly(error)) is None:
             raise
+        # storage and networks may work a minute later; what a catalog or a parameter is does not change
+        _happened["lasting"] = isinstance(error, MoEMoEError) and not isinstance(error, StorageError)
         # Metaflow takes asterisks for marks of bold print
-        raise Stopped(redacted(said).replace("*", "∗")) from None
+        raise Stopped(redacted(said).replace("*", "\u2217")) from None
+
+
+def is_lasting() -> bool:
+    """Whether this process stopped for an error that another attempt would meet again."""
+    return _happened["lasting"]
+
+
+def notice_interrupts() -> None:
+    """Remembers Ctrl-C, of which Metaflow and click leave no trace but "Aborted!"."""
+
+    def handler(number: int, frame: Any) -> None:
+        _happened["interrupted"] = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handler)
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C was pressed since ``notice_interrupts``."""
+    return _happened["interrupted"]
 
 
 def _plainly(error: Exception) -> str | None:
     full = no_space_left(error)
     if isinstance(error, MoEMoEError) or full is not None:
         return str(full or error)
-    if type(error).__module__.partition(".")[0] in ("mlflow", "requests"):  # nothing else here speaks HTTP by requests
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"MLflow failed ({reason[:300]}); what earlier steps did is kept: resume when it answers again"
-    return None
+    if type(error).__module__.partition(".")[0] not in ("mlflow", "requests"):  # nothing else speaks HTTP by requests
+        return None
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if _refused(error):
+        return (
+            f"MLflow refused what it was asked ({reason}); what earlier steps did is kept: put that right, then resume"
+        )
+    return f"MLflow failed ({reason}); what earlier steps did is kept: resume when it answers again"
+
+
+def _refused(error: Any) -> bool:
+    """Whether MLflow answered, and its answer would be the same again: a client's error in HTTP's terms."""
+    response = getattr(error, "response", None)
+    status = response.status_code if response is not None else 0
+    if hasattr(error, "get_http_status_code"):
+        status = error.get_http_status_code()
+    return 400 <= status < 500 and status not in ANOTHER_TIME

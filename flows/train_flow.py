@@ -4,15 +4,14 @@ python flows/train_flow.py run --dataset 30pt
 python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://...'
 """
 
-import os
-
 import registration_card
 import retraining
 import run_summary
 from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
+from command_line import run_flow
 from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
-from metaflow import Config, FlowSpec, Parameter, card, config_expr, package_sources, project, schedule, step
+from metaflow import Config, Parameter, card, config_expr, package_sources, project, schedule, step
 from retraining import unless_stopped_early
 
 from moemoe.notifications import REFUSED
@@ -32,7 +31,11 @@ class TrainFlow(CatalogSteps):
     model = Parameter("model", default="moemoe", help="A recipe by name.")
     question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
     settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
-    promote_if = Parameter("promote-if", default="better", help="The gate to champion: better, or 'not worse'.")
+    promote_if = Parameter(
+        "promote-if",
+        default="better",
+        help="The gate to champion: better, 'not worse', or unmeasured: also if nothing can be measured.",
+    )
     registered_name = Parameter(
         "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
     )
@@ -47,6 +50,7 @@ class TrainFlow(CatalogSteps):
             from moemoe.registry.gate import Rules
 
             Rules(self.promote_if)
+            self.model_name = self.registered_name or self.experiment()
             recipe = load_recipe(
                 self.model,
                 self.size,
@@ -58,7 +62,6 @@ class TrainFlow(CatalogSteps):
             )
             self.check_recipes([recipe])
             self.find_catalog(scratch)
-            self.model_name = self.registered_name or self.experiment()
             self.start_mlflow_run(recipe, self.settings)
             retraining.find_champion(self, recipe, scratch)
         self.next(self.collect, foreach="groups")
@@ -131,6 +134,7 @@ class TrainFlow(CatalogSteps):
                 metrics=self.metrics,
                 predictions=read_table(self.predictions_path),
                 report_product_types=contract.report_product_types,
+                no_means=self.no_means,
             )
             registration = register(
                 self.tracking_uri,
@@ -162,13 +166,6 @@ class TrainFlow(CatalogSteps):
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
             self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
             print("the champion stays" if self.stopped_early else run_summary.where_everything_is(self))
-
-
-def run_flow(flow: type[FlowSpec]) -> None:
-    """The command line of a flow."""
-    if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
-        os.environ.setdefault("USERNAME", "moemoe")
-    flow()
 
 
 if __name__ == "__main__":

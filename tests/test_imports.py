@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parents[1]
-GROUND = {"errors", "schemas", "storage", "__init__"}
+GROUND = {"errors", "names", "schemas", "storage", "__init__"}
 ALLOWED = {
     "catalog": set(),
     "model": set(),

@@ -223,8 +223,10 @@ def load_contract(path: str | Path) -> Contract:
         attributes[key.text()] = _attribute(key.text(), entry, markers, separators, opened is not None)
     if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
-    report = fields["report_product_types"].items() if "report_product_types" in fields else []
-    reported = tuple(entry.choice(product_types) for entry in report) or tuple(product_types)
+    named = fields["report_product_types"].items() if "report_product_types" in fields else []
+    report = tuple(entry.choice(product_types) for entry in named)
+    if not report and opened is None:  # an open contract's are all that the catalog has, too, once it is closed
+        report = tuple(product_types)
     return Contract(
         path=str(path),
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
@@ -238,7 +240,7 @@ def load_contract(path: str | Path) -> Contract:
         rare_share=_number(fields, "rare_share", 0.01, 0, 0.5),
         split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
         max_quarantine_share=_number(fields, "max_quarantine_share", 0.05, 0, 1),
-        report_product_types=reported,
+        report_product_types=report,
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
         open=opened,
         contradictions=_contradictions(fields["contradictions"], attributes) if "contradictions" in fields else (),

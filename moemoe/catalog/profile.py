@@ -1,13 +1,16 @@
 """A first contract for a new catalog, to be edited by a person.
 
-``python -m moemoe.catalog.profile CATALOG [--dataset NAME] [--output contract.yaml]`` reads a catalog once, in bounded
-memory, and writes its product types, attributes and values with their numbers; spellings that differ in punctuation or
+``python -m moemoe.catalog.profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and
+writes its product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows
+find it; spellings that differ in punctuation or
 in the plural only are suggested as aliases of the most frequent one. Of "50% Acrylic" the
 share is left out.
 """
 
 import argparse
+import os
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,6 +33,9 @@ LONGEST = 120
 #: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
 SEPARATORS = re.compile("[,;|]")
+#: Where flows find a dataset's contract.
+CONTRACTS = Path(__file__).parents[2] / "data_contracts"
+_DATASET = re.compile(r"\w[\w.\-]*")
 MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "-", "Unknown", "Other", "Others")
 
 
@@ -169,11 +175,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m moemoe.catalog.profile", description=__doc__.splitlines()[0])
     parser.add_argument("catalog", help="path, folder, glob or s3://")
     parser.add_argument("--dataset", default="mine", help="the contract's name")
-    parser.add_argument("--output", type=Path, default=Path("contract.yaml"))
+    parser.add_argument("--output", type=Path, help="default: data_contracts/DATASET/contract.yaml of this project")
     chosen = parser.parse_args(arguments)
     try:
+        if not _DATASET.fullmatch(chosen.dataset):
+            raise ConfigError(f"--dataset is {chosen.dataset!r}; allowed are letters, digits, '.', '_' and '-'")
+        own = CONTRACTS / chosen.dataset / "contract.yaml"
+        chosen.output = chosen.output or own
         if chosen.output.exists():
-            raise ConfigError(f"{chosen.output} exists; give another --output")
+            raise ConfigError(f"{chosen.output} exists; give another --dataset or --output")
         found = profile_catalog(find_partitions(chosen.catalog))
         text = as_contract(found, chosen.dataset)
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +197,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{chosen.output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys "
         f"in {found.rows:,} rows"
     )
+    print(next_commands(chosen.catalog, chosen.dataset, chosen.output, own))
+
+
+def next_commands(catalog: str, dataset: str, output: Path, own: Path) -> str:
+    """What to do with the contract: read it, put it where flows look if it is not there, train."""
+    here = output.absolute() == own.absolute()
+    flow = os.path.relpath(own.parents[2] / "flows" / "train_flow.py")
+    run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog]
+    lines = [f"edit it: {shlex.quote(str(output))}; then"]
+    if not here:
+        lines += [shlex.join(["mkdir", "-p", str(own.parent)]), shlex.join(["cp", str(output), str(own)])]
+    return "\n".join([*lines, shlex.join(run)])
 
 
 if __name__ == "__main__":

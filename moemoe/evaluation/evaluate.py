@@ -18,6 +18,7 @@ from moemoe.evaluation.recall_at_precision import (
     recall_at_precision,
 )
 from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
+from moemoe.names import cell_name, escaped
 from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
 __all__ = ["Cell", "Evaluation", "EvaluationError", "Scores", "cells", "evaluate", "majority_values"]
@@ -36,12 +37,14 @@ class Evaluation:
         metrics: the headline figures by name; those with an interval also as ``NAME/low`` and ``NAME/high``.
         intervals: the headline figures that have a bootstrap interval.
         condition: the one that ``table`` is of, ``as is`` or ``withheld``.
+        no_means: why there are no headline means (they are NaN), in words; empty if there are.
     """
 
     table: pa.Table
     metrics: dict[str, float]
     intervals: dict[str, Interval] = field(default_factory=dict)
     condition: str = AS_IS
+    no_means: str = ""
 
 
 def evaluate(
@@ -103,7 +106,8 @@ def evaluate(
         correct = np.concatenate([scores.correct for scores in test.values()])
         metrics["calibration/ece"] = expected_calibration_error(confidence, correct)
     metrics["canonical/share"] = pc.mean(answered["canonical"]).as_py() if answered.num_rows else math.nan
-    return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main)
+    no_means = "" if headline else _no_means(rows, report_product_types, min_support)
+    return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main, no_means)
 
 
 def majority_values(counts: Mapping[Cell, Mapping[str, int]]) -> dict[Cell, str]:
@@ -113,6 +117,21 @@ def majority_values(counts: Mapping[Cell, Mapping[str, int]]) -> dict[Cell, str]
         counts: of the training split, cell -> value -> products (``ShardedDataset.cell_value_counts``).
     """
     return {cell: min(values, key=lambda value: (-values[value], value)) for cell, values in counts.items()}
+
+
+def _no_means(rows: Sequence[Mapping[str, Any]], report_product_types: Sequence[str], min_support: int) -> str:
+    """Why no cell counts for the headline."""
+    reported = [row for row in rows if row["product_type"] in report_product_types]
+    if not rows:
+        return "no test product has a label"
+    if not reported:
+        types = ", ".join(sorted({row["product_type"] for row in rows}))
+        return f"no test product is of the report product types ({', '.join(report_product_types)}), but of {types}"
+    most = max(reported, key=lambda row: row["support"])
+    return (
+        f"no product type and attribute has {min_support} test products with a label; most has "
+        f"{cell_name(most['product_type'], most['attribute'])}, {most['support']}"
+    )
 
 
 def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray) -> dict[str, Any]:
@@ -180,10 +199,11 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
     }
     for product_type in report_product_types[:NAMED_TYPES]:
         mine = sorted((row for row in headline if row["product_type"] == product_type), key=lambda row: -row["support"])
-        metrics[f"accuracy/{product_type}"] = _mean(row["accuracy"] for row in mine)
+        part = escaped(product_type)
+        metrics[f"accuracy/{part}"] = _mean(row["accuracy"] for row in mine)
         for k in TOP:
-            metrics[f"recall_at_90p/{product_type}/top{k}"] = _mean(row["recall_at_90p"] for row in mine[:k])
-            metrics[f"recall_at_90p/{product_type}/top{k}_cells"] = len(mine[:k])
+            metrics[f"recall_at_90p/{part}/top{k}"] = _mean(row["recall_at_90p"] for row in mine[:k])
+            metrics[f"recall_at_90p/{part}/top{k}_cells"] = len(mine[:k])
     return metrics
 
 

@@ -18,6 +18,7 @@ from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.evaluate import NAMED_TYPES, TOP
 from moemoe.evaluation.paper import MARK, PaperTable
 from moemoe.evaluation.uncertainty import Difference, Interval
+from moemoe.names import escaped
 
 SAMPLE = "Sample catalog: drawn products with made-up labels. These figures say nothing about a real catalog."
 AVERAGE = "average"
@@ -143,6 +144,7 @@ def overview(comparison: Comparison) -> Table:
         f"at least {MIN_SUPPORT} test products, in %; [95 % bootstrap interval by group]. Recall@90P: threshold swept "
         f"on test; {against}: paired, on the same draws of groups. Thresholds chosen on validation: their recall on "
         "test, and in how many of the cells where they accept anything test precision is at least 90 %.",
+        *([f"**No means**: {first.evaluation.no_means}."] if first.evaluation.no_means else []),
         *(f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()),
     ]
     if comparison.folds:
@@ -172,7 +174,7 @@ def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
     rows = []
     for product_type in comparison.report_product_types[:NAMED_TYPES]:
         for k in TOP:
-            name = f"recall_at_90p/{product_type}/top{k}"
+            name = f"recall_at_90p/{escaped(product_type)}/top{k}"
             label = f"{product_type}, K = {k}"
             cells = comparison.results[0].evaluation.metrics[f"{name}_cells"]
             few = f" ({cells:.0f} attributes)" if cells < k else ""

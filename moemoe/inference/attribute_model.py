@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moemoe.catalog.contract import Contract, load_contract
 from moemoe.errors import ConfigError
+from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
 from moemoe.inference.thresholds import THRESHOLDS, Thresholds
@@ -40,6 +41,11 @@ class AttributeModel:
     def attributes(self) -> dict[str, list[str]]:
         """What can be asked, by product type."""
         return self.thresholds.attributes()
+
+    @cached_property
+    def labels(self) -> LabelReader:
+        """Reads a product's raw labels by the contract."""
+        return LabelReader(self.contract)
 
     @cached_property
     def _values(self) -> dict[str, set[str]]:

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,23 +21,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.catalog.contract import fold
-from moemoe.catalog.contradictions import broken_rules
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.products import row_problem
 from moemoe.catalog.read import read_batches
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture
-from moemoe.inference.labels import Label, LabelReader
-from moemoe.model.batch import Answer
-from moemoe.schemas import ABSTAINED, AGREES, BACKFILL, CATALOG, CONTRADICTS, FILLED, QUARANTINE
+from moemoe.inference.decisions import Decided, decide
+from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
 
 STAGE = "backfill"
 CHUNK_ROWS = 512
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
-DECIDING = 2
+DECIDING = 3
 
 T = TypeVar("T")
 
@@ -159,7 +157,6 @@ def _backfill_partition(
     kept_back: Counter[tuple[str, str, str]] = Counter()
     quarantine: list[dict[str, str | None]] = []
     sampler = Sampler(job.model_version)
-    labels = LabelReader(model.contract)
     rows = products = 0
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
@@ -170,7 +167,7 @@ def _backfill_partition(
                 records = []
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
-                    for decided in decide(row, question, given, labels, model, job.rule):
+                    for decided in decide(question, given, model, job.rule):
                         record = _record(row, question, decided, job)
                         has_label = bool(decided.label and decided.label.values)
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
@@ -200,65 +197,6 @@ def _backfill_partition(
     )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
     return part
-
-
-def decision_of(prediction: str, label: Label | None, accepted: bool) -> str:
-    """Filled, abstained, agrees or contradicts; a label that the contract cannot read counts as none."""
-    if not accepted:
-        return ABSTAINED
-    if label is None or not label.values:
-        return FILLED
-    return AGREES if prediction in label.values else CONTRADICTS
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What becomes of one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
-
-    attribute: str
-    answer: Answer
-    label: Label | None
-    decision: str
-    broken: str = ""
-
-
-def decide(
-    row: Mapping[str, Any],
-    question: RowQuestion,
-    answers: Sequence[Answer],
-    labels: LabelReader,
-    model: AttributeModel,
-    rule: str,
-) -> list[Decided]:
-    """The decisions on all answers about one product.
-
-    A value that would be filled in and breaks a rule of the contract on contradictions, with a label that is there or
-    with another value that would be filled in, is abstained from; of two such values both, as nobody knows which is
-    wrong.
-    """
-    raw = labels.by_key(row["attributes"])
-    found = []
-    for attribute, answer in zip(question.attributes, answers, strict=True):
-        label = labels.label(raw, attribute)
-        accepted = model.accepts(question.product_type, attribute, answer, rule)
-        found.append(Decided(attribute, answer, label, decision_of(answer.value, label, accepted)))
-    filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}
-    if not filled:
-        return found
-    values: dict[str, tuple[str, ...]] = {}
-    for name in {name for each in model.contract.contradictions for name in (each.when, each.never)} - set(filled):
-        label = labels.label(raw, name)
-        values[name] = label.values if label else ()
-    broken: dict[str, str] = {}
-    for each in broken_rules({**values, **filled}, model.contract):
-        for name in {each.when, each.never} & set(filled):
-            broken.setdefault(name, each.words)
-    return [
-        dataclasses.replace(decided, decision=ABSTAINED, broken=broken[decided.attribute])
-        if decided.attribute in broken
-        else decided
-        for decided in found
-    ]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from moemoe.catalog.context import context_text
 from moemoe.catalog.contract import Contract, fold
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
+from moemoe.catalog.products import row_problem
 from moemoe.errors import CatalogError
 from moemoe.inference.predictor import Question
 from moemoe.storage import is_s3, join
@@ -16,12 +19,21 @@ from moemoe.storage import is_s3, join
 #: The folder (or s3:// prefix) under which a client may name pictures by path; unset, no path is followed.
 IMAGE_FOLDER = "MOEMOE_IMAGE_FOLDER"
 
+#: A row's columns of text, as ``row_problem`` wants the first four.
+TEXTS = ("product_id", "product_type", "title", "description", "marketplace")
+#: From it on a double holds no integer exactly, and an id may be another product's.
+EXACT = 2**53
+
+
+RawLabel = tuple[str, str | None]
+
 
 @dataclass
 class RowQuestion(Question):
-    """A question that remembers its canonical product type."""
+    """A question that remembers its canonical product type and the catalog's raw labels of the product."""
 
     product_type: str = ""
+    labels: Sequence[RawLabel] = ()
 
 
 def questions_of(
@@ -30,43 +42,61 @@ def questions_of(
     attributes: Mapping[str, Sequence[str]],
     image_folder: str | None = None,
 ) -> list[RowQuestion]:
-    """One question per row.
+    """One question per row, or the reason why a row cannot be answered.
 
-    A row has the columns of a catalog. ``image``: bytes, base64 text (also as a data: URI), a path relative to
-    ``image_folder``, or a catalog's {bytes, path}. ``attributes``: a list of those to ask; without, or where it is a
-    catalog's map of raw labels, all of the product type are asked.
+    A row has the columns of a catalog; NaN, None and empty text are missing, numbers are read as their text. ``image``:
+    bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's {bytes, path}.
+    ``attributes``: a list of those to ask; without, or if it is a catalog's map of raw labels (a mapping, or a list of
+    pairs), all of the product type are asked.
 
     Args:
         attributes: what the model can be asked, by product type.
         image_folder: where pictures named by path lie; None: no path is followed.
 
     Raises:
-        CatalogError: names the row and what is wrong: a product type or attribute that the contract or the model does
-            not know, a picture that does not decode, a path that is not allowed.
+        CatalogError: names the row and what is wrong: a row that training would set aside (no product type, neither
+            title nor description), a product type or attribute that the contract or the model does not know, a picture
+            that does not decode, a path that is not allowed, a value that no column has.
     """
     questions = []
     types = contract.product_type_aliases()
     for index, row in enumerate(rows):
         try:
-            product_type = types.get(fold(_text(row.get("product_type")) or ""))
-            if product_type is None or product_type not in attributes:
-                known = ", ".join(sorted(attributes))
-                raise CatalogError(f"product type {row.get('product_type')!r} is unknown; known are {known}")
-            asked = _asked(row.get("attributes"), product_type, attributes[product_type])
-            image = _picture(row.get("image"), image_folder)
+            questions.append(_question_of(row, types, attributes, image_folder))
         except CatalogError as error:
             raise CatalogError(f"row {index}: {error}") from error
-        questions.append(question_of(row, product_type, image, asked))
     return questions
 
 
+def _question_of(
+    row: Mapping[str, Any], types: Mapping[str, str], attributes: Mapping[str, Sequence[str]], folder: str | None
+) -> RowQuestion:
+    plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS}
+    # a request needs no id, which only a table of many products does
+    if problem := row_problem(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
+        field, reason, _ = problem
+        raise CatalogError(f"{reason} ({field}): such a product cannot be answered, and is not trained on either")
+    product_type = types.get(fold(plain["product_type"]))
+    if product_type is None or product_type not in attributes:
+        known = ", ".join(sorted(attributes))
+        raise CatalogError(f"product type {plain['product_type'][:100]!r} is unknown; known are {known}")
+    asked, labels = _asked(row.get("attributes"), product_type, attributes[product_type])
+    plain["bullet_points"] = _bullet_points(row.get("bullet_points"))
+    plain["attributes"] = labels
+    return question_of(plain, product_type, _picture(row.get("image"), folder), asked)
+
+
 def question_of(row: Mapping[str, Any], product_type: str, image: bytes | None, attributes: list[str]) -> RowQuestion:
-    """A catalog row with its canonical product type and its usable picture -> what the model reads, as in training."""
-    bullet_points = row.get("bullet_points")
-    bullet_points = [] if bullet_points is None or isinstance(bullet_points, str | float) else list(bullet_points)
-    texts = [_text(row.get(name)) for name in ("marketplace", "title", "description")]
-    context = context_text(texts[0], product_type, texts[1], bullet_points, texts[2])
-    return RowQuestion(context, image, attributes, product_type=product_type)
+    """A row of CATALOG with its canonical product type and its usable picture -> what the model reads, as in training.
+
+    Args:
+        row: texts as text or None.
+    """
+    context = context_text(
+        row.get("marketplace"), product_type, row.get("title"), row.get("bullet_points"), row.get("description")
+    )
+    product_id, labels = row.get("product_id") or "", row.get("attributes") or ()
+    return RowQuestion(context, image, attributes, product_id, product_type=product_type, labels=labels)
 
 
 def usable_picture(data: bytes) -> bytes:
@@ -77,19 +107,65 @@ def usable_picture(data: bytes) -> bytes:
     return small
 
 
-def _asked(value: Any, product_type: str, known: Sequence[str]) -> list[str]:
-    if value is None or isinstance(value, float | Mapping):
-        return list(known)
+def is_missing(value: Any) -> bool:
+    """Whether pandas, NumPy or JSON means nothing by ``value``: None, NaN, NA, NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, Real) and math.isnan(value)
+
+
+def text_of(value: Any, column: str) -> str | None:
+    """A cell as text without blanks around it; None if it is missing or empty. Numbers are the text that they were.
+
+    Raises:
+        CatalogError: a number that no double holds exactly, or neither text nor a number.
+    """
+    if is_missing(value):
+        return None
     if isinstance(value, str):
-        raise CatalogError(f"attributes is the text {value[:50]!r}; allowed is a list of names, or nothing to ask all")
-    names = list(value)
-    if not names or any(not isinstance(name, str) for name in names):  # a catalog's map, as pandas gives it: pairs
-        return list(known)
+        return value.strip() or None
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        number = float(value)
+        if abs(number) >= EXACT:
+            raise CatalogError(f"{column} is the number {number!r}, beyond what doubles hold exactly; send text")
+        return str(int(number)) if number.is_integer() else repr(number)
+    raise CatalogError(f"{column} is {str(value)[:50]!r}, a {type(value).__name__}; allowed is text")
+
+
+def _bullet_points(value: Any) -> list[str]:
+    if is_missing(value):
+        return []
+    texts = [value] if isinstance(value, str) else _listed(value)
+    if texts is None:
+        raise CatalogError(f"bullet_points is {str(value)[:50]!r}; allowed is a list of texts")
+    return [text for each in texts if (text := text_of(each, "bullet_points"))]
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """The items of a list, tuple or NumPy array; None for anything else."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return None
+    return list(value)
+
+
+def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[str], list[RawLabel]]:
+    """The attributes to ask, and the raw labels that a catalog's map holds."""
+    if is_missing(value):
+        return list(known), []
+    items: list[Any] | None = list(value.items()) if isinstance(value, Mapping) else _listed(value)
+    if items is None:
+        shown = f"the text {value[:50]!r}" if isinstance(value, str) else repr(value)[:50]
+        raise CatalogError(f"attributes is {shown}; allowed is a list of names, or nothing to ask all")
+    pairs = [_listed(item) for item in items]
+    if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
+        return list(known), [(pair[0], text_of(pair[1], f"attribute {pair[0]!r}")) for pair in pairs if pair]
     by_fold = {fold(name): name for name in known}
-    for name in names:
-        if fold(name) not in by_fold:
+    for name in items:
+        if not isinstance(name, str) or fold(name) not in by_fold:
             raise CatalogError(f"attribute {name!r} is unknown for {product_type}; known are {', '.join(known)}")
-    return list(dict.fromkeys(by_fold[fold(name)] for name in names))
+    return list(dict.fromkeys(by_fold[fold(name)] for name in items)), []
 
 
 def _picture(value: Any, folder: str | None) -> bytes | None:
@@ -97,6 +173,8 @@ def _picture(value: Any, folder: str | None) -> bytes | None:
     data, path = value, None
     if isinstance(value, Mapping):
         data, path = value.get("bytes"), value.get("path")
+    elif not is_missing(value) and not isinstance(value, str | bytes | bytearray | memoryview):
+        raise CatalogError(f"image is a {type(value).__name__}; allowed are bytes, base64, a path or {{bytes, path}}")
     if isinstance(data, str) and data:
         decoded = _base64(data)
         data, path = (decoded, path) if decoded is not None else (None, data)
@@ -105,7 +183,7 @@ def _picture(value: Any, folder: str | None) -> bytes | None:
     try:
         if isinstance(data, bytes) and data:
             return usable_picture(load_image({"bytes": data}, "") or b"")
-        return usable_picture(_followed(path, folder)) if path else None
+        return usable_picture(_followed(path, folder)) if isinstance(path, str) and path else None
     except ImageError as error:
         raise CatalogError(f"the picture cannot be used ({error})") from error
 
@@ -132,7 +210,3 @@ def _followed(path: str, folder: str | None) -> bytes:
     data = load_image({"path": path}, join(folder, "rows"))
     assert data is not None
     return data
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""The raw labels of one product, read by a contract: what backfill compares a prediction with."""
+"""The raw labels of one product, read by a contract: what a prediction is compared with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,10 @@ class Label:
 
 
 class LabelReader:
-    """Reads one attribute at a time; as in ``normalize``, the first raw key whose value is known wins."""
+    """Reads one attribute at a time; as in ``normalize``, the first raw key whose value is known wins.
+
+    Threads may share one: a server's do.
+    """
 
     def __init__(self, contract: Contract):
         missing = contract.folded_missing()
@@ -45,18 +48,20 @@ class LabelReader:
         found: dict[str, list[str]] = {}
         for key, value in pairs or ():
             if value is not None:
-                if key not in self._folded:
+                folded = self._folded.get(key)
+                if folded is None:
                     _make_room(self._folded)
-                    self._folded[key] = fold_key(key)
-                found.setdefault(self._folded[key], []).append(value)
+                    folded = self._folded[key] = fold_key(key)
+                found.setdefault(folded, []).append(value)
         return found
 
     def _meaning(self, attribute: str, text: str) -> tuple[str, ...] | int:
         known = (attribute, text)
-        if known not in self._meanings:
+        meaning = self._meanings.get(known)
+        if meaning is None:
             _make_room(self._meanings)
-            self._meanings[known] = self._mappers[attribute](text)
-        return self._meanings[known]
+            meaning = self._meanings[known] = self._mappers[attribute](text)
+        return meaning
 
 
 def _make_room(cache: dict) -> None:

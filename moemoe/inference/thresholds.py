@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from moemoe.errors import ConfigError
+from moemoe.names import cell_name, cells_meant, did_you_mean
 
 THRESHOLDS = "thresholds.json"
 
@@ -84,19 +85,41 @@ class Thresholds:
         check_rule(rule)
         return self.cells.get(product_type, {}).get(attribute, {}).get(rule)
 
+    def cell(self, text: str) -> Cell:
+        """The cell that a person means by TYPE/ATTRIBUTE; either may have slashes of its own.
+
+        Raises:
+            ConfigError: none of the model's cells, or several.
+        """
+        known = [(product_type, attribute) for product_type, own in self.cells.items() for attribute in own]
+        meant = cells_meant(text)
+        found = [cell for cell in known if cell in meant]
+        if not meant:
+            raise ConfigError(f"{text!r} names no product type and attribute; it is written like 'shirt/color'")
+        if len(found) > 1:
+            names = " or ".join(cell_name(*cell) for cell in found)
+            raise ConfigError(f"{text!r} may mean {names}; write it as one of them")
+        if not found:
+            raise ConfigError(
+                f"the model does not answer {text}" + did_you_mean(text, [cell_name(*cell) for cell in known])
+            )
+        return found[0]
+
     def changed(self, changes: Mapping[Cell, float | None]) -> "Thresholds":
         """These thresholds, under both rules, raised to those of ``changes``; None switches a cell off.
 
         Raises:
-            ConfigError: a cell that the model does not have.
+            ConfigError: a cell that the model does not have, or a change that raises nothing.
         """
         cells = {kind: {name: dict(rules) for name, rules in own.items()} for kind, own in self.cells.items()}
         rests_on = {cell: dict(numbers) for cell, numbers in self.rests_on.items()}
         for (product_type, attribute), new in changes.items():
             if attribute not in cells.get(product_type, {}):
                 known = ", ".join(cells.get(product_type, cells))
-                raise ConfigError(f"the model does not answer {product_type}/{attribute}; known are {known}")
+                name = cell_name(product_type, attribute)
+                raise ConfigError(f"the model does not answer {name}; known are {known}")
             rules = cells[product_type][attribute]
+            _check_change(cell_name(product_type, attribute), rules, new)
             for rule, old in rules.items():
                 rules[rule] = None if new is None or old is None else max(old, new)
                 if rules[rule] != old:
@@ -113,6 +136,16 @@ def check_rule(rule: str) -> None:
     """Raises ConfigError where ``rule`` is not one."""
     if rule not in RULES:
         raise ConfigError(f"thresholds {rule!r} do not exist; allowed are {', '.join(RULES)}")
+
+
+def _check_change(cell: str, rules: Mapping[str, float | None], new: float | None) -> None:
+    """Raises ConfigError where nothing is raised: the plain threshold is as high already, or it abstains always."""
+    now = ", ".join(f"{rule} {'abstains' if old is None else f'{old:.4f}'}" for rule, old in rules.items())
+    if all(old is None for old in rules.values()):
+        raise ConfigError(f"{cell} abstains always ({now}): no threshold can be raised or switched off")
+    plain, others = rules.get(PLAIN), [old for old in rules.values() if old is not None]
+    if new is not None and ((plain is not None and new <= plain) or new <= min(others)):
+        raise ConfigError(f"{cell} has thresholds as high as {new:g} already ({now}); they can only be raised")
 
 
 def _usable(threshold: float | None) -> float | None:

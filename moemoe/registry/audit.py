@@ -24,6 +24,7 @@ from moemoe.evaluation.field_precision import (
 )
 from moemoe.inference.audit import checked_verdicts, with_verdicts
 from moemoe.inference.thresholds import Cell
+from moemoe.names import cell_name
 from moemoe.registry.thresholds import change_thresholds
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, find_version
@@ -65,7 +66,7 @@ def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version
         return None
     [judged] = set(audit["model_version"].to_pylist())
     base = find_version(uri, f"models:/{judged}")
-    words = ", ".join(f"{'/'.join(cell)} {'off' if new is None else f'{new:.3f}'}" for cell, new in changes.items())
+    words = ", ".join(f"{cell_name(*cell)} {'off' if new is None else f'{new:.3f}'}" for cell, new in changes.items())
     return change_thresholds(uri, base, changes, f"audit in the field: {words}")
 
 

@@ -18,9 +18,11 @@ from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells, main_condition
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Resamples, paired_difference, upper_bound
+from moemoe.names import cell_name
 
 GATE, REPORT = "gate", "report"
-BETTER, NOT_WORSE = "better", "not worse"
+BETTER, NOT_WORSE, UNMEASURED = "better", "not worse", "unmeasured"
+PROMOTE_IF = (BETTER, NOT_WORSE, UNMEASURED)
 MEAN = "mean Recall@90P"
 
 
@@ -30,7 +32,8 @@ class Rules:
 
     Args:
         promote_if: ``better``: the 95 % interval of the difference of the means lies above 0; ``not worse``: it does
-            not lie below 0.
+            not lie below 0; ``unmeasured``: as ``better``, but if no cell has enough test products to be measured, the
+            challenger is promoted all the same.
         margin: what a product type x attribute cell may lose of its Recall@90P, beyond its own noise.
         least_products: cells with fewer gate rows are not looked at one by one.
     """
@@ -40,8 +43,8 @@ class Rules:
     least_products: int = 50
 
     def __post_init__(self):
-        if self.promote_if not in (BETTER, NOT_WORSE):
-            raise ConfigError(f"promote-if is {self.promote_if!r}; allowed are {BETTER!r} and {NOT_WORSE!r}")
+        if self.promote_if not in PROMOTE_IF:
+            raise ConfigError(f"promote-if is {self.promote_if!r}; allowed are {', '.join(map(repr, PROMOTE_IF))}")
         if not 0 <= self.margin <= 1:
             raise ConfigError(f"the gate's margin is {self.margin}; allowed is 0 to 1")
 
@@ -70,8 +73,8 @@ class Decision:
     Args:
         reasons: sentences; where it is refused, everything that speaks against it.
         halves: ``gate`` and ``report``; empty where there was no champion to compare with.
-        lost: the cells that lost too much: product type, attribute, products, champion, challenger, high.
-        cells: all cells of the gate rows that were looked at one by one.
+        cells: the cells of the gate rows that were looked at one by one: product type, attribute, products, Recall@90P
+            of champion and challenger, and how high their difference may be (``difference_high``).
     """
 
     promoted: bool
@@ -99,13 +102,17 @@ def decide(
     report_product_types: Sequence[str],
     rules: Rules,
     broken: Sequence[str] = (),
+    no_means: str = "",
 ) -> Decision:
     """Compares two PREDICTIONS tables of the same test rows, as they are.
 
     Args:
         report_product_types: the mean is over their cells, as in ``evaluate``.
         broken: expectations of the contract that do not hold, in words; any of them refuses the challenger.
+        no_means: why the challenger has no headline means (``Evaluation.no_means``).
     """
+    if no_means:
+        return _unmeasured(rules, broken, no_means, champion_version)
     tables = [_test_rows(table) for table in (challenger, champion)]
     halves = {}
     for name in (GATE, REPORT):
@@ -123,9 +130,17 @@ def decide(
     return Decision(not failures, (summary, *failures), champion_version, halves, tuple(compared))
 
 
-def without_champion(broken: Sequence[str] = ()) -> Decision:
-    """The decision where there is nobody to compare with: only the contracts count."""
+def without_champion(rules: Rules, broken: Sequence[str] = (), no_means: str = "") -> Decision:
+    """The decision without a champion to compare with: the contract has to hold, and something to be measured."""
+    if no_means:
+        return _unmeasured(rules, broken, no_means, None)
     return Decision(False, _broken(broken)) if broken else Decision(True, ("there was none yet",))
+
+
+def _unmeasured(rules: Rules, broken: Sequence[str], no_means: str, champion: str | None) -> Decision:
+    asked = rules.promote_if == UNMEASURED
+    reason = f"it could not be measured: {no_means}" + ("" if asked else f" (--promote-if {UNMEASURED} promotes it)")
+    return Decision(asked and not broken, (*_broken(broken), reason), champion)
 
 
 def half_of(group: str) -> str:
@@ -190,7 +205,7 @@ def _failures(gate: Half, compared: Sequence[dict[str, Any]], rules: Rules) -> l
     """
     from mlflow.models import MetricThreshold
 
-    if rules.promote_if == BETTER:
+    if rules.promote_if != NOT_WORSE:
         noise = max(gate.difference - gate.low, 0.0) + 1e-9
         thresholds = {MEAN: MetricThreshold(min_absolute_change=noise, greater_is_better=True)}
         said = {MEAN: "it is not better by more than noise"}
@@ -200,7 +215,7 @@ def _failures(gate: Half, compared: Sequence[dict[str, Any]], rules: Rules) -> l
         said = {MEAN: "it is worse by more than noise"}
     candidate, baseline = {MEAN: gate.challenger}, {MEAN: gate.champion}
     for cell in compared:
-        name = f"{cell['product_type']}/{cell['attribute']}"
+        name = cell_name(cell["product_type"], cell["attribute"])
         noise = max(cell["difference_high"] - (cell["challenger"] - cell["champion"]), 0.0)
         least = cell["champion"] - max(rules.margin, noise)
         thresholds[name] = MetricThreshold(threshold=float(least), greater_is_better=True)

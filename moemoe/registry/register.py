@@ -14,7 +14,7 @@ from moemoe.inference.attribute_model import CONTRACT
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.gate import Decision, Rules, decide, without_champion
-from moemoe.registry.model_card import MODEL_CARD, Data, git_commit, model_card
+from moemoe.registry.model_card import Card, Data, git_commit
 from moemoe.registry.promote import make_challenger, replace_champion
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, version_of_run
@@ -32,6 +32,7 @@ class Trained:
         evaluation, metrics: of ``evaluate``.
         predictions: PREDICTIONS with the test split as it is.
         recipe: ``Recipe.to_dict``.
+        no_means: why nothing could be measured (``Evaluation.no_means``); empty if something was.
     """
 
     model_dir: str | Path
@@ -42,6 +43,7 @@ class Trained:
     metrics: Mapping[str, float]
     predictions: pa.Table
     report_product_types: tuple[str, ...]
+    no_means: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,15 @@ def _whole_model(trained: Trained, name: str, folder: Path) -> Path:
     """The model's folder with everything that serving and backfill need, and its card."""
     shutil.copytree(trained.model_dir, folder)
     shutil.copyfile(trained.contract_path, folder / CONTRACT)
-    Thresholds.of(trained.evaluation).save(folder)
+    thresholds = Thresholds.of(trained.evaluation)
+    thresholds.save(folder)
     save_preprocessing(folder)
-    card = model_card(name, trained.data, trained.recipe, trained.metrics, trained.evaluation)
-    (folder / MODEL_CARD).write_text(card)
+    _card(name, trained).save(folder, thresholds)
     return folder
+
+
+def _card(name: str, trained: Trained) -> Card:
+    return Card.of(name, trained.data, trained.recipe, trained.metrics, trained.evaluation, trained.no_means)
 
 
 def _decide(
@@ -118,21 +124,29 @@ def _decide(
 ) -> Decision:
     critical = [promise for promise in trained.data.broken if promise.startswith(CRITICAL)]
     if champion is None:
-        return without_champion(critical)
+        return without_champion(rules, critical, trained.no_means)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         try:
             theirs = champion_predictions(fetch_version(uri, champion, scratch))
         except Exception as error:  # whatever is wrong with the champion, it is not replaced unseen
             reason = f"champion version {champion.version} could not be evaluated ({error})"
             return Decision(False, (reason,), champion.version)
-    return decide(trained.predictions, theirs, champion.version, trained.report_product_types, rules, critical)
+    return decide(
+        trained.predictions,
+        theirs,
+        champion.version,
+        trained.report_product_types,
+        rules,
+        critical,
+        trained.no_means,
+    )
 
 
 def _keep(uri: str, run_id: str, version: Version, trained: Trained, decision: Decision) -> None:
     """The decision as tags and as an artifact of the run; how many decisions the gate rows have made so far."""
     mlflow = client(uri)
     mlflow.log_dict(run_id, decision.to_dict(), "gate/decision.json")
-    card = model_card(version.name, trained.data, trained.recipe, trained.metrics, trained.evaluation)
+    card = _card(version.name, trained).markdown(Thresholds.of(trained.evaluation))
     mlflow.update_model_version(version.name, version.version, card)
     tags = {
         "decision": decision.text,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.registry.promote import PREVIOUS, one_at_a_time
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
-from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version
+from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version, no_champion
 
 
 def roll_back(uri: str, name: str) -> tuple[Version, Version]:
@@ -21,7 +21,7 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
     with one_at_a_time(uri, name):
         champion = alias_of(uri, name, CHAMPION)
         if champion is None:
-            raise ConfigError(f"{name} has no champion in {uri}; nothing can be rolled back")
+            raise ConfigError(f"{no_champion(uri, name)}; nothing can be rolled back")
         if PREVIOUS not in champion.tags:
             raise ConfigError(
                 f"version {champion.version} of {name} is its first champion; there is none to go back to"

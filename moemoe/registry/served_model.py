@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "accepted", "image_weight", "text_weight"]
@@ -17,14 +15,17 @@ OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "acc
 class ServedModel(PythonModel):
     """Catalog rows in, one row per product and attribute out.
 
-    A value is ``accepted`` where it is one of the contract's and its confidence reaches the threshold that was chosen
-    on validation for 90 % precision; a product type and attribute without such a threshold is never accepted.
+    A value is ``accepted`` as a backfill decides: it is one of the contract's, its confidence reaches the threshold
+    that was chosen on validation for 90 % precision (a product type and attribute without one is never accepted), and
+    it breaks no rule of the contract together with the product's other accepted values and labels.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
         """Loads weights, tokenizer, contract and thresholds from the ``model`` artifact, once per process."""
         from moemoe.inference.attribute_model import AttributeModel
+        from moemoe.registry.requests import read_strictly
 
+        read_strictly()
         folder = Path(context.artifacts["model"])
         self.model = AttributeModel.load(folder)
         logging.getLogger("moemoe").warning("model loaded from %s", folder)
@@ -35,35 +36,40 @@ class ServedModel(PythonModel):
         """Values of the asked attributes, else of all that the model answers for the product's type.
 
         Raises:
-            MlflowException: INVALID_PARAMETER_VALUE (over HTTP: 400), with the row and what is wrong in it.
+            BadRequest: over HTTP a 400, with the row and what is wrong in it.
         """
         from moemoe.errors import MoEMoEError
         from moemoe.inference.catalog_rows import IMAGE_FOLDER, questions_of
+        from moemoe.inference.decisions import decide
         from moemoe.inference.thresholds import PLAIN, check_rule
+        from moemoe.registry.requests import BadRequest, rows_of
 
         model, rule = self.model, (params or {}).get("thresholds", PLAIN)
-        rows = model_input.to_dict("records")
         try:
             check_rule(rule)
-            questions = questions_of(rows, model.contract, model.attributes, os.environ.get(IMAGE_FOLDER))
+            folder = os.environ.get(IMAGE_FOLDER)
+            questions = questions_of(rows_of(model_input), model.contract, model.attributes, folder)
         except MoEMoEError as error:
-            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+            raise BadRequest(str(error)) from None
         records = []
-        for row, question, answers in zip(rows, questions, model.predictor.answer(questions), strict=True):
-            for attribute, answer in zip(question.attributes, answers, strict=True):
+        for question, answers in zip(questions, model.predictor.answer(questions), strict=True):
+            for decided in decide(question, answers, model, rule):
                 records.append(
                     {
-                        "product_id": row.get("product_id"),
+                        "product_id": question.product_id or None,
                         "product_type": question.product_type,
-                        "attribute": attribute,
-                        "value": answer.value,
-                        "confidence": answer.confidence,
-                        "accepted": model.accepts(question.product_type, attribute, answer, rule),
-                        "image_weight": answer.image_weight,
-                        "text_weight": answer.text_weight,
+                        "attribute": decided.attribute,
+                        "value": decided.answer.value,
+                        "confidence": decided.answer.confidence,
+                        "accepted": decided.accepted,
+                        "image_weight": decided.answer.image_weight,
+                        "text_weight": decided.answer.text_weight,
                     }
                 )
-        return pd.DataFrame.from_records(records, columns=OUTPUT)
+        table = pd.DataFrame.from_records(records, columns=OUTPUT)
+        # pandas makes NaN of a missing text, which is no JSON
+        table["product_id"] = pd.Series([record["product_id"] for record in records], table.index, object)
+        return table
 
 
 set_model(ServedModel())

@@ -8,32 +8,27 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import ModelSignature
 
+#: The one parameter of a request.
+PARAMETER = "thresholds"
 #: A picture of one pixel, in base64.
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
 
 def signature() -> "ModelSignature":
-    """Catalog rows in (title and product type required), answers out.
+    """Catalog rows in, answers out.
 
-    ``image`` (bytes, base64, a path or {bytes, path}) and ``attributes`` (the names to ask, or a catalog's raw labels)
-    may be several things, which no type of MLflow's says; ``questions_of`` checks them. The parameter ``thresholds``
-    is ``plain`` or ``guarded``.
+    Every column of the input is optional and of any type for MLflow, whose own check would refuse what pandas makes of
+    missing cells (NaN) and of numeric ids, with the whole table in its message; ``questions_of`` checks them, and says
+    which row is wrong. The parameter ``thresholds`` is ``plain`` or ``guarded``.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import AnyType, Array, DataType
+    from mlflow.types.schema import AnyType, DataType
 
     text, optional = DataType.string, {"required": False}
-    inputs = [
-        ColSpec(text, "product_id", **optional),
-        ColSpec(text, "marketplace", **optional),
-        ColSpec(text, "product_type"),
-        ColSpec(text, "title"),
-        ColSpec(Array(text), "bullet_points", **optional),
-        ColSpec(text, "description", **optional),
-        ColSpec(AnyType(), "image", **optional),
-        ColSpec(AnyType(), "attributes", **optional),
-    ]
+    columns = ("product_id", "marketplace", "product_type", "title", "bullet_points", "description", "image",
+               "attributes")  # fmt: skip
+    inputs = [ColSpec(AnyType(), name, **optional) for name in columns]
     outputs = [
         ColSpec(text, "product_id", **optional),
         ColSpec(text, "product_type"),
@@ -44,7 +39,7 @@ def signature() -> "ModelSignature":
         ColSpec(DataType.double, "image_weight"),
         ColSpec(DataType.double, "text_weight"),
     ]
-    params = ParamSchema([ParamSpec("thresholds", DataType.string, PLAIN)])
+    params = ParamSchema([ParamSpec(PARAMETER, DataType.string, PLAIN)])
     return ModelSignature(Schema([*inputs]), Schema([*outputs]), params)
 
 

@@ -9,15 +9,19 @@ Serving and backfill load models:/NAME@champion, so both obey; ``python -m moemo
 """
 
 import argparse
+import html
 import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresholds, resting_on
+from moemoe.names import cell_name, cells_meant
+from moemoe.registry.model_card import MODEL_CARD, Card, change_words
 from moemoe.registry.promote import replace_champion
-from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, end_run, start_run
-from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version
+from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, describe, end_run, start_run
+from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
 
 BASE = "thresholds_of_version"
 
@@ -32,17 +36,21 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         folder = fetch_version(uri, base, scratch)
-        thresholds = Thresholds.load(folder).changed(changes)
+        old = Thresholds.load(folder)
+        thresholds = old.changed(changes)
         _check_champion(uri, base)
         thresholds.save(folder)
+        words = f"of version {base.version} ({reason}): {'; '.join(change_words(old, thresholds, list(changes)))}"
+        description = _write_card(folder, thresholds, words)
         mlflow = client(uri)
         experiment = mlflow.get_experiment(mlflow.get_run(base.run_id).info.experiment_id).name
         tags = {BASE: base.version, "reason": reason[:5000]}
         run_id = start_run(uri, experiment, f"thresholds of version {base.version}", {}, tags)
         version = add_version(uri, run_id, base.name, folder)
-        mlflow.log_dict(run_id, {"/".join(cell): new for cell, new in changes.items()}, "thresholds/changes.json")
+        mlflow.log_dict(run_id, {cell_name(*cell): new for cell, new in changes.items()}, "thresholds/changes.json")
+        describe(uri, run_id, description)
+        mlflow.log_text(run_id, report_page(f"{base.name}/{version.version}", words, thresholds), "report.html")
         end_run(uri, run_id)
-    description = mlflow.get_model_version(base.name, base.version).description or ""
     mlflow.update_model_version(version.name, version.version, description)
     kept = {key: value for key, value in base.tags.items() if key in ("contract_hash", "data_hash", "git_commit")}
     for key, value in {**kept, BASE: base.version, "decision": f"champion: {reason}"[:5000]}.items():
@@ -50,6 +58,31 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
     if not replace_champion(uri, version, base):
         _check_champion(uri, base)
     return version
+
+
+def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
+    """The model's card with its new thresholds, in its folder; returns its Markdown."""
+    if card := Card.load(folder):
+        card = card.changed(change)
+        card.save(folder, thresholds)
+        return card.markdown(thresholds)
+    path = folder / MODEL_CARD  # of a model that was registered before cards were kept as data
+    first, _, rest = path.read_text().partition("\n")
+    note = "The thresholds further down are those before this change; `thresholds.json` has the present ones."
+    text = f"{first}\n\n## Thresholds changed\n\n- {change}\n\n{note}\n{rest}"
+    path.write_text(text)
+    return text
+
+
+def report_page(model: str, change: str, thresholds: Thresholds) -> str:
+    """A page for people: what was changed, and all thresholds of the version."""
+    shown = html.escape(as_text(thresholds))
+    title = html.escape(f"Thresholds of {model}")
+    return (
+        f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
+        f"<p>Changed from those {html.escape(change)}</p><pre>{shown}</pre>"
+        "<p>The evaluation of the model itself is in the report of the run that trained it.</p>"
+    )
 
 
 def thresholds_of(uri: str, version: Version) -> Thresholds:
@@ -84,14 +117,13 @@ def _check_champion(uri: str, base: Version) -> None:
         )
 
 
-def _cell(text: str) -> Cell:
-    product_type, _, attribute = text.partition("/")
-    if not product_type.strip() or not attribute.strip():
+def _cell(text: str) -> str:
+    if not cells_meant(text):
         raise ConfigError(f"{text!r} names no product type and attribute; it is written like 'shirt/color'")
-    return product_type.strip(), attribute.strip()
+    return text
 
 
-def _raised(text: str) -> tuple[Cell, float]:
+def _raised(text: str) -> tuple[str, float]:
     cell, _, number = text.rpartition("=")
     try:
         value = float(number)
@@ -111,17 +143,19 @@ def main() -> None:
     parser.add_argument("--reason", default="by hand", help="kept with the version")
     arguments = parser.parse_args()
     try:
-        changes: dict[Cell, float | None] = dict(map(_raised, arguments.raised))
-        changes.update(dict.fromkeys(map(_cell, arguments.switch_off)))
+        asked: dict[str, float | None] = dict(map(_raised, arguments.raised))
+        asked.update(dict.fromkeys(map(_cell, arguments.switch_off)))
         uri = default_tracking_uri()
         check_tracking(uri)
         champion = alias_of(uri, arguments.name, CHAMPION)
         if champion is None:
-            raise ConfigError(f"{arguments.name} has no champion in {uri}")
-        if not changes:
+            raise ConfigError(no_champion(uri, arguments.name))
+        present = thresholds_of(uri, champion)
+        if not asked:
             print(f"champion of {arguments.name} is version {champion.version}")
-            print(as_text(thresholds_of(uri, champion)))
+            print(as_text(present))
             return
+        changes = {present.cell(text): new for text, new in asked.items()}
         version = change_thresholds(uri, champion, changes, arguments.reason)
     except MoEMoEError as error:
         sys.exit(f"moemoe: {error}")

@@ -15,6 +15,7 @@ from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.tables import SAMPLE, Table
+from moemoe.names import escaped
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import is_s3
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CONNECT_SECONDS = 5
+_MODEL_NAME = re.compile(r"\w[\w .\-]{0,199}")
 METRICS_PER_CALL = 1000
 MATRIX = "evaluation/product_type_x_attribute.json"
 #: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
@@ -87,19 +89,50 @@ def check_tracking(uri: str) -> None:
         ) from error
 
 
+def check_model_name(uri: str, name: str) -> None:
+    """Checks that runs and versions can be kept under ``name``: an experiment's name and a registered model's.
+
+    Raises:
+        ConfigError: characters that MLflow, or the address models:/NAME, does not allow; a deleted experiment.
+    """
+    if not _MODEL_NAME.fullmatch(name):
+        raise ConfigError(
+            f"MLflow model name {name[:100]!r} is not allowed; allowed are letters, digits, blanks, '.', '_' and '-', "
+            "beginning with a letter or digit"
+        )
+    found = client(uri).get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise ConfigError(
+            f"experiment {name!r} is deleted in MLflow; restore it (mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}), or give another --registered-name"
+        )
+
+
 def client(uri: str) -> "MlflowClient":
     """A client for ``uri`` that gives up after seconds, not after MLflow's default of many minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # hundreds of characters in a step's log
     import logging
 
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     usable = with_password(uri)
+    _no_proxy_to_this_machine(usable)
     mlflow.set_tracking_uri(usable)
     return mlflow.MlflowClient(usable)
+
+
+def _no_proxy_to_this_machine(uri: str) -> None:
+    """Keeps requests to a server on this machine from a proxy of the environment, which is elsewhere."""
+    host = urlparse(uri).hostname or ""
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        return
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")  # requests reads the first that is set
+    if host not in known.split(","):
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [known, host]))
 
 
 def start_run(
@@ -119,8 +152,7 @@ def start_run(
 
     mlflow = client(uri)
     found = mlflow.get_experiment_by_name(experiment)
-    tags_of_experiment = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
-    experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment, tags=tags_of_experiment)
+    experiment_id = found.experiment_id if found else _new_experiment(mlflow, experiment)
     if found is None or VIEW_TAG not in found.tags:
         mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
     # without the token in the URL of git's remote
@@ -130,6 +162,19 @@ def start_run(
     run = mlflow.create_run(experiment_id, run_name=run_name, tags=all_tags)
     mlflow.log_batch(run.info.run_id, params=[Param(name, str(value)) for name, value in params.items()])
     return run.info.run_id
+
+
+def _new_experiment(mlflow: "MlflowClient", name: str) -> str:
+    """The id of a new experiment, or of the one that another first run has made in the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
+    try:
+        return mlflow.create_experiment(name, tags=tags)
+    except MlflowException:
+        if (found := mlflow.get_experiment_by_name(name)) is None:
+            raise
+        return found.experiment_id
 
 
 def find_run(uri: str, experiment: str, tags: Mapping[str, str]) -> str | None:
@@ -267,9 +312,8 @@ def log_evaluation(
         child = known.get(product_type) or start_run(
             uri, experiment, product_type, {"product_type": product_type}, tags, parent=run_id
         )
-        metrics = {
-            f"{row['attribute']}/{name}": row[name] for row in mine for name in ("support", "accuracy", "recall_at_90p")
-        }
+        names = ("support", "accuracy", "recall_at_90p")
+        metrics = {f"{escaped(row['attribute'])}/{name}": row[name] for row in mine for name in names}
         log_metrics(uri, child, metrics)
         end_run(uri, child)
 

@@ -1,6 +1,5 @@
 """Versions of a registered model: found by name and alias, fetched whole, added."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -9,10 +8,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from moemoe.baselines import TRAINED, system_of
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, StorageError
 from moemoe.inference.thresholds import Thresholds
+from moemoe.names import did_you_mean
 from moemoe.registry.tracking import client, with_password
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -61,10 +63,34 @@ def find_version(uri: str, model: str) -> Version:
     try:
         found = mlflow.get_model_version_by_alias(name, alias) if alias else mlflow.get_model_version(name, number)
     except MlflowException as error:
-        versions = [str(v.version) for v in mlflow.search_model_versions(f"name = '{name}'")]
-        known = f"its versions are {', '.join(sorted(versions, key=int))}" if versions else "no model of that name is"
-        raise ConfigError(f"{model} is not registered; {known}" + ("" if versions else " either")) from error
+        versions = _versions_of(mlflow, name)
+        if not versions:
+            names = model_names(uri)
+            raise ConfigError(f"no model {name!r} is registered in {uri}{did_you_mean(name, names)}") from error
+        aliases = [alias for alias in (CHAMPION, CHALLENGER) if alias_of(uri, name, alias)]
+        known = f"its versions are {', '.join(sorted(versions, key=int))}"
+        with_aliases = f", its aliases {', '.join(aliases)}" if aliases else ", without an alias"
+        raise ConfigError(f"{model} is not registered; {known}{with_aliases}") from error
     return _version(found)
+
+
+def _versions_of(mlflow: Any, name: str) -> list[str]:
+    quoted = name.replace("'", "")  # which no registered model's name has
+    return [str(found.version) for found in mlflow.search_model_versions(f"name = '{quoted}'")]
+
+
+def model_names(uri: str) -> list[str]:
+    """The registered models, by name; locks are none."""
+    found = client(uri).search_registered_models(max_results=1000)
+    return sorted(model.name for model in found if not model.name.endswith(".lock"))
+
+
+def no_champion(uri: str, name: str) -> str:
+    """Says that ``name`` has no champion: there is no such model, or none of its versions is it."""
+    names = model_names(uri)
+    if name in names:
+        return f"{name} has no champion in {uri}: none of its versions was promoted"
+    return f"no model {name!r} is registered in {uri}{did_you_mean(name, names)}"
 
 
 def alias_of(uri: str, name: str, alias: str) -> Version | None:
@@ -86,13 +112,36 @@ def version_of_run(uri: str, name: str, run_id: str) -> Version | None:
 
 
 def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
-    """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``."""
+    """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``.
+
+    Raises:
+        StorageError: its files are gone from where they were registered.
+    """
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     client(uri)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line per file in a step's log
-    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
+    try:
+        local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
+    except (MlflowException, OSError) as error:
+        if place := _gone(uri, version):
+            raise StorageError(
+                f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
+                "move it back, or put a link to it there"
+            ) from error
+        raise
     return Path(local) / "artifacts" / "model"
+
+
+def _gone(uri: str, version: Version) -> str | None:
+    """The local folder that a version's files were registered in, if there is none any more."""
+    place = client(uri).get_model_version_download_uri(version.name, version.version)
+    if place.startswith("models:/"):  # a logged model, whose files lie where its run's do
+        place = client(uri).get_logged_model(place.removeprefix("models:/")).artifact_location
+    if urlparse(place).scheme not in ("", "file"):
+        return None
+    path = Path(url2pathname(urlparse(place).path)) if place.startswith("file:") else Path(place)
+    return None if path.is_dir() else str(path)
 
 
 def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Version:

@@ -88,7 +88,7 @@ def test_what_cannot_be_profiled_is_said_in_one_sentence(tmp_path):
     with pytest.raises(SystemExit, match="no catalog file matches"):
         main([str(tmp_path / "nothing"), "--output", str(tmp_path / "contract.yaml")])
     (tmp_path / "contract.yaml").write_text("mine")
-    with pytest.raises(SystemExit, match="exists; give another --output"):
+    with pytest.raises(SystemExit, match="exists; give another --dataset or --output"):
         main(["anything", "--output", str(tmp_path / "contract.yaml")])
     assert (tmp_path / "contract.yaml").read_text() == "mine"
     with pytest.raises(CatalogError, match="0 product types and 0 keys"):

@@ -91,9 +91,9 @@ def test_a_row_of_an_unknown_type_or_with_a_broken_picture_is_named():
     question = questions_of([{"product_type": "Tshirts", "title": "x"}], contract, asked)[0]
     assert (question.product_type, question.attributes) == ("shirt", ["color"])
     with pytest.raises(CatalogError, match="row 0: product type 'Sofa' is unknown; known are shirt"):
-        questions_of([{"product_type": "Sofa"}], contract, asked)
+        questions_of([{"product_type": "Sofa", "title": "x"}], contract, asked)
     with pytest.raises(CatalogError, match=r"row 0: the picture cannot be used \(image does not decode"):
-        questions_of([{"product_type": "shirt", "image": b"no picture"}], contract, asked)
+        questions_of([{"product_type": "shirt", "title": "x", "image": b"no picture"}], contract, asked)
 
 
 def test_questions_out_of_context(predictor, tmp_path):
@@ -233,6 +233,14 @@ def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):
         by_attribute = [n for (own, by, _), n in totals.items() if (own, by) == (layer, "attribute")]
         assert sum(by_attribute) == totals[layer, "all", "all"] == totals[layer, "product type", "shirt"]
     assert {name for _, by, name in totals if by == "attribute"} == {"color", "material"}
+
+
+def test_a_bad_test_picture_does_not_end_the_routing(tmp_path):
+    """Cut short after the shards were written: read without the picture and named, as by the predictor."""
+    predictor = small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
+    dataset = ShardedDataset(small_shards(tmp_path, 40, cut_short=(5,)), str(tmp_path))
+    assert routing(predictor, dataset).num_rows
+    assert predictor.pictures.quarantine["product_id"].to_pylist() == ["p5"]
 
 
 def test_routing_of_experts_in_the_encoders_and_of_a_dense_model(predictor, tmp_path):

@@ -41,7 +41,7 @@ def test_what_a_threshold_rests_on_goes_with_it_until_a_person_raises_it(tmp_pat
     assert read.rests_on == {("shirt", "color"): {PLAIN: 80, GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
     assert resting_on(read.rests_on["shirt", "material"][PLAIN]) == "12 (few)"
     assert [resting_on(n) for n in (29, 30, None)] == ["29 (few)", "30", "unknown"]
-    changed = read.changed({("shirt", "color"): 0.7, ("shirt", "material"): 0.5})
+    changed = read.changed({("shirt", "color"): 0.7})
     assert changed.rests_on == {("shirt", "color"): {GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
     assert read.rests_on["shirt", "color"] == {PLAIN: 80, GUARDED: 60}
     (tmp_path / "thresholds.json").write_text('{"shirt": {"color": {"plain": 0.6, "guarded": null}}}')  # of before
@@ -59,3 +59,20 @@ def test_a_change_only_ever_makes_them_stricter():
         thresholds().changed({("shirt", "style"): None})
     with pytest.raises(ConfigError, match="does not answer hat/color; known are shirt"):
         thresholds().changed({("hat", "color"): None})
+    for less in (0.1, 0.6):
+        with pytest.raises(
+            ConfigError, match=r"shirt/color has thresholds as high as .* already \(plain 0\.6000, guarded"
+        ):
+            thresholds().changed({("shirt", "color"): less})
+
+
+def test_a_cell_is_found_by_what_a_person_writes():
+    cells = {"tops/tees": {"color": {PLAIN: 0.5}, "a/b": {PLAIN: 0.5}}, "tops": {"tees/color": {PLAIN: 0.5}, "fit": {}}}
+    found = Thresholds(cells)
+    assert found.cell("tops/tees/a/b") == ("tops/tees", "a/b")
+    assert found.cell("tops/fit") == ("tops", "fit")
+    with pytest.raises(ConfigError, match="may mean tops%2Ftees/color or tops/tees%2Fcolor; write it as one of them"):
+        found.cell("tops/tees/color")
+    assert found.cell("tops%2Ftees/color") == ("tops/tees", "color")
+    with pytest.raises(ConfigError, match=r"does not answer tops/fitt; did you mean 'tops/fit'\?"):
+        found.cell("tops/fitt")

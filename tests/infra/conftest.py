@@ -88,8 +88,19 @@ def make(aws: dict[str, str], target: str, **variables: str) -> subprocess.Compl
 
 
 @pytest.fixture(scope="session")
-def compiled(aws, roles, tmp_path_factory):
-    """``compiled(target, **variables)``; each combination is compiled once."""
+def own_config(tmp_path_factory) -> Path:
+    """A copy of infra/schedule.yaml with values of one's own."""
+    text = (HERE / "infra" / "schedule.yaml").read_text()
+    for placeholder, own in (("my-bucket", "shop-data"), ("registry.example.com", "registry.shop")):
+        text = text.replace(placeholder, own)
+    path = tmp_path_factory.mktemp("config") / "schedule.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="session")
+def compiled(aws, roles, own_config, tmp_path_factory):
+    """``compiled(target, **variables)`` with one's own config; each combination is compiled once."""
     known: dict[tuple, Compiled] = {}
     s3, batch = client(aws, "s3"), client(aws, "batch")
 
@@ -97,6 +108,7 @@ def compiled(aws, roles, tmp_path_factory):
         return {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
     def get(target: str, **variables: str) -> Compiled:
+        variables = {"CONFIG": str(own_config), **variables}
         name = (target, *variables.items())
         if name not in known:
             for key in keys():

@@ -12,7 +12,7 @@ import yaml
 from tests.infra.conftest import HERE, make
 
 pytestmark = pytest.mark.xdist_group("deploy")
-IMAGE = "registry.example.com/moemoe:cuda"
+IMAGE = "registry.shop/moemoe:cuda"
 
 
 def template_of(compiled, name):
@@ -85,7 +85,7 @@ def test_argo_tells_somebody_when_a_run_fails(argo):
 
 def test_argo_runs_with_the_configs_parameters(argo):
     parameters = {p["name"]: p["value"] for p in argo.written["items"][0]["spec"]["arguments"]["parameters"]}
-    assert json.loads(parameters["catalog"]) == "s3://my-bucket/catalog/"
+    assert json.loads(parameters["catalog"]) == "s3://shop-data/catalog/"
     assert json.loads(parameters["only-if-new"]) is True
     assert json.loads(parameters["warm-start"]) == "champion"
     assert json.loads(parameters["nproc"]) == 1  # the GPUs of the step train
@@ -143,8 +143,8 @@ def test_step_functions_trains_on_a_gpu_in_the_image_with_retries_and_a_limit(st
     assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow.moemoe.svc:5000"
 
 
-def test_training_on_several_nodes_is_a_choice_of_the_same_config(compiled, tmp_path):
-    config = yaml.safe_load((HERE / "infra" / "schedule.yaml").read_text()) | {"nodes": 2}
+def test_training_on_several_nodes_is_a_choice_of_the_same_config(compiled, own_config, tmp_path):
+    config = yaml.safe_load(own_config.read_text()) | {"nodes": 2}
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(config))
     many = compiled("deploy-argo", FLOW="flows/multi_node_train_flow.py", CONFIG=str(tmp_path / "two.yaml"))
     manifest = json.loads(json.dumps(template_of(many, "train")["resource"]))["manifest"]
@@ -195,4 +195,15 @@ def test_a_target_that_compiles_nothing_leaves_no_file(aws, tmp_path):
     done = make(aws, "deploy-argo", CONFIG=str(tmp_path / "config.yaml"), JSON=str(tmp_path / "argo.json"))
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "argo.json").exists()
+
+
+def test_the_placeholders_of_the_example_are_not_deployed(aws, roles, tmp_path):
+    done = make({**aws, **roles}, "deploy-argo", JSON=str(tmp_path / "argo.json"))
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    for named in ("parameters.catalog: s3://my-bucket/catalog/", "parameters.root: s3://my-bucket/moemoe",
+                  "kubernetes.image: registry.example.com/moemoe:cuda"):  # fmt: skip
+        assert named in said
+    assert "batch.image" not in said  # which Argo does not use
     assert not (tmp_path / "argo.json").exists()

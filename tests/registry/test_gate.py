@@ -3,7 +3,7 @@
 import pytest
 
 from moemoe.errors import ConfigError
-from moemoe.registry.gate import GATE, NOT_WORSE, REPORT, Rules, decide, half_of, without_champion
+from moemoe.registry.gate import GATE, NOT_WORSE, REPORT, UNMEASURED, Rules, decide, half_of, without_champion
 from tests.registry.small import predictions
 
 TYPES = ["shirt"]
@@ -54,8 +54,20 @@ def test_a_broken_contract_refuses_the_best_challenger():
     decision = decide(predictions(0.9), predictions(0.6), "7", TYPES, Rules(), ["critical: ids are unique: 3 repeat"])
     assert not decision.promoted
     assert "the contract does not hold: critical: ids are unique: 3 repeat" in decision.text
-    assert without_champion().promoted
-    assert not without_champion(["critical: x"]).promoted
+    assert without_champion(Rules()).promoted
+    assert not without_champion(Rules(), ["critical: x"]).promoted
+
+
+def test_what_could_not_be_measured_is_promoted_only_if_asked_and_the_contract_holds():
+    mine = predictions(0.9)
+    for rules, broken, promoted in (
+        (Rules(), [], False),
+        (Rules(UNMEASURED), [], True),
+        (Rules(UNMEASURED), ["x"], False),
+    ):
+        decisions = [without_champion(rules, broken, "why"), decide(mine, mine, "7", TYPES, rules, broken, "why")]
+        assert [decision.promoted for decision in decisions] == [promoted] * 2
+        assert all("it could not be measured: why" in decision.text for decision in decisions)
 
 
 def test_rows_that_are_not_the_same_are_never_compared():
@@ -77,7 +89,7 @@ def test_a_group_keeps_its_half():
 
 
 def test_bad_rules():
-    with pytest.raises(ConfigError, match="allowed are 'better' and 'not worse'"):
+    with pytest.raises(ConfigError, match="allowed are 'better', 'not worse', 'unmeasured'"):
         Rules("best")
     with pytest.raises(ConfigError, match="margin"):
         Rules(margin=2)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from moemoe.inference.thresholds import Thresholds
 from moemoe.recipes import load_recipe
-from moemoe.registry.model_card import Data, model_card
+from moemoe.registry.model_card import Card, Data
 from moemoe.schemas import EVALUATION
 
 
@@ -19,5 +20,6 @@ from moemoe.schemas import EVALUATION
 )
 def test_a_pretrained_image_encoder_is_named_with_its_licence(name, settings, said):
     recipe = load_recipe(name, settings=settings).to_dict()
-    card = model_card("m", Data("30pt", 1, "c", "d", False), recipe, {}, EVALUATION.empty_table())
+    data = Data("30pt", 1, "c", "d", False)
+    card = Card.of("m", data, recipe, {}, EVALUATION.empty_table()).markdown(Thresholds({}, {}))
     assert (said in card) if said else ("image encoder" not in card)

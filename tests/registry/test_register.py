@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
     assert "rolled_back" in find_version(uri, better.model_uri).tags
     with pytest.raises(ConfigError, match=f"version {first.version} of {name} is its first champion"):
         roll_back(uri, name)
-    with pytest.raises(ConfigError, match="no champion"):
+    with pytest.raises(ConfigError, match=r"no model 'no-such-model' is registered in .*; nothing can be rolled back"):
         roll_back(uri, "no-such-model")
 
 
@@ -183,9 +184,11 @@ def test_a_dead_process_does_not_hold_the_aliases_for_ever(uri, name, monkeypatc
     ("model", "message"),
     [
         ("moemoe-test", r"names no registered model; allowed are models:/NAME@ALIAS"),
-        ("models:/other@champion", "no model of that name is"),
-        ("models:/{name}/9", "its versions are 1(, |$)"),
-        ("models:/{name}@chamption", "its versions are 1(, |$)"),
+        ("models:/other@champion", "no model 'other' is registered in .* known are .*first"),
+        ("models:/frist@champion", "did you mean 'first'"),
+        ("models:/it's@champion", 'no model "it\'s" is registered'),
+        ("models:/{name}/9", "its versions are 1.*, its aliases champion, challenger$"),
+        ("models:/{name}@chamption", "its versions are 1.*, its aliases champion, challenger$"),
     ],
 )
 def test_a_model_that_is_not_there_is_named(uri, first, model, message):
@@ -209,13 +212,57 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     assert "champion of" in capsys.readouterr().out
     second = alias_of(uri, name, CHAMPION)
     assert second.version != first.version
+    folder = fetch_version(uri, second, tmp_path)
+    card = (folder / "MODEL_CARD.md").read_text()
+    change = f"of version {first.version} (a complaint): shirt/color: plain 0.0000 to off, guarded 0.5000 to off"
+    assert f"## Thresholds changed\n\n- {change}" in card
+    assert "| shirt | color | 40 | 0.500 | 0.500 | - | - | - |" in card
+    assert "2 of 3 cells have no plain threshold" in card
+    assert client(uri).get_model_version(name, second.version).description == card
+    report = Path(client(uri).download_artifacts(second.run_id, "report.html")).read_text()
+    assert change in report
+    assert "color      abstains" in report
     assert second.tags["decision"] == "champion: a complaint"
     assert second.tags["data_hash"] == "data-hash"
     found = Thresholds.load(fetch_version(uri, second, tmp_path))
     assert found.threshold("shirt", "color") is None
+    with pytest.raises(ConfigError, match="shirt/color abstains always"):  # nothing is left to switch off
+        thresholds.change_thresholds(uri, second, {("shirt", "color"): None}, "again")
     with pytest.raises(ConfigError, match="is not its champion any more"):
         thresholds.change_thresholds(uri, find_version(uri, first.model_uri), {("shirt", "color"): None}, "late")
     assert roll_back(uri, name)[1].version == first.version
+
+
+def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):
+    """An identical version is neither registered nor crowned."""
+    registered(uri, name, model_dir, GOOD)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for option, message in (
+        ("kurta/color=0.1", r"kurta/color has thresholds as high as 0\.1 already \(plain 1\.1000, guarded 1\.1000\)"),
+        ("shirt/material=0.5", "shirt/material abstains always"),
+        ("shirt/colour=0.5", "does not answer shirt/colour; did you mean 'shirt/color'"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["thresholds", name, "--raise", option])
+        with pytest.raises(SystemExit, match=message):
+            thresholds.main()
+    assert champion(uri, name) == "1"
+    assert len(client(uri).search_model_versions(f"name = '{name}'")) == 1
+
+
+def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, name, model_dir):
+    reason = "no product type and attribute has 30 test products with a label; most has shirt/color, 12"
+    unmeasured = replace(trained(model_dir, GOOD), no_means=reason)
+
+    def run(rules):
+        return register(uri, new_run(uri), name, unmeasured, rules, lambda folder: GOOD)
+
+    first = run(Rules())
+    assert first.aliases == ("challenger",)
+    assert first.reason == f"challenger: it could not be measured: {reason} (--promote-if unmeasured promotes it)"
+    assert reason in client(uri).get_model_version(name, first.version).description
+    asked = run(Rules("unmeasured"))
+    assert asked.aliases == ("challenger", "champion")
+    assert reason in asked.reason
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,17 @@ import urllib.request
 from collections.abc import Iterator
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+import data_contracts
+from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import IMAGE_FOLDER
+from moemoe.inference.thresholds import Thresholds
+from moemoe.model.batch import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from tests.registry.small import new_run, new_store, predictions, tiny_model, trained
@@ -116,6 +121,82 @@ def test_no_path_leads_out_of_the_folder(model, tmp_path, monkeypatch, path):
         ask(model, {**SHIRT, "image": path})
 
 
+def test_what_pandas_makes_of_gaps_and_ids_is_taken(model):
+    """Bullet points in some rows only, columns of NaN alone, ids of integers, of doubles, one integer among texts."""
+    nan = float("nan")
+    frame = pd.DataFrame(
+        {
+            "product_id": [8900123450001, 7],
+            "product_type": ["Tshirts", "Tshirts"],
+            "title": ["cotton shirt", None],
+            "bullet_points": [["soft", None], nan],
+            "description": [nan, "a shirt"],
+            "marketplace": [nan, nan],
+            "image": [nan, nan],
+            "attributes": [["color"], nan],
+        }
+    )
+    ids = ["8900123450001", "7", "7"]
+    assert model.predict(frame)["product_id"].tolist() == ids
+    doubles = frame.assign(product_id=frame["product_id"].astype(float))
+    assert model.predict(doubles)["product_id"].tolist() == ids
+    mixed = frame.assign(product_id=["0042 ", 7])
+    assert model.predict(mixed)["product_id"].tolist() == ["0042", "7", "7"]
+    assert model.predict(frame.drop(columns="product_id"))["product_id"].tolist() == [None] * 3
+    with pytest.raises(MlflowException, match=r"row 0: product_id is the number 1e\+17, beyond what doubles"):
+        model.predict(frame.assign(product_id=[1e17, 2.0]))
+
+
+def test_a_row_that_training_sets_aside_is_refused(model):
+    for row in ({"title": " "}, {"title": None, "description": float("nan")}, {"title": "", "bullet_points": ["x"]}):
+        with pytest.raises(MlflowException, match="row 0: neither title nor description"):
+            ask(model, {**SHIRT, **row})
+    with pytest.raises(MlflowException, match="row 0: no product type"):
+        ask(model, {"title": "cotton shirt"})
+    assert len(ask(model, {**SHIRT, "title": "", "description": "cotton shirt"})) == 2
+
+
+class Dresser:
+    """Says of each product what it is told to, with the same confidence."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def answer(self, questions):
+        return [[Answer(self.said[name], 0.9, 0.5, 0.5) for name in question.attributes] for question in questions]
+
+
+def test_no_accepted_values_break_the_contract(model):
+    """As in a backfill: of two values that contradict each other none is accepted, nor one that contradicts a label."""
+    from moemoe.registry.served_model import ServedModel
+
+    age, department = "age range description", "department"
+    served = ServedModel()
+    thresholds = Thresholds({"kurta": {name: {"plain": 0.5, "guarded": 0.95} for name in (age, department, "color")}})
+    said = {age: "Kids-Girls", department: "Men", "color": "Red"}
+    served.model = AttributeModel(Dresser(said), data_contracts.load("30pt"), thresholds)
+
+    def accepted(labels=(), **params):
+        row = {"product_type": "kurta", "title": "Girls Kurta Men Slim Fit", "attributes": labels}
+        return served.predict(None, pd.DataFrame([row]), params)["accepted"].tolist()
+
+    assert accepted() == [False, False, True]
+    assert accepted([(department, "Men")]) == [False, True, True]
+    assert accepted({age: "Kids-Girls"}) == [True, False, True]
+    assert accepted({age: "Kids-Girls", department: "Men"}) == [False, False, True]
+    assert accepted({age: "Kids-Boys", department: "Women"}) == [False, False, True]  # it contradicts both labels
+    assert accepted(thresholds="guarded") == [False] * 3
+    said[department] = "Girls"
+    assert accepted() == [True, True, True]
+
+
+def test_unknown_parameters(model):
+    for name in ("threshold", "x"):
+        with pytest.raises(MlflowException, match=f"unknown parameter '{name}';.* known are thresholds") as error:
+            ask(model, SHIRT, **{name: "guarded"})
+        assert error.value.get_http_status_code() == 400
+
+
 def test_unknown_thresholds(model):
     with pytest.raises(MlflowException, match="allowed are plain, guarded"):
         ask(model, SHIRT, thresholds="high")
@@ -196,7 +277,8 @@ def test_http_answers_what_pyfunc_answers(server, model):
     assert status == 200, answer
     expected = pd.concat([ask(model, row) for row in rows], ignore_index=True)
     found = pd.DataFrame(answer["predictions"])
-    assert found.drop(columns="confidence").equals(expected.drop(columns="confidence"))
+    plain = [table.drop(columns="confidence").to_dict("records") for table in (found, expected)]
+    assert plain[0] == plain[1]
     assert found["confidence"].tolist() == pytest.approx(expected["confidence"].tolist(), rel=1e-4)
     many = [{**SHIRT, "product_id": str(i)} for i in range(150)]  # more than a batch
     status, answer = server.ask({"dataframe_records": many, "params": {"thresholds": "guarded"}})
@@ -213,15 +295,52 @@ def test_http_answers_what_pyfunc_answers(server, model):
         ({"dataframe_records": [{**SHIRT, "attributes": ["colour"]}]}, "attribute 'colour' is unknown for shirt"),
         ({"dataframe_records": [{"product_type": "shirt"}]}, "title"),
         ({"dataframe_records": [SHIRT], "params": {"thresholds": "high"}}, "allowed are plain, guarded"),
+        ({"dataframe_records": [SHIRT], "params": {"threshold": "guarded"}}, "did you mean 'thresholds'?"),
+        ({"dataframe_records": [SHIRT], "thresholds": "guarded"}, "unknown key 'thresholds'"),
+        ({"dataframe_records": [{**SHIRT, "title": ""}]}, "row 0: neither title nor description"),
+        ({"dataframe_records": [SHIRT], "instances": [SHIRT]}, "the body has dataframe_records and instances"),
+        ({"inputs": {"product_type": ["shirt"], "title": ["a", "b"]}}, "of different lengths: product_type 1, title 2"),
         (b"{", "JSON"),
     ],
-    ids=["product type", "picture", "path", "attribute", "column", "thresholds", "JSON"],
+    ids=["product type", "picture", "path", "attribute", "column", "thresholds", "parameter", "key", "empty title",
+         "two tables", "lengths", "JSON"],
 )  # fmt: skip
 def test_a_bad_request_gets_a_400_that_says_why(server, body, message):
     status, answer = server.ask(body)
     assert status == 400
     assert message in answer["message"]
     assert "Traceback" not in json.dumps(answer)
+    assert len(answer["message"]) < 300  # without the whole table
+
+
+def test_every_form_of_a_request_gives_the_same_answers(server):
+    """Rows and columns, with cells missing in some rows and numeric ids, as clients of MLflow send them."""
+    rows = [
+        {"product_id": 8900123450001, "product_type": "Tshirts", "title": "cotton shirt", "bullet_points": ["soft"]},
+        {"product_type": "kurta", "title": "silk kurta", "description": None, "attributes": ["color"]},
+    ]
+    names = ["product_id", "product_type", "title", "bullet_points", "description", "attributes"]
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    split = {"columns": names, "index": [7, 8], "data": [[row.get(name) for name in names] for row in rows]}
+    forms = {"dataframe_records": rows, "dataframe_split": split, "instances": rows, "inputs": rows}
+    answers = [server.ask({form: body}) for form, body in [*forms.items(), ("inputs", columns), ("instances", columns)]]
+    assert [status for status, _ in answers] == [200] * 6, answers
+    assert all(answer == answers[0][1] for _, answer in answers)
+    found = [(row["product_id"], row["attribute"]) for row in answers[0][1]["predictions"]]
+    assert found == [("8900123450001", "color"), ("8900123450001", "material"), (None, "color")]
+    status, answer = server.ask({"inputs": rows[0]})  # one row
+    assert (status, len(answer["predictions"])) == (200, 2)
+
+
+def test_what_pandas_writes_is_read(server):
+    frame = pd.DataFrame([{**SHIRT, "product_id": "007"}, {**SHIRT, "product_id": np.nan, "description": "soft"}])
+    status, answer = server.ask(frame.to_csv(index=False).encode(), "text/csv")
+    assert status == 200, answer
+    assert [row["product_id"] for row in answer["predictions"]] == ["007", "007", None, None]
+    written = io.BytesIO()
+    frame.to_parquet(written)
+    status, from_parquet = server.ask(written.getvalue(), "application/vnd.apache.parquet")
+    assert (status, from_parquet) == (200, answer)
 
 
 def test_the_model_is_loaded_once(server):

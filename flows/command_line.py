@@ -1,0 +1,79 @@
+"""The command line of every flow: Metaflow's, with words where Metaflow has none.
+
+- An error that the same step would meet again (a bad catalog, a bad parameter) is not tried again by @retry.
+- Ctrl-C says how to go on.
+- ``resume`` of a run that has finished says so, instead of copying it.
+"""
+
+import os
+import shlex
+import sys
+
+import stopped
+from metaflow import FlowSpec, Run, current, namespace
+from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
+from metaflow.util import get_latest_run_id
+
+INTERRUPTED = 130
+
+
+def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
+    """Runs what the command line asks of a flow.
+
+    Args:
+        one_task_at_a_time: tasks of a foreach run one after the other, unless --max-workers says otherwise.
+    """
+    if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
+        os.environ.setdefault("USERNAME", "moemoe")
+    os.environ.setdefault("METAFLOW_PYLINT", "0")  # the project's own checks are stricter, and its lines are noise
+    if one_task_at_a_time:
+        for command in ("RUN", "RESUME"):
+            os.environ.setdefault(f"METAFLOW_{command}_MAX_WORKERS", "1")
+    if "resume" in sys.argv and (finished := _finished(flow, sys.argv)):
+        print(
+            f"run {finished} has finished: there is nothing to resume. `resume STEP` does its steps from STEP on again"
+        )
+        return
+    try:
+        stopped.notice_interrupts()
+        flow()
+    except SystemExit as end:
+        if "step" in sys.argv and end.code and stopped.is_lasting() and _would_be_retried(flow):
+            sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
+        if end.code and stopped.was_interrupted() and {"run", "resume"} & set(sys.argv):
+            print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        raise
+
+
+def resume_command() -> str:
+    """What goes on with the latest run of this flow."""
+    return shlex.join(["python", sys.argv[0], "resume"])
+
+
+def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
+    """The run that a bare ``resume`` would go on with, if there is nothing left of it to do."""
+    rest = arguments[arguments.index("resume") + 1 :]
+    origin = None
+    while rest:
+        option, _, value = rest.pop(0).partition("=")
+        if not option.startswith("-"):
+            return None  # a step: it is done again in any case
+        value = value or (rest.pop(0) if rest and not rest[0].startswith("-") else "")
+        if option == "--origin-run-id":
+            origin = value
+    origin = origin or get_latest_run_id(lambda *_, **__: None, flow.__name__)
+    if origin is None:
+        return None
+    namespace(None)
+    try:
+        return origin if Run(f"{flow.__name__}/{origin}").successful else None
+    except MetaflowNotFound:
+        return None
+
+
+def _would_be_retried(flow: type[FlowSpec]) -> bool:
+    """Whether the step that has failed has retries left, and is not caught (@catch), which waits for the last one."""
+    decorators = {each.name: each for each in getattr(getattr(flow, current.step_name), "decorators", ())}
+    retry = decorators.get("retry")
+    return retry is not None and "catch" not in decorators and current.retry_count < int(retry.attributes["times"])

@@ -1,0 +1,152 @@
+"""How the registered model reads a request: what MLflow would pass over without a word is refused.
+
+MLflow drops parameters that a model does not have, and any other key of a request's body, with a line in the server's
+log alone; it turns rows into columns in ways that lose lists and integer ids; and it writes the whole table into its
+messages. ``read_strictly`` puts functions of this module in the place of the three of MLflow's that do so.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+from moemoe.errors import CatalogError
+from moemoe.inference.catalog_rows import is_missing
+from moemoe.names import did_you_mean
+from moemoe.registry.signature import PARAMETER
+
+RECORDS, SPLIT, INPUTS, INSTANCES = "dataframe_records", "dataframe_split", "inputs", "instances"
+FORMS = (RECORDS, SPLIT, INPUTS, INSTANCES)
+PARAMS = "params"
+
+
+class BadRequest(MlflowException):
+    """A request that cannot be answered (HTTP 400), in one sentence.
+
+    MLflow's server puts the whole input in front of an error's message; this one keeps its own.
+    """
+
+    def __init__(self, message: str):
+        self._message = message
+        super().__init__(message, INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return self._message
+
+    @message.setter
+    def message(self, message: str) -> None:
+        pass
+
+
+def read_strictly() -> None:
+    """Makes MLflow's pyfunc and its server read requests by this module, in this process."""
+    pyfunc: Any = import_module("mlflow.pyfunc")  # which mlflow itself imports lazily, by a stand-in
+    scoring_server: Any = import_module("mlflow.pyfunc.scoring_server")
+    if not hasattr(pyfunc._enforce_params_schema, "__wrapped__"):
+        pyfunc._enforce_params_schema = _only_known(pyfunc._enforce_params_schema)
+    scoring_server._parse_json_data = _parse_json
+    scoring_server.parse_csv_input = _parse_csv
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a request's table; a single row of lists, as MLflow makes of columns, is so many rows.
+
+    Raises:
+        CatalogError: columns of different lengths.
+    """
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return _rows_of_columns(rows[0]) if len(rows) == 1 and _in_columns(rows[0]) else rows
+
+
+def _only_known(enforce: Any) -> Any:
+    @wraps(enforce)
+    def checked(params: Any, schema: Any) -> Any:
+        known = [spec.name for spec in schema.params] if schema else []
+        if known == [PARAMETER] and isinstance(params, Mapping):  # another model in this process is not ours to check
+            _check_names("parameter", params, known)
+        return enforce(params, schema)
+
+    return checked
+
+
+def _check_names(kind: str, given: Mapping[Any, Any], known: Sequence[str]) -> None:
+    for name in map(str, given):
+        if name not in known:
+            raise BadRequest(f"unknown {kind} {name[:50]!r}{did_you_mean(name, known)}")
+
+
+def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:
+    """In the place of the server's: the body's table with its values as they were sent, and its parameters."""
+    from mlflow.pyfunc.scoring_server import ParsedJsonInput
+
+    try:
+        body = data if isinstance(data, dict) else json.loads(data)
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadRequest(
+            f"the body is a JSON {type(body).__name__}; allowed is an object with one of {', '.join(FORMS)}"
+        )
+    _check_names("key", body, (*FORMS, PARAMS))
+    forms = [form for form in FORMS if form in body]
+    if len(forms) != 1:
+        raise BadRequest(f"the body has {' and '.join(forms) or 'no table'}; allowed is one of {', '.join(FORMS)}")
+    params = body.get(PARAMS)
+    if params is not None and not isinstance(params, dict):
+        raise BadRequest(
+            f"params is a JSON {type(params).__name__}; allowed is an object such as {{{PARAMETER!r}: ...}}"
+        )
+    return ParsedJsonInput(_table(forms[0], body[forms[0]]), params, False)
+
+
+def _parse_csv(csv_input: io.TextIOBase, schema: Any = None) -> pd.DataFrame:
+    """In the place of the server's: cells are the text that they are, an id keeps its zeros."""
+    try:
+        return pd.read_csv(csv_input, dtype=str, keep_default_na=False)  # type: ignore[call-overload,no-any-return]
+    except ValueError as error:
+        raise BadRequest(f"the body is not CSV: {error}") from None
+
+
+def _table(form: str, value: Any) -> pd.DataFrame:
+    """The table of a body, whichever form it has; dtype object keeps integers beside missing ones."""
+    if form == SPLIT:
+        if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= {"columns", "data", "index"}:
+            raise BadRequest(f"{form} is no table; allowed are columns, data and index, as DataFrame.to_dict('split')")
+        try:
+            return pd.DataFrame(value["data"], columns=value["columns"], dtype=object)
+        except (ValueError, TypeError) as error:
+            raise BadRequest(f"{form} is no table: {error}") from None
+    if isinstance(value, dict):
+        try:
+            value = _rows_of_columns(value) if _in_columns(value) else [value]
+        except CatalogError as error:
+            raise BadRequest(str(error)) from None
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise BadRequest(f"{form} is no list of rows; allowed are objects with a catalog's columns, one for each row")
+    return pd.DataFrame(value, dtype=object)
+
+
+def _in_columns(row: Mapping[str, Any]) -> bool:
+    """Whether a row's cells are whole columns; bullet points and attributes are lists in any case."""
+    return any(_is_column(row.get(name)) for name in ("product_type", "title", "description"))
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping) and not is_missing(value)
+
+
+def _rows_of_columns(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    columns = {name: values for name, values in columns.items() if not is_missing(values)}
+    lengths = {name: len(values) if _is_column(values) else None for name, values in columns.items()}
+    if None in lengths.values() or len(set(lengths.values())) != 1:
+        shown = ", ".join(f"{name} {'one value' if n is None else n}" for name, n in lengths.items())
+        raise CatalogError(f"the columns are of different lengths: {shown}")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
