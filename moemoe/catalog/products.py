@@ -53,7 +53,7 @@ def partition_groups(partitions: Sequence[str], max_products: int | None = None)
     groups: list[list[int]] = [[]]
     held = 0
     for partition, more in enumerate(sizes):
-        if held >= least:
+        if held >= least and more:  # an empty file at the end is no task of its own
             groups.append([])
             held = 0
         groups[-1].append(partition)
