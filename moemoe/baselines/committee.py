@@ -119,6 +119,13 @@ class Committee(nn.Module):
         self.config, self.members = config, list(members)
         self.trained = nn.ModuleList(m.system for m in members if isinstance(m.system, nn.Module))
 
+    @property
+    def image_encoder(self) -> Any:
+        """That of the one member that reads images, whose features are kept; None where several do."""
+        found = [getattr(member.system, "image_encoder", None) for member in self.members]
+        known = [encoder for encoder in found if encoder is not None]
+        return known[0] if len(known) == 1 else None
+
     @staticmethod
     def check_members(configs: Mapping[str, Any], systems: Mapping[str, Any]) -> ImageConfig | None:
         """What the members see of a picture, None where none reads any.

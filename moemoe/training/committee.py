@@ -26,7 +26,7 @@ from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
 from moemoe.storage import exists, fetch, join, publish, read_bytes, read_table, write_bytes, write_table
 from moemoe.training.events import read_events
-from moemoe.training.items import item_of, picture_buffer, training_values
+from moemoe.training.items import item_of, kept_features, picture_buffer, training_values
 from moemoe.training.run import Job
 from moemoe.training.stopping import Notice
 
@@ -82,12 +82,15 @@ def validation_weights(
     found: dict[str, list[np.ndarray]] = {name: [] for name in values}
     gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
     pictures, collator = PictureReader("train"), committee.collator()
+    features = kept_features(dataset, committee)
     for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
         items = []
         asked: list[list[str]] = []  # every question's right values
-        for row in rows[start : start + PRODUCTS_AT_ONCE].tolist():
+        chunk = rows[start : start + PRODUCTS_AT_ONCE].tolist()
+        kept = (features.of(chunk) if features is not None else None) or [None] * len(chunk)
+        for row, known_features in zip(chunk, kept, strict=True):
             slot = PictureSlot(picture_buffer(committee.config, 1), 0)
-            items.append(item_of(dataset, row, committee.config, seed, 0, pictures, slot))
+            items.append(item_of(dataset, row, committee.config, seed, 0, pictures, slot, features=known_features))
             asked += dataset.values(row).values()
         for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
             right_NC = np.array([[value in asked[place] for value in values[name]] for place in places])

@@ -84,15 +84,20 @@ def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: 
     return tokens
 
 
+def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
+    """What is kept of a dataset's images for ``model``; None for a system that has no frozen image encoder."""
+    encoder = getattr(model, "image_encoder", None)
+    return ImageFeatures(dataset, encoder) if encoder is not None and encoder.frozen else None
+
+
 def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world_size: int) -> ImageFeatures | None:
     """The features of all images that fit on disk; each rank computes its part of those that no earlier run has.
 
     None for a system that has no frozen image encoder.
     """
-    encoder = getattr(model, "image_encoder", None)
-    if encoder is None or not encoder.frozen:
+    features = kept_features(dataset, model)
+    if features is None:
         return None
-    features = ImageFeatures(dataset, encoder)
     if rank == 0:
         features.make_room()
     shards = features.fitting()[rank::world_size]
