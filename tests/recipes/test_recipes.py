@@ -7,7 +7,6 @@ from moemoe.baselines import COMMITTEES, FITTED, TRAINED
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, NgramConfig, expert_layers
 from moemoe.recipes import Recipe, known_recipes, load_recipe
-from moemoe.recipes.settings import SourceDropout
 
 # Table 4 and figure 5: (decoder layers, encoder layers, phases) of a model with six layers a side.
 PAPER = {
@@ -164,7 +163,9 @@ def test_a_setting_may_be_nested_and_hold_a_list_or_a_mapping():
     )
     assert recipe.config.text.ngrams == NgramConfig((2, 3), 64)
     assert recipe.config.text.d_model == load_recipe("moemoe").config.text.d_model
-    assert recipe.training.source_dropout == SourceDropout(text=0.25)
+    assert recipe.training.source_dropout == dataclasses.replace(
+        load_recipe("moemoe").training.source_dropout, text=0.25
+    )
     assert [recipe.training.epochs_of(phase) for phase in recipe.phases] == [3, 1]
     assert recipe.config.alignment is False
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
