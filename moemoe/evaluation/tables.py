@@ -110,8 +110,8 @@ def overview(comparison: Comparison) -> Table:
     """One row per system: what it recalls at 90 % precision, how sure that is, and what can be deployed."""
     first = comparison.results[0]
     against = f"minus {first.name}"
-    columns = ["Recall@90P", against, "accuracy", "picture blanked", "title only", "plain threshold: recall", "kept",
-               "guarded threshold: recall", "kept (guarded)", "contract's values", "minutes"]  # fmt: skip
+    columns = ["Recall@90P", against, "accuracy", "picture blanked", "text blanked", "title only",
+               "plain threshold: recall", "kept", "guarded threshold: recall", "kept (guarded)", "contract's values", "minutes"]  # fmt: skip
     rows = []
     for result in comparison.results:
         metrics, difference = result.evaluation.metrics, comparison.differences.get(result.name)
@@ -120,6 +120,7 @@ def overview(comparison: Comparison) -> Table:
             against: difference.recall_at_90p if difference else None,
             "accuracy": _figure(result, "accuracy/mean"),
             "picture blanked": metrics.get("picture_blanked/recall_at_90p/mean"),
+            "text blanked": metrics.get("text_blanked/recall_at_90p/mean"),
             "title only": metrics.get("title_only/recall_at_90p/mean"),
             "contract's values": metrics["canonical/share"],
             "minutes": None if math.isnan(result.minutes) else f"{result.minutes:.1f}",
