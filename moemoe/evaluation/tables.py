@@ -110,8 +110,11 @@ def overview(comparison: Comparison) -> Table:
     """One row per system: what it recalls at 90 % precision, how sure that is, and what can be deployed."""
     first = comparison.results[0]
     against = f"minus {first.name}"
-    columns = ["Recall@90P", against, "accuracy", "picture blanked", "text blanked", "title only",
-               "plain threshold: recall", "kept", "guarded threshold: recall", "kept (guarded)", "contract's values", "minutes"]  # fmt: skip
+    columns = [
+        *("Recall@90P", against, "accuracy", "picture blanked", "text blanked", "title only"),
+        *("plain threshold: recall", "kept", "guarded threshold: recall", "kept (guarded)"),
+        *("contract's values", "minutes"),
+    ]
     rows = []
     for result in comparison.results:
         metrics, difference = result.evaluation.metrics, comparison.differences.get(result.name)

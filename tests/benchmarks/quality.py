@@ -2,7 +2,7 @@
 
 ``python -m tests.benchmarks.quality --catalog 'catalogs/*.parquet' [--root quality] [--only NAME,NAME] [--quick]``
 
-Each measurement is a run of ``flows/compare_flow.py`` with its own root, so that it can be looked at like any other. Run
+Each measurement is a run of ``flows/compare_flow.py`` under a root of its own, to be looked at like any other. Run
 the command again after a kill: what is finished is not run again, what is not goes on where it stopped. All of it takes
 hours on two cores. ``--quick`` takes one epoch and 2,000 products, of the synthetic catalog where no other is named:
 minutes, and figures that mean little.
