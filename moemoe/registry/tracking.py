@@ -47,7 +47,8 @@ def default_tracking_uri() -> str:
 
     Without its password, which belongs into no artifact and no log: ``with_password`` finds it in the environment.
     """
-    return without_password(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+    here = str(Path.cwd() / "mlflow.db").replace("%", "%25")  # an address is read with its escapes
+    return without_password(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{here}")
 
 
 def with_password(uri: str) -> str:
@@ -170,11 +171,21 @@ def _new_experiment(mlflow: "MlflowClient", name: str) -> str:
 
     tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
     try:
-        return mlflow.create_experiment(name, tags=tags)
+        return mlflow.create_experiment(name, _artifact_location(mlflow.tracking_uri, name), tags)
     except MlflowException:
         if (found := mlflow.get_experiment_by_name(name)) is None:
             raise
         return found.experiment_id
+
+
+def _artifact_location(uri: str, name: str) -> str | None:
+    """Where a new experiment keeps its files; None: where MLflow says.
+
+    Which for a SQLite file is the working directory, but MLflow reads a "%20" in its path as a blank.
+    """
+    if not uri.startswith("sqlite:") or "%" not in str(Path.cwd()):
+        return None
+    return (Path.cwd() / "mlruns" / escaped(name)).as_uri()
 
 
 def find_run(uri: str, experiment: str, tags: Mapping[str, str]) -> str | None:

@@ -1,6 +1,9 @@
 """What torchrun starts, one process per GPU (gloo on CPU): trains or fits a recipe's system and writes it.
 
 python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
+
+``python -m moemoe.training SHARDS --model NAME ... --job-only JOB.json`` writes the job; without --job-only it also
+starts torchrun.
 """
 
 import json
@@ -14,7 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from moemoe.errors import MoEMoEError
+from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.recipes import Recipe
 from moemoe.storage import join, no_space_left
 
@@ -44,6 +47,20 @@ class Job:
     warm_start: str = ""
     hidden: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def load(cls, path: str | Path) -> "Job":
+        """From a JSON file with these fields.
+
+        Raises:
+            ConfigError: there is no such file, or it holds no job.
+        """
+        try:
+            return cls(**json.loads(Path(path).read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"{path} holds no training job ({error}); python -m moemoe.training writes one"
+            ) from error
+
     @property
     def events_path(self) -> Path:
         """Where the events are appended while training runs."""
@@ -70,7 +87,11 @@ def main(path: str, *options: str) -> int:
 
     if UNTIL_LAUNCHER_ENDS in options:
         end_with_launcher()
-    job = Job(**json.loads(Path(path).read_text()))
+    try:
+        job = Job.load(path)
+    except ConfigError as error:
+        print(f"moemoe: {error}", file=sys.stderr, flush=True)
+        return 2
     recipe = Recipe.from_dict(job.recipe)
     world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     cuda = torch.cuda.is_available()
@@ -104,4 +125,7 @@ def main(path: str, *options: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        sys.exit(0 if len(sys.argv) > 1 else 2)
     sys.exit(main(*sys.argv[1:]))

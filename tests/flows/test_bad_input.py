@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.sample import write_sample_catalog
+from moemoe.registry.tracking import client
 from tests.flows.conftest import FLOW, flow_environment
 
 
@@ -36,8 +37,25 @@ def refused(folder: Path, *arguments: str, flow: Path = FLOW, **environment: str
         (["--size", "paper", "--weights", "no-such/checkpoint"], "cannot be had"),
         (["--withhold", "colour"], "withhold: attribute 'colour' is unknown; known are "),
         (["--decoding", "beam"], "decoding is 'beam'; allowed are free, canonical"),
+        (["--max-products", "-5"], "--max-products is -5; allowed is 0 to"),
+        (["--seed", "-1"], "--seed is -1; allowed is 0 to"),
+        (["--registered-name", "team/kurta"], "MLflow model name 'team/kurta' is not allowed"),
+        (["--promote-if", "bettr"], "allowed are 'better', 'not worse', 'unmeasured'"),
     ],
-    ids=["dataset", "model", "glob", "processes", "batch", "weights", "withhold", "decoding"],
+    ids=[
+        "dataset",
+        "model",
+        "glob",
+        "processes",
+        "batch",
+        "weights",
+        "withhold",
+        "decoding",
+        "products",
+        "seed",
+        "name",
+        "promote",
+    ],
 )
 def test_a_bad_parameter(tmp_path, arguments, message):
     assert message in refused(tmp_path, *arguments)
@@ -47,6 +65,14 @@ def test_mlflow_that_does_not_answer_is_said_at_the_start(tmp_path):
     said = refused(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "MLflow at http://127.0.0.1:9 cannot be reached" in said
     assert "/validate/" not in said
+
+
+def test_a_deleted_experiment_is_said_at_the_start(tmp_path):
+    mlflow = client(flow_environment(tmp_path)["MLFLOW_TRACKING_URI"])
+    mlflow.delete_experiment(mlflow.create_experiment("mine"))
+    said = refused(tmp_path, "--registered-name", "mine")
+    assert "experiment 'mine' is deleted in MLflow; restore it" in said
+    assert "/collect/" not in said
 
 
 def test_a_critical_expectation_stops_the_flow_before_anything_else(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import moemoe.registry.promote as promote
-from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.errors import ConfigError, MoEMoEError, StorageError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry import thresholds
 from moemoe.registry.gate import Rules
@@ -231,6 +231,18 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     with pytest.raises(ConfigError, match="is not its champion any more"):
         thresholds.change_thresholds(uri, find_version(uri, first.model_uri), {("shirt", "color"): None}, "late")
     assert roll_back(uri, name)[1].version == first.version
+
+
+def test_files_that_were_moved_are_named(uri, name, model_dir, tmp_path):
+    version = find_version(uri, registered(uri, name, model_dir, GOOD).model_uri)
+    place = Path(client(uri).get_logged_model(
+        client(uri).get_model_version(name, version.version).source.removeprefix("models:/")
+    ).artifact_location.removeprefix("file://"))  # fmt: skip
+    place.rename(place.with_name("moved"))
+    with pytest.raises(StorageError, match=f"the files of models:/{name}/1 are not at {place}, where they were"):
+        fetch_version(uri, version, tmp_path)
+    place.with_name("moved").rename(place)
+    assert (fetch_version(uri, version, tmp_path) / "MODEL_CARD.md").is_file()
 
 
 def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):

@@ -5,11 +5,15 @@ import math
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from requests.utils import should_bypass_proxies
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.evaluate import Evaluation
+from moemoe.names import escaped
 from moemoe.registry import tracking
+from moemoe.schemas import EVALUATION
 from moemoe.shards.manifest import File, Manifest
 from tests.registry.small import evaluation_table, new_run, new_store
 
@@ -106,3 +110,64 @@ def test_the_shards_are_the_dataset_of_a_run(uri, tmp_path):
     assert (profile["products"], profile["contract_hash"], profile["data_hash"]) == (40, "c" * 64, "d" * 64)
     assert found.data.tags["contract_hash"] == "c" * 64
     assert "contract.yaml" in {artifact.path for artifact in tracking.client(uri).list_artifacts(run)}
+
+
+def test_metrics_of_any_attribute_are_logged(uri):
+    rows = evaluation_table().slice(0, 1).to_pylist()
+    table = pa.Table.from_pylist([{**rows[0], "attribute": "Colour (main)"}], EVALUATION)
+    run_id = new_run(uri)
+    tracking.log_evaluation(uri, run_id, Evaluation(table, {f"accuracy/{escaped('tops/tees')}": 0.5}), [], {})
+    client = tracking.client(uri)
+    run = client.get_run(run_id)
+    assert run.data.metrics == {"accuracy/tops.2F.tees": 0.5}
+    [child] = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    assert child.data.metrics["Colour .28.main.29./support"] == 40
+
+
+@pytest.mark.parametrize("name", ["team/kurta", "a:b", "it's", "a@b", "", "-x"])
+def test_a_name_that_no_model_can_have(uri, name):
+    with pytest.raises(ConfigError, match="is not allowed; allowed are letters"):
+        tracking.check_model_name(uri, name)
+
+
+def test_a_deleted_experiment_is_named(uri):
+    client = tracking.client(uri)
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(ConfigError, match="experiment 'gone' is deleted in MLflow; restore it"):
+        tracking.check_model_name(uri, "gone")
+    tracking.check_model_name(uri, "moemoe-30pt")
+
+
+def test_two_first_runs_at_once_share_the_experiment(uri):
+    """The other one creates it between this one's look and its own attempt."""
+    client = tracking.client(uri)
+    theirs = client.create_experiment("raced")
+    assert tracking._new_experiment(client, "raced") == theirs
+
+
+@pytest.mark.parametrize("folder", ["with blank", "with%20escape"])
+def test_files_lie_in_the_folder_whatever_its_name(tmp_path, monkeypatch, folder):
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = tracking.default_tracking_uri()
+    run_id = tracking.start_run(uri, "e", "r", {}, {})
+    tracking.log_text(uri, run_id, "here", "report.html")
+    [report] = tmp_path.rglob("report.html")
+    assert report.is_relative_to(tmp_path / folder)
+    assert Path(tracking.client(uri).download_artifacts(run_id, "report.html")).read_text() == "here"
+    assert (tmp_path / folder / "mlflow.db").is_file()
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_a_server_on_this_machine_is_asked_without_the_proxy(monkeypatch, name):
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+    monkeypatch.setenv(name, "intranet")
+    tracking._no_proxy_to_this_machine("http://127.0.0.1:5000")
+    assert should_bypass_proxies("http://127.0.0.1:5000/api", None)
+    assert should_bypass_proxies("http://intranet/", None)
+    assert not should_bypass_proxies("http://elsewhere/", None)
+    tracking._no_proxy_to_this_machine("http://elsewhere:5000")
+    assert not should_bypass_proxies("http://elsewhere/", None)

@@ -1,0 +1,127 @@
+"""What Metaflow's command line says in our flows: of errors in data, of Ctrl-C, of a run that has finished."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from requests.exceptions import ConnectionError
+
+from moemoe.errors import CatalogError, StorageError
+from tests.flows.conftest import FLOW, flow_environment
+
+SMALL = """
+import time
+from command_line import run_flow
+from metaflow import FlowSpec, Parameter, retry, step
+from stopped import said_plainly
+from moemoe.errors import CatalogError, StorageError
+
+class SmallFlow(FlowSpec):
+    what = Parameter("what", default="")
+
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def start(self):
+        print("an attempt", flush=True)
+        with said_plainly():
+            if self.what == "data":
+                raise CatalogError("the catalog is bad")
+            if self.what == "storage":
+                raise StorageError("S3 is away")
+        if self.what == "long":
+            time.sleep(300)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    run_flow(SmallFlow)
+"""
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("small flow") / "small_flow.py"
+    path.write_text(SMALL)
+    return path
+
+
+def start(flow: Path, *arguments: str) -> subprocess.Popen:
+    paths = os.pathsep.join([str(FLOW.parent), str(FLOW.parents[1])])
+    env = {**os.environ, **flow_environment(flow.parent), "PYTHONPATH": paths}
+    return subprocess.Popen(
+        [sys.executable, str(flow), *arguments], env=env, cwd=flow.parent, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def said_by(running: subprocess.Popen) -> str:
+    said, _ = running.communicate(timeout=300)
+    return said
+
+
+@pytest.mark.parametrize(("what", "attempts"), [("data", 1), ("storage", 2)])
+def test_only_what_may_pass_is_tried_again(flow, what, attempts):
+    running = start(flow, "run", "--what", what)
+    said = said_by(running)
+    assert running.returncode != 0
+    assert said.count("] an attempt") == attempts, said
+
+
+def test_a_finished_run_is_not_resumed(flow):
+    assert "Done!" in said_by(start(flow, "run"))
+    running = start(flow, "resume")
+    assert "has finished: there is nothing to resume" in said_by(running)
+    assert running.returncode == 0
+    assert "Done!" in said_by(start(flow, "resume", "end"))  # a step that is named is done again
+
+
+def test_ctrl_c_says_how_to_go_on(flow):
+    running = start(flow, "run", "--what", "long")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "an attempt" in line:
+            break
+    os.killpg(running.pid, signal.SIGINT)
+    said = said_by(running)
+    assert f"Go on with: python '{flow}' resume" in said
+    assert running.returncode == 130
+
+
+class MlflowError(Exception):
+    """As MLflow's own, which carry the status that a server answered with."""
+
+    __module__ = "mlflow.exceptions"
+
+    def __init__(self, status: int):
+        super().__init__("no such experiment")
+        self.status = status
+
+    def get_http_status_code(self) -> int:
+        return self.status
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "lasting"),
+    [
+        (CatalogError("bad"), "bad", True),
+        (StorageError("away"), "away", False),
+        (MlflowError(404), "MLflow refused what it was asked (no such experiment)", False),
+        (MlflowError(503), "resume when it answers again", False),
+        (MlflowError(429), "resume when it answers again", False),
+        (ConnectionError("refused"), "resume when it answers again", False),
+    ],
+)
+def test_only_an_outage_is_waited_for(error, words, lasting, monkeypatch):
+    monkeypatch.syspath_prepend(str(FLOW.parent))
+    import stopped
+
+    with pytest.raises(stopped.Stopped) as found, stopped.said_plainly():
+        raise error
+    assert words in str(found.value.message)
+    assert stopped.is_lasting() is lasting

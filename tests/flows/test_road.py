@@ -1,0 +1,109 @@
+"""The whole road to a catalog that nobody has described: profile, edit, run, read the report, backfill."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from moemoe.catalog.contract import load_contract
+from moemoe.registry import tracking
+from moemoe.registry.versions import CHAMPION, alias_of
+from moemoe.schemas import CATALOG
+from tests.flows.conftest import card_text, flow_environment
+
+PROJECT = Path(__file__).parents[2]
+TYPES = ("Men's T-Shirts", "tops/tees")
+COLORS, FABRICS = ("Red", "Blue", "Green"), ("Cotton", "Silk")
+
+
+def catalog(path: Path) -> Path:
+    """Names that MLflow's metrics do not allow; what is asked is said in the title."""
+    rows = []
+    for i in range(700):
+        color, fabric = COLORS[i % 3], FABRICS[i % 2]
+        rows.append(
+            {
+                "product_id": f"p{i}",
+                "product_type": TYPES[i // 3 % 2],
+                "title": f"{color} {fabric} shirt number {i} of shop {i * 7919 % 1000}",
+                "attributes": [("Colour (main)", color), ("Fabric / cloth", fabric)] if i % 10 else [],
+            }
+        )
+    pq.write_table(pa.Table.from_pylist(rows, CATALOG), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory):
+    """A copy of the project beside an empty folder with a blank in its name, in which a user works."""
+    folder = tmp_path_factory.mktemp("road")
+    for name in ("flows", "data_contracts", "moemoe"):
+        shutil.copytree(PROJECT / name, folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    work = folder / "a shop"
+    work.mkdir()
+
+    def do(command: str, succeeds: bool = True) -> str:
+        """Runs a command as it was printed, in the user's folder."""
+        words = shlex.split(command)
+        words[0] = sys.executable if words[0] == "python" else words[0]
+        env = {**os.environ, **flow_environment(work), "PYTHONPATH": str(folder / "project")}
+        done = subprocess.run(words, env=env, cwd=work, capture_output=True, text=True, timeout=900)
+        said = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, said[-5000:]
+        return said
+
+    return folder, work, do
+
+
+def after(said: str, words: str) -> str:
+    """What a run's last lines say behind ``words``."""
+    [line] = [line for line in said.splitlines() if words in line]
+    return line.split(words)[1].strip()
+
+
+def test_the_whole_road(road):
+    folder, work, do = road
+    path = catalog(folder / "catalog.parquet")
+    said = do(f"python -m moemoe.catalog.profile {path} --dataset shop")
+    assert not list(work.iterdir())  # nothing into the current folder unasked
+    contract = folder / "project" / "data_contracts" / "shop" / "contract.yaml"
+    assert load_contract(contract).report_product_types == TYPES
+    text = contract.read_text()
+    assert "  colour (main): #" in text
+    contract.write_text(text.replace("  fabric / cloth: #", "  cloth: #").replace("keys: []", "keys: [Fabric / cloth]"))
+
+    run = next(line for line in said.splitlines() if "train_flow.py" in line)  # the command that profile ends with
+    said = do(f"{run} --model tf-idf --root {shlex.quote(str(work / 'root'))}")
+    assert "mean Recall@90P" in said
+    assert "nan" not in said.split("mean Recall@90P")[1].splitlines()[0]
+    model = after(said, "registered model").split()[0]
+    report = card_text(Path(after(said, "report  ")).read_text())
+    assert TYPES[0] in report
+    assert "tops/tees" in report
+    uri = flow_environment(work)["MLFLOW_TRACKING_URI"]
+    metrics = tracking.client(uri).get_run(after(said, "MLflow run").split()[0]).data.metrics
+    assert metrics["recall_at_90p/Men.27.s T-Shirts/top5"] > 0.5
+    assert metrics["accuracy/tops.2F.tees"] > 0.5
+    assert alias_of(uri, model.split("/")[1], CHAMPION)
+    answers = do(after(said, "ask it").partition(" ")[2])  # without the variable, which the environment has
+    assert "colour (main)" in answers
+
+    shown = do(f"python -m moemoe.registry.thresholds {model.split('/')[1]}")
+    assert "tops/tees" in shown
+    do(f"python -m moemoe.registry.thresholds {model.split('/')[1]} --switch-off 'tops/tees/colour (main)'")
+
+    said = do(after(said, "fill a catalog"))
+    assert "verdicts python -m moemoe.registry.audit" in said
+    filled = ds.dataset(work / "filled" / "values").to_table().to_pylist()
+    right = [row for row in filled if row["decision"] == "filled"]
+    assert right
+    for row in right:
+        number = int(row["product_id"][1:])
+        assert row["prediction"] in (COLORS[number % 3], FABRICS[number % 2])

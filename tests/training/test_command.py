@@ -1,0 +1,78 @@
+"""Training without the pipeline: shards, a recipe by name, settings, one command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from moemoe.model.moemoe import MoEMoE
+from moemoe.training.__main__ import main
+from moemoe.training.run import Job
+from tests.shards.small import small_shards
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> str:
+    return small_shards(tmp_path_factory.mktemp("root"))
+
+
+def test_the_command_trains_a_model(manifest, tmp_path, capsys):
+    given = ["--model", "qga", "--epochs", "1", "--batch-size", "6", "--scratch", str(tmp_path / "scratch")]
+    main([str(Path(manifest).parent), *given, "--output", str(tmp_path / "trained")])
+    said = capsys.readouterr().out
+    assert "dense phase, step 6: validation cross entropy" in said
+    assert f"model  {tmp_path}/trained/model" in said
+    assert MoEMoE.from_pretrained(tmp_path / "trained" / "model").config.sources == ("image", "text")
+
+
+def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
+    path = tmp_path / "JOB.json"
+    given = ["--model", "knn", "--seed", "3", "--processes", "1", "--scratch", str(tmp_path / "scratch")]
+    main([manifest, *given, "--output", str(tmp_path / "trained"), "--job-only", str(path)])
+    assert f"-m moemoe.training.run {path}" in capsys.readouterr().out
+    job = Job.load(path)
+    assert (job.manifest_uri, job.recipe["name"], job.seed) == (manifest, "knn", 3)
+    done = subprocess.run([sys.executable, "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "trained" / "model" / "config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--model", "moemo"], "unknown model 'moemo'"),
+        (["--size", "huge"], "unknown size 'huge'"),
+        (["--set", "experts.nummer=3"], r"experts\.nummer"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--batch-size", "-1"], "batch size is -1"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_trained(manifest, tmp_path, given, message):
+    with pytest.raises(SystemExit, match=message):
+        main([manifest, "--output", str(tmp_path / "trained"), *given])
+    assert not (tmp_path / "trained").exists()
+
+
+def test_shards_that_are_not_there(tmp_path):
+    with pytest.raises(SystemExit, match=r"manifest\.json"):
+        main([str(tmp_path), "--output", str(tmp_path / "trained")])
+
+
+@pytest.mark.parametrize("module", ["moemoe.training", "moemoe.training.run"])
+def test_help(module):
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "JOB.json" in done.stdout
+
+
+@pytest.mark.parametrize("content", [None, "{", json.dumps({"recipe": "moemoe"})])
+def test_a_file_that_is_no_job(tmp_path, content):
+    path = tmp_path / "JOB.json"
+    if content is not None:
+        path.write_text(content)
+    done = subprocess.run([sys.executable, "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"moemoe: {path} holds no training job (")
+    assert "Traceback" not in done.stderr
