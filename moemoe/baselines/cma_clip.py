@@ -23,10 +23,11 @@ from moemoe.baselines.items import NOTHING
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Source, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.config import ImageConfig
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.model.config import ImageConfig, NgramConfig
+from moemoe.model.files import built, read_config, read_weights, write_config
 from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.image_weights import load_backbone_weights, load_timm
+from moemoe.model.ngrams import NgramEmbedding
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class ClipText:
     dropout_rate: float = 0.0
     positions: int = 96
     pretrained: str | None = None
+    ngrams: NgramConfig = field(default_factory=NgramConfig)
+
+    def __post_init__(self):
+        if isinstance(self.ngrams, dict):
+            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
+        if self.pretrained is not None and self.ngrams.orders:
+            raise ConfigError(
+                f"text.ngrams: cma-clip has none beside pretrained weights, {self.pretrained}; leave one out"
+            )
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,9 @@ class CMAClip(nn.Module):
                 eos_token_id=1,  # where CLIP's pooled state would lie; only the tokens' own states are read
             )
         )
+        if text.ngrams.orders:
+            tokens = self.text_encoder.get_input_embeddings()
+            self.text_encoder.set_input_embeddings(NgramEmbedding(tokens, text.ngrams))
         self.image_encoder = ImageEncoder(config.image, D)
         self.kind_SD = nn.Parameter(torch.randn(2, D) * 0.02)  # tells patches from tokens
         layer = nn.TransformerEncoderLayer(

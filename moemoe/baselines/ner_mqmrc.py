@@ -28,7 +28,9 @@ from moemoe.baselines.items import NOTHING
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.model.config import NgramConfig
+from moemoe.model.files import built, read_config, read_weights, write_config
+from moemoe.model.ngrams import NgramEmbedding
 
 O, B, I = 0, 1, 2  # noqa: E741
 Span = tuple[int, int]
@@ -46,6 +48,15 @@ class BertText:
     dropout_rate: float = 0.0
     positions: int = 512
     pretrained: str | None = None
+    ngrams: NgramConfig = field(default_factory=NgramConfig)
+
+    def __post_init__(self):
+        if isinstance(self.ngrams, dict):
+            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
+        if self.pretrained is not None and self.ngrams.orders:
+            raise ConfigError(
+                f"text.ngrams: ner-mqmrc has none beside pretrained weights, {self.pretrained}; leave one out"
+            )
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,8 @@ class NerMqMrc(nn.Module):
             ),
             add_pooling_layer=False,
         )
+        if text.ngrams.orders:
+            self.bert.set_input_embeddings(NgramEmbedding(self.bert.get_input_embeddings(), text.ngrams))
         self.tag = nn.Linear(text.width, 3)
 
     @classmethod

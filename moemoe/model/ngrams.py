@@ -47,6 +47,20 @@ class HashedNgrams(nn.Module):
         return total
 
 
+class NgramEmbedding(nn.Embedding):
+    """A token embedding with that of n-grams added, to put into a model of transformers in place of its own."""
+
+    def __init__(self, tokens: nn.Embedding, config: NgramConfig):
+        super().__init__(
+            tokens.num_embeddings, tokens.embedding_dim, tokens.padding_idx, _weight=tokens.weight.detach()
+        )
+        self.ngrams = HashedNgrams(config, tokens.embedding_dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Embeddings [B, K, D] of token ids [B, K]."""
+        return super().forward(input) + self.ngrams(input)
+
+
 def ngram_hash(ids_BK: Tensor, order: int) -> Tensor:
     """A hash in [0, PRIME) of each ``order`` neighbouring ids, int64 [B, K - order + 1]."""
     windows = ids_BK.unfold(1, order, 1)

@@ -14,13 +14,14 @@ from moemoe.baselines.mxt import MXT, AdaptationGate, MXTConfig
 from moemoe.baselines.ner_mqmrc import BertText, NerMqMrc, NerMqMrcConfig, decode, spans_of, tags_of
 from moemoe.errors import ConfigError
 from moemoe.model.collate import Collator, Item
-from moemoe.model.config import ImageConfig, ModelConfig
+from moemoe.model.config import ImageConfig, ModelConfig, NgramConfig
 from moemoe.model.generation import generate
 from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.image_weights import create_timm
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
+from moemoe.training.optimizers import ngram_tables
 
 TEXTS = ["IN | shirt | Brand Cotton Silk shirt color material neck style Round Neck"] * 9
 RESNET = ImageConfig("resnet18", 32, options={"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 32]})
@@ -222,3 +223,31 @@ def test_any_timm_model_gives_patches(name):
     encoder = ImageEncoder(ImageConfig(name, 32), 24).eval()
     patches = encoder(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     assert (patches.dim(), patches.shape[0], patches.shape[2]) == (3, 2, 24)
+
+
+@pytest.mark.parametrize("system", [CMAClip, NerMqMrc])
+def test_ngrams_are_a_setting_of_clip_and_bert_too(system, tmp_path):
+    """Nothing at the start, then part of what is saved; the rest of the network is the one without."""
+    sizes = {"vocab_size": 60, "width": 32, "layers": 1, "heads": 2, "feed_forward": 48, "positions": 48}
+    kind, config = (ClipText, CMAClipConfig) if system is CMAClip else (BertText, NerMqMrcConfig)
+    common = {
+        "context_length": 12,
+        **({"values": {"color": ["Red", "Blue"]}, "image": RESNET} if system is CMAClip else {}),
+    }
+
+    def model_with(**ngrams):
+        torch.manual_seed(0)
+        return system.create(config(text=kind(**sizes, **ngrams), **common)).eval()
+
+    def states(model):
+        encoder = model.text_encoder if system is CMAClip else model.bert
+        return encoder(torch.tensor([[5, 9, 7, 9]]), torch.ones(1, 4, dtype=torch.long)).last_hidden_state
+
+    plain, model = model_with(), model_with(ngrams=NgramConfig((2,), 16))
+    assert torch.equal(states(plain), states(model))
+    torch.nn.init.normal_(ngram_tables(model)[0])
+    assert not torch.equal(states(plain), states(model))
+    model.save_pretrained(tmp_path)
+    assert torch.equal(states(system.from_pretrained(tmp_path)), states(model))
+    with pytest.raises(ConfigError, match="has none beside pretrained weights, bert; leave one out"):
+        kind(pretrained="bert", ngrams=NgramConfig((2,), 16))
