@@ -213,7 +213,7 @@ def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:
         if not path.exists():
             raise StorageError(f"cannot read {uri}: no such file or folder")
         return path
-    files = list_files(uri) or list_files(join(uri, "*"))
+    files = files_below(uri)
     if not files:
         raise StorageError(f"cannot read {uri}: no such object")
     target = Path(scratch) / _bucket_and_key(uri)[1].rstrip("/")
@@ -257,18 +257,36 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def list_files(pattern: str) -> list[str]:
-    """The files that match a path or glob (``*`` also crosses folders on S3), sorted."""
+def files_below(uri: str) -> list[str]:
+    """The file at ``uri``, or all files below the folder or prefix of that name, sorted; nothing in it is a pattern."""
+    if not is_s3(uri):
+        path = Path(uri).absolute()
+        return [str(path)] if path.is_file() else sorted(str(file) for file in path.rglob("*") if file.is_file())
+    bucket, key = _bucket_and_key(uri)
+    folder = key.rstrip("/") + "/" if key else ""
+    keys = _keys(uri, bucket, key.rstrip("/"))
+    return [f"s3://{bucket}/{k}" for k in keys if k == key] or [
+        f"s3://{bucket}/{k}" for k in keys if k.startswith(folder)
+    ]
+
+
+def matching_files(pattern: str) -> list[str]:
+    """The files that match a glob, or lie below a folder that does, sorted; on S3 ``*`` also crosses folders."""
     if not is_s3(pattern):
-        return sorted(str(Path(p).absolute()) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+        return sorted({file for found in glob.glob(pattern, recursive=True) for file in files_below(found)})
     bucket, key = _bucket_and_key(pattern)
-    prefix = key.split("*")[0].split("?")[0].split("[")[0]
+    keys = _keys(pattern, bucket, re.split(r"[*?\[]", key)[0])
+    below = key.rstrip("/") + "/*"
+    return [f"s3://{bucket}/{k}" for k in keys if fnmatch.fnmatchcase(k, key) or fnmatch.fnmatchcase(k, below)]
+
+
+def _keys(uri: str, bucket: str, prefix: str) -> list[str]:
+    """The keys in a bucket that begin with ``prefix``, sorted, without the empty objects that stand for folders."""
     try:
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return sorted(item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"][-1] != "/")
     except Exception as error:
-        raise _storage_error("cannot list", pattern, error) from error
-    return sorted(f"s3://{bucket}/{k}" for k in keys if fnmatch.fnmatchcase(k, key))
+        raise _storage_error("cannot list", uri, error) from error
 
 
 def remove_leftovers(folder: str) -> None:

@@ -47,7 +47,25 @@ def test_folders_go_out_and_come_back(root, tmp_path):
     back = storage.fetch(uri, tmp_path / "scratch")
     assert (back / "one").read_text() == "1"
     assert (back / "sub" / "two").read_text() == "2"
-    assert [name.rsplit("/", 1)[1] for name in storage.list_files(storage.join(uri, "o*"))] == ["one"]
+    assert [name.rsplit("/", 1)[1] for name in storage.matching_files(storage.join(uri, "o*"))] == ["one"]
+
+
+def test_names_that_look_like_patterns_and_folders(root):
+    for name in ("of [2024]/a", "of 2/b", "out.parquet/part-0", "out.parquet/sub/part-1", "plain"):
+        storage.write_bytes(storage.join(root, name), b"x")
+    if storage.is_s3(root):  # as the console creates a folder
+        storage.write_bytes(storage.join(root, "out.parquet") + "/", b"")
+
+    def found(function, name):
+        return [file.removeprefix(root.rstrip("/") + "/") for file in function(storage.join(root, name))]
+
+    assert found(storage.files_below, "of [2024]") == ["of [2024]/a"]
+    assert found(storage.files_below, "of [2024]/a") == ["of [2024]/a"]
+    assert found(storage.files_below, "plain") == ["plain"]
+    assert found(storage.files_below, "pl") == found(storage.files_below, "*") == []
+    assert found(storage.files_below, "out.parquet") == ["out.parquet/part-0", "out.parquet/sub/part-1"]
+    assert found(storage.matching_files, "*.parquet") == ["out.parquet/part-0", "out.parquet/sub/part-1"]
+    assert found(storage.matching_files, "of [[]*") == ["of [2024]/a"]
 
 
 def test_what_is_not_there_is_named(root, tmp_path):

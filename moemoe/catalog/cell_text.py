@@ -80,7 +80,7 @@ def as_text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+    if _is_double(value):
         if not math.isfinite(value):
             return None
         # 2012.0 is how a column of doubles writes 2012
@@ -92,6 +92,10 @@ def as_text(value: Any) -> str | None:
     return None if text.strip() in MISSING_TEXTS else text
 
 
+def _is_double(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+
+
 def as_id(value: Any) -> str | None:
     """A product id as text: the digits of an integer that travelled as a double, no blanks around it.
 
@@ -101,8 +105,7 @@ def as_id(value: Any) -> str | None:
         UnicodeEncodeError: a text that is no Unicode.
         ValueError: a double beyond 2^53, or a text that a spreadsheet has rounded ("8.90123E+12"): the id is lost.
     """
-    is_double = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
-    if is_double and math.isfinite(value) and abs(value) > LARGEST_EXACT:
+    if _is_double(value) and math.isfinite(value) and abs(value) > LARGEST_EXACT:
         raise ValueError(f"{value!r} is a floating-point number beyond 2^53, which has lost digits; write ids as text")
     text = (as_text(value) or "").strip()
     if whole := _WHOLE_DOUBLE.fullmatch(text):

@@ -146,7 +146,7 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
         starts, ends = [0, *(end.end() for end in found)], [*(end.start() for end in found), len(text)]
         parts = [fold(text[start:end]) for start, end in zip(starts, ends, strict=True)]
         read = [list(clauses(part, is_known)) if part not in missing else [] for part in parts]
-        return [clause and value_of(clause) for clause in without_doubtful(read, [end[0] for end in found])]
+        return [value_of(clause) if clause else None for clause in without_doubtful(read, [end[0] for end in found])]
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
         folded = fold(raw or "")

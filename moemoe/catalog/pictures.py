@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from moemoe.errors import CatalogError, StorageError
 from moemoe.storage import is_s3, join, read_bytes
@@ -23,6 +23,7 @@ KEPT_FORMATS = ("JPEG", "PNG")
 
 MISSING, UNREADABLE = "image file is missing", "image file is not readable"
 OUTSIDE = "image lies outside the catalog's folder"
+IS_URL, IS_ABSOLUTE, IS_WINDOWS = "image is a URL", "image path is absolute", "image path is a Windows path"
 UNDECODABLE, CUT_SHORT, EMPTY = "image does not decode", "image is cut short", "image is empty"
 TOO_LARGE, TOO_MANY_PIXELS = "image file is too large", "image has too many pixels"
 
@@ -46,7 +47,7 @@ def load_image(image: Mapping[str, Any] | None, partition: str) -> bytes | None:
     file handed over by mail cannot reach into one's buckets.
 
     Raises:
-        ImageError: missing, outside, not readable, empty, or larger than ``MAX_BYTES``.
+        ImageError: missing, outside, not a relative path, not readable, empty, or larger than ``MAX_BYTES``.
     """
     if image is None:
         return None
@@ -70,6 +71,8 @@ def _read_local(path: str, partition: str) -> bytes:
         if not file.is_relative_to(folder):
             raise ImageError(OUTSIDE, path)
         if not file.is_file():
+            if "\\" in path:
+                raise ImageError(IS_WINDOWS, f"{path[:200]!r}; write it with / between the folders")
             raise ImageError(MISSING, path)
         if file.stat().st_size > MAX_BYTES:
             raise ImageError(TOO_LARGE, f"{path}: {file.stat().st_size} bytes; allowed are {MAX_BYTES}")
@@ -90,9 +93,18 @@ def _read_s3(path: str, partition: str) -> bytes:
 
 
 def _check_relative(path: str) -> None:
-    parts = re.split(r"[/\\]", path)
-    if not parts[0] or ".." in parts or ":" in parts[0] or "\0" in path:  # /etc, ../x, file:x, https://x, C:\x
-        raise ImageError(OUTSIDE, f"{path[:200]!r}; allowed is a path relative to the catalog file")
+    shown, allowed = repr(path[:200]), "a path relative to the catalog file"
+    if re.match(r"(?i)data:", path):
+        raise ImageError(IS_URL, f"{shown[:60]}; give its bytes, or {allowed}")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:|//", path):  # a drive has one letter
+        kept = "an s3:// URI is followed for a catalog on S3 only" if is_s3(path) else "images are not downloaded"
+        raise ImageError(IS_URL, f"{shown}; {kept}: put it beside the catalog and give {allowed}")
+    if re.match(r"[A-Za-z]:|\\", path):
+        raise ImageError(IS_WINDOWS, f"{shown}; allowed is {allowed}, with / between the folders")
+    if path.startswith("/"):
+        raise ImageError(IS_ABSOLUTE, f"{shown}; allowed is {allowed}")
+    if ".." in re.split(r"[/\\]", path) or "\0" in path:
+        raise ImageError(OUTSIDE, f"{shown}; allowed is {allowed}")
 
 
 def check_image(data: bytes) -> None:
@@ -103,17 +115,19 @@ def check_image(data: bytes) -> None:
 
 
 def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
-    """``data`` itself where it is a JPEG or PNG of at most ``longest`` px a side, else an RGB JPEG that is.
+    """``data`` itself where it is a JPEG or PNG of at most ``longest`` px a side, else an upright RGB JPEG that is.
 
-    Re-encoded too, whatever their size: pictures that a plain conversion to RGB would spoil (16-bit, transparent).
-    Raises ImageError.
+    Re-encoded too, whatever their size: pictures that a plain conversion to RGB would spoil (16-bit, transparent) and
+    those that the camera held on its side. Raises ImageError.
     """
     with _opened(data) as image:
-        if max(image.size) <= longest and image.format in KEPT_FORMATS and not _is_deep(image) and not _is_clear(image):
+        is_plain = not _is_deep(image) and not _is_clear(image) and not _is_turned(image)
+        if max(image.size) <= longest and image.format in KEPT_FORMATS and is_plain:
             return data
         image.draft("RGB", (2 * longest, 2 * longest))
         _decode(image)
-        small = ImageOps.exif_transpose(to_rgb(image))
+        # turned first: a conversion to RGB may lose the EXIF data
+        small = to_rgb(ImageOps.exif_transpose(image) if _is_turned(image) else image)
         small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=90)
@@ -138,11 +152,18 @@ def _is_clear(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
 
 
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except Exception:  # hostile EXIF data; Pillow's own exif_transpose would fail too
+        return False
+
+
 def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise ImageError(UNDECODABLE, f"not one of {', '.join(FORMATS)}; begins with {data[:8]!r}") from error
+        raise ImageError(UNDECODABLE, f"{_kind(data)}; allowed are {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(TOO_MANY_PIXELS, f"{_text(error)}; allowed are {MAX_PIXELS} pixels") from error
     except Exception as error:  # a decoder may raise anything on hostile bytes
@@ -153,6 +174,22 @@ def _opened(data: bytes) -> Image.Image:
     if not width * height:
         raise ImageError(EMPTY, f"{width} x {height} pixels")
     return image
+
+
+def _kind(data: bytes) -> str:
+    """What a file that is none of FORMATS looks like."""
+    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        if brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+            return "a HEIC image, as phones take them"
+        return "an AVIF image, which this Pillow cannot decode" if brand in (b"avif", b"avis") else "a video"
+    if b"<svg" in head:
+        return "an SVG drawing"
+    kinds = {b"<!doctype html": "a web page", b"<html": "a web page", b"%pdf": "a PDF", b"8bps": "a Photoshop file"}
+    kinds |= {b"%!ps": "a PostScript file", b"\xff\x0a": "a JPEG XL image", b"<?xml": "an XML file"}
+    found = next((kind for start, kind in kinds.items() if head.startswith(start)), None)
+    return found or f"not one of those that are read; begins with {data[:8]!r}"
 
 
 def _decode(image: Image.Image) -> None:

@@ -1,0 +1,160 @@
+"""One row of a catalog, as JSON, CSV or nested Parquet columns have it -> values in the types of CATALOG."""
+
+import ast
+import base64
+import binascii
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from moemoe.catalog.cell_text import as_id, as_text
+
+_NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
+#: What a person sees before a bullet point.
+_BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
+
+
+class RowError(Exception):
+    """Why a row, or with field "image" its image alone, cannot be read."""
+
+    def __init__(self, field: str, reason: str, detail: str):
+        super().__init__(detail)
+        self.field, self.reason, self.detail = field, reason, detail
+
+
+def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
+    """The columns ``only`` of a row.
+
+    Raises:
+        RowError: a value cannot become its column's.
+    """
+    found: dict[str, Any] = {}
+    for name in only:
+        value = row.get(name)
+        if value is not None:
+            found[name] = _CONVERTERS[name](value) if name in _CONVERTERS else text(name, value)
+    return found
+
+
+def text(field: str, value: Any) -> str | None:
+    """A scalar as text, None if it is missing.
+
+    Raises:
+        RowError: a list, an object, or a text that is not UTF-8.
+    """
+    if isinstance(value, (list, dict)):
+        raise RowError(field, f"{field} is not a text", repr(value)[:200])
+    try:
+        return as_text(value)
+    except UnicodeEncodeError as error:
+        raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
+
+
+def _guessed(broken: str) -> str:
+    """What a text that is not UTF-8 looks like in the usual other encoding, and the remedy."""
+    with contextlib.suppress(UnicodeError):
+        meant = broken.encode("utf-8", "surrogateescape").decode("cp1252")
+        return f"as Windows-1252 it reads {meant[:150]!r}; save the file as UTF-8"
+    return f"{ascii(broken)[:200]}; save the file as UTF-8"
+
+
+def product_id(value: Any) -> str | None:
+    """A product id as text.
+
+    Raises:
+        RowError: no scalar, or an id that has lost digits.
+    """
+    text("product_id", value)
+    try:
+        return as_id(value)
+    except ValueError as error:
+        raise RowError("product_id", "product id has lost digits", str(error)) from error
+
+
+def description(value: Any) -> str | None:
+    """A description; of a list its texts, one a line."""
+    if not isinstance(value, list):
+        return text("description", value)
+    return "\n".join(line for line in (text("description", part) for part in value) if line) or None
+
+
+def bullet_points(value: Any) -> list[str]:
+    """The bullet points of a list, or of a text: a list in JSON or Python's spelling, else one a line."""
+    if isinstance(value, str):
+        parsed = _parsed(value, "[")
+        value = parsed if isinstance(parsed, list) else [_BULLET.sub("", line) for line in value.splitlines()]
+    points = (text("bullet_points", point) for point in (value if isinstance(value, list) else [value]))
+    return [point for point in points if point and point.strip()]
+
+
+def attributes(value: Any) -> list[tuple[str, str | None]]:
+    """Pairs from a free-key object, or its text, or a list of pairs or {key, value}; of a list of values "one, two".
+
+    Raises:
+        RowError: another shape.
+    """
+    if isinstance(value, str):
+        if not value.strip() or as_text(value) is None:
+            return []
+        given, value = value, _parsed(value, "{")
+        if not isinstance(value, dict):
+            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+    if isinstance(value, dict):
+        pairs: Iterable[Any] = value.items()
+    elif isinstance(value, list):
+        pairs = [(e.get("key"), e.get("value")) if isinstance(e, dict) else e for e in value]
+    else:
+        raise RowError("attributes", "attributes are not a map", repr(value)[:200])
+    result = []
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] is None:
+            raise RowError("attributes", "attributes are not a map", repr(pair)[:200])
+        key, item = pair
+        if isinstance(item, list):
+            item = ", ".join(part for part in (text("attributes", part) for part in item) if part is not None)
+        if isinstance(item, dict):
+            raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {item!r}"[:200])
+        if (name := text("attributes", key)) is not None:
+            result.append((name, text("attributes", item)))
+    return result
+
+
+def image(value: Any) -> dict[str, Any] | None:
+    """The IMAGE of a path, or of an object with ``path`` and base64 ``bytes``.
+
+    Raises:
+        RowError: another shape, or no base64.
+    """
+    if isinstance(value, (str, float)):
+        path = text("image", value)
+        return {"bytes": None, "path": path} if path else None
+    if not isinstance(value, dict):
+        raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
+    data, path = value.get("bytes"), value.get("path")
+    try:
+        data = base64.b64decode(data, validate=True) if data else None
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise RowError("image", "image bytes are not base64", str(error)) from error
+    return {"bytes": data, "path": text("image", path)}
+
+
+def _parsed(given: str, opening: str) -> Any:
+    """A text that begins with ``opening`` as JSON, or as Python prints it; None if it is neither."""
+    if not given.lstrip().startswith(opening):
+        return None
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
+    with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return ast.literal_eval(_NAN.sub("None", given.strip()))
+    return None
+
+
+_CONVERTERS = {
+    "product_id": product_id,
+    "description": description,
+    "bullet_points": bullet_points,
+    "attributes": attributes,
+    "image": image,
+}
