@@ -8,7 +8,7 @@ n-grams cost: Adam moves every row of the table in every step.
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from moemoe.model.ngrams import HashedNgrams
 from moemoe.recipes.settings import Training
@@ -77,6 +77,6 @@ def make_optimizer(model: Any, phase: str, training: Training) -> Optimizers:
     return Optimizers(adam, torch.optim.Adagrad(tables, lr=rate) if tables[0]["params"] else None)
 
 
-def ngram_tables(model: nn.Module) -> list[nn.Parameter]:
+def ngram_tables(model: nn.Module) -> list[Tensor]:
     """The embeddings of all n-grams."""
     return [module.table.weight for module in model.modules() if isinstance(module, HashedNgrams)]
