@@ -1,7 +1,7 @@
 """Runs a suite of expectations through Great Expectations; a report for people, Data Docs as HTML."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,9 +85,14 @@ def check_raw(
     return _check(raw_suite(products, quarantine, rows, contract), contract.dataset, docs_dir)
 
 
-def check_labels(labels: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
-    """Parts of LABELS with group and split against the contract, each product's in one; else as ``check_raw``."""
-    return _check(label_suite(labels, contract), contract.dataset, docs_dir)
+def check_labels(
+    labels: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str], common: Sequence[str] = ()
+) -> ContractReport:
+    """Parts of LABELS with group and split against the contract, each product's in one; else as ``check_raw``.
+
+    ``common`` are the titles and pictures that were too frequent to join groups, in words.
+    """
+    return _check(label_suite(labels, contract, common), contract.dataset, docs_dir)
 
 
 def check_shards(

@@ -1,7 +1,7 @@
 """What a contract promises of the labels: canonical values, groups in one split, shares of splits, enough labels."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,11 @@ from moemoe.catalog.contract import CRITICAL, WARNING, Contract
 LEAST_TEST_PRODUCTS = 30
 
 
-def label_suite(labels: Iterable[pa.Table], contract: Contract) -> Suite:
-    """Promises of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times."""
+def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence[str] = ()) -> Suite:
+    """Promises of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times.
+
+    ``common`` are the titles and pictures that were too frequent to join groups, in words.
+    """
     counted = _Counted(labels, contract)
     total = counted.homeless.total
     suite = Suite("labels", {})
@@ -37,6 +40,15 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract) -> Suite:
     )
     _promise_canonical_values(suite, counted, contract)
     _promise_splits(suite, counted, contract)
+    suite.figure(
+        "titles and pictures tell products apart",
+        WARNING,
+        "splits",
+        "titles and pictures shared by many",
+        len(common),
+        f"so frequent that they join no groups: {'; '.join(common[:EXAMPLES])}" if common else "none is shared by many",
+        at_most=0,
+    )
     for name in contract.report_product_types:
         count = counted.products[name, "test"]
         suite.figure(
@@ -117,11 +129,11 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
         here, wanted = Tally(count, total), getattr(contract.split, name)
         suite.figure(
             f"split {name} is not empty",
-            CRITICAL if name == "train" else WARNING,
+            CRITICAL,
             frame,
             f"products in {name}",
             count,
-            str(here),
+            str(here) if count else f"{here}: {_why_empty(counted, wanted, total)}",
             at_least=1,
         )
         if expected and expected.at_most is not None:
@@ -135,6 +147,16 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
                 at_least=max(0.0, wanted - expected.at_most),
                 at_most=min(1.0, wanted + expected.at_most),
             )
+
+
+def _why_empty(counted: "_Counted", wanted: float, total: int) -> str:
+    if not wanted:
+        return "the contract gives it 0 % of the products"
+    return (
+        f"products with the same title or picture stay in one split, and the {total:,} labelled products are "
+        f"{counted.groups:,} such groups, the largest of {counted.largest_group:,}: too few for a "
+        f"split of {wanted:.0%}"
+    )
 
 
 class _Counted:
@@ -158,7 +180,7 @@ class _Counted:
             )
             for cell in products.group_by(["product_type", "split"]).aggregate([([], "count_all")]).to_pylist():
                 self.products[cell["product_type"], cell["split"]] += cell["count_all"]
-            seen.append(np.unique(_group_and_split(products)))
+            seen.append(_group_and_split(products))
 
             label_of_value = pc.list_parent_indices(part["values"])
             pairs = pa.table(
@@ -174,8 +196,11 @@ class _Counted:
                 if (attribute, value) not in allowed:
                     found = pc.and_(pc.equal(pairs["attribute"], attribute), pc.equal(pairs["value"], value))
                     self.strange[attribute, value].add(pairs, found)
-        group = np.unique(np.concatenate(seen)) >> 2
-        self.groups = len(np.unique(group))
+        pairs, products_of_pair = np.unique(np.concatenate(seen), return_counts=True)
+        group = pairs >> 2
+        distinct, number = np.unique(group, return_inverse=True)
+        self.groups = len(distinct)
+        self.largest_group = int(np.bincount(number, products_of_pair).max(initial=0))
         self._torn = np.unique(group[1:][group[1:] == group[:-1]])
 
     def torn_groups(self) -> tuple[int, tuple[str, ...]]:

@@ -35,6 +35,7 @@ def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
         rows.append([row["attribute"], *numbers, unmapped])
     headers = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
     cards.table(rows, [*headers, "most frequent unmapped"])
+    _unread_keys(normalized.unread_keys)
     if contract.contradictions:
         _contradictions(normalized.contradictions, contract)
     current.card.append(Markdown("## Product types"))
@@ -43,6 +44,22 @@ def normalize_card(normalized: Any, contract: Any, is_sample: bool) -> None:
         [list(row.values()) for row in types],
         [name.replace("_", " ") for name in normalized.product_types.schema.names],
     )
+
+
+def _unread_keys(unread: pa.Table) -> None:
+    """Raw keys that no attribute reads, with what to write into the contract."""
+    if not unread.num_rows:
+        return
+    current.card.append(Markdown("## Keys that no attribute reads"))
+    told = (
+        f"{unread.num_rows:,} raw keys, the most frequent first; all of them are in `unread-keys.parquet` of the run."
+    )
+    current.card.append(Markdown(told))
+    rows = [
+        [row["key"], f"{row['fill']:.1%}", ", ".join(row["values"]), row["yaml"]]
+        for row in unread.slice(0, 60).to_pylist()
+    ]
+    cards.table(rows, ["key", "share of products", "values", "line for `attributes` of the contract"])
 
 
 def _contradictions(contradictions: Any, contract: Any) -> None:

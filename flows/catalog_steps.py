@@ -205,6 +205,7 @@ class CatalogSteps(FlowSpec):
             normalized = normalize_parts(raw, contract, join(self.run_uri, "labels-all"), self.contradictions_uri)
             self.all_labels = normalized.labels
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
+            write_table(normalized.unread_keys, join(self.run_uri, "unread-keys.parquet"))
             catalog_cards.normalize_card(normalized, contract, self.is_sample)
         self.next(self.filter)
 
@@ -246,7 +247,7 @@ class CatalogSteps(FlowSpec):
             self.labels, labels = assigned.labels, Parts(assigned.labels)
             self.split_quarantine_uri = write_table(assigned.quarantine, join(self.run_uri, "quarantine-split.parquet"))
             self.splits_uri = write_table(assigned.splits, join(self.run_uri, "splits.parquet"))
-            reports = [data_contracts.check_labels(labels, contract, join(scratch, "label_docs"))]
+            reports = [data_contracts.check_labels(labels, contract, join(scratch, "label_docs"), assigned.common)]
             if earlier.labels is not None:
                 now = (batch for part in labels for batch in part.to_batches())
                 drift = label_drift(read_labels(fetch(earlier.labels, scratch)), now)

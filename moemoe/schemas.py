@@ -75,6 +75,19 @@ LABEL_STATISTICS = pa.schema(
     ]
 )
 
+#: Raw keys that no attribute of the contract reads: the share of products of known types that ``fill`` them in, their
+#: most frequent values, the ``attribute`` that understands these, if one does, and a line for the contract.
+UNREAD_KEYS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("products", pa.int64()),
+        ("fill", pa.float64()),
+        ("values", pa.list_(pa.string())),
+        ("attribute", pa.string()),
+        ("yaml", pa.string()),
+    ]
+)
+
 #: Labels that were set aside because another label of the product contradicts them: ``rule`` is the contract's rule in
 #: one line, ``reason`` its reason.
 CONTRADICTIONS = pa.schema(

@@ -271,9 +271,15 @@ def files_below(uri: str) -> list[str]:
 
 
 def matching_files(pattern: str) -> list[str]:
-    """The files that match a glob, or lie below a folder that does, sorted; on S3 ``*`` also crosses folders."""
+    """The files that match a glob, sorted; on S3 ``*`` also crosses folders.
+
+    Of a folder that matches its files count if it is named like one (Spark's ``x.parquet``), or if no file matches.
+    """
     if not is_s3(pattern):
-        return sorted({file for found in glob.glob(pattern, recursive=True) for file in files_below(found)})
+        found = glob.glob(pattern, recursive=True)
+        some = any(os.path.isfile(path) for path in found)
+        walked = [path for path in found if os.path.isfile(path) or not some or Path(path).suffix]
+        return sorted({file for path in walked for file in files_below(path)})
     bucket, key = _bucket_and_key(pattern)
     keys = _keys(pattern, bucket, re.split(r"[*?\[]", key)[0])
     below = key.rstrip("/") + "/*"

@@ -22,11 +22,12 @@ from moemoe.storage import join, read_table, write_table, writing_table
 
 @dataclass(frozen=True)
 class NormalizedParts:
-    """URIs of the labels; LABEL_STATISTICS and raw product types (see ``Normalizer``) of all parts; contradictions."""
+    """URIs of the labels; LABEL_STATISTICS, raw product types (see ``Normalizer``) and UNREAD_KEYS; contradictions."""
 
     labels: list[str]
     statistics: pa.Table
     product_types: pa.Table
+    unread_keys: pa.Table
     contradictions: ContradictionCounts
 
 
@@ -50,7 +51,9 @@ def normalize_parts(
             writer.write_table(aside)
             uris.append(write_table(labels, _part(folder, index)))
         normalizer.raise_without_labels()
-    return NormalizedParts(uris, normalizer.statistics(), normalizer.product_types(), contradictions)
+    return NormalizedParts(
+        uris, normalizer.statistics(), normalizer.product_types(), normalizer.unread_keys(), contradictions
+    )
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,15 @@ def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> Frequ
 class SplitParts:
     """URIs of the labels with group and split; products set aside (QUARANTINE); SPLITS so far; products per cell.
 
-    ``products`` has columns product_type, split and products.
+    ``products`` has columns product_type, split and products; ``common`` names the titles and pictures that a large
+    share of the products has, which therefore join no groups.
     """
 
     labels: list[str]
     quarantine: pa.Table
     splits: pa.Table
     products: pa.Table
+    common: list[str]
 
 
 def split_parts(
@@ -103,9 +108,8 @@ def split_parts(
         counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
         uris.append(write_table(part, _part(folder, index)))
     number = pa.concat_tables(counts).group_by(["product_type", "split"]).aggregate([("count_all", "sum")])
-    return SplitParts(
-        uris, groups.quarantine(), groups.splits(), number.rename_columns(["product_type", "split", "products"])
-    )
+    products_of_split = number.rename_columns(["product_type", "split", "products"])
+    return SplitParts(uris, groups.quarantine(), groups.splits(), products_of_split, groups.common)
 
 
 def labelled(products: pa.Table, labels: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from moemoe.catalog.contract import Attribute, Contract, compile_rule, fold
 from moemoe.catalog.negation import Clause, clauses, spell_out, without_doubtful
+from moemoe.catalog.unread_keys import UnreadKeys
 from moemoe.errors import CatalogError
 from moemoe.schemas import LABEL_STATISTICS, LABELS
 
@@ -40,6 +41,8 @@ class Normalizer:
         self._types = contract.product_type_aliases()
         self._raw_types: Counter[str | None] = Counter()
         self._raw_keys: Counter[str] = Counter()
+        self._known = 0
+        self._unread = UnreadKeys(contract.folded_missing(), fold)
         self._lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
         self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
 
@@ -52,6 +55,8 @@ class Normalizer:
         canonical = self._product_types(products["product_type"])
         raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
         self._raw_keys.update(raw.keys)
+        self._known += raw.known
+        self._unread.add(*raw.unread)
         meant_AP = np.full((len(self._fed), raw.rows), UNMAPPED, np.int32)
         for fed, meant_P in zip(self._fed, meant_AP, strict=True):
             fed.labels(raw, meant_P)
@@ -78,6 +83,10 @@ class Normalizer:
         """
         lists = list(self._lists)
         return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
+
+    def unread_keys(self) -> pa.Table:
+        """UNREAD_KEYS of all parts so far."""
+        return self._unread.table(self._known, {fed.name: fed.values_of for fed in self._fed})
 
     def product_types(self) -> pa.Table:
         """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
@@ -196,10 +205,21 @@ class _RawLabels:
         folded = [fold_key(name or "") for name in names]
         row = np.concatenate([np.empty(0, np.int64), *rows])
         known = known_P[row]
+        self.known = int(known_P.sum())
         counts = np.bincount(codes[known], minlength=len(names)).tolist()
         self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
-        used = known & np.array([name in wanted for name in folded])[codes]
+        is_wanted = np.array([name in wanted for name in folded])[codes]
         values = pa.chunked_array(items, pa.string())
+        unread = known & ~is_wanted
+        #: spellings and compared keys, then per entry that no attribute reads its spelling, product and value
+        self.unread = (
+            [name or "" for name in names],
+            folded,
+            codes[unread],
+            row[unread],
+            values.filter(pa.array(unread)).combine_chunks(),
+        )
+        used = known & is_wanted
         if not used.all():  # a copy of all texts
             codes, row, values = codes[used], row[used], values.filter(pa.array(used))
         self.row = row
@@ -229,7 +249,8 @@ class _FedLabels:
 
     def __init__(self, attribute: Attribute, contract: Contract, lists: dict[tuple[str, ...], int]):
         self._attribute, self._lists = attribute, lists
-        self._values_of = value_mapper(attribute, contract.folded_missing())
+        self.name = attribute.name
+        self.values_of = value_mapper(attribute, contract.folded_missing())
         self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
         self._counts: Counter[str | None] = Counter()
         self._raw_values = self._dropped = self._unmapped = 0
@@ -262,7 +283,7 @@ class _FedLabels:
         self._counts[raw] += count
         meaning = self._meaning.get(raw)
         if meaning is None:
-            means = self._values_of(raw)
+            means = self.values_of(raw)
             meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
             self._meaning[raw] = meaning
             self._raw_values += meaning != MISSING

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from moemoe.errors import CatalogError, StorageError
 from moemoe.storage import is_s3, join, read_bytes
@@ -20,6 +20,17 @@ LONGEST_SIDE = 256
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 #: What ``shrink_image`` leaves as it is; every reader of a shard decodes these.
 KEPT_FORMATS = ("JPEG", "PNG")
+
+#: EXIF's orientation -> what makes the image upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 MISSING, UNREADABLE = "image file is missing", "image file is not readable"
 OUTSIDE = "image lies outside the catalog's folder"
@@ -121,13 +132,14 @@ def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     those that the camera held on its side. Raises ImageError.
     """
     with _opened(data) as image:
-        is_plain = not _is_deep(image) and not _is_clear(image) and not _is_turned(image)
+        is_plain = not _is_deep(image) and not _is_clear(image) and _turn(image) is None
         if max(image.size) <= longest and image.format in KEPT_FORMATS and is_plain:
             return data
         image.draft("RGB", (2 * longest, 2 * longest))
         _decode(image)
-        # turned first: a conversion to RGB may lose the EXIF data
-        small = to_rgb(ImageOps.exif_transpose(image) if _is_turned(image) else image)
+        turn = _turn(image)  # a conversion to RGB loses it
+        small = to_rgb(image)
+        small = small if turn is None else small.transpose(turn)
         small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=90)
@@ -152,11 +164,12 @@ def _is_clear(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
 
 
-def _is_turned(image: Image.Image) -> bool:
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes the image upright, None if it is."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
-    except Exception:  # hostile EXIF data; Pillow's own exif_transpose would fail too
-        return False
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # hostile EXIF data
+        return None
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -137,7 +137,7 @@ def _sources(
             source = source or (alike[0] if len(alike) == 1 else None)
         if source is not None:
             sources[name] = source
-        elif name in required or name in columns:
+        elif name in required or (name in columns and name not in REQUIRED):
             shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
             raise CatalogError(
                 f"{partition}: column {columns.get(name, name)!r} is missing; the file has {shown or 'none'}; where "

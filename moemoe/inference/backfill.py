@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from moemoe.catalog.contract import fold
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.products import row_problem
-from moemoe.catalog.read import read_batches
+from moemoe.catalog.read import REQUIRED, read_batches
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture
@@ -233,7 +233,8 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         columns = tuple(CATALOG.names)
-        for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS):
+        needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
+        for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed):
             kept = []
             for index, row in enumerate(batch.to_pylist()):
                 problem = unreadable.pop(start + index, None)

@@ -141,3 +141,14 @@ def test_fold(raw, folded):
 def test_folding_ignores_case_and_outer_blanks(text):
     assert fold(f" {text}\u00a0") == fold(text)
     assert fold(fold(text).upper()) == fold(fold(fold(text).upper()))
+
+
+@pytest.mark.parametrize("given", ["", "report_product_types:\n", "report_product_types: []\n"])
+def test_no_report_product_types_means_all(tmp_path, given):
+    text = SMALL.replace("report_product_types: [shirt]\n", given)
+    assert load_contract(write_contract(tmp_path, text)).report_product_types == ("shirt", "kurta")
+
+
+def test_folding_makes_apostrophes_one_and_invisible_characters_nothing():
+    assert {fold(f"Men{mark}s Wear") for mark in "'\u2019\u2018\u02bc\u00b4`\uff07"} == {"men's wear"}
+    assert fold("T\u200b-Shi\u00adrt\u200e") == "t shirt"

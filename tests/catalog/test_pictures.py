@@ -76,10 +76,25 @@ class TestCheckImage:
             check_image(data)
 
     def test_formats_that_nobody_sells_with_are_not_tried(self):
-        with pytest.raises(ImageError, match="not one of JPEG, PNG"):
+        with pytest.raises(ImageError, match="a PostScript file; allowed are JPEG, PNG"):
             check_image(encoded(kind="EPS"))  # Pillow would start Ghostscript
-        with pytest.raises(ImageError, match="not one of JPEG, PNG"):
+        with pytest.raises(ImageError, match=r"not one of those that are read.*allowed are JPEG, PNG"):
             check_image(encoded(kind="PPM"))
+
+    @pytest.mark.parametrize(
+        ("data", "kind"),
+        [
+            (b"\x00\x00\x00\x18ftypheic" + b"\0" * 50, "a HEIC image"),
+            (b"\x00\x00\x00\x18ftypmif1" + b"\0" * 50, "a HEIC image"),
+            (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
+            (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- c -->\n<svg/>", "an SVG drawing"),
+            (b"<!DOCTYPE html><html>404</html>", "a web page"),
+            (b"%PDF-1.7", "a PDF"),
+        ],
+    )
+    def test_formats_that_are_not_read_are_named(self, data, kind):
+        with pytest.raises(ImageError, match=f"image does not decode: {kind}.*; allowed are JPEG, PNG"):
+            check_image(data)
 
     @pytest.mark.parametrize("size", [(20_000, 20_000), (8_000, 8_000), (2**31 - 1, 2**31 - 1)])
     def test_decompression_bomb(self, size):
@@ -113,22 +128,28 @@ class TestLoadImage:
         assert load_image({"path": "./img/1.jpg"}, "a.parquet") == b"one"
 
     @pytest.mark.parametrize(
-        "path",
+        ("path", "reason"),
         [
-            "../secret.jpg",
-            "img/../../secret.jpg",
-            "..\\secret.jpg",
-            "/etc/passwd",
-            "C:\\secret.jpg",
-            "s3://bucket/1.jpg",
-            "https://example.com/1.jpg",
-            "file:///etc/passwd",
-            "img/1.jpg\0",
+            ("../secret.jpg", "image lies outside the catalog's folder"),
+            ("img/../../secret.jpg", "image lies outside the catalog's folder"),
+            ("..\\secret.jpg", "image lies outside the catalog's folder"),
+            ("img/1.jpg\0", "image lies outside the catalog's folder"),
+            ("/etc/passwd", "image path is absolute"),
+            ("C:\\secret.jpg", "image path is a Windows path"),
+            ("c:/secret.jpg", "image path is a Windows path"),
+            ("\\\\server\\1.jpg", "image path is a Windows path"),
+            ("img\\1.jpg", "image path is a Windows path"),
+            ("s3://bucket/1.jpg", "image is a URL"),
+            ("https://example.com/1.jpg", "image is a URL"),
+            ("//example.com/1.jpg", "image is a URL"),
+            ("file:///etc/passwd", "image is a URL"),
+            ("data:image/png;base64,AAAA", "image is a URL"),
         ],
     )
-    def test_outside(self, catalog, path):
-        with pytest.raises(ImageError, match="image lies outside the catalog's folder"):
+    def test_paths_that_are_not_followed(self, catalog, path, reason):
+        with pytest.raises(ImageError) as raised:
             load_image({"path": path}, str(catalog))
+        assert raised.value.reason == reason
 
     def test_symbolic_links(self, catalog):
         (catalog.parent / "out.jpg").symlink_to(catalog.parent.parent / "secret.jpg")
@@ -189,7 +210,26 @@ class TestShrinkImage:
         Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(deep, "PNG")
         assert opened(shrink_image(deep.getvalue())).getpixel((4, 4))[0] in range(126, 131)
 
-    def test_a_large_photo_is_turned_upright(self):
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16"])
+    @pytest.mark.parametrize("size", [(40, 20), (800, 400)])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_every_photo_is_upright(self, mode, size, orientation):
+        """A bright corner lies where a viewer that heeds EXIF shows it."""
+        pixels_HW = np.zeros(size[::-1], np.uint16 if mode == "I;16" else np.uint8)
+        pixels_HW[: size[1] // 2, : size[0] // 2] = np.iinfo(pixels_HW.dtype).max
+        image = Image.fromarray(pixels_HW)
         exif = Image.Exif()
-        exif[0x0112] = 6  # the camera was held on its side
-        assert opened(shrink_image(encoded(size=(800, 400), exif=exif))).size == (128, 256)
+        exif[0x0112] = orientation
+        buffer = io.BytesIO()
+        (image if mode == "I;16" else image.convert(mode)).save(buffer, "PNG", exif=exif)
+        small = opened(shrink_image(buffer.getvalue())).convert("L")
+        width, height = small.size
+        assert (width > height) == (orientation < 5)
+        corners = [(width // 4, height // 4), (3 * width // 4, height // 4)]
+        corners += [(x, 3 * height // 4) for x, _ in corners]
+        bright = [corner for corner, place in enumerate(corners) if small.getpixel(place) > 128]
+        assert bright == [{1: 0, 2: 1, 3: 3, 4: 2, 5: 0, 6: 1, 7: 3, 8: 2}[orientation]]
+
+    def test_hostile_exif_data_does_no_harm(self):
+        data = encoded(exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
+        assert shrink_image(data) is data

@@ -1,7 +1,9 @@
 """Catalog files of every kind, and everything that can be wrong with one."""
 
 import base64
+import csv
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -83,6 +85,20 @@ class TestFindPartitions:
         ]
         assert find_partitions(f"{folder}/{{a,b}}.csv") == [str(folder / "{a,b}.csv")]  # a file of that name
 
+    def test_folders_that_match_and_brackets(self, tmp_path):
+        spark = ("day=1/part-0.parquet", "day=1/_SUCCESS.csv", "day=1/_temporary/0/part-0.parquet", "day=1/.part-0.csv")
+        for name in (*spark, "all.parquet/part-0.parquet", "x [2024]/a.csv", "x [2024]/b.csv", "_own/a.csv"):
+            (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+            (tmp_path / name).touch()
+        for given, found in {
+            "day=*": ["day=1/part-0.parquet"],
+            "day=?/": ["day=1/part-0.parquet"],
+            "*.parquet": ["all.parquet/part-0.parquet"],
+            "x [2024]/*.csv": ["x [2024]/a.csv", "x [2024]/b.csv"],
+            "_own": ["_own/a.csv"],
+        }.items():
+            assert find_partitions(f"{tmp_path}/{given}") == [str(tmp_path / name) for name in found], given
+
     def test_nothing_matches(self, folder):
         with pytest.raises(CatalogError, match=r"no catalog file matches '.*/\*\.xml'; allowed is .*\.parquet"):
             find_partitions(f"{folder}/*.xml")
@@ -152,7 +168,8 @@ class TestParquet:
     @pytest.mark.parametrize(
         ("column", "allowed"),
         [
-            ({"attributes": pa.array(["Red"])}, "map<text, text>"),
+            ({"attributes": pa.array(["Red"])}, "map<text, text>.*a JSON object as text"),
+            ({"attributes": pa.array([{"size": {"unit": "cm"}}])}, "map<text, text>"),
             ({"title": pa.array([["a", "b"]])}, "text or numbers"),
             ({"image": pa.array([{"height": 3}])}, "struct<bytes, path>"),
         ],
@@ -216,9 +233,28 @@ class TestColumns:
             rows_of(write_parquet(tmp_path / "a.parquet", **minimal()), {"image": "photo"})
 
     def test_csv_without_attribute_columns(self, tmp_path):
-        path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,attributes", "p1,Kurtas,t,Slim")
+        path = write_lines(tmp_path / "a.csv", "product_id,product_type,title", "p1,Kurtas,t")
         with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*attributes\.<key>"):
             rows_of(path)
+        needed = ("product_id", "product_type", "title")  # backfill
+        assert rows_of(path, required=needed)[0]["attributes"] is None
+        assert rows_of(path, {"attributes": "labels"}, required=needed)[0]["title"] == "t"
+
+    @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+    def test_case_and_blanks_of_a_column_do_not_matter(self, tmp_path, kind):
+        path = tmp_path / f"a.{kind}"
+        if kind == "csv":
+            write_lines(path, "Product_ID, Product_Type,TITLE,Attributes.Fit", "p1,Kurtas,t,Slim")
+        elif kind == "jsonl":
+            write_lines(
+                path, {"Product_ID": "p1", " Product_Type": "Kurtas", "TITLE": "t", "Attributes": {"Fit": "Slim"}}
+            )
+        else:
+            columns = {" Product_ID": ["p1"], "Product_Type": ["Kurtas"], "TITLE": ["t"]}
+            write_parquet(path, **columns, Attributes=pa.array([{"Fit": "Slim"}]))
+        (row,) = rows_of(path)
+        assert (row["product_id"], row["product_type"], row["title"]) == ("p1", "Kurtas", "t")
+        assert row["attributes"] == [("Fit", "Slim")]
 
 
 class TestJsonLines:
@@ -332,7 +368,8 @@ class TestCsv:
         assert told[0][3] == "line 2 has 2 cells; the header has 7"
 
     def test_cut_short_in_a_quote(self, tmp_path):
-        path = write_lines(tmp_path / "a.csv", self.HEADER, 'p1,Kurtas,"Red')
+        path = tmp_path / "a.csv"
+        path.write_text(f'{self.HEADER}\np1,Kurtas,"Red')
         with pytest.raises(CatalogError, match=r"a\.csv is cut short or is not CSV: line \d"):
             rows_of(path, set_aside=lambda *_: None)
 
@@ -343,10 +380,183 @@ class TestCsv:
             with pytest.raises(CatalogError, match=r"a\.csv"):
                 rows_of(path, set_aside=lambda *_: None)
 
+    @pytest.mark.parametrize(
+        ("cell", "told"),
+        [
+            ('"never closed', "line 3: unexpected end of data: a quote opens a cell that does not close"),
+            ('"closed" late', "line 3: ',' expected after '\"'"),
+            ("one,more", "line 3 has 8 cells; the header has 7"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "after", ["{},Kurtas,t,,,Slim,", '{},Kurtas,"t, ""x""",,,"Slim",', '{},Kurtas,5" t,,,Slim,']
+    )
+    def test_a_bad_record_takes_no_other_with_it(self, tmp_path, cell, told, after):
+        lines = [self.HEADER, after.format("p0"), f"bad,Kurtas,{cell},,,Slim,"]
+        path = write_lines(tmp_path / "a.csv", *lines, *(after.format(f"p{i}") for i in range(1, 300)))
+        problems = []
+        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        assert [row["product_id"] for row in rows] == ["p0", None, *(f"p{i}" for i in range(1, 300))]
+        assert [(row, reason) for row, _, reason, _ in problems] == [(1, "row is not readable")]
+        if '"' not in after or not cell.startswith('"never'):  # an open quote ends at the next one
+            assert problems[0][3] == told
+        assert rows[-1]["title"] in ("t", 't, "x"', '5" t')
+
+    def test_lines_that_all_open_a_quote_are_read_once_each(self, tmp_path):
+        """And not to the end of the file from each of them."""
+        path = write_lines(tmp_path / "a.csv", self.HEADER, *['a","b'] * 20_000, "p1,Kurtas,t,,,Slim,")
+        problems = []
+        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        assert len(rows) == 20_001
+        assert rows[-1]["product_id"] == "p1"
+        assert len(problems) == 20_000
+
+    def test_cells_may_be_as_long_as_json_lines(self, tmp_path):
+        long = "<li>one, two</li>\n" * 20_000
+        path = write_lines(tmp_path / "a.csv", self.HEADER, f'p1,Kurtas,"{long}",,,Slim,', "p2,Kurtas,t,,,,")
+        first, second = rows_of(path)
+        assert first["title"] == long.replace('""', '"')
+        assert (first["attributes"], second["product_id"]) == ([("Fit", "Slim")], "p2")
+
+    def test_lines_are_counted_as_an_editor_counts_them(self, tmp_path):
+        path = write_lines(tmp_path / "a.csv", self.HEADER, 'p1,Kurtas,"one\ntwo\n",,,,', "", "p2,Kurtas", "p3,K,t,,,,")
+        problems = []
+        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        assert [row["product_id"] for row in rows] == ["p1", None, "p3"]
+        assert problems[0][3] == "line 6 has 2 cells; the header has 7"
+
+    @pytest.mark.parametrize(
+        ("content", "named"),
+        [
+            (HEADER.replace(",", ";") + "\n", r"has semicolons \(;\) between its cells; save it with commas"),
+            (HEADER.replace(",", "\t") + "\n", "has tabs between its cells"),
+            (HEADER.replace(",", "|") + "\n", r"has vertical bars \(\|\) between its cells"),
+            ("sep=;\n" + HEADER.replace(",", ";") + "\n", "begins with 'sep=;'.*delete this line and save"),
+            ("sep=,\n" + HEADER + "\n", "begins with 'sep=,'.*delete this line$"),
+        ],
+    )
+    def test_other_separators_are_named(self, tmp_path, content, named):
+        path = tmp_path / "a.csv"
+        path.write_text(content)
+        with pytest.raises(CatalogError, match=named):
+            rows_of(path)
+
+    def test_a_column_of_json_text(self, tmp_path):
+        header = "product_id,product_type,title,attributes,attributes.Neck"
+        lines = [
+            'p1,K,t,"{""Fit"": ""Slim"", ""year"": NaN}",Round',
+            """p2,K,t,"{'Fit': 'Slim', 'x': nan}",""",
+            "p3,K,t,Slim,",
+        ]
+        problems = []
+        path = write_lines(tmp_path / "a.csv", header, *lines)
+        first, second, _ = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        assert first["attributes"] == [("Fit", "Slim"), ("year", None), ("Neck", "Round")]
+        assert second["attributes"] == [("Fit", "Slim"), ("x", None)]
+        assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is no JSON object")]
+
     def test_a_column_twice(self, tmp_path):
         path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,title,attributes.Fit", "p1,K,a,b,Slim")
         with pytest.raises(CatalogError, match="column 'title' comes twice"):
             rows_of(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+class TestEncodings:
+    def content(self, kind, title):
+        if kind == "csv":
+            return f"product_id,product_type,title,attributes.Fit\np1,K,{title},Slim\np2,K,t,Slim\n"
+        row = '{{"product_id": "{}", "product_type": "K", "title": "{}", "attributes": {{}}}}\n'
+        return row.format("p1", title) + row.format("p2", "t")
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_utf_16_is_named(self, tmp_path, kind, encoding):
+        path = tmp_path / f"a.{kind}"
+        path.write_bytes(self.content(kind, "café").encode(encoding))
+        with pytest.raises(CatalogError, match="is in UTF-16 or UTF-32; save it as UTF-8"):
+            rows_of(path)
+
+    def test_windows_1252_is_named(self, tmp_path, kind):
+        path = tmp_path / f"a.{kind}"
+        path.write_bytes(self.content(kind, "Édition d\u2019été").encode("cp1252"))
+        problems = []
+        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        assert [row["product_id"] for row in rows] == [None, "p2"]
+        expected = "title: as Windows-1252 it reads 'Édition d\u2019été'; save the file as UTF-8"
+        assert problems == [(0, "title", "text is not UTF-8", expected)]
+
+
+class TestCells:
+    """Every reader gives the same clean values."""
+
+    def written(self, tmp_path, kind, **columns):
+        path = tmp_path / f"a.{kind}"
+        row = {**REQUIRED, "attributes": {"Fit": "Slim"}} | columns
+        if kind == "jsonl":
+            return write_lines(path, row)
+        if kind == "parquet":
+            pq.write_table(pa.Table.from_pylist([row]), path)
+            return path
+        pairs = {k: v for k, v in row.items() if k != "attributes"}
+        pairs |= {f"attributes.{k}": v for k, v in row["attributes"].items()}
+        buffer = io.StringIO()
+        writer = csv.writer(buffer)
+        writer.writerows([pairs, pairs.values()])
+        path.write_text(buffer.getvalue())
+        return path
+
+    @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+    def test_invisible_characters_go(self, tmp_path, kind):
+        attributes = {"F\u200bit": "Sl\u00adim\u200e"}
+        path = self.written(tmp_path, kind, title="Re\u200bd\x00", product_type="\u202aKurtas", attributes=attributes)
+        (row,) = rows_of(path)
+        assert (row["title"], row["product_type"], row["attributes"]) == ("Red", "Kurtas", [("Fit", "Slim")])
+
+    @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+    def test_nan_is_missing(self, tmp_path, kind):
+        nan = float("nan")
+        path = self.written(tmp_path, kind, description=nan, attributes={"Fit": nan, "Neck": "V"}, image=nan)
+        (row,) = rows_of(path)
+        assert row["description"] is row["image"] is None
+        assert [(k, v) for k, v in row["attributes"] if v is not None] == [("Neck", "V")]
+
+    @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+    @pytest.mark.parametrize(
+        ("given", "expected"), [(8900123450001.0, "8900123450001"), ("0150 ", "0150"), (" 7\u00a0", "7"), (15.0, "15")]
+    )
+    def test_ids_stay_what_they_were(self, tmp_path, kind, given, expected):
+        assert rows_of(self.written(tmp_path, kind, product_id=given))[0]["product_id"] == expected
+
+    def test_ids_of_doubles_beyond_their_digits_are_refused(self, tmp_path):
+        path = self.written(tmp_path, "parquet", product_id=2.0**60)
+        with pytest.raises(CatalogError, match=r"a\.parquet: column 'product_id': .* beyond 2\^53.*write ids as text"):
+            rows_of(path)
+        problems = []
+        rows_of(self.written(tmp_path, "csv", product_id="8.9E+12"), set_aside=lambda *p: problems.append(p))
+        assert problems[0][:3] == (0, "product_id", "product id has lost digits")
+
+    @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+    @pytest.mark.parametrize(
+        ("given", "points"),
+        [
+            ('["soft", "red"]', ["soft", "red"]),
+            ("['soft', 'red']", ["soft", "red"]),
+            ("\u2022 soft\n\u2022 red\n", ["soft", "red"]),
+            ("[Imported] cotton", ["[Imported] cotton"]),
+        ],
+    )
+    def test_bullet_points_as_text(self, tmp_path, kind, given, points):
+        assert rows_of(self.written(tmp_path, kind, bullet_points=given))[0]["bullet_points"] == points
+
+    @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+    def test_a_list_as_description(self, tmp_path, kind):
+        path = self.written(tmp_path, kind, description=["Soft.", "", "Red."])
+        assert rows_of(path)[0]["description"] == "Soft.\nRed."
+        assert rows_of(self.written(tmp_path, kind, description=[]))[0]["description"] is None
+
+    def test_json_text_in_parquet(self, tmp_path):
+        path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=pa.array(['{"Fit": "Slim"}'])))
+        assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
 
 
 def test_a_file_that_is_gone(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.catalog.contract import Split
-from moemoe.catalog.split import split_of_group
+from moemoe.catalog.split import COMMON, COMMON_PRODUCTS, split_of_group
 from moemoe.schemas import LABELS
 from tests.catalog.small_contract import products
 from tests.catalog.whole import assign_splits
@@ -43,6 +43,8 @@ def test_groups_are_the_connected_products_whatever_order_and_parts(rows, shuffl
 
     neighbours = [{i} for i in range(len(rows))]
     folded = [{"red  shirt": "Red Shirt", "-": None, "": None}.get(t, t) for t in titles]
+    folded = [None if folded.count(t) >= COMMON_PRODUCTS else t for t in folded]
+    images = [None if images.count(h) >= COMMON_PRODUCTS else h for h in images]
     for i in range(len(rows)):
         for j in range(len(rows)):
             if (folded[i] and folded[i] == folded[j]) or (images[i] and images[i] == images[j]):
@@ -144,3 +146,34 @@ def test_a_product_between_two_splits_is_set_aside():
     random.Random(1).shuffle(order)
     shuffled = assign_splits(later.take(order), labels_of(later), SHARES, before.splits)
     assert shuffled.splits == after.splits
+
+
+def test_what_many_share_joins_no_groups_now_and_later():
+    """Otherwise one title, or the picture "no image", would put the catalog into one split."""
+    number = 300
+    ids = [f"p{i}" for i in range(number)]
+    titles = ["T-shirt" if i % 2 else f"style {i // 4}" for i in range(number)]
+    images = ["none" if i % 3 == 0 else f"i{i}" for i in range(number)]
+    table = products(
+        *({"product_id": i, "title": t, "image_hash": h} for i, t, h in zip(ids, titles, images, strict=True))
+    )
+    first = assign_splits(table, labels_of(table), SHARES, parts=2)
+    groups = first.labels["group"].to_pylist()
+    assert len(set(groups)) > number / 2
+    assert groups[0] == groups[2]  # "style 0"
+    assert sorted(first.common) == ["the picture of product 'p0': 100 products", "title 'T-shirt': 150 products"]
+    assert first.splits["split"].to_pylist().count(COMMON) == 2
+
+    few = table.slice(0, 9)  # where the title is rare, it is common still: no product changes its split
+    later = assign_splits(few, labels_of(few), SHARES, earlier=first.splits)
+    assert later.labels["split"].to_pylist() == first.labels["split"].to_pylist()[:9]
+    assert not len(later.quarantine)
+
+
+def test_what_had_a_split_goes_on_joining():
+    few = products(*({"product_id": f"p{i}", "title": "T-shirt"} for i in range(3)))
+    first = assign_splits(few, labels_of(few), SHARES)
+    many = products(*({"product_id": f"p{i}", "title": "T-shirt"} for i in range(100)))
+    later = assign_splits(many, labels_of(many), SHARES, earlier=first.splits)
+    assert set(later.labels["split"].to_pylist()) == set(first.labels["split"].to_pylist())
+    assert not later.common

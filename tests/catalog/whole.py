@@ -32,11 +32,16 @@ def collect(partitions: Sequence[str], contract: Contract, **arguments) -> Colle
 
 
 def normalize(products: pa.Table, contract: Contract, parts: int = 1) -> SimpleNamespace:
-    """Labels, statistics and product types of products."""
+    """Labels, statistics, product types and unread keys of products."""
     normalizer = Normalizer(contract)
     labels = pa.concat_tables([normalizer.labels(part) for part in in_parts(products, parts)])
     normalizer.raise_without_labels()
-    return SimpleNamespace(labels=labels, statistics=normalizer.statistics(), product_types=normalizer.product_types())
+    return SimpleNamespace(
+        labels=labels,
+        statistics=normalizer.statistics(),
+        product_types=normalizer.product_types(),
+        unread_keys=normalizer.unread_keys(),
+    )
 
 
 def remove_rare_values(labels: pa.Table, rare_share: float) -> tuple[pa.Table, pa.Table]:
@@ -55,7 +60,10 @@ def assign_splits(
     own = [labels.filter(pc.is_in(labels["product_id"], part["product_id"].combine_chunks())) for part in cut]
     filled = [groups.assign(i, part, some) for i, (part, some) in enumerate(zip(cut, own, strict=True))]
     return SimpleNamespace(
-        labels=pa.concat_tables(filled).combine_chunks(), quarantine=groups.quarantine(), splits=groups.splits()
+        labels=pa.concat_tables(filled).combine_chunks(),
+        quarantine=groups.quarantine(),
+        splits=groups.splits(),
+        common=groups.common,
     )
 
 

@@ -1,0 +1,101 @@
+"""The raw keys of a catalog that no attribute of the contract reads: a person sees them, and how to have them read."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.schemas import UNREAD_KEYS
+
+#: Values are counted of the first labels of a key, this many in each part; they are a sample for people.
+SAMPLED = 1_000
+#: Distinct values that are remembered of a key, and shown of it.
+REMEMBERED, SHOWN = 2_000, 8
+#: A longer value is a sentence.
+LONGEST = 60
+
+
+class UnreadKeys:
+    """Counts the keys over all parts; memory grows with their number alone."""
+
+    def __init__(self, missing: frozenset[str], normalize: Callable[[str], str]):
+        self._missing, self._normalize = missing, normalize
+        self._products: Counter[str] = Counter()
+        self._spellings: dict[str, Counter[str]] = {}
+        self._values: dict[str, Counter[str]] = {}
+
+    def add(
+        self, names: Sequence[str], keys: Sequence[str], code: np.ndarray, row: np.ndarray, values: pa.Array
+    ) -> None:
+        """Counts the unread entries of a part.
+
+        Args:
+            names: spellings of the raw keys; ``keys``: as they are compared, in the same order.
+            code: of each entry, which name it has; ``row``: its product; ``values``: its text, perhaps null.
+        """
+        said = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False).to_numpy(zero_copy_only=False)
+        code, row, values = code[said], row[said], values.filter(pa.array(said))
+        order = np.argsort(code, kind="stable")
+        ends = np.cumsum(np.bincount(code, minlength=len(names)))
+        rows_of_key: dict[str, list[np.ndarray]] = {}
+        for name, key, entries in zip(names, keys, np.split(order, ends[:-1]) if len(names) else [], strict=True):
+            if not len(entries) or not key:
+                continue
+            rows_of_key.setdefault(key, []).append(row[entries])
+            self._spellings.setdefault(key, Counter())[name] += len(entries)
+            counted = self._values.setdefault(key, Counter())
+            if len(counted) < REMEMBERED:
+                counted.update(values.take(pa.array(entries[:SAMPLED])).to_pylist())
+        for key, rows in rows_of_key.items():
+            self._products[key] += len(np.unique(np.concatenate(rows)))
+
+    def table(self, products: int, mappers: Mapping[str, Callable[[str], tuple[str, ...] | int]]) -> pa.Table:
+        """UNREAD_KEYS, the most frequent first.
+
+        Args:
+            products: of known types, whose share is the fill rate.
+            mappers: of each attribute, which finds the one that understands most of a key's values.
+        """
+        rows = []
+        for key, number in sorted(self._products.items(), key=lambda item: (-item[1], item[0])):
+            counts: Counter[str] = Counter()
+            for value, count in self._values[key].items():
+                if self._normalize(value) not in self._missing:
+                    counts[" ".join(value.split())] += count
+            shown = [value[:LONGEST] for value, _ in counts.most_common(SHOWN)]
+            spelling = self._spellings[key].most_common(1)[0][0]
+            attribute = _reader(counts, mappers)
+            rows.append(
+                {
+                    "key": spelling,
+                    "products": number,
+                    "fill": number / products if products else 0.0,
+                    "values": shown,
+                    "attribute": attribute,
+                    "yaml": _yaml(spelling, key, shown, attribute),
+                }
+            )
+        return pa.Table.from_pylist(rows, UNREAD_KEYS)
+
+
+def _reader(counts: Counter[str], mappers: Mapping[str, Callable[[str], tuple[str, ...] | int]]) -> str | None:
+    """The attribute that understands most of the values' labels, at least half of them and two values; else None."""
+    best, understood = None, counts.total() / 2
+    for name, values_of in mappers.items():
+        known = [value for value in counts if isinstance(values_of(value), tuple)]
+        number = sum(counts[value] for value in known)
+        if number > understood and len(known) > 1:
+            best, understood = name, number
+    return best
+
+
+def _yaml(spelling: str, key: str, values: Sequence[str], attribute: str | None) -> str:
+    """A line to paste: a further key of an attribute, or an attribute of its own."""
+    if attribute is not None:
+        return f"keys: [..., {json.dumps(spelling, ensure_ascii=False)}]  # of {attribute}"
+    listed = ", ".join(f"{json.dumps(value, ensure_ascii=False)}: []" for value in values) or '"VALUE": []'
+    name = json.dumps(key, ensure_ascii=False)
+    return f"{name}: {{keys: [{json.dumps(spelling, ensure_ascii=False)}], values: {{{listed}}}}}"
