@@ -54,7 +54,7 @@ def road(tmp_path_factory):
         words = shlex.split(command)
         words[0] = sys.executable if words[0] == "python" else words[0]
         env = {**os.environ, **flow_environment(work), "PYTHONPATH": str(folder / "project")}
-        done = subprocess.run(words, env=env, cwd=work, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(words, env=env, cwd=work, capture_output=True, text=True, timeout=3600)
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, said[-5000:]
         return said
