@@ -60,8 +60,6 @@ class AutoTextEncoder(nn.Module):
 
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """States [B, K, D] of token ids int64 [B, K], and no routers' loads; ``mask_BK`` is true on real tokens."""
-        pad = self.backbone.config.pad_token_id  # ours is 0; RoBERTa's kind counts positions by its own
-        ids_BK = ids_BK.masked_fill(~mask_BK, 0 if pad is None else pad)
         seen_BK = mask_BK | ~mask_BK.any(1, keepdim=True)  # attention over nothing would be NaN
         with torch.no_grad() if self.frozen else nullcontext():
             states_BKW = self.backbone(input_ids=ids_BK, attention_mask=seen_BK.long()).last_hidden_state
