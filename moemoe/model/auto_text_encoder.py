@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
+from transformers.models.t5.modeling_t5 import T5LayerNorm
 
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, TextConfig
@@ -23,7 +24,9 @@ from moemoe.model.tokenizer import load_tokenizer
 class AutoTextEncoder(nn.Module):
     """An encoder of ``text.encoder_config``, projected to d_model where its width differs; states on padding are 0.
 
-    Frozen, it computes in evaluation mode and without gradients whatever the phase; the projection is always trained.
+    A norm as at the end of T5's encoder gives the states the size that T5's decoder expects (MiniLM's would be an
+    eighth of it). Frozen, the backbone computes in evaluation mode and without gradients whatever the phase;
+    projection and norm are trained as T5's encoder would be.
 
     Args:
         text: the model's; its ``encoder_config`` is filled in.
@@ -36,6 +39,7 @@ class AutoTextEncoder(nn.Module):
         self.backbone: Any = build_backbone(text.encoder_config) if backbone is None else backbone
         width = self.backbone.config.hidden_size
         self.project = nn.Identity() if width == text.d_model else nn.Linear(width, text.d_model)
+        self.norm = T5LayerNorm(text.d_model)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "AutoTextEncoder":
@@ -56,12 +60,10 @@ class AutoTextEncoder(nn.Module):
 
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
         """States [B, K, D] of token ids int64 [B, K], and no routers' loads; ``mask_BK`` is true on real tokens."""
-        pad = self.backbone.config.pad_token_id  # ours is 0; RoBERTa's kind counts positions by its own
-        ids_BK = ids_BK.masked_fill(~mask_BK, 0 if pad is None else pad)
         seen_BK = mask_BK | ~mask_BK.any(1, keepdim=True)  # attention over nothing would be NaN
         with torch.no_grad() if self.frozen else nullcontext():
             states_BKW = self.backbone(input_ids=ids_BK, attention_mask=seen_BK.long()).last_hidden_state
-        return self.project(states_BKW) * mask_BK.unsqueeze(-1), []
+        return self.norm(self.project(states_BKW)) * mask_BK.unsqueeze(-1), []
 
 
 def build_backbone(encoder_config: dict[str, Any] | None) -> nn.Module:

@@ -76,7 +76,8 @@ class OtherEncoder(nn.Module):
         backbone = self.encoder.backbone
         ids = torch.where(attention_mask > 0, input_ids, backbone.config.pad_token_id)
         states = backbone(input_ids=ids, attention_mask=attention_mask).last_hidden_state
-        return BaseModelOutput(self.encoder.project(states.detach() if self.encoder.frozen else states))
+        states = states.detach() if self.encoder.frozen else states
+        return BaseModelOutput(self.encoder.norm(self.encoder.project(states)))
 
 
 class Naive:

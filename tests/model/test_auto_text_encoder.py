@@ -62,8 +62,10 @@ def test_states_are_transformers_own_whatever_the_padding(kind, width, tmp_path)
         assert loads == []
         assert torch.equal(states[1, mask[1].sum() :], torch.zeros_like(states[1, mask[1].sum() :]))
         for row, text in enumerate(texts):
-            alone = encoder.project(reference(**tokenizer(text, return_tensors="pt")).last_hidden_state)[0]
+            alone = reference(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+            alone = encoder.norm(encoder.project(alone))
             assert torch.allclose(states[row, : len(alone)], alone, atol=1e-5)
+            assert alone.square().mean().sqrt() == pytest.approx(1, rel=1e-3)
         wider = encoder(torch.nn.functional.pad(ids, (0, 9)), torch.nn.functional.pad(mask, (0, 9)))[0]
         assert torch.allclose(wider[:, : ids.shape[1]], states, atol=1e-5)
         assert torch.equal(encoder(ids, torch.zeros_like(mask))[0], torch.zeros_like(states))  # no text, no NaN

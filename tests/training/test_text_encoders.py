@@ -75,7 +75,7 @@ def test_two_encoders_tokens_are_kept_apart(tmp_path):
 
 def test_a_killed_training_goes_on_and_a_champion_is_trained_further(manifest, tmp_path):
     encoder = small_encoder(tmp_path / "encoder")
-    recipe = recipe_with(encoder)
+    recipe = recipe_with(encoder, epochs=1)
     whole, events = run(manifest, tmp_path / "whole", recipe=recipe)
 
     def kill(events):
