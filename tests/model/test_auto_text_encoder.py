@@ -31,7 +31,7 @@ from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
-from moemoe.training.phases import make_optimizer
+from moemoe.training.optimizers import make_optimizer
 from tests.model.small import random_batch, tiny_config
 from tests.model.small_encoders import KINDS, SIZE, TEXTS, save_tokenizer, small_encoder
 from tests.model.test_against_naive import assert_equal_to_the_naive_path, batch_for

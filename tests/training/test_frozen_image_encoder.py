@@ -20,7 +20,7 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.storage import read_table
-from moemoe.training.phases import make_optimizer
+from moemoe.training.optimizers import make_optimizer
 from moemoe.training.run import Job, main
 from tests.model.test_image_encoder import TINY_RESNET
 from tests.shards.small import small_shards
