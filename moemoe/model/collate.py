@@ -156,8 +156,13 @@ class Collator(SourceCollator):
 
     trie: Trie | None = None
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: Any):
-        super().__init__(tokenizer, config)
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        config: Any,
+        encoder_tokenizer: PreTrainedTokenizerBase | None = None,
+    ):
+        super().__init__(tokenizer, config, encoder_tokenizer)
         self._trees: dict[tuple[str, ...], ValueTree] = {}
 
     def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
