@@ -7,6 +7,7 @@ import math
 import numbers
 import re
 import unicodedata
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -127,7 +128,7 @@ def as_text_array(array: pa.Array) -> pa.Array:
     if pa.types.is_floating(array.type):
         return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     texts = array.cast(pa.string())
-    strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _MISSING))
+    strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _missing()))
     if pc.any(strange).as_py():
         texts = pa.array([as_text(text) for text in texts.to_pylist()], pa.string())
     return texts
@@ -135,4 +136,8 @@ def as_text_array(array: pa.Array) -> pa.Array:
 
 # RE2 wants code points written out
 _ARROW_RANGES = "".join(c if c == "-" else f"\\x{{{ord(c):x}}}" for c in _INVISIBLE_RANGES)
-_MISSING = pa.array(sorted(MISSING_TEXTS))
+
+
+@cache
+def _missing() -> pa.Array:
+    return pa.array(sorted(MISSING_TEXTS))  # pyarrow imports pandas here, which a contract's reader need not wait for
