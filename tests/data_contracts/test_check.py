@@ -231,7 +231,23 @@ class TestLabels:
         report = check_labels(labels(), contract, tmp_path)
         assert report.success
         assert broken(report) == []
-        assert len(report.findings) == 15
+        assert len(report.findings) == 16
+
+    def test_an_empty_split_says_why(self, contract, tmp_path):
+        """Two titles for a whole catalog are two groups."""
+        changed = {i: {"group": "g0" if i % 2 else "g1", "split": "train" if i % 2 else "test"} for i in range(200)}
+        with pytest.raises(
+            CatalogError, match=r"split validation is not empty: 0 of 200 .*2 such groups, the largest of 100"
+        ):
+            check_labels(labels(changed), contract, tmp_path).raise_if_critical()
+
+    def test_what_many_products_share_is_named(self, contract, tmp_path):
+        report = check_labels(labels(), contract, tmp_path, ["title 'T-shirt': 50 products"])
+        assert report.success
+        assert report.broken == [
+            "warning: titles and pictures tell products apart: so frequent that they join no groups: "
+            "title 'T-shirt': 50 products"
+        ]
 
     @pytest.mark.parametrize(
         ("change", "severity", "promise", "product_ids"),
@@ -248,7 +264,8 @@ class TestLabels:
                 "split validation holds 20% of the products, give or take 10%",
                 (),
             ),
-            ({i: {"split": "train"} for i in range(3, 200, 5)}, "warning", "split validation is not empty", ()),
+            ({i: {"split": "train"} for i in range(3, 200, 5)}, "critical", "split validation is not empty", ()),
+            ({i: {"split": "train"} for i in range(4, 200, 5)}, "critical", "split test is not empty", ()),
             ({i: {"split": "test"} for i in range(200)}, "critical", "split train is not empty", ()),
             (
                 {i: {"product_type": "shirt"} for i in range(4, 60, 5)},
