@@ -224,7 +224,9 @@ def load_contract(path: str | Path) -> Contract:
     if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
     report = fields["report_product_types"].items() if "report_product_types" in fields else []
-    reported = tuple(entry.choice(product_types) for entry in report) or tuple(product_types)
+    reported = tuple(entry.choice(product_types) for entry in report)
+    if not reported and opened is None:  # an open contract has all of its types once it is closed
+        reported = tuple(product_types)
     return Contract(
         path=str(path),
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),

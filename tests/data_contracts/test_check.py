@@ -92,12 +92,12 @@ def check_raw(collected: Collected, contract, docs, parts: int = 3):
     return data_contracts.check_raw(products, collected.quarantine, collected.rows, contract, docs)
 
 
-def check_labels(labels: pa.Table, contract, docs):
+def check_labels(labels: pa.Table, contract, docs, common=()):
     half = len(labels) // 2
     cut = half + next(
         (i for i in range(1, 3) if half and labels["product_id"][half + i] != labels["product_id"][half]), 0
     )
-    return data_contracts.check_labels([labels.slice(0, cut), labels.slice(cut)], contract, docs)
+    return data_contracts.check_labels([labels.slice(0, cut), labels.slice(cut)], contract, docs, common)
 
 
 def broken(report) -> list[tuple[str, str, tuple[str, ...]]]:
