@@ -82,7 +82,7 @@ def _product_types(contract: Contract, raw: Mapping[str, int]) -> dict[str, tupl
         if name in contract.product_types:
             types[name] = contract.product_types[name]
         else:
-            types[found.most_common(1)[0][0]] = ()  # its other spellings fold to the same
+            types[" ".join(found.most_common(1)[0][0].split())] = ()  # its other spellings fold to the same
     return types
 
 
@@ -109,7 +109,7 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
         for part in separators.split(value):
             if (folded := fold(part)) not in missing:
                 found[name].labels += count
-                found[name].spellings[folded][part.strip()] += count
+                found[name].spellings[folded][" ".join(part.split())] += count
 
     attributes = {name: attribute for name, attribute in contract.attributes.items() if attribute.values}
     for name, labels in sorted(found.items(), key=lambda item: (-item[1].labels, item[0])):

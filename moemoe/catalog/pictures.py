@@ -167,7 +167,7 @@ def _is_clear(image: Image.Image) -> bool:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """What makes the image upright, None if it is."""
     try:
-        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        return _TURNS.get(int(image.getexif().get(ExifTags.Base.Orientation, 1)))
     except Exception:  # hostile EXIF data
         return None
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from moemoe.catalog.contract import load_contract
+from moemoe.catalog.normalize import fold_key
 from moemoe.catalog.open_contract import close_contract
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import PRODUCTS
@@ -74,6 +75,27 @@ def test_the_written_contract_is_closed_and_normalizes(closed, tmp_path):
     assert rows["1", "color"] == ["Blue", "Red"]
     assert rows["0", "color"] == ["Blue"]
     assert ("6", "color") not in rows
+
+
+def test_names_as_shops_write_them(tmp_path):
+    """They come back from the file as they went in: apostrophes, slashes, stars, line breaks, other scripts."""
+    keys = [
+        "Colour (main)",
+        "Neck / Collar",
+        "Pattern*",
+        "Men\u2019s or Women\u2019s",
+        "Gr\u00f6\u00dfe?",
+        "\u0930\u0902\u0917",
+        "a: b #1",
+    ]
+    rows = [("Men\u2019s\n T-Shirts", [(key, f"{key}: {i % 2}") for key in keys]) for i in range(8)]
+    (tmp_path / "open.yaml").write_text(OPEN.replace("  shoe: [Casual Shoes, Sports Shoes]", "  shoe: []"))
+    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(rows)], tmp_path / "contract.yaml")
+    assert closed.report_product_types == ("Men\u2019s T-Shirts",)
+    assert sorted(closed.attributes) == sorted(fold_key(key) for key in keys)
+    labels = normalize(products(rows), closed).labels.to_pylist()
+    assert len(labels) == len(rows) * len(keys)
+    assert {label["product_type"] for label in labels} == {"Men\u2019s T-Shirts"}
 
 
 def test_a_closed_contract_stays_as_it_is(closed, tmp_path):

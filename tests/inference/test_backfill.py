@@ -168,6 +168,24 @@ def test_a_value_that_would_contradict_a_label_or_another_value_is_not_filled_in
     assert run(model, tmp_path / "out", [partition(tmp_path, rows)])[1] == [part]  # read again from its JSON
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_a_catalog_without_labels(model, tmp_path, kind):
+    """Which is what backfill is for."""
+    path = tmp_path / f"new.{kind}"
+    rows = [{"product_id": f"p{i}", "product_type": "Tshirts", "title": f"Shirt {i / 10}"} for i in (2, 8)]
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif kind == "csv":
+        path.write_text("\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows), ""]))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job, [part] = run(model, tmp_path / "out", [str(path)])
+    values = read_table(f"{job.output}/{part.values}").to_pylist()
+    assert [r["decision"] for r in values if r["attribute"] == "color"] == ["abstained", "filled"]
+    assert {r["raw_label"] for r in values} == {None}
+    assert part.quarantined == 0
+
+
 def test_guarded_thresholds_fill_in_less(model, tmp_path):
     job, [part] = run(model, tmp_path / "out", [partition(tmp_path)], "guarded")
     assert set(read_table(f"{job.output}/{part.values}")["decision"].to_pylist()) == {"abstained"}
