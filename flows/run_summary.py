@@ -1,5 +1,6 @@
 """A run of TrainFlow in few words: its parameters in MLflow, and its last words."""
 
+import json
 import os
 import shlex
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 #: Where the flows are, as one writes it in the folder that a run was started in.
 FLOWS = os.path.relpath(Path(__file__).parent)
-EXAMPLE = "import mlflow, pandas; print(mlflow.pyfunc.load_model('{model}').predict(pandas.DataFrame([{row}])))"
+EXAMPLE = (
+    'import mlflow, pandas; model = mlflow.pyfunc.load_model("{model}"); '
+    "print(model.predict(pandas.DataFrame([{row}])).to_string())"
+)
 
 
 def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
@@ -78,7 +82,9 @@ def next_commands(flow: Any) -> list[str]:
     """What one does next with the model of this run, each a command that works as it stands here."""
     uri = f"MLFLOW_TRACKING_URI={shlex.quote(flow.tracking_uri)}"
     backfill = ["run", "--catalog", flow.catalog or flow.partitions[0], "--model", flow.model_uri]
-    example = EXAMPLE.format(model=flow.model_uri, row={"product_type": flow.asked_type, "title": "Blue cotton"})
+    example = EXAMPLE.format(
+        model=flow.model_uri, row=json.dumps({"product_type": flow.asked_type, "title": "Blue cotton"})
+    )
     serve = ["mlflow", "models", "serve", "-m", flow.model_uri, "--env-manager", "local", "-p", "5001"]
     return [
         "ask it            " + f"{uri} {shlex.join(['python', '-c', example])}",

@@ -119,7 +119,8 @@ def client(uri: str) -> "MlflowClient":
 
     import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     usable = with_password(uri)
     _no_proxy_to_this_machine(usable)
     mlflow.set_tracking_uri(usable)

@@ -1,9 +1,12 @@
 """Versions of a registered model: found by name and alias, fetched whole, added."""
 
+import io
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +24,9 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
                 "tqdm", "google-re2", "pandas", "safetensors")  # fmt: skip
 OF_FITTED_SYSTEMS = ("scikit-learn", "scipy")
+
+#: How the lines begin that are printed for every version that is registered.
+NOTICES = ("Successfully registered model", "Registered model", "Created version", "model loaded from")
 
 _URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
 
@@ -155,7 +161,7 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
     mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
     asked = Thresholds.load(model_dir).attributes()
     packages = (*REQUIREMENTS, *(() if system_of(model_dir) in TRAINED else OF_FITTED_SYSTEMS))
-    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id):
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id), _without_notices():
         code = Path(scratch) / "moemoe"
         shutil.copytree(Path(moemoe.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
         info = mlflow.pyfunc.log_model(
@@ -170,6 +176,19 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
             await_registration_for=60,
         )
     return _version(client(uri).get_model_version(name, str(info.registered_model_version)))
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Keeps from stderr what MLflow says of every registered model, and passes on whatever else is said."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            yield
+    finally:
+        for line in said.getvalue().splitlines():
+            if not line.startswith(NOTICES):
+                print(line, file=sys.stderr)
 
 
 def _version(found: Any) -> Version:

@@ -64,8 +64,8 @@ def road(tmp_path_factory):
 
 def after(said: str, words: str) -> str:
     """What a run's last lines say behind ``words``."""
-    [line] = [line for line in said.splitlines() if words in line]
-    return line.split(words)[1].strip()
+    [line] = [line for line in said.splitlines() if f"] {words}" in line]  # behind Metaflow's time and task
+    return line.split(f"] {words}")[1].strip()
 
 
 def test_the_whole_road(road):
