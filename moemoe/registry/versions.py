@@ -124,18 +124,14 @@ def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
         StorageError: its files are gone from where they were registered.
     """
     from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
 
     client(uri)
-    try:
-        local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
-    except (MlflowException, OSError) as error:
-        if place := _gone(uri, version):
-            raise StorageError(
-                f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
-                "move it back, or put a link to it there"
-            ) from error
-        raise
+    if place := _gone(uri, version):  # MLflow may copy nothing from there, without an error
+        raise StorageError(
+            f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
+            "move it back, or put a link to it there"
+        )
+    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
     return Path(local) / "artifacts" / "model"
 
 
