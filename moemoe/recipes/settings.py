@@ -146,7 +146,8 @@ def _names(config_class: type) -> dict[str, type]:
     hints = get_type_hints(config_class)
     for name in (own.name for own in dataclasses.fields(config_class)):
         hint = hints[name]
-        configs: list[type] = [kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)]
+        choices = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
+        configs = [kind for kind in choices if dataclasses.is_dataclass(kind)]
         if configs:
             found |= {f"{name}.{inner}": kind for inner, kind in _names(configs[0]).items()}
         else:
