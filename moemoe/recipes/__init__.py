@@ -11,6 +11,7 @@ import yaml
 from moemoe.baselines import FITTED, load_system
 from moemoe.errors import ConfigError
 from moemoe.model.tokenizer import load_tokenizer
+from moemoe.names import did_you_mean
 from moemoe.recipes.settings import Training, change
 
 FOLDER = Path(__file__).parent
@@ -113,9 +114,9 @@ def load_recipe(
         ConfigError: a name, size or number that is not allowed; the message lists what is.
     """
     if name not in known_recipes():
-        raise ConfigError(f"unknown model {name!r}; known models are {', '.join(known_recipes())}")
+        raise ConfigError(f"unknown model {name!r}{did_you_mean(name, known_recipes())}")
     if size not in known_sizes():
-        raise ConfigError(f"unknown size {size!r}; known sizes are {', '.join(known_sizes())}")
+        raise ConfigError(f"unknown size {size!r}{did_you_mean(size, known_sizes())}")
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs is {epochs}; allowed is 1 or more")
     if batch_size is not None and batch_size < 1:

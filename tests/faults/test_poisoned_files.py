@@ -120,7 +120,12 @@ def test_a_tokenizer_with_code_of_its_own(tmp_path, proof, model):
 @pytest.mark.parametrize("room", ["moemoe", "data_contracts", "flows"])
 def test_nothing_of_ours_opens_a_pickle(room):
     for path in (HERE / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        without_code = {id(call.func) for call in calls if "weights_only=True" in map(ast.unparse, call.keywords)}
+        for node in ast.walk(tree):
+            if id(node) in without_code:  # torch.load of tensors alone
+                continue
             imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not {name.partition(".")[0] for name in imported} & MODULES, path

@@ -30,7 +30,7 @@ def refused(folder: Path, *arguments: str, flow: Path = FLOW, **environment: str
     ("arguments", "message"),
     [
         (["--dataset", "31pt"], "30pt"),
-        (["--model", "moemo"], "known models are cma-clip, decoder-even-moe"),
+        (["--model", "moemo"], "did you mean 'moemoe'? known are cma-clip, committee, decoder-even-moe"),
         (["--catalog", "nothing/*.parquet"], "no catalog file matches 'nothing/∗.parquet'"),
         (["--batch-size", "0", "--nproc", "999"], "nproc is 999"),
         (["--batch-size", "7", "--nproc", "2"], "7 products cannot be shared evenly by 2 processes"),

@@ -155,7 +155,7 @@ def test_a_comparison_needs_two_runs(metaflow_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--models", "qga,mxtt"], "unknown model 'mxtt'; known models are "),
+        (["--models", "qga,mxtt"], "unknown model 'mxtt'; did you mean 'mxt'? known are "),
         (["--runs", "abc,def"], "MLflow has no run abc"),
     ],
     ids=["model", "no such run"],

@@ -110,8 +110,11 @@ def test_the_default_is_the_papers_best_model():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "moemo"}, "unknown model .moemo.; known models are cma-clip, .*moemoe, mxt, ner-mqmrc, qga, "),
-        ({"name": "qga", "size": "huge"}, "unknown size 'huge'; known sizes are tiny, small, paper"),
+        (
+            {"name": "moemo"},
+            "did you mean .moemoe.. known are cma-clip, .*moemoe, mxt, ner-mqmrc, qga, ",
+        ),
+        ({"name": "qga", "size": "huge"}, "unknown size 'huge'; known are tiny, small, paper"),
         ({"name": "qga", "epochs": 0}, "epochs is 0; allowed is 1 or more"),
         ({"name": "qga", "batch_size": -1}, "batch size is -1"),
         ({"name": "qga", "question_in": "title"}, "allowed are decoder, context"),
