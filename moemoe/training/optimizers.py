@@ -21,7 +21,7 @@ class Optimizers:
     ``times`` of a group in ``param_groups`` multiplies the phase's learning rate.
     """
 
-    def __init__(self, adam: torch.optim.Adam, adagrad: torch.optim.Adagrad | None):
+    def __init__(self, adam: torch.optim.Adam, adagrad: torch.optim.Adagrad | None = None):
         self.adam = adam
         self._all: list[torch.optim.Optimizer] = [adam] if adagrad is None else [adam, adagrad]
 

@@ -19,6 +19,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import no_space_left, read_table, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.optimizers import Optimizers
 from tests.model.small import random_batch, tiny_config
 from tests.registry.small import predictions
 from tests.shards.small import small_shards
@@ -52,9 +53,9 @@ def mounted(tmp_path) -> Iterator[Path]:
 @pytest.fixture
 def trained():
     model = MoEMoE.create(tiny_config())
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+    optimizer = Optimizers(torch.optim.Adam(model.parameters(), lr=0.1, fused=True))
     model(random_batch()).cross_entropy.backward()
-    optimizer.step()
+    optimizer.step(1e9)
     return model, optimizer
 
 

@@ -15,6 +15,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import exists, publish, read_table, remove_leftovers, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.optimizers import Optimizers
 from tests.faults.forked import killed_at, killed_in_a_file
 from tests.model.small import random_batch, tiny_config
 from tests.registry.small import predictions
@@ -57,9 +58,9 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(tmp_path):
     """Each try writes the next one; whatever is there after it can be gone on from."""
     torch.manual_seed(0)
     model = MoEMoE.create(tiny_config())
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+    optimizer = Optimizers(torch.optim.Adam(model.parameters(), lr=0.1, fused=True))
     model(random_batch()).cross_entropy.backward()
-    optimizer.step()
+    optimizer.step(1e9)
     run = str(tmp_path / "store" / "run")
     loader = {"epoch": 0, "step": 1}
 
@@ -73,7 +74,7 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(tmp_path):
         found = Checkpoint.find(run, RECIPE, "")
         assert found is not None, step
         again = MoEMoE.create(tiny_config())
-        found.restore(again, torch.optim.Adam(again.parameters(), lr=0.1, fused=True))
+        found.restore(again, Optimizers(torch.optim.Adam(again.parameters(), lr=0.1, fused=True)))
         assert (next(again.parameters()) == found.place.step).all()
         assert found.place.step == 1
     assert Checkpoint.find(run, RECIPE, "").place.step == 2
