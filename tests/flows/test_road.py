@@ -92,7 +92,7 @@ def test_the_whole_road(road):
     assert metrics["recall_at_90p/Men.27.s T-Shirts/top5"] > 0.5
     assert metrics["accuracy/tops.2F.tees"] > 0.5
     assert alias_of(uri, model.split("/")[1], CHAMPION)
-    answers = do(after(said, "ask it").partition(" ")[2])  # without the variable, which the environment has
+    answers = do(shlex.join(shlex.split(after(said, "ask it"))[1:]))  # without the variable, which the environment has
     assert "colour (main)" in answers
 
     shown = do(f"python -m moemoe.registry.thresholds {model.split('/')[1]}")
