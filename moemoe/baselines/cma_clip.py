@@ -18,20 +18,20 @@ from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from moemoe.baselines.config import BaselineConfig
+from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NOTHING
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Source, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.config import ImageConfig, NgramConfig
-from moemoe.model.files import built, read_config, read_weights, write_config
+from moemoe.model.config import ImageConfig
+from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.image_weights import load_backbone_weights, load_timm
 from moemoe.model.ngrams import NgramEmbedding
 
 
 @dataclass(frozen=True)
-class ClipText:
+class ClipText(TextWithNgrams):
     """CLIP's text encoder from scratch, or a CLIP checkpoint (hub name or folder) in ``pretrained``."""
 
     vocab_size: int = 4096
@@ -41,16 +41,6 @@ class ClipText:
     feed_forward: int = 256
     dropout_rate: float = 0.0
     positions: int = 96
-    pretrained: str | None = None
-    ngrams: NgramConfig = field(default_factory=NgramConfig)
-
-    def __post_init__(self):
-        if isinstance(self.ngrams, dict):
-            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
-        if self.pretrained is not None and self.ngrams.orders:
-            raise ConfigError(
-                f"text.ngrams: cma-clip has none beside pretrained weights, {self.pretrained}; leave one out"
-            )
 
 
 @dataclass(frozen=True)

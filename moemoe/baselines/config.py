@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+from moemoe.errors import ConfigError
+from moemoe.model.config import NgramConfig
 from moemoe.model.files import built
 
 C = TypeVar("C", bound="BaselineConfig")
@@ -31,3 +33,18 @@ class BaselineConfig:
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
         return built(cls, values, **cls.nested)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextWithNgrams:
+    """Of a text encoder from scratch or from ``pretrained`` weights: n-grams beside its token embeddings."""
+
+    pretrained: str | None = None
+    ngrams: NgramConfig = dataclasses.field(default_factory=NgramConfig)
+
+    def __post_init__(self):
+        if isinstance(self.ngrams, dict):  # JSON and YAML
+            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
+        if self.pretrained is not None and self.ngrams.orders:
+            name = type(self).__name__
+            raise ConfigError(f"text.ngrams: {name} has none beside the weights {self.pretrained}; leave one out")

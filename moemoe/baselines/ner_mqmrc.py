@@ -23,13 +23,12 @@ from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from moemoe.baselines.config import BaselineConfig
+from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NOTHING
 from moemoe.errors import ConfigError
 from moemoe.model.batch import Answer, Losses, Tensors
 from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.config import NgramConfig
-from moemoe.model.files import built, read_config, read_weights, write_config
+from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
 
 O, B, I = 0, 1, 2  # noqa: E741
@@ -37,7 +36,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class BertText:
+class BertText(TextWithNgrams):
     """BERT from scratch, or a BERT checkpoint (hub name or folder) in ``pretrained``."""
 
     vocab_size: int = 4096
@@ -47,16 +46,6 @@ class BertText:
     feed_forward: int = 256
     dropout_rate: float = 0.0
     positions: int = 512
-    pretrained: str | None = None
-    ngrams: NgramConfig = field(default_factory=NgramConfig)
-
-    def __post_init__(self):
-        if isinstance(self.ngrams, dict):
-            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
-        if self.pretrained is not None and self.ngrams.orders:
-            raise ConfigError(
-                f"text.ngrams: ner-mqmrc has none beside pretrained weights, {self.pretrained}; leave one out"
-            )
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class ImageFeatures:
     def __init__(self, dataset: ShardedDataset, encoder: FrozenEncoder, max_bytes: int = MAX_BYTES):
         self._dataset, self._encoder, self._max_bytes = dataset, encoder, max_bytes
         self._made_of = f"{encoder.fingerprint} {encoder.shape}"
+        self._uris: dict[int, str] = {}
         self._files: Opened[_File] = Opened(self._read, len(dataset.manifest.shards))
 
     def fitting(self) -> list[int]:
@@ -140,6 +141,11 @@ class ImageFeatures:
         return True
 
     def _uri(self, shard: int) -> str:
+        if shard not in self._uris:  # it takes reading all images
+            self._uris[shard] = self._uri_by_content(shard)
+        return self._uris[shard]
+
+    def _uri_by_content(self, shard: int) -> str:
         digest = hashlib.sha256(self._made_of.encode())
         for row in range(*self._dataset.starts[shard : shard + 2].tolist()):
             image = self._dataset.image(row)

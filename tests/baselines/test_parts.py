@@ -249,5 +249,5 @@ def test_ngrams_are_a_setting_of_clip_and_bert_too(system, tmp_path):
     assert not torch.equal(states(plain), states(model))
     model.save_pretrained(tmp_path)
     assert torch.equal(states(system.from_pretrained(tmp_path)), states(model))
-    with pytest.raises(ConfigError, match="has none beside pretrained weights, bert; leave one out"):
+    with pytest.raises(ConfigError, match="Text has none beside the weights bert; leave one out"):
         kind(pretrained="bert", ngrams=NgramConfig((2,), 16))

@@ -13,7 +13,7 @@ from moemoe.errors import CatalogError, StorageError
 from tests.flows.conftest import FLOW, flow_environment
 
 SMALL = """
-import time
+import signal
 from command_line import run_flow
 from metaflow import FlowSpec, Parameter, retry, step
 from stopped import said_plainly
@@ -32,7 +32,7 @@ class SmallFlow(FlowSpec):
             if self.what == "storage":
                 raise StorageError("S3 is away")
         if self.what == "long":
-            time.sleep(300)
+            signal.pause()
         self.next(self.end)
 
     @step

@@ -1,0 +1,10 @@
+import pytest
+
+from moemoe.catalog.contract import load_contract
+from tests.data_contracts.small import CONTRACT
+
+
+@pytest.fixture
+def contract(tmp_path):
+    (tmp_path / "contract.yaml").write_text(CONTRACT)
+    return load_contract(tmp_path / "contract.yaml")
