@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
 import pytest
@@ -122,25 +122,48 @@ def _chunks(stream: BinaryIO) -> bytes:
 
 
 @contextmanager
-def s3_endpoint(monkeypatch: pytest.MonkeyPatch, bucket: str = "bucket") -> Iterator[FlakyProxy]:
-    """moto's server behind a proxy that does no harm yet, an empty bucket in it, and boto3 pointed at the proxy."""
-    import boto3
+def s3_server() -> Iterator[str]:
+    """The address of moto's server. All servers of a process share their buckets: ``s3_bucket`` empties its own."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    proxy = FlakyProxy(f"http://{host}:{port}")
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+        storage._client.cache_clear()
+
+
+@contextmanager
+def s3_bucket(monkeypatch: pytest.MonkeyPatch, bucket: str = "bucket") -> Iterator[Any]:
+    """boto3's client of a server with an empty bucket, which boto3 finds by itself."""
+    with s3_server() as url:
+        yield _use(monkeypatch, url, bucket)
+
+
+@contextmanager
+def s3_endpoint(monkeypatch: pytest.MonkeyPatch, bucket: str = "bucket") -> Iterator[FlakyProxy]:
+    """The same behind a proxy that does no harm yet."""
+    with s3_server() as url:
+        proxy = FlakyProxy(url)
+        try:
+            _use(monkeypatch, proxy.url, bucket)
+            yield proxy
+        finally:
+            proxy.close()
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, url: str, bucket: str) -> Any:
+    import boto3
+
     for name, value in {
-        "AWS_ENDPOINT_URL": proxy.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     storage._client.cache_clear()
     boto3.client("s3").create_bucket(Bucket=bucket)
-    try:
-        yield proxy
-    finally:
-        proxy.close()
-        server.stop()
-        storage._client.cache_clear()
+    boto3.resource("s3").Bucket(bucket).objects.delete()
+    return boto3.client("s3")

@@ -4,6 +4,7 @@ import pytest
 
 from moemoe import storage
 from moemoe.errors import StorageError
+from tests.s3 import s3_bucket
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -11,22 +12,8 @@ def root(request, tmp_path, monkeypatch):
     if request.param == "local":
         yield str(tmp_path / "root")
         return
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    storage._client.cache_clear()
-    boto3.client("s3").create_bucket(Bucket="bucket")
-    yield "s3://bucket/store"
-    server.stop()
-    storage._client.cache_clear()
+    with s3_bucket(monkeypatch):
+        yield "s3://bucket/store"
 
 
 def test_what_is_written_is_read(root):

@@ -26,6 +26,7 @@ from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
 from tests.catalog.whole import collect, in_parts
+from tests.s3 import s3_bucket
 
 
 def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:
@@ -275,27 +276,8 @@ class TestParts:
 @pytest.fixture
 def bucket(monkeypatch):
     """A bucket on a real S3 endpoint of this machine."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    from moemoe import storage
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    storage._client.cache_clear()
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="catalogs")
-    yield client
-    storage._client.cache_clear()
-    server.stop()
+    with s3_bucket(monkeypatch, "catalogs") as client:
+        yield client
 
 
 def test_a_catalog_on_s3(bucket, tmp_path, contract):

@@ -18,6 +18,7 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.model.batch import Answer
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
+from tests.s3 import s3_bucket
 from tests.shards.small import picture
 
 CELLS = {"color": {"plain": 0.5, "guarded": 0.9}, "material": {"plain": None, "guarded": None}}
@@ -222,20 +223,8 @@ def test_what_is_half_done_is_done_again(model, tmp_path, monkeypatch):
 
 @pytest.fixture
 def bucket(monkeypatch):
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    aws = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for name, value in {**aws, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-        monkeypatch.setenv(name, value)
-    storage._client.cache_clear()
-    boto3.client("s3").create_bucket(Bucket="bucket")
-    yield "s3://bucket"
-    server.stop()
-    storage._client.cache_clear()
+    with s3_bucket(monkeypatch):
+        yield "s3://bucket"
 
 
 def test_from_s3_to_s3(model, bucket, tmp_path):

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.s3 import s3_server
+
 HERE = Path(__file__).parents[2]
 BUCKET, QUEUE = "moemoe-compile", "moemoe"
 
@@ -29,22 +31,16 @@ class Compiled:
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory) -> Iterator[dict[str, str]]:
     """The environment of a machine that deploys."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    yield {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "METAFLOW_"))},
-        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1", "METAFLOW_USER": "tests", "METAFLOW_DEFAULT_METADATA": "local",
-        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path_factory.mktemp("metaflow")),
-        "METAFLOW_HOME": str(tmp_path_factory.mktemp("home")),
-        "METAFLOW_S3_ENDPOINT_URL": endpoint, "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{BUCKET}/metaflow",
-        "METAFLOW_KUBERNETES_NAMESPACE": "moemoe",
-    }  # fmt: skip
-    server.stop()
+    with s3_server() as endpoint:
+        yield {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "METAFLOW_"))},
+            "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1", "METAFLOW_USER": "tests", "METAFLOW_DEFAULT_METADATA": "local",
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path_factory.mktemp("metaflow")),
+            "METAFLOW_HOME": str(tmp_path_factory.mktemp("home")),
+            "METAFLOW_S3_ENDPOINT_URL": endpoint, "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{BUCKET}/metaflow",
+            "METAFLOW_KUBERNETES_NAMESPACE": "moemoe",
+        }  # fmt: skip
 
 
 def client(aws: dict[str, str], service: str) -> Any:
