@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.uncertainty import Resamples, interval
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
@@ -22,28 +23,28 @@ SLICE_BY, SLICE = "applicability", "the empty answer"
 PRECISION, RECALL, F1 = "precision", "recall", "f1"
 
 
-def applicability(predictions: pa.Table, condition: str, replicates: int = 500) -> pa.Table:
+def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
     """Measures the empty answer.
 
     Args:
-        predictions: PREDICTIONS.
-        condition: the main one, ``Evaluation.condition``.
+        cells: of PREDICTIONS.
 
     Returns:
         SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). No row
         where nothing that does not apply was asked, none of precision where no answer is empty.
     """
+    predictions = cells.predictions
     test = pc.equal(predictions["split"], "test")
     positive = pc.and_(test, pc.equal(predictions["condition"], NOT_APPLICABLE))
     asked = pc.is_in(predictions["product_id"], predictions["product_id"].filter(positive).combine_chunks())
-    negative = pc.and_(pc.and_(test, asked), pc.equal(predictions["condition"], condition))
+    negative = pc.and_(pc.and_(test, asked), pc.equal(predictions["condition"], cells.condition))
     negative = pc.and_(negative, pc.greater(pc.list_value_length(predictions["gold"]), 0))
     positives, negatives = (np.flatnonzero(mask.to_numpy(zero_copy_only=False)) for mask in (positive, negative))
     rows = np.concatenate([positives, negatives])
     names = predictions.select(["product_type", "attribute", "prediction"]).take(pa.array(rows)).to_pylist()
     empty = np.array([not name["prediction"] for name in names])
     applies_not = np.arange(len(rows)) < len(positives)
-    cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
+    asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
     resamples = Resamples(predictions, replicates)
     # F1 = 2 TP / (2 TP + FP + FN): the share of TP where empty answers and positives are counted, TP twice
     both = np.concatenate([np.flatnonzero(empty), np.flatnonzero(applies_not)])
@@ -66,7 +67,7 @@ def applicability(predictions: pa.Table, condition: str, replicates: int = 500) 
                     "low": i.low,
                     "high": i.high,
                     "n": i.n,
-                    "cells": len(np.unique(cells[among])),
+                    "cells": len(np.unique(asked_cells[among])),
                 }
             )
     return pa.Table.from_pylist(found, SLICES)

@@ -1,6 +1,7 @@
-"""The predictions table, checked, and cut into product type x attribute cells."""
+"""The predictions table, checked and cut into product type x attribute cells, once for all that is measured of it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ class EvaluationError(MoEMoEError):
 
 
 @dataclass(frozen=True)
-class Scores:
+class CellPredictions:
     """One cell's products that have a gold value.
 
     Args:
@@ -44,10 +45,10 @@ class Scores:
         """Share of right predictions."""
         return float(self.correct.mean()) if self.support else math.nan
 
-    def of(self, chosen: np.ndarray) -> "Scores":
+    def of(self, chosen: np.ndarray) -> "CellPredictions":
         """Those of its products that ``chosen`` (bool, one per row of the predictions table) names."""
         mine = chosen[self.rows]
-        return Scores(self.confidence[mine], self.correct[mine], self.rows[mine])
+        return CellPredictions(self.confidence[mine], self.correct[mine], self.rows[mine])
 
 
 def check_predictions(predictions: pa.Table) -> None:
@@ -79,17 +80,41 @@ def main_condition(predictions: pa.Table) -> str:
     return WITHHELD if WITHHELD in conditions and AS_IS not in conditions else AS_IS
 
 
-def cells(predictions: pa.Table, split: str, condition: str) -> dict[Cell, Scores]:
-    """Confidence and correctness per product type and attribute, by name; rows without gold are left out."""
-    wanted = pc.and_(pc.equal(predictions["split"], split), pc.equal(predictions["condition"], condition))
-    wanted = pc.and_(wanted, pc.greater(pc.list_value_length(predictions["gold"]), 0))
-    rows = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
-    columns = predictions.select(["product_type", "attribute", "gold", "prediction", "confidence"]).take(pa.array(rows))
+class Cells:
+    """A predictions table, cut into the products of each product type and attribute; rows without gold are left out.
+
+    Args:
+        predictions: PREDICTIONS.
+
+    Raises:
+        EvaluationError: as ``check_predictions``.
+    """
+
+    def __init__(self, predictions: pa.Table):
+        check_predictions(predictions)
+        self.predictions = predictions
+        self.condition = main_condition(predictions)
+        self.conditions = set(predictions["condition"].unique().to_pylist())
+        self._found = _cut(predictions)
+
+    def of(self, split: str, condition: str | None = None) -> Mapping[Cell, CellPredictions]:
+        """The cells of a split in a condition, the main one by default, sorted by product type and attribute."""
+        return self._found.get((split, condition or self.condition), {})
+
+
+def _cut(predictions: pa.Table) -> dict[tuple[str, str], dict[Cell, CellPredictions]]:
+    """(split, condition) -> cell -> its products."""
+    rows = np.flatnonzero(pc.greater(pc.list_value_length(predictions["gold"]), 0).to_numpy(zero_copy_only=False))
+    names = ["split", "condition", "product_type", "attribute", "gold", "prediction", "confidence"]
+    columns = predictions.select(names).take(pa.array(rows))
     answers = zip(columns["prediction"].to_pylist(), columns["gold"].to_pylist(), strict=True)
     correct = np.array([answer in gold for answer, gold in answers], dtype=bool)
     confidence = columns["confidence"].to_numpy()
-    places: dict[Cell, list[int]] = {}
-    names = zip(columns["product_type"].to_pylist(), columns["attribute"].to_pylist(), strict=True)
-    for place, cell in enumerate(names):
-        places.setdefault(cell, []).append(place)
-    return {cell: Scores(confidence[p], correct[p], rows[p]) for cell, p in sorted(places.items())}
+    indices: dict[tuple[str, str], dict[Cell, list[int]]] = {}
+    keys = zip(*(columns[name].to_pylist() for name in names[:4]), strict=True)
+    for index, (split, condition, product_type, attribute) in enumerate(keys):
+        indices.setdefault((split, condition), {}).setdefault((product_type, attribute), []).append(index)
+    return {
+        shown: {cell: CellPredictions(confidence[i], correct[i], rows[i]) for cell, i in sorted(own.items())}
+        for shown, own in indices.items()
+    }

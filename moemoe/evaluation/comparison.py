@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from moemoe.evaluation.cells import EvaluationError
+from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
 from moemoe.evaluation.paper import System
-from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, paired_difference, same_rows
+from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, difference_on, shared_rows
 from moemoe.storage import join, read_table, write_table
 
 
@@ -61,7 +61,7 @@ class Result:
 
     name: str
     system: System
-    predictions: pa.Table
+    cells: Cells
     evaluation: Evaluation
     minutes: float = math.nan
 
@@ -107,41 +107,39 @@ def compare(
             datasets or splits; the message says why.
     """
     failures = {candidate.name: candidate.failure for candidate in candidates if candidate.failure}
-    results = []
+    results: list[Result] = []
+    differences = {}
     for candidate in candidates:
         if candidate.failure:
             continue
-        predictions = read_table(candidate.predictions_uri)
-        evaluation = evaluate(predictions, report_product_types, replicates=replicates)
+        cells = Cells(read_table(candidate.predictions_uri))
+        evaluation = evaluate(cells, report_product_types, replicates=replicates)
         evaluation.metrics.update(candidate.baselines)
-        results.append(Result(candidate.name, candidate.system, predictions, evaluation, candidate.minutes))
-        check_comparable(results[0], results[-1])
+        results.append(Result(candidate.name, candidate.system, cells, evaluation, candidate.minutes))
+        if len(results) > 1:
+            first, other = shared_with_first(results[0], results[-1])
+            if replicates and results[0].evaluation.metrics["recall_at_90p/cells"]:
+                found = difference_on((other, first), report_product_types, replicates=replicates)
+                differences[candidate.name] = found
     if not results:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
         raise EvaluationError(f"no system gave a result, so there is nothing to compare ({reasons})")
-    first = results[0]
-    differences = {}
-    for other in results[1:]:
-        if replicates and first.evaluation.metrics["recall_at_90p/cells"]:
-            differences[other.name] = paired_difference(
-                other.predictions,
-                first.predictions,
-                report_product_types,
-                first.evaluation.condition,
-                replicates=replicates,
-            )
     folds = max(candidate.folds for candidate in candidates)
     return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences, folds)
 
 
-def check_comparable(first: Result, other: Result) -> None:
-    """Raises EvaluationError, with both names and the reason, where two results are not of the same test rows."""
+def shared_with_first(first: Result, other: Result) -> tuple[Cells, Cells]:
+    """The test rows of two results.
+
+    Raises:
+        EvaluationError: they are not of the same test rows; with both names and the reason.
+    """
     if first.evaluation.condition != other.evaluation.condition:
         raise EvaluationError(
             f"{first.name} and {other.name} cannot be compared: one is measured {first.evaluation.condition}, the "
             f"other {other.evaluation.condition}"
         )
     try:
-        same_rows(first.predictions, other.predictions, first.evaluation.condition)
+        return shared_rows(first.cells.predictions, other.cells.predictions, first.evaluation.condition)
     except EvaluationError as error:
         raise EvaluationError(f"{first.name} (first) and {other.name} (second) cannot be compared: {error}") from None

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.evaluation.calibration import expected_calibration_error
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.recall_at_precision import (
     guarded_threshold,
     least_support,
@@ -20,8 +20,6 @@ from moemoe.evaluation.recall_at_precision import (
 from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
 from moemoe.names import cell_name, escaped
 from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
-
-__all__ = ["Cell", "Evaluation", "EvaluationError", "Scores", "cells", "evaluate", "majority_values"]
 
 TOP = (5, 10, 15)
 NAMED_TYPES = 10
@@ -48,7 +46,7 @@ class Evaluation:
 
 
 def evaluate(
-    predictions: pa.Table,
+    cells: Cells,
     report_product_types: Sequence[str],
     majority: Mapping[Cell, str] | None = None,
     min_support: int = MIN_SUPPORT,
@@ -63,17 +61,12 @@ def evaluate(
     metrics of their own; MLflow's UI does not bear hundreds.
 
     Args:
-        predictions: PREDICTIONS with splits validation and test.
+        cells: of PREDICTIONS with splits validation and test.
         majority: each cell's most frequent training value (``majority_values``), the baseline.
         replicates: bootstrap samples for the intervals; 0: none.
-
-    Raises:
-        EvaluationError: columns are missing, a confidence is no number, or rows stand twice.
     """
-    check_predictions(predictions)
-    conditions, main = set(predictions["condition"].unique().to_pylist()), main_condition(predictions)
-    test = cells(predictions, "test", main)
-    validation = cells(predictions, "validation", main)
+    predictions, main = cells.predictions, cells.condition
+    test, validation = cells.of("test"), cells.of("validation")
     groups = pc.coalesce(predictions["group"], predictions["product_id"]).to_numpy(zero_copy_only=False)
     rows = [_row(cell, scores, validation.get(cell), groups) for cell, scores in test.items()]
     table = pa.Table.from_pylist(rows, EVALUATION)
@@ -91,8 +84,8 @@ def evaluate(
     metrics |= _promises(headline)
     if majority is not None:
         metrics |= _majority({cell: scores for cell, scores in test.items() if cell in shown}, predictions, majority)
-    for condition in sorted(conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
-        other = [scores for cell, scores in cells(predictions, "test", condition).items() if cell in shown]
+    for condition in sorted(cells.conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
+        other = [scores for cell, scores in cells.of("test", condition).items() if cell in shown]
         if other:
             name = condition.replace(" ", "_")
             recalls = (recall_at_precision(s.confidence, s.correct)[0] for s in other)
@@ -134,7 +127,7 @@ def _no_means(rows: Sequence[Mapping[str, Any]], report_product_types: Sequence[
     )
 
 
-def _row(cell: Cell, test: Scores, validation: Scores | None, groups: np.ndarray) -> dict[str, Any]:
+def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None, groups: np.ndarray) -> dict[str, Any]:
     threshold = guarded = math.nan
     independent = accepted = accepted_guarded = 0
     if validation is not None:
@@ -174,7 +167,7 @@ def _guard(threshold: float, independent: int) -> str:
     return "abstains: the most confident validation answers are not surely 90 % right"
 
 
-def _replicates(headline: list[dict[str, Any]], test: Mapping[Cell, Scores], resamples: Resamples) -> list[dict]:
+def _replicates(headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: Resamples) -> list[dict]:
     """The headline's rows with arrays [R] in place of figures: ``_means`` of them are the means' replicates."""
     rows = []
     for row in headline:
@@ -224,7 +217,7 @@ def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     return metrics
 
 
-def _majority(test: Mapping[Cell, Scores], predictions: pa.Table, majority: Mapping[Cell, str]) -> dict[str, float]:
+def _majority(test: Mapping[Cell, CellPredictions], predictions: pa.Table, majority: Mapping[Cell, str]) -> dict[str, float]:
     """The baseline that always answers a cell's most frequent training value, with constant confidence."""
     right = []
     for cell, scores in test.items():

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import Cell, cells
+from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Resamples, interval
@@ -23,7 +23,7 @@ SLICE_BY = "question out of context"
 
 
 def out_of_context(
-    predictions: pa.Table, evaluation: Evaluation, kinds: Sequence[str] = KINDS, replicates: int = 500
+    cells: Cells, evaluation: Evaluation, kinds: Sequence[str] = KINDS, replicates: int = 500
 ) -> pa.Table:
     """SLICES rows of each kind of question.
 
@@ -32,8 +32,8 @@ def out_of_context(
     give. A cell whose threshold says abstain abstains. Not canonical: answered with what is no value of the contract.
     """
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-    validation = cells(predictions, "validation", evaluation.condition)
-    overall = global_threshold(predictions, evaluation.condition)
+    predictions, validation = cells.predictions, cells.of("validation")
+    overall = global_threshold(cells)
     resamples = Resamples(predictions, replicates)
     found = []
     for kind in kinds:
@@ -68,9 +68,9 @@ def out_of_context(
     return pa.Table.from_pylist(found, SLICES)
 
 
-def global_threshold(predictions: pa.Table, condition: str) -> float:
+def global_threshold(cells: Cells) -> float:
     """The threshold at which all validation answers together are 90 % right; NaN (abstain) if none."""
-    validation = list(cells(predictions, "validation", condition).values())
+    validation = list(cells.of("validation").values())
     if not validation:
         return math.nan
     confidence = np.concatenate([s.confidence for s in validation])

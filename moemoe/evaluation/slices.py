@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, Scores, cells
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Interval, Resamples, interval
@@ -27,7 +27,7 @@ IN_METRICS = ("explicit", "implicit", "never seen in training", "rare")
 
 
 def slices(
-    predictions: pa.Table,
+    cells: Cells,
     evaluation: Evaluation,
     report_product_types: Sequence[str],
     min_support: int = MIN_SUPPORT,
@@ -36,15 +36,15 @@ def slices(
     """SLICES of the predictions that ``evaluation`` was made from."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
 
-    def headline(condition: str) -> dict[Cell, Scores]:
-        found = cells(predictions, "test", condition)
+    def headline(condition: str) -> dict[Cell, CellPredictions]:
+        found = cells.of("test", condition)
         return {c: s for c, s in found.items() if c[0] in report_product_types and thresholds.get(c) is not None}
 
     test = headline(evaluation.condition)
     test = {cell: scores for cell, scores in test.items() if scores.support >= min_support}
-    resamples = Resamples(predictions, replicates)
+    resamples = Resamples(cells.predictions, replicates)
     rows = []
-    for slice_by, name, chosen in _chosen(predictions, evaluation.condition):
+    for slice_by, name, chosen in _chosen(cells.predictions, evaluation.condition):
         found = {cell: scores.of(chosen) for cell, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
     for condition in (PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
@@ -85,7 +85,7 @@ def _chosen(predictions: pa.Table, condition: str) -> Iterator[tuple[str, str, n
 def _figures(
     slice_by: str,
     name: str,
-    found: Mapping[Cell, Scores],
+    found: Mapping[Cell, CellPredictions],
     thresholds: Mapping[Cell, float],
     resamples: Resamples,
     min_support: int,
@@ -108,7 +108,7 @@ def _figures(
             figures.append((metric, interval(float(yes.mean()), resamples.share(yes, among), len(yes)), count))
     if enough:
         recalls = [recall_at_precision(s.confidence, s.correct)[0] for s in enough]
-        drawn: Callable[[Scores], np.ndarray] = resamples.recall_at_90p
+        drawn: Callable[[CellPredictions], np.ndarray] = resamples.recall_at_90p
         replicates = np.nanmean([drawn(s) for s in enough], axis=0)
         n = sum(s.support for s in enough)
         figures.append((RECALL_AT_90P, interval(sum(recalls) / len(recalls), replicates, n), len(enough)))

@@ -22,9 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, EvaluationError, Scores, cells, check_predictions, main_condition
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells, EvaluationError, check_predictions, main_condition
 from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
-from moemoe.schemas import AS_IS
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -91,7 +90,7 @@ class Resamples:
         """How often each of the table's ``rows``, all of them test rows, is drawn, [N, R]."""
         return self._drawn_GR[self._group[rows]]
 
-    def recall_at_90p(self, scores: Scores) -> np.ndarray:
+    def recall_at_90p(self, scores: CellPredictions) -> np.ndarray:
         """Recall@90P of a cell in each replicate, [R]."""
         return resampled_recall_at_precision(scores.confidence, scores.correct, self.weight(scores.rows))
 
@@ -128,14 +127,24 @@ def paired_difference(
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
-    check_predictions(predictions_a)
-    condition = condition or main_condition(predictions_a)
-    tables = same_rows(predictions_a, predictions_b, condition)
-    resamples = Resamples(tables[0], replicates, seed)
+    shared = shared_rows(predictions_a, predictions_b, condition)
+    return difference_on(shared, report_product_types, min_support, replicates, seed)
+
+
+def difference_on(
+    shared: tuple[Cells, Cells],
+    report_product_types: Sequence[str],
+    min_support: int = MIN_SUPPORT,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> PairedDifference:
+    """``paired_difference`` on rows that ``shared_rows`` has found."""
+    test_rows = shared[0].predictions
+    resamples = Resamples(test_rows, replicates, seed)
     found = []
-    for table in tables:
-        all_cells = cells(table, "test", condition)
-        found.append({c: s for c, s in all_cells.items() if c[0] in report_product_types and s.support >= min_support})
+    for cells in shared:
+        mine = cells.of("test").items()
+        found.append({c: s for c, s in mine if c[0] in report_product_types and s.support >= min_support})
     if not found[0]:
         raise EvaluationError(
             f"no cell of {', '.join(report_product_types)} has {min_support} test products; nothing can be compared"
@@ -143,10 +152,10 @@ def paired_difference(
     drawn = [{cell: _drawn(scores, resamples) for cell, scores in run.items()} for run in found]
     own = {}
     for kind in report_product_types:
-        mine = [{cell: each for cell, each in run.items() if cell[0] == kind} for run in drawn]
-        if mine[0]:
-            own[kind] = _paired(mine, tables[0].filter(pc.equal(tables[0]["product_type"], kind)))
-    return replace(_paired(drawn, tables[0]), product_types=own)
+        of_type = [{cell: each for cell, each in run.items() if cell[0] == kind} for run in drawn]
+        if of_type[0]:
+            own[kind] = _paired(of_type, test_rows.filter(pc.equal(test_rows["product_type"], kind)))
+    return replace(_paired(drawn, test_rows), product_types=own)
 
 
 @dataclass(frozen=True)
@@ -157,14 +166,14 @@ class _Drawn:
     accuracy: np.ndarray
 
 
-def _drawn(scores: Scores, resamples: Resamples) -> _Drawn:
+def _drawn(scores: CellPredictions, resamples: Resamples) -> _Drawn:
     return _Drawn(
         np.append(resampled_recall(scores), resamples.recall_at_90p(scores)),
         np.append(scores.accuracy, resamples.share(scores.correct, scores.rows)),
     )
 
 
-def resampled_recall(scores: Scores) -> float:
+def resampled_recall(scores: CellPredictions) -> float:
     """Recall@90P of the products as they are."""
     return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((scores.support, 1), np.uint8))[0]
 
@@ -207,12 +216,16 @@ def _bounds(value: float, replicates: np.ndarray) -> tuple[float, float]:
     return float(min(low, 2 * value - high)), float(max(high, 2 * value - low))
 
 
-def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str = AS_IS) -> tuple[pa.Table, pa.Table]:
-    """The test rows of both, in one order.
+def shared_rows(
+    predictions_a: pa.Table, predictions_b: pa.Table, condition: str | None = None
+) -> tuple[Cells, Cells]:
+    """The test rows of both in one condition (the first run's main one by default), in one order, cut into cells.
 
     Raises:
         EvaluationError: a table is not one of predictions, or the test rows are not the same; the message says why.
     """
+    check_predictions(predictions_a)
+    condition = condition or main_condition(predictions_a)
     tables = []
     for table in (predictions_a, predictions_b):
         check_predictions(table)
@@ -240,7 +253,7 @@ def same_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str =
                 f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of "
                 "different datasets or contracts"
             )
-    return a, b
+    return Cells(a), Cells(b)
 
 
 def _plain(value: object) -> object:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.errors import ConfigError
-from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError, Scores, cells, main_condition
+from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, Cells, EvaluationError, main_condition
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import Resamples, paired_difference, upper_bound
+from moemoe.evaluation.uncertainty import Resamples, difference_on, shared_rows, upper_bound
 from moemoe.names import cell_name
 
 GATE, REPORT = "gate", "report"
@@ -114,13 +114,14 @@ def decide(
     if no_means:
         return _unmeasured(rules, broken, no_means, champion_version)
     tables = [_test_rows(table) for table in (challenger, champion)]
-    halves = {}
+    halves, shared = {}, {}
     for name in (GATE, REPORT):
         try:
-            halves[name] = _half([_only(table, name) for table in tables], report_product_types)
+            shared[name] = shared_rows(*(_only(table, name) for table in tables))
+            halves[name] = _half(shared[name], report_product_types)
         except EvaluationError as error:
             return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
-    compared = _compare_cells([_only(table, GATE) for table in tables], rules)
+    compared = _compare_cells(shared[GATE], rules)
     failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
     gate = halves[GATE]
     summary = (
@@ -159,13 +160,13 @@ def _only(table: pa.Table, half: str) -> pa.Table:
     return table.filter(pa.array([known[group] for group in groups], pa.bool_()))
 
 
-def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Half:
+def _half(shared: tuple[Cells, Cells], report_product_types: Sequence[str]) -> Half:
     """A half has half the support, so half of it makes a cell."""
     least = MIN_SUPPORT // 2
-    paired = paired_difference(tables[0], tables[1], report_product_types, min_support=least)
+    paired = difference_on(shared, report_product_types, min_support=least)
     shown = [
         scores
-        for cell, scores in cells(tables[1], "test", main_condition(tables[1])).items()
+        for cell, scores in shared[1].of("test").items()
         if cell[0] in report_product_types and scores.support >= least
     ]
     theirs = sum(_recall(scores) for scores in shown) / len(shown)
@@ -173,15 +174,15 @@ def _half(tables: Sequence[pa.Table], report_product_types: Sequence[str]) -> Ha
     return Half(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
 
 
-def _compare_cells(tables: Sequence[pa.Table], rules: Rules) -> list[dict[str, Any]]:
+def _compare_cells(shared: tuple[Cells, Cells], rules: Rules) -> list[dict[str, Any]]:
     """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
-    mine, theirs = (cells(table, "test", main_condition(table)) for table in tables)
-    resamples = Resamples(tables[0])
+    mine, theirs = (cells.of("test") for cells in shared)
+    resamples = Resamples(shared[0].predictions)
     compared = []
     for (product_type, attribute), scores in mine.items():
         if scores.support < rules.least_products:
             continue
-        other: Scores = theirs[product_type, attribute]
+        other: CellPredictions = theirs[product_type, attribute]
         champion_recall, challenger_recall = _recall(other), _recall(scores)
         drawn = resamples.recall_at_90p(scores) - resamples.recall_at_90p(other)
         compared.append(
@@ -245,7 +246,7 @@ def _broken(broken: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"the contract does not hold: {promise}" for promise in broken)
 
 
-def _recall(scores: Scores) -> float:
+def _recall(scores: CellPredictions) -> float:
     return recall_at_precision(scores.confidence, scores.correct)[0]
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, SLICES, WITHHELD
 from tests.evaluation.test_evaluate import rows, table
@@ -23,7 +24,7 @@ def test_every_figure_by_hand():
     """Of 20 questions that do not apply 12 are answered with nothing, and so are 6 of the same products' 40 that do."""
     color = answered(rows(20, 20), 4)
     material = answered(rows(20, 20, attribute="material"), 2)
-    found = applicability(table(color, material, asked_in_vain(20, 12)), AS_IS)
+    found = applicability(Cells(table(color, material, asked_in_vain(20, 12))))
     assert found.schema.equals(SLICES)
     named = figures(found)
     assert named["precision"]["value"] == pytest.approx(12 / 18)
@@ -45,10 +46,10 @@ def test_only_what_the_same_products_are_asked_in_the_main_condition_of_test_cou
         answered(rows(40, 40, "saree", condition=WITHHELD), 40),
         [dict(row, gold=[]) for row in answered(rows(20, 0, attribute="theme", condition=WITHHELD), 20)],
         answered(rows(20, 20, condition=PICTURE_BLANKED), 20),
-        answered(rows(20, 20, condition=AS_IS, split="validation"), 20),
+        answered(rows(20, 20, condition=WITHHELD, split="validation"), 20),
     )
     withheld = answered(rows(20, 20, condition=WITHHELD), 1)
-    found = applicability(table(*others, withheld, asked_in_vain(20, 20)), WITHHELD)
+    found = applicability(Cells(table(*others, withheld, asked_in_vain(20, 20))))
     metrics = applicability_metrics(found)
     assert metrics["applicability/n_applicable"] == 20
     assert metrics["applicability/precision"] == pytest.approx(20 / 21)
@@ -56,14 +57,14 @@ def test_only_what_the_same_products_are_asked_in_the_main_condition_of_test_cou
 
 
 def test_a_model_that_never_gives_the_empty_answer_has_no_precision():
-    metrics = applicability_metrics(applicability(table(rows(20, 20), asked_in_vain(20, 0)), AS_IS))
+    metrics = applicability_metrics(applicability(Cells(table(rows(20, 20), asked_in_vain(20, 0)))))
     assert metrics["applicability/recall"] == metrics["applicability/f1"] == 0.0
     assert "applicability/precision" not in metrics
     assert not any(value != value for value in metrics.values())
 
 
 def test_where_every_attribute_applies_nothing_is_measured():
-    found = applicability(table(answered(rows(20, 20), 3)), AS_IS)
+    found = applicability(Cells(table(answered(rows(20, 20), 3))))
     assert found.equals(SLICES.empty_table())
     assert applicability_metrics(found) == {}
 
@@ -71,6 +72,6 @@ def test_where_every_attribute_applies_nothing_is_measured():
 def test_the_interval_draws_groups_of_products():
     """All of these products are of one group: whenever it is drawn the figures are the same."""
     own = [dict(row, group="one") for row in (*answered(rows(20, 20), 5), *asked_in_vain(20, 10))]
-    named = figures(applicability(table(rows(50, 50, "saree"), own), AS_IS))
+    named = figures(applicability(Cells(table(rows(50, 50, "saree"), own))))
     assert len(named) == 3
     assert all(row["low"] == row["value"] == row["high"] for row in named.values())

@@ -8,9 +8,9 @@ import pytest
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.comparison import Candidate, compare, pooled
-from moemoe.evaluation.comparison_plots import comparison_figures
+from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, tables_of
-from moemoe.evaluation.tables import all_tables, cells_csv, document
+from moemoe.reporting.comparison_tables import all_tables, cells_csv, document
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import read_table, write_table
 from tests.evaluation.test_evaluate import rows, table

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from moemoe.evaluation.plots import expert_load, expert_map
+from moemoe.reporting.plots import expert_load, expert_map
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.schemas import ROUTING
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.out_of_context import global_threshold, out_of_context, out_of_context_metrics
 from moemoe.evaluation.slices import slice_metrics, slices
@@ -17,9 +18,9 @@ def test_every_figure_of_a_slice_by_hand():
     test = [dict(row, explicit=i < 60, marketplace="IN" if i < 60 else None) for i, row in enumerate(rows(100, 70))]
     shown = rows(100, 50, condition=PICTURE_BLANKED), rows(100, 65, condition=TITLE_ONLY)
     predictions = table(test, rows(100, 60, split="validation"), *shown)
-    evaluation = evaluate(predictions, ["shirt"])
+    evaluation = evaluate(Cells(predictions), ["shirt"])
     assert evaluation.table["threshold"].to_pylist() == [pytest.approx(1 - 59 / 1000)]
-    found = slices(predictions, evaluation, ["shirt"])
+    found = slices(Cells(predictions), evaluation, ["shirt"])
     assert found.schema.equals(SLICES)
     named = figures(found)
     assert named["explicit", "accuracy"]["value"] == 1.0
@@ -44,7 +45,7 @@ def test_every_figure_of_a_slice_by_hand():
 def test_slices_are_of_the_headline_cells_and_small_ones_have_no_recall_at_90p():
     test = [dict(row, unseen=i < 5) for i, row in enumerate(rows(50, 40))]
     predictions = table(test, rows(10, 0, attribute="theme"), rows(50, 0, "saree"))
-    named = figures(slices(predictions, evaluate(predictions, ["shirt"]), ["shirt"]))
+    named = figures(slices(Cells(predictions), evaluate(Cells(predictions), ["shirt"]), ["shirt"]))
     assert named["as is", "accuracy"]["n"] == 50
     assert named["never seen in training", "accuracy"]["n"] == 5
     assert ("never seen in training", "recall_at_90p") not in named
@@ -52,10 +53,10 @@ def test_slices_are_of_the_headline_cells_and_small_ones_have_no_recall_at_90p()
 
 def test_a_withheld_run_is_evaluated_as_such():
     predictions = table(rows(50, 40, condition=WITHHELD), rows(50, 50, condition=WITHHELD, split="validation"))
-    evaluation = evaluate(predictions, ["shirt"])
+    evaluation = evaluate(Cells(predictions), ["shirt"])
     assert evaluation.condition == WITHHELD
     assert evaluation.metrics["accuracy/mean"] == 0.8
-    assert figures(slices(predictions, evaluation, ["shirt"]))["withheld", "accuracy"]["n"] == 50
+    assert figures(slices(Cells(predictions), evaluation, ["shirt"]))["withheld", "accuracy"]["n"] == 50
 
 
 def test_questions_without_an_answer():
@@ -67,13 +68,13 @@ def test_questions_without_an_answer():
     ]
     blank = [dict(row, condition=UNANSWERABLE, confidence=0.3) for row in rows(20, 0)]
     predictions = table(rows(50, 50), rows(50, 50, split="validation"), asked, blank)
-    found = figures(out_of_context(predictions, evaluate(predictions, ["shirt"])))
-    assert global_threshold(predictions, "as is") == pytest.approx(0.951)
+    found = figures(out_of_context(Cells(predictions), evaluate(Cells(predictions), ["shirt"])))
+    assert global_threshold(Cells(predictions)) == pytest.approx(0.951)
     assert found[NOT_APPLICABLE, "answered_with_confidence"]["value"] == pytest.approx(0.4)  # one of the five is empty
     assert found[NOT_APPLICABLE, "not_canonical"]["value"] == pytest.approx(0.5)
     assert found[NOT_APPLICABLE, "empty_answer"]["value"] == pytest.approx(0.1)
     assert found[UNANSWERABLE, "answered_with_confidence"]["value"] == 0
-    metrics = out_of_context_metrics(out_of_context(predictions, evaluate(predictions, ["shirt"])))
+    metrics = out_of_context_metrics(out_of_context(Cells(predictions), evaluate(Cells(predictions), ["shirt"])))
     assert metrics["out_of_context/not_applicable/answered_with_confidence"] == pytest.approx(0.4)
     assert metrics["out_of_context/not_applicable/n"] == 10
 
@@ -81,6 +82,6 @@ def test_questions_without_an_answer():
 def test_where_validation_gives_no_threshold_nothing_is_confident():
     asked = [dict(row, gold=[], condition=NOT_APPLICABLE, attribute="theme") for row in rows(5, 0)]
     predictions = table(rows(40, 40), asked)
-    assert np.isnan(global_threshold(predictions, "as is"))
-    found = figures(out_of_context(predictions, evaluate(predictions, ["shirt"])))
+    assert np.isnan(global_threshold(Cells(predictions)))
+    found = figures(out_of_context(Cells(predictions), evaluate(Cells(predictions), ["shirt"])))
     assert found[NOT_APPLICABLE, "answered_with_confidence"]["value"] == 0

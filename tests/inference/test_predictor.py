@@ -8,7 +8,7 @@ import torch
 
 import data_contracts
 from moemoe.errors import CatalogError
-from moemoe.evaluation.report import make_report
+from moemoe.evaluation.measure import measure
 from moemoe.inference.answering import Answering
 from moemoe.inference.answers import answer_everything
 from moemoe.inference.catalog_rows import questions_of
@@ -19,6 +19,7 @@ from moemoe.model.collate import Collator
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
+from moemoe.reporting.plots import report_figures
 from moemoe.schemas import (
     AS_IS,
     NOT_APPLICABLE,
@@ -196,9 +197,9 @@ def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predi
     np.testing.assert_allclose(again["confidence"].to_numpy(), test["confidence"].to_numpy(), rtol=1e-5)
     # evaluated once more, from the same folder, the temperature does not add up
     assert answer_everything(folder, dataset, contract, "canonical").answering == answers.answering
-    report = make_report(answers, ["shirt"], dataset.cell_value_counts("train"))
-    assert not math.isnan(report.evaluation.metrics["calibration/ece_before"])
-    assert "experts-by-attribute" in report.figures
+    found = measure(answers, ["shirt"], dataset.cell_value_counts("train"))
+    assert not math.isnan(found.evaluation.metrics["calibration/ece_before"])
+    assert "experts-by-attribute" in report_figures(found)
 
 
 def test_an_empty_answer_is_an_abstention(predictor, tmp_path):

@@ -1,4 +1,4 @@
-"""Figures for cards and MLflow: precision and recall, cells, sources, calibration, experts."""
+"""Plots for reports and MLflow: precision and recall, cells, sources, calibration, experts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.evaluation.calibration import reliability
-from moemoe.evaluation.cells import Scores, cells
+from moemoe.evaluation.cells import CellPredictions, Cells
 from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.evaluation.routing import shares_by_name
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY
+from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY
 
 CURVES = 8
 HEAT_ATTRIBUTES = 18
@@ -20,29 +21,30 @@ SHOWN_TYPES = 2
 ROUTED_BY = ("attribute", "product type")
 
 
-def report_figures(
-    predictions: pa.Table,
-    evaluation: Evaluation,
-    product_types: Sequence[str],
-    routing: pa.Table | None = None,
-) -> dict[str, Any]:
-    """All figures of the report by name."""
-    shown = product_types[:SHOWN_TYPES]
+def report_figures(found: Measurement, events: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """All plots of a report by name.
+
+    Args:
+        events: of training, for the load per expert.
+    """
+    shown = found.report_product_types[:SHOWN_TYPES]
     figures = {
-        "precision-recall": precision_recall(predictions, shown, evaluation.condition),
-        "heat-map": heat_map(evaluation),
-        "sources": source_bars(predictions, shown, evaluation.condition),
-        "calibration": calibration(predictions, evaluation.condition),
+        "precision-recall": precision_recall(found.cells, shown),
+        "heat-map": heat_map(found.evaluation),
+        "sources": source_bars(found.cells, shown),
+        "calibration": calibration(found.cells),
     }
-    if routing is not None and routing.num_rows:
-        figures |= {f"experts-by-{by.replace(' ', '-')}": expert_map(routing, by) for by in ROUTED_BY}
+    if found.routing.num_rows:
+        figures |= {f"experts-by-{by.replace(' ', '-')}": expert_map(found.routing, by) for by in ROUTED_BY}
+    if (load := expert_load(events)) is not None:
+        figures["experts-load"] = load
     return figures
 
 
-def precision_recall(predictions: pa.Table, product_types: Sequence[str], condition: str = AS_IS) -> Any:
+def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
     """Precision against recall of the reported product types' largest attributes; 90 % is marked."""
     figure = _figure(11, 5.2)
-    test = cells(predictions, "test", condition)
+    test = cells.of("test")
     for place, product_type in enumerate(product_types, start=1):
         axes = figure.add_subplot(1, len(product_types), place)
         mine = _largest({cell[1]: scores for cell, scores in test.items() if cell[0] == product_type}, CURVES)
@@ -77,20 +79,20 @@ def heat_map(evaluation: Evaluation) -> Any:
     axes.set_xticks(range(len(attributes)), attributes, rotation=40, ha="right", fontsize=9)
     axes.set_yticks(range(len(types)), types, fontsize=9)
     for i, j in zip(*np.nonzero(support), strict=True):
-        color = "black" if grid[i, j] > 0.6 else "white"
+        color = "#010101" if grid[i, j] > 0.6 else "white"  # black is the page's own text color
         axes.text(j, i, f"{100 * grid[i, j]:.0f}", ha="center", va="center", fontsize=9, color=color)
     axes.set_title("Recall@90P in % (threshold swept on test)")
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     return figure
 
 
-def source_bars(predictions: pa.Table, product_types: Sequence[str], condition: str = AS_IS) -> Any:
+def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
     """Recall@90P with both sources, without the picture, without the text and with its title alone, per attribute."""
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
-    shown = (condition, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
-    found = {c: _pooled(cells(predictions, "test", c), product_types) for c in shown}
-    names = list(_largest(found[condition], 16))
+    shown = (cells.condition, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
+    found = {c: _pooled(cells.of("test", c), product_types) for c in shown}
+    names = list(_largest(found[cells.condition], 16))
     for offset, (label, mine) in enumerate(found.items()):
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
@@ -101,11 +103,11 @@ def source_bars(predictions: pa.Table, product_types: Sequence[str], condition: 
     return figure
 
 
-def calibration(predictions: pa.Table, condition: str = AS_IS) -> Any:
+def calibration(cells: Cells) -> Any:
     """Share of right test answers against their confidence, all cells together; the diagonal is what was meant."""
     figure = _figure(5.5, 4.2)
     axes = figure.add_subplot()
-    test = list(cells(predictions, "test", condition).values())
+    test = list(cells.of("test").values())
     axes.plot([0, 1], [0, 1], color="0.4", lw=0.8, ls=":")
     if test:
         confidence = np.concatenate([scores.confidence for scores in test])
@@ -161,10 +163,10 @@ def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
     return figure
 
 
-def _pooled(found: dict[tuple[str, str], Scores], product_types: Sequence[str]) -> dict[str, Scores]:
+def _pooled(found: dict[tuple[str, str], CellPredictions], product_types: Sequence[str]) -> dict[str, CellPredictions]:
     names = {attribute for product_type, attribute in found if product_type in product_types}
     return {
-        name: Scores(
+        name: CellPredictions(
             np.concatenate([found[t, name].confidence for t in product_types if (t, name) in found]),
             np.concatenate([found[t, name].correct for t in product_types if (t, name) in found]),
             np.concatenate([found[t, name].rows for t in product_types if (t, name) in found]),
@@ -173,7 +175,7 @@ def _pooled(found: dict[tuple[str, str], Scores], product_types: Sequence[str]) 
     }
 
 
-def _largest(found: dict[str, Scores], count: int) -> dict[str, Scores]:
+def _largest(found: dict[str, CellPredictions], count: int) -> dict[str, CellPredictions]:
     return dict(sorted(found.items(), key=lambda item: -item[1].support)[:count])
 
 

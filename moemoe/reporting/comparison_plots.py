@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from moemoe.evaluation.cells import cells
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.paper import PaperTable
-from moemoe.evaluation.plots import _color, _figure, _most
+from moemoe.reporting.plots import _color, _figure, _most
 from moemoe.evaluation.recall_at_precision import _sweep
 
 HEAT_ATTRIBUTES = 18
@@ -54,7 +53,7 @@ def precision_recall(comparison: Comparison) -> Any:
     for place, product_type in enumerate(shown, start=1):
         axes = figure.add_subplot(1, len(shown), place)
         for index, result in enumerate(comparison.results):
-            found = cells(result.predictions, "test", result.evaluation.condition)
+            found = result.cells.of("test")
             mine = [scores for cell, scores in found.items() if cell[0] == product_type]
             if not mine:
                 continue

@@ -1,44 +1,45 @@
-"""Everything that is said about a run's predictions, in one place."""
+"""Everything that is measured of a run's predictions, in one place; ``moemoe.reporting`` shows it to people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.evaluation.calibration import expected_calibration_error
-from moemoe.evaluation.cells import Cell, cells
+from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
 from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metrics
-from moemoe.evaluation.plots import expert_load, report_figures
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.evaluation.slices import slice_metrics, slices
 from moemoe.schemas import SLICES
 
 
 @dataclass(frozen=True)
-class Report:
+class Measurement:
     """An evaluation with all that belongs beside it.
 
     Args:
-        evaluation: the table of cells; its metrics are those of the whole report (README, "Read the report").
+        cells: the predictions, cut once.
+        evaluation: the table of cells; its metrics are all that the run logs (README, "Read the report").
         slices: SLICES, those of questions out of context and of applicability among them.
         routing: ROUTING.
         warnings: sentences for people.
-        figures: matplotlib figures by name.
+        report_product_types: what the means are over.
     """
 
+    cells: Cells
     evaluation: Evaluation
     slices: pa.Table
     routing: pa.Table
     warnings: Sequence[str]
-    figures: dict[str, Any]
+    report_product_types: Sequence[str]
 
 
 class Answers(Protocol):
-    """What is reported on; ``moemoe.inference.answers.Answers`` is one. See there."""
+    """What is measured; ``moemoe.inference.answers.Answers`` is one. See there."""
 
     predictions: pa.Table
     probability: np.ndarray
@@ -46,40 +47,33 @@ class Answers(Protocol):
     metrics: dict[str, float]
 
 
-def make_report(
-    answers: Answers,
-    report_product_types: Sequence[str],
-    training_values: Mapping[Cell, Mapping[str, int]],
-    events: Sequence[Mapping[str, Any]] = (),
-) -> Report:
-    """Evaluates predictions, slices them, and draws.
+def measure(
+    answers: Answers, report_product_types: Sequence[str], training_values: Mapping[Cell, Mapping[str, int]]
+) -> Measurement:
+    """Evaluates predictions and their slices.
 
     Args:
         training_values: cell -> value -> training products, for the majority baseline.
-        events: of training, for the load per expert.
 
     Raises:
-        EvaluationError: as ``evaluate``.
+        EvaluationError: the predictions cannot be evaluated.
     """
-    predictions, routing = answers.predictions, answers.routing
-    evaluation = evaluate(predictions, report_product_types, majority_values(training_values))
-    cut = slices(predictions, evaluation, report_product_types)
-    asked = out_of_context(predictions, evaluation)
+    cells, routing = Cells(answers.predictions), answers.routing
+    evaluation = evaluate(cells, report_product_types, majority_values(training_values))
+    cut = slices(cells, evaluation, report_product_types)
+    asked = out_of_context(cells, evaluation)
     metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}
-    applies = applicability(predictions, evaluation.condition)
+    applies = applicability(cells)
     metrics |= {**applicability_metrics(applies), **answers.metrics}
-    test = list(cells(predictions, "test", evaluation.condition).values())
-    if test:
-        before = np.concatenate([answers.probability[scores.rows] for scores in test])
-        correct = np.concatenate([scores.correct for scores in test])
+    if test := list(cells.of("test").values()):
+        before = np.concatenate([answers.probability[own.rows] for own in test])
+        correct = np.concatenate([own.correct for own in test])
         metrics["calibration/ece_before"] = expected_calibration_error(before, correct)
-    figures = report_figures(predictions, evaluation, report_product_types, routing)
-    if (load := expert_load(events)) is not None:
-        figures["experts-load"] = load
-    return Report(
+    return Measurement(
+        cells,
         replace(evaluation, metrics=metrics),
         pa.concat_tables([SLICES.empty_table(), cut, asked, applies]),
         routing,
         routing_warnings(routing),
-        figures,
+        report_product_types,
     )

@@ -1,0 +1,135 @@
+"""Which attributes a catalog can be filled in with: ready, or what they lack.
+
+An attribute's test questions are those of all its product types. It is answered where the confidence reaches the plain
+threshold of the product type and attribute, as in backfill.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
+from moemoe.evaluation.evaluate import PROMISE, Evaluation
+from moemoe.evaluation.uncertainty import Interval, Resamples, interval
+from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+
+READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
+TEXT, IMAGE, BOTH = "text", "image", "both"
+#: An attribute that answers less than this share of what is asked is not worth a backfill.
+LEAST_COVERAGE = 0.05
+#: One source answers an attribute where its accuracy alone is so much higher than the other's alone.
+CLEARLY = 0.05
+REPLICATES = 500
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """One attribute on the test split; or all together, with an empty name.
+
+    Args:
+        asked: test questions with a gold value.
+        coverage: share of them that is answered.
+        precision: share of the answers that is right; NaN where nothing is answered.
+        accuracy: share of right answers if none were abstained from.
+        image_alone, text_alone: accuracy where the model sees one source only; NaN if that was not asked.
+        state: READY, NEEDS_DATA or NOT_LEARNED; ``reason`` says why not READY, in one line.
+    """
+
+    attribute: str
+    product_types: int
+    asked: int
+    coverage: Interval
+    precision: Interval
+    accuracy: float
+    image_alone: float
+    text_alone: float
+    state: str
+    reason: str
+
+    @property
+    def source(self) -> str:
+        """What the answers come from: TEXT, IMAGE or BOTH; empty if it was not measured."""
+        if math.isnan(self.image_alone) or math.isnan(self.text_alone):
+            return ""
+        if abs(self.image_alone - self.text_alone) < CLEARLY:
+            return BOTH
+        return TEXT if self.text_alone > self.image_alone else IMAGE
+
+
+def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES) -> tuple[Readiness, list[Readiness]]:
+    """All attributes together, and each attribute: the ready ones first, by coverage."""
+    rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
+    thresholds = {cell: row["threshold"] for cell, row in rows.items()}
+    resamples = Resamples(cells.predictions, replicates)
+    test, image, text = (cells.of("test", shown) for shown in (None, TEXT_BLANKED, PICTURE_BLANKED))
+    by_attribute: dict[str, list[Cell]] = {}
+    for cell in test:
+        by_attribute.setdefault(cell[1], []).append(cell)
+
+    def measured(attribute: str, own: list[Cell]) -> Readiness:
+        coverage, precision = _answered({cell: test[cell] for cell in own}, thresholds, resamples)
+        accepted = sum(rows[cell]["validation_accepted"] for cell in own)
+        seen = sum(rows[cell]["validation_support"] for cell in own)
+        accuracy = _accuracy(test[cell] for cell in own)
+        state, reason = _state(coverage, precision, accuracy, accepted, seen)
+        alone = (_accuracy(shown[cell] for cell in own if cell in shown) for shown in (image, text))
+        return Readiness(attribute, len(own), coverage.n, coverage, precision, accuracy, *alone, state, reason)
+
+    found = [measured(attribute, own) for attribute, own in by_attribute.items()]
+    order = (READY, NEEDS_DATA, NOT_LEARNED)
+    found.sort(key=lambda each: (order.index(each.state), -each.coverage.value, each.attribute))
+    return measured("", list(test)), found
+
+
+def _answered(
+    own: Mapping[Cell, CellPredictions], thresholds: Mapping[Cell, float], resamples: Resamples
+) -> tuple[Interval, Interval]:
+    """Coverage and precision of the answers at or above their thresholds."""
+    if not own:
+        nothing = Interval(math.nan, math.nan, math.nan, 0)
+        return nothing, nothing
+    rows = np.concatenate([each.rows for each in own.values()])
+    correct = np.concatenate([each.correct for each in own.values()])
+    accepted = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
+    coverage = interval(float(accepted.mean()), resamples.share(accepted, rows), len(rows))
+    if not accepted.any():
+        return coverage, Interval(math.nan, math.nan, math.nan, 0)
+    right, among = correct[accepted], rows[accepted]
+    return coverage, interval(float(right.mean()), resamples.share(right, among), len(among))
+
+
+def _accuracy(own: Iterable[CellPredictions]) -> float:
+    correct = [each.correct for each in own]
+    return float(np.concatenate(correct).mean()) if correct else math.nan
+
+
+def _state(
+    coverage: Interval, precision: Interval, accuracy: float, accepted: int, seen: int
+) -> tuple[str, str]:
+    """A state with its reason; ``accepted`` of the ``seen`` validation products lie above the thresholds."""
+    kept = precision.value >= PROMISE  # NaN: nothing is answered
+    if coverage.n < MIN_SUPPORT:
+        return NEEDS_DATA, f"{_products(coverage.n, 'test')}; {MIN_SUPPORT} are needed to judge it"
+    if kept and coverage.value >= LEAST_COVERAGE:
+        return READY, ""
+    if kept:
+        return NOT_LEARNED, f"sure of {_percent(coverage.value)} only; {_percent(accuracy)} of all answers are right"
+    if seen < MIN_SUPPORT:
+        return NEEDS_DATA, f"{_products(seen, 'validation')}; {MIN_SUPPORT} are needed to choose a threshold"
+    if math.isnan(precision.value):
+        return NOT_LEARNED, f"no threshold reaches {_percent(PROMISE)} precision; {_percent(accuracy)} right in all"
+    if accepted < MIN_SUPPORT:
+        return NEEDS_DATA, f"its thresholds rest on {_products(accepted, 'validation')}"
+    if precision.high >= PROMISE:
+        return NEEDS_DATA, f"not surely under {_percent(PROMISE)} right: more test products would tell"
+    return NOT_LEARNED, f"only {_percent(precision.value)} of what its thresholds accept is right"
+
+
+def _products(number: int, split: str) -> str:
+    return f"{number} {split} product{'' if number == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,247 @@
+"""Documents: what a person is shown of a result, apart from how it is shown.
+
+Pure functions build a document from results; ``html`` renders it as one page, ``text`` as Markdown, and the flows'
+cards as Metaflow's components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Kinds of a notice and of a badge.
+GOOD, WARNING, FAILURE, NEUTRAL = "good", "warning", "failure", "neutral"
+
+SYNTHETIC_NOTICE = (
+    "**Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share with the bounds of its 95 % interval, shown in per cent: ``89.3 [88.0, 90.5]``; None: no interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two shares with its 95 % interval, in percentage points: ``+1.2 [-0.3, +2.7] (covers 0)``."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An estimate drawn as a bar from 0 to 1, with a whisker for its interval."""
+
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word in a color that says what kind of word it is: GOOD, WARNING, FAILURE or NEUTRAL."""
+
+    text: str
+    kind: str = NEUTRAL
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text of which some parts are marked: ``spans`` are (start, end) character positions, rising, not overlapping."""
+
+    text: str
+    spans: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True)
+class Code:
+    """Something to be copied as it stands: an id, a path, a line of YAML."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded image, JPEG or PNG, with what it shows in words."""
+
+    data: bytes
+    label: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Its subtype of MIME's ``image``."""
+        return "png" if self.data.startswith(b"\x89PNG") else "jpeg"
+
+
+Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked | Code | Picture
+"""A table's entry. A float is shown with three decimals; NaN and None are shown as a dash."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; ``group`` is a second heading above several neighbours; ``note`` explains it."""
+
+    name: str
+    group: str = ""
+    note: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The heading where there is one line for it."""
+        return f"{self.group}: {self.name}" if self.group else self.name
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section or card."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; ``lead`` is the sentence that a page opens with, in large type."""
+
+    text: str
+    lead: bool = False
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence that must not be overlooked, in the color of its kind."""
+
+    text: str
+    kind: str = WARNING
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number in large type, what it is, and a line about it."""
+
+    name: str
+    value: Cell
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A few numbers side by side."""
+
+    items: Sequence[Metric]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        columns: headings; a string is a Column without group and note.
+        rows: as wide as ``columns``.
+        filtered: whether the page offers a box that keeps the rows with a text; every page's table sorts by a click.
+        stacked: whether a narrow screen shows each row as a block of its own instead of a table to scroll.
+    """
+
+    columns: Sequence[Column | str]
+    rows: Sequence[Sequence[Cell]]
+    filtered: bool = False
+    stacked: bool = False
+
+    @property
+    def headings(self) -> list[Column]:
+        """``columns``, each as a Column."""
+        return [Column(column) if isinstance(column, str) else column for column in self.columns]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with a value each, such as a strip that says what a report is of."""
+
+    items: Sequence[tuple[str, Cell]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A matplotlib figure; ``name`` is unique in its document."""
+
+    name: str
+    figure: Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """A product to look at: image (None: it has none), title, what is said of it, its text."""
+
+    image: Picture | None
+    title: str
+    badge: Badge
+    facts: Sequence[tuple[str, Cell]]
+    text: Marked | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Products beside each other."""
+
+    items: Sequence[Example]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Blocks under a heading that the table of contents names; ``folded`` ones open by a click."""
+
+    title: str
+    blocks: Sequence["Block"]
+    folded: bool = False
+    summary: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its address within the page."""
+        return "".join(c if c.isalnum() else "-" for c in self.title.casefold()).strip("-")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place of a page whose blocks a later step replaces (``html.fill``)."""
+
+    name: str
+    blocks: Sequence["Block"] = ()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The table of contents: links to the document's sections."""
+
+
+Block = Heading | Text | Bullets | Notice | Metrics | Table | Facts | Plot | Examples | Section | Slot | Contents
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a person is shown of one result.
+
+    Args:
+        title: the first heading.
+        blocks: in the order of reading.
+        tab: the page's title in a browser; the title by default.
+    """
+
+    title: str
+    blocks: Sequence[Block]
+    tab: str = ""
+
+    @property
+    def sections(self) -> list[Section]:
+        """Those that the table of contents names."""
+        return [block for block in self.blocks if isinstance(block, Section)]

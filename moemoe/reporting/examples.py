@@ -1,0 +1,151 @@
+"""Products to look at: confident errors first, then what the image tells, then what was abstained from."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+from moemoe.evaluation.cells import Cells
+from moemoe.evaluation.evaluate import Evaluation
+from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell, Example, Examples, Marked, Picture, Text
+from moemoe.reporting.formats import DASH
+from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+
+ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
+#: Of one attribute so many examples, so that a page shows more than the worst attribute.
+PER_ATTRIBUTE = 3
+LONGEST_TEXT = 1200
+#: Examples that the model answered, that the image gave, that it abstained from.
+KINDS = {
+    "confident error": FAILURE,
+    "right; the text does not say it": GOOD,
+    "abstained, would be right": WARNING,
+}
+
+
+@dataclass(frozen=True)
+class ProductShown:
+    """What a person needs to judge an answer: title, the text that the model reads, and a small image."""
+
+    title: str
+    text: str
+    image: bytes | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One answer to look at: its row of PREDICTIONS, its kind, and the threshold it was held against."""
+
+    kind: str
+    row: Mapping[str, Any]
+    threshold: float
+    image_alone: Mapping[str, Any] | None
+    text_alone: Mapping[str, Any] | None
+
+
+def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
+    """The answers to look at, of the test split in the main condition."""
+    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
+    rows = _test_rows(cells, cells.condition)
+    sure = {id(row): row["confidence"] >= thresholds[row["product_type"], row["attribute"]] for row in rows}
+    right = {id(row): row["prediction"] in row["gold"] for row in rows}
+    rows.sort(key=lambda row: (-row["confidence"], row["product_id"], row["attribute"]))
+    wrong = [row for row in rows if sure[id(row)] and not right[id(row)]]
+    told = [row for row in rows if sure[id(row)] and right[id(row)] and row["has_image"] and not row["explicit"]]
+    kept = [row for row in rows if not sure[id(row)] and right[id(row)]]
+    chosen = [
+        (kind, row)
+        for kind, found, number in zip(KINDS, (wrong, told, kept), (ERRORS, FROM_IMAGE, ABSTAINED), strict=True)
+        for row in _varied(found, number)
+    ]
+    wanted = {row["product_id"] for _, row in chosen}
+    alone = [_by_key(_test_rows(cells, shown), wanted) for shown in (TEXT_BLANKED, PICTURE_BLANKED)]
+    return [
+        Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], *(own.get(_key(row)) for own in alone))
+        for kind, row in chosen
+    ]
+
+
+def example_blocks(
+    chosen: Sequence[Chosen],
+    products: Mapping[str, ProductShown],
+    pattern: Callable[[str, str], re.Pattern[str]],
+) -> list[Block]:
+    """The chosen answers with their products.
+
+    Args:
+        products: by product id.
+        pattern: attribute and value -> what finds the value's spellings in a text.
+    """
+    if not chosen:
+        return [Text("No test product has a label.")]
+    errors = sum(one.kind == "confident error" for one in chosen)
+    said = (
+        f"{errors} answers that were accepted and are not the catalog's, the surest first; some of these labels may be "
+        "wrong themselves. The spellings of both values are marked in the text."
+    )
+    return [Text(said), Examples([_example(one, products[one.row["product_id"]], pattern) for one in chosen])]
+
+
+def _example(one: Chosen, product: ProductShown, pattern: Callable[[str, str], re.Pattern[str]]) -> Example:
+    row = one.row
+    text = product.text[:LONGEST_TEXT] + ("\u2026" if len(product.text) > LONGEST_TEXT else "")
+    patterns = (pattern(row["attribute"], value) for value in dict.fromkeys([*row["gold"], row["prediction"]]) if value)
+    facts: list[tuple[str, Cell]] = [
+        (row["attribute"], f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"),
+        ("catalog", ", ".join(row["gold"])),
+        ("threshold", DASH if math.isnan(one.threshold) else f"{one.threshold:.2f}"),
+        ("image alone", _said(one.image_alone) if row["has_image"] else "no image"),
+        ("text alone", _said(one.text_alone)),
+        ("product", f"{row['product_type']}, {row['product_id']}"),
+    ]
+    image = Picture(product.image, product.title) if product.image else None
+    badge = Badge(one.kind, KINDS[one.kind])
+    return Example(image, product.title or "(no title)", badge, facts, Marked(text, _spans(text, patterns)))
+
+
+def _said(row: Mapping[str, Any] | None) -> str:
+    return DASH if row is None else f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"
+
+
+def _spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[tuple[int, int]]:
+    """Where any of the patterns matches; overlapping places are one."""
+    found = sorted(match.span() for pattern in patterns for match in pattern.finditer(text))
+    spans: list[tuple[int, int]] = []
+    for start, end in found:
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        elif end > start:
+            spans.append((start, end))
+    return spans
+
+
+def _varied(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str, Any]]:
+    """The first ``number`` rows, at most PER_ATTRIBUTE of an attribute and one of a product."""
+    taken: dict[str, int] = {}
+    products: set[str] = set()
+    found = []
+    for row in rows:
+        if len(found) == number:
+            break
+        if taken.get(row["attribute"], 0) < PER_ATTRIBUTE and row["product_id"] not in products:
+            taken[row["attribute"]] = taken.get(row["attribute"], 0) + 1
+            products.add(row["product_id"])
+            found.append(row)
+    return found
+
+
+def _test_rows(cells: Cells, condition: str) -> list[dict[str, Any]]:
+    """The rows with gold of the test split in a condition."""
+    indices = [own.rows for own in cells.of("test", condition).values()]
+    return [row for each in indices for row in cells.predictions.take(each).to_pylist()]
+
+
+def _by_key(rows: Iterable[dict[str, Any]], products: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {_key(row): row for row in rows if row["product_id"] in products}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["product_id"], row["attribute"]

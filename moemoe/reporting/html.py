@@ -1,0 +1,126 @@
+"""Documents as one HTML page each: styles, script, plots and images are in it, and it asks the network for nothing."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from moemoe.reporting.document import Block, Column, Document, Marked, Picture
+from moemoe.reporting.formats import is_number, plain, shown, sort_key
+
+TEMPLATES = Path(__file__).parent / "templates"
+_BOLD_OR_CODE = re.compile(r"\*\*(.+?)\*\*|`(.+?)`")
+
+
+def page(document: Document, style: str = "", script: str = "") -> str:
+    """The document as a page.
+
+    Args:
+        style: CSS beside that of all pages.
+        script: JavaScript beside that of all pages.
+    """
+    template = _environment().get_template("page.html")
+    return template.render(document=document, tab=document.tab or plain(document.title), style=style, script=script)
+
+
+def fill(html: str, slot: str, blocks: Sequence[Block]) -> str:
+    """A page with ``blocks`` in its Slot of that name, in place of what was in it; unchanged if it has no such slot."""
+    begin, end = _slot_marks(slot)
+    before, found, rest = html.partition(begin)
+    old, closed, after = rest.partition(end)
+    return f"{before}{begin}{fragment(blocks)}{end}{after}" if found and closed else html
+
+
+def fragment(blocks: Sequence[Block]) -> Markup:
+    """Blocks as a part of a page."""
+    module: Any = _environment().get_template("blocks.html").module
+    return module.blocks(blocks)
+
+
+def template_page(name: str, **values: Any) -> str:
+    """A page of ``templates/`` that is no document."""
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "shown": shown,
+        "sort_key": sort_key,
+        "number": is_number,
+        "kind": lambda value: type(value).__name__,
+        "inline": _inline,
+        "marked": _marked,
+        "data_uri": data_uri,
+        "svg_of": lambda figure, name: svg(name, figure),
+        "groupby_neighbours": _neighbours,
+        "percent_of_width": lambda share: f"{100 * min(max(share, 0.0), 1.0):.2f}%" if share == share else "0%",
+        "slot_marks": lambda name: tuple(map(Markup, _slot_marks(name))),
+    }
+    environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    return environment
+
+
+def _slot_marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name} begins -->", f"<!-- {name} ends -->"
+
+
+def _inline(text: str) -> Markup:
+    """Running text with its bold and code, everything else escaped."""
+    parts, at = [], 0
+    for found in _BOLD_OR_CODE.finditer(text):
+        tag, inner = ("b", found[1]) if found[1] else ("code", found[2])
+        parts += [escape(text[at : found.start()]), Markup(f"<{tag}>{escape(inner)}</{tag}>")]
+        at = found.end()
+    return Markup("").join([*parts, escape(text[at:])])
+
+
+def _marked(cell: Marked) -> Markup:
+    parts, at = [], 0
+    for start, end in cell.spans:
+        parts += [escape(cell.text[at:start]), Markup(f"<mark>{escape(cell.text[start:end])}</mark>")]
+        at = end
+    return Markup("").join([*parts, escape(cell.text[at:])])
+
+
+def _neighbours(heads: Sequence[Column]) -> list[dict[str, Any]]:
+    """The groups of neighbouring columns, with how many columns each spans."""
+    return [{"name": name, "width": len(list(own))} for name, own in groupby(heads, key=lambda head: head.group)]
+
+
+def data_uri(image: Picture) -> str:
+    """An image as an address that holds it."""
+    return f"data:image/{image.kind};base64,{base64.b64encode(image.data).decode()}"
+
+
+def svg(name: str, figure: Any) -> Markup:
+    """A matplotlib figure as inline SVG in the page's own text color; ``name`` keeps its ids apart from others'."""
+    from matplotlib import rc_context
+
+    out = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
+    text = text.replace("stroke: #000000", "stroke: currentColor").replace("fill: #000000", "fill: currentColor")
+    return Markup(text)
+
+

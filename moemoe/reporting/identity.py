@@ -1,0 +1,62 @@
+"""What a report is of: the strip on top of it, and its title in a browser's tab."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moemoe.reporting.document import GOOD, NEUTRAL, SYNTHETIC_NOTICE, WARNING, Badge, Block, Cell, Code, Facts, Notice
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a report from others; what is empty is not shown.
+
+    Args:
+        recipe: name of the model's recipe; ``settings`` is what was changed of it.
+        products: labelled ones, of all splits.
+        date: when the run began, as ``2026-11-27``.
+        version: the registered model's address; ``promoted`` is None while the gate has not decided.
+    """
+
+    recipe: str
+    size: str
+    dataset: str
+    catalog: str
+    is_sample: bool
+    settings: str = ""
+    products: int | None = None
+    date: str = ""
+    commit: str = ""
+    mlflow_run: str = ""
+    version: str = ""
+    promoted: bool | None = None
+
+    @property
+    def system(self) -> str:
+        """Recipe, settings and size: ``moemoe, experts.number=16, tiny``."""
+        return ", ".join(filter(None, [self.recipe, self.settings, self.size]))
+
+    @property
+    def tab(self) -> str:
+        """A browser's title: what tells this report from another first."""
+        return " | ".join(filter(None, [self.system, self.dataset + (" sample" if self.is_sample else ""), self.date]))
+
+    def blocks(self) -> Sequence[Block]:
+        """The strip."""
+        decision = None
+        if self.promoted is not None:
+            decision = Badge("promoted to champion", GOOD) if self.promoted else Badge("not promoted", WARNING)
+        items: list[tuple[str, Cell]] = [
+            ("model", Code(self.version) if self.version else Badge("not registered yet", NEUTRAL)),
+            ("gate", decision),
+            ("recipe", self.recipe),
+            ("size", self.size),
+            ("settings", Code(self.settings) if self.settings else None),
+            ("dataset", self.dataset),
+            ("catalog", "sample catalog" if self.is_sample else Code(self.catalog)),
+            ("labelled products", self.products),
+            ("date", self.date),
+            ("commit", Code(self.commit[:12] + ("-dirty" if self.commit.endswith("-dirty") else "")) if self.commit else None),
+            ("MLflow run", Code(self.mlflow_run) if self.mlflow_run else None),
+        ]
+        notice = [Notice(SYNTHETIC_NOTICE)] if self.is_sample else []
+        return [Facts([(name, value) for name, value in items if value not in (None, "")]), *notice]

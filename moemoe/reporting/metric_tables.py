@@ -1,0 +1,176 @@
+"""The tables of a report that engineers read: means, thresholds, slices, questions out of context, experts, cells."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from moemoe.evaluation import applicability
+from moemoe.evaluation.evaluate import TOP, Evaluation
+from moemoe.evaluation.measure import Measurement
+from moemoe.evaluation.out_of_context import SLICE_BY
+from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+from moemoe.names import unescaped
+from moemoe.reporting.document import WARNING, Block, Cell, Column, Estimate, Notice, Plot, Table, Text
+from moemoe.schemas import AS_IS
+
+
+def metric(metrics: Mapping[str, float], name: str) -> Estimate:
+    """A metric that is a share, with its interval where it has one."""
+    return Estimate(metrics[name], metrics.get(f"{name}/low"), metrics.get(f"{name}/high"))
+
+
+def headline(evaluation: Evaluation) -> list[Block]:
+    """The means that runs are compared by; all of them are in MLflow."""
+    metrics = evaluation.metrics
+    found: list[Block] = []
+    if evaluation.no_means:
+        found.append(Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING))
+    shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
+    shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
+    rows: list[list[Cell]] = [
+        [name, metric(metrics, f"{key}recall_at_90p/mean"), metric(metrics, f"{key}accuracy/mean")]
+        for name, key in shown
+        if f"{key}recall_at_90p/mean" in metrics
+    ]
+    majority = [metric(metrics, f"baseline/majority_{name}") for name in ("recall_at_90p", "accuracy")]
+    rows.append(["majority value", *majority])
+    condition = "" if evaluation.condition == AS_IS else f", {evaluation.condition}"
+    mean = f"mean over {metrics['recall_at_90p/cells']:.0f} cells{condition}"
+    found.append(Table([mean, "Recall@90P, %", "accuracy, %"], rows))
+    rows = []
+    for part in (name.split("/")[1] for name in metrics if name.endswith("/top5")):
+        recalls = [metric(metrics, f"recall_at_90p/{part}/top{k}") for k in TOP]
+        attributes = int(metrics[f"recall_at_90p/{part}/top{TOP[-1]}_cells"])
+        rows.append([unescaped(part), *recalls, metric(metrics, f"accuracy/{part}"), attributes])
+    heads = [Column(f"top {k}", "Recall@90P of the largest attributes, %") for k in TOP]
+    found.append(Table(["product type", *heads, "accuracy, %", f"attributes (of {TOP[-1]})"], rows))
+    found.append(
+        Text(
+            "Recall@90P sweeps its threshold on test. In brackets: 95 % bootstrap interval, groups of products drawn "
+            "with replacement."
+        )
+    )
+    return found
+
+
+def thresholds(evaluation: Evaluation) -> list[Block]:
+    """What thresholds chosen on validation promise, what of it holds on test, and what confidences are worth."""
+    metrics = evaluation.metrics
+    rows: list[list[Cell]] = []
+    for name, key in (("plain", "deployed"), ("guarded", "guarded")):
+        kept, accepting, abstaining = (metrics[f"{key}/cells_{x}"] for x in ("kept", "accepting", "abstaining"))
+        recall = metric(metrics, f"{key}/recall/mean")
+        rows.append([name, recall, f"{kept:.0f} of {accepting:.0f}", int(abstaining)])
+    heads = ["threshold chosen on validation", "recall on test, %", "cells with 90 % precision on test"]
+    too_little = metrics["guarded/cells_with_too_little_data"]
+    lines = [f"{too_little:.0f} cells have too little validation data for a guarded promise."] if too_little else []
+    lines.append(
+        f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}; expected calibration "
+        f"error {metrics['calibration/ece']:.3f}, {metrics['calibration/ece_before']:.3f} before."
+        if "calibration/ece_before" in metrics
+        else f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}."
+    )
+    lines.append(f"{metrics['canonical/share']:.1%} of the answers are values of the contract.")
+    if "tokenizer/pieces_per_word" in metrics:
+        pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
+        lines.append(f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown.")
+        if cut := metrics["tokenizer/cut_share"]:
+            lines.append(f"**{cut:.0%} of the texts are longer than the model reads**: it never sees their ends.")
+    return [Table([*heads, "cells that abstain"], rows), Text(" ".join(lines))]
+
+
+def slice_table(found: Measurement) -> list[Block]:
+    """Parts of the test split beside each other."""
+    names = ("accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold")
+    heads = [Column("slices of", ""), "slice", "answers", "accuracy, %", "Recall@90P, %"]
+    heads += [Column("precision, %", "at the plain threshold"), Column("recall, %", "at the plain threshold")]
+    rows = []
+    for (slice_by, name), metrics in _by_slice(found).items():
+        if slice_by not in (SLICE_BY, applicability.SLICE_BY):  # they have tables of their own
+            count = metrics["accuracy"]["n"] if "accuracy" in metrics else next(iter(metrics.values()))["n"]
+            rows.append([slice_by, name, count, *(_estimate(metrics.get(each)) for each in names)])
+    return [Table(heads, rows, filtered=True)]
+
+
+def unanswerable(found: Measurement) -> list[Block]:
+    """What became of questions that have no answer, and how well the empty answer says "does not apply"."""
+    asked = [
+        [name, next(iter(metrics.values()))["n"], *map(_estimate, metrics.values())]
+        for (slice_by, name), metrics in _by_slice(found).items()
+        if slice_by == SLICE_BY
+    ]
+    heads = ["question", "asked", "answered with confidence, %", "answer is no value, %", "empty answer, %"]
+    return [*([Table(heads, asked)] if asked else []), *applicability_table(found.evaluation.metrics)]
+
+
+def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
+    """How well the empty answer tells what does not apply to a product from what does."""
+    if "applicability/n_not_applicable" not in metrics:
+        return []
+    told = "applicability/precision" in metrics
+    shares = [metric(metrics, f"applicability/{name}") if told else None for name in ("precision", "recall", "f1")]
+    counts = (int(metrics[f"applicability/{name}"]) for name in ("n_not_applicable", "n_applicable"))
+    heads = [Column(name, "the empty answer as \u201cdoes not apply\u201d") for name in ("precision, %", "recall, %", "F1, %")]
+    asked = [Column("do not apply", "questions that"), Column("apply to the same products", "questions that")]
+    found: list[Block] = [Table([*heads, *asked], [[*shares, *counts]])]
+    if not told:
+        why = "No answer is empty, so nothing can be said of them: a model learns to give them with "
+        found.append(Text(f"{why}`--set training.negatives=0.2`."))
+    return found
+
+
+def experts(found: Measurement, plots: Sequence[Plot]) -> list[Block]:
+    """What experts learn: which questions and product types go where; nothing for a model without experts."""
+    own = [plot for plot in plots if plot.name.startswith("experts-")]
+    if not own:
+        return []
+    metrics = found.evaluation.metrics
+    rows: list[list[Cell]] = [
+        ["entropy of the load (100: all experts alike)", metric(metrics, "routing/entropy")],
+        ["least expert's share of tokens", metric(metrics, "routing/least_expert_share")],
+    ]
+    for by in ("attribute", "product type"):
+        name = f"routing/explained_by_{by.replace(' ', '_')}"
+        if name in metrics:
+            rows.append([f"share of the choice of expert that the {by} explains", metric(metrics, name)])
+    return [Table(["mean over the expert layers", "%"], rows), *own]
+
+
+def cell_table(evaluation: Evaluation) -> list[Block]:
+    """Every product type and attribute: support, accuracy, and what its thresholds promise and keep."""
+    heads = ["product type", "attribute", "test products", "accuracy, %", "Recall@90P, %"]
+    plain, guarded = (partial(Column, group=f"{name} threshold") for name in ("plain", "guarded"))
+    heads += [plain(name) for name in ("confidence", "accepted (validation)", "precision, %", "recall, %")]
+    heads += [guarded(name) for name in ("confidence", "precision, %", "recall, %", "guarded promise")]
+    rows, few = [], 0
+    for row in sorted(evaluation.table.to_pylist(), key=lambda row: (-row["support"], row["product_type"])):
+        accepted = row["validation_accepted"]
+        few += 0 < accepted < FEW_PRODUCTS
+        rows.append(
+            [
+                *(row[name] for name in ("product_type", "attribute", "support")),
+                *(Estimate(row[name]) for name in ("accuracy", "recall_at_90p")),
+                row["threshold"],
+                resting_on(accepted) if accepted else None,
+                *(Estimate(row[name]) for name in ("precision_at_threshold", "recall_at_threshold")),
+                row["threshold_guarded"],
+                *(Estimate(row[f"{name}_at_threshold_guarded"]) for name in ("precision", "recall")),
+                row["guard"],
+            ]
+        )
+    text = (
+        f"A threshold rests on the validation products that it accepts; those of {few} cells are fewer than "
+        f"{FEW_PRODUCTS} and promise little."
+    )
+    return [Text(text), Table(heads, rows, filtered=True)]
+
+
+def _by_slice(found: Measurement) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    by: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in found.slices.to_pylist():
+        by.setdefault((row["slice_by"], row["slice"]), {})[row["metric"]] = row
+    return by
+
+
+def _estimate(row: Mapping[str, Any] | None) -> Estimate | None:
+    return None if row is None else Estimate(row["value"], row["low"], row["high"])

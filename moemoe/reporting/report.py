@@ -1,0 +1,110 @@
+"""The report of a run: what the model can fill in, what changed, and beneath it what engineers need."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moemoe.evaluation.measure import Measurement
+from moemoe.evaluation.readiness import NEEDS_DATA, NOT_LEARNED, READY, Readiness, readiness
+from moemoe.reporting import metric_tables
+from moemoe.reporting.document import (
+    FAILURE,
+    GOOD,
+    WARNING,
+    Badge,
+    Bar,
+    Block,
+    Column,
+    Contents,
+    Document,
+    Estimate,
+    Notice,
+    Plot,
+    Section,
+    Slot,
+    Table,
+    Text,
+)
+from moemoe.reporting.formats import shown
+from moemoe.reporting.identity import Identity
+from moemoe.reporting.plots import report_figures
+
+#: Slots that registration fills.
+IDENTITY, CHAMPION = "identity", "champion"
+STATES = {READY: GOOD, NEEDS_DATA: WARNING, NOT_LEARNED: FAILURE}
+ATTRIBUTE_HEADS = [
+    "attribute", "state", "fills in", "of what is asked, %", "right of these, %", "answered from",
+    Column("text alone", "right, %"), Column("image alone", "right, %"), "asked (test)", "why not ready",
+]  # fmt: skip
+
+
+def run_report(
+    found: Measurement,
+    identity: Identity,
+    examples: Sequence[Block],
+    expectations: Sequence[Block] = (),
+    events: Sequence[Mapping[str, Any]] = (),
+    plots: Mapping[str, Any] | None = None,
+) -> Document:
+    """The report of one run's predictions.
+
+    Args:
+        examples: of ``examples.example_blocks``.
+        expectations: of ``expectations.expectation_blocks``, for the predictions.
+        plots: those of ``report_figures``, where they are drawn already.
+    """
+    drawn = [Plot(name, figure) for name, figure in (plots or report_figures(found, events)).items()]
+    total, attributes = readiness(found.cells, found.evaluation)
+    blocks: list[Block] = [
+        Slot(IDENTITY, identity.blocks()),
+        *answer(total, attributes),
+        *(Notice(warning) for warning in found.warnings),
+        Contents(),
+        Section("Attributes", [attribute_table(attributes)]),
+        Slot(CHAMPION),
+        Section("Products to look at", examples),
+    ]
+    folded: list[tuple[str, Sequence[Block], str]] = [
+        ("Headline figures", metric_tables.headline(found.evaluation), "means over product types, with intervals"),
+        ("Thresholds and confidence", metric_tables.thresholds(found.evaluation), "what validation promised, what test kept"),
+        ("Plots", [plot for plot in drawn if not plot.name.startswith("experts-")], "precision and recall, sources, calibration"),
+        ("Slices of the test split", metric_tables.slice_table(found), "where answers are right"),
+        ("Questions that have no answer", metric_tables.unanswerable(found), "how often it abstains from them"),
+        ("What experts learn", metric_tables.experts(found, drawn), "which questions go where"),
+        ("Product type x attribute", metric_tables.cell_table(found.evaluation), f"all {found.evaluation.table.num_rows} cells"),
+        ("Expectations of the predictions", expectations, ""),
+    ]
+    blocks += [Section(title, own, folded=True, summary=summary) for title, own, summary in folded if own]
+    return Document(f"{identity.system}: what it can fill in", blocks, identity.tab)
+
+
+def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
+    """One sentence, and one on what it rests on."""
+    ready = sum(each.state == READY for each in attributes)
+    if not attributes:
+        return [Text("No test product has a label, so nothing can be said of this model.", lead=True)]
+    of = f"**{ready} of {len(attributes)} attributes are ready**"
+    if math.isnan(total.precision.value):
+        lead = f"At 90 % precision this model fills in nothing of what is asked; {of}."
+        return [Text(lead, lead=True)]
+    lead = f"At 90 % precision this model fills in **{100 * total.coverage.value:.0f} % of what is asked**; {of}."
+    precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
+    kept = (
+        f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of what it fills in "
+        f"is right, over {total.asked:,} questions about values that the catalog has."
+    )
+    return [Text(lead, lead=True), Text(kept)]
+
+
+def attribute_table(attributes: Sequence[Readiness]) -> Table:
+    """One row per attribute: how much of it can be filled in, how right that is, and what it lacks."""
+    rows = []
+    for each in attributes:
+        coverage = Estimate(each.coverage.value, each.coverage.low, each.coverage.high)
+        precision = Estimate(each.precision.value, each.precision.low, each.precision.high)
+        alone = (Estimate(each.text_alone), Estimate(each.image_alone))
+        state = Badge(each.state, STATES[each.state])
+        answered = [Bar(coverage), coverage, precision, each.source or None, *alone, each.asked]
+        rows.append([each.attribute, state, *answered, each.reason])
+    return Table(ATTRIBUTE_HEADS, rows, filtered=len(rows) > 8, stacked=True)
+
