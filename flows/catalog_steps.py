@@ -7,18 +7,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 import cards
-import catalog_cards
-import evaluation_card
 import run_summary
-import training_card
+from cards.training import TrainingCard
 from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
 from numbers_allowed import check_numbers
 from resuming import next_resume_goes_on_from_here, note_changed_contract
+from stages.report import write_report
 from stopped import said_plainly
 
 from moemoe.names import escaped
 from moemoe.notifications import DRIFT
+from moemoe.reporting import catalog_documents
 from moemoe.storage import absolute, join, remove_leftovers
 
 
@@ -183,7 +183,8 @@ class CatalogSteps(FlowSpec):
             )
             self.data_docs_uri = publish(join(scratch, "data_docs"), join(self.run_uri, "data_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "data_docs"), "data_docs")
-            catalog_cards.contract_card(report, collection, quarantine, self.is_sample)
+            numbers = (collection.rows, collection.accepted, collection.pictures)
+            cards.show(catalog_documents.raw_catalog(report, *numbers, quarantine, self.is_sample))
             print(report.message())
             report.raise_if_critical()
             self.broken_promises = report.broken
@@ -206,7 +207,7 @@ class CatalogSteps(FlowSpec):
             self.all_labels = normalized.labels
             self.statistics_uri = write_table(normalized.statistics, join(self.run_uri, "label-statistics.parquet"))
             write_table(normalized.unread_keys, join(self.run_uri, "unread-keys.parquet"))
-            catalog_cards.normalize_card(normalized, contract, self.is_sample)
+            cards.show(catalog_documents.labels(normalized, contract.contradictions, self.is_sample))
         self.next(self.filter)
 
     @card(type="blank")
@@ -222,7 +223,7 @@ class CatalogSteps(FlowSpec):
             frequent = filter_parts(self.all_labels, contract.rare_share, join(self.run_uri, "labels-frequent"))
             self.frequent_labels = frequent.labels
             self.rare_values_uri = write_table(frequent.removed, join(self.run_uri, "rare-values.parquet"))
-            catalog_cards.rare_values_card(frequent, self.is_sample)
+            cards.show(catalog_documents.rare_values(frequent.removed, frequent.number, self.is_sample))
         self.next(self.split)
 
     @card(type="blank")
@@ -255,7 +256,7 @@ class CatalogSteps(FlowSpec):
                 reports.append(data_contracts.check_drift(drift, contract, join(scratch, "label_docs", "drift")))
             self.label_docs_uri = publish(join(scratch, "label_docs"), join(self.run_uri, "label_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "label_docs"), "label_docs")
-            catalog_cards.split_card(reports, assigned, self.is_sample)
+            cards.show(catalog_documents.split(reports, assigned.quarantine, assigned.products, self.is_sample))
             for report in reports:
                 print(report.message())
             for report in reports:
@@ -311,7 +312,7 @@ class CatalogSteps(FlowSpec):
             )
             self.shard_docs_uri = publish(join(scratch, "shard_docs"), join(self.run_uri, "shard_docs"))
             tracking.log_artifacts(self.tracking_uri, self.mlflow_run_id, join(scratch, "shard_docs"), "shard_docs")
-            catalog_cards.shards_card(manifest, self.manifest_uri, report, self.is_sample)
+            cards.show(catalog_documents.shards(manifest, self.manifest_uri, report, self.is_sample))
             print(report.message())
             report.raise_if_critical()
 
@@ -343,7 +344,7 @@ class CatalogSteps(FlowSpec):
                 warm_start=warm_start,
                 hidden=self.hidden,
             )
-            progress = training_card.TrainingCard(self.is_sample)
+            progress = TrainingCard(self.is_sample)
             began = time.monotonic()
             train(job, self.processes, progress.update)
             self.training_minutes = (time.monotonic() - began) / 60
@@ -355,10 +356,11 @@ class CatalogSteps(FlowSpec):
         with scratch_folder(self) as scratch:
             import data_contracts
             from moemoe.catalog.contract import load_contract
-            from moemoe.evaluation.report import make_report
+            from moemoe.evaluation.measure import measure
             from moemoe.inference.answering import ANSWERING
             from moemoe.inference.answers import answer_everything
             from moemoe.registry import tracking
+            from moemoe.reporting.plots import report_figures
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.shards.hidden import Hidden
             from moemoe.storage import exists, fetch, publish, write_bytes, write_table
@@ -375,7 +377,8 @@ class CatalogSteps(FlowSpec):
             checked.raise_if_critical()
             events = read_events(fetch(self.training_events, scratch)) if exists(self.training_events) else []
             training_values = dataset.cell_value_counts("train")
-            report = make_report(answers, contract.report_product_types, training_values, events)
+            report = measure(answers, contract.report_product_types, training_values)
+            plots = report_figures(report, events)
             self.metrics, self.no_means = report.evaluation.metrics, report.evaluation.no_means
             self.asked_type = report.evaluation.table["product_type"][0].as_py() if report.evaluation.table else ""
             undecoded = join(self.run_uri, "quarantine-evaluate.parquet")
@@ -388,9 +391,8 @@ class CatalogSteps(FlowSpec):
             files = [fetch(uri, scratch) for uri in uris]
             manifest = dataset.manifest
             tracking.log_dataset(self.tracking_uri, self.mlflow_run_id, manifest, self.manifest_uri, contract.path)
-            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, report.figures)
+            tracking.log_evaluation(self.tracking_uri, self.mlflow_run_id, report.evaluation, files, plots)
             # after the headline: MLflow compares runs by what was logged first
             tracking.log_training_events(self.tracking_uri, self.mlflow_run_id, events)
-            evaluation_card.evaluation_card(answers.predictions, report, dataset, self.is_sample)
-            cards.results(checked)
-            self.evaluate_task = current.pathspec
+            self.identity = run_summary.identity(self, manifest.rows)
+            cards.show(write_report(self.run_uri, report, self.identity, dataset, contract, checked, plots))

@@ -6,12 +6,14 @@ python flows/compare_flow.py run --dataset 30pt --catalog '...' --models moemoe,
 python flows/compare_flow.py run --runs RUN,RUN
 """
 
+import cards
 import comparison_card
-from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
 from command_line import run_flow
 from metaflow import Parameter, card, catch, current, step
+from stages.report import REPORT
 
+from moemoe.reporting.document import FAILURE, Document, Notice
 from moemoe.storage import absolute, join
 
 MODELS = "moemoe,qga,wo-qg,mxt,cma-clip,ner-mqmrc,knn,flan-t5,tf-idf"
@@ -147,7 +149,8 @@ class CompareFlow(CatalogSteps):
     def evaluate(self):
         """Predict and measure one system as TrainFlow does."""
         if self.training_failure:
-            comparison_card.failed(self.system, self.training_failure)
+            reason = comparison_card.reason(self.training_failure)
+            cards.show(Document(f"{self.system.name} failed in training", [Notice(reason, FAILURE)]))
         else:
             from moemoe.registry import tracking
 
@@ -169,7 +172,7 @@ class CompareFlow(CatalogSteps):
         self.merge_artifacts(inputs, include=common)
         self.mlflow_run_id = self.comparison_run_id
         self.compared = comparison_card.candidates(inputs, self.comparison_uri)
-        self.model_runs = {task.mlflow_run_id: task.evaluate_task for task in inputs if hasattr(task, "evaluate_task")}
+        self.model_runs = {task.mlflow_run_id: task.run_uri for task in inputs if hasattr(task, "predictions_path")}
         self.next(self.compare)
 
     @card(type="blank")
@@ -179,11 +182,13 @@ class CompareFlow(CatalogSteps):
         with scratch_folder(self) as scratch:
             from moemoe.catalog.contract import load_contract
             from moemoe.evaluation.comparison import compare
-            from moemoe.evaluation.comparison_plots import comparison_figures
             from moemoe.evaluation.paper import tables_of
-            from moemoe.evaluation.tables import all_tables, write_tables
             from moemoe.registry import tracking
-            from moemoe.storage import fetch, publish
+            from moemoe.reporting.comparison_plots import comparison_figures
+            from moemoe.reporting.comparison_report import comparison_report
+            from moemoe.reporting.comparison_tables import all_tables, write_tables
+            from moemoe.reporting.html import page
+            from moemoe.storage import fetch, publish, write_bytes
 
             contract = load_contract(fetch(self.contract_uri, scratch))
             comparison = compare(self.compared_dataset, self.compared, contract.report_product_types, self.is_sample)
@@ -192,23 +197,23 @@ class CompareFlow(CatalogSteps):
             folder = write_tables(comparison, tables, join(scratch, "tables"))
             self.tables_uri = publish(folder, join(self.comparison_uri, "tables"))
             tracking.log_comparison(self.tracking_uri, self.mlflow_run_id, comparison, tables, folder, figures)
-            comparison_card.comparison_card(comparison, tables, figures)
+            document = comparison_report(comparison, tables, figures)
+            cards.show(document)
+            self.report_uri = join(self.comparison_uri, "comparison.html")
+            write_bytes(self.report_uri, page(document).encode())
             self.overview = tables[0].markdown()
-            self.compare_task = current.pathspec
         self.next(self.end)
 
     @step
     def end(self):
-        """Keep the cards in MLflow, close the comparison's run and say where everything is."""
+        """Keep the reports in MLflow, close the comparison's run and say where everything is."""
         with scratch_folder(self):
             from moemoe.registry import tracking
-            from moemoe.storage import write_bytes
+            from moemoe.storage import read_bytes
 
-            for run_id, task in getattr(self, "model_runs", {}).items():
-                tracking.log_text(self.tracking_uri, run_id, card_html(task), "report.html")
-            report = card_html(self.compare_task)
-            self.report_uri = join(self.comparison_uri, "comparison.html")
-            write_bytes(self.report_uri, report.encode())
+            for run_id, uri in getattr(self, "model_runs", {}).items():
+                tracking.log_text(self.tracking_uri, run_id, read_bytes(join(uri, REPORT)).decode(), REPORT)
+            report = read_bytes(self.report_uri).decode()
             tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "comparison.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
             self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)

@@ -1,34 +1,11 @@
-"""What a person sees of a comparison: its card, its parameters in MLflow, its last words."""
+"""A comparison beside its steps: its candidates, its parameters in MLflow, its last words."""
 
 from typing import Any
 
-import cards
 import run_summary
-from metaflow import current
-from metaflow.cards import Image, Markdown, Table
 
 from moemoe.evaluation.comparison import Candidate, pooled
 from moemoe.storage import join
-
-
-def comparison_card(comparison: Any, tables: Any, figures: dict[str, Any]) -> None:
-    """compare: who failed, the tables, the figures."""
-    cards.heading(f"{comparison.dataset}: systems side by side", comparison.sample_catalog)
-    for name, reason in comparison.failures.items():
-        current.card.append(Markdown(f"> **{name} failed**: {reason}"))
-    for table in tables:
-        current.card.append(Markdown(f"## {table.title}"))
-        current.card.append(Table(table.cells(), headers=table.headings()))
-        for note in table.notes:
-            current.card.append(Markdown(note))
-        if table.name == "overview":
-            for figure in figures.values():
-                current.card.append(Image.from_matplotlib(figure))
-
-
-def failed(system: Any, failure: Any) -> None:
-    """evaluate: nothing to show for a system whose training failed."""
-    current.card.append(Markdown(f"# {system.name} failed in training\n\n{reason(failure)}"))
 
 
 def folder(comparison_uri: str, system: str, fold: str = "") -> str:

@@ -3,8 +3,12 @@
 import json
 import os
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from moemoe.registry.code_version import git_commit
+from moemoe.reporting.identity import Identity
 
 #: Where the flows are, as one writes it in the folder that a run was started in.
 FLOWS = os.path.relpath(Path(__file__).parent)
@@ -43,6 +47,22 @@ def parameters(flow: Any, recipe: Any, settings: str) -> dict[str, Any]:
         "experts": experts.get("number", 0),
         **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
+
+
+def identity(flow: Any, products: int) -> Identity:
+    """What a run's report is of, as far as it is known before the model is registered."""
+    return Identity(
+        flow.recipe["name"],
+        flow.recipe["size"],
+        flow.dataset,
+        flow.catalog,
+        flow.is_sample,
+        getattr(flow, "settings", "") or flow.system.settings,
+        products,
+        datetime.now(UTC).date().isoformat(),
+        git_commit(),
+        flow.mlflow_run_id,
+    )
 
 
 def where_everything_is(flow: Any) -> str:

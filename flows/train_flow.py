@@ -4,21 +4,23 @@ python flows/train_flow.py run --dataset 30pt
 python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://...'
 """
 
-import registration_card
+from dataclasses import replace
+
+import cards
 import retraining
 import run_summary
-from cards import card_html
 from catalog_steps import CatalogSteps, scratch_folder
 from command_line import run_flow
 from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
 from metaflow import Config, Parameter, card, config_expr, package_sources, project, schedule, step
 from retraining import unless_stopped_early
+from stages.report import REPORT, add_registration
 
 from moemoe.notifications import REFUSED
 from moemoe.storage import join
 
 
-@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
+@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json", ".html", ".css", ".js"))
 @project(name=config_expr("deployment.project"))
 @schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
 @deployed
@@ -104,8 +106,9 @@ class TrainFlow(CatalogSteps):
             from moemoe.inference.predictions import predict_test
             from moemoe.inference.predictor import Predictor
             from moemoe.registry.gate import Rules
-            from moemoe.registry.model_card import Data
             from moemoe.registry.register import Trained, register
+            from moemoe.reporting.model_card import Data
+            from moemoe.reporting.registration import registration_document
             from moemoe.shards.dataset import ShardedDataset
             from moemoe.shards.hidden import Hidden
             from moemoe.shards.manifest import Manifest
@@ -146,7 +149,11 @@ class TrainFlow(CatalogSteps):
             )
             self.model_uri, self.decision = registration.model_uri, registration.reason
             self.promoted = registration.decision.promoted
-            registration_card.register_card(registration, self.is_sample)
+            cards.show(
+                registration_document(self.model_uri, registration.aliases, registration.decision, self.is_sample)
+            )
+            known = replace(self.identity, version=self.model_uri, promoted=self.promoted)
+            add_registration(self.run_uri, known, registration.decision)
             if "champion" not in registration.aliases:
                 notify(self, REFUSED, f"{self.model_uri}: {self.decision}")
         self.next(self.end)
@@ -156,12 +163,11 @@ class TrainFlow(CatalogSteps):
         """Keep the report, close the MLflow run and say where everything is."""
         with scratch_folder(self):
             from moemoe.registry import tracking
-            from moemoe.storage import write_bytes
+            from moemoe.storage import read_bytes
 
             if not self.stopped_early:
-                report = card_html(self.evaluate_task)
-                self.report_uri = join(self.run_uri, "report.html")
-                write_bytes(self.report_uri, report.encode())
+                self.report_uri = join(self.run_uri, REPORT)
+                report = read_bytes(self.report_uri).decode()
                 tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
             tracking.end_run(self.tracking_uri, self.mlflow_run_id)
             self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)

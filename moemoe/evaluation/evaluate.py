@@ -167,7 +167,9 @@ def _guard(threshold: float, independent: int) -> str:
     return "abstains: the most confident validation answers are not surely 90 % right"
 
 
-def _replicates(headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: Resamples) -> list[dict]:
+def _replicates(
+    headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: Resamples
+) -> list[dict]:
     """The headline's rows with arrays [R] in place of figures: ``_means`` of them are the means' replicates."""
     rows = []
     for row in headline:
@@ -217,7 +219,9 @@ def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     return metrics
 
 
-def _majority(test: Mapping[Cell, CellPredictions], predictions: pa.Table, majority: Mapping[Cell, str]) -> dict[str, float]:
+def _majority(
+    test: Mapping[Cell, CellPredictions], predictions: pa.Table, majority: Mapping[Cell, str]
+) -> dict[str, float]:
     """The baseline that always answers a cell's most frequent training value, with constant confidence."""
     right = []
     for cell, scores in test.items():

@@ -105,9 +105,7 @@ def _accuracy(own: Iterable[CellPredictions]) -> float:
     return float(np.concatenate(correct).mean()) if correct else math.nan
 
 
-def _state(
-    coverage: Interval, precision: Interval, accuracy: float, accepted: int, seen: int
-) -> tuple[str, str]:
+def _state(coverage: Interval, precision: Interval, accuracy: float, accepted: int, seen: int) -> tuple[str, str]:
     """A state with its reason; ``accepted`` of the ``seen`` validation products lie above the thresholds."""
     kept = precision.value >= PROMISE  # NaN: nothing is answered
     if coverage.n < MIN_SUPPORT:

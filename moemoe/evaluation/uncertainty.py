@@ -22,7 +22,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells, EvaluationError, check_predictions, main_condition
+from moemoe.evaluation.cells import (
+    MIN_SUPPORT,
+    Cell,
+    CellPredictions,
+    Cells,
+    EvaluationError,
+    check_predictions,
+    main_condition,
+)
 from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
 
 REPLICATES = 1000
@@ -216,9 +224,7 @@ def _bounds(value: float, replicates: np.ndarray) -> tuple[float, float]:
     return float(min(low, 2 * value - high)), float(max(high, 2 * value - low))
 
 
-def shared_rows(
-    predictions_a: pa.Table, predictions_b: pa.Table, condition: str | None = None
-) -> tuple[Cells, Cells]:
+def shared_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str | None = None) -> tuple[Cells, Cells]:
     """The test rows of both in one condition (the first run's main one by default), in one order, cut into cells.
 
     Raises:

@@ -13,11 +13,12 @@ from moemoe.catalog.contract import CRITICAL
 from moemoe.inference.attribute_model import CONTRACT
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import Thresholds
+from moemoe.registry.code_version import git_commit
 from moemoe.registry.gate import Decision, Rules, decide, without_champion
-from moemoe.registry.model_card import Card, Data, git_commit
 from moemoe.registry.promote import make_challenger, replace_champion
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, version_of_run
+from moemoe.reporting.model_card import Card, Data
 
 DECISIONS = "gate_decisions"
 ATTEMPTS = 10
@@ -112,7 +113,9 @@ def _whole_model(trained: Trained, name: str, folder: Path) -> Path:
 
 
 def _card(name: str, trained: Trained) -> Card:
-    return Card.of(name, trained.data, trained.recipe, trained.metrics, trained.evaluation, trained.no_means)
+    return Card.of(
+        name, trained.data, trained.recipe, trained.metrics, trained.evaluation, git_commit(), trained.no_means
+    )
 
 
 def _decide(

@@ -18,10 +18,10 @@ from pathlib import Path
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresholds, resting_on
 from moemoe.names import cell_name, cells_meant
-from moemoe.registry.model_card import MODEL_CARD, Card, change_words
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, describe, end_run, start_run
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
+from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
 
 BASE = "thresholds_of_version"
 

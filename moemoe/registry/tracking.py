@@ -14,8 +14,10 @@ from urllib.parse import unquote, urlparse
 from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.tables import SAMPLE, Table
 from moemoe.names import escaped
+from moemoe.reporting.comparison_tables import Table
+from moemoe.reporting.document import SYNTHETIC_NOTICE
+from moemoe.reporting.formats import plain
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import is_s3
 
@@ -343,5 +345,5 @@ def log_comparison(
     log_figures(uri, run_id, figures)
     figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
     failed = (f"{name} failed" for name in comparison.failures)
-    where = f" ({SAMPLE})" if comparison.sample_catalog else ""
+    where = f" ({plain(SYNTHETIC_NOTICE)})" if comparison.sample_catalog else ""
     describe(uri, run_id, f"Recall@90P in %: {', '.join([*figures_of, *failed])}{where}\n\n{tables[0].markdown()}")

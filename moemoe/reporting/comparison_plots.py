@@ -7,8 +7,8 @@ import numpy as np
 
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.paper import PaperTable
-from moemoe.reporting.plots import _color, _figure, _most
 from moemoe.evaluation.recall_at_precision import _sweep
+from moemoe.reporting.plots import _color, _figure, _most
 
 HEAT_ATTRIBUTES = 18
 SHOWN_TYPES = 2

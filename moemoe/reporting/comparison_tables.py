@@ -19,9 +19,13 @@ from moemoe.evaluation.evaluate import NAMED_TYPES, TOP
 from moemoe.evaluation.paper import MARK, PaperTable
 from moemoe.evaluation.uncertainty import Difference, Interval
 from moemoe.names import escaped
+from moemoe.reporting import document
+from moemoe.reporting.formats import plain, shown
+from moemoe.reporting.text import table_text
 
-SAMPLE = "Sample catalog: drawn products with made-up labels. These figures say nothing about a real catalog."
 AVERAGE = "average"
+#: A table with more rows has a box that filters them.
+FILTERED = 12
 
 Entry = float | int | str | Interval | Difference | None
 """A table's entry: floats, intervals and differences are shares, shown in per cent; None is shown as a dash."""
@@ -57,17 +61,25 @@ class Table:
         """The rows as text, the paper's figures of a row in one column."""
         rows = []
         for row in self.rows:
-            cells = [row.name, *(_shown(row.ours.get(column)) for column in self.columns)]
+            cells = [row.name, *(shown(_typed(row.ours.get(column))) for column in self.columns)]
             if self.paper:
                 cells.append(" / ".join(_printed(row.paper.get(name)) for name in self.paper))
             rows.append(cells)
         return rows
 
+    def block(self) -> document.Table:
+        """The same for pages and cards, with intervals to sort by."""
+        rows = [
+            [row.name, *(_typed(row.ours.get(column)) for column in self.columns), *cells[1 + len(self.columns) :]]
+            for row, cells in zip(self.rows, self.cells(), strict=True)
+        ]
+        return document.Table(self.headings(), rows, filtered=len(rows) > FILTERED)
+
     def markdown(self) -> str:
         """A GitHub table under its title."""
-        right = "| --- |" + " --- |" * (len(self.headings()) - 1)
-        lines = [_line(self.headings()), right, *map(_line, self.cells())]
-        return "\n".join([f"## {self.title}", "", *lines, *(f"\n{note}" for note in self.notes)]) + "\n"
+        return (
+            "\n".join([f"## {self.title}", "", table_text(self.block()), *(f"\n{note}" for note in self.notes)]) + "\n"
+        )
 
     def csv(self) -> str:
         """The same with one number per column: bounds in columns of their own, the paper's too."""
@@ -270,16 +282,17 @@ def cells_csv(comparison: Comparison) -> str:
 
 def _picture_shares(result: Result) -> dict[tuple[str, str], float]:
     """The mean weight of the picture in each cell's test answers."""
-    predictions, condition = result.predictions, result.evaluation.condition
+    predictions, condition = result.cells.predictions, result.cells.condition
     rows = predictions.filter((pc.field("split") == "test") & (pc.field("condition") == condition))
     means = rows.group_by(["product_type", "attribute"]).aggregate([("image_weight", "mean")]).to_pylist()
     return {(row["product_type"], row["attribute"]): row["image_weight_mean"] for row in means}
 
 
-def document(comparison: Comparison, tables: Sequence[Table]) -> str:
-    """All tables as one Markdown document."""
+def tables_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
+    """All tables as one Markdown file."""
     names = ", ".join(result.name for result in comparison.results)
-    head = [f"# {comparison.dataset}: {names}", "", *([f"> {SAMPLE}", ""] if comparison.sample_catalog else [])]
+    notice = [f"> {plain(document.SYNTHETIC_NOTICE)}", ""] if comparison.sample_catalog else []
+    head = [f"# {comparison.dataset}: {names}", "", *notice]
     return "\n".join([*head, *(table.markdown() for table in tables)])
 
 
@@ -287,7 +300,7 @@ def write_tables(comparison: Comparison, tables: Sequence[Table], folder: str | 
     """``tables.md`` with all of them, a CSV for each, and ``cells.csv``; returns the folder."""
     folder = Path(folder)
     folder.mkdir(parents=True)
-    (folder / "tables.md").write_text(document(comparison, tables))
+    (folder / "tables.md").write_text(tables_markdown(comparison, tables))
     for table in tables:
         (folder / f"{table.name}.csv").write_text(table.csv())
     (folder / "cells.csv").write_text(cells_csv(comparison))
@@ -311,19 +324,12 @@ def _figure(result: Result, name: str) -> Entry:
     return result.evaluation.intervals.get(name, result.evaluation.metrics.get(name))
 
 
-def _shown(entry: Entry) -> str:
-    if entry is None or (isinstance(entry, float) and math.isnan(entry)):
-        return "-"
+def _typed(entry: Entry) -> document.Cell:
     if isinstance(entry, Interval):
-        return _shown(entry.value) + (f" [{_percent(entry.low)}, {_percent(entry.high)}]" if entry.n else "")
+        return document.Estimate(entry.value, entry.low, entry.high) if entry.n else document.Estimate(entry.value)
     if isinstance(entry, Difference):
-        sure = " (covers 0)" if entry.covers_zero else ""
-        return f"{100 * entry.value:+.1f} [{100 * entry.low:+.1f}, {100 * entry.high:+.1f}]{sure}"
-    return _percent(entry) if isinstance(entry, float) else str(entry)
-
-
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+        return document.Difference(entry.value, entry.low, entry.high)
+    return document.Estimate(entry) if isinstance(entry, float) else entry
 
 
 def _printed(value: float | None) -> str:
@@ -339,7 +345,3 @@ def _numbers(column: str, entry: Entry) -> dict[str, Any]:
 def _short(share: float) -> float | str:
     """To four digits, as people read it in a sheet; nothing for NaN."""
     return "" if math.isnan(share) else round(share, 4)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

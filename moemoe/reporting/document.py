@@ -51,7 +51,7 @@ class Badge:
 
 @dataclass(frozen=True)
 class Marked:
-    """A text of which some parts are marked: ``spans`` are (start, end) character positions, rising, not overlapping."""
+    """A text with marked parts: ``spans`` are (start, end) character positions, rising, not overlapping."""
 
     text: str
     spans: Sequence[tuple[int, int]] = ()

@@ -6,10 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell, Example, Examples, Marked, Picture, Text
+from moemoe.reporting.document import (
+    FAILURE,
+    GOOD,
+    WARNING,
+    Badge,
+    Block,
+    Cell,
+    Example,
+    Examples,
+    Marked,
+    Picture,
+    Text,
+)
 from moemoe.reporting.formats import DASH
 from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
 

@@ -122,5 +122,3 @@ def svg(name: str, figure: Any) -> Markup:
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
     text = text.replace("stroke: #000000", "stroke: currentColor").replace("fill: #000000", "fill: currentColor")
     return Markup(text)
-
-

@@ -55,7 +55,10 @@ class Identity:
             ("catalog", "sample catalog" if self.is_sample else Code(self.catalog)),
             ("labelled products", self.products),
             ("date", self.date),
-            ("commit", Code(self.commit[:12] + ("-dirty" if self.commit.endswith("-dirty") else "")) if self.commit else None),
+            (
+                "commit",
+                Code(self.commit[:12] + ("-dirty" if self.commit.endswith("-dirty") else "")) if self.commit else None,
+            ),
             ("MLflow run", Code(self.mlflow_run) if self.mlflow_run else None),
         ]
         notice = [Notice(SYNTHETIC_NOTICE)] if self.is_sample else []

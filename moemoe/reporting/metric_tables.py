@@ -110,7 +110,10 @@ def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
     told = "applicability/precision" in metrics
     shares = [metric(metrics, f"applicability/{name}") if told else None for name in ("precision", "recall", "f1")]
     counts = (int(metrics[f"applicability/{name}"]) for name in ("n_not_applicable", "n_applicable"))
-    heads = [Column(name, "the empty answer as \u201cdoes not apply\u201d") for name in ("precision, %", "recall, %", "F1, %")]
+    heads = [
+        Column(name, "the empty answer as \u201cdoes not apply\u201d")
+        for name in ("precision, %", "recall, %", "F1, %")
+    ]
     asked = [Column("do not apply", "questions that"), Column("apply to the same products", "questions that")]
     found: list[Block] = [Table([*heads, *asked], [[*shares, *counts]])]
     if not told:

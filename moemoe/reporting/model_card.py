@@ -5,7 +5,6 @@ are changed.
 """
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from moemoe.inference.thresholds import GUARDED, PLAIN, RULES, Cell, Thresholds, resting_on
 from moemoe.names import cell_name
+from moemoe.reporting.formats import estimate, percent, shown
 
 MODEL_CARD, CARD_DATA = "MODEL_CARD.md", "model_card.json"
 LARGEST_CELLS = 20
@@ -72,13 +72,21 @@ class Card:
         recipe: Mapping[str, Any],
         metrics: Mapping[str, float],
         evaluation: pa.Table,
+        code: str,
         no_means: str = "",
     ) -> "Card":
-        """That of a model that has just been evaluated; ``evaluation`` is EVALUATION, ``recipe`` ``Recipe.to_dict``."""
+        """That of a model that has just been evaluated.
+
+        Args:
+            recipe: ``Recipe.to_dict``.
+            evaluation: EVALUATION.
+            code: the commit.
+            no_means: ``Evaluation.no_means``.
+        """
         columns = ["product_type", "attribute", "support", "accuracy", "recall_at_90p"]
         recipe = {**{key: recipe.get(key) for key in ("name", "size")}, "image_encoder": _image_encoder(recipe)}
         known = {metric: value for metric, value in metrics.items() if value == value}
-        return cls(name, data, recipe, known, evaluation.select(columns).to_pylist(), git_commit(), no_means)
+        return cls(name, data, recipe, known, evaluation.select(columns).to_pylist(), code, no_means)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Card | None":
@@ -132,7 +140,7 @@ class Card:
             "On the test split; products that share a title or a picture are in one split. Means are over the reported",
             f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f} cells).",
             "",
-            "| | |",
+            "| | % [95 % interval] |",
             "| --- | --- |",
             f"| mean Recall@90P, threshold swept on test | {_figure(metrics, 'recall_at_90p/mean')} |",
             f"| accuracy | {_figure(metrics, 'accuracy/mean')} |",
@@ -143,7 +151,8 @@ class Card:
             f"{_figure(metrics, 'deployed/promise_kept')} / {_figure(metrics, 'guarded/promise_kept')} |",
             f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
             "",
-            "| product type | attribute | test products | accuracy | Recall@90P | threshold | rests on | guarded |",
+            "| product type | attribute | test products | accuracy, % | Recall@90P, % "
+            "| threshold | rests on | guarded |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_cell_line(row, thresholds) for row in largest),
             "",
@@ -186,7 +195,7 @@ def _cell_line(row: Mapping[str, Any], thresholds: Thresholds) -> str:
     plain, guarded = (thresholds.threshold(*cell, rule) for rule in (PLAIN, GUARDED))
     rests = "-" if plain is None else resting_on(thresholds.rests_on.get(cell, {}).get(PLAIN))
     names = (name.replace("|", "\\|") for name in cell)
-    figures = (_number(row["accuracy"]), _number(row["recall_at_90p"]), _number(plain), rests, _number(guarded))
+    figures = (percent(row["accuracy"]), percent(row["recall_at_90p"]), shown(plain), rests, shown(guarded))
     return f"| {' | '.join([*names, str(row['support']), *figures])} |"
 
 
@@ -206,24 +215,5 @@ def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:
     return [f"- image encoder `{image['name']}` at {image['size']} pixels, {weights}; {trained}"]
 
 
-def git_commit() -> str:
-    """The commit of the code that runs, ``-dirty`` where files differ from it; unknown outside a checkout."""
-    try:
-        git = ["git", "-C", str(Path(__file__).parent)]
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-        changed = subprocess.run(
-            [*git, "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return commit.stdout.strip() + ("-dirty" if changed.stdout.strip() else "")
-
-
 def _figure(metrics: Mapping[str, float], name: str) -> str:
-    text = _number(metrics.get(name))
-    low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
-    return text if low is None or high is None else f"{text} ({_number(low)} to {_number(high)})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
+    return estimate(metrics.get(name), metrics.get(f"{name}/low"), metrics.get(f"{name}/high"))

@@ -27,7 +27,6 @@ from moemoe.reporting.document import (
 )
 from moemoe.reporting.formats import shown
 from moemoe.reporting.identity import Identity
-from moemoe.reporting.plots import report_figures
 
 #: Slots that registration fills.
 IDENTITY, CHAMPION = "identity", "champion"
@@ -42,18 +41,17 @@ def run_report(
     found: Measurement,
     identity: Identity,
     examples: Sequence[Block],
-    expectations: Sequence[Block] = (),
-    events: Sequence[Mapping[str, Any]] = (),
-    plots: Mapping[str, Any] | None = None,
+    expectations: Sequence[Block],
+    plots: Mapping[str, Any],
 ) -> Document:
     """The report of one run's predictions.
 
     Args:
         examples: of ``examples.example_blocks``.
         expectations: of ``expectations.expectation_blocks``, for the predictions.
-        plots: those of ``report_figures``, where they are drawn already.
+        plots: of ``plots.report_figures``, by name.
     """
-    drawn = [Plot(name, figure) for name, figure in (plots or report_figures(found, events)).items()]
+    drawn = [Plot(name, figure) for name, figure in plots.items()]
     total, attributes = readiness(found.cells, found.evaluation)
     blocks: list[Block] = [
         Slot(IDENTITY, identity.blocks()),
@@ -66,12 +64,24 @@ def run_report(
     ]
     folded: list[tuple[str, Sequence[Block], str]] = [
         ("Headline figures", metric_tables.headline(found.evaluation), "means over product types, with intervals"),
-        ("Thresholds and confidence", metric_tables.thresholds(found.evaluation), "what validation promised, what test kept"),
-        ("Plots", [plot for plot in drawn if not plot.name.startswith("experts-")], "precision and recall, sources, calibration"),
+        (
+            "Thresholds and confidence",
+            metric_tables.thresholds(found.evaluation),
+            "what validation promised, what test kept",
+        ),
+        (
+            "Plots",
+            [plot for plot in drawn if not plot.name.startswith("experts-")],
+            "precision and recall, sources, calibration",
+        ),
         ("Slices of the test split", metric_tables.slice_table(found), "where answers are right"),
         ("Questions that have no answer", metric_tables.unanswerable(found), "how often it abstains from them"),
         ("What experts learn", metric_tables.experts(found, drawn), "which questions go where"),
-        ("Product type x attribute", metric_tables.cell_table(found.evaluation), f"all {found.evaluation.table.num_rows} cells"),
+        (
+            "Product type x attribute",
+            metric_tables.cell_table(found.evaluation),
+            f"all {found.evaluation.table.num_rows} cells",
+        ),
         ("Expectations of the predictions", expectations, ""),
     ]
     blocks += [Section(title, own, folded=True, summary=summary) for title, own, summary in folded if own]
@@ -107,4 +117,3 @@ def attribute_table(attributes: Sequence[Readiness]) -> Table:
         answered = [Bar(coverage), coverage, precision, each.source or None, *alone, each.asked]
         rows.append([each.attribute, state, *answered, each.reason])
     return Table(ATTRIBUTE_HEADS, rows, filtered=len(rows) > 8, stacked=True)
-

@@ -1,12 +1,13 @@
 """Documents as Markdown, which a person can also read as it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from moemoe.reporting.document import (
     Block,
     Bullets,
     Contents,
     Document,
+    Example,
     Examples,
     Facts,
     Heading,
@@ -29,7 +30,9 @@ def document_text(document: Document) -> str:
 def table_text(table: Table) -> str:
     """A GitHub table; a pipe within an entry is escaped."""
     heads = [column.full_name for column in table.headings]
-    return "\n".join([_line(heads), "| --- |" + " --- |" * (len(heads) - 1), *(_line(map(shown, row)) for row in table.rows)])
+    return "\n".join(
+        [_line(heads), "| --- |" + " --- |" * (len(heads) - 1), *(_line(map(shown, row)) for row in table.rows)]
+    )
 
 
 def _texts(blocks: Sequence[Block]) -> list[str]:
@@ -47,7 +50,7 @@ def _text(block: Block) -> str:
         case Notice():
             return f"> {block.text}"
         case Metrics():
-            return "\n".join(f"- {item.name}: **{shown(item.value)}**. {item.note}".rstrip(" .") for item in block.items)
+            return "\n".join(f"- {item.name}: **{shown(item.value)}** {item.note}".rstrip() for item in block.items)
         case Facts():
             return "\n".join(f"- {name}: {shown(value)}" for name, value in block.items)
         case Table():
@@ -55,10 +58,7 @@ def _text(block: Block) -> str:
         case Plot():
             return f"(plot: {block.name})"
         case Examples():
-            return "\n".join(
-                f"- {item.badge.text}: {item.title}; " + ", ".join(f"{name} {shown(value)}" for name, value in item.facts)
-                for item in block.items
-            )
+            return "\n".join(_example(item) for item in block.items)
         case Section():
             return "\n\n".join([f"## {block.title}", *_texts(block.blocks)])
         case Slot():
@@ -68,5 +68,10 @@ def _text(block: Block) -> str:
     raise TypeError(f"a document has no block {type(block).__name__}")
 
 
-def _line(cells) -> str:
+def _example(item: Example) -> str:
+    facts = ", ".join(f"{name} {shown(value)}" for name, value in item.facts)
+    return f"- {item.badge.text}: {item.title}; {facts}"
+
+
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,8 +1,8 @@
 import pytest
 
-from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.applicability import applicability, applicability_metrics
-from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, SLICES, WITHHELD
+from moemoe.evaluation.cells import Cells
+from moemoe.schemas import NOT_APPLICABLE, PICTURE_BLANKED, SLICES, WITHHELD
 from tests.evaluation.test_evaluate import rows, table
 
 

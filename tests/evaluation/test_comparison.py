@@ -8,9 +8,9 @@ import pytest
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.comparison import Candidate, compare, pooled
-from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, tables_of
-from moemoe.reporting.comparison_tables import all_tables, cells_csv, document
+from moemoe.reporting.comparison_plots import comparison_figures
+from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import read_table, write_table
 from tests.evaluation.test_evaluate import rows, table
@@ -91,7 +91,7 @@ def test_overview_has_intervals_paired_differences_and_failures(candidate):
     assert "| qga | 50.0 [" in text
     assert "| mxt (failed) | - |" in text
     assert "**mxt failed**: in training: it broke" in text
-    assert "Sample catalog" in document(comparison, [overview])
+    assert "Sample catalog" in tables_markdown(comparison, [overview])
     [moemoe, qga, _] = csv.DictReader(io.StringIO(overview.csv()))
     assert float(qga["Recall@90P"]) == pytest.approx(0.5)
     assert float(qga["Recall@90P: low"]) < 0.5 < float(qga["Recall@90P: high"])

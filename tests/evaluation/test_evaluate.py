@@ -6,7 +6,6 @@ import pytest
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate, majority_values
-from moemoe.reporting.plots import report_figures
 from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TITLE_ONLY
 
 
@@ -155,11 +154,3 @@ def test_bad_tables_are_refused_in_a_sentence():
         evaluate(Cells(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": None}])), ["shirt"])
     with pytest.raises(EvaluationError, match="stand more than once, first product shirttest0, attribute color"):
         evaluate(Cells(table(rows(3, 3), rows(1, 1))), ["shirt"])
-
-
-def test_figures_are_drawn_for_one_product_and_for_many():
-    for count in (1, 40):
-        predictions = table(rows(count, count), rows(count, 0, condition=PICTURE_BLANKED), rows(count, 1, "kurta"))
-        figures = report_figures(measured(predictions, ["shirt", "kurta"]))
-        assert set(figures) == {"precision-recall", "heat-map", "sources", "calibration"}
-        assert all(figure.axes for figure in figures.values())

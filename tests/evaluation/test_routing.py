@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
-from moemoe.reporting.plots import expert_load, expert_map
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
+from moemoe.reporting.plots import expert_load, expert_map
 from moemoe.schemas import ROUTING
 
 

@@ -68,7 +68,9 @@ def test_the_interval_covers_the_true_accuracy_at_its_rate():
     """80 % of groups are right; an interval that ignored groups would cover in about 83 % of cases, not 95 %."""
     covered, runs = 0, 150
     for seed in range(runs):
-        found = evaluate(Cells(simulated(seed, 200, 0.8, ("color",))), ["shirt"], replicates=300).intervals["accuracy/mean"]
+        found = evaluate(Cells(simulated(seed, 200, 0.8, ("color",))), ["shirt"], replicates=300).intervals[
+            "accuracy/mean"
+        ]
         covered += found.low <= 0.8 <= found.high
         assert found.n == 200
     assert covered >= 0.95 * runs - 3 * (runs * 0.95 * 0.05) ** 0.5
@@ -102,7 +104,9 @@ def test_an_interval_holds_its_own_estimate(value, draws):
 
 
 def test_every_headline_mean_has_an_interval_around_it():
-    found = evaluate(Cells(table(rows(100, 95), rows(60, 50, "kurta"), rows(80, 80, split="validation"))), ["shirt", "kurta"])
+    found = evaluate(
+        Cells(table(rows(100, 95), rows(60, 50, "kurta"), rows(80, 80, split="validation"))), ["shirt", "kurta"]
+    )
     names = {"recall_at_90p/mean", "accuracy/mean", "deployed/recall/mean", "guarded/recall/mean"}
     names |= {f"recall_at_90p/{t}/top{k}" for t in ("shirt", "kurta") for k in (5, 10, 15)}
     names |= {"accuracy/shirt", "accuracy/kurta"}

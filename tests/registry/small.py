@@ -12,8 +12,8 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.registry import tracking
 from moemoe.registry.gate import Rules
-from moemoe.registry.model_card import Data
 from moemoe.registry.register import Registration, Trained, register
+from moemoe.reporting.model_card import Data
 from moemoe.schemas import AS_IS, EVALUATION, PREDICTIONS
 from tests.model.small import tiny_config
 

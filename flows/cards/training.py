@@ -3,16 +3,18 @@
 import math
 from typing import Any
 
-import cards
 from metaflow import current
 from metaflow.cards import Markdown, ProgressBar, VegaChart
+
+import cards
+from moemoe.reporting.catalog_documents import document
 
 
 class TrainingCard:
     """train: loss curves, examples per second and time left, refreshed while the step runs."""
 
     def __init__(self, is_sample: bool):
-        cards.heading("Training", is_sample)
+        cards.show(document("Training", [], is_sample))
         self.events: list[dict[str, Any]] = []
         self.bar = ProgressBar(max=100, label="% of the steps")
         self.now = Markdown("starting ...")

@@ -1,0 +1,59 @@
+"""Documents on the card of the running step; what is shown while a step runs is in modules beside."""
+
+from collections.abc import Iterator, Sequence
+
+from metaflow import current
+from metaflow.cards import Image, Markdown, MetaflowCardComponent, Table
+
+from moemoe.reporting import document as doc
+from moemoe.reporting.formats import shown
+
+
+def show(document: doc.Document) -> None:
+    """Appends a document to the card."""
+    current.card.append(Markdown(f"# {document.title}"))
+    for component in components(document.blocks):
+        current.card.append(component)
+
+
+def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
+    """Metaflow's components of the blocks."""
+    for block in blocks:
+        match block:
+            case doc.Heading():
+                yield Markdown(f"## {block.text}")
+            case doc.Text():
+                yield Markdown(f"### {block.text}" if block.lead else block.text)
+            case doc.Bullets():
+                yield Markdown("\n".join(f"- {item}" for item in block.items))
+            case doc.Notice():
+                yield Markdown(f"> {block.text}")
+            case doc.Metrics():
+                yield Table([[metric.name, shown(metric.value), metric.note] for metric in block.items])
+            case doc.Facts():
+                yield Table([[name, shown(value)] for name, value in block.items], headers=["", ""])
+            case doc.Table():
+                heads = [column.full_name for column in block.headings]
+                yield Table([[_cell(cell) for cell in row] for row in block.rows], headers=heads)
+            case doc.Plot():
+                yield Image.from_matplotlib(block.figure)
+            case doc.Examples():
+                yield _examples(block.items)
+            case doc.Section():
+                yield Markdown(f"## {block.title}")
+                yield from components(block.blocks)
+            case doc.Slot():
+                yield from components(block.blocks)
+
+
+def _cell(cell: doc.Cell) -> str | Image:
+    return Image(cell.data, label=cell.label) if isinstance(cell, doc.Picture) else shown(cell)
+
+
+def _examples(items: Sequence[doc.Example]) -> Table:
+    rows = []
+    for item in items:
+        image = _cell(item.image) if item.image else Markdown("no image")
+        facts = "\n".join(f"- {name}: {shown(value)}" for name, value in item.facts)
+        rows.append([image, Markdown(f"**{item.badge.text}**"), Markdown(item.title), Markdown(facts)])
+    return Table(rows, headers=["product", "", "title", "answer"])

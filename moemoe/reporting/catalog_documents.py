@@ -1,0 +1,134 @@
+"""What a person is shown of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from moemoe.reporting.document import (
+    SYNTHETIC_NOTICE,
+    Block,
+    Code,
+    Document,
+    Estimate,
+    Facts,
+    Heading,
+    Notice,
+    Table,
+    Text,
+)
+from moemoe.reporting.expectations import Report, expectation_blocks
+
+SHOWN = 60
+SPLITS = ("train", "validation", "test")
+
+
+def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
+    """A step's document; one about the sample catalog says so first."""
+    return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
+
+
+def raw_catalog(
+    report: Report, rows: int, accepted: int, images: int, quarantine: pa.Table, is_sample: bool
+) -> Document:
+    """validate: every expectation with what was observed, and what was quarantined."""
+    blocks: list[Block] = [
+        Text(
+            f"{rows:,} rows read, {accepted:,} accepted, {quarantine.num_rows:,} set aside; {images:,} products have a "
+            "usable picture."
+        ),
+        *expectation_blocks(report),
+    ]
+    if quarantine.num_rows:
+        counts = quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
+        counts.sort(key=lambda count: -count["reason_count"])
+        rows_shown = [(c["field"], c["reason"], c["reason_count"]) for c in counts]
+        blocks += [Heading("Set aside"), Table(["field", "reason", "count"], rows_shown)]
+    return document("Raw catalog against its contract", blocks, is_sample)
+
+
+def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> Document:
+    """normalize: per attribute what became of its raw labels, the unmapped ones to write a rule for, contradictions.
+
+    Args:
+        normalized: statistics, unread_keys, contradictions and product_types, as ``normalize_parts`` gives them.
+        contradictions: the contract's rules on contradictory labels.
+    """
+    rows = []
+    for row in normalized.statistics.to_pylist():
+        unmapped = ", ".join(f"{entry['value']} ({entry['count']})" for entry in row["most_frequent_unmapped"][:5])
+        numbers = [row[key] for key in ("raw_values", "canonical_values", "labels", "dropped", "unmapped", "conflicts")]
+        rows.append([row["attribute"], *numbers, unmapped])
+    heads = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
+    blocks: list[Block] = [Table([*heads, "most frequent unmapped"], rows), *_unread_keys(normalized.unread_keys)]
+    if contradictions:
+        blocks += _contradictions(normalized.contradictions, contradictions)
+    types = normalized.product_types
+    names = [name.replace("_", " ") for name in types.schema.names]
+    shown = [list(row.values()) for row in types.slice(0, SHOWN).to_pylist()]
+    return document("Raw labels to values", [*blocks, Heading("Product types"), Table(names, shown)], is_sample)
+
+
+def _unread_keys(unread: pa.Table) -> list[Block]:
+    """Raw keys that no attribute reads, with what to write into the contract."""
+    if not unread.num_rows:
+        return []
+    told = (
+        f"{unread.num_rows:,} raw keys, the most frequent first; all of them are in `unread-keys.parquet` of the run."
+    )
+    rows = [
+        [row["key"], Estimate(row["fill"]), ", ".join(row["values"]), Code(row["yaml"])]
+        for row in unread.slice(0, SHOWN).to_pylist()
+    ]
+    heads = ["key", "share of products, %", "values", "line for `attributes` of the contract"]
+    return [Heading("Keys that no attribute reads"), Text(told), Table(heads, rows)]
+
+
+def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
+    """How many products break each rule on contradictory labels, and some of them."""
+    rows = []
+    for rule in rules:
+        examples = found.examples.get(rule.words, {}).items()
+        listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in examples)
+        rows.append([rule.words, rule.reason, found.products[rule.words], listed])
+    said = Text(f"{found.labels:,} of the labels above are set aside.")
+    return [Heading("Contradictory labels"), said, Table(["rule", "reason", "products", "examples"], rows)]
+
+
+def rare_values(removed: pa.Table, labels_left: int, is_sample: bool) -> Document:
+    """filter: the values that were removed."""
+    blocks: list[Block] = [Text(f"{removed.num_rows:,} values removed, {labels_left:,} labels left.")]
+    if removed.num_rows:
+        blocks.append(Table(["attribute", "value", "labels"], [list(row.values()) for row in removed.to_pylist()]))
+    return document("Rare values", blocks, is_sample)
+
+
+def split(reports: Sequence[Report], quarantine: pa.Table, products: pa.Table, is_sample: bool) -> Document:
+    """split: the contract on the labels and their drift since the last run, products per split and product type."""
+    blocks: list[Block] = []
+    for report in reports:
+        blocks += [Heading(report.title[0].upper() + report.title[1:]), *expectation_blocks(report)]
+    if quarantine.num_rows:
+        text = f"{quarantine.num_rows:,} products join groups of two earlier splits and are set aside: "
+        blocks.append(Text(text + ", ".join(quarantine["product_id"].slice(0, 5).to_pylist())))
+    by_type: dict[str, dict[str, int]] = {}
+    for row in products.to_pylist():
+        by_type.setdefault(row["product_type"], {})[row["split"]] = row["products"]
+    rows = [[name, *(counts.get(split, 0) for split in SPLITS)] for name, counts in by_type.items()]
+    rows.sort(key=lambda row: -row[1])
+    blocks += [Heading("Products"), Table(["product type", *SPLITS], rows)]
+    return document("Labels against their contract", blocks, is_sample)
+
+
+def shards(manifest: Any, uri: str, report: Report, is_sample: bool) -> Document:
+    """manifest: what training reads."""
+    size = sum(shard.bytes for shard in manifest.shards) / 2**20
+    facts: Mapping[str, Any] = {
+        "products": manifest.rows,
+        "labels": manifest.sidecar.rows,
+        "payload shards": f"{len(manifest.shards)} ({size:.1f} MiB)",
+        "contract": Code(manifest.contract_hash),
+        "data": Code(manifest.data_hash),
+        "manifest": Code(uri),
+    }
+    return document("Shards", [Facts(list(facts.items())), *expectation_blocks(report)], is_sample)

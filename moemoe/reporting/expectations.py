@@ -1,0 +1,57 @@
+"""What came of a contract's expectations: what fails first and in color, what holds folded beneath."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell, Notice, Section, Table
+
+HEADS = ["expectation", "result", "severity", "observed", "products"]
+
+
+class Finding(Protocol):
+    """What came of one expectation; ``data_contracts.check.Finding`` is one."""
+
+    promise: str
+    severity: str
+    success: bool
+    observed: str
+    product_ids: tuple[str, ...]
+
+
+class Report(Protocol):
+    """Every finding of a suite; ``data_contracts.check.ContractReport`` is one."""
+
+    title: str
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """In the order of the suite."""
+
+    @property
+    def failures(self) -> Sequence[Finding]:
+        """What fails, critical ones first."""
+
+
+def expectation_blocks(report: Report) -> list[Block]:
+    """How many expectations hold, each that fails with what was observed, and those that hold."""
+    failures = report.failures
+    held = [finding for finding in report.findings if finding.success]
+    critical = any(finding.severity == "critical" for finding in failures)
+    kind = FAILURE if critical else WARNING if failures else GOOD
+    found: list[Block] = [Notice(f"{len(held)} of {len(report.findings)} expectations hold.", kind)]
+    if failures:
+        found.append(Table(HEADS, [_row(finding) for finding in failures], stacked=True))
+    if held:
+        found.append(
+            Section("What holds", [Table(HEADS, [_row(finding) for finding in held], stacked=True)], folded=True)
+        )
+    return found
+
+
+def _row(finding: Finding) -> list[Cell]:
+    state = (
+        Badge("holds", GOOD)
+        if finding.success
+        else Badge("fails", FAILURE if finding.severity == "critical" else WARNING)
+    )
+    return [finding.promise, state, finding.severity, finding.observed, ", ".join(finding.product_ids)]
