@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import data_contracts
-from moemoe.catalog import contract
+from moemoe.contract import contract
 from moemoe.schemas import CATALOG
 
 
