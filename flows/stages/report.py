@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from moemoe.catalog.contract import Contract
 from moemoe.catalog.pictures import shrink_image
-from moemoe.catalog.spellings import spellings, words_pattern
+from moemoe.contract.contract import Contract
+from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.errors import MoEMoEError
 from moemoe.evaluation.measure import Measurement
 from moemoe.reporting import html, registration, report
