@@ -3,11 +3,14 @@
 What only works with scripts (filters, folded parts, the bar at the side) is taken out with them.
 """
 
-import html
 import re
 import shutil
 from pathlib import Path
 from typing import Any
+
+from moemoe.reporting import html
+from moemoe.reporting.document import Document, Link, Section, Table
+from moemoe.reporting.expectations import expectation_blocks
 
 #: What is taken out whole, in this order.
 _DEAD = tuple(
@@ -26,16 +29,14 @@ _DEAD = tuple(
         r' (onclick|data-toggle|data-target|aria-\w+|data-spy|data-offset)="[^"]*"',
     )
 )
-_STYLE = """<style>
-body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
-table { border-collapse: collapse; margin: 1em 0; } td, th { border: 1px solid #ccc; padding: .3em .7em; }
-th { text-align: left; background: #f4f4f4; } .broken td { background: #fde8e8; }
-h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; }
-.fa-check-circle::before { content: "holds"; color: #17794b; font-style: normal; }
+#: What Great Expectations' own classes need beside the style of all pages.
+_STYLE = """
+body { max-width: 1320px; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; }
+h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; } i { font-style: normal; } .cooltip .top { display: none; }
+.fa-check-circle::before { content: "holds"; color: var(--good); }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-exclamation-circle::before {
-  content: "broken"; color: #b3261e; font-style: normal; }
-i { font-style: normal; } .cooltip .top { display: none; }
-</style>"""
+  content: "fails"; color: var(--failure); font-weight: 700; }
+"""
 
 
 def make_readable(docs: Path, report: Any) -> None:
@@ -44,39 +45,17 @@ def make_readable(docs: Path, report: Any) -> None:
         text = page.read_text(encoding="utf-8")
         for dead in _DEAD:
             text = dead.sub("", text)
-        page.write_text(text.replace("</head>", f"{_STYLE}</head>", 1), encoding="utf-8")
+        page.write_text(text.replace("</head>", f"<style>{html.style()}{_STYLE}</style></head>", 1), encoding="utf-8")
     shutil.rmtree(docs / "static", ignore_errors=True)
-    (docs / "index.html").write_text(_index(docs, report), encoding="utf-8")
+    (docs / "index.html").write_text(html.page(_index(docs, report), scripts=False), encoding="utf-8")
 
 
-def _index(docs: Path, report: Any) -> str:
-    broken = len(report.failures)
-    held = len(report.findings) - broken
-    rows = "".join(
-        f"<tr{'' if f.success else ' class=broken'}>"
-        + "".join(
-            f"<td>{html.escape(text)}</td>"
-            for text in (
-                f.promise,
-                f.severity,
-                "holds" if f.success else "broken",
-                f.observed,
-                ", ".join(f.product_ids),
-            )
-        )
-        + "</tr>"
-        for f in sorted(report.findings, key=lambda finding: finding.success)
-    )
-    heads = "".join(f"<th>{name}</th>" for name in ("expectation", "severity", "result", "observed", "products"))
-    links = "".join(
-        f'<li><a href="{page.relative_to(docs)}">{words}: {" / ".join(page.relative_to(docs).parts[1:-2]) or page.stem}'
-        "</a></li>"
+def _index(docs: Path, report: Any) -> Document:
+    """What of a ``ContractReport`` fails and holds, and links to the pages in detail."""
+    pages = [
+        [Link(" / ".join(page.relative_to(docs).parts[1:-2]) or page.stem, str(page.relative_to(docs))), words]
         for folder, words in (("validations", "results"), ("expectations", "expectations"))
         for page in sorted((docs / folder).rglob("*.html"))
-    )
-    title = html.escape(report.title[0].upper() + report.title[1:])
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{_STYLE}</head><body>'
-        f"<h1>{title}</h1><p>{held} of {len(report.findings)} expectations hold.</p>"
-        f"<table><tr>{heads}</tr>{rows}</table><h2>In detail</h2><ul>{links}</ul></body></html>\n"
-    )
+    ]
+    title = report.title[0].upper() + report.title[1:]
+    return Document(title, [*expectation_blocks(report), Section("In detail", [Table(["page", "of"], pages)])])

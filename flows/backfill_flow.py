@@ -7,11 +7,16 @@ python flows/backfill_flow.py run --catalog 'PATH-OR-GLOB-OR-s3://...' --model m
 import os
 import tempfile
 
-import backfill_cards
+import backfill_summary
+import cards
+from cards.backfill import ProgressCard
 from command_line import run_flow
 from metaflow import FlowSpec, Parameter, card, step
 from numbers_allowed import check_numbers
+from stages.backfill_pages import REPORT, write_pages
 from stopped import said_plainly
+
+from moemoe.storage import join
 
 
 class BackfillFlow(FlowSpec):
@@ -56,7 +61,7 @@ class BackfillFlow(FlowSpec):
             def load_model():
                 return AttributeModel.load(fetch_version(self.tracking_uri, self.version, scratch))
 
-            progress = backfill_cards.ProgressCard(self.version.words, self.input)
+            progress = ProgressCard(self.version.words, self.input)
             self.parts = backfill_partitions(load_model, self.input, self.job, progress.rows, progress.part)
         self.next(self.report)
 
@@ -71,13 +76,14 @@ class BackfillFlow(FlowSpec):
             finished = finish_backfill(self.job, [part for task in inputs for part in task.parts], self.audit_size)
             self.manifest_uri, self.audit_uri, self.page_uri = finished.manifest, finished.audit, finished.page
             self.coverage = finished.coverage
-            backfill_cards.report_card(finished, self.job)
+            self.report_uri = join(self.job.output, REPORT)
+            cards.show(write_pages(finished, self.job))
         self.next(self.end)
 
     @step
     def end(self):
         """Say where everything is."""
-        print(backfill_cards.where_everything_is(self))
+        print(backfill_summary.where_everything_is(self))
 
 
 if __name__ == "__main__":

@@ -223,10 +223,11 @@ BACKFILL = pa.schema(
 #: agrees with the label that is there, or contradicts it.
 FILLED, ABSTAINED, AGREES, CONTRADICTS = "filled", "abstained", "agrees", "contradicts"
 
-#: Rows of a backfill with what a person needs to judge them: ``image`` is a small JPEG or null, ``place`` the row's
-#: place in a random order of its product type, attribute and decision.
+#: Rows of a backfill with what a person needs to judge them: ``text`` is what the model read, ``image`` a small JPEG or
+#: null, ``place`` the row's place in a random order of its product type, attribute and decision.
 SAMPLE = (
     BACKFILL.append(pa.field("title", pa.string()))
+    .append(pa.field("text", pa.string()))
     .append(pa.field("image", pa.binary()))
     .append(pa.field("place", pa.int64()))
 )

@@ -17,7 +17,7 @@ from moemoe.schemas import AUDIT, CONTRADICTS, FILLED, RIGHT, SAMPLE, UNCLEAR, W
 
 #: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
 PER_CELL = {FILLED: 30, CONTRADICTS: 3}
-PICTURE_SIDE = 192
+PICTURE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
 
@@ -33,7 +33,7 @@ class Sampler:
         self._kept: dict[tuple[str, str, str], list[tuple[int, int, dict[str, Any]]]] = defaultdict(list)
         self._offered = 0
 
-    def offer(self, record: Mapping[str, Any], title: str | None, image: bytes | None) -> None:
+    def offer(self, record: Mapping[str, Any], title: str | None, text: str, image: bytes | None) -> None:
         """Takes a BACKFILL row into the sample, if its place in the order is among the first."""
         size = PER_CELL.get(record["decision"])
         if size is None:
@@ -45,7 +45,7 @@ class Sampler:
             return
         self._offered += 1
         small = None if image is None else _small(image)
-        entry = (-place, -self._offered, {**record, "title": title, "image": small, "place": place})
+        entry = (-place, -self._offered, {**record, "title": title, "text": text, "image": small, "place": place})
         (heapq.heappush if len(kept) < size else heapq.heapreplace)(kept, entry)
 
     def table(self) -> pa.Table:
@@ -123,7 +123,9 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
     Raises:
         CatalogError: it is not a table of AUDIT, or a verdict is none of right, wrong and unclear.
     """
-    missing = [name for name in AUDIT.names if name not in audit.column_names and name not in ("image", "title")]
+    missing = [
+        name for name in AUDIT.names if name not in audit.column_names and name not in ("image", "title", "text")
+    ]
     if missing:
         raise CatalogError(f"{where} is not an audit: column {missing[0]!r} is missing")
     records = audit.to_pylist()

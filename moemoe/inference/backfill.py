@@ -173,7 +173,7 @@ def _backfill_partition(
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
                         if decided.broken:
                             kept_back[question.product_type, decided.attribute, decided.broken] += 1
-                        sampler.offer(record, row["title"], question.image)
+                        sampler.offer(record, row["title"], question.context, question.image)
                         records.append(record)
                 writer.write_table(pa.Table.from_pylist(records, BACKFILL))
                 if on_rows:

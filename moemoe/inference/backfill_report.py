@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from moemoe.inference.audit import draw_audit, merge_samples
-from moemoe.inference.audit_page import audit_page
 from moemoe.inference.backfill import Job, Part
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
 from moemoe.storage import exists, join, read_table, write_bytes, write_table
@@ -49,6 +48,7 @@ class Finished:
 
     Args:
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
+        drawn: AUDIT, the rows of ``audit`` without verdicts; ``page`` is where their page belongs.
         sample: SAMPLE, filled and contradicting rows with their pictures.
         kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
     """
@@ -56,6 +56,7 @@ class Finished:
     manifest: str
     audit: str
     page: str
+    drawn: pa.Table
     coverage: list[Coverage]
     total: Coverage
     sample: pa.Table
@@ -76,7 +77,6 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     audit_uri, page = (join(job.output, "audit", f"audit-{name}{suffix}") for suffix in (".parquet", ".html"))
     if not exists(audit_uri):
         write_table(audit, audit_uri)
-    write_bytes(page, audit_page(audit, job.model_version, f"audit-{name}").encode())
     rows, products, quarantined = (
         sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
     )
@@ -97,7 +97,7 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
-    return Finished(uri, audit_uri, page, coverage, total, sample, rows, products, quarantined, dict(kept_back))
+    return Finished(uri, audit_uri, page, audit, coverage, total, sample, rows, products, quarantined, dict(kept_back))
 
 
 def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:

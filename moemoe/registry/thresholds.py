@@ -9,7 +9,6 @@ Serving and backfill load models:/NAME@champion, so both obey; ``python -m moemo
 """
 
 import argparse
-import html
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -21,9 +20,12 @@ from moemoe.names import cell_name, cells_meant
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, describe, end_run, start_run
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
+from moemoe.reporting.document import Document, Table, Text
+from moemoe.reporting.html import page
 from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
 
 BASE = "thresholds_of_version"
+_HEADS = ["product type", "attribute", *(word for rule in RULES for word in (rule, "rests on"))]
 
 
 def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | None], reason: str) -> Version:
@@ -76,13 +78,12 @@ def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
 
 def report_page(model: str, change: str, thresholds: Thresholds) -> str:
     """A page for people: what was changed, and all thresholds of the version."""
-    shown = html.escape(as_text(thresholds))
-    title = html.escape(f"Thresholds of {model}")
-    return (
-        f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
-        f"<p>Changed from those {html.escape(change)}</p><pre>{shown}</pre>"
-        "<p>The evaluation of the model itself is in the report of the run that trained it.</p>"
-    )
+    blocks = [
+        Text(f"Changed from those {change}"),
+        Text("The evaluation of the model itself is in the report of the run that trained it."),
+        Table([*_HEADS], _rows(thresholds), filtered=True),
+    ]
+    return page(Document(f"Thresholds of {model}", blocks))
 
 
 def thresholds_of(uri: str, version: Version) -> Thresholds:
@@ -93,19 +94,24 @@ def thresholds_of(uri: str, version: Version) -> Thresholds:
 
 def as_text(thresholds: Thresholds) -> str:
     """A line per product type and attribute: both thresholds and the validation products that each rests on."""
-    lines = [["product type", "attribute", *(word for rule in RULES for word in (rule, "rests on"))]]
-    few = 0
-    for product_type, own in sorted(thresholds.cells.items()):
-        for attribute, rules in sorted(own.items()):
-            line = [product_type, attribute]
-            for rule in RULES:
-                threshold, number = rules.get(rule), thresholds.rests_on.get((product_type, attribute), {}).get(rule)
-                few += rule == PLAIN and threshold is not None and number is not None and number < FEW_PRODUCTS
-                line += ["abstains", "-"] if threshold is None else [f"{threshold:.4f}", resting_on(number)]
-            lines.append(line)
+    lines = [_HEADS, *_rows(thresholds)]
+    rested = thresholds.rests_on.items()
+    few = sum(PLAIN in numbers and numbers[PLAIN] < FEW_PRODUCTS for cell, numbers in rested)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
     return "\n".join([*table, f"{few} of {len(table) - 1} plain thresholds rest on fewer than {FEW_PRODUCTS} products"])
+
+
+def _rows(thresholds: Thresholds) -> list[list[str]]:
+    rows = []
+    for product_type, own in sorted(thresholds.cells.items()):
+        for attribute, rules in sorted(own.items()):
+            row = [product_type, attribute]
+            for rule in RULES:
+                threshold, number = rules.get(rule), thresholds.rests_on.get((product_type, attribute), {}).get(rule)
+                row += ["abstains", "-"] if threshold is None else [f"{threshold:.4f}", resting_on(number)]
+            rows.append(row)
+    return rows
 
 
 def _check_champion(uri: str, base: Version) -> None:

@@ -65,6 +65,14 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link to a file beside the page."""
+
+    text: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """An encoded image, JPEG or PNG, with what it shows in words."""
 
@@ -77,7 +85,7 @@ class Picture:
         return "png" if self.data.startswith(b"\x89PNG") else "jpeg"
 
 
-Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked | Code | Picture
+Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked | Code | Link | Picture
 """A table's entry. A float is shown with three decimals; NaN and None are shown as a dash."""
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from moemoe.reporting.document import Badge, Bar, Cell, Code, Difference, Estimate, Marked, Picture
+from moemoe.reporting.document import Badge, Bar, Cell, Code, Difference, Estimate, Link, Marked, Picture
 
 DASH = "-"
 
@@ -24,7 +24,7 @@ def shown(cell: Cell) -> str:
             return shown(cell.estimate)
         case Difference():
             return difference(cell)
-        case Badge() | Marked() | Code():
+        case Badge() | Marked() | Code() | Link():
             return cell.text
         case Picture():
             return cell.label

@@ -19,15 +19,15 @@ TEMPLATES = Path(__file__).parent / "templates"
 _BOLD_OR_CODE = re.compile(r"\*\*(.+?)\*\*|`(.+?)`")
 
 
-def page(document: Document, style: str = "", script: str = "") -> str:
-    """The document as a page.
-
-    Args:
-        style: CSS beside that of all pages.
-        script: JavaScript beside that of all pages.
-    """
+def page(document: Document, scripts: bool = True) -> str:
+    """The document as a page; without ``scripts`` its tables neither sort nor filter."""
     template = _environment().get_template("page.html")
-    return template.render(document=document, tab=document.tab or plain(document.title), style=style, script=script)
+    return template.render(document=document, tab=document.tab or plain(document.title), scripts=scripts)
+
+
+def style() -> str:
+    """The CSS of all pages, for those that another tool writes."""
+    return (TEMPLATES / "page.css").read_text(encoding="utf-8")
 
 
 def fill(html: str, slot: str, blocks: Sequence[Block]) -> str:

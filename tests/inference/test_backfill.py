@@ -16,6 +16,7 @@ from moemoe.inference.backfill import backfill_partitions, start_backfill, task_
 from moemoe.inference.backfill_report import finish_backfill
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.batch import Answer
+from moemoe.reporting.audit_page import audit_page
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
 from tests.s3 import s3_bucket
@@ -265,7 +266,7 @@ def test_report_audit_and_manifest(model, tmp_path):
     assert set(audit["filled"].to_pylist()) == {84}
     assert audit["verdict"].null_count == 30
     assert {name[:1] for name in audit["product_id"].to_pylist()} >= {"p"}
-    page = Path(finished.page).read_text()
+    page = audit_page(finished.drawn, job.model_version, "audit")
     assert page.count("<article") == 30
     assert "data:image/jpeg;base64," in page
     manifest = json.loads(Path(finished.manifest).read_text())
@@ -290,7 +291,7 @@ def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):
 def test_what_a_seller_writes_is_text_on_the_page(model, tmp_path):
     hostile = '<script>alert(1)</script>" onmouseover="x'
     job, parts = run(model, tmp_path / "out", [partition(tmp_path, [row(hostile, 0.8, title=hostile)])])
-    page = Path(finish_backfill(job, parts, 600).page).read_text()
+    page = audit_page(finish_backfill(job, parts, 600).drawn, job.model_version, "audit")
     assert "<script>alert" not in page
     assert '" onmouseover="x' not in page
 

@@ -1,0 +1,121 @@
+"""What a person is shown of a backfill: how much was filled in, examples, and every product type and attribute."""
+
+from typing import Any
+
+from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+from moemoe.reporting.document import (
+    FAILURE,
+    GOOD,
+    Badge,
+    Bar,
+    Block,
+    Code,
+    Column,
+    Contents,
+    Document,
+    Estimate,
+    Example,
+    Examples,
+    Facts,
+    Notice,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
+from moemoe.schemas import CONTRADICTS, FILLED
+
+EXAMPLES = 12
+TITLES = {
+    FILLED: ("Filled in", Badge("filled in", GOOD)),
+    CONTRADICTS: ("Labels that contradict a confident prediction", Badge("contradicts the catalog", FAILURE)),
+}
+
+
+def backfill_report(finished: Any, model_version: str, thresholds: str) -> Document:
+    """The report of a finished backfill.
+
+    Args:
+        finished: ``moemoe.inference.backfill_report.Finished``.
+        thresholds: plain or guarded.
+    """
+    total = finished.total
+    facts = [
+        ("model", Code(model_version)),
+        ("thresholds", thresholds),
+        ("rows read", finished.rows),
+        ("products asked about", finished.products),
+        ("rows or images set aside", finished.quarantined),
+        ("audit page", Code(finished.page)),
+    ]
+    filled = f"{total.filled:,} of {total.missing:,} missing values are filled in"
+    share = f" ({100 * total.share:.0f} %)" if total.missing else ""
+    blocks: list[Block] = [
+        Facts(facts),
+        Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
+        Text(
+            f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
+            f"**{total.contradicts:,} contradict it**; about {total.unsure:,} the model is unsure. How right the filled "
+            "values are, only people can say: judge the sample on the audit page."
+        ),
+        *_few(finished.coverage),
+        Contents(),
+        Section("Product type x attribute", [_coverage_table(finished.coverage)]),
+    ]
+    for decision, (title, badge) in TITLES.items():
+        if examples := _examples(finished.sample, decision, badge):
+            blocks.append(Section(title, [Examples(examples)]))
+    if finished.kept_back:
+        said = Text("Confident values that the contract's rules do not allow beside the product's other values.")
+        rows = sorted(finished.kept_back.items(), key=lambda item: -item[1])
+        blocks.append(Section("Abstained from: contradiction", [said, Table(["rule", "values"], rows)]))
+    return Document("Backfill", blocks, f"Backfill | {model_version}")
+
+
+def _few(coverage: Any) -> list[Block]:
+    few = [c for c in coverage if c.filled and c.rests_on is not None and c.rests_on < FEW_PRODUCTS]
+    if not few:
+        return []
+    return [
+        Notice(
+            f"The thresholds of {len(few)} cells, which filled in {sum(c.filled for c in few):,} values, rest on fewer "
+            f"than {FEW_PRODUCTS} validation products: judge these first."
+        )
+    ]
+
+
+def _coverage_table(coverage: Any) -> Table:
+    heads: list[Column | str] = ["product type", "attribute"]
+    heads += [Column(name, "missing") for name in ("values", "filled in", "of them", "filled in, %")]
+    heads += [Column(name, "labels that are there") for name in ("agree", "contradict", "unsure")]
+    rows = []
+    for c in coverage:
+        share = Estimate(c.share)
+        rests = resting_on(c.rests_on) if c.filled or c.rests_on else None
+        missing = [c.missing, c.filled, Bar(share), share]
+        rows.append([c.product_type, c.attribute, *missing, c.agrees, c.contradicts, c.unsure, c.kept_back, rests])
+    return Table([*heads, "against a rule", "threshold rests on"], rows, filtered=True)
+
+
+def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:
+    """One row per cell, the cells in turn by name, with images first."""
+    first: dict[tuple[str, str], dict] = {}
+    for row in sample.to_pylist():
+        if row["decision"] == decision:
+            cell = (row["product_type"], row["attribute"])
+            if cell not in first or (row["image"] and not first[cell]["image"]):
+                first[cell] = row
+    step = max(1, len(first) // EXAMPLES)
+    return [
+        Example(
+            Picture(row["image"], row["title"] or "") if row["image"] else None,
+            row["title"] or "(no title)",
+            badge,
+            [
+                (row["attribute"], f"{row['prediction']} ({row['confidence']:.2f})"),
+                ("catalog", row["raw_label"] or "nothing"),
+                ("product", f"{row['product_type']}, {row['product_id']}"),
+            ],
+        )
+        for row in list(first.values())[::step][:EXAMPLES]
+    ]
