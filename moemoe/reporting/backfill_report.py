@@ -55,8 +55,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
-            f"**{total.contradicts:,} contradict it**; about {total.unsure:,} the model is unsure. How right the filled "
-            "values are, only people can say: judge the sample on the audit page."
+            f"**{total.contradicts:,} contradict it**; about {total.unsure:,} the model is unsure. How right the "
+            "filled values are, only people can say: judge the sample on the audit page."
         ),
         *_few(finished.coverage),
         Contents(),

@@ -28,10 +28,10 @@ ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
 #: Of one attribute so many examples, so that a page shows more than the worst attribute.
 PER_ATTRIBUTE = 3
 LONGEST_TEXT = 1200
-#: Examples that the model answered, that the image gave, that it abstained from.
+#: Kinds of examples, in their order on the page.
 KINDS = {
     "confident error": FAILURE,
-    "right; the text does not say it": GOOD,
+    "right; only the image tells": GOOD,
     "abstained, would be right": WARNING,
 }
 
@@ -64,17 +64,20 @@ def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     right = {id(row): row["prediction"] in row["gold"] for row in rows}
     rows.sort(key=lambda row: (-row["confidence"], row["product_id"], row["attribute"]))
     wrong = [row for row in rows if sure[id(row)] and not right[id(row)]]
-    told = [row for row in rows if sure[id(row)] and right[id(row)] and row["has_image"] and not row["explicit"]]
+    image, text = (_by_key(_test_rows(cells, shown)) for shown in (TEXT_BLANKED, PICTURE_BLANKED))
+    told = [
+        row
+        for row in rows
+        if sure[id(row)] and right[id(row)] and _right(image.get(_key(row))) and _right(text.get(_key(row))) is False
+    ]
     kept = [row for row in rows if not sure[id(row)] and right[id(row)]]
     chosen = [
         (kind, row)
         for kind, found, number in zip(KINDS, (wrong, told, kept), (ERRORS, FROM_IMAGE, ABSTAINED), strict=True)
         for row in _varied(found, number)
     ]
-    wanted = {row["product_id"] for _, row in chosen}
-    alone = [_by_key(_test_rows(cells, shown), wanted) for shown in (TEXT_BLANKED, PICTURE_BLANKED)]
     return [
-        Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], *(own.get(_key(row)) for own in alone))
+        Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], image.get(_key(row)), text.get(_key(row)))
         for kind, row in chosen
     ]
 
@@ -107,7 +110,7 @@ def _example(one: Chosen, product: ProductShown, pattern: Callable[[str, str], r
     facts: list[tuple[str, Cell]] = [
         (row["attribute"], f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"),
         ("catalog", ", ".join(row["gold"])),
-        ("threshold", DASH if math.isnan(one.threshold) else f"{one.threshold:.2f}"),
+        ("threshold", "none: abstains" if math.isnan(one.threshold) else f"{one.threshold:.2f}"),
         ("image alone", _said(one.image_alone) if row["has_image"] else "no image"),
         ("text alone", _said(one.text_alone)),
         ("product", f"{row['product_type']}, {row['product_id']}"),
@@ -154,8 +157,12 @@ def _test_rows(cells: Cells, condition: str) -> list[dict[str, Any]]:
     return [row for each in indices for row in cells.predictions.take(each).to_pylist()]
 
 
-def _by_key(rows: Iterable[dict[str, Any]], products: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {_key(row): row for row in rows if row["product_id"] in products}
+def _right(row: Mapping[str, Any] | None) -> bool | None:
+    return None if row is None else row["prediction"] in row["gold"]
+
+
+def _by_key(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {_key(row): row for row in rows}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -44,9 +44,9 @@ def fragment(blocks: Sequence[Block]) -> Markup:
     return module.blocks(blocks)
 
 
-def template_page(name: str, **values: Any) -> str:
+def template_page(template: str, **values: Any) -> str:
     """A page of ``templates/`` that is no document."""
-    return _environment().get_template(name).render(**values)
+    return _environment().get_template(template).render(**values)
 
 
 @cache

@@ -32,8 +32,9 @@ from moemoe.reporting.identity import Identity
 IDENTITY, CHAMPION = "identity", "champion"
 STATES = {READY: GOOD, NEEDS_DATA: WARNING, NOT_LEARNED: FAILURE}
 ATTRIBUTE_HEADS = [
-    "attribute", "state", "fills in", "of what is asked, %", "right of these, %", "answered from",
-    Column("text alone", "right, %"), Column("image alone", "right, %"), "asked (test)", "why not ready",
+    "attribute", "state", "fills in", "% of what is asked", "% of these right", "answered from",
+    Column("text", "% right from one source"), Column("image", "% right from one source"), "asked (test)",
+    "why not ready",
 ]  # fmt: skip
 
 

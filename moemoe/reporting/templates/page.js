@@ -42,6 +42,7 @@ for (const box of document.querySelectorAll('.table.filtered')) {
   input.oninput = keep;
   keep();
 }
+if (innerWidth < 640) document.querySelectorAll('nav details').forEach(one => one.open = false);
 const openTarget = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.tagName === 'DETAILS') { target.open = true; target.scrollIntoView(); }

@@ -1,0 +1,136 @@
+"""The report of a run: what a person reads first, and that it is one file that asks the network for nothing."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from moemoe.evaluation.readiness import BOTH, NEEDS_DATA, NOT_LEARNED, READY, TEXT, readiness
+from moemoe.reporting import html, report
+from moemoe.reporting.document import Section, Table
+from moemoe.reporting.examples import ProductShown, choose, example_blocks
+from moemoe.reporting.identity import Identity
+from moemoe.reporting.plots import report_figures
+from moemoe.reporting.text import document_text
+from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+from tests.evaluation.test_evaluate import rows, table
+from tests.reporting.small import measured
+
+IDENTITY = Identity("tf-idf", "tiny", "30pt", "", True, products=400, date="2026-11-27", commit="abc", mlflow_run="f00")
+
+
+def predictions():
+    """A ready color, a theme of ten products, a material that no threshold helps; the text alone tells the color."""
+    return table(
+        rows(60, 60, split="validation"), rows(60, 57),
+        rows(60, 57, condition=PICTURE_BLANKED), rows(60, 20, condition=TEXT_BLANKED),
+        rows(10, 10, attribute="theme"),
+        rows(60, 30, "kurta", attribute="material", split="validation")[30:],
+        rows(60, 30, "kurta", attribute="material"),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found():
+    return measured(predictions())
+
+
+@pytest.fixture(scope="module")
+def document(found):
+    chosen = choose(found.cells, found.evaluation)
+    hostile = ProductShown("<script>alert(1)</script>", 'A Red shirt, "blue" inside <img src=x onerror=y>', None)
+    products = {one.row["product_id"]: hostile for one in chosen}
+    blocks = example_blocks(chosen, products, lambda attribute, value: re.compile(value, re.IGNORECASE))
+    return report.run_report(found, IDENTITY, blocks, [], report_figures(found))
+
+
+@pytest.fixture(scope="module")
+def page(document):
+    return html.page(document)
+
+
+def test_attributes_are_ready_or_say_what_they_lack(found):
+    total, attributes = readiness(found.cells, found.evaluation)
+    by_name = {each.attribute: each for each in attributes}
+    assert [each.state for each in attributes] == [READY, NEEDS_DATA, NOT_LEARNED]
+    assert (by_name["color"].source, by_name["color"].reason) == (TEXT, "")
+    assert by_name["theme"].reason == "10 test products; 30 are needed to judge it"
+    assert "no threshold reaches 90 %" in by_name["material"].reason
+    assert by_name["theme"].source == ""  # one source alone was not asked
+    assert total.asked == 130
+    assert total.coverage.low < total.coverage.value < total.coverage.high
+
+
+def test_an_attribute_that_both_sources_tell(found):
+    color = readiness(found.cells, found.evaluation)[1][0]
+    assert replace(color, text_alone=0.62, image_alone=0.60).source == BOTH
+
+
+def test_the_answer_comes_first(document):
+    text = document_text(document)
+    filled = "At 90 % precision this model fills in **46 % of what is asked**"
+    lead = text.index(f"{filled}; **1 of 3 attributes are ready**.")
+    assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline figures")
+    assert "Sample catalog" in text[:lead]
+    folded = [block.folded for block in document.sections]
+    assert folded == sorted(folded)  # what engineers need comes last, folded
+
+
+def test_strip_and_tab_tell_one_report_from_another(page):
+    assert "<title>tf-idf, tiny | 30pt sample | 2026-11-27</title>" in page
+    for words in ("tf-idf", "30pt", "sample catalog", "400", "2026-11-27", "abc", "f00", "not registered yet"):
+        assert words in page, words
+
+
+def test_the_page_is_one_file_without_a_network(page):
+    tags = re.findall(r"<[^>]*>", page) + re.findall(r"url\([^)]*\)", page)
+    assert not [tag for tag in tags if "http" in tag or " src=x" in tag]
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "<link" not in page
+    assert len(page) < 3_000_000
+
+
+def test_every_section_is_in_the_contents_and_every_plot_is_drawn(page, document):
+    for section in document.sections:
+        assert f'<a href="#{section.anchor}">' in page
+        assert f'id="{section.anchor}"' in page
+    assert page.count("<svg ") == 4
+
+
+def test_registration_fills_in_version_decision_and_what_changed(page):
+    known = replace(IDENTITY, version="models:/m/7", promoted=False)
+    filled = html.fill(page, report.IDENTITY, known.blocks())
+    filled = html.fill(filled, report.CHAMPION, [Section("Since the champion", [])])
+    assert "models:/m/7" in filled
+    assert "not promoted" in filled
+    assert "not registered yet" not in filled
+    assert "Since the champion" in filled
+    again = html.fill(filled, report.IDENTITY, IDENTITY.blocks())  # by a step that is retried
+    assert again.count("not registered yet") == 1
+    assert html.fill(page, "no such slot", []) == page
+
+
+def test_confident_errors_come_first_with_their_words_marked(document, page):
+    [examples] = [block for block in document.sections if block.title == "Products to look at"]
+    shown = examples.blocks[-1].items
+    assert shown[0].badge.text == "confident error"
+    assert dict(shown[0].facts)["image alone"].startswith("Blue (")
+    assert "<mark>Red</mark> shirt, &#34;<mark>blue</mark>&#34;" in page
+
+
+def test_a_run_without_any_label_has_a_report():
+    nothing = measured(table([dict(row, gold=[]) for row in rows(3, 3)]))
+    written = report.run_report(nothing, IDENTITY, [], [], report_figures(nothing))
+    assert "nothing can be said of this model" in html.page(written)
+
+
+def test_headings_stand_in_groups_and_values_can_be_sorted(page):
+    assert '<th colspan="4" class="named">plain threshold</th>' in page
+    assert 'data-sort="0.95"' in page
+    assert 'data-label="plain threshold: recall, %"' in page
+
+
+def test_a_table_in_text_keeps_its_columns():
+    text = document_text(report.Document("t", [Table(["a", "b"], [["x|y", None]])]))
+    assert "| x\\|y | - |" in text
