@@ -39,7 +39,7 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+	$(BIN)/python -m moemoe.registry.ui
 
 deploy-argo: $(READY) ## the scheduled training to Argo Workflows; JSON=FILE writes it to a file instead
 	$(DEPLOY) --config-value compute kubernetes argo-workflows create \

@@ -1,56 +1,47 @@
-"""The report that a run keeps is a card's page: it is found wherever Metaflow has written the card."""
+"""Documents as a card's components."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.flows.conftest import FLOW, card_text, flow_environment
+from moemoe.reporting import document as doc
+from moemoe.reporting.plots import _figure
+from tests.flows.conftest import FLOW
 
-SYSROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
-CARD_FLOW = """
-from pathlib import Path
-
-import cards
-from metaflow import FlowSpec, card, current, step
+JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 
 
-class CardFlow(FlowSpec):
-    @card(type="blank")
-    @step
-    def start(self):
-        cards.heading("A heading", is_sample=True)
-        self.written = current.pathspec
-        self.next(self.end)
+@pytest.fixture
+def rendered(monkeypatch):
+    """What a card has of some blocks, as JSON."""
+    monkeypatch.syspath_prepend(str(FLOW.parent))
+    import cards
 
-    @step
-    def end(self):
-        Path("page.html").write_text(cards.card_html(self.written))
+    def render(*blocks: doc.Block) -> str:
+        return json.dumps([component.render() for component in cards.components(blocks)], ensure_ascii=False)
 
-
-if __name__ == "__main__":
-    CardFlow()
-"""
+    return render
 
 
-@pytest.mark.parametrize("setting", ["nothing", "environment", "profile", "root of cards"])
-def test_a_card_is_found_where_metaflow_has_written_it(tmp_path, setting):
-    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
-    for folder in (here, elsewhere):
-        folder.mkdir()
-    (here / "card_flow.py").write_text(CARD_FLOW)
-    (elsewhere / "config.json").write_text(json.dumps({SYSROOT: str(elsewhere)}))
-    env = {**os.environ, **flow_environment(here), "METAFLOW_HOME": str(here)}
-    env["PYTHONPATH"] = os.pathsep.join([str(FLOW.parent), str(FLOW.parents[1])])
-    del env[SYSROOT]
-    env |= {
-        "environment": {SYSROOT: str(elsewhere)},
-        "profile": {"METAFLOW_HOME": str(elsewhere)},
-        "root of cards": {"METAFLOW_CARD_LOCALROOT": str(elsewhere)},
-    }.get(setting, {})
-    command = [sys.executable, "card_flow.py", "run"]
-    done = subprocess.run(command, cwd=here, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "A heading" in card_text((here / "page.html").read_text())
+def test_every_block_has_its_component(rendered):
+    figure = _figure(2, 2)
+    figure.add_subplot()
+    example = doc.Example(doc.Picture(JPEG, "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
+    shown = rendered(
+        doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
+        doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),
+        doc.Plot("plot", figure), doc.Examples([example]), doc.Slot("later", [doc.Text("in the slot")]),
+        doc.Section("A section", [doc.Text("within")], folded=True), doc.Contents(),
+    )  # fmt: skip
+    for words in (
+        "## A heading", "### a sentence", "- a reason", "> beware", "50.0 [40.0, 60.0]", "f00", "data:image/png;base64,",
+        "data:image/jpeg;base64,", "A shirt", "in the slot", "## A section", "within",
+    ):  # fmt: skip
+        assert words in shown, words
+
+
+def test_a_table_s_entries_are_written_as_everywhere(rendered):
+    cells = [1234, 0.12345, None, doc.Bar(doc.Estimate(0.891, 0.88, 0.9)), doc.Difference(0.01, -0.01, 0.03)]
+    shown = rendered(doc.Table([doc.Column("a", "group"), "b", "c", "d", "e"], [cells]))
+    for words in ("group: a", "1,234", "0.123", '"-"', "89.1 [88.0, 90.0]", "+1.0 [-1.0, +3.0] (covers 0)"):
+        assert words in shown, words

@@ -104,7 +104,12 @@ def test_every_card_names_the_sample_catalog(trained):
 
 
 def test_the_report_and_data_docs_are_kept(trained):
-    assert "Recall at 90 % precision" in card_text(Path(data(trained, "end").report_uri).read_text())
+    report = Path(data(trained, "end").report_uri).read_text()
+    assert "<title>moemoe, tiny | 30pt sample | " in report
+    assert "models:/moemoe-30pt-sample/1" in report
+    assert "promoted to champion" in report
+    assert "Products to look at" in report
+    assert len(report) < 3_000_000
     docs = Path(data(trained, "validate").data_docs_uri)
     for folder in (docs, docs.parent / "label_docs", docs.parent / "shard_docs", docs.parent / "prediction_docs"):
         assert "expectations hold" in (folder / "index.html").read_text()

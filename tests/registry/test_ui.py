@@ -1,0 +1,35 @@
+"""``make ui``: one server process, and an address that shows the runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+from moemoe.registry import tracking
+from moemoe.registry.ui import runs_view
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert runs_view(uri) == ""
+    for name in ("earlier", "latest"):
+        tracking.client(uri).create_experiment(name, artifact_location=(tmp_path / name).as_uri())
+        run_id = tracking.start_run(uri, name, "run", {}, {})
+    wanted = tracking.address(uri, run_id)
+    assert runs_view(uri) == wanted
+    env = {**os.environ, "MLFLOW_TRACKING_URI": uri, "BROWSER": "true"}
+    command = [sys.executable, "-m", "moemoe.registry.ui", "--port", str(free_port())]
+    ui = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert ui.stdout is not None
+        said = next(line for line in ui.stdout if line.startswith("MLflow's runs"))
+    finally:
+        ui.send_signal(signal.SIGINT)
+        ui.wait(timeout=60)
+    assert said.strip().endswith(f"/{wanted}")
