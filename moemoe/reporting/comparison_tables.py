@@ -24,6 +24,7 @@ from moemoe.reporting.formats import plain, shown
 from moemoe.reporting.text import table_text
 
 AVERAGE = "average"
+GROUPS = ("plain threshold", "guarded threshold")
 #: A table with more rows has a box that filters them.
 FILTERED = 12
 
@@ -73,7 +74,8 @@ class Table:
             [row.name, *(_typed(row.ours.get(column)) for column in self.columns), *cells[1 + len(self.columns) :]]
             for row, cells in zip(self.rows, self.cells(), strict=True)
         ]
-        return document.Table(self.headings(), rows, filtered=len(rows) > FILTERED)
+        columns = [_column(heading) for heading in self.headings()]
+        return document.Table(columns, rows, filtered=len(rows) > FILTERED)
 
     def markdown(self) -> str:
         """A GitHub table under its title."""
@@ -124,7 +126,7 @@ def overview(comparison: Comparison) -> Table:
     against = f"minus {first.name}"
     columns = [
         *("Recall@90P", against, "accuracy", "picture blanked", "text blanked", "title only"),
-        *("plain threshold: recall", "kept", "guarded threshold: recall", "kept (guarded)"),
+        *(f"{kind}: {name}" for kind in GROUPS for name in ("recall", "kept")),
         *("contract's values", "minutes"),
     ]
     rows = []
@@ -140,12 +142,9 @@ def overview(comparison: Comparison) -> Table:
             "contract's values": metrics["canonical/share"],
             "minutes": None if math.isnan(result.minutes) else f"{result.minutes:.1f}",
         }
-        for title, kept, name in (
-            ("plain threshold: recall", "kept", "deployed"),
-            ("guarded threshold: recall", "kept (guarded)", "guarded"),
-        ):
-            ours[title] = metrics[f"{name}/recall/mean"]
-            ours[kept] = f"{metrics[f'{name}/cells_kept']:.0f} of {metrics[f'{name}/cells_accepting']:.0f}"
+        for kind, name in zip(GROUPS, ("deployed", "guarded"), strict=True):
+            ours[f"{kind}: recall"] = metrics[f"{name}/recall/mean"]
+            ours[f"{kind}: kept"] = f"{metrics[f'{name}/cells_kept']:.0f} of {metrics[f'{name}/cells_accepting']:.0f}"
         rows.append(Row(result.name, ours))
     metrics = first.evaluation.metrics
     if "baseline/majority_accuracy" in metrics:
@@ -322,6 +321,11 @@ def _of_systems(paper: PaperTable, row: str) -> dict[str, float | None]:
 
 def _figure(result: Result, name: str) -> Entry:
     return result.evaluation.intervals.get(name, result.evaluation.metrics.get(name))
+
+
+def _column(heading: str) -> document.Column:
+    group, _, name = heading.partition(": ")
+    return document.Column(name, group) if group in GROUPS else document.Column(heading)
 
 
 def _typed(entry: Entry) -> document.Cell:

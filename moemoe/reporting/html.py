@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from moemoe.reporting.document import Block, Column, Document, Marked, Picture
+from moemoe.reporting.document import Block, Column, Document, Marked, Picture, Table
 from moemoe.reporting.formats import is_number, plain, shown, sort_key
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,7 +61,8 @@ def _environment() -> Environment:
     environment.filters |= {
         "shown": shown,
         "sort_key": sort_key,
-        "number": is_number,
+        "numeric_columns": _numeric_columns,
+        "unbroken": _unbroken,
         "kind": lambda value: type(value).__name__,
         "inline": _inline,
         "marked": _marked,
@@ -102,6 +103,16 @@ def _neighbours(heads: Sequence[Column]) -> list[dict[str, Any]]:
     return [{"name": name, "width": len(list(own))} for name, own in groupby(heads, key=lambda head: head.group)]
 
 
+def _numeric_columns(table: Table) -> list[bool]:
+    """Which columns are set flush right: those with a number."""
+    return [any(is_number(row[index]) for row in table.rows) for index in range(len(table.columns))]
+
+
+def _unbroken(text: str) -> str:
+    """A value that no line breaks within its interval; what follows in parentheses may stand on the next line."""
+    return text.replace(" [", "\u00a0[").replace(", ", ",\u00a0") if "[" in text else text
+
+
 def data_uri(image: Picture) -> str:
     """An image as an address that holds it."""
     return f"data:image/{image.kind};base64,{base64.b64encode(image.data).decode()}"
@@ -118,7 +129,8 @@ def svg(name: str, figure: Any) -> Markup:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
-    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
+    widest = f'style="max-width: {96 * figure.get_figwidth():.0f}px"'
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', rf"<svg \1{widest}", text, count=1)
     text = text.replace("stroke: #000000", "stroke: currentColor").replace("fill: #000000", "fill: currentColor")
     return Markup(text)

@@ -11,7 +11,6 @@ const order = (a, b) => {
 for (const table of document.querySelectorAll('.table table')) {
   const body = table.tBodies[0], heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
   heads.forEach((head, index) => {
-    if (body.rows.length && [...body.rows].some(row => row.cells[index].classList.contains('number'))) head.classList.add('number');
     if (body.rows.length < 2) return;
     head.tabIndex = 0;
     head.setAttribute('role', 'button');
