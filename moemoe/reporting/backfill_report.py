@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+from moemoe.inference.thresholds import FEW_PRODUCTS
 from moemoe.reporting.document import (
     FAILURE,
     GOOD,
@@ -23,6 +23,7 @@ from moemoe.reporting.document import (
     Table,
     Text,
 )
+from moemoe.reporting.metric_tables import rested_on
 from moemoe.schemas import CONTRADICTS, FILLED
 
 EXAMPLES = 12
@@ -91,7 +92,7 @@ def _coverage_table(coverage: Any) -> Table:
     rows = []
     for c in coverage:
         share = Estimate(c.share)
-        rests = resting_on(c.rests_on) if c.filled or c.rests_on else None
+        rests = rested_on(c.rests_on) if c.filled or c.rests_on else None
         missing = [c.missing, c.filled, Bar(share), share]
         rows.append([c.product_type, c.attribute, *missing, c.agrees, c.contradicts, c.unsure, c.kept_back, rests])
     return Table([*heads, "against a rule", "threshold rests on"], rows, filtered=True)

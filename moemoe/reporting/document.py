@@ -43,10 +43,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Badge:
-    """A word in a color that says what kind of word it is: GOOD, WARNING, FAILURE or NEUTRAL."""
+    """A word in a color that says what kind of word it is: GOOD, WARNING, FAILURE or NEUTRAL.
+
+    ``number`` is what a column of flagged numbers is sorted by.
+    """
 
     text: str
     kind: str = NEUTRAL
+    number: int | None = None
 
 
 @dataclass(frozen=True)

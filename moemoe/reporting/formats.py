@@ -65,12 +65,16 @@ def sort_key(cell: Cell) -> float | str:
             return "" if math.isnan(cell.value) else cell.value
         case Bar():
             return sort_key(cell.estimate)
+        case Badge():
+            return cell.text if cell.number is None else cell.number
     return shown(cell)
 
 
 def is_number(cell: Cell) -> bool:
     """Whether a column of such entries is set flush right."""
-    return isinstance(cell, int | float | Estimate | Difference)
+    return isinstance(cell, int | float | Estimate | Difference) or (
+        isinstance(cell, Badge) and cell.number is not None
+    )
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,7 @@ from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.out_of_context import SLICE_BY
 from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
 from moemoe.names import unescaped
-from moemoe.reporting.document import WARNING, Block, Cell, Column, Estimate, Notice, Plot, Table, Text
+from moemoe.reporting.document import WARNING, Badge, Block, Cell, Column, Estimate, Notice, Plot, Table, Text
 from moemoe.schemas import AS_IS
 
 
@@ -154,7 +154,7 @@ def cell_table(evaluation: Evaluation) -> list[Block]:
                 *(row[name] for name in ("product_type", "attribute", "support")),
                 *(Estimate(row[name]) for name in ("accuracy", "recall_at_90p")),
                 row["threshold"],
-                resting_on(accepted) if accepted else None,
+                rested_on(accepted) if accepted else None,
                 *(Estimate(row[name]) for name in ("precision_at_threshold", "recall_at_threshold")),
                 row["threshold_guarded"],
                 *(Estimate(row[f"{name}_at_threshold_guarded"]) for name in ("precision", "recall")),
@@ -166,6 +166,12 @@ def cell_table(evaluation: Evaluation) -> list[Block]:
         f"{FEW_PRODUCTS} and promise little."
     )
     return [Text(text), Table(heads, rows, filtered=True)]
+
+
+def rested_on(number: int | None) -> Cell:
+    """The validation products that a threshold accepts, flagged if they are few."""
+    few = number is not None and number < FEW_PRODUCTS
+    return Badge(resting_on(number), WARNING, number) if few else number if number is not None else resting_on(number)
 
 
 def _by_slice(found: Measurement) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:

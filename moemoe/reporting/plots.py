@@ -115,7 +115,7 @@ def calibration(cells: Cells) -> Any:
         means, right, counts = (np.array(column) for column in zip(*found, strict=True))
         axes.scatter(means, right, s=12 + 300 * counts / counts.sum(), color=_color(0), alpha=0.8)
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_title("Does 0.9 mean 90 %? (area: number of answers)", fontsize=10)
+    axes.set_title("Reliability diagram (area: number of answers)", fontsize=10)
     axes.grid(alpha=0.25)
     return figure
 
