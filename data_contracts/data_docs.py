@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.reporting import html
-from moemoe.reporting.document import Document, Link, Section, Table
+from moemoe.reporting.document import Cell, Document, Link, Section, Table
 from moemoe.reporting.expectations import expectation_blocks
 
 #: What is taken out whole, in this order.
@@ -52,7 +52,7 @@ def make_readable(docs: Path, report: Any) -> None:
 
 def _index(docs: Path, report: Any) -> Document:
     """What of a ``ContractReport`` fails and holds, and links to the pages in detail."""
-    pages = [
+    pages: list[list[Cell]] = [
         [Link(" / ".join(page.relative_to(docs).parts[1:-2]) or page.stem, str(page.relative_to(docs))), words]
         for folder, words in (("validations", "results"), ("expectations", "expectations"))
         for page in sorted((docs / folder).rglob("*.html"))

@@ -74,8 +74,10 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
         seen = sum(rows[cell]["validation_support"] for cell in own)
         accuracy = _accuracy(test[cell] for cell in own)
         state, reason = _state(coverage, precision, accuracy, accepted, seen)
-        alone = (_accuracy(shown[cell] for cell in own if cell in shown) for shown in (image, text))
-        return Readiness(attribute, len(own), coverage.n, coverage, precision, accuracy, *alone, state, reason)
+        image_alone, text_alone = (_accuracy(shown[cell] for cell in own if cell in shown) for shown in (image, text))
+        return Readiness(
+            attribute, len(own), coverage.n, coverage, precision, accuracy, image_alone, text_alone, state, reason
+        )
 
     found = [measured(attribute, own) for attribute, own in by_attribute.items()]
     order = (READY, NEEDS_DATA, NOT_LEARNED)

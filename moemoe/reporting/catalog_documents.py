@@ -8,6 +8,7 @@ import pyarrow as pa
 from moemoe.reporting.document import (
     SYNTHETIC_NOTICE,
     Block,
+    Cell,
     Code,
     Document,
     Estimate,
@@ -114,8 +115,8 @@ def split(reports: Sequence[Report], quarantine: pa.Table, products: pa.Table, i
     by_type: dict[str, dict[str, int]] = {}
     for row in products.to_pylist():
         by_type.setdefault(row["product_type"], {})[row["split"]] = row["products"]
-    rows = [[name, *(counts.get(split, 0) for split in SPLITS)] for name, counts in by_type.items()]
-    rows.sort(key=lambda row: -row[1])
+    ordered = sorted(by_type.items(), key=lambda own: -own[1].get(SPLITS[0], 0))
+    rows: list[list[Cell]] = [[name, *(counts.get(split, 0) for split in SPLITS)] for name, counts in ordered]
     blocks += [Heading("Products"), Table(["product type", *SPLITS], rows)]
     return document("Labels against their contract", blocks, is_sample)
 

@@ -140,7 +140,7 @@ def _varied(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str,
     """The first ``number`` rows, at most PER_ATTRIBUTE of an attribute and one of a product."""
     taken: dict[str, int] = {}
     products: set[str] = set()
-    found = []
+    found: list[Mapping[str, Any]] = []
     for row in rows:
         if len(found) == number:
             break

@@ -82,7 +82,7 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
 def slice_table(found: Measurement) -> list[Block]:
     """Parts of the test split beside each other."""
     names = ("accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold")
-    heads = [Column("slices of", ""), "slice", "answers", "accuracy, %", "Recall@90P, %"]
+    heads: list[Column | str] = ["slices of", "slice", "answers", "accuracy, %", "Recall@90P, %"]
     heads += [Column("precision, %", "at the plain threshold"), Column("recall, %", "at the plain threshold")]
     rows = []
     for (slice_by, name), metrics in _by_slice(found).items():
@@ -141,7 +141,7 @@ def experts(found: Measurement, plots: Sequence[Plot]) -> list[Block]:
 
 def cell_table(evaluation: Evaluation) -> list[Block]:
     """Every product type and attribute: support, accuracy, and what its thresholds promise and keep."""
-    heads = ["product type", "attribute", "test products", "accuracy, %", "Recall@90P, %"]
+    heads: list[Column | str] = ["product type", "attribute", "test products", "accuracy, %", "Recall@90P, %"]
     plain, guarded = (partial(Column, group=f"{name} threshold") for name in ("plain", "guarded"))
     heads += [plain(name) for name in ("confidence", "accepted (validation)", "precision, %", "recall, %")]
     heads += [guarded(name) for name in ("confidence", "precision, %", "recall, %", "guarded promise")]

@@ -163,7 +163,9 @@ def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
     return figure
 
 
-def _pooled(found: dict[tuple[str, str], CellPredictions], product_types: Sequence[str]) -> dict[str, CellPredictions]:
+def _pooled(
+    found: Mapping[tuple[str, str], CellPredictions], product_types: Sequence[str]
+) -> dict[str, CellPredictions]:
     names = {attribute for product_type, attribute in found if product_type in product_types}
     return {
         name: CellPredictions(

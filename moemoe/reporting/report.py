@@ -31,7 +31,7 @@ from moemoe.reporting.identity import Identity
 #: Slots that registration fills.
 IDENTITY, CHAMPION = "identity", "champion"
 STATES = {READY: GOOD, NEEDS_DATA: WARNING, NOT_LEARNED: FAILURE}
-ATTRIBUTE_HEADS = [
+ATTRIBUTE_HEADS: list[Column | str] = [
     "attribute", "state", "fills in", "% of what is asked", "% of these right", "answered from",
     Column("text", "% right from one source"), Column("image", "% right from one source"), "asked (test)",
     "why not ready",
