@@ -20,7 +20,7 @@ from moemoe.names import cell_name, cells_meant
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, describe, end_run, start_run
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
-from moemoe.reporting.document import Document, Table, Text
+from moemoe.reporting.document import Block, Document, Table, Text
 from moemoe.reporting.html import page
 from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
 
@@ -78,7 +78,7 @@ def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
 
 def report_page(model: str, change: str, thresholds: Thresholds) -> str:
     """A page for people: what was changed, and all thresholds of the version."""
-    blocks = [
+    blocks: list[Block] = [
         Text(f"Changed from those {change}"),
         Text("The evaluation of the model itself is in the report of the run that trained it."),
         Table([*_HEADS], _rows(thresholds), filtered=True),
