@@ -57,7 +57,7 @@ def identity(flow: Any, products: int) -> Identity:
         flow.dataset,
         flow.catalog,
         flow.is_sample,
-        getattr(flow, "settings", "") or flow.system.settings,
+        flow.system.settings if hasattr(flow, "system") else flow.settings,  # one of a comparison, or the only one
         products,
         datetime.now(UTC).date().isoformat(),
         git_commit(),
