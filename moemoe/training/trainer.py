@@ -240,7 +240,7 @@ class Trainer:
     def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
         training = self.recipe.training
         parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
-        views = [False] if training.second_view is None else [False, True]  # apart: short texts are padded to short ones
+        views = [False] if training.second_view is None else [False, True]  # apart: padded to the short texts' length
         return [
             self._training_batch(part, draw, pixels, training, second) for part, pixels in parts for second in views
         ]
