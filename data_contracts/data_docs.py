@@ -32,6 +32,10 @@ _DEAD = tuple(
 #: What Great Expectations' own classes need beside the style of all pages.
 _STYLE = """
 body { max-width: 1320px; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; }
+nav { background: none; padding: 0; margin: 0; max-height: none !important; overflow: visible !important; }
+nav ol { columns: auto; list-style: none; padding: 0; } nav ul, ul.nav { columns: 14em; padding-left: 1.2rem; }
+[style*="overflow"], [style*="max-height"] { max-height: none !important; overflow: visible !important; }
+.lead { font-size: 1rem; }
 h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; } i { font-style: normal; } .cooltip .top { display: none; }
 .fa-check-circle::before { content: "holds"; color: var(--good); }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-exclamation-circle::before {

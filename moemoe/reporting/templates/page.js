@@ -42,6 +42,15 @@ for (const box of document.querySelectorAll('.table.filtered')) {
   keep();
 }
 if (innerWidth < 640) document.querySelectorAll('nav details').forEach(one => one.open = false);
+// Registration adds a section to a report whose contents are written already.
+for (const list of document.querySelectorAll('nav ol'))
+  list.replaceChildren(...[...document.querySelectorAll('main > .section')].map(section => {
+    const item = document.createElement('li'), link = document.createElement('a');
+    link.href = `#${section.id}`;
+    link.textContent = section.querySelector('h2').textContent;
+    item.append(link);
+    return item;
+  }));
 const openTarget = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.tagName === 'DETAILS') { target.open = true; target.scrollIntoView(); }
