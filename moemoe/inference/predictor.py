@@ -20,7 +20,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
-from moemoe.systems import load_with_collator
+from moemoe.systems.saved import load_with_collator
 
 BATCH_PRODUCTS = 64
 

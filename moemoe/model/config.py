@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
-from moemoe.model.files import built
 
 EXPERT_LAYERS = ("none", "odd", "even", "all", "last", "last two")
 SOURCES = ("image", "text")
@@ -65,7 +65,7 @@ class TextConfig:
 
     def __post_init__(self):
         if isinstance(self.ngrams, dict):
-            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
+            object.__setattr__(self, "ngrams", config_from_dict(NgramConfig, self.ngrams))
 
 
 @dataclass(frozen=True)
@@ -201,4 +201,4 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return built(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)
+        return config_from_dict(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)

@@ -72,7 +72,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
         raise ConfigError(
             f"image.pretrained is {PACKAGE}, but image.name is {image.name!r}; the package has {PACKAGE_MODEL} alone"
         )
-    weights = torch.load(_package_file(), weights_only=True)
+    weights = torch.load(package_file(), weights_only=True)
     try:
         whole = create_timm(image, pretrained=False, **{**more, "num_classes": 1000})
         own = whole.state_dict()
@@ -89,7 +89,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
     return whole
 
 
-def _package_file() -> Path:
+def package_file() -> Path:
     """The weights' file in the installed package. Raises ConfigError if it is not the one this code knows."""
     try:
         package = distribution(PACKAGE_NAME)

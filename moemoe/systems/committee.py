@@ -23,8 +23,8 @@ from moemoe.model.batch import Answer
 from moemoe.model.collate import Item, one_of_each
 from moemoe.model.config import ImageConfig
 from moemoe.model.files import read_config, write_config
-from moemoe.systems import load_with_collator, system_of
 from moemoe.systems.pooling import pooled, pooled_with_nothing
+from moemoe.systems.saved import load_with_collator, system_of
 
 MEMBERS = "members"
 TRAINED_ON = "trained_on.json"

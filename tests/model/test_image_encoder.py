@@ -76,7 +76,7 @@ def package(tmp_path, monkeypatch):
 
 
 def test_an_untouched_copy_of_the_package_will_do(package):
-    assert str(image_weights._package_file()).startswith(str(package))
+    assert str(image_weights.package_file()).startswith(str(package))
     load_timm(LITE)
 
 

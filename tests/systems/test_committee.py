@@ -14,8 +14,8 @@ from moemoe.inference.predictor import Predictor, Question
 from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
-from moemoe.systems import load_with_collator
 from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
+from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job

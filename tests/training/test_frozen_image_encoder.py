@@ -19,7 +19,7 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.storage import read_table
-from moemoe.systems import load_saved
+from moemoe.systems.saved import load_saved
 from moemoe.training.job import Job
 from moemoe.training.optimizers import make_optimizer
 from moemoe.training.run import main
