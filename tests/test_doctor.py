@@ -23,9 +23,8 @@ def test_a_complete_environment_is_in_order_and_stays_as_it_was(here, capsys):
     assert cli.main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "all that a run needs is there" in said
-    assert [line.split("  ")[1].strip() for line in said.splitlines() if line.startswith("ok")] == list(
-        doctor.checks("x")
-    )
+    in_order = [line.split("  ")[1].strip() for line in said.splitlines() if line.startswith("ok")]
+    assert in_order == list(doctor.checks("x"))
     assert "mlflow.db, made by the first run" in said
     assert not list(here.iterdir())
 
