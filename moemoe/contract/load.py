@@ -211,8 +211,9 @@ def _expectation(entry: Entry, record: Record, attributes: Mapping[str, Attribut
     for bound in record.keys.keys() & {"at_least", "at_most"}:
         kind = record.keys[bound]
         if isinstance(kind, Number):
-            return Expectation(severity, **{bound: _number(fields, record, bound)})
+            share = _number(fields, record, bound)
+            least, most = (share, None) if bound == "at_least" else (None, share)
+            return Expectation(severity, least, most)
         shares = fields[bound].fields(attributes)
-        least = {attribute: share.number(0, 1) for attribute, share in shares.items()}
-        return Expectation(severity, attributes=least)
+        return Expectation(severity, attributes={name: share.number(0, 1) for name, share in shares.items()})
     return Expectation(severity)
