@@ -115,7 +115,7 @@ def cuda() -> Finding:
 
 def image_weights() -> Finding:
     """Whether the package with the weights of size tiny's image encoder is there, byte by byte."""
-    from moemoe.model.image_weights import INSTALL, PACKAGE_NAME, PACKAGE_VERSION, package_file
+    from moemoe.vision.weights import INSTALL, PACKAGE_NAME, PACKAGE_VERSION, package_file
 
     try:
         package_file()

@@ -20,15 +20,17 @@ ALLOWED: dict[str, set[str]] = {
     "labels": {"contract"},
     "sample_catalog": set(),
     "shards": {"contract", "catalog", "labels"},
-    "model": set(),
-    "baselines": {"model"},
-    "systems": {"model", "baselines"},
-    "recipes": {"model", "systems"},
-    "training": {"shards", "model", "systems", "recipes"},
-    "inference": {"contract", "catalog", "labels", "shards", "model", "systems"},
+    "batches": set(),
+    "vision": set(),
+    "model": {"batches", "vision"},
+    "baselines": {"batches", "vision", "model"},
+    "systems": {"batches", "vision", "model", "baselines"},
+    "recipes": {"batches", "model", "systems"},
+    "training": {"shards", "batches", "model", "systems", "recipes"},
+    "inference": {"contract", "catalog", "labels", "shards", "batches", "model", "systems"},
     "evaluation": set(),
     "registry": {"contract", "evaluation", "inference", "shards", "systems"},
-    "doctor": {"model", "registry"},
+    "doctor": {"vision", "registry"},
     "data_contracts": {"contract", "labels", "shards"},
     "flows": {
         "data_contracts",
@@ -47,6 +49,7 @@ GROUND: dict[str, set[str]] = {
     "notifications": set(),
     "schemas": set(),
     "storage": {"errors"},
+    "torchvision_compat": set(),
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}

