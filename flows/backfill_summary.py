@@ -11,6 +11,6 @@ def where_everything_is(flow: Any) -> str:
             f"report   {flow.report_uri}",
             f"values   {flow.manifest_uri} lists the Parquet files",
             f"audit    {flow.page_uri} for people; its table is {flow.audit_uri}",
-            f"verdicts {shlex.join(['python', '-m', 'moemoe.registry.audit', flow.audit_uri])} --verdicts VERDICTS.csv",
+            f"verdicts {shlex.join(['moemoe', 'audit', flow.audit_uri])} --verdicts VERDICTS.csv",
         ]
     )

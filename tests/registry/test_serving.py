@@ -24,7 +24,7 @@ import data_contracts
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import IMAGE_FOLDER
 from moemoe.inference.thresholds import Thresholds
-from moemoe.model.batch import Answer
+from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from tests.registry.small import new_run, new_store, predictions, tiny_model, trained
