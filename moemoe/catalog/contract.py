@@ -63,18 +63,24 @@ _KEYS = (
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
 #: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
-_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʹʻʼʽˈ′´`＇｀", "'"))
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‚‛❛❜ʹʻʼʽʾʿˈˊˋ′‵´΄՚׳ꞌ`＇｀", "'"))
+#: A typographic apostrophe that went through Windows-1252.
+_BROKEN_APOSTROPHE = re.compile("â€[™˜]")
+#: How a column of doubles writes 2; of a longer text ("2.0 l") the rules decide.
+_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 
 
 def fold(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    Apostrophes of all kinds are one, invisible characters are gone. After it a rule may use RE2's ASCII-only ``\\s``
+    Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only ``\\s``
     and ``\\b`` safely on Latin text.
     """
-    text = without_invisible(html.unescape(text))
+    text = _BROKEN_APOSTROPHE.sub("'", without_invisible(html.unescape(text)))
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
-    return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+    text = _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+    whole = _WHOLE_NUMBER.fullmatch(text)
+    return whole[1] if whole else text
 
 
 @dataclass(frozen=True)

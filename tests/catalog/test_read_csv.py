@@ -55,7 +55,7 @@ class TestCsv:
         ("cell", "told"),
         [
             ('"never closed', "line 3: unexpected end of data: a quote opens a cell that does not close"),
-            ('"closed" late', "line 3: ',' expected after '\"'"),
+            ('"closed" late', "line 3: a quote stands inside of a quoted cell; there it is written twice"),
             ("one,more", "line 3 has 8 cells; the header has 7"),
         ],
     )
