@@ -73,8 +73,8 @@ _WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 def fold(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only ``\\s``
-    and ``\\b`` safely on Latin text.
+    Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only
+    ``\\s`` and ``\\b`` safely on Latin text.
     """
     text = _BROKEN_APOSTROPHE.sub("'", without_invisible(html.unescape(text)))
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))

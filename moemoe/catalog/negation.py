@@ -14,8 +14,8 @@ from moemoe.catalog.contract import fold
 
 #: "n't" with what files make of its apostrophe: doubled, escaped, or lost.
 _NT = r"n(?:'|\\'|''|\?|\ufffd| ?\\ ?')t"
-#: Deny what comes after them; the last lines: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian, Polish,
-#: Russian, Hindi.
+#: Deny what comes after them; the last line: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian,
+#: Polish, Russian, Hindi.
 _BEFORE = (
     rf"no|non|none|without|with out|do not|do n't|do'nt|don'?t|do{_NT}|don t|donot|never|avoid|neither|nor|lacks?|"
     r"lacking|lack of|absence of|minus|excluding|except|zero|nil|free (?:of|from)|refrain|skip|apart from|instead of|"

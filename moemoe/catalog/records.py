@@ -55,7 +55,7 @@ def text(field: str, value: Any) -> str | None:
 def _guessed(broken: str) -> str:
     """What a text that is not UTF-8 looks like in the usual other encoding, and the remedy."""
     if re.search("[\ud800-\udc7f\udd00-\udfff]", broken):  # other surrogates stand for bytes
-        return f"{ascii(broken[:150])} has half a character, as of a text that was cut in the middle of an emoji"
+        return f"{broken[:150]!a} has half a character, as of a text that was cut in the middle of an emoji"
     with contextlib.suppress(UnicodeError):
         meant = broken.encode("utf-8", "surrogateescape").decode("cp1252")
         return f"as Windows-1252 it reads {meant[:150]!r}; save the file as UTF-8"

@@ -43,8 +43,8 @@ def questions_of(
 ) -> list[RowQuestion]:
     """One question per row, or the reason why a row cannot be answered.
 
-    A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty text
-    are missing, invisible characters are gone, numbers are the text that they were. ``image``:
+    A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty
+    text are missing, invisible characters are gone, numbers are the text that they were. ``image``:
     bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's {bytes, path}.
     ``attributes``: a list of those to ask; without, or if it is a catalog's map of raw labels (a mapping, or a list of
     pairs), all of the product type are asked.

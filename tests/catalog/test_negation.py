@@ -12,7 +12,8 @@ CONTRACTS = {name: data_contracts.load(name) for name in ("30pt", "cma_clip", "s
 BEFORE = (
     "No {}", "Non-{}", "Not {}", "Without {}", "w/o {}", "Never {}", "Do not {}", "Don\u2019t {}", "Cannot be {}",
     "0% {}", "0 {}", "0 percent {}", "Don\\'t {}", "Don''t {}", "Don\ufffdt {}", "Don\u00e2\u20ac\u2122t {}", "Un-{}",
-    "Anti-{}", "Free of {}", "Instead of {}", "Other than {}", "W / O {}", "Sans {}", "Nicht {}", "Imitation {}", "\u274c {}",
+    "Anti-{}", "Free of {}", "Instead of {}", "Other than {}", "W / O {}", "Sans {}", "Nicht {}", "Imitation {}",
+    "\u274c {}",
 )  # fmt: skip
 BEHIND = ("{}: no", "{} not allowed", "{}-free", "{} (no)", "{} \u2718", "{}: False", "{}: 0", "{} n/a", "{} removed")
 SPEAKS_OF_NEGATION = re.compile(r"\b(no|non|not|never|don'?t|without|un\w+)\b|\bun\b|\|un\)|less|free|^0$")
