@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 #: What pandas, Polars, C, databases and spreadsheets write where nothing is; the whole cell, in this spelling ("Nan" is
 #: a bread).
 MISSING_TEXTS = frozenset(
-    ("nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "1.#QNAN", "-1.#IND", "NULL", "null", "\\N")
-    + ("#N/A", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!")
+    (
+        *("nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "1.#QNAN", "-1.#IND", "NULL", "null", "\\N"),
+        *("#N/A", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
+    )
 )
 #: Also missing, in any case, where the cell is no label: of a label the contract says what it means ("Closure: None").
 NOTHING_TEXTS = frozenset({"none", "null", "n/a", "#n/a"})
