@@ -93,7 +93,7 @@ class CatalogSteps(FlowSpec):
         import data_contracts
         from moemoe.catalog.products import partition_groups
         from moemoe.catalog.read import find_partitions
-        from moemoe.catalog.sample import write_sample_catalog
+        from moemoe.sample_catalog.write import write_sample_catalog
         from moemoe.storage import publish
 
         self.root_uri = absolute(self.root)
@@ -145,8 +145,8 @@ class CatalogSteps(FlowSpec):
     def collect(self):
         """Read some of the catalog's files; set bad rows and pictures aside."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
             from moemoe.catalog.products import collect_products, write_parts
+            from moemoe.contract.load import load_contract
             from moemoe.storage import fetch
 
             contract = load_contract(fetch(self.given_contract_uri, scratch))
@@ -161,10 +161,10 @@ class CatalogSteps(FlowSpec):
         self.merge_artifacts(inputs, exclude=["parts"])
         with scratch_folder(self) as scratch:
             import data_contracts
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.open_contract import close_contract
-            from moemoe.catalog.parts import Parts
             from moemoe.catalog.products import Collection
+            from moemoe.contract.load import load_contract
+            from moemoe.contract.open_contract import close_contract
+            from moemoe.labels.parts import Parts
             from moemoe.registry import tracking
             from moemoe.storage import fetch, publish, write_table
 
@@ -194,9 +194,9 @@ class CatalogSteps(FlowSpec):
     def normalize(self):
         """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.label_parts import normalize_parts
-            from moemoe.catalog.parts import Parts
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.label_parts import normalize_parts
+            from moemoe.labels.parts import Parts
             from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
@@ -214,8 +214,8 @@ class CatalogSteps(FlowSpec):
     def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.label_parts import filter_parts
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.label_parts import filter_parts
             from moemoe.storage import fetch, write_table
 
             contract = load_contract(fetch(self.contract_uri, scratch))
@@ -231,10 +231,10 @@ class CatalogSteps(FlowSpec):
         """Split by groups and check the labels against the contract."""
         with scratch_folder(self) as scratch:
             import data_contracts
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.drift import label_drift, read_labels
-            from moemoe.catalog.label_parts import split_parts
-            from moemoe.catalog.parts import Parts
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.drift import label_drift, read_labels
+            from moemoe.labels.label_parts import split_parts
+            from moemoe.labels.parts import Parts
             from moemoe.registry import tracking
             from moemoe.shards.write import earlier_run
             from moemoe.storage import fetch, publish, write_table
@@ -271,9 +271,9 @@ class CatalogSteps(FlowSpec):
     def shard(self):
         """Write the payload shards of some of the catalog's files; what is there already stays."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.label_parts import labelled_parts
             from moemoe.catalog.products import read_products_with_images
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.label_parts import labelled_parts
             from moemoe.shards.write import write_payload
             from moemoe.storage import fetch
 
@@ -287,8 +287,8 @@ class CatalogSteps(FlowSpec):
         self.merge_artifacts(inputs, exclude=["shards"])
         with scratch_folder(self) as scratch:
             import data_contracts
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.label_parts import labelled_parts
             from moemoe.registry import tracking
             from moemoe.shards.write import write_manifest
             from moemoe.storage import fetch, publish, read_table
@@ -317,7 +317,7 @@ class CatalogSteps(FlowSpec):
 
     def find_hidden(self, scratch: str) -> None:
         """What --withhold and --unseen keep from the model, in the contract as it is closed now."""
-        from moemoe.catalog.contract import load_contract
+        from moemoe.contract.load import load_contract
         from moemoe.shards.hidden import Hidden
         from moemoe.storage import fetch
 
@@ -330,8 +330,8 @@ class CatalogSteps(FlowSpec):
         MLflow is not asked: it may be slow or away for as long as training takes. ``evaluate`` brings it the events.
         """
         with scratch_folder(self) as scratch:
+            from moemoe.training.job import Job
             from moemoe.training.launch import train
-            from moemoe.training.run import Job
 
             self.find_hidden(scratch)
             job = Job(
@@ -354,7 +354,7 @@ class CatalogSteps(FlowSpec):
         """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
         with scratch_folder(self) as scratch:
             import data_contracts
-            from moemoe.catalog.contract import load_contract
+            from moemoe.contract.load import load_contract
             from moemoe.evaluation.report import make_report
             from moemoe.inference.answering import ANSWERING
             from moemoe.inference.answers import answer_everything

@@ -49,8 +49,8 @@ class CompareFlow(CatalogSteps):
 
     def find_systems(self, scratch) -> None:
         """The recipes that --models and --tables name."""
-        from moemoe.catalog.folds import check_folds
         from moemoe.evaluation.paper import AS_LONG, systems_of, tables_of
+        from moemoe.labels.folds import check_folds
         from moemoe.recipes.comparison import recipe_to_compare
 
         check_folds(self.folds)
@@ -68,7 +68,7 @@ class CompareFlow(CatalogSteps):
 
     def find_runs(self, scratch) -> None:
         """The finished runs that --runs names: predictions and contract are copied under the root."""
-        from moemoe.catalog.contract import load_contract
+        from moemoe.contract.load import load_contract
         from moemoe.evaluation.comparison import Candidate, compare
         from moemoe.evaluation.paper import System, tables_of
         from moemoe.registry import finished_runs, tracking
@@ -110,9 +110,9 @@ class CompareFlow(CatalogSteps):
     def write_folds(self) -> list[str]:
         """The manifests of the folds: the same payload shards, other splits."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
-            from moemoe.catalog.folds import split_of_fold
-            from moemoe.catalog.label_parts import labelled_parts
+            from moemoe.contract.load import load_contract
+            from moemoe.labels.folds import split_of_fold
+            from moemoe.labels.label_parts import labelled_parts
             from moemoe.shards.write import write_manifest
             from moemoe.storage import fetch, read_table
 
@@ -177,7 +177,7 @@ class CompareFlow(CatalogSteps):
     def compare(self):
         """Check that all results are of the same test rows; write tables and figures."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
+            from moemoe.contract.load import load_contract
             from moemoe.evaluation.comparison import compare
             from moemoe.evaluation.comparison_plots import comparison_figures
             from moemoe.evaluation.paper import tables_of

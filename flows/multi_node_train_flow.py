@@ -42,7 +42,7 @@ class MultiNodeTrainFlow(TrainFlow):
     def train(self):
         """One machine's part of the training."""
         with scratch_folder(self) as scratch:
-            from moemoe.training.run import Job
+            from moemoe.training.job import Job
 
             where, warm_start = (self.manifest_uri, self.run_uri, scratch), self.warm_start_uri
             job = Job(*where, self.recipe, self.seed, warm_start=warm_start, hidden=self.hidden)

@@ -100,7 +100,7 @@ class TrainFlow(CatalogSteps):
     def register(self):
         """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
         with scratch_folder(self) as scratch:
-            from moemoe.catalog.contract import load_contract
+            from moemoe.contract.load import load_contract
             from moemoe.inference.predictions import predict_test
             from moemoe.inference.predictor import Predictor
             from moemoe.registry.gate import Rules

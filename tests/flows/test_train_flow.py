@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.catalog.parts import Parts
 from moemoe.inference.answering import Answering
+from moemoe.labels.parts import Parts
 from moemoe.schemas import CONTRADICTIONS, EVALUATION, LABELS, PREDICTIONS, QUARANTINE, ROUTING, SLICES
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
