@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from moemoe.catalog import records
 from moemoe.catalog.read_csv import MAX_RECORD, CsvRecords, Unreadable
 from moemoe.catalog.records import RowError
-from moemoe.contract.cell_text import as_id, as_text_array
+from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
 from moemoe.storage import absolute, fetch, files_below, matching_files
