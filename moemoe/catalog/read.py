@@ -70,7 +70,7 @@ def _files(catalog: str) -> list[str]:
 def _alternatives(catalog: str) -> list[str]:
     """``catalog`` with braces resolved as a shell does: ``{shoes,hats}-*.parquet`` are two globs."""
     braces = re.search(r"\{([^{}]*,[^{}]*)\}", catalog)
-    if braces is None or Path(catalog).expanduser().exists():
+    if braces is None or files_below(absolute(catalog)):
         return [catalog]
     before, after = catalog[: braces.start()], catalog[braces.end() :]
     return [one for choice in braces[1].split(",") for one in _alternatives(before + choice + after)]
@@ -194,10 +194,15 @@ def _conform(partition: str, batch: pa.RecordBatch, sources: Mapping[str, str]) 
                 raise CatalogError(f"{partition}: column {sources[field.name]!r}: {error}") from error
             why = f" ({error})" if isinstance(error, RowError) else ""
             raise CatalogError(
-                f"{partition}: column {sources[field.name]!r} has type {array.type}, which cannot become the catalog's "
-                f"{field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
+                f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
+                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
             ) from error
     return pa.record_batch(arrays, schema=CATALOG)
+
+
+def _shortened(kind: pa.DataType) -> str:
+    text = str(kind)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 _ALLOWED = {
