@@ -160,18 +160,32 @@ def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[st
     """The attributes to ask, and the raw labels that a catalog's map holds."""
     if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return list(known), []
-    items: list[Any] | None = list(value.items()) if isinstance(value, Mapping) else _listed(value)
+    items: list[Any] | None = _listed(value)
+    if isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{")):
+        return list(known), _raw_labels(value)
     if items is None:
         shown = f"the text {value[:50]!r}" if isinstance(value, str) else repr(value)[:50]
         raise CatalogError(f"attributes is {shown}; allowed is a list of names, or nothing to ask all")
-    pairs = [_listed(item) for item in items]
+    pairs = [(item.get("key"), item.get("value")) if isinstance(item, Mapping) else _listed(item) for item in items]
     if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
-        return list(known), [(pair[0], text_of(pair[1], "attributes")) for pair in pairs if pair]
+        return list(known), _raw_labels([tuple(pair) for pair in pairs if pair])
     by_fold = {fold(name): name for name in known}
     for name in items:
         if not isinstance(name, str) or fold(name) not in by_fold:
             raise CatalogError(f"attribute {name!r} is unknown for {product_type}; known are {', '.join(known)}")
     return list(dict.fromkeys(by_fold[fold(name)] for name in items)), []
+
+
+def _raw_labels(value: Any) -> list[RawLabel]:
+    """A catalog's raw labels, read as ``records`` reads them."""
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if isinstance(value, list):
+        value = [(key, None if is_missing(label) else _listed(label) or label) for key, label in value]
+    try:
+        return records.attributes(value)
+    except records.RowError as error:
+        raise CatalogError(f"{error.reason}: {error.detail}") from None
 
 
 def _picture(value: Any, folder: str | None) -> bytes | None:
@@ -181,7 +195,7 @@ def _picture(value: Any, folder: str | None) -> bytes | None:
         data, path = value.get("bytes"), value.get("path")
     elif not is_missing(value) and not isinstance(value, str | bytes | bytearray | memoryview):
         raise CatalogError(f"image is a {type(value).__name__}; allowed are bytes, base64, a path or {{bytes, path}}")
-    if isinstance(data, str) and data:
+    if isinstance(data, str) and (data := text_of(data, "image")):
         decoded = _base64(data)
         data, path = (decoded, path) if decoded is not None else (None, data)
     if isinstance(data, bytearray | memoryview):

@@ -95,6 +95,11 @@ def test_only_the_asked_attributes(model):
         ({"product_type": "Sofa"}, "row 0: product type 'Sofa' is unknown; known are kurta, shirt"),
         ({"attributes": ["colour"]}, "row 0: attribute 'colour' is unknown for shirt; known are color, material"),
         ({"attributes": "color"}, "allowed is a list of names"),
+        (
+            {"attributes": {"size": {"unit": "cm"}}},
+            "row 0: attributes are not a map of texts: 'size' holds {'unit': 'cm'}",
+        ),
+        ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
         ({"image": b"no picture"}, "row 0: the picture cannot be used"),
         ({"image": base64.b64encode(b"no picture").decode()}, "row 0: the picture cannot be used"),
         ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the picture itself, in base64"),
@@ -167,6 +172,11 @@ def test_what_pandas_makes_of_gaps_and_ids_is_taken(model):
         ({"product_id": "a\u200b "}, {"product_id": "a"}),
         ({"product_id": "7.0"}, {"product_id": 7}),
         ({"attributes": ""}, {}),  # an empty cell of a CSV
+        ({"attributes": '{"baseColour": "Red"}'}, {"attributes": {"baseColour": "Red"}}),
+        ({"attributes": [{"key": "baseColour", "value": ["Red", "Blue"]}]}, {}),
+        ({"attributes": {1: 2.0, "size": float("nan")}}, {}),
+        ({"image": "None"}, {}),
+        ({"image": "nan"}, {}),
     ],
 )
 def test_cells_are_read_as_a_catalogs_are(model, sent, read):
