@@ -68,7 +68,7 @@ class CsvRecords:
         if not lines[0]:
             raise CatalogError(f"{self._partition} is empty; a CSV begins with a header")
         for beginning, kind in _OTHER_FILES.items():
-            if lines[0].lstrip().lower().startswith(beginning):
+            if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
                 raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
         if re.match(r'"?sep=.', lines[0]):
             raise CatalogError(
