@@ -58,10 +58,10 @@ def find_partitions(catalog: str) -> list[str]:
 
 
 def _files(catalog: str) -> list[str]:
-    """The file or folder of that very name, else what the pattern matches, else with its brackets taken literally."""
-    catalog = absolute(catalog)
+    """The file or folder of that very name, else what the pattern matches with its brackets taken literally, or not."""
+    catalog = absolute(catalog).rstrip("/")
     found, given = files_below(catalog), catalog
-    for pattern in (catalog, catalog.replace("[", "[[]")):
+    for pattern in (catalog.replace("[", "[[]"), catalog):
         if not found:
             found, given = matching_files(pattern), re.split(r"[*?]", pattern)[0].rpartition("/")[0]
     return [file for file in found if not re.search("/[_.]", file[len(given) :])]
