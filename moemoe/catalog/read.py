@@ -61,9 +61,9 @@ def _files(catalog: str) -> list[str]:
     """The file or folder of that very name, else what the pattern matches with its brackets taken literally, or not."""
     catalog = absolute(catalog).rstrip("/")
     found, given = files_below(catalog), catalog
-    for pattern in (catalog.replace("[", "[[]"), catalog):
+    for pattern, special in ((catalog.replace("[", "[[]"), "[*?]"), (catalog, r"[*?\[]")):
         if not found:
-            found, given = matching_files(pattern), re.split(r"[*?]", pattern)[0].rpartition("/")[0]
+            found, given = matching_files(pattern), re.split(special, catalog)[0].rpartition("/")[0]
     return [file for file in found if not re.search("/[_.]", file[len(given) :])]
 
 
