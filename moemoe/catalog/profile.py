@@ -36,7 +36,7 @@ SEPARATORS = re.compile("[,;|]")
 #: Where flows find a dataset's contract.
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
 _DATASET = re.compile(r"\w[\w.\-]*")
-MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "-", "Unknown", "Other", "Others")
+MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "Null", "-", "Unknown", "Other", "Others")
 
 
 @dataclass

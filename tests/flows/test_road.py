@@ -107,3 +107,22 @@ def test_the_whole_road(road):
     for row in right:
         number = int(row["product_id"][1:])
         assert row["prediction"] in (COLORS[number % 3], FABRICS[number % 2])
+
+
+def test_a_resumed_run_says_that_its_contract_was_changed_since(road):
+    folder, work, do = road
+    path = catalog(folder / "again.parquet")
+    said = do(f"python -m moemoe.catalog.profile {path} --dataset again")
+    contract = folder / "project" / "data_contracts" / "again" / "contract.yaml"
+    text = contract.read_text()
+    contract.write_text(text + "expectations: {image_present: {at_least: 0.5, severity: critical}}\n")
+    run = next(line for line in said.splitlines() if "train_flow.py" in line)
+    flow = shlex.split(run)[1]
+    said = do(f"{run} --model tf-idf --root {shlex.quote(str(work / 'again'))}", succeeds=False)
+    assert "have a picture: 0 of 700" in said
+    changed = "the contract of again was changed since this run began; the run goes on with the one that it began with"
+    assert changed not in do(shlex.join(["python", flow, "resume"]), succeeds=False)
+    contract.write_text(text)
+    said = do(shlex.join(["python", flow, "resume"]), succeeds=False)
+    assert changed in said
+    assert "have a picture: 0 of 700" in said

@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -136,6 +138,35 @@ def test_a_deleted_experiment_is_named(uri):
     with pytest.raises(ConfigError, match="experiment 'gone' is deleted in MLflow; restore it"):
         tracking.check_model_name(uri, "gone")
     tracking.check_model_name(uri, "moemoe-30pt")
+
+
+FIRST_RUN = """
+import sys
+from moemoe.registry import tracking
+import mlflow.store.tracking.sqlalchemy_store
+
+print("ready", flush=True)
+sys.stdin.readline()
+tracking.check_tracking(sys.argv[1])
+print(tracking.start_run(sys.argv[1], "first", "r", {}, {}))
+"""
+
+
+def test_two_processes_make_the_store_at_once(tmp_path):
+    """MLflow makes its tables when it is first asked; another process that does so too fails on those half made."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    command = [sys.executable, "-c", FIRST_RUN, uri]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    both = [subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    runs = tracking.client(uri).search_runs([tracking.client(uri).get_experiment_by_name("first").experiment_id])
+    assert {run.info.run_id for run in runs} == {lines.split()[-1] for lines in said}
 
 
 def test_two_first_runs_at_once_share_the_experiment(uri):
