@@ -18,7 +18,7 @@ from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_
 from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError
 from moemoe.schemas import PRODUCTS, QUARANTINE
-from moemoe.storage import join, read_table, size, write_table
+from moemoe.storage import join, part_uri, read_table, size, write_table
 
 STAGE = "validate"
 _PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
@@ -129,8 +129,8 @@ def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
     """Puts what ``collect_products`` yields under ``folder``; the same catalog gives the same files again."""
     written = []
     for i, part in enumerate(parts):
-        products = write_table(part.products, join(folder, f"products-{i:05d}.parquet"))
-        quarantine = write_table(part.quarantine, join(folder, f"quarantine-{i:05d}.parquet"))
+        products = write_table(part.products, part_uri(join(folder, "products"), i))
+        quarantine = write_table(part.quarantine, part_uri(join(folder, "quarantine"), i))
         accepted = part.products.num_rows
         pictures = accepted - part.products["image_hash"].null_count
         written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures))

@@ -19,7 +19,8 @@ import torch.distributed as dist
 
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.recipes import Recipe
-from moemoe.storage import join, no_space_left
+from moemoe.run_folder import RunFolder
+from moemoe.storage import no_space_left
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Job:
             ) from error
 
     @property
+    def folder(self) -> RunFolder:
+        """What ``run_uri`` holds."""
+        return RunFolder(self.run_uri)
+
+    @property
     def events_path(self) -> Path:
         """Where the events are appended while training runs."""
         return Path(self.scratch) / "events.jsonl"
@@ -75,7 +81,7 @@ class Job:
     def of_member(self, name: str, recipe: dict[str, Any]) -> "Job":
         """The job of a committee's member ``name``."""
         scratch = Path(self.scratch) / "members" / name
-        return replace(self, run_uri=join(self.run_uri, "members", name), scratch=str(scratch), recipe=recipe)
+        return replace(self, run_uri=self.folder.member(name).uri, scratch=str(scratch), recipe=recipe)
 
 
 def main(path: str, *options: str) -> int:
