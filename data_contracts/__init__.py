@@ -10,7 +10,8 @@ from data_contracts.check import (
     check_raw,
     check_shards,
 )
-from moemoe.catalog.contract import Contract, load_contract
+from moemoe.contract.contract import Contract
+from moemoe.contract.load import load_contract
 from moemoe.errors import ConfigError
 from moemoe.names import did_you_mean
 

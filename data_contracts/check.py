@@ -16,7 +16,7 @@ from data_contracts.predictions import prediction_suite
 from data_contracts.raw import raw_suite
 from data_contracts.shards import shard_suite
 from data_contracts.suites import Promise, Suite
-from moemoe.catalog.contract import CRITICAL, Contract
+from moemoe.contract.contract import CRITICAL, Contract
 from moemoe.errors import CatalogError
 from moemoe.shards.manifest import Manifest
 

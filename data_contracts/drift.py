@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from data_contracts.suites import EXAMPLES, Suite
-from moemoe.catalog.contract import WARNING, Contract
-from moemoe.catalog.drift import LEAST_VALUES, moved
+from moemoe.contract.contract import WARNING, Contract
+from moemoe.labels.drift import LEAST_VALUES, moved
 
 #: An index that chance gives this often or more is no drift, however high: few labels of many values scatter widely.
 CHANCE = 0.001

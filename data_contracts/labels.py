@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.suites import EXAMPLES, SPLITS, Suite, Tally
-from moemoe.catalog.contract import CRITICAL, WARNING, Contract
+from moemoe.contract.contract import CRITICAL, WARNING, Contract
 
 #: A cell of the evaluation counts from this many test products on.
 LEAST_TEST_PRODUCTS = 30

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.suites import Suite, Tally
-from moemoe.catalog.contract import CRITICAL, WARNING, Contract
+from moemoe.contract.contract import CRITICAL, WARNING, Contract
 from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, WITHHELD
 
 SLICE_ROWS = 200_000

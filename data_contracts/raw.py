@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.suites import EXAMPLES, Suite, Tally
-from moemoe.catalog.contract import CRITICAL, Contract, fold
-from moemoe.catalog.normalize import fold_key
+from moemoe.contract.contract import CRITICAL, Contract
+from moemoe.contract.text import fold, fold_key
 
 TEXTS = ("product_id", "marketplace", "product_type", "title")
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.suites import EXAMPLES, SPLITS, Suite
-from moemoe.catalog.contract import CRITICAL, Contract
+from moemoe.contract.contract import CRITICAL, Contract
 from moemoe.errors import StorageError
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import join, size

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moemoe.catalog.contract import Contract
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
 from moemoe.catalog.read import find_partitions
-from moemoe.catalog.sample import write_sample_catalog
+from moemoe.contract.contract import Contract
+from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.storage import join, publish, remove_leftovers
 from stages.options import Options
 from stages.workspace import Workspace

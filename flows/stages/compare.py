@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moemoe.catalog.contract import load_contract
-from moemoe.catalog.folds import check_folds
+from moemoe.contract.load import load_contract
 from moemoe.evaluation.comparison import Candidate, Comparison, compare, pooled
 from moemoe.evaluation.comparison_plots import comparison_figures
 from moemoe.evaluation.paper import AS_LONG, System, systems_of, tables_of
 from moemoe.evaluation.tables import Table, all_tables, write_tables
+from moemoe.labels.folds import check_folds
 from moemoe.recipes import Recipe
 from moemoe.recipes.comparison import recipe_to_compare
 from moemoe.registry.finished_runs import FinishedRun, finished_runs

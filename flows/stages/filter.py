@@ -1,6 +1,6 @@
 """filter: drops rare values (appendix B)."""
 
-from moemoe.catalog.label_parts import FrequentParts, filter_parts
+from moemoe.labels.label_parts import FrequentParts, filter_parts
 from stages.workspace import Workspace
 
 

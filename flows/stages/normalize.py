@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from moemoe.catalog.contract import Contract
-from moemoe.catalog.label_parts import NormalizedParts, normalize_parts
-from moemoe.catalog.parts import Parts
+from moemoe.contract.contract import Contract
+from moemoe.labels.label_parts import NormalizedParts, normalize_parts
+from moemoe.labels.parts import Parts
 from stages.workspace import Workspace
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from moemoe.catalog.contract import Contract
+from moemoe.contract.contract import Contract
 from moemoe.errors import ConfigError
 from moemoe.names import escaped
 from moemoe.shards.hidden import Hidden

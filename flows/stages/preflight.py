@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import data_contracts
-from moemoe.catalog.contract import Contract
+from moemoe.contract.contract import Contract
 from moemoe.inference.answering import check_decoding
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.registry.gate import Rules

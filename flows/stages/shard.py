@@ -7,9 +7,9 @@ import pyarrow as pa
 
 import data_contracts
 from data_contracts import ContractReport
-from moemoe.catalog.folds import split_of_fold
-from moemoe.catalog.label_parts import labelled_parts
 from moemoe.catalog.products import read_products_with_images
+from moemoe.labels.folds import split_of_fold
+from moemoe.labels.label_parts import labelled_parts
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.shards import write
 from moemoe.shards.manifest import File, Manifest

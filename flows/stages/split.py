@@ -6,9 +6,9 @@ import pyarrow as pa
 
 import data_contracts
 from data_contracts import ContractReport
-from moemoe.catalog.drift import label_drift, read_labels
-from moemoe.catalog.label_parts import SplitParts, split_parts
-from moemoe.catalog.parts import Parts
+from moemoe.labels.drift import label_drift, read_labels
+from moemoe.labels.label_parts import SplitParts, split_parts
+from moemoe.labels.parts import Parts
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.shards.write import earlier_run
 from moemoe.storage import fetch

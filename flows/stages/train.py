@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from moemoe.training.job import Job
 from moemoe.training.launch import train
-from moemoe.training.run import Job
 from stages.options import Options
 from stages.workspace import Workspace
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 import data_contracts
 from data_contracts import ContractReport
-from moemoe.catalog.open_contract import close_contract
-from moemoe.catalog.parts import Parts
 from moemoe.catalog.products import CollectedPart, Collection
+from moemoe.contract.open_contract import close_contract
+from moemoe.labels.parts import Parts
 from moemoe.registry.tracked_run import TrackedRun
 from stages.workspace import Workspace
 

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog.contract import Contract
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
+from moemoe.contract.contract import Contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import PRODUCTS, QUARANTINE
 from moemoe.storage import join, part_uri, read_table, size, write_table

@@ -19,9 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from moemoe.catalog.contract import fold
-from moemoe.catalog.normalize import fold_key, plain_label, without_share
 from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.contract.text import fold, fold_key, plain_label, without_share
 from moemoe.errors import CatalogError, ConfigError, MoEMoEError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.

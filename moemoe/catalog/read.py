@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.catalog import records
-from moemoe.catalog.cell_text import as_id, as_text_array
 from moemoe.catalog.read_csv import MAX_RECORD, CsvRecords, Unreadable
 from moemoe.catalog.records import RowError
+from moemoe.contract.cell_text import as_id, as_text_array
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
 from moemoe.storage import absolute, fetch, files_below, matching_files

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from moemoe.catalog.cell_text import as_id, as_text
+from moemoe.contract.cell_text import as_id, as_text
 
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from moemoe.catalog.contract import Contract
+from moemoe.contract.contract import Contract
 from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
 from moemoe.inference.predictions import calibrate, predict_all, tokenizer_metrics
 from moemoe.inference.predictor import Predictor

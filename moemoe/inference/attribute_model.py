@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from moemoe.catalog.contract import Contract, load_contract
+from moemoe.contract.contract import Contract
+from moemoe.contract.load import load_contract
 from moemoe.errors import ConfigError
 from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import Predictor

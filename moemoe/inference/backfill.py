@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.contract import fold
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.products import row_problem
 from moemoe.catalog.read import REQUIRED, read_batches
+from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture

@@ -9,9 +9,10 @@ from numbers import Integral, Real
 from typing import Any
 
 from moemoe.catalog.context import context_text
-from moemoe.catalog.contract import Contract, fold
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.products import row_problem
+from moemoe.contract.contract import Contract
+from moemoe.contract.text import fold
 from moemoe.errors import CatalogError
 from moemoe.inference.predictor import Question
 from moemoe.storage import is_s3, join

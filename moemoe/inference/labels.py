@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from moemoe.catalog.contract import Contract
-from moemoe.catalog.normalize import MISSING, fold_key, value_mapper
+from moemoe.contract.contract import Contract
+from moemoe.contract.text import fold_key
+from moemoe.labels.normalize import MISSING, value_mapper
 
 CACHED_VALUES = 100_000
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog.contract import Contract
-from moemoe.catalog.spellings import spellings, words_pattern
+from moemoe.contract.contract import Contract
+from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.inference.answering import Answering, fit_temperature
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.model.tokenizer import tokenizer_statistics

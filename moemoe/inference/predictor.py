@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from moemoe.baselines import load_with_collator
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.batch import Answer
@@ -21,6 +20,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
+from moemoe.systems import load_with_collator
 
 BATCH_PRODUCTS = 64
 

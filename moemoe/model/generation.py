@@ -6,16 +6,13 @@ Shapes: N examples, M of them whose answers have not ended, T prefix tokens, A a
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from moemoe.model.batch import Batch
+from moemoe.model.encoded import EncoderDecoder
 from moemoe.model.trie import Trie
-
-if TYPE_CHECKING:
-    from moemoe.model.moemoe import MoEMoE
 
 
 @dataclass
@@ -30,7 +27,9 @@ class Answers:
 
 
 @torch.inference_mode()
-def generate(model: "MoEMoE", batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None) -> Answers:
+def generate(
+    model: EncoderDecoder, batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None
+) -> Answers:
     """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
 
     Most answers have two or three tokens and some batch has a long one: what has ended is not computed along.

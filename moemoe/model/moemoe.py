@@ -8,7 +8,7 @@ attribute), T decoder tokens, L source positions, S sources, D d_model, V vocabu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from moemoe.model.batch import Answer, Batch, Distribution, Losses, Source
 from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
+from moemoe.model.encoded import Encoded
 from moemoe.model.encoders import TextEncoder, repeat_patches
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.generation import generate
@@ -34,19 +35,6 @@ from moemoe.model.question_guided_attention import QuestionGuidedAttention, sour
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
 from moemoe.model.t5_layers import add_experts, t5_stack
 from moemoe.model.value_distribution import value_probabilities
-
-
-@dataclass
-class Encoded:
-    """The sources of a batch: what generation computes once and decodes many steps from.
-
-    ``alignment`` holds each source's alignment loss per example, S times [N]; None where the model has none.
-    """
-
-    memory: SourceMemory
-    shares_NS: Tensor
-    alignment: list[Tensor] | None
-    loads: list[RouterLoad]
 
 
 class MoEMoE(nn.Module):

@@ -2,7 +2,7 @@
 
 A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
 neighbours, TF-IDF) is made in one pass over the training split. Both are saved into a folder whose ``config.json``
-names them, and both answer batches that their collator makes of items; ``moemoe.baselines`` finds them by name. A
+names them, and both answer batches that their collator makes of items; ``moemoe.systems`` finds them by name. A
 committee consists of such systems.
 """
 
@@ -80,7 +80,7 @@ class Fitted(System, Protocol):
 
 
 class Member(System, Protocol):
-    """What a committee needs of each of its members, see ``moemoe.baselines.committee``."""
+    """What a committee needs of each of its members, see ``moemoe.systems.committee``."""
 
     def distributions(
         self, batch: Any, collator: Any, asked: Sequence[str], values: Mapping[str, Sequence[str]]

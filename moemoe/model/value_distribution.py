@@ -12,16 +12,13 @@ read so far.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from moemoe.model.batch import Batch
-
-if TYPE_CHECKING:
-    from moemoe.model.moemoe import MoEMoE
+from moemoe.model.encoded import EncoderDecoder
 
 #: Tree nodes that the decoder reads in one pass; it bounds the memory, whatever the number of values.
 NODES_AT_ONCE = 32
@@ -87,7 +84,7 @@ def _by_length(prefix: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
 
 @torch.inference_mode()
 def value_probabilities(
-    model: "MoEMoE", batch: Batch, attributes: Sequence[str], trees: Mapping[str, ValueTree]
+    model: EncoderDecoder, batch: Batch, attributes: Sequence[str], trees: Mapping[str, ValueTree]
 ) -> tuple[list[np.ndarray], Tensor]:
     """Each example's probabilities of its attribute's values, float64 [C], and each source's share [N, S].
 

@@ -1,13 +1,14 @@
 """The recipe of a committee: its members' recipes, under the options that each of them can take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moemoe.errors import ConfigError
-from moemoe.recipes import Recipe, load_recipe
+from moemoe.recipes.recipe import Recipe
 
 
 def load_committee(
+    load_recipe: Callable[..., Recipe],
     name: str,
     description: str,
     members: Sequence[str],
@@ -18,7 +19,7 @@ def load_committee(
     batch_size: int | None,
     settings: str,
 ) -> Recipe:
-    """See ``moemoe.recipes.load_recipe``; ``members`` are names of recipes.
+    """See ``moemoe.recipes.load_recipe``, which makes the members; ``members`` are names of recipes.
 
     An option goes to every member that it means something to; a setting to the one that it names.
 

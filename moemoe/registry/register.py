@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog.contract import CRITICAL
+from moemoe.contract.contract import CRITICAL
 from moemoe.inference.attribute_model import CONTRACT
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import Thresholds

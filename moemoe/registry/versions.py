@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from moemoe.baselines import TRAINED, system_of
 from moemoe.errors import ConfigError, StorageError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.names import did_you_mean
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client, with_password
+from moemoe.systems import TRAINED, system_of
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",

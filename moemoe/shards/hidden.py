@@ -8,8 +8,8 @@ from functools import cached_property
 import pyarrow as pa
 
 from moemoe.catalog.context import plain_text
-from moemoe.catalog.contract import Contract
-from moemoe.catalog.spellings import spellings, words_pattern
+from moemoe.contract.contract import Contract
+from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.errors import ConfigError
 
 _SPACE = re.compile(r"\s+")

@@ -22,8 +22,8 @@ from moemoe.recipes import known_recipes, known_sizes, load_recipe
 from moemoe.shards.manifest import Manifest
 from moemoe.shards.sampler import check_batch_size
 from moemoe.storage import absolute, join
+from moemoe.training.job import Job
 from moemoe.training.launch import check_processes, default_processes, train
-from moemoe.training.run import Job
 
 MANIFEST = "manifest.json"
 

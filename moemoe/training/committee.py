@@ -15,8 +15,6 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from moemoe.baselines.committee import TRAINED_ON, Committee
-from moemoe.baselines.pooling import fit_weights
 from moemoe.errors import ConfigError
 from moemoe.model.collate import PictureSlot
 from moemoe.recipes import Recipe
@@ -25,9 +23,11 @@ from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
 from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
+from moemoe.systems.committee import TRAINED_ON, Committee
+from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
 from moemoe.training.items import item_of, kept_features, picture_buffer, training_values
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 from moemoe.training.stopping import Notice
 
 PRODUCTS_AT_ONCE = 64

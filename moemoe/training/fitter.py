@@ -6,15 +6,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from moemoe.baselines import load_system
 from moemoe.model.collate import Item, PictureSlot
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
+from moemoe.systems import load_system
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, picture_buffer, training_values
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 
 EVENT_PRODUCTS = 1000
 

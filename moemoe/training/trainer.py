@@ -17,7 +17,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from moemoe.baselines import load_system
 from moemoe.errors import MoEMoEError
 from moemoe.model.batch import Batch
 from moemoe.model.collate import PictureSlot, collator_of
@@ -31,6 +30,7 @@ from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.storage import fetch
+from moemoe.systems import load_system
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import (
@@ -41,10 +41,10 @@ from moemoe.training.items import (
     picture_size,
     training_values,
 )
+from moemoe.training.job import Job
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.optimizers import Optimizers, make_optimizer
 from moemoe.training.phases import learning_rate
-from moemoe.training.run import Job
 from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.stopping import Notice, stopped
 from moemoe.training.tokenizer import make_tokenizer

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from moemoe.baselines import load_system
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.recipes import Recipe, Training, load_recipe
+from moemoe.systems import load_system
 from moemoe.training.optimizers import ngram_tables
 from tests.baselines.toy import accuracy, answers, make
 from tests.model.small import TINY_SWIN

@@ -9,7 +9,8 @@ from moemoe.inference.predictor import Answer, Predictor, Question
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.training.events import read_events
-from moemoe.training.run import Job, main
+from moemoe.training.job import Job
+from moemoe.training.run import main
 
 
 def make(manifest: str, folder: Path, recipe: Recipe, seed: int = 1) -> Predictor:

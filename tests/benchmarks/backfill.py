@@ -26,9 +26,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.contract import fold
-from moemoe.catalog.normalize import fold_key
 from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.contract.text import fold, fold_key
 from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision, wilson
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel
 from moemoe.inference.backfill import Job, backfill_partitions, read_chunks

@@ -26,10 +26,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.contract import Contract, fold, load_contract
-from moemoe.catalog.label_parts import filter_parts, normalize_parts
-from moemoe.catalog.normalize import Normalizer
 from moemoe.catalog.products import PART_ROWS
+from moemoe.contract.contract import Contract
+from moemoe.contract.load import load_contract
+from moemoe.contract.text import fold
+from moemoe.labels.label_parts import filter_parts, normalize_parts
+from moemoe.labels.normalize import Normalizer
 from moemoe.schemas import PRODUCTS
 from tests.benchmarks import normalize_peers
 

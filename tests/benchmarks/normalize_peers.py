@@ -2,7 +2,7 @@
 
 Each takes one row a raw label (``product``, the number of its product; ``key`` folded; ``raw``) and a plan by key:
 ``attribute``, ``lookup`` of folded text, ``separators``, ``rules``; and the ``missing`` markers. Each gives a list of
-(product, attribute, values). Folding is NFKC, case, blanks and edges, as in ``moemoe.catalog.contract.fold``; HTML and
+(product, attribute, values). Folding is NFKC, case, blanks and edges, as in ``moemoe.contract.text.fold``; HTML and
 shares are left to us. Runs as a script too, in a venv where polars is: FILE.parquet PLAN.json OUT.json REPEATS.
 """
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from moemoe.catalog import products as products_module
-from moemoe.catalog.contract import load_contract
 from moemoe.catalog.products import (
     Collection,
     collect_products,
@@ -22,10 +21,11 @@ from moemoe.catalog.products import (
     write_parts,
 )
 from moemoe.catalog.read import find_partitions
+from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
-from tests.catalog.whole import collect, in_parts
+from tests.labels.whole import collect, in_parts
 from tests.s3 import s3_bucket
 
 

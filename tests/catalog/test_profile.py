@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.contract import load_contract
 from moemoe.catalog.profile import Key, Profile, as_contract, main, suggest_aliases
-from moemoe.catalog.sample import write_sample_catalog
+from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
+from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
-from tests.catalog.whole import collect, normalize
+from tests.labels.whole import collect, normalize
 
 
 def test_spellings_of_one_name_are_aliases_of_the_most_frequent():

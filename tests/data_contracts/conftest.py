@@ -1,6 +1,6 @@
 import pytest
 
-from moemoe.catalog.contract import load_contract
+from moemoe.contract.load import load_contract
 from tests.data_contracts.small import CONTRACT
 
 

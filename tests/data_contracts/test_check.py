@@ -12,14 +12,14 @@ import pytest
 
 import data_contracts
 from data_contracts import check_predictions, check_shards
-from moemoe.catalog.contract import load_contract
 from moemoe.catalog.products import Collected
+from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.inference.predictions import CONDITIONS
 from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
 from moemoe.shards.manifest import Manifest
-from tests.catalog.whole import in_parts
 from tests.data_contracts.small import CONTRACT, broken
+from tests.labels.whole import in_parts
 from tests.shards.small import small_shards
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import data_contracts
-from moemoe.catalog import contract
+from moemoe.contract import contract, load
 from moemoe.schemas import CATALOG
 
 
@@ -56,7 +56,7 @@ def test_the_editors_schema_accepts_every_shipped_contract(dataset):
 
 
 def test_the_editors_schema_knows_every_key_that_is_loaded():
-    assert set(SCHEMA["properties"]) == set(contract._KEYS)
+    assert set(SCHEMA["properties"]) == set(load._KEYS)
     assert set(SCHEMA["properties"]["expectations"]["properties"]) == set(contract.EXPECTATIONS)
     assert set(SCHEMA["properties"]["open"]["properties"]) == {
         field.name for field in dataclasses.fields(contract.Open)

@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 import pytest
 
 from data_contracts import check_drift
-from moemoe.catalog.contract import load_contract
+from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import LABELS
-from tests.catalog.whole import label_drift
 from tests.data_contracts.small import CONTRACT, broken
+from tests.labels.whole import label_drift
 
 
 def counted_labels(*cells: tuple[str, str, dict[str, int]]) -> pa.Table:

@@ -11,8 +11,8 @@ import mlflow
 import pyarrow as pa
 from safetensors.torch import load_file
 
-from moemoe.catalog.sample import write_sample_catalog
 from moemoe.registry import tracking
+from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
 from tests.faults.planned import Faults

@@ -16,10 +16,10 @@ import pytest
 from metaflow.cards import get_cards
 
 import data_contracts
-from moemoe.catalog.contract import fold
-from moemoe.catalog.sample import write_sample_catalog
+from moemoe.contract.text import fold
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.versions import fetch_version, find_version
+from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
 from tests.flows.conftest import FLOW, card_text, flow_environment

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.sample import write_sample_catalog
 from moemoe.registry.tracking import client
+from moemoe.sample_catalog.write import write_sample_catalog
 from tests.flows.conftest import FLOW, flow_environment
 
 

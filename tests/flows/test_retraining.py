@@ -11,8 +11,8 @@ import yaml
 from metaflow.cards import get_cards
 
 import data_contracts
-from moemoe.catalog.contract import fold
-from moemoe.catalog.sample import write_sample_catalog
+from moemoe.contract.text import fold
+from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.training.events import read_events
 from tests.flows.conftest import card_text, run_flow
 from tests.hook import Hook

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.contract import load_contract
+from moemoe.contract.load import load_contract
 from moemoe.registry import tracking
 from moemoe.registry.versions import CHAMPION, alias_of
 from moemoe.schemas import CATALOG

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from metaflow.cards import get_cards
 
-from moemoe.catalog.parts import Parts
 from moemoe.inference.answering import Answering
+from moemoe.labels.parts import Parts
 from moemoe.schemas import LABELS
 from moemoe.shards.manifest import Manifest
 from moemoe.training.events import read_events

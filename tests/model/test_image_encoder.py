@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from moemoe.baselines import load_system
 from moemoe.errors import ConfigError
 from moemoe.inference.preprocessing import PREPROCESSING, save_preprocessing
 from moemoe.model import image_encoder, image_weights
@@ -21,6 +20,7 @@ from moemoe.model.image_weights import PACKAGE_NAME, create_timm, load_backbone_
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
+from moemoe.systems import load_system
 from tests.model.small import TINY_SWIN, tiny_config
 
 LITE = ImageConfig(name="tf_efficientnet_lite0", size=64, pretrained="package", trained="none")

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from moemoe.baselines import COMMITTEES, FITTED, TRAINED
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, NgramConfig, expert_layers
 from moemoe.recipes import Recipe, known_recipes, load_recipe
+from moemoe.systems import COMMITTEES, FITTED, TRAINED
 
 # Table 4 and figure 5: (decoder layers, encoder layers, phases) of a model with six layers a side.
 PAPER = {

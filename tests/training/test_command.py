@@ -9,7 +9,7 @@ import pytest
 
 from moemoe.model.moemoe import MoEMoE
 from moemoe.training.__main__ import main
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 from tests.shards.small import small_shards
 
 

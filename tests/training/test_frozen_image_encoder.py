@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import data_contracts
-from moemoe.baselines import load_saved
 from moemoe.inference.predictions import predict_test
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
@@ -20,8 +19,10 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.storage import read_table
+from moemoe.systems import load_saved
+from moemoe.training.job import Job
 from moemoe.training.optimizers import make_optimizer
-from moemoe.training.run import Job, main
+from moemoe.training.run import main
 from tests.model.test_image_encoder import TINY_RESNET
 from tests.shards.small import small_shards
 from tests.training.test_training import run, small_recipe

@@ -14,7 +14,7 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 from moemoe.training.warm_start import check_warm_start
 from tests.baselines.toy import answers, make
 from tests.model.small_encoders import KINDS, small_encoder

@@ -20,7 +20,7 @@ from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 from tests.model.small import TINY_SWIN
 from tests.shards.small import small_shards
 

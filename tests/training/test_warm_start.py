@@ -14,7 +14,7 @@ from moemoe.model.mixture_of_experts import MixtureOfExperts
 from moemoe.recipes import load_recipe
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.run import Job
+from moemoe.training.job import Job
 from moemoe.training.warm_start import check_warm_start
 from tests.shards.small import small_shards
 from tests.training.test_training import small_recipe

@@ -1,0 +1,162 @@
+"""A contract, loaded: product types, attributes, canonical values and the rules that lead to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from moemoe.contract.text import fold
+
+CRITICAL, WARNING = "critical", "warning"
+
+#: Between the parts of a multi-value where the contract says nothing else.
+SEPARATORS = "[,;|]"
+
+#: Every expectation a contract may set, and the bound that it takes: a share, or an index that may be above 1.
+EXPECTATIONS = {
+    # on the raw catalog
+    "unique_product_ids": None,
+    "title_present": "at_least",
+    "known_product_types": "at_least",
+    "image_present": "at_least",
+    "undecodable_images": "at_most",
+    "attribute_fill": "at_least per attribute",
+    # on the labels
+    "canonical_values": None,
+    "group_in_one_split": None,
+    "split_deviation": "at_most",
+    "label_share": "at_least per attribute",
+    # on the labels of two runs
+    "label_drift": "at_most index",
+    # on the predictions
+    "canonical_predictions": "at_least",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Raw text in which the RE2 pattern ``match`` is found (after folding) means ``value``."""
+
+    match: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
+
+    ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    values: Mapping[str, tuple[str, ...]]
+    rules: tuple[Rule, ...] = ()
+    separators: str = SEPARATORS
+
+    def lookup(self) -> dict[str, str]:
+        """Folded value or alias -> canonical value."""
+        return folded_aliases(self.values)
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Labels of one product that cannot both be right.
+
+    A product whose label of attribute ``when`` has none but ``when_values`` must not have a label of attribute
+    ``never`` with none but ``never_values``. ``reason`` is for people.
+    """
+
+    when: str
+    when_values: tuple[str, ...]
+    never: str
+    never_values: tuple[str, ...]
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """The rule in one line."""
+        return f"{self.when} {' / '.join(self.when_values)}, never {self.never} {' / '.join(self.never_values)}"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the products in each split; they sum to 1."""
+
+    train: float
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A promise that is checked: ``severity`` critical stops the run, warning is shown.
+
+    ``at_least`` / ``at_most`` are shares in [0, 1], but for label_drift a population stability index;
+    ``attributes`` holds a least share per attribute.
+    """
+
+    severity: str
+    at_least: float | None = None
+    at_most: float | None = None
+    attributes: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Open:
+    """How much support in the catalog makes something a part of an open contract (see ``open_contract``).
+
+    Args:
+        product_type_products: products that a product type needs.
+        attribute_labels: labels that an attribute needs.
+        value_labels: labels that a value needs.
+        attribute_values: values that an attribute may have at most; more are names, sizes or ids.
+        ignore_keys: raw keys that are no attributes.
+    """
+
+    product_type_products: int
+    attribute_labels: int
+    value_labels: int
+    attribute_values: int
+    ignore_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
+
+    ``open`` is None where product types and attributes are those that are named, and no others.
+    """
+
+    path: str
+    hash: str
+    dataset: str
+    version: int
+    columns: Mapping[str, str]
+    product_types: Mapping[str, tuple[str, ...]]
+    attributes: Mapping[str, Attribute]
+    missing: tuple[str, ...]
+    separators: str
+    rare_share: float
+    split: Split
+    max_quarantine_share: float
+    report_product_types: tuple[str, ...]
+    expectations: Mapping[str, Expectation]
+    open: Open | None = None
+    contradictions: tuple[Contradiction, ...] = ()
+
+    def product_type_aliases(self) -> dict[str, str]:
+        """Folded raw product type -> canonical product type."""
+        return folded_aliases(self.product_types)
+
+    def canonical_values(self) -> dict[str, set[str]]:
+        """Attribute -> its canonical values."""
+        return {name: set(attribute.values) for name, attribute in self.attributes.items()}
+
+    def folded_missing(self) -> frozenset[str]:
+        """What a raw label is, folded, where it says nothing; a blank one always does."""
+        return frozenset({"", *map(fold, self.missing)})
+
+
+def folded_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Folded spelling -> canonical name, for each name itself and its aliases."""
+    return {fold(spelling): name for name, aliases in names.items() for spelling in (name, *aliases)}

@@ -1,0 +1,198 @@
+"""Open contracts: product types, attributes and values are those that the catalog has enough of.
+
+What an open contract names is taken as it stands; the rest comes from the catalog. The result is a closed contract, so
+that everything after it works on named product types and values, and it is written out with the run.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from moemoe.contract.contract import Attribute, Contract, Contradiction, folded_aliases
+from moemoe.contract.load import load_contract
+from moemoe.contract.text import compile_rule, fold, fold_key
+from moemoe.errors import CatalogError
+
+#: An attribute is kept where its frequent values make up at least this share of its labels; else it is free text.
+COVERED = 0.5
+
+
+def close_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
+    """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
+
+    The parts (only product_type and attributes are needed) are gone over twice. A closed contract comes back as it is,
+    written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
+    folded keys. Raises CatalogError where nothing has enough support.
+    """
+    path = Path(path)
+    if contract.open is None:
+        path.write_bytes(Path(contract.path).read_bytes())
+        return load_contract(path)
+    raw_types: Counter[str] = Counter()
+    for part in products:
+        raw_types.update({e["values"]: e["counts"] for e in part["product_type"].value_counts().to_pylist()})
+    product_types = _product_types(contract, raw_types)
+    known = folded_aliases(product_types)
+    raw_labels: Counter[tuple[str, str]] = Counter()
+    for part in products:
+        kept = pa.array([fold(name or "") in known for name in part["product_type"].to_pylist()], pa.bool_())
+        raw_labels.update(_distinct_labels(part["attributes"].filter(kept)))
+    attributes = _attributes(contract, raw_labels)
+    if not product_types or not attributes:
+        raise CatalogError(
+            f"contract {contract.dataset} is open, and nothing in the catalog has enough support: "
+            f"{len(product_types)} product types with {contract.open.product_type_products} products, "
+            f"{len(attributes)} attributes with {contract.open.attribute_labels} labels (see 'open' in {contract.path})"
+        )
+    closed = replace(
+        contract,
+        open=None,
+        product_types=product_types,
+        attributes=attributes,
+        contradictions=tuple(_contradictions(contract, attributes)),
+    )
+    path.write_text(to_yaml(closed))
+    return load_contract(path)
+
+
+def _product_types(contract: Contract, raw: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Product types with enough products, the most frequent first, each with the raw spellings that mean it."""
+    assert contract.open is not None
+    named = contract.product_type_aliases()
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, count in raw.items():
+        folded = fold(name or "")
+        if folded:
+            spellings[named.get(folded, folded)][name] += count
+    enough = {name: found for name, found in spellings.items() if found.total() >= contract.open.product_type_products}
+    types: dict[str, tuple[str, ...]] = {}
+    for name, found in sorted(enough.items(), key=lambda item: (-item[1].total(), item[0])):
+        if name in contract.product_types:
+            types[name] = contract.product_types[name]
+        else:
+            types[" ".join(found.most_common(1)[0][0].split())] = ()  # its other spellings fold to the same
+    return types
+
+
+@dataclass
+class _Labels:
+    """Labels of one attribute, by folded value: the spellings of each, and how many labels there are in all."""
+
+    spellings: dict[str, Counter[str]]
+    labels: int = 0
+
+
+def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[str, Attribute]:
+    """Attributes with enough labels whose frequent values are a small set that covers most of the labels."""
+    opened = contract.open
+    assert opened is not None
+    owner = {fold_key(key): name for name, attribute in contract.attributes.items() for key in attribute.keys}
+    ignored, missing = {fold_key(key) for key in opened.ignore_keys}, contract.folded_missing()
+    found: dict[str, _Labels] = defaultdict(lambda: _Labels(defaultdict(Counter)))
+    for (key, value), count in sorted(raw.items()):
+        name = owner.get(fold_key(key), fold_key(key))
+        if not name or fold_key(key) in ignored:
+            continue
+        separators = compile_rule(contract.attributes[name].separators if name in owner else contract.separators)
+        for part in separators.split(value):
+            if (folded := fold(part)) not in missing:
+                found[name].labels += count
+                found[name].spellings[folded][" ".join(part.split())] += count
+
+    attributes = {name: attribute for name, attribute in contract.attributes.items() if attribute.values}
+    for name, labels in sorted(found.items(), key=lambda item: (-item[1].labels, item[0])):
+        values = {folded: s for folded, s in labels.spellings.items() if s.total() >= opened.value_labels}
+        covered = sum(spellings.total() for spellings in values.values())
+        if (
+            name not in attributes
+            and covered >= max(opened.attribute_labels, COVERED * labels.labels)
+            and 2 <= len(values) <= opened.attribute_values
+        ):
+            named = contract.attributes.get(name)
+            ordered = sorted(values, key=lambda folded: (-values[folded].total(), folded))
+            attributes[name] = Attribute(
+                name,
+                named.keys if named else (name,),
+                {values[folded].most_common(1)[0][0]: () for folded in ordered},
+                separators=named.separators if named else contract.separators,
+            )
+    return attributes
+
+
+def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> Iterator[Contradiction]:
+    """The contract's contradictions between ``attributes``, with their values as these spell them."""
+    for rule in contract.contradictions:
+        sides = []
+        for name, values in ((rule.when, rule.when_values), (rule.never, rule.never_values)):
+            known = attributes[name].lookup() if name in attributes else {}
+            sides.append(tuple(dict.fromkeys(known[fold(value)] for value in values if fold(value) in known)))
+        if all(sides):
+            yield replace(rule, when_values=sides[0], never_values=sides[1])
+
+
+def _distinct_labels(maps: pa.ChunkedArray) -> dict[tuple[str, str], int]:
+    """Each distinct raw key and value with its number."""
+    keys = pa.chunked_array([chunk.keys for chunk in maps.chunks], pa.string()).dictionary_encode().unify_dictionaries()
+    items = pa.chunked_array([chunk.items for chunk in maps.chunks], pa.string()).fill_null("")
+    items = items.dictionary_encode().unify_dictionaries()
+    if not len(keys):
+        return {}
+    names, texts = (column.chunk(0).dictionary.to_pylist() for column in (keys, items))
+    codes = [np.concatenate([c.indices.to_numpy() for c in column.chunks]).astype(np.int64) for column in (keys, items)]
+    pairs, counts = np.unique(codes[0] * len(texts) + codes[1], return_counts=True)
+    return {
+        (names[pair // len(texts)], texts[pair % len(texts)]): int(count)
+        for pair, count in zip(pairs, counts, strict=True)
+    }
+
+
+def to_yaml(contract: Contract) -> str:
+    """A closed contract as YAML that ``load_contract`` reads back."""
+    content = {
+        "dataset": contract.dataset,
+        "version": contract.version,
+        "columns": dict(contract.columns),
+        "product_types": {name: list(aliases) for name, aliases in contract.product_types.items()},
+        "missing": list(contract.missing),
+        "separators": contract.separators,
+        "attributes": {
+            attribute.name: {
+                "keys": list(attribute.keys),
+                "values": {value: list(aliases) for value, aliases in attribute.values.items()},
+                "rules": [{"match": rule.match, "value": rule.value} for rule in attribute.rules],
+                "separators": attribute.separators,
+            }
+            for attribute in contract.attributes.values()
+        },
+        "contradictions": [
+            {
+                "when": {rule.when: list(rule.when_values)},
+                "never": {rule.never: list(rule.never_values)},
+                "reason": rule.reason,
+            }
+            for rule in contract.contradictions
+        ],
+        "rare_share": contract.rare_share,
+        "split": vars(contract.split),
+        "report_product_types": list(contract.report_product_types or contract.product_types),
+        "max_quarantine_share": contract.max_quarantine_share,
+        "expectations": {
+            name: {
+                key: dict(value) if key == "attributes" else value
+                for key, value in vars(expectation).items()
+                if value is not None
+            }
+            for name, expectation in contract.expectations.items()
+        },
+    }
+    for expectation in content["expectations"].values():  # type: ignore[attr-defined]
+        if "attributes" in expectation:
+            expectation["at_least"] = expectation.pop("attributes")
+    return "# Closed from an open contract by a run; do not edit.\n" + yaml.safe_dump(
+        content, allow_unicode=True, sort_keys=False, width=120
+    )

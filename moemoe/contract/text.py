@@ -1,0 +1,59 @@
+"""Raw keys and labels as they are compared, and the rules' patterns that search them."""
+
+import html
+import re
+import unicodedata
+from typing import Any
+
+from moemoe.contract.cell_text import without_invisible
+
+_SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
+_EDGES = " .,;:!?\"'`*|"
+#: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʹʻʼʽˈ′´`＇｀", "'"))
+_REPEATED = re.compile(r" #\d+$")
+_BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_NUMBER = r"\(?\d+(?:[.,]\d+)?"
+_SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
+
+
+def fold(text: str) -> str:
+    """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
+
+    Apostrophes of all kinds are one, invisible characters are gone. After it a rule may use RE2's ASCII-only ``\\s``
+    and ``\\b`` safely on Latin text.
+    """
+    text = without_invisible(html.unescape(text))
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
+    return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+
+
+def fold_key(key: str) -> str:
+    """A raw key as it is compared; the second store numbers a repeated key ("Color #2")."""
+    return _REPEATED.sub("", fold(key))
+
+
+def plain_label(raw: str) -> str:
+    """``raw`` without HTML entities and tags, a new line for each tag that breaks the line."""
+    if "<" not in raw and "&" not in raw:
+        return " ".join(raw.split())
+    text = html.unescape(raw)
+    text = html.unescape(text)  # "&amp;amp;": escaped twice, on the way from shop to feed
+    return _TAG.sub(" ", _BREAK.sub("\n", " ".join(text.split())))
+
+
+def without_share(part: str) -> str:
+    """``part`` without the percentage before or after it: "50% Acrylic", "Cotton (60%)"."""
+    return _SHARE.sub("", part).strip() or part
+
+
+def compile_rule(pattern: str) -> Any:
+    """The RE2 pattern, ready to search folded text; raises ``re2.error`` for what RE2 refuses."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = False
+    options.never_capture = True  # else split would also return what groups match
+    return re2.compile(pattern, options)

@@ -1,0 +1,134 @@
+"""A catalog's labels through normalization, the rare-value filter and the split, part by part in bounded memory.
+
+Every function goes over parts (of some ten thousand products each) and writes parts of the same number and order under
+``folder``; part i of the labels speaks of the products of part i.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.contract.contract import Contract
+from moemoe.labels.contradictions import ContradictionCounts, set_aside_contradictions
+from moemoe.labels.normalize import Normalizer
+from moemoe.labels.parts import Parts
+from moemoe.labels.rare_values import find_rare_values, remove_values
+from moemoe.labels.split import Groups
+from moemoe.schemas import CONTRADICTIONS
+from moemoe.storage import part_uri, read_table, write_table, writing_table
+
+
+@dataclass(frozen=True)
+class NormalizedParts:
+    """URIs of the labels; LABEL_STATISTICS, raw product types (see ``Normalizer``) and UNREAD_KEYS; contradictions."""
+
+    labels: list[str]
+    statistics: pa.Table
+    product_types: pa.Table
+    unread_keys: pa.Table
+    contradictions: ContradictionCounts
+
+
+def normalize_parts(
+    products: Iterable[pa.Table], contract: Contract, folder: str, contradictions_uri: str
+) -> NormalizedParts:
+    """Labels (LABELS) of parts of PRODUCTS in the contract's values.
+
+    Contradictory ones are set aside at ``contradictions_uri`` (CONTRADICTIONS). Of the products only product_id,
+    product_type and attributes are needed.
+
+    Raises:
+        CatalogError: no label results.
+    """
+    normalizer = Normalizer(contract)
+    uris, contradictions = [], ContradictionCounts()
+    with writing_table(contradictions_uri, CONTRADICTIONS) as writer:
+        for index, part in enumerate(products):
+            labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
+            contradictions.add(aside)
+            writer.write_table(aside)
+            uris.append(write_table(labels, part_uri(folder, index)))
+        normalizer.raise_without_labels()
+    return NormalizedParts(
+        uris, normalizer.statistics(), normalizer.product_types(), normalizer.unread_keys(), contradictions
+    )
+
+
+@dataclass(frozen=True)
+class FrequentParts:
+    """URIs of the labels, their number, and what went (RARE_VALUES)."""
+
+    labels: list[str]
+    number: int
+    removed: pa.Table
+
+
+def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> FrequentParts:
+    """The labels without rare values; they are read twice."""
+    removed = find_rare_values(Parts(labels, ["attribute", "values"]), rare_share)
+    uris, number = [], 0
+    for index, part in enumerate(Parts(labels)):
+        part = remove_values(part, removed)
+        number += part.num_rows
+        uris.append(write_table(part, part_uri(folder, index)))
+    return FrequentParts(uris, number, removed)
+
+
+@dataclass(frozen=True)
+class SplitParts:
+    """URIs of the labels with group and split; products set aside (QUARANTINE); SPLITS so far; products per cell.
+
+    ``products`` has columns product_type, split and products; ``common`` names the titles and pictures that a large
+    share of the products has, which therefore join no groups.
+    """
+
+    labels: list[str]
+    quarantine: pa.Table
+    splits: pa.Table
+    products: pa.Table
+    common: list[str]
+
+
+def split_parts(
+    products: Sequence[str], labels: Sequence[str], contract: Contract, earlier: pa.Table | None, folder: str
+) -> SplitParts:
+    """Labels with group and split (see ``split.Groups``); ``earlier`` are the SPLITS of earlier runs.
+
+    Only products with a label count.
+    """
+    pairs = list(zip(products, labels, strict=True))
+    groups = Groups((_keyed(uri, read_table(own, _ID)) for uri, own in pairs), contract.split, earlier)
+    uris, counts = [], []
+    for index, (uri, own) in enumerate(pairs):
+        part = read_table(own)
+        part = groups.assign(index, _keyed(uri, part), part)
+        one_a_product = part.group_by(["product_type", "split", "product_id"]).aggregate([])
+        counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
+        uris.append(write_table(part, part_uri(folder, index)))
+    number = pa.concat_tables(counts).group_by(["product_type", "split"]).aggregate([("count_all", "sum")])
+    products_of_split = number.rename_columns(["product_type", "split", "products"])
+    return SplitParts(uris, groups.quarantine(), groups.splits(), products_of_split, groups.common)
+
+
+def labelled(products: pa.Table, labels: pa.Table) -> pa.Table:
+    """The rows of ``products`` that have one of ``labels``."""
+    return products.filter(pc.is_in(products["product_id"], value_set=labels["product_id"].combine_chunks().unique()))
+
+
+def labelled_parts(
+    pairs: Iterable[tuple[str, str]], columns: Sequence[str] | None = None
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The tables at pairs of URIs of products and their labels: the products that have one, all ``columns`` or some."""
+    for products, uri in pairs:
+        labels = read_table(uri)
+        yield labelled(read_table(products, columns), labels), labels
+
+
+_ID = ["product_id"]
+
+
+def _keyed(products: str, labels: pa.Table) -> pa.Table:
+    """What ``Groups`` needs of the products at a URI that have one of ``labels``."""
+    return labelled(read_table(products, ["product_id", "title", "image_hash"]), labels)

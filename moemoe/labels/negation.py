@@ -1,0 +1,155 @@
+"""What a raw label denies: "Don't dry clean", "Without hood" and "Wire-free" never mean Dry Clean, Hooded or Wired.
+
+A rule reads what is denied only if it needs the denial, that is if it no longer matches once the negation is taken out:
+``\\b(no|without) strap`` does, ``\\bhood`` does not. An alias that is spelled with the negation is taken as it stands.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from moemoe.contract.text import fold
+
+#: Deny what comes after them; the last line: German, French, Spanish, Portuguese, Italian, Dutch, Hindi.
+_BEFORE = (
+    r"no|non|none|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|"
+    r"lack of|absence of|minus|excluding|except|zero|nil|"
+    r"ohne|keine?[nmrs]?|sans|sin|sem|senza|zonder|bina|बिना"
+)
+#: Deny what comes after them, or what stands before if nothing known comes after: "dry cleaning is not allowed".
+_AROUND = (
+    r"not|cannot|can not|\w+n't|(?:is|are|was|does|did|has|have|wo|ca|should|could|would|must)nt|nicht|pas|nao|não|नहीं|"
+    r"forbidden|prohibited|excluded|absent|missing"
+)
+_NEGATION = re.compile(rf"(?<![\w'])(?:(?P<before>{_BEFORE})|(?P<around>{_AROUND}))(?![\w'])")
+#: A word that denies itself, or what leads to it: wireless, nonwired, unlined, wire free; not unisex or underwire.
+_WORD = re.compile(
+    r"^\S.*?(?P<behind> free| less)\b(?! than\b)|\b\w{2,}(?P<ending>less)\b"
+    r"|\b(?P<beginning>non|un(?!der|i(?:sex|qu|form|ver|on|t|corn|fy)|cle\b|til\b|less\b))\w{3,}"
+)
+#: A share or number of none; "0-3 months" and "0 cm" are no denials.
+_NONE_OF = re.compile(
+    r"(?<![\d.,])0+(?:[.,]0+)? ?%"
+    r"|(?<![\d.,/])\b0+ (?:x )?(?=[^\W\d])(?!(?:to|x|months?|mths?|years?|yrs?|days?|cm|mm|inch(?:es)?|size)\b)"
+)
+_WITHOUT = re.compile(r"\bw/o(?:ut)?\b")
+_DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,]\d+)? ?% ?")
+#: After one of these between two parts, what was denied before may be denied still: "do not bleach or dry clean".
+_AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
+
+
+def spell_out(folded: str) -> str:
+    """``folded`` text with "w/o" as "without", "0 %" as "no" and "not 100 %" as "not"."""
+    text = _NONE_OF.sub("no ", _WITHOUT.sub("without", folded))
+    return _DENIED_SHARE.sub(r"\1 ", text).strip()
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A piece of a raw label that affirms, or denies, one thing.
+
+    Args:
+        text: folded.
+        variants: what a rule must be tried on. It reads the clause if it matches a variant and none of the texts
+            beside it, which are the variant without its negation.
+        denies: whether the clause as a whole is denied.
+        from_behind: whether the negation comes after what it denies.
+    """
+
+    text: str
+    variants: tuple[tuple[str, tuple[str, ...]], ...]
+    denies: bool = False
+    from_behind: bool = False
+
+    def is_read_by(self, matches: Callable[[str], Any]) -> bool:
+        """Whether a rule that ``matches`` texts may say what the clause means."""
+        for text, without in self.variants:
+            found = matches(text)
+            by_accident = found and text[: found.start()].endswith("'")  # "t shirt" in "don't shirt"
+            if found and not by_accident and not any(map(matches, without)):
+                return True
+        return False
+
+
+def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
+    """The clauses of one folded part of a raw label, in order: "cotton, no lining" without its comma has two.
+
+    Args:
+        part: folded and spelled out.
+        is_known: whether a text, read without regard to negation, means a value.
+    """
+    found = list(_NEGATION.finditer(part))
+    if not found:
+        yield _affirmed(part)
+        return
+    edges = [0]
+    joined = False
+    for index, negation in enumerate(found):
+        before = found[index - 1].end() if index else 0
+        after = found[index + 1].start() if index + 1 < len(found) else len(part)
+        if joined or (index and not fold(part[before : negation.start()])):
+            joined = False
+            continue  # "not without": two negations of one clause
+        denied = fold(part[negation.end() : after])
+        if (negation["before"] or is_known(denied)) if denied else after < len(part):
+            edges.append(negation.start())
+        else:  # it denies what stands before ("hood: no"), or if nothing does the next negation ("cannot be unlined")
+            joined = not fold(part[edges[-1] : negation.start()])
+    for first, last in pairwise([*edges, len(part)]):
+        if text := fold(part[first:last]):
+            yield _denied(text) if _NEGATION.search(text) else _affirmed(text)
+
+
+def without_doubtful(parts: Sequence[list[Clause]], separators: Sequence[str]) -> Iterator[Clause | None]:
+    """The clauses of all parts of a raw label; None in place of those that a negation may reach across "and" or "or".
+
+    So "do not bleach or dry clean" is not Dry Clean, nor is "machine wash or dry clean: no" Machine Wash.
+
+    Args:
+        parts: the clauses of each part.
+        separators: the texts between them, one fewer.
+    """
+    doubtful: set[tuple[int, int]] = set()
+    for i, separator in enumerate(separators):
+        if separator.strip() in _AND_OR and parts[i] and parts[i + 1]:
+            left, right = (i, len(parts[i]) - 1), (i + 1, 0)
+            if (parts[i][-1].denies or left in doubtful) and not parts[i + 1][0].denies:
+                doubtful.add(right)
+    for i in reversed(range(len(separators))):
+        if separators[i].strip() in _AND_OR and parts[i] and parts[i + 1]:
+            left, right = (i, len(parts[i]) - 1), (i + 1, 0)
+            if (parts[i + 1][0].from_behind or right in doubtful) and not parts[i][-1].denies:
+                doubtful.add(left)
+    for i, part in enumerate(parts):
+        yield from (None if (i, j) in doubtful else clause for j, clause in enumerate(part))
+
+
+def _affirmed(text: str) -> Clause:
+    """A clause that at most single words deny: "sleeveless cotton top"."""
+    words = list(_WORD.finditer(text))
+    if not words:
+        return Clause(text, ((text, ()),))
+    spans = [word.span() for word in words]
+    variants = [(_blanked(text, spans), ())] + [
+        (_blanked(text, spans[:i] + spans[i + 1 :]), (_blanked(text, [*spans[:i], _mark(word), *spans[i + 1 :]]),))
+        for i, word in enumerate(words)
+    ]
+    return Clause(text, tuple(variants), from_behind=bool(words[-1]["behind"]) and words[-1].end() == len(text))
+
+
+def _denied(text: str) -> Clause:
+    marks = [found.span() for found in _NEGATION.finditer(text)] + [_mark(word) for word in _WORD.finditer(text)]
+    from_behind = not _NEGATION.match(text)
+    return Clause(text, ((text, tuple(_blanked(text, [mark]) for mark in marks)),), True, from_behind)
+
+
+def _mark(word: re.Match[str]) -> tuple[int, int]:
+    return next(word.span(name) for name in ("behind", "ending", "beginning") if word[name])
+
+
+def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    for first, last in sorted(spans, reverse=True):
+        text = text[:first] + " " * (last - first) + text[last:]
+    return fold(text)

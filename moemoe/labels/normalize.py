@@ -1,0 +1,300 @@
+"""Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from moemoe.contract.contract import Attribute, Contract
+from moemoe.contract.text import compile_rule, fold, fold_key, plain_label, without_share
+from moemoe.errors import CatalogError
+from moemoe.labels.negation import Clause, clauses, spell_out, without_doubtful
+from moemoe.labels.unread_keys import UnreadKeys
+from moemoe.schemas import LABEL_STATISTICS, LABELS
+
+#: What a raw value may mean besides a list of values.
+MISSING, UNMAPPED = -2, -1
+
+_MOST_FREQUENT = 10
+#: Distinct raw values that are remembered of an attribute; beyond, the rarest are forgotten and looked up again.
+REMEMBERED = 200_000
+_COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
+
+
+class Normalizer:
+    """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
+
+    Memory does not grow with the products, nor with an attribute's distinct raw values beyond REMEMBERED; a value that
+    was forgotten counts as a new one when it comes again.
+    """
+
+    def __init__(self, contract: Contract):
+        self._contract = contract
+        self._types = contract.product_type_aliases()
+        self._raw_types: Counter[str | None] = Counter()
+        self._raw_keys: Counter[str] = Counter()
+        self._known = 0
+        self._unread = UnreadKeys(contract.folded_missing(), fold)
+        self._lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
+        self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
+
+    def labels(self, products: pa.Table) -> pa.Table:
+        """The LABELS of some ``products`` (PRODUCTS), group and split null, by product, then in contract order.
+
+        Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a
+        type that the contract does not know are left out.
+        """
+        canonical = self._product_types(products["product_type"])
+        raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
+        self._raw_keys.update(raw.keys)
+        self._known += raw.known
+        self._unread.add(*raw.unread)
+        meant_AP = np.full((len(self._fed), raw.rows), UNMAPPED, np.int32)
+        for fed, meant_P in zip(self._fed, meant_AP, strict=True):
+            fed.labels(raw, meant_P)
+        meant_PA = np.ascontiguousarray(meant_AP.T)
+        product, attribute = np.nonzero(meant_PA >= 0)
+        number = len(product)
+        return pa.table(
+            {
+                "product_id": products["product_id"].take(product),
+                "product_type": canonical.take(product),
+                "group": pa.nulls(number, pa.string()),
+                "split": pa.nulls(number, pa.string()),
+                "attribute": pa.array(list(self._contract.attributes), pa.string()).take(attribute),
+                "values": pa.array(list(self._lists), pa.list_(pa.string())).take(meant_PA[product, attribute]),
+            },
+            schema=LABELS,
+        )
+
+    def statistics(self) -> pa.Table:
+        """LABEL_STATISTICS of all parts so far, one row per attribute.
+
+        raw_values counts distinct raw values, labels the labels that resulted, dropped and unmapped the raw labels
+        that were missing markers or that no rule knows, conflicts the products whose raw keys disagree.
+        """
+        lists = list(self._lists)
+        return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
+
+    def unread_keys(self) -> pa.Table:
+        """UNREAD_KEYS of all parts so far."""
+        return self._unread.table(self._known, {fed.name: fed.values_of for fed in self._fed})
+
+    def product_types(self) -> pa.Table:
+        """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
+        order = sorted(self._raw_types.items(), key=lambda item: (-item[1], item[0] or ""))
+        return pa.table(
+            {
+                "raw": pa.array([raw for raw, _ in order], pa.string()),
+                "product_type": pa.array([self._types.get(fold(raw or "")) for raw, _ in order], pa.string()),
+                "products": pa.array([count for _, count in order], pa.int64()),
+            }
+        )
+
+    def raise_without_labels(self) -> None:
+        """Raises CatalogError where no label has resulted so far."""
+        if any(fed.number for fed in self._fed):
+            return
+        where = f"no label of contract {self._contract.dataset!r} is found in the catalog"
+        types = self.product_types()
+        if not types["product_type"].drop_null():
+            raw = ", ".join(repr(name) for name in types["raw"].to_pylist()[:10])
+            raise CatalogError(
+                f"{where}: none of its product types is known (most frequent: {raw or 'none'}); "
+                f"allowed are {', '.join(self._contract.product_types)} and their aliases in {self._contract.path}"
+            )
+        frequent = sorted(self._raw_keys.items(), key=lambda item: (-item[1], item[0]))[:10]
+        raw = ", ".join(f"{key!r} ({count})" for key, count in frequent)
+        raise CatalogError(
+            f"{where}: its most frequent raw keys are {raw or 'none'}; "
+            f"allowed are the keys that {self._contract.path} names"
+        )
+
+    def _product_types(self, raw: pa.ChunkedArray) -> pa.Array:
+        """Every product's canonical product type, null where it has none."""
+        names, codes = _encode(raw)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        self._raw_types.update({name: count for name, count in zip(names, counts, strict=True) if count})
+        return pa.array([self._types.get(fold(name or "")) for name in names], pa.string()).take(pa.array(codes))
+
+
+def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
+    """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
+
+    The folded value is looked up whole, then split into parts, and these into what they affirm and what they deny; each
+    such clause is looked up, then tried against the rules, of which the first that reads it wins, then looked up
+    without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the negation only
+    (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate parts or are left
+    out.
+    """
+    lookup = attribute.lookup()
+    lookup |= {spell_out(spelling): value for spelling, value in lookup.items()}
+    separators = compile_rule(attribute.separators)
+    rules = [(compile_rule(rule.match), rule.value) for rule in attribute.rules]
+
+    def value_of(clause: Clause) -> str | None:
+        text = clause.text
+        found = lookup.get(text) or next((value for rule, value in rules if clause.is_read_by(rule.search)), None)
+        return found or lookup.get(fold(_COUNT.sub("", without_share(text))))
+
+    def is_known(text: str) -> bool:
+        return value_of(Clause(text, ((text, ()),))) is not None
+
+    def values_of_line(line: str) -> list[str | None]:
+        """The values of one line's clauses, None for those without."""
+        text = spell_out(fold(line))
+        found = list(separators.finditer(text))
+        starts, ends = [0, *(end.end() for end in found)], [*(end.start() for end in found), len(text)]
+        parts = [fold(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+        read = [list(clauses(part, is_known)) if part not in missing else [] for part in parts]
+        return [value_of(clause) if clause else None for clause in without_doubtful(read, [end[0] for end in found])]
+
+    def values_of(raw: str | None) -> tuple[str, ...] | int:
+        folded = fold(raw or "")
+        if folded in missing:
+            return MISSING
+        if folded in lookup:
+            return (lookup[folded],)
+        found = [value for line in plain_label(raw or "").split("\n") for value in values_of_line(line)]
+        return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
+
+    return values_of
+
+
+class _RawLabels:
+    """The entries of the attribute maps that feed an attribute: product ``row`` and ``value`` code of each.
+
+    Only those of products in the mask ``known_P``. Repeated keys, null values and null maps are allowed.
+    """
+
+    def __init__(self, maps: pa.ChunkedArray, known_P: np.ndarray, contract: Contract):
+        wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
+        keys, items, rows, start = [], [], [], 0
+        for chunk in maps.chunks:
+            valid = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
+            maps_only = chunk.take(pa.array(valid)) if len(valid) < len(chunk) else chunk
+            offsets = maps_only.offsets.to_numpy()
+            keys.append(maps_only.keys[offsets[0] : offsets[-1]])
+            items.append(maps_only.items[offsets[0] : offsets[-1]])
+            rows.append(start + np.repeat(valid, np.diff(offsets)))
+            start += len(chunk)
+        self.rows = start
+        names, codes = _encode(pa.chunked_array(keys, pa.string()))
+        folded = [fold_key(name or "") for name in names]
+        row = np.concatenate([np.empty(0, np.int64), *rows])
+        known = known_P[row]
+        self.known = int(known_P.sum())
+        counts = np.bincount(codes[known], minlength=len(names)).tolist()
+        self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
+        is_wanted = np.array([name in wanted for name in folded])[codes]
+        values = pa.chunked_array(items, pa.string())
+        unread = known & ~is_wanted
+        #: spellings and compared keys, then per entry that no attribute reads its spelling, product and value
+        self.unread = (
+            [name or "" for name in names],
+            folded,
+            codes[unread],
+            row[unread],
+            values.filter(pa.array(unread)).combine_chunks(),
+        )
+        used = known & is_wanted
+        if not used.all():  # a copy of all texts
+            codes, row, values = codes[used], row[used], values.filter(pa.array(used))
+        self.row = row
+        self.values, self.value = _encode(values)
+        self._codes_of_key: dict[str, list[int]] = {}
+        for code, name in enumerate(folded):
+            self._codes_of_key.setdefault(name, []).append(code)
+        by_key = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")  # small integers sort fastest
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        self._entries = np.split(by_key, ends[:-1]) if len(names) else []
+
+    def fed_by(self, keys: tuple[str, ...]) -> np.ndarray:
+        """The entries of ``keys``, in the order of the keys, then of the products."""
+        folded = dict.fromkeys(fold_key(key) for key in keys)
+        found = [[self._entries[code] for code in self._codes_of_key.get(key, [])] for key in folded]
+        in_order = (same[0] if len(same) == 1 else np.sort(np.concatenate(same)) for same in found if same)
+        return np.concatenate([np.empty(0, np.int64), *in_order])
+
+
+class _FedLabels:
+    """The labels of one attribute over all parts."""
+
+    def __init__(self, attribute: Attribute, contract: Contract, lists: dict[tuple[str, ...], int]):
+        self._attribute, self._lists = attribute, lists
+        self.name = attribute.name
+        self.values_of = value_mapper(attribute, contract.folded_missing())
+        self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
+        self._counts: Counter[str | None] = Counter()
+        self._raw_values = self._dropped = self._unmapped = 0
+        self._used = np.zeros(0, bool)  # by number, the value lists that became a label
+        self.number = self._conflicts = 0
+
+    def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
+        """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
+        entries = raw.fed_by(self._attribute.keys)
+        row, value = raw.row[entries], raw.value[entries]
+        counts = np.bincount(value, minlength=len(raw.values))
+        meaning = np.full(len(raw.values), MISSING, np.int32)
+        for code in np.flatnonzero(counts):
+            meaning[code] = self._meant(raw.values[code], int(counts[code]))
+        if len(self._meaning) > REMEMBERED:
+            self._forget_the_rarest()
+        meant = meaning[value]
+
+        known = meant >= 0
+        row, meant = row[known], meant[known]
+        meant_P[row[::-1]] = meant[::-1]  # assigned backwards, so that the first entry stays
+        self._conflicts += len(np.unique(row[meant != meant_P[row]]))
+        numbers = np.bincount(meant_P[meant_P >= 0], minlength=len(self._lists))
+        self.number += int(numbers.sum())
+        used = numbers > 0
+        used[: len(self._used)] |= self._used
+        self._used = used
+
+    def _meant(self, raw: str | None, count: int) -> int:
+        self._counts[raw] += count
+        meaning = self._meaning.get(raw)
+        if meaning is None:
+            means = self.values_of(raw)
+            meaning = means if isinstance(means, int) else self._lists.setdefault(means, len(self._lists))
+            self._meaning[raw] = meaning
+            self._raw_values += meaning != MISSING
+        self._dropped += count if meaning == MISSING else 0
+        self._unmapped += count if meaning == UNMAPPED else 0
+        return meaning
+
+    def _forget_the_rarest(self) -> None:
+        """Keeps at most half of REMEMBERED raw values, so that it is not done for every part."""
+        least = 1
+        while len(self._counts) > REMEMBERED // 2:
+            self._counts = Counter({raw: count for raw, count in self._counts.items() if count > least})
+            least *= 2
+        self._meaning = {raw: self._meaning[raw] for raw in self._counts}
+
+    def statistics(self, lists: list[tuple[str, ...]]) -> dict:
+        """A row of LABEL_STATISTICS; ``lists`` are the value lists by number."""
+        unmapped = ((-n, raw or "") for raw, n in self._counts.items() if self._meaning[raw] == UNMAPPED)
+        return {
+            "attribute": self._attribute.name,
+            "raw_values": self._raw_values,
+            "canonical_values": len({value for number in np.flatnonzero(self._used) for value in lists[number]}),
+            "labels": self.number,
+            "dropped": self._dropped,
+            "unmapped": self._unmapped,
+            "conflicts": self._conflicts,
+            "most_frequent_unmapped": [
+                {"value": text, "count": -count} for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
+            ],
+        }
+
+
+def _encode(texts: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
+    """Distinct texts, a null at the end, and the code of each text."""
+    encoded = texts.dictionary_encode().unify_dictionaries()
+    names = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
+    codes = [chunk.indices.fill_null(len(names)).to_numpy() for chunk in encoded.chunks]
+    return [*names, None], np.concatenate([np.empty(0, np.int64), *codes])

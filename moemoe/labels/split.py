@@ -1,0 +1,268 @@
+"""Train, validation and test by hash of groups: products with the same title or the same picture stay together.
+
+A later run keeps the splits of earlier ones: a product that joins a group takes its split, and one that would join
+groups of two splits is set aside. A title or picture that a large share of the products has ("T-shirt", "no image")
+says nothing of a product and joins none.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.contract.contract import Split
+from moemoe.contract.text import fold
+from moemoe.schemas import LABELS, QUARANTINE, SPLITS
+
+STAGE = "split"
+NAMES = ("train", "validation", "test")
+_NONE = -1
+#: A title or picture of so many products, and of this share of them, joins no groups.
+COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
+#: In place of a split in SPLITS: a key that joins no groups, and stays so in later runs.
+COMMON = "common"
+_ROWS = 1 << 20
+
+
+class Groups:
+    """The groups of a catalog's labelled products, and the split of each.
+
+    A key is the hash of a folded title or of a picture (or of the product id where a product has neither, or common
+    ones alone: see COMMON_SHARE); products that share a key are one group, whose name is its smallest key as 32 hex
+    digits. So groups and splits depend on the content of a group and on earlier splits alone, not on the order or
+    number of rows. About 150 bytes a product.
+
+    Args:
+        products: parts of PRODUCTS, only those with a label.
+        shares: of the splits.
+        earlier: SPLITS of earlier runs.
+    """
+
+    def __init__(self, products: Iterable[pa.Table], shares: Split, earlier: pa.Table | None = None):
+        keys, self._starts, ids = [], [0], []
+        for part in products:
+            columns = (part[name].to_pylist() for name in ("product_id", "title", "image_hash"))
+            digests = [_keys(*product) for product in zip(*columns, strict=True)]
+            keys.append(np.frombuffer(b"".join(digests), ">u8").reshape(-1, 2, 2))
+            ids.append(part["product_id"].cast(pa.large_string()))
+            self._starts.append(self._starts[-1] + len(part))
+        self.common: list[str] = []
+        self._ids = pa.chunked_array(ids or [[]], pa.large_string())
+        key_P2H = np.concatenate([np.empty((0, 2, 2), ">u8"), *keys])  # two keys, each two halves, per product
+        self._earlier = earlier
+        key_P2H = self._without_common(key_P2H)
+        # 64 of a key's 128 bits tell keys apart: two of 40 million are the same with probability 4e-5
+        self._high_K, first, code = np.unique(key_P2H[..., 0].ravel().astype(np.uint64), True, True)
+        self._low_K = key_P2H[..., 1].ravel()[first].astype(np.uint64)
+        code_P2 = code.reshape(-1, 2)
+        group_K = _connected(code_P2, len(self._high_K))
+        split_K = self._earlier_splits()
+        self._group_P, self._name_G, self._split_G = self._with_splits(code_P2, group_K, split_K, shares)
+        self._group_K = np.full(len(self._high_K), _NONE)
+        self._group_K[code_P2[self._group_P != _NONE]] = self._group_P[self._group_P != _NONE, None]
+
+    def _without_common(self, key_P2H: np.ndarray) -> np.ndarray:
+        """``key_P2H`` with each common key replaced by the product's other key, or by that of its id.
+
+        A key that has a split from an earlier run keeps on joining; one that was common stays so.
+        """
+        high_P2 = key_P2H[..., 0].astype(np.uint64)
+        twice_P = high_P2[:, 0] == high_P2[:, 1]
+        high_K, number_K = np.unique(np.concatenate([high_P2[:, 0], high_P2[~twice_P, 1]]), return_counts=True)
+        frequent = high_K[number_K >= max(COMMON_PRODUCTS, COMMON_SHARE * len(high_P2))]
+        had_split, was_common = self._earlier_keys(frequent), self._earlier_keys(high_K, common=True)
+        common_K = np.union1d(np.setdiff1d(frequent, had_split), was_common)
+        self._common_names: list[str] = []
+        self._examples: list[tuple[int, int, int]] = []  # product, half of its keys, number of products
+        for high in common_K:
+            product, place = (int(found[0]) for found in np.nonzero(high_P2 == high))
+            self._common_names.append("".join(f"{half:016x}" for half in key_P2H[product, place].tolist()))
+            self._examples.append((product, int(high), int(number_K[np.searchsorted(high_K, high)])))
+        is_common_P2 = np.isin(high_P2, common_K)
+        if not is_common_P2.any():
+            return key_P2H
+        key_P2H = key_P2H.copy()
+        for place in (0, 1):
+            other = is_common_P2[:, place] & ~is_common_P2[:, 1 - place]
+            key_P2H[other, place] = key_P2H[other, 1 - place]
+        alone = np.flatnonzero(is_common_P2.all(1))
+        own = [_key("product", product_id) for product_id in self._ids.take(pa.array(alone)).to_pylist()]
+        key_P2H[alone] = np.frombuffer(b"".join(own), ">u8").reshape(-1, 1, 2)
+        return key_P2H
+
+    def _earlier_keys(self, high_K: np.ndarray, common: bool = False) -> np.ndarray:
+        """Those of ``high_K`` that have a split from earlier runs, or that were common."""
+        found = [np.empty(0, np.uint64)]
+        for batch in self._earlier.to_batches(_ROWS) if self._earlier is not None else ():
+            wanted = pc.equal(batch["split"], COMMON)
+            keys = batch["key"].filter(wanted if common else pc.invert(wanted)).to_pylist()
+            found.append(np.frombuffer(bytes.fromhex("".join(keys)), ">u8")[::2].astype(np.uint64))
+        return np.intersect1d(high_K, np.concatenate(found))
+
+    def assign(self, part: int, products: pa.Table, labels: pa.Table) -> pa.Table:
+        """``labels`` (LABELS) of a part, group and split filled in; those of products set aside are left out.
+
+        ``products`` are the rows of that part that the constructor saw. What is common in them is added to ``common``,
+        in words.
+        """
+        for product, high, number in self._examples:
+            if self._starts[part] <= product < self._starts[part + 1]:
+                self.common.append(_described(products.slice(product - self._starts[part], 1), high, number))
+        group_P = self._group_P[self._starts[part] : self._starts[part + 1]]
+        product = pc.index_in(labels["product_id"], value_set=products["product_id"].combine_chunks())
+        group_L = group_P[product.to_numpy()]
+        keep = group_L != _NONE
+        labels, group_L = labels.filter(pa.array(keep)), group_L[keep]
+        distinct, inverse = np.unique(group_L, return_inverse=True)
+        names = pa.array([self._name(key) for key in self._name_G[distinct]], pa.string())
+        filled = {
+            "group": names.take(pa.array(inverse)),
+            "split": pa.array(NAMES).take(pa.array(self._split_G[group_L])),
+        }
+        for name, column in filled.items():
+            labels = labels.set_column(labels.schema.get_field_index(name), LABELS.field(name), column)
+        return labels
+
+    def quarantine(self) -> pa.Table:
+        """The products set aside (QUARANTINE)."""
+        aside = self._ids.take(pa.array(np.flatnonzero(self._group_P == _NONE))).to_pylist()
+        told = {"stage": STAGE, "field": "group", "reason": "joins groups of two splits", "detail": None}
+        return pa.Table.from_pylist([{"product_id": product_id, **told} for product_id in aside], QUARANTINE)
+
+    def splits(self) -> pa.Table:
+        """The SPLITS of every key so far, earlier ones included, by key."""
+        known = np.flatnonzero(self._group_K != _NONE)
+        parts = [self._earlier.cast(SPLITS)] if self._earlier is not None else []
+        parts.append(pa.table([self._common_names, [COMMON] * len(self._common_names)], schema=SPLITS))
+        for start in range(0, len(known), _ROWS):
+            some = known[start : start + _ROWS]
+            names = pa.array([self._name(key) for key in some], pa.string())
+            splits = pa.array(NAMES).take(pa.array(self._split_G[self._group_K[some]]))
+            parts.append(pa.table([names, splits], schema=SPLITS))
+        # a key that was there before keeps its split, so both rows of it are the same
+        return pa.concat_tables(parts).group_by(["key", "split"]).aggregate([]).sort_by("key").cast(SPLITS)
+
+    def _name(self, key: int) -> str:
+        return f"{self._high_K[key]:016x}{self._low_K[key]:016x}"
+
+    def _earlier_splits(self) -> np.ndarray:
+        """Per key the number of its split in earlier runs, or _NONE."""
+        split_K = np.full(len(self._high_K), _NONE)
+        for batch in self._earlier.to_batches(_ROWS) if self._earlier is not None else ():
+            high = np.frombuffer(bytes.fromhex("".join(batch["key"].to_pylist())), ">u8")[::2].astype(np.uint64)
+            place = np.minimum(np.searchsorted(self._high_K, high), max(len(self._high_K) - 1, 0))
+            found = self._high_K[place] == high if len(self._high_K) else np.zeros(len(high), bool)
+            split_K[place[found]] = pc.index_in(batch["split"], pa.array(NAMES)).fill_null(_NONE).to_numpy()[found]
+        return split_K
+
+    def _with_splits(
+        self, code_P2: np.ndarray, group_K: np.ndarray, split_K: np.ndarray, shares: Split
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each product's group or _NONE, each group's smallest key, each group's split."""
+        groups = int(group_K.max()) + 1 if len(group_K) else 0
+        name_G = np.unique(group_K, return_index=True)[1]
+        had = split_K != _NONE
+        most_G, least_G = np.full(groups, _NONE), np.full(groups, len(NAMES))
+        np.maximum.at(most_G, group_K[had], split_K[had])
+        np.minimum.at(least_G, group_K[had], split_K[had])
+        group_P = group_K[code_P2[:, 0]] if len(code_P2) else np.empty(0, np.int64)
+        torn_P = np.flatnonzero((least_G < most_G)[group_P])
+        new_G = np.flatnonzero(most_G == _NONE)
+        most_G[new_G] = [NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G]]
+        if len(torn_P):  # earlier splits disagree: one product after the other, as each may join or not
+            names, splits, group_P = list(name_G), list(most_G), group_P.copy()
+            number_of: dict[int, int] = {}
+            found = _one_by_one(code_P2[torn_P], self._ids.take(pa.array(torn_P)).to_pylist(), split_K)
+            for i, (smallest, split) in zip(torn_P, found, strict=True):
+                if smallest != _NONE and smallest not in number_of:
+                    number_of[smallest] = len(names)
+                    names.append(smallest)
+                    new = NAMES.index(split_of_group(self._name(smallest), shares))
+                    splits.append(new if split == _NONE else split)
+                group_P[i] = number_of.get(smallest, _NONE)
+            name_G, most_G = np.array(names), np.array(splits)
+        return group_P, name_G, most_G
+
+
+def _connected(code_P2: np.ndarray, keys: int) -> np.ndarray:
+    """The number of each key's group."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = coo_array((np.ones(len(code_P2), bool), (code_P2[:, 0], code_P2[:, 1])), shape=(keys, keys))
+    return connected_components(edges, directed=False)[1]
+
+
+def _one_by_one(code_P2: np.ndarray, ids: Sequence[str], split_K: np.ndarray) -> list[tuple[int, int]]:
+    """Per product the smallest key of its group and its split; _NONE for one that would join two splits' groups.
+
+    Products that were there before come first, then by id: the result does not depend on the order of rows.
+    """
+    union = _Union({int(key): int(split_K[key]) for key in np.unique(code_P2) if split_K[key] != _NONE})
+    order = sorted(range(len(ids)), key=lambda i: (bool((split_K[code_P2[i]] == _NONE).any()), ids[i]))
+    joined = {i for i in order if union.join([int(key) for key in code_P2[i]])}
+    roots = [union.root(int(code_P2[i, 0])) if i in joined else _NONE for i in range(len(ids))]
+    return [(root, union.split.get(root, _NONE)) for root in roots]
+
+
+class _Union:
+    """Disjoint sets of keys, each named by its smallest; sets of two splits are never joined."""
+
+    def __init__(self, split: Mapping[int, int]):
+        self.split = dict(split)
+        self._parent: dict[int, int] = {}
+
+    def root(self, key: int) -> int:
+        """The smallest key of the set of ``key``."""
+        root = key
+        while self._parent[root] != root:
+            root = self._parent[root]
+        while self._parent[key] != root:
+            self._parent[key], key = root, self._parent[key]
+        return root
+
+    def join(self, keys: Sequence[int]) -> bool:
+        """Joins the sets of ``keys``, unless they have two splits."""
+        for key in keys:
+            self._parent.setdefault(key, key)
+        roots = {self.root(key) for key in keys}
+        splits = {self.split[root] for root in roots if root in self.split}
+        if len(splits) > 1:
+            return False
+        low = min(roots)
+        for root in roots:
+            self._parent[root] = low
+        if splits:
+            self.split[low] = splits.pop()
+        return True
+
+
+def split_of_group(group: str, shares: Split) -> str:
+    """The split in which a group's hash, read as a number in [0, 1), falls."""
+    place = int(hashlib.sha256(group.encode()).hexdigest()[:12], 16) / 16**12
+    if place < shares.train:
+        return "train"
+    return "validation" if place < shares.train + shares.validation else "test"
+
+
+def _keys(product_id: str, title: str | None, image_hash: str | None) -> bytes:
+    """A product's two keys, 16 bytes each; twice the same where it has one."""
+    folded = fold(title or "")
+    keys = [_key("title", folded)] if folded else []
+    keys += [_key("image", image_hash)] if image_hash else []
+    keys = keys or [_key("product", product_id)]
+    return keys[0] + keys[-1]
+
+
+def _described(product: pa.Table, high: int, number: int) -> str:
+    """A common key in words."""
+    [row] = product.to_pylist()
+    if int.from_bytes(_key("title", fold(row["title"] or ""))[:8], "big") == high:
+        return f"title {row['title'][:100]!r}: {number:,} products"
+    return f"the picture of product {row['product_id']!r}: {number:,} products"
+
+
+def _key(kind: str, text: str) -> bytes:
+    return hashlib.sha256(f"{kind}:{text}".encode()).digest()[:16]

@@ -1,0 +1,75 @@
+"""A named model in one size: its system, architecture, phases and training."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from moemoe.model.tokenizer import load_tokenizer
+from moemoe.recipes.settings import Training
+from moemoe.systems import FITTED, load_system
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named model in one size.
+
+    Args:
+        model: what the ``from_dict`` of the system's config reads.
+        phases: see ``moemoe.training.phases``; of a fitted system, ``fit`` alone.
+        load_balancing_weight: of equation 9 in equation 10 (table 5).
+        tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
+        parent: the recipe whose model the second phase starts from, None for dense recipes.
+        system: see ``moemoe.systems``.
+        members: of a committee, its members' recipes; then ``training`` is that of the first one that is trained.
+    """
+
+    name: str
+    size: str
+    description: str
+    model: dict[str, Any]
+    phases: tuple[str, ...]
+    load_balancing_weight: float
+    tokenizer: str
+    training: Training
+    parent: str | None = None
+    system: str = "moemoe"
+    members: "tuple[Recipe, ...]" = ()
+
+    @property
+    def config(self) -> Any:
+        """The system's typed config."""
+        return load_system(self.system).config_class.from_dict(self.model)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the system is made in one pass over the training split, without epochs."""
+        return self.system in FITTED
+
+    @property
+    def limits(self) -> str:
+        """What the system can answer and what not."""
+        return load_system(self.system).limits
+
+    def check(self) -> None:
+        """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
+        if self.members:
+            for member in self.members:
+                member.check()
+            configs = {member.name: member.config for member in self.members}
+            systems = {member.name: load_system(member.system) for member in self.members}
+            load_system(self.system).check_members(configs, systems)
+            return
+        load_system(self.system).check(self.config)
+        if self.tokenizer != "catalog":
+            load_tokenizer(self.tokenizer)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, as written beside checkpoints and models."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """The inverse of ``to_dict``."""
+        members = tuple(map(cls.from_dict, values.get("members", ())))
+        training = Training(**values["training"])
+        return cls(**{**values, "phases": tuple(values["phases"]), "training": training, "members": members})

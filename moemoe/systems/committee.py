@@ -1,0 +1,255 @@
+"""A committee: systems trained on the same split answer together, by a pool of their distributions over the values.
+
+Its members are whole systems, each in a folder of its own under ``members/`` with all that its kind needs; what the
+committee adds is an attribute's weight of each of them (see ``pooling``). Closed set: it answers values of the training
+split, and with nothing where a member was taught to.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from moemoe.baselines.config import BaselineConfig
+from moemoe.baselines.items import NOTHING
+from moemoe.errors import ConfigError
+from moemoe.model.batch import Answer
+from moemoe.model.collate import Item, one_of_each
+from moemoe.model.config import ImageConfig
+from moemoe.model.files import read_config, write_config
+from moemoe.systems import load_with_collator, system_of
+from moemoe.systems.pooling import pooled, pooled_with_nothing
+
+MEMBERS = "members"
+TRAINED_ON = "trained_on.json"
+
+
+@dataclass(frozen=True)
+class CommitteeConfig(BaselineConfig):
+    """Who its members are and what they count for.
+
+    Args:
+        members: each one's system, by name.
+        sources, image: what the members read, together.
+        values: attribute -> the values it answers, those of the training split.
+        weights: attribute -> each member's weight, in the order of ``members``.
+        nothing: the members that were taught to answer with nothing where there is no value.
+    """
+
+    nested: ClassVar[dict[str, Any]] = {"image": ImageConfig}
+
+    members: dict[str, str]
+    sources: tuple[str, ...] = ()  # type: ignore[misc]
+    image: ImageConfig | None = None
+    values: dict[str, list[str]] = field(default_factory=dict)
+    weights: dict[str, list[float]] = field(default_factory=dict)
+    nothing: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "sources", tuple(self.sources))  # JSON has lists
+        object.__setattr__(self, "nothing", tuple(self.nothing))
+        if len(self.members) < 2:
+            raise ConfigError(f"committee: its members are {list(self.members)}; allowed are two or more")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member ready to answer; ``collator`` as its system has it."""
+
+    name: str
+    system: Any
+    collator: Any
+
+
+@dataclass
+class CommitteeBatch:
+    """Every member's batch of the questions that can be answered.
+
+    Args:
+        batches: in the order of the members; none where nothing can be answered.
+        asked: all questions in order, None for one whose attribute the training split did not have.
+    """
+
+    batches: Sequence[Any]
+    asked: Sequence[str | None]
+
+    def to(self, device: torch.device) -> "CommitteeBatch":
+        """Every member's batch on ``device``."""
+        return CommitteeBatch([batch.to(device) for batch in self.batches], self.asked)
+
+
+class CommitteeCollator:
+    """Makes each member's batch by that member's collator."""
+
+    tokenizer = None
+
+    def __init__(self, members: Sequence[Member], config: CommitteeConfig):
+        self.members, self.config = members, config
+
+    def __call__(self, items: Sequence[Item]) -> CommitteeBatch:
+        """All questions of all ``items``."""
+        known = [[name for name in item.questions if name in self.config.values] for item in items]
+        asked = [name if name in self.config.values else None for item in items for name in item.questions]
+        kept = [(item, names) for item, names in zip(items, known, strict=True) if names]
+        batches = []
+        for member in self.members if kept else ():
+            own = [Item(self._sources(item, member), names) for item, names in kept]
+            batches.append(member.collator(own))
+        return CommitteeBatch(batches, asked)
+
+    def _sources(self, item: Item, member: Member) -> Sequence[Any]:
+        there = dict(zip(self.config.sources, item.sources, strict=True))
+        return one_of_each(member.system.config.sources, there.get("image"), there.get("text", ""))
+
+
+class Committee(nn.Module):
+    """Some members and their weights; confidence = the likeliest value's pooled probability."""
+
+    config_class = CommitteeConfig
+    limits = "answers values that the training split has, nothing else"
+
+    def __init__(self, config: CommitteeConfig, members: Sequence[Member]):
+        super().__init__()
+        self.config, self.members = config, list(members)
+        self.trained = nn.ModuleList(m.system for m in members if isinstance(m.system, nn.Module))
+
+    @property
+    def image_encoder(self) -> Any:
+        """That of the one member that reads images, whose features are kept; None where several do."""
+        found = [getattr(member.system, "image_encoder", None) for member in self.members]
+        known = [encoder for encoder in found if encoder is not None]
+        return known[0] if len(known) == 1 else None
+
+    @staticmethod
+    def check_members(configs: Mapping[str, Any], systems: Mapping[str, Any]) -> ImageConfig | None:
+        """What the members see of a picture, None where none reads any.
+
+        Args:
+            configs: each member's, by name.
+            systems: each member's class.
+
+        Raises:
+            ConfigError: a member that gives no distribution over values, or members that see pictures of different
+                sizes.
+        """
+        for name, system in systems.items():
+            if not hasattr(system, "distributions"):
+                raise ConfigError(f"committee: member {name} gives no distribution over values, so it cannot be one")
+        readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
+        if len({image.size for image in readers.values()}) > 1:
+            sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
+            raise ConfigError(f"committee: its members read pictures of different sizes ({sizes}); set one for all")
+        return next(iter(readers.values()), None)
+
+    @classmethod
+    def of(
+        cls,
+        folders: Mapping[str, str | Path],
+        values: Mapping[str, Sequence[str]],
+        weights: Mapping[str, Sequence[float]],
+        nothing: Sequence[str] = (),
+    ) -> "Committee":
+        """A committee of the systems in ``folders``, by name, see ``CommitteeConfig``.
+
+        Raises:
+            ConfigError: members that were trained on different splits, or as ``check_members``.
+        """
+        check_same_split(folders)
+        members = [Member(name, *load_with_collator(folder)) for name, folder in folders.items()]
+        configs = {member.name: member.system.config for member in members}
+        image = cls.check_members(configs, {member.name: type(member.system) for member in members})
+        sources = tuple(kind for kind in ("image", "text") if any(kind in c.sources for c in configs.values()))
+        systems = {name: system_of(folder) for name, folder in folders.items()}
+        config = CommitteeConfig(
+            systems,
+            sources,
+            image,
+            {name: list(own) for name, own in values.items()},
+            {name: list(own) for name, own in weights.items()},
+            tuple(nothing),
+        )
+        return cls(config, members)
+
+    def collator(self) -> CommitteeCollator:
+        """What makes its batches."""
+        return CommitteeCollator(self.members, self.config)
+
+    def distributions(self, batch: CommitteeBatch) -> Iterator[tuple[str, list[int], np.ndarray, np.ndarray]]:
+        """By attribute: its places among the batch's questions, the members' probabilities [M, N, C], not yet pooled,
+        and image weights [M, N].
+
+        Where a member was taught to answer with nothing, that is the last of the values.
+        """
+        places = [place for place, name in enumerate(batch.asked) if name is not None]
+        if not places:
+            return
+        asked = [name for name in batch.asked if name is not None]
+        values = {name: [*self.config.values[name], *([""] if self.config.nothing else [])] for name in set(asked)}
+        given = []
+        for member, own in zip(self.members, batch.batches, strict=True):
+            taught = member.name in self.config.nothing
+            known = values if taught else self.config.values
+            found = member.system.distributions(own, member.collator, asked, known)
+            pad = (0, len(self.config.nothing) > 0 and not taught)
+            given.append([(np.pad(one.probability_C, pad), one.image_weight) for one in found])
+        for name in sorted(set(asked)):
+            rows = [row for row, other in enumerate(asked) if other == name]
+            yield (
+                name,
+                [places[row] for row in rows],
+                np.stack([[own[row][0] for row in rows] for own in given]),
+                np.array([[own[row][1] for row in rows] for own in given]),
+            )
+
+    def answer(self, batch: CommitteeBatch, collator: CommitteeCollator) -> list[Answer]:
+        """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
+        answers = [NOTHING] * len(batch.asked)
+        taught_M = np.array([member.name in self.config.nothing for member in self.members])
+        for name, places, probability_MNC, image_MN in self.distributions(batch):
+            values, weights = self.config.values[name], self.config.weights[name]
+            if taught_M.any():
+                pooled_NC, values = pooled_with_nothing(probability_MNC, weights, taught_M), [*values, ""]
+            else:
+                pooled_NC = pooled(probability_MNC, weights)
+            image_N = np.average(image_MN, axis=0, weights=weights).clip(0, 1)
+            for place, row_C, image in zip(places, pooled_NC, image_N.tolist(), strict=True):
+                best = int(row_C.argmax())
+                answers[place] = Answer(values[best], float(min(row_C[best], 1.0)), image, 1.0 - image)
+        return answers
+
+    @staticmethod
+    def save(config: CommitteeConfig, folders: Mapping[str, str | Path], folder: str | Path) -> None:
+        """Writes ``config.json`` and a copy of each member's folder."""
+        write_config(folder, "committee", config)
+        for name, own in folders.items():
+            shutil.copytree(own, Path(folder) / MEMBERS / name, dirs_exist_ok=True)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "Committee":
+        """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
+        config = read_config(folder, CommitteeConfig)
+        folders = {name: Path(folder) / MEMBERS / name for name in config.members}
+        return cls.of(folders, config.values, config.weights).eval()
+
+
+def check_same_split(folders: Mapping[str, str | Path]) -> None:
+    """Raises ConfigError where the members in ``folders`` were trained on different data, or do not say on which."""
+    data = {}
+    for name, folder in folders.items():
+        path = Path(folder) / TRAINED_ON
+        if not path.is_file():
+            raise ConfigError(f"committee: member {name} does not say what it was trained on; {path} is missing")
+        data[name] = json.loads(path.read_text())
+    first, *others = data
+    for name in others:
+        if data[name] != data[first]:
+            raise ConfigError(
+                f"committee: members {first} and {name} were trained on different data or splits (manifests "
+                f"{data[first]['manifest'][:12]} and {data[name]['manifest'][:12]}); train them on one manifest"
+            )

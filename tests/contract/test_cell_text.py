@@ -1,0 +1,95 @@
+"""A cell of any reader -> text."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moemoe.contract.cell_text import as_id, as_text, as_text_array, without_invisible
+
+
+@pytest.mark.parametrize(
+    ("raw", "seen"),
+    [
+        ("Re\u200bd", "Red"),
+        ("\u202bRed\u202c\u200e", "Red"),
+        ("so\u00adft", "soft"),
+        ("Olive\x00", "Olive"),
+        ("\ufeffRed\u2060", "Red"),
+        ("Red\u200d", "Red"),
+        ("R\u200ced", "Red"),
+        ("Red\ufe0f", "Red"),
+        ("one\x0btwo", "one two"),
+        ("one\ttwo\r\nthree", "one\ttwo\r\nthree"),
+        ("Don\x92t \x80", "Don\u2019t €"),  # Windows-1252 read as Latin-1
+        ("\ud55c\u3164\uae00", "\ud55c\uae00"),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),  # a half form in Devanagari
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\U0001f469\u200d\U0001f467", "\U0001f469\u200d\U0001f467"),  # one emoji of two
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("\u845b\U000e0100", "\u845b\U000e0100"),  # an ideograph's variant
+    ],
+)
+def test_invisible_characters_go_and_needed_joiners_stay(raw, seen):
+    assert without_invisible(raw) == seen
+
+
+@given(st.text())
+def test_once_is_enough(text):
+    once = without_invisible(text)
+    assert without_invisible(once) == once
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), np.float32("nan"), "nan", "NaN", " NaN ", "<NA>"])
+def test_what_is_missing(value):
+    assert as_text(value) is None
+    assert as_id(value) is None
+    assert as_text("Nan") == "Nan"  # a bread
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2012, "2012"), (2012.0, "2012"), (1.5, "1.5"), (True, "true"), ("1.50", "1.50")]
+)
+def test_scalars(value, text):
+    assert as_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "product_id"),
+    [
+        (8900123450001.0, "8900123450001"),
+        (np.float64(15000), "15000"),
+        (np.int64(15000), "15000"),
+        (2**60, str(2**60)),
+        ("015000", "015000"),
+        ("15000.0", "15000"),
+        ("8.900123450001e+12", "8900123450001"),
+        ("15000 ", "15000"),
+        ("\u00a015000\u200b\n", "15000"),
+        ("12E5", "12E5"),
+        ("A-1.0", "A-1.0"),
+        (" ", None),
+    ],
+)
+def test_ids_stay_what_they_were(value, product_id):
+    assert as_id(value) == product_id
+
+
+@pytest.mark.parametrize("value", [float(2**53 + 2), -1e300, "8.90123E+12", "9.1e+18"])
+def test_an_id_that_has_lost_digits_is_refused(value):
+    with pytest.raises(ValueError, match="write ids as text"):
+        as_id(value)
+
+
+@pytest.mark.parametrize(
+    ("array", "texts"),
+    [
+        (pa.array(["Re\u200bd", None, "nan", "ok"]), ["Red", None, None, "ok"]),
+        (pa.array(["ok", None], pa.string_view()), ["ok", None]),
+        (pa.array([2012.0, float("nan"), None, 0.5]), ["2012", None, None, "0.5"]),
+        (pa.array([12, None]), ["12", None]),
+    ],
+)
+def test_arrays(array, texts):
+    assert as_text_array(array).to_pylist() == texts

@@ -1,0 +1,112 @@
+"""No label is ever turned into its opposite."""
+
+import re
+
+import pytest
+
+import data_contracts
+from moemoe.contract.contract import Attribute, Rule
+from moemoe.contract.text import fold
+from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
+
+CONTRACTS = {name: data_contracts.load(name) for name in ("30pt", "cma_clip", "sl", "ohl")}
+BEFORE = (
+    "No {}", "Non-{}", "Not {}", "Without {}", "w/o {}", "Never {}", "Do not {}", "Don\u2019t {}", "Cannot be {}",
+    "0% {}", "0 {}",
+)  # fmt: skip
+BEHIND = ("{}: no", "{} not allowed", "{}-free")
+SPEAKS_OF_NEGATION = re.compile(r"\b(no|non|not|never|don'?t|without|un\w+)\b|\bun\b|\|un\)|less|free|^0$")
+
+
+@pytest.fixture(scope="module")
+def mappers():
+    return {
+        (dataset, name): value_mapper(attribute, contract.folded_missing())
+        for dataset, contract in CONTRACTS.items()
+        for name, attribute in contract.attributes.items()
+    }
+
+
+def meant(mappers, attribute, raw):
+    return mappers["30pt", attribute](raw)
+
+
+@pytest.mark.parametrize("dataset", CONTRACTS)
+def test_a_negated_value_is_never_the_value(mappers, dataset):
+    for name, attribute in CONTRACTS[dataset].attributes.items():
+        speaking = {value for value, aliases in attribute.values.items() if any(map(_speaks, (value, *aliases)))}
+        speaking |= {rule.value for rule in attribute.rules if SPEAKS_OF_NEGATION.search(rule.match)}
+        for value, aliases in attribute.values.items():
+            for spelling in (value, *aliases):
+                if not re.search(r"[^\W\d]", spelling) or re.search(",| Less$", spelling):
+                    continue  # "no 2" and "less free" say nothing; "no men, women" denies men
+                own = mappers[dataset, name](spelling)
+                for template in BEFORE + BEHIND:
+                    if template == "0 {}" and re.match(r"\d|year", spelling, re.IGNORECASE):
+                        continue  # a range or a measure
+                    found = mappers[dataset, name](template.format(spelling))
+                    found = () if isinstance(found, int) else found
+                    assert not set(found) & set(own), (name, template.format(spelling), found)
+                    assert set(found) <= speaking, (name, template.format(spelling), found)
+
+
+def _speaks(spelling: str) -> bool:
+    return bool(SPEAKS_OF_NEGATION.search(fold(spelling)))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "raw", "values"),
+    [
+        ("care instructions", "Don\u2019t dry clean", ("Do Not Dry Clean",)),
+        ("care instructions", "Don\u00b4t bleach", ("Do Not Bleach",)),
+        ("care instructions", "Never machine wash", ("Hand Wash",)),
+        ("care instructions", "Do not machine dry", UNMAPPED),
+        ("care instructions", "Machine wash do not bleach", ("Machine Wash", "Do Not Bleach")),
+        ("care instructions", "Do not tumble dry; dry clean only", ("Dry Clean",)),
+        ("care instructions", "Dry clean not allowed", UNMAPPED),
+        ("care instructions", "Do not bleach or dry clean", ("Do Not Bleach",)),  # denied too, so not Dry Clean
+        ("care instructions", "Machine wash or dry clean: no", UNMAPPED),
+        ("care instructions", "Don&#39;t bleach", ("Do Not Bleach",)),
+        ("care instructions", "DONT BLEACH", ("Do Not Bleach",)),
+        ("care instructions", "dry cleaning is prohibited", UNMAPPED),
+        ("top style", "Don't Shirt", UNMAPPED),
+        ("care instructions", "Do not bleach. Dry clean", ("Do Not Bleach", "Dry Clean")),
+        ("collar style", "Without Hood", UNMAPPED),
+        ("collar style", "Hoodless", UNMAPPED),
+        ("collar style", "No Collar", ("Collarless",)),
+        ("item styling", "No Embroidery", UNMAPPED),
+        ("strap type", "Non-Adjustable Straps", UNMAPPED),
+        ("strap type", "Non Detachable", ("Regular",)),
+        ("strap type", "no straps", ("Strapless",)),
+        ("pattern type", "Not Printed", UNMAPPED),
+        ("pattern type", "Solid not printed", ("Solid",)),
+        ("lining description", "Non-Lined", ("Unlined",)),
+        ("lining description", "not unlined", UNMAPPED),
+        ("material", "No Leather", UNMAPPED),
+        ("material", "100% Polyester, 0% Cotton", ("Polyester",)),
+        ("material", "Polyester 100% Cotton 0%", ("Polyester",)),
+        ("material", "Cotton, leather-free", ("Cotton",)),
+        ("underwire type", "Wire-free", ("Non-Wired",)),
+        ("underwire type", "Nonwired bra", UNMAPPED),
+        ("underwire type", "Underwired bra", ("Underwired",)),
+        ("sleeve type", "Sleeveless top", ("Sleeveless",)),
+        ("sleeve type", "not sleeveless", UNMAPPED),
+        ("pocket description", "No flap pocket", UNMAPPED),
+        ("pocket description", "No pockets", ("No Pocket",)),
+        ("age range description", "0-3 Months", ("Baby",)),
+        ("department", "Unisex", ("Unisex",)),
+        ("material", "Not Applicable", MISSING),
+    ],
+)
+def test_labels_that_deny(mappers, attribute, raw, values):
+    assert meant(mappers, attribute, raw) == values
+
+
+def test_a_rule_of_the_users_own():
+    """Also one that denies by wildcard only, and one without word boundaries."""
+    values = {"Hooded": (), "Printed": (), "Adult": (), "Steel": ()}
+    rules = [Rule("hood", "Hooded"), Rule("print", "Printed"), Rule("adult.*women", "Adult"), Rule("steel", "Steel")]
+    read = value_mapper(Attribute("a", ("a",), values, tuple(rules)), frozenset({""}))
+    assert read("Hood, stainless steel") == ("Hooded", "Steel")
+    for raw in ("hoodless", "unhooded", "nonprinted", "unprinted", "not for adult women", "hood/print: no"):
+        assert read(raw) == UNMAPPED

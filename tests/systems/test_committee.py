@@ -1,0 +1,193 @@
+"""A committee: what its members say pooled, what it leaves on disk, which members it refuses."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moemoe.errors import ConfigError
+from moemoe.inference.answering import Answering
+from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.routing import routing
+from moemoe.recipes import Recipe, load_recipe
+from moemoe.recipes.committee import load_committee
+from moemoe.systems import load_with_collator
+from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
+from moemoe.training import launch
+from moemoe.training.events import read_events
+from moemoe.training.job import Job
+from moemoe.training.run import main
+from tests.baselines.toy import accuracy, answers, make
+from tests.training.test_training import small_recipe
+
+
+def committee_recipe(**changes) -> Recipe:
+    """Of a small MoEMoE and TF-IDF."""
+    member = small_recipe(name="moemoe", **changes)
+    recipe = load_recipe("committee")
+    members = (member, load_recipe("tf-idf"))
+    return replace(recipe, members=members, phases=("dense", "experts", "fit"))
+
+
+@pytest.fixture(scope="module")
+def trained(manifest, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("committee")
+    return folder, make(manifest, folder, committee_recipe(training=replace(small_recipe().training, epochs=6)))
+
+
+def test_it_reads_what_either_member_reads(trained, dataset):
+    _, predictor = trained
+    both = accuracy(answers(predictor, dataset))
+    assert both["material"] > 0.9  # the title says it
+    members = predictor.model.members
+    assert [member.name for member in members] == ["moemoe", "tf-idf"]
+    assert predictor.model.config.sources == ("image", "text")
+    weights = {answer.image_weight for _, _, answer in answers(predictor, dataset)}
+    assert min(weights) == 0 < max(weights) < 1  # some products have no picture; TF-IDF reads none
+
+
+def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
+    _, predictor = trained
+    model = predictor.model
+    products = [dataset[row] for row in dataset.rows("test")[:5]]
+    items = predictor.items([Question(p.context, p.image, ["color", "material"]) for p in products])
+    batch = predictor.collator(items)
+    given = model.answer(batch, predictor.collator)
+    for name, places, probability_MNC, _ in model.distributions(batch):
+        assert probability_MNC.sum(-1) == pytest.approx(np.ones(probability_MNC.shape[:2]))
+        weight_M = model.config.weights[name]
+        for n, place in enumerate(places):
+            score_C = np.prod([(p + 1e-6) ** w for p, w in zip(probability_MNC[:, n], weight_M, strict=True)], axis=0)
+            expected_C = score_C / score_C.sum()
+            assert given[place].value == model.config.values[name][expected_C.argmax()]
+            assert given[place].confidence == pytest.approx(expected_C.max(), rel=1e-3)
+
+
+def test_its_report_has_the_experts_of_the_member_that_has_some(trained, dataset):
+    folder, predictor = trained
+    table = routing(predictor, dataset)
+    assert table.num_rows > 0
+    assert table.equals(routing(Predictor.load(folder / "run" / MEMBERS / "moemoe" / "model"), dataset))
+    events = read_events(folder / "run" / "events.jsonl")
+    assert {event["member"] for event in events if "expert_tokens" in event} == {"moemoe"}
+
+
+def test_what_no_training_product_had_it_does_not_answer(trained):
+    _, predictor = trained
+    asked = [Question("IN | shirt | Silk", None, ["neck style", "material"]), Question("", None, ["neck style"])]
+    [[unknown, known], [alone]] = predictor.answer(asked)
+    assert (unknown.value, unknown.confidence) == (alone.value, alone.confidence) == ("", 0.0)
+    assert known.value in ("Silk", "Cotton")
+    with pytest.raises(ConfigError, match="has values of its own"):
+        Predictor.load(trained[0] / "run" / "model", Answering(values={"material": ["Silk"]}))
+
+
+def test_a_saved_committee_answers_alike_wherever_it_lies(trained, dataset, tmp_path):
+    folder, predictor = trained
+    shutil.copytree(folder / "run" / "model", tmp_path / "moved")
+    before, after = (answers(p, dataset) for p in (predictor, Predictor.load(tmp_path / "moved")))
+    assert before == after
+
+
+def test_a_run_goes_on_where_it_was_stopped_and_leaves_a_training_runs_files(trained, manifest):
+    """What the finished members left is taken as it is; the members' events stand one after the other."""
+    folder, _ = trained
+    events = read_events(folder / "run" / "events.jsonl")
+    assert [event["total_step"] for event in events] == sorted(event["total_step"] for event in events)
+    assert {event["member"] for event in events} == {"moemoe", "tf-idf"}
+    weights = folder / "run" / MEMBERS / "moemoe" / "model" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    config = (folder / "run" / "model" / "config.json").read_bytes()
+    shutil.rmtree(folder / "run" / "model")
+    shutil.rmtree(folder / "run" / MEMBERS / "tf-idf")
+    assert main(str(folder / "job.json")) == 0
+    assert weights.stat().st_mtime_ns == before
+    assert (folder / "run" / "model" / "config.json").read_bytes() == config  # and the same bits
+
+
+def test_members_of_different_splits_are_refused(trained, manifest, tmp_path, capsys):
+    folder, _ = trained
+    shutil.copytree(folder / "run", tmp_path / "run")
+    saved = tmp_path / "run" / "model"
+    record = saved / MEMBERS / "tf-idf" / TRAINED_ON
+    data = json.loads(record.read_text())
+    record.write_text(json.dumps({**data, "manifest": "f" * 64}))
+    with pytest.raises(ConfigError, match=r"moemoe and tf-idf were trained on different data or splits .* f{12}\)"):
+        Predictor.load(saved)
+    record.unlink()
+    with pytest.raises(ConfigError, match="member tf-idf does not say what it was trained on"):
+        Predictor.load(saved)
+
+    (tmp_path / "run" / MEMBERS / "moemoe" / "model" / TRAINED_ON).write_text(json.dumps({"manifest": "f" * 64}))
+    job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), committee_recipe().to_dict(), 1)
+    (tmp_path / "job.json").write_text(json.dumps(asdict(job)))
+    assert main(str(tmp_path / "job.json")) == 2
+    assert "holds a member that was trained on another split" in capsys.readouterr().err
+
+
+def test_a_member_that_was_taught_says_when_there_is_nothing(trained, manifest):
+    folder, _ = trained
+    folders = {name: folder / "run" / MEMBERS / name / "model" for name in ("moemoe", "tf-idf")}
+    values = load_with_collator(folder / "run" / "model")[0].config.values
+    equal = {name: [0.5, 0.5] for name in values}
+    committee = Committee.of(folders, values, equal, nothing=["moemoe"]).eval()
+    predictor = Predictor(committee, committee.collator())
+    batch = predictor.collator(predictor.items([Question("IN | shirt | Silk", None, ["material"])]))
+    [(_, _, probability_MNC, _)] = committee.distributions(batch)
+    assert probability_MNC.shape == (2, 1, len(values["material"]) + 1)
+    assert probability_MNC.sum(-1) == pytest.approx(np.ones((2, 1)))
+    assert probability_MNC[0, 0, -1] > 0 == probability_MNC[1, 0, -1]
+    [answer] = committee.answer(batch, predictor.collator)
+    assert answer.value in ("Silk", "")
+
+
+def test_settings_go_to_the_member_they_name():
+    recipe = load_recipe("committee", epochs=2, settings="tf-idf.penalty=3, moemoe.experts.number=4")
+    moemoe, tf_idf = recipe.members
+    assert (moemoe.training.epochs, recipe.training.epochs) == (2, 2)
+    assert tf_idf.config.penalty == 3.0
+    assert moemoe.config.experts.number == 4
+    assert recipe.phases == ("dense", "experts", "fit")
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    recipe.check()
+
+
+@pytest.mark.parametrize(
+    ("members", "settings", "message"),
+    [
+        (["qga", "tf-idf"], "penalty=3", "allowed is MEMBER.name=value of qga, tf-idf"),
+        (["qga", "tf-idf"], "tf-idf.nothing=3", "'nothing=3': allowed is name=value"),
+        (["qga"], "", "its members are .*; allowed are two or more"),
+        (["qga", "ner-mqmrc"], "", "member ner-mqmrc gives no distribution"),
+        (["qga", "t5"], "qga.image.size=32", None),
+        (["qga", "moemoe"], "qga.image.size=32", r"pictures of different sizes \(qga 32, moemoe 128\)"),
+    ],
+)
+def test_what_cannot_be_a_committee_is_refused_before_it_trains(members, settings, message):
+    def check():
+        recipe = load_committee("c", "", members, "tiny", None, None, None, None, settings)
+        recipe.config  # noqa: B018 - parsed when it is asked for
+        recipe.check()
+
+    if message is None:
+        check()
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check()
+
+
+def test_folder_names_are_the_members(trained):
+    folder, _ = trained
+    assert sorted(path.name for path in (Path(folder) / "run" / "model" / MEMBERS).iterdir()) == ["moemoe", "tf-idf"]
+
+
+def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest, tmp_path):
+    recipe = committee_recipe(training=replace(small_recipe().training, epochs=1))
+    job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
+    heard: list[dict] = []
+    launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
+    assert {event["phase"] for event in heard} == {"dense", "experts", "fit"}
+    assert len(Predictor.load(tmp_path / "run" / "model").model.members) == 2
