@@ -107,7 +107,7 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
     assert (own.local(comparison.comparison_tables) / "overview.csv").is_file()
 
 
-def test_a_system_has_a_folder_and_a_run_of_its_own_which_a_stopped_task_finds_again(
+def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(
     space, tracked, options, evaluated
 ):
     recipe = load_recipe("knn", "tiny")
