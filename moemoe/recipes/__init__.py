@@ -80,10 +80,13 @@ def load_recipe(
     elif "text" not in model:
         raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
     training = {**scale["training"], **own.get("training", {})}
-    if len(set(config_class.from_dict(model).sources)) < 2:  # what a size hides is for systems that can read the other
+    sources = set(config_class.from_dict(model).sources)
+    if len(sources) < 2:  # what a size hides is for systems that can read the other
         training["source_dropout"] = {
             kind: share for kind, share in training.get("source_dropout", {}).items() if kind == "description"
         }
+    if "text" not in sources:
+        training.pop("second_view", None)
     if weights != "scratch":
         training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
         model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
@@ -126,6 +129,8 @@ def _check_training(training: Training, config: Any, name: str, phases: Sequence
     for kind, share in (("text", dropout.text), ("image", dropout.image)):
         if share and set(config.sources) == {kind}:
             raise ConfigError(f"training.source_dropout.{kind}: model {name} reads {kind} alone; nothing is left of it")
+    if training.second_view is not None and "text" not in config.sources:
+        raise ConfigError(f"training.second_view: model {name} reads no text that could be cut short; leave it out")
 
 
 def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:

@@ -58,6 +58,8 @@ class Training:
         clip_norm: the gradient's largest norm.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
+        second_view: if set, every step shows each product a second time, cut short: this share by the image alone, the
+            others by title and image. None shows it once.
     """
 
     epochs: int | dict[str, int]
@@ -71,6 +73,7 @@ class Training:
     gradient_checkpointing: bool = False
     negatives: float = 0.0
     source_dropout: SourceDropout = field(default_factory=SourceDropout)
+    second_view: float | None = None
 
     def __post_init__(self):
         if isinstance(self.source_dropout, dict):
@@ -87,6 +90,9 @@ class Training:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
         if not 0 <= self.negatives <= 1:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
+        view = self.second_view
+        if view is not None and (isinstance(view, bool) or not isinstance(view, (int, float)) or not 0 <= view <= 1):
+            raise ConfigError(f"training: second_view is {view!r}; allowed is a share from 0 to 1, or null")
 
     def epochs_of(self, phase: str) -> int:
         """How long ``phase`` is. Raises ConfigError where the mapping has no such phase."""

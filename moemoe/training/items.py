@@ -17,7 +17,7 @@ from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
-from moemoe.training.source_dropout import hidden_source
+from moemoe.training.source_dropout import hidden_in
 
 
 def item_of(
@@ -31,22 +31,24 @@ def item_of(
     tokens: Tokens | None = None,
     training: Training | None = None,
     features: np.ndarray | None = None,
+    second: bool = False,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
     ``slot`` unless its ``features`` are known; a text that ``tokens`` knows is not cut again. ``training`` says what is
-    hidden of products, and which are also asked what has no answer; None hides nothing.
+    hidden of products, and which are also asked what has no answer; None hides nothing. ``second`` asks for the
+    ``second_view`` of ``training``, which has no negatives.
     """
     key = f"{seed}:{draw}:{row}"
-    negatives = training.negatives if training is not None else 0.0
+    negatives = training.negatives if training is not None and not second else 0.0
     never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
     values, blanked = with_negatives(dataset.values(row), never, negatives, key)
     image: memoryview | None = None
     text: str | np.ndarray = ""
     if not blanked:
         image = dataset.image(row)
-        hidden = hidden_source(training.source_dropout, key, image is not None) if training is not None else None
+        hidden = hidden_in(training, key, image is not None, second) if training is not None else None
         if hidden == "image":
             image = None
         if hidden != "text":

@@ -1,11 +1,28 @@
-"""Source dropout: training hides the text of some products, the picture of others, all but the title of others.
+"""Source dropout, and the second view: training hides sources of products, so that each learns what it can tell alone.
 
 Where the text tells nearly everything, the gradient never reaches the picture; a product without text leaves it no
-other way (modality dropout, Neverova et al. 2016). And most sellers give a title alone.
+other way (modality dropout, Neverova et al. 2016). And most sellers give a title alone. Hiding the text costs the
+product's own view, so ``training.second_view`` shows each product twice in a step instead: whole, and cut short. The
+short view is cheap, as its text is.
 """
 
-from moemoe.recipes.settings import SourceDropout
+from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.training.draw import draw
+
+
+def hidden_in(training: Training, key: str, has_image: bool, second: bool) -> str | None:
+    """What of a product is hidden, as ``hidden_source`` names it; in its ``second`` view always something.
+
+    Args:
+        training: the shares.
+        key: seed, epoch, row.
+        has_image: whether the product has one.
+        second: which of its two views in a step.
+    """
+    if not second:
+        return hidden_source(training.source_dropout, key, has_image)
+    assert training.second_view is not None
+    return "text" if has_image and draw(f"{key}:second view") < training.second_view else "description"
 
 
 def hidden_source(dropout: SourceDropout, key: str, has_image: bool) -> str | None:

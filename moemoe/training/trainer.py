@@ -240,16 +240,24 @@ class Trainer:
     def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
         training = self.recipe.training
         parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
-        return [self._training_batch(part, draw, pixels, training) for part, pixels in parts]
+        views = [False] if training.second_view is None else [False, True]  # apart: padded to the short texts' length
+        return [
+            self._training_batch(part, draw, pixels, training, second) for part, pixels in parts for second in views
+        ]
 
     def _training_batch(
-        self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray, training: Training | None = None
+        self,
+        rows: np.ndarray,
+        draw: int,
+        pixels_BHWC: np.ndarray,
+        training: Training | None = None,
+        second: bool = False,
     ) -> Batch:
         make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, pictures=self.pictures)
         slots = [PictureSlot(pixels_BHWC, index) for index in range(len(rows))]
         features = self.features.of(rows.tolist()) if self.features is not None else None
         items = [
-            make(row, slot=slot, tokens=self.tokens, training=training, features=known)
+            make(row, slot=slot, tokens=self.tokens, training=training, features=known, second=second)
             for row, slot, known in zip(rows.tolist(), slots, features or [None] * len(rows), strict=True)
         ]
         return self.collator(items)

@@ -143,6 +143,8 @@ def test_the_default_is_the_papers_best_model():
             "tokens of its own; leave one out",
         ),
         ({"name": "t5", "settings": "training.source_dropout.text=0.2"}, "reads text alone; nothing is left"),
+        ({"name": "qga", "settings": "training.second_view=2"}, "second_view is 2; allowed is a share from 0 to 1"),
+        ({"name": "qga", "settings": "training.second_view=true"}, "second_view is True; allowed is a share"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
 )

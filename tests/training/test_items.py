@@ -41,9 +41,9 @@ def collator(dataset, tmp_path_factory):
     return made, cut_contexts(dataset, made, folder, 0, 1)
 
 
-def settings(negatives: float = 0.0, **dropout: float) -> Training:
+def settings(negatives: float = 0.0, second_view: float | None = None, **dropout: float) -> Training:
     numbers = {"epochs": 1, "batch_size": 1, "learning_rate": 1e-3, "warmup_steps": 0, "clip_norm": 1.0}
-    return Training(**numbers, negatives=negatives, source_dropout=SourceDropout(**dropout))
+    return Training(**numbers, negatives=negatives, second_view=second_view, source_dropout=SourceDropout(**dropout))
 
 
 def items(dataset, config, rows, draw, **how):
@@ -165,3 +165,22 @@ def test_a_blanked_product_stays_blank_whatever_is_hidden_of_others(dataset, col
     blanked = [item for item in found if set(item.answers) == {""}]
     assert blanked
     assert all(item.sources[made.config.sources.index("text")] == "" for item in blanked)
+
+
+def test_the_second_view_is_the_image_alone_or_title_and_image(dataset, collator):
+    made, tokens = collator
+    rows = dataset.rows("train").tolist()
+    training = settings(1.0, second_view=0.4, text=0.5, image=0.5)
+    text, image = (made.config.sources.index(kind) for kind in ("text", "image"))
+    alone, with_image = 0, 0
+    for draw in range(10):
+        plain = items(dataset, made.config, rows, draw, tokens=tokens)
+        found = items(dataset, made.config, rows, draw, tokens=tokens, training=training, second=True)
+        for row, before, item in zip(rows, plain, found, strict=True):
+            assert (item.questions, item.answers) == (before.questions, before.answers)  # nor a negative
+            assert (item.sources[image] is None) == (before.sources[image] is None)
+            if before.sources[image] is None or item.sources[text]:
+                assert item.sources[text] == dataset[row].title_context
+            with_image += before.sources[image] is not None
+            alone += item.sources[text] == ""
+    assert abs(alone / with_image - 0.4) < 0.08

@@ -114,9 +114,11 @@ def in_float64(
 
 
 def test_two_processes_train_the_same_model_as_one(manifest, tmp_path):
-    """Ranks have unequal numbers of targets; both phases, the same global batches."""
-    one, one_events = in_float64(manifest, tmp_path / "one", 1)
-    two, two_events = in_float64(manifest, tmp_path / "two", 2)
+    """Ranks have unequal numbers of targets; both phases and views, the same global batches."""
+    recipe = small_recipe()
+    recipe = replace(recipe, training=replace(recipe.training, second_view=0.5))
+    one, one_events = in_float64(manifest, tmp_path / "one", 1, of=recipe)
+    two, two_events = in_float64(manifest, tmp_path / "two", 2, of=recipe)
     assert len(losses(one_events)) > 1
     for (step, loss), (other_step, other_loss) in zip(losses(one_events), losses(two_events), strict=True):
         assert step == other_step
