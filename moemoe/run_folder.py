@@ -7,7 +7,8 @@ of the comparison, a member of a committee one inside that of the committee.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, overload
+from pathlib import Path
+from typing import Generic, TypeVar, overload
 
 import pyarrow as pa
 
@@ -39,7 +40,7 @@ class PlainFile:
         """Whether the file is there; a folder never is."""
         return exists(self.uri)
 
-    def publish(self, path: Any) -> None:
+    def publish(self, path: str | Path) -> None:
         """Copies a local file or folder here."""
         publish(path, self.uri)
 
@@ -58,6 +59,10 @@ class TableFile:
     def exists(self) -> bool:
         """Whether it is there."""
         return exists(self.uri)
+
+    def publish(self, path: str | Path) -> None:
+        """Copies a local Parquet file here."""
+        publish(path, self.uri)
 
     def write(self, table: pa.Table) -> None:
         """Puts ``table`` here.
@@ -96,7 +101,8 @@ class Named(Generic[Kind]):
     """An attribute of RunFolder: where a file lies in the folder, and what it is."""
 
     def __init__(self, path: str, make: Callable[[str], Kind], schema: pa.Schema | None = None):
-        self.path, self._make, self.schema = path, make, schema
+        self.path, self.schema = path, schema
+        self._make: Callable[[str], Kind] = make
 
     @overload
     def __get__(self, folder: None, owner: type) -> "Named[Kind]": ...

@@ -62,8 +62,8 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             model(batch.to(predictor.device))
         for layer, (experts, first_T) in chosen.items():
             for key, tokens in _by_owner(owners[layer.split(" ")[0]], first_T):
-                name = (layer, *key)
-                counts[name] = counts.get(name, 0) + np.bincount(tokens, minlength=experts)
+                owned = (layer, *key)
+                counts[owned] = counts.get(owned, 0) + np.bincount(tokens, minlength=experts)
     shares = []
     for (layer, by, name), count in sorted(counts.items()):
         total = int(count.sum())

@@ -12,6 +12,7 @@ from moemoe.errors import ConfigError
 from moemoe.evaluation.paper import System
 from moemoe.inference.answering import Answering
 from moemoe.recipes import load_recipe
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
 
 pytestmark = pytest.mark.xdist_group("stages")
@@ -107,9 +108,7 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
     assert (own.local(comparison.comparison_tables) / "overview.csv").is_file()
 
 
-def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(
-    space, tracked, options, evaluated
-):
+def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, tracked, options, evaluated):
     recipe = load_recipe("knn", "tiny")
     what = (System("knn", ""), "fold 1 of 2", recipe, options, 1, "CompareFlow/18")
     folder, run = stages.compare.open_system(space, tracked, *what)
@@ -118,6 +117,24 @@ def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(
     assert stages.compare.open_system(space, tracked, *what) == (folder, run)
     assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
     assert (stages.compare.fold_name(0, 2), stages.compare.fold_name(0, 0)) == ("fold 1 of 2", "")
+
+
+def test_finished_runs_are_compared_from_copies_of_their_predictions(space, tracked, options, evaluated, tmp_path):
+    params = {"model": "knn", "settings": "none", "catalog": "small.parquet"}
+    runs = []
+    for name in ("one", "other"):
+        runs.append(TrackedRun.start(tracked.address, "moemoe-small", name, params, {"dataset": "small"}))
+        runs[-1].log_files(space.local(space.folder.predictions), "evaluation")
+        runs[-1].log_files(space.contract.path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", tracked.address)
+        own = Workspace(RunFolder.of_run(str(tmp_path), "20"), str(tmp_path / "scratch"))
+        asked = CompareOptions(runs=",".join(run.run_id for run in runs))
+        began = stages.compare.start(own, options, asked, "CompareFlow/20", True)
+    assert [candidate.name for candidate in began.compared] == ["one", "other"]
+    assert own.folder.system(runs[0].run_id).predictions.read().equals(evaluated.predictions)
+    assert (began.compared_dataset, began.is_sample, own.contract.hash) == ("small", False, space.contract.hash)
+    assert began.tracked.experiment == "moemoe-small"
 
 
 def test_a_comparison_of_runs_needs_two_of_one_dataset(space, tracked, options, evaluated, monkeypatch):
