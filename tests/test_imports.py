@@ -44,6 +44,7 @@ GROUND: dict[str, set[str]] = {
     "notifications": set(),
     "schemas": set(),
     "storage": {"errors"},
+    "run_folder": {"errors", "schemas", "storage"},
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}

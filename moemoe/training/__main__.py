@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train(job, processes, _say)
     except (MoEMoEError, OSError) as error:
         sys.exit(f"moemoe: {error}")
-    print(f"model  {join(job.run_uri, 'model')}")
+    print(f"model  {job.folder.model.uri}")
 
 
 if __name__ == "__main__":
