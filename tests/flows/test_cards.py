@@ -1,14 +1,20 @@
 """Documents as a card's components."""
 
+import io
 import json
 
 import pytest
+from PIL import Image
 
 from moemoe.reporting import document as doc
 from moemoe.reporting.plots import _figure
 from tests.flows.conftest import FLOW
 
-JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def rendered(monkeypatch):
 def test_every_block_has_its_component(rendered):
     figure = _figure(2, 2)
     figure.add_subplot()
-    example = doc.Example(doc.Picture(JPEG, "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
+    example = doc.Example(doc.Picture(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
     shown = rendered(
         doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
         doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),
