@@ -81,7 +81,8 @@ def _slot_marks(name: str) -> tuple[str, str]:
 
 
 def _inline(text: str) -> Markup:
-    """Running text with its bold and code, everything else escaped."""
+    """Running text with its bold and code, everything else escaped; a number stays with its per cent sign."""
+    text = text.replace(" %", "\u00a0%")
     parts, at = [], 0
     for found in _BOLD_OR_CODE.finditer(text):
         tag, inner = ("b", found[1]) if found[1] else ("code", found[2])
