@@ -11,18 +11,23 @@ HEADS = ["expectation", "result", "severity", "observed", "products"]
 class Finding(Protocol):
     """What came of one expectation; ``data_contracts.check.Finding`` is one."""
 
-    promise: str
-    severity: str
-    success: bool
-    observed: str
-    product_ids: tuple[str, ...]
+    @property
+    def promise(self) -> str: ...  # noqa: D102
+    @property
+    def severity(self) -> str: ...  # noqa: D102
+    @property
+    def success(self) -> bool: ...  # noqa: D102
+    @property
+    def observed(self) -> str: ...  # noqa: D102
+    @property
+    def product_ids(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class Report(Protocol):
     """Every finding of a suite; ``data_contracts.check.ContractReport`` is one."""
 
-    title: str
-
+    @property
+    def title(self) -> str: ...  # noqa: D102
     @property
     def findings(self) -> Sequence[Finding]:
         """In the order of the suite."""
