@@ -87,6 +87,8 @@ def load_recipe(
         }
     if "text" not in sources:
         training.pop("second_view", None)
+    if system == "cma-clip":
+        training.pop("negatives", None)  # it has no value for nothing
     if weights != "scratch":
         training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
         model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
