@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moemoe.evaluation.cells import Cells
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.reporting.document import (
     FAILURE,
@@ -14,13 +18,13 @@ from moemoe.reporting.document import (
     WARNING,
     Badge,
     Block,
-    Cell,
     Example,
     Examples,
     Marked,
     Picture,
     Text,
 )
+from moemoe.reporting.document import Cell as Shown
 from moemoe.reporting.formats import DASH
 from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
 
@@ -28,6 +32,8 @@ ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
 #: Of one attribute so many examples, so that a page shows more than the worst attribute.
 PER_ATTRIBUTE = 3
 LONGEST_TEXT = 1200
+#: Of each kind so many answers are looked through for varied ones.
+POOL = 5000
 #: Kinds of examples, in their order on the page.
 KINDS = {
     "confident error": FAILURE,
@@ -59,26 +65,13 @@ class Chosen:
 def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     """The answers to look at, of the test split in the main condition."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-    rows = _test_rows(cells, cells.condition)
-    sure = {id(row): row["confidence"] >= thresholds[row["product_type"], row["attribute"]] for row in rows}
-    right = {id(row): row["prediction"] in row["gold"] for row in rows}
-    rows.sort(key=lambda row: (-row["confidence"], row["product_id"], row["attribute"]))
-    wrong = [row for row in rows if sure[id(row)] and not right[id(row)]]
-    image, text = (_by_key(_test_rows(cells, shown)) for shown in (TEXT_BLANKED, PICTURE_BLANKED))
-    told = [
-        row
-        for row in rows
-        if sure[id(row)] and right[id(row)] and _right(image.get(_key(row))) and _right(text.get(_key(row))) is False
-    ]
-    kept = [row for row in rows if not sure[id(row)] and right[id(row)]]
-    chosen = [
-        (kind, row)
-        for kind, found, number in zip(KINDS, (wrong, told, kept), (ERRORS, FROM_IMAGE, ABSTAINED), strict=True)
-        for row in _varied(found, number)
-    ]
+    wrong, told, kept = _pools(cells, thresholds)
+    image, text = (_of_products(cells, shown, [*wrong, *told, *kept]) for shown in (TEXT_BLANKED, PICTURE_BLANKED))
+    told = [row for row in told if _right(image.get(_key(row))) and _right(text.get(_key(row))) is False]
     return [
         Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], image.get(_key(row)), text.get(_key(row)))
-        for kind, row in chosen
+        for kind, pool, number in zip(KINDS, (wrong, told, kept), (ERRORS, FROM_IMAGE, ABSTAINED), strict=True)
+        for row in _varied(pool, number)
     ]
 
 
@@ -107,7 +100,7 @@ def _example(one: Chosen, product: ProductShown, pattern: Callable[[str, str], r
     row = one.row
     text = product.text[:LONGEST_TEXT] + ("\u2026" if len(product.text) > LONGEST_TEXT else "")
     patterns = (pattern(row["attribute"], value) for value in dict.fromkeys([*row["gold"], row["prediction"]]) if value)
-    facts: list[tuple[str, Cell]] = [
+    facts: list[tuple[str, Shown]] = [
         (row["attribute"], f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"),
         ("catalog", ", ".join(row["gold"])),
         ("threshold", "none: abstains" if math.isnan(one.threshold) else f"{one.threshold:.2f}"),
@@ -151,18 +144,35 @@ def _varied(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str,
     return found
 
 
-def _test_rows(cells: Cells, condition: str) -> list[dict[str, Any]]:
-    """The rows with gold of the test split in a condition."""
-    indices = [own.rows for own in cells.of("test", condition).values()]
-    return [row for each in indices for row in cells.predictions.take(each).to_pylist()]
+def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str, Any]]]:
+    """The surest POOL rows each of errors that were accepted, right answers that were, and right ones that were not."""
+    own = cells.of("test")
+    if not own:
+        return [[], [], []]
+    rows = np.concatenate([each.rows for each in own.values()])
+    confidence = np.concatenate([each.confidence for each in own.values()])
+    right = np.concatenate([each.correct for each in own.values()])
+    sure = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
+    order = np.lexsort((rows, -confidence))
+    pools = []
+    for mask in (sure & ~right, sure & right, ~sure & right):
+        pools.append(cells.predictions.take(pa.array(rows[order[mask[order]][:POOL]])).to_pylist())
+    return pools
+
+
+def _of_products(
+    cells: Cells, condition: str, rows: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the same test products are answered in another condition, by product and attribute."""
+    table = cells.predictions
+    products = pa.array(sorted({row["product_id"] for row in rows}), pa.string())
+    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
+    wanted = pc.and_(wanted, pc.is_in(table["product_id"], products))
+    return {_key(row): row for row in table.filter(wanted).to_pylist()}
 
 
 def _right(row: Mapping[str, Any] | None) -> bool | None:
     return None if row is None else row["prediction"] in row["gold"]
-
-
-def _by_key(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {_key(row): row for row in rows}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:

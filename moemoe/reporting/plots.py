@@ -57,7 +57,8 @@ def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
         axes.set(title=product_type, xlabel="recall (of all products with a gold value)", xlim=(0, 1), ylim=(0.4, 1.02))
         axes.set_ylabel("precision of what is accepted")
-        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=3, frameon=False)
+        if mine:
+            axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=3, frameon=False)
         axes.grid(alpha=0.25)
     return figure
 
@@ -75,13 +76,15 @@ def heat_map(evaluation: Evaluation) -> Any:
             grid[place], support[place] = row["recall_at_90p"], row["support"]
     figure = _figure(11, 0.28 * len(types) + 1.9)
     axes = figure.add_subplot()
+    axes.set_title("Recall@90P in % (threshold swept on test)")
+    if not rows:
+        return figure
     image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(attributes)), attributes, rotation=40, ha="right", fontsize=9)
     axes.set_yticks(range(len(types)), types, fontsize=9)
     for i, j in zip(*np.nonzero(support), strict=True):
         color = "#010101" if grid[i, j] > 0.6 else "white"  # black is the page's own text color
         axes.text(j, i, f"{100 * grid[i, j]:.0f}", ha="center", va="center", fontsize=9, color=color)
-    axes.set_title("Recall@90P in % (threshold swept on test)")
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     return figure
 

@@ -134,3 +134,20 @@ def test_headings_stand_in_groups_and_values_can_be_sorted(page):
 def test_a_table_in_text_keeps_its_columns():
     text = document_text(report.Document("t", [Table(["a", "b"], [["x|y", None]])]))
     assert "| x\\|y | - |" in text
+
+
+def test_examples_vary_and_show_what_only_the_image_tells():
+    """20 confident errors of one attribute: three are shown; one answer is right by the image and not by the text."""
+    wrong = rows(60, 0)
+    told = [dict(row, product_id=f"t{i}") for i, row in enumerate(rows(1, 1, attribute="theme"))]
+    alone = [
+        dict(row, condition=shown, prediction="Red" if shown == TEXT_BLANKED else "Blue")
+        for row in told
+        for shown in (TEXT_BLANKED, PICTURE_BLANKED)
+    ]
+    sure = rows(40, 40, split="validation"), rows(40, 40, attribute="theme", split="validation")
+    found = measured(table(wrong, told, alone, [dict(row, confidence=0.1) for part in sure for row in part]))
+    chosen = choose(found.cells, found.evaluation)
+    assert [one.kind for one in chosen] == ["confident error"] * 3 + ["right; only the image tells"]
+    assert [one.row["product_id"] for one in chosen[:3]] == ["shirttest0", "shirttest1", "shirttest2"]
+    assert (chosen[3].image_alone["prediction"], chosen[3].text_alone["prediction"]) == ("Red", "Blue")
