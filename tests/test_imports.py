@@ -51,6 +51,7 @@ GROUND: dict[str, set[str]] = {
     "schemas": set(),
     "storage": {"errors"},
     "torchvision_compat": set(),
+    "run_folder": {"errors", "schemas", "storage"},
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}

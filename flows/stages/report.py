@@ -1,32 +1,35 @@
 """The report of a run: written when it is evaluated, and completed when it is registered."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from moemoe.catalog.pictures import ImageError, shrink_image
-from moemoe.contract.contract import Contract
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.evaluation.measure import Measurement
 from moemoe.inference.catalog_rows import usable_picture
+from moemoe.registry.code_version import git_commit
+from moemoe.registry.register import Registration
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting import html, registration, report
 from moemoe.reporting.document import Document
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.expectations import Report, expectation_blocks
 from moemoe.reporting.identity import Identity
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.storage import join, read_bytes, write_bytes
+from stages.options import Options
+from stages.workspace import Workspace
 
-REPORT = "report.html"
 IMAGE_SIDE = 240
 
 
 def write_report(
-    run_uri: str,
+    space: Workspace,
     found: Measurement,
     identity: Identity,
     dataset: ShardedDataset,
-    contract: Contract,
     checked: Report,
     plots: Mapping[str, Any],
 ) -> Document:
@@ -36,23 +39,33 @@ def write_report(
 
     @cache
     def pattern(attribute: str, value: str) -> Any:
-        known = contract.attributes.get(attribute)
+        known = space.contract.attributes.get(attribute)
         return words_pattern(spellings(known, value) if known else [value.casefold()])
 
     document = report.run_report(
         found, identity, example_blocks(chosen, products, pattern), expectation_blocks(checked), plots
     )
-    write_bytes(join(run_uri, REPORT), html.page(document).encode())
+    space.folder.report.write_text(html.page(document))
     return document
 
 
-def add_registration(run_uri: str, identity: Identity, decision: registration.Decision) -> str:
-    """Puts version and decision into the report of a run; returns the page."""
-    page = read_bytes(join(run_uri, REPORT)).decode()
-    page = html.fill(page, report.IDENTITY, identity.blocks())
-    page = html.fill(page, report.CHAMPION, [registration.champion_section(decision)])
-    write_bytes(join(run_uri, REPORT), page.encode())
-    return page
+def identity_of(
+    recipe: Mapping[str, Any], settings: str, options: Options, products: int, tracked: TrackedRun
+) -> Identity:
+    """What a run's report is of, as far as it is known before the model is registered."""
+    return Identity(
+        recipe["name"], recipe["size"], options.dataset, options.catalog, options.is_sample, settings, products,
+        datetime.now(UTC).date().isoformat(), git_commit(), tracked.run_id,
+    )  # fmt: skip
+
+
+def add_registration(space: Workspace, identity: Identity, made: Registration) -> Document:
+    """Puts version and decision into the report of the run; returns the registration's own document."""
+    known = replace(identity, version=made.model_uri, promoted=made.decision.promoted)
+    page = html.fill(space.folder.report.read_text(), report.IDENTITY, known.blocks())
+    page = html.fill(page, report.CHAMPION, [registration.champion_section(made.decision)])
+    space.folder.report.write_text(page)
+    return registration.registration_document(made.model_uri, made.aliases, made.decision, identity.is_sample)
 
 
 def products_shown(dataset: ShardedDataset, product_ids: Iterable[str]) -> dict[str, ProductShown]:

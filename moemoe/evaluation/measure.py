@@ -41,10 +41,14 @@ class Measurement:
 class Answers(Protocol):
     """What is measured; ``moemoe.inference.answers.Answers`` is one. See there."""
 
-    predictions: pa.Table
-    probability: np.ndarray
-    routing: pa.Table
-    metrics: dict[str, float]
+    @property
+    def predictions(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def probability(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def routing(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def metrics(self) -> dict[str, float]: ...  # noqa: D102
 
 
 def measure(

@@ -14,7 +14,8 @@ import webbrowser
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from moemoe.registry.tracking import address, client, default_tracking_uri, with_password
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.tracking import client, default_tracking_uri, with_password
 
 START_SECONDS = 120
 
@@ -24,7 +25,7 @@ def runs_view(uri: str) -> str:
     mlflow = client(uri)
     experiments = [experiment.experiment_id for experiment in mlflow.search_experiments()]
     latest = mlflow.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=1)
-    return address(uri, latest[0].info.run_id) if latest else ""
+    return TrackedRun(uri, latest[0].info.run_id).url if latest else ""
 
 
 def main() -> None:

@@ -29,14 +29,16 @@ def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
     return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
 
 
-def raw_catalog(
-    report: Report, rows: int, accepted: int, images: int, quarantine: pa.Table, is_sample: bool
-) -> Document:
-    """validate: every expectation with what was observed, and what was quarantined."""
+def raw_catalog(report: Report, collection: Any, quarantine: pa.Table, is_sample: bool) -> Document:
+    """validate: every expectation with what was observed, and what was quarantined.
+
+    Args:
+        collection: ``moemoe.catalog.products.Collection``.
+    """
     blocks: list[Block] = [
         Text(
-            f"{rows:,} rows read, {accepted:,} accepted, {quarantine.num_rows:,} set aside; {images:,} products have a "
-            "usable picture."
+            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
+            f"{collection.pictures:,} products have a usable picture."
         ),
         *expectation_blocks(report),
     ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from moemoe.registry import tracking
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.ui import runs_view
 
 
@@ -20,8 +21,7 @@ def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path):
     assert runs_view(uri) == ""
     for name in ("earlier", "latest"):
         tracking.client(uri).create_experiment(name, artifact_location=(tmp_path / name).as_uri())
-        run_id = tracking.start_run(uri, name, "run", {}, {})
-    wanted = tracking.address(uri, run_id)
+        wanted = TrackedRun.start(uri, name, "run", {}, {}).url
     assert runs_view(uri) == wanted
     env = {**os.environ, "MLFLOW_TRACKING_URI": uri, "BROWSER": "true"}
     command = [sys.executable, "-m", "moemoe.registry.ui", "--port", str(free_port())]

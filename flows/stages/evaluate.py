@@ -1,0 +1,108 @@
+"""evaluate: predicts validation and test, measures Recall@90P per product type and attribute, chooses thresholds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+import data_contracts
+from data_contracts import ContractReport
+from moemoe.evaluation.measure import Measurement, measure
+from moemoe.inference.answering import ANSWERING
+from moemoe.inference.answers import Answers, answer_everything
+from moemoe.registry.run_results import log_dataset, log_evaluation, log_training_events
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.reporting.document import Document
+from moemoe.reporting.identity import Identity
+from moemoe.reporting.plots import report_figures
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.storage import join, write_bytes
+from moemoe.training.events import read_events
+from stages.options import FromFlow, Options
+from stages.report import identity_of, write_report
+from stages.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Measured(FromFlow):
+    """The figures of an evaluation that later steps need.
+
+    Args:
+        metrics, no_means: of ``Evaluation``.
+        asked_type: a product type that the model answers, for an example; empty if nothing could be measured.
+    """
+
+    metrics: dict[str, float]
+    no_means: str
+    asked_type: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A model's predictions, what is measured of them, and the report on them with what it is of."""
+
+    predictions: pa.Table
+    found: Measurement
+    identity: Identity
+    document: Document
+
+    @property
+    def measured(self) -> Measured:
+        """What later steps need."""
+        evaluation = self.found.evaluation
+        asked = evaluation.table["product_type"][0].as_py() if evaluation.table else ""
+        return Measured(evaluation.metrics, evaluation.no_means, asked)
+
+
+def evaluate_model(
+    space: Workspace,
+    tracked: TrackedRun,
+    manifest_uri: str,
+    recipe: Mapping[str, Any],
+    options: Options,
+    settings: str,
+) -> Evaluated:
+    """Evaluates the model in the run folder, and brings the results of its training and evaluation to MLflow.
+
+    Args:
+        settings: what was changed of the recipe, as the report says it.
+
+    Raises:
+        CatalogError: the predictions break a critical expectation.
+    """
+    contract, folder = space.contract, space.folder
+    dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
+    model = space.local(folder.model)
+    answers = answer_everything(model, dataset, contract, options.decoding, recipe["training"])
+    write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
+    checked = _check(space, answers)
+    events = read_events(space.local(folder.events)) if folder.events.exists() else []
+    found = measure(answers, contract.report_product_types, dataset.cell_value_counts("train"))
+    plots = report_figures(found, events)
+    _write(space, answers, found)
+    log_dataset(tracked, dataset.manifest, manifest_uri, contract.path)
+    files = [space.local(file) for file in (folder.predictions, folder.evaluation, folder.slices, folder.routing)]
+    log_evaluation(tracked, found.evaluation, files, plots)
+    log_training_events(tracked, events)  # after the headline: MLflow compares runs by what was logged first
+    identity = identity_of(recipe, settings, options, dataset.manifest.rows, tracked)
+    document = write_report(space, found, identity, dataset, checked, plots)
+    return Evaluated(answers.predictions, found, identity, document)
+
+
+def _check(space: Workspace, answers: Answers) -> ContractReport:
+    docs = space.path("prediction_docs")
+    checked = data_contracts.check_predictions(answers.predictions, space.contract, docs)
+    space.folder.prediction_docs.publish(docs)
+    print(checked.message())
+    checked.raise_if_critical()
+    return checked
+
+
+def _write(space: Workspace, answers: Answers, found: Measurement) -> None:
+    folder = space.folder
+    folder.evaluation_quarantine.write(answers.quarantine)
+    folder.predictions.write(answers.predictions)
+    folder.evaluation.write(found.evaluation.table)
+    folder.slices.write(found.slices)
+    folder.routing.write(found.routing)
