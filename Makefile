@@ -12,7 +12,7 @@ FLOW ?= flows/train_flow.py
 DEPLOY = $(BIN)/python $(FLOW) --quiet --datastore s3 --config deployment $(CONFIG) --production
 GITOPS = $(BIN)/python infra/gitops.py
 
-.PHONY: help demo tables test test-all lint ui clean deploy-argo deploy-step-functions
+.PHONY: help demo tables test test-all lint schema ui clean deploy-argo deploy-step-functions
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test-all: $(READY) ## the suite with the browser, PostgreSQL and the long faults
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+schema: $(READY) ## what editors know of a contract, from the loader's own description
+	$(BIN)/python -m moemoe.contract.schema > data_contracts/contract.schema.json
 
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}

@@ -56,7 +56,8 @@ class Suite:
         one = pa.array([float(value)])
         known = next(iter(self.frames.get(frame, ())), None)
         self.frames[frame] = [pa.table({name: one}) if known is None else known.append_column(name, one)]
-        between = "ExpectColumnValuesToBeBetween"
+        # of the column's only value; an expectation of each value would show "0% unexpected" in place of the figure
+        between = "ExpectColumnMaxToBeBetween"
         told = (observed, product_ids)
         self.add(words, severity, frame, between, *told, column=name, min_value=at_least, max_value=at_most)
 

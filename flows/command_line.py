@@ -54,6 +54,8 @@ def resume_command() -> str:
 def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
     """The run that a bare ``resume`` would go on with, if there is nothing left of it to do."""
     rest = arguments[arguments.index("resume") + 1 :]
+    if "--help" in rest:
+        return None
     origin = None
     while rest:
         option, _, value = rest.pop(0).partition("=")

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -345,8 +344,8 @@ def _replacing(path: Path) -> Iterator[str]:
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:
-    parsed = urlparse(uri, allow_fragments=False)
-    return parsed.netloc, (parsed.path + ("?" + parsed.query if parsed.query else "")).lstrip("/")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")  # no URL: a key may have any character
+    return bucket, key
 
 
 @cache

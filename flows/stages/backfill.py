@@ -65,7 +65,7 @@ def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finish
 
 def summary(manifest_uri: str, audit_uri: str, page_uri: str) -> str:
     """The last words of a backfill."""
-    command = shlex.join(["python", "-m", "moemoe.registry.audit", audit_uri])
+    command = shlex.join(["moemoe", "audit", audit_uri])
     return "\n".join(
         [
             f"values   {manifest_uri} lists the Parquet files",

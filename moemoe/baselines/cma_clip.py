@@ -20,14 +20,15 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NOTHING
+from moemoe.batches.batch import Source, Tensors
+from moemoe.batches.collate import Item, SourceCollator, pad
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer, Losses, Source, Tensors
-from moemoe.model.collate import Item, SourceCollator, pad
-from moemoe.model.config import ImageConfig
 from moemoe.model.files import read_config, read_weights, write_config
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import load_backbone_weights, load_timm
 from moemoe.model.ngrams import NgramEmbedding
+from moemoe.model.outputs import Answer, Losses
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights, load_timm
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.model.config import NgramConfig
-from moemoe.model.files import built
 
 C = TypeVar("C", bound="BaselineConfig")
 
@@ -32,7 +32,7 @@ class BaselineConfig:
     @classmethod
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return built(cls, values, **cls.nested)
+        return config_from_dict(cls, values, **cls.nested)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class TextWithNgrams:
 
     def __post_init__(self):
         if isinstance(self.ngrams, dict):  # JSON and YAML
-            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
+            object.__setattr__(self, "ngrams", config_from_dict(NgramConfig, self.ngrams))
         if self.pretrained is not None and self.ngrams.orders:
             name = type(self).__name__
             raise ConfigError(f"text.ngrams: {name} has none beside the weights {self.pretrained}; leave one out")

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from moemoe.model.batch import Answer
-from moemoe.model.collate import Item
+from moemoe.batches.collate import Item
+from moemoe.model.outputs import Answer
 
 NOTHING = Answer("", 0.0, 0.0, 1.0)
 """What a system says that cannot answer."""

@@ -21,13 +21,13 @@ from safetensors.numpy import load_file, save_file
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.baselines.tf_idf import Vectorizer, check_scikit_learn
+from moemoe.batches.collate import Item
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer
-from moemoe.model.collate import Item
-from moemoe.model.config import ImageConfig
 from moemoe.model.files import read_config, write_config
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import load_backbone_weights
+from moemoe.model.outputs import Answer
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights
 
 HISTOGRAM = "histogram"
 HUES, SATURATIONS, BRIGHTNESSES = 16, 4, 4

@@ -15,14 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moemoe.batches.batch import Batch
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Batch
-from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig, TextConfig
-from moemoe.model.files import built
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import load_backbone_weights, load_timm
+from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
 from moemoe.model.moemoe import Encoded, MoEMoE
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights, load_timm
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class MXTConfig(ModelConfig):
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
         nested = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig, "features": ImageConfig}
-        return built(cls, values, **nested)
+        return config_from_dict(cls, values, **nested)
 
 
 class AdaptationGate(nn.Module):

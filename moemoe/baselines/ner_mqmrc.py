@@ -25,11 +25,12 @@ from transformers import BertConfig, BertModel
 
 from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NOTHING
+from moemoe.batches.batch import Tensors
+from moemoe.batches.collate import Item, SourceCollator, pad
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer, Losses, Tensors
-from moemoe.model.collate import Item, SourceCollator, pad
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
+from moemoe.model.outputs import Answer, Losses
 
 O, B, I = 0, 1, 2  # noqa: E741
 Span = tuple[int, int]

@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
+from moemoe.batches.collate import Item
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer, Distribution
-from moemoe.model.collate import Item
 from moemoe.model.files import read_config, write_config
+from moemoe.model.outputs import Answer, Distribution
 
 
 @dataclass(frozen=True)

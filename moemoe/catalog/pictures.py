@@ -193,10 +193,11 @@ def _kind(data: bytes) -> str:
     """What a file that is none of FORMATS looks like."""
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        if brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-            return "a HEIC image, as phones take them"
-        return "an AVIF image, which this Pillow cannot decode" if brand in (b"avif", b"avis") else "a video"
+        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4]), 128), 4)}  # its own, then others
+        if brands & {b"avif", b"avis"}:
+            return "an AVIF image that Pillow cannot decode here"
+        heic = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
+        return "a HEIC image, as phones take them" if brands & heic else "a video"
     if b"<svg" in head:
         return "an SVG drawing"
     kinds = {b"<!doctype html": "a web page", b"<html": "a web page", b"%pdf": "a PDF", b"8bps": "a Photoshop file"}

@@ -1,16 +1,16 @@
 """A first contract for a new catalog, to be edited by a person.
 
-``python -m moemoe.catalog.profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and
-writes its product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows
-find it; spellings that differ in punctuation or
-in the plural only are suggested as aliases of the most frequent one. Of "50% Acrylic" the
-share is left out.
+``moemoe profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and writes its
+product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows find it;
+spellings that differ in punctuation or in the plural only are suggested as aliases of the most frequent one. Of
+"50% Acrylic" the share is left out.
 """
 
 import argparse
 import os
 import re
 import shlex
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,9 @@ from pathlib import Path
 import yaml
 
 from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.cli import main
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
-from moemoe.errors import CatalogError, ConfigError, MoEMoEError
+from moemoe.errors import CatalogError, ConfigError, StorageError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
 MAX_VALUES = 2000
@@ -35,7 +36,7 @@ SEPARATORS = re.compile("[,;|]")
 #: Where flows find a dataset's contract.
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
 _DATASET = re.compile(r"\w[\w.\-]*")
-MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "-", "Unknown", "Other", "Others")
+MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "Null", "-", "Unknown", "Other", "Others")
 
 
 @dataclass
@@ -169,34 +170,26 @@ def _inline(value: str | list[str]) -> str:
     return text.removesuffix("...").strip()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes the contract, or says in one sentence why not."""
-    parser = argparse.ArgumentParser(prog="python -m moemoe.catalog.profile", description=__doc__.splitlines()[0])
-    parser.add_argument("catalog", help="path, folder, glob or s3://")
-    parser.add_argument("--dataset", default="mine", help="the contract's name")
-    parser.add_argument("--output", type=Path, help="default: data_contracts/DATASET/contract.yaml of this project")
-    chosen = parser.parse_args(arguments)
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe profile``: writes the contract and prints what to do with it."""
+    if not _DATASET.fullmatch(chosen.dataset):
+        raise ConfigError(f"--dataset is {chosen.dataset!r}; allowed are letters, digits, '.', '_' and '-'")
+    own = CONTRACTS / chosen.dataset / "contract.yaml"
+    output = Path(chosen.output) if chosen.output else own
+    if output.exists():
+        raise ConfigError(f"{output} exists; give another --dataset or --output")
+    found = profile_catalog(find_partitions(chosen.catalog))
+    text = as_contract(found, chosen.dataset)
     try:
-        if not _DATASET.fullmatch(chosen.dataset):
-            raise ConfigError(f"--dataset is {chosen.dataset!r}; allowed are letters, digits, '.', '_' and '-'")
-        own = CONTRACTS / chosen.dataset / "contract.yaml"
-        chosen.output = chosen.output or own
-        if chosen.output.exists():
-            raise ConfigError(f"{chosen.output} exists; give another --dataset or --output")
-        found = profile_catalog(find_partitions(chosen.catalog))
-        text = as_contract(found, chosen.dataset)
-        chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        with open(chosen.output, "x", encoding="utf-8") as file:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with open(output, "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise SystemExit(f"{chosen.output} cannot be written: {error.strerror}") from None
-    except MoEMoEError as error:
-        raise SystemExit(str(error)) from None
+        raise StorageError(f"{output} cannot be written: {error.strerror}") from error
     print(
-        f"{chosen.output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys "
-        f"in {found.rows:,} rows"
+        f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )
-    print(next_commands(chosen.catalog, chosen.dataset, chosen.output, own))
+    print(next_commands(chosen.catalog, chosen.dataset, output, own))
 
 
 def next_commands(catalog: str, dataset: str, output: Path, own: Path) -> str:
@@ -211,4 +204,4 @@ def next_commands(catalog: str, dataset: str, output: Path, own: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["profile", *sys.argv[1:]]))

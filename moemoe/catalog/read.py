@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from moemoe.catalog import records
 from moemoe.catalog.read_csv import MAX_RECORD, CsvRecords, Unreadable
 from moemoe.catalog.records import RowError
-from moemoe.contract.cell_text import as_id, as_text_array
+from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
 from moemoe.storage import absolute, fetch, files_below, matching_files
@@ -58,19 +58,19 @@ def find_partitions(catalog: str) -> list[str]:
 
 
 def _files(catalog: str) -> list[str]:
-    """The file or folder of that very name, else what the pattern matches, else with its brackets taken literally."""
-    catalog = absolute(catalog)
+    """The file or folder of that very name, else what the pattern matches with its brackets taken literally, or not."""
+    catalog = absolute(catalog).rstrip("/")
     found, given = files_below(catalog), catalog
-    for pattern in (catalog, catalog.replace("[", "[[]")):
+    for pattern, special in ((catalog.replace("[", "[[]"), "[*?]"), (catalog, r"[*?\[]")):
         if not found:
-            found, given = matching_files(pattern), re.split(r"[*?]", pattern)[0].rpartition("/")[0]
+            found, given = matching_files(pattern), re.split(special, catalog)[0].rpartition("/")[0]
     return [file for file in found if not re.search("/[_.]", file[len(given) :])]
 
 
 def _alternatives(catalog: str) -> list[str]:
     """``catalog`` with braces resolved as a shell does: ``{shoes,hats}-*.parquet`` are two globs."""
     braces = re.search(r"\{([^{}]*,[^{}]*)\}", catalog)
-    if braces is None or Path(catalog).expanduser().exists():
+    if braces is None or files_below(absolute(catalog)):
         return [catalog]
     before, after = catalog[: braces.start()], catalog[braces.end() :]
     return [one for choice in braces[1].split(",") for one in _alternatives(before + choice + after)]
@@ -194,10 +194,15 @@ def _conform(partition: str, batch: pa.RecordBatch, sources: Mapping[str, str]) 
                 raise CatalogError(f"{partition}: column {sources[field.name]!r}: {error}") from error
             why = f" ({error})" if isinstance(error, RowError) else ""
             raise CatalogError(
-                f"{partition}: column {sources[field.name]!r} has type {array.type}, which cannot become the catalog's "
-                f"{field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
+                f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
+                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
             ) from error
     return pa.record_batch(arrays, schema=CATALOG)
+
+
+def _shortened(kind: pa.DataType) -> str:
+    text = str(kind)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 _ALLOWED = {
@@ -222,16 +227,16 @@ def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
     if name == "attributes":
         return _cast_attributes(to, array)
     if name == "bullet_points" or (name == "description" and _is_list(array.type)):
-        if name == "bullet_points" and _is_list(array.type) and _is_clean(texts := array.cast(to)):
+        if name == "bullet_points" and _is_list(array.type) and _is_clean(texts := array.cast(to), without_nothing):
             return texts
         convert = records.bullet_points if name == "bullet_points" else records.description
         return pa.array([None if value is None else convert(value) for value in array.to_pylist()], to)
     if nested:
         raise TypeError(str(array.type))
     if name == "product_id":
-        texts = array if pa.types.is_floating(array.type) else array.cast(pa.string())
-        return pa.array([as_id(value) for value in texts.to_pylist()], to)
-    return as_text_array(array)
+        ids = array.to_numpy(zero_copy_only=False) if pa.types.is_floating(array.type) else array.cast(pa.string())
+        return pa.array([as_id(value) for value in (ids.to_pylist() if isinstance(ids, pa.Array) else ids)], to)
+    return without_nothing(as_text_array(array))
 
 
 def _cast_attributes(to: pa.DataType, array: pa.Array) -> pa.Array:
@@ -248,10 +253,10 @@ def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind)
 
 
-def _is_clean(nested: pa.Array) -> bool:
-    """Whether ``as_text_array`` changes none of the texts in a list or map."""
+def _is_clean(nested: pa.Array, further: Callable[[pa.Array], pa.Array] = lambda texts: texts) -> bool:
+    """Whether ``as_text_array``, and what comes after it, change none of the texts in a list or map."""
     children = [nested.keys, nested.items] if isinstance(nested, pa.MapArray) else [nested.values]
-    return all(as_text_array(texts).equals(texts) for texts in children)
+    return all(further(as_text_array(texts)).equals(texts) for texts in children)
 
 
 def _cast_image(array: pa.Array) -> pa.Array:
@@ -266,7 +271,7 @@ def _cast_image(array: pa.Array) -> pa.Array:
     if not given:
         raise TypeError(str(array.type))
     parts = [given[f.name].cast(f.type) if f.name in given else pa.nulls(len(array), f.type) for f in IMAGE]
-    parts[1] = as_text_array(parts[1])
+    parts[1] = without_nothing(as_text_array(parts[1]))
     return pa.StructArray.from_arrays(parts, fields=list(IMAGE), mask=array.is_null())
 
 
@@ -322,9 +327,13 @@ def _json_rows(partition: str, file: BinaryIO, columns: Mapping[str, str], requi
 
 
 def _json_objects(partition: str, file: BinaryIO) -> Iterator[_Row]:
+    has_begun = False
     for number, line in enumerate(_lines(partition, file), start=1):
         if not line.strip():
             continue
+        if not has_begun and line.lstrip(b"\xef\xbb\xbf \t").startswith(b"["):
+            raise CatalogError(f"{partition} is a JSON array, not JSON lines; write one object a line (jq -c '.[]')")
+        has_begun = True
         # bytes that are not UTF-8 come as surrogates, so that they cost one row and are named there
         text = line.decode("utf-8", "surrogateescape").removeprefix("\ufeff" if number == 1 else "")
         try:

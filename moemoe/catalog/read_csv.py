@@ -16,6 +16,16 @@ csv.field_size_limit(MAX_RECORD)  # Python's own limit is 128 KiB a cell
 #: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
 _TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
 _OPEN = "unexpected end of data"
+_STRAY = "a quote stands inside of a quoted cell; there it is written twice"
+_OTHER_FILES = {
+    "pk\x03\x04": "an Excel workbook or a ZIP archive",
+    "\x1f\udc8b": "compressed",  # bytes that are not UTF-8 come as surrogates
+    "par1": "a Parquet file",
+    "%pdf": "a PDF",
+    "<": "a web page or XML",
+    '{"': "JSON",
+    '[{"': "JSON",
+}
 _OTHER_SEPARATORS = {";": "semicolons (;)", "\t": "tabs", "|": "vertical bars (|)"}
 
 
@@ -53,8 +63,13 @@ class CsvRecords:
 
     def _header(self) -> list[str]:
         lines = [self._take()]
+        while lines[0] and not lines[0].strip():
+            lines = [self._take()]
         if not lines[0]:
             raise CatalogError(f"{self._partition} is empty; a CSV begins with a header")
+        for beginning, kind in _OTHER_FILES.items():
+            if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
+                raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
         if re.match(r'"?sep=.', lines[0]):
             raise CatalogError(
                 f"{self._partition} begins with {lines[0].strip()!r}, which only Excel understands; delete this line"
@@ -131,7 +146,7 @@ class CsvRecords:
             if not rest.strip("\r\n") or (rest[0] == "," and _complete(rest[1:]) is not None):
                 return next(csv.reader(lines, strict=True))
             if rest[0] != ",":
-                raise _BadRecordError("',' expected after '\"'")
+                raise _BadRecordError(_STRAY)
             number += _begun(rest[1:])
             if width is not None and number > width:
                 raise _BadRecordError(f"a quote opens a cell that does not close within {width} cells")
@@ -146,7 +161,7 @@ def _complete(line: str) -> list[str] | None:
     except csv.Error as error:
         if _OPEN in str(error):
             return None
-        raise
+        raise csv.Error(_STRAY if "expected after" in str(error) else str(error)) from error
 
 
 def _begun(line: str) -> int:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from moemoe.contract.cell_text import as_id, as_text
+from moemoe.contract.cell_text import as_id, as_text, as_text_or_nothing
 
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point.
@@ -47,13 +47,15 @@ def text(field: str, value: Any) -> str | None:
     if isinstance(value, (list, dict)):
         raise RowError(field, f"{field} is not a text", repr(value)[:200])
     try:
-        return as_text(value)
+        return as_text(value) if field == "attributes" else as_text_or_nothing(value)
     except UnicodeEncodeError as error:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
 
 
 def _guessed(broken: str) -> str:
     """What a text that is not UTF-8 looks like in the usual other encoding, and the remedy."""
+    if re.search("[\ud800-\udc7f\udd00-\udfff]", broken):  # other surrogates stand for bytes
+        return f"{broken[:150]!a} has half a character, as of a text that was cut in the middle of an emoji"
     with contextlib.suppress(UnicodeError):
         meant = broken.encode("utf-8", "surrogateescape").decode("cp1252")
         return f"as Windows-1252 it reads {meant[:150]!r}; save the file as UTF-8"

@@ -7,16 +7,26 @@ import math
 import numbers
 import re
 import unicodedata
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: What pandas, Polars and spreadsheets write where nothing is; the whole cell, in this spelling ("Nan" is a bread).
-MISSING_TEXTS = frozenset({"nan", "NaN", "NaT", "<NA>"})
-#: Up to here a double holds every integer; beyond, two ids become one.
-LARGEST_EXACT = 2**53
+#: What pandas, Polars, C, databases and spreadsheets write where nothing is; the whole cell, in this spelling ("Nan" is
+#: a bread).
+MISSING_TEXTS = frozenset(
+    (
+        *("nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "1.#QNAN", "-1.#IND", "NULL", "null", "\\N"),
+        *("#N/A", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
+    )
+)
+#: Also missing, in any case, where the cell is no label: of a label the contract says what it means ("Closure: None").
+NOTHING_TEXTS = frozenset({"none", "null", "n/a", "#n/a"})
+#: Below it a double holds every integer; from it on, two ids become one.
+EXACT_BELOW = 2**53
 
 #: Control characters and those that Unicode calls default-ignorable. White space among them becomes a blank.
 _INVISIBLE_RANGES = (
@@ -34,6 +44,8 @@ _JOINERS = "\u200c\u200d"
 
 _WHOLE_DOUBLE = re.compile(r"(\d+)\.0+")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,3})")
+#: Java's and Spark's doubles from 10^7 on, all digits of them: 8.900123450001E12.
+_JAVA_DOUBLE = re.compile(r"\d\.\d+E(?:[7-9]|\d\d)")
 
 
 def without_invisible(text: str) -> str:
@@ -85,12 +97,18 @@ def as_text(value: Any) -> str | None:
         if not math.isfinite(value):
             return None
         # 2012.0 is how a column of doubles writes 2012
-        return str(int(value)) if value == int(value) and abs(value) <= LARGEST_EXACT else str(value)
+        return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
     text = str(value)
     if not text.isascii():
         text.encode()
     text = without_invisible(text)
     return None if text.strip() in MISSING_TEXTS else text
+
+
+def as_text_or_nothing(value: Any) -> str | None:
+    """``as_text`` of a cell that is no label: None also for a text such as "None" or "N/A"."""
+    text = as_text(value)
+    return None if text is None or text.strip().casefold() in NOTHING_TEXTS else text
 
 
 def _is_double(value: Any) -> bool:
@@ -104,19 +122,35 @@ def as_id(value: Any) -> str | None:
 
     Raises:
         UnicodeEncodeError: a text that is no Unicode.
-        ValueError: a double beyond 2^53, or a text that a spreadsheet has rounded ("8.90123E+12"): the id is lost.
+        ValueError: a double from 2^53 on (float32: 2^24), or a text that a spreadsheet has rounded ("8.90123E+12"): the
+            id is lost.
     """
-    if _is_double(value) and math.isfinite(value) and abs(value) > LARGEST_EXACT:
-        raise ValueError(f"{value!r} is a floating-point number beyond 2^53, which has lost digits; write ids as text")
-    text = (as_text(value) or "").strip()
+    if _is_double(value) and math.isfinite(value):
+        bits = np.finfo(value.dtype).nmant + 1 if isinstance(value, np.floating) else 53
+        _check_exact(abs(value), bits, value)
+    text = (as_text_or_nothing(value) or "").strip()
     if whole := _WHOLE_DOUBLE.fullmatch(text):
+        if text.endswith(f"{whole[1]}.0"):  # of more zeros it is a decimal number, which is exact
+            _check_exact(int(whole[1]), 53, text)
         text = whole[1]
     if rounded := _SCIENTIFIC.fullmatch(text):
         digits, exponent = rounded[1] + (rounded[2] or ""), int(rounded[3])
         if len(digits) != exponent + 1:
             raise ValueError(f"{text!r} is a number that a spreadsheet has rounded; write ids as text")
+        _check_exact(int(digits), 53, text)
         text = digits
+    if _JAVA_DOUBLE.fullmatch(text):
+        number = Decimal(text)
+        _check_exact(number, 53, text)
+        text = f"{number:f}" if number % 1 else str(int(number))
     return text or None
+
+
+def _check_exact(number: Any, bits: int, shown: Any) -> None:
+    if number >= 2**bits:
+        raise ValueError(
+            f"{shown!r} is a floating-point number beyond 2^{bits}, which has lost digits; write ids as text"
+        )
 
 
 def as_text_array(array: pa.Array) -> pa.Array:
@@ -125,13 +159,19 @@ def as_text_array(array: pa.Array) -> pa.Array:
     Raises:
         pa.ArrowException: values that are no texts.
     """
-    if pa.types.is_floating(array.type):
-        return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
+    if pa.types.is_floating(array.type):  # as NumPy has them: 1.1 of 32 bits is 1.100000023841858 in Python
+        return pa.array([as_text(value) for value in array.to_numpy(zero_copy_only=False)], pa.string())
     texts = array.cast(pa.string())
     strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _missing()))
     if pc.any(strange).as_py():
         texts = pa.array([as_text(text) for text in texts.to_pylist()], pa.string())
     return texts
+
+
+def without_nothing(texts: pa.Array) -> pa.Array:
+    """Texts of ``as_text_array`` that are no labels: null also for "None" or "N/A" (``as_text_or_nothing`` of each)."""
+    nothing = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), pa.array(sorted(NOTHING_TEXTS)))
+    return pc.if_else(nothing, None, texts)
 
 
 # RE2 wants code points written out

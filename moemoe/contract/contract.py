@@ -10,26 +10,6 @@ CRITICAL, WARNING = "critical", "warning"
 #: Between the parts of a multi-value where the contract says nothing else.
 SEPARATORS = "[,;|]"
 
-#: Every expectation a contract may set, and the bound that it takes: a share, or an index that may be above 1.
-EXPECTATIONS = {
-    # on the raw catalog
-    "unique_product_ids": None,
-    "title_present": "at_least",
-    "known_product_types": "at_least",
-    "image_present": "at_least",
-    "undecodable_images": "at_most",
-    "attribute_fill": "at_least per attribute",
-    # on the labels
-    "canonical_values": None,
-    "group_in_one_split": None,
-    "split_deviation": "at_most",
-    "label_share": "at_least per attribute",
-    # on the labels of two runs
-    "label_drift": "at_most index",
-    # on the predictions
-    "canonical_predictions": "at_least",
-}
-
 
 @dataclass(frozen=True)
 class Rule:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from moemoe.contract.contract import (
     CRITICAL,
-    EXPECTATIONS,
     SEPARATORS,
     WARNING,
     Attribute,
@@ -21,26 +20,20 @@ from moemoe.contract.contract import (
     Rule,
     Split,
 )
+from moemoe.contract.keys import (
+    ATTRIBUTE,
+    COLUMNS,
+    CONTRACT,
+    CONTRADICTION,
+    EXPECTATIONS,
+    OPEN,
+    RULE,
+    SPLIT,
+    Number,
+    Record,
+)
 from moemoe.contract.text import compile_rule, fold
 from moemoe.contract.yaml_lines import Entry, read_yaml, suggest
-from moemoe.schemas import CATALOG
-
-_KEYS = (
-    "dataset",
-    "version",
-    "open",
-    "columns",
-    "product_types",
-    "missing",
-    "separators",
-    "attributes",
-    "contradictions",
-    "rare_share",
-    "split",
-    "report_product_types",
-    "max_quarantine_share",
-    "expectations",
-)
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -49,7 +42,7 @@ def load_contract(path: str | Path) -> Contract:
     Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
     """
     root = read_yaml(path)
-    fields = root.fields(_KEYS, required=("dataset",))
+    fields = _fields(root, CONTRACT)
     opened = _open(fields["open"]) if "open" in fields else None
     for name in ("product_types", "attributes"):
         if name not in fields and opened is None:
@@ -71,15 +64,15 @@ def load_contract(path: str | Path) -> Contract:
         path=str(path),
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
         dataset=fields["dataset"].text(),
-        version=int(_number(fields, "version", 1, 1, 10**6)),
+        version=int(_number(fields, CONTRACT, "version")),
         columns=_columns(fields["columns"]) if "columns" in fields else {},
         product_types=product_types,
         attributes=attributes,
         missing=missing,
         separators=separators,
-        rare_share=_number(fields, "rare_share", 0.01, 0, 0.5),
+        rare_share=_number(fields, CONTRACT, "rare_share"),
         split=_split(fields["split"]) if "split" in fields else Split(0.7, 0.1, 0.2),
-        max_quarantine_share=_number(fields, "max_quarantine_share", 0.05, 0, 1),
+        max_quarantine_share=_number(fields, CONTRACT, "max_quarantine_share"),
         report_product_types=report,
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
         open=opened,
@@ -87,8 +80,19 @@ def load_contract(path: str | Path) -> Contract:
     )
 
 
-def _number(fields: Mapping[str, Entry], name: str, default: float, low: float, high: float) -> float:
-    return fields[name].number(low, high) if name in fields else default
+def _fields(entry: Entry, record: Record) -> dict[str, Entry]:
+    """The entries of a mapping whose keys the contract's description lists."""
+    return entry.fields(record.keys, record.required)
+
+
+def _number(fields: Mapping[str, Entry], record: Record, name: str) -> float:
+    """The number under key ``name`` of ``record``, or its default."""
+    kind = record.keys[name]
+    assert isinstance(kind, Number)
+    if name in fields:
+        return fields[name].number(kind.low, kind.high, kind.whole)
+    assert kind.default is not None
+    return kind.default
 
 
 def _pattern(entry: Entry) -> str:
@@ -129,14 +133,13 @@ def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
 
 
 def _open(entry: Entry) -> Open:
-    counts = ("product_type_products", "attribute_labels", "value_labels", "attribute_values")
-    fields = entry.fields((*counts, "ignore_keys"), required=counts)
-    numbers = {name: int(fields[name].number(1, 10**9)) for name in counts}
-    return Open(**numbers, ignore_keys=fields["ignore_keys"].texts() if "ignore_keys" in fields else ())
+    fields = _fields(entry, OPEN)
+    counts = {name: int(_number(fields, OPEN, name)) for name in OPEN.required}
+    return Open(**counts, ignore_keys=fields["ignore_keys"].texts() if "ignore_keys" in fields else ())
 
 
 def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
-    fields = entry.fields(("keys", "values", "rules", "separators"), required=() if is_open else ("values",))
+    fields = entry.fields(ATTRIBUTE.keys, required=() if is_open else ("values",))
     keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
     values = _aliases(fields["values"], "value") if "values" in fields else {}
     for key, aliases in fields["values"].pairs() if "values" in fields else ():
@@ -147,17 +150,16 @@ def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str
                 )
     rules = []
     for item in fields["rules"].items() if "rules" in fields else []:
-        rule = item.fields(("match", "value"), required=("match", "value"))
+        rule = _fields(item, RULE)
         rules.append(Rule(_pattern(rule["match"]), rule["value"].choice(values)))
     separators = _pattern(fields["separators"]) if "separators" in fields else separators
     return Attribute(name, tuple(keys), values, tuple(rules), separators)
 
 
 def _contradictions(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[Contradiction, ...]:
-    names = ("when", "never", "reason")
     rules = []
     for item in entry.items():
-        fields = item.fields(names, required=names)
+        fields = _fields(item, CONTRADICTION)
         when, when_values = _side(fields["when"], attributes)
         never, never_values = _side(fields["never"], attributes)
         if when == never:
@@ -181,7 +183,7 @@ def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple
 
 def _columns(entry: Entry) -> dict[str, str]:
     columns: dict[str, str] = {}
-    for name, value in entry.fields(CATALOG.names).items():
+    for name, value in _fields(entry, COLUMNS).items():
         column = value.text()
         if column in columns.values():
             value.fail(f"column {column!r} is given to two catalog columns; each may be used once")
@@ -190,29 +192,28 @@ def _columns(entry: Entry) -> dict[str, str]:
 
 
 def _split(entry: Entry) -> Split:
-    names = ("train", "validation", "test")
-    shares = {name: value.number(0, 1) for name, value in entry.fields(names, required=names).items()}
+    fields = _fields(entry, SPLIT)
+    shares = {name: _number(fields, SPLIT, name) for name in SPLIT.required}
     if abs(sum(shares.values()) - 1) > 1e-6:
         entry.fail(f"the shares of the split sum to {sum(shares.values()):g}; they must sum to 1")
     return Split(**shares)
 
 
 def _expectations(entry: Entry, attributes: Mapping[str, Attribute]) -> dict[str, Expectation]:
-    expectations = {}
-    for name, value in entry.fields(EXPECTATIONS).items():
-        bound = EXPECTATIONS[name]
-        allowed = ("severity", *([bound.split()[0]] if bound else []))
-        fields = value.fields(allowed, required=allowed)
-        severity = fields["severity"].choice((CRITICAL, WARNING))
-        if bound is None:
-            expectations[name] = Expectation(severity)
-        elif bound == "at_least":
-            expectations[name] = Expectation(severity, at_least=fields[bound].number(0, 1))
-        elif bound == "at_most":
-            expectations[name] = Expectation(severity, at_most=fields[bound].number(0, 1))
-        elif bound == "at_most index":
-            expectations[name] = Expectation(severity, at_most=fields["at_most"].number(0, 100))
-        else:
-            shares = fields["at_least"].fields(attributes)
-            expectations[name] = Expectation(severity, attributes={a: s.number(0, 1) for a, s in shares.items()})
-    return expectations
+    return {
+        name: _expectation(value, EXPECTATIONS[name], attributes) for name, value in entry.fields(EXPECTATIONS).items()
+    }
+
+
+def _expectation(entry: Entry, record: Record, attributes: Mapping[str, Attribute]) -> Expectation:
+    fields = _fields(entry, record)
+    severity = fields["severity"].choice((CRITICAL, WARNING))
+    for bound in record.keys.keys() & {"at_least", "at_most"}:
+        kind = record.keys[bound]
+        if isinstance(kind, Number):
+            share = _number(fields, record, bound)
+            least, most = (share, None) if bound == "at_least" else (None, share)
+            return Expectation(severity, least, most)
+        shares = fields[bound].fields(attributes)
+        return Expectation(severity, attributes={name: share.number(0, 1) for name, share in shares.items()})
+    return Expectation(severity)

@@ -10,7 +10,11 @@ from moemoe.contract.cell_text import without_invisible
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
 #: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
-_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʹʻʼʽˈ′´`＇｀", "'"))
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‚‛❛❜ʹʻʼʽʾʿˈˊˋ′‵´΄՚׳ꞌ`＇｀", "'"))
+#: A typographic apostrophe that went through Windows-1252.
+_BROKEN_APOSTROPHE = re.compile("â€[™˜]")
+#: How a column of doubles writes 2; of a longer text ("2.0 l") the rules decide.
+_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
@@ -21,12 +25,14 @@ _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 def fold(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    Apostrophes of all kinds are one, invisible characters are gone. After it a rule may use RE2's ASCII-only ``\\s``
-    and ``\\b`` safely on Latin text.
+    Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only
+    ``\\s`` and ``\\b`` safely on Latin text.
     """
-    text = without_invisible(html.unescape(text))
+    text = _BROKEN_APOSTROPHE.sub("'", without_invisible(html.unescape(text)))
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
-    return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+    text = _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+    whole = _WHOLE_NUMBER.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def fold_key(key: str) -> str:

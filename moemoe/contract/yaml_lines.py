@@ -47,14 +47,15 @@ class Entry:
             self.fail(f"{self.name} must be a text")
         return self.node.value
 
-    def number(self, low: float, high: float) -> float:
-        """The scalar as a number within [low, high]."""
+    def number(self, low: float, high: float, whole: bool = False) -> float:
+        """The scalar as a number within [low, high], perhaps a whole one."""
         try:
             value = float(self.text())
         except ValueError:
             value = float("nan")
-        if not low <= value <= high:
-            self.fail(f"{self.name} must be a number from {low:g} to {high:g}")
+        if not low <= value <= high or (whole and value != int(value)):
+            allowed = f"whole number from {low:.0f} to {high:,.0f}" if whole else f"number from {low:g} to {high:g}"
+            self.fail(f"{self.name} must be a {allowed}")
         return value
 
     def choice(self, allowed: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ SHOWN_TYPES = 2
 def comparison_figures(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> dict[str, Any]:
     """All figures of a comparison by name."""
     found = {"systems": system_bars(comparison)}
-    if comparison.report_product_types:
+    if comparison.report_product_types:  # an older run's contract may name none
         found |= {"precision-recall": precision_recall(comparison), "heat-map": heat_map(comparison)}
     known = {result.system for result in comparison.results}
     for table in paper_tables:

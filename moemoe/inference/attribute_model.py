@@ -11,7 +11,7 @@ from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
 from moemoe.inference.thresholds import THRESHOLDS, Thresholds
-from moemoe.model.batch import Answer
+from moemoe.model.outputs import Answer
 
 CONTRACT = "contract.yaml"
 

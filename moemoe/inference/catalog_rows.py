@@ -5,9 +5,11 @@ import binascii
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
+from moemoe.catalog import records
 from moemoe.catalog.context import context_text
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.screen import screen
@@ -22,9 +24,6 @@ IMAGE_FOLDER = "MOEMOE_IMAGE_FOLDER"
 
 #: A row's columns of text, as ``screen`` wants the first four.
 TEXTS = ("product_id", "product_type", "title", "description", "marketplace")
-#: From it on a double holds no integer exactly, and an id may be another product's.
-EXACT = 2**53
-
 
 RawLabel = tuple[str, str | None]
 
@@ -45,7 +44,8 @@ def questions_of(
 ) -> list[RowQuestion]:
     """One question per row, or the reason why a row cannot be answered.
 
-    A row has the columns of a catalog; NaN, None and empty text are missing, numbers are read as their text. ``image``:
+    A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty
+    text are missing, invisible characters are gone, numbers are the text that they were. ``image``:
     bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's {bytes, path}.
     ``attributes``: a list of those to ask; without, or if it is a catalog's map of raw labels (a mapping, or a list of
     pairs), all of the product type are asked.
@@ -72,7 +72,8 @@ def questions_of(
 def _question_of(
     row: Mapping[str, Any], types: Mapping[str, str], attributes: Mapping[str, Sequence[str]], folder: str | None
 ) -> RowQuestion:
-    plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS}
+    plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS if name != "description"}
+    plain["description"] = _description(row.get("description"))
     # a request needs no id, which only a table of many products does
     if problem := screen(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
         field, reason, _ = problem
@@ -116,29 +117,33 @@ def is_missing(value: Any) -> bool:
 
 
 def text_of(value: Any, column: str) -> str | None:
-    """A cell as text without blanks around it; None if it is missing or empty. Numbers are the text that they were.
+    """A cell as text without blanks around it; None if it is missing or empty. Read as a catalog's (``records``).
 
     Raises:
-        CatalogError: a number that no double holds exactly, or neither text nor a number.
+        CatalogError: an id that has lost digits, or neither text nor a number.
     """
     if is_missing(value):
         return None
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-        number = float(value)
-        if abs(number) >= EXACT:
-            raise CatalogError(f"{column} is the number {number!r}, beyond what doubles hold exactly; send text")
-        return str(int(number)) if number.is_integer() else repr(number)
-    raise CatalogError(f"{column} is {str(value)[:50]!r}, a {type(value).__name__}; allowed is text")
+    if not isinstance(value, str | Real | Decimal):
+        raise CatalogError(f"{column} is {str(value)[:50]!r}, a {type(value).__name__}; allowed is text")
+    try:
+        text = records.product_id(value) if column == "product_id" else records.text(column, value)
+    except records.RowError as error:
+        raise CatalogError(f"{column}: {error.reason}: {error.detail}") from None
+    return (text or "").strip() or None
+
+
+def _description(value: Any) -> str | None:
+    texts = _listed(value)
+    if texts is None:
+        return text_of(value, "description")
+    return "\n".join(text for each in texts if (text := text_of(each, "description"))) or None
 
 
 def _bullet_points(value: Any) -> list[str]:
     if is_missing(value):
         return []
-    texts = [value] if isinstance(value, str) else _listed(value)
+    texts = records.bullet_points(value) if isinstance(value, str) else _listed(value)
     if texts is None:
         raise CatalogError(f"bullet_points is {str(value)[:50]!r}; allowed is a list of texts")
     return [text for each in texts if (text := text_of(each, "bullet_points"))]
@@ -153,20 +158,34 @@ def _listed(value: Any) -> list[Any] | None:
 
 def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[str], list[RawLabel]]:
     """The attributes to ask, and the raw labels that a catalog's map holds."""
-    if is_missing(value):
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return list(known), []
-    items: list[Any] | None = list(value.items()) if isinstance(value, Mapping) else _listed(value)
+    items: list[Any] | None = _listed(value)
+    if isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{")):
+        return list(known), _raw_labels(value)
     if items is None:
         shown = f"the text {value[:50]!r}" if isinstance(value, str) else repr(value)[:50]
         raise CatalogError(f"attributes is {shown}; allowed is a list of names, or nothing to ask all")
-    pairs = [_listed(item) for item in items]
+    pairs = [(item.get("key"), item.get("value")) if isinstance(item, Mapping) else _listed(item) for item in items]
     if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
-        return list(known), [(pair[0], text_of(pair[1], f"attribute {pair[0]!r}")) for pair in pairs if pair]
+        return list(known), _raw_labels([tuple(pair) for pair in pairs if pair])
     by_fold = {fold(name): name for name in known}
     for name in items:
         if not isinstance(name, str) or fold(name) not in by_fold:
             raise CatalogError(f"attribute {name!r} is unknown for {product_type}; known are {', '.join(known)}")
     return list(dict.fromkeys(by_fold[fold(name)] for name in items)), []
+
+
+def _raw_labels(value: Any) -> list[RawLabel]:
+    """A catalog's raw labels, read as ``records`` reads them."""
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if isinstance(value, list):
+        value = [(key, None if is_missing(label) else _listed(label) or label) for key, label in value]
+    try:
+        return records.attributes(value)
+    except records.RowError as error:
+        raise CatalogError(f"{error.reason}: {error.detail}") from None
 
 
 def _picture(value: Any, folder: str | None) -> bytes | None:
@@ -176,7 +195,7 @@ def _picture(value: Any, folder: str | None) -> bytes | None:
         data, path = value.get("bytes"), value.get("path")
     elif not is_missing(value) and not isinstance(value, str | bytes | bytearray | memoryview):
         raise CatalogError(f"image is a {type(value).__name__}; allowed are bytes, base64, a path or {{bytes, path}}")
-    if isinstance(data, str) and data:
+    if isinstance(data, str) and (data := text_of(data, "image")):
         decoded = _base64(data)
         data, path = (decoded, path) if decoded is not None else (None, data)
     if isinstance(data, bytearray | memoryview):

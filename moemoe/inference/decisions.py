@@ -8,7 +8,7 @@ from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import RowQuestion
 from moemoe.inference.labels import Label
 from moemoe.labels.contradictions import broken_rules
-from moemoe.model.batch import Answer
+from moemoe.model.outputs import Answer
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.batches.tokenizer import tokenizer_statistics
 from moemoe.contract.contract import Contract
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.inference.answering import Answering, fit_temperature
 from moemoe.inference.predictor import Predictor, product_question
-from moemoe.model.tokenizer import tokenizer_statistics
 from moemoe.schemas import (
     AS_IS,
     NOT_APPLICABLE,

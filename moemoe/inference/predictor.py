@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from moemoe.batches.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
-from moemoe.model.batch import Answer
-from moemoe.model.collate import Item, KnownQuestions, PictureSlot, one_of_each
 from moemoe.model.moemoe import MoEMoE
+from moemoe.model.outputs import Answer
 from moemoe.model.system import Fitted, Trained
 from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
 from moemoe.shards.dataset import Product, ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
-from moemoe.systems import load_with_collator
+from moemoe.systems.saved import load_with_collator
 
 BATCH_PRODUCTS = 64
 

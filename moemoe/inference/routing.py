@@ -15,8 +15,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from moemoe.batches.batch import Batch
 from moemoe.inference.predictor import Predictor, product_question
-from moemoe.model.batch import Batch
 from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING

@@ -1,9 +1,10 @@
 """How far the labels of two runs lie apart, per product type and attribute.
 
-``python -m moemoe.labels.drift BEFORE_LABELS AFTER_LABELS`` prints the table of ``label_drift``.
+``moemoe drift BEFORE_LABELS AFTER_LABELS`` prints the table of ``label_drift``.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from moemoe.errors import CatalogError, MoEMoEError
+from moemoe.cli import main
+from moemoe.errors import CatalogError
 from moemoe.schemas import DRIFT, LABELS
 from moemoe.storage import fetch
 
@@ -167,23 +169,15 @@ def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
         raise CatalogError(f"{path} cannot be read as a Parquet file of labels: {error}") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints the drift between the labels of two runs, each a local path or ``s3://``."""
-    parser = argparse.ArgumentParser(prog="python -m moemoe.labels.drift", description=__doc__.splitlines()[0])
-    for run in ("before", "after"):
-        parser.add_argument(run, help=f"folder or Parquet file with the labels of the run {run}")
-    chosen = parser.parse_args(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-            uris = (chosen.before, chosen.after)
-            before, after = (read_labels(fetch(uri, scratch)) for uri in uris)
-            drift = label_drift(before, after)
-    except MoEMoEError as error:
-        raise SystemExit(str(error)) from None
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe drift``: prints the drift between the labels of two runs, each a local path or ``s3://``."""
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        before, after = (read_labels(fetch(uri, scratch)) for uri in (chosen.before, chosen.after))
+        drift = label_drift(before, after)
     measured = drift.num_rows - drift["psi"].null_count
     print(f"{measured:,} of {drift.num_rows:,} cells have {LEAST_VALUES} values in both runs")
     print(as_text(drift))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["drift", *sys.argv[1:]]))

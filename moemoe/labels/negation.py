@@ -12,37 +12,45 @@ from typing import Any
 
 from moemoe.contract.text import fold
 
-#: Deny what comes after them; the last line: German, French, Spanish, Portuguese, Italian, Dutch, Hindi.
+#: Deny what comes after them; the last line: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian,
+#: Polish, Russian, Hindi.
 _BEFORE = (
-    r"no|non|none|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|"
-    r"lack of|absence of|minus|excluding|except|zero|nil|"
-    r"ohne|keine?[nmrs]?|sans|sin|sem|senza|zonder|bina|बिना"
+    r"no|non|none|un|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|"
+    r"lack of|absence of|minus|excluding|except|zero|nil|free (?:of|from)|refrain|skip|apart from|instead of|"
+    r"rather than|other than|anything but|in place of|as opposed to|unlike|fake|imitation|"
+    r"ohne|keine?[nmrs]?|geen|zonder|utan|uden|uten|ingen|sans|aucune?|sin|sem|senza|nessun[ao]?|bez|без|bina|बिना"
 )
 #: Deny what comes after them, or what stands before if nothing known comes after: "dry cleaning is not allowed".
 _AROUND = (
-    r"not|cannot|can not|\w+n't|(?:is|are|was|does|did|has|have|wo|ca|should|could|would|must)nt|nicht|pas|nao|não|नहीं|"
-    r"forbidden|prohibited|excluded|absent|missing"
+    r"not|cannot|can not|\w+n't|(?:is|are|was|does|did|has|have|wo|ca|should|could|would|must)nt|"
+    r"nicht|nie|niet|inte|ikke|pas|jamais|nunca|nao|não|не|नहीं|"
+    r"forbidden|prohibited|excluded|absent|missing|removed|false|(?:to )?be avoided|unsuitable|unavailable|discouraged"
 )
 _NEGATION = re.compile(rf"(?<![\w'])(?:(?P<before>{_BEFORE})|(?P<around>{_AROUND}))(?![\w'])")
 #: A word that denies itself, or what leads to it: wireless, nonwired, unlined, wire free; not unisex or underwire.
 _WORD = re.compile(
     r"^\S.*?(?P<behind> free| less)\b(?! than\b)|\b\w{2,}(?P<ending>less)\b"
-    r"|\b(?P<beginning>non|un(?!der|i(?:sex|qu|form|ver|on|t|corn|fy)|cle\b|til\b|less\b))\w{3,}"
+    r"|\b(?P<beginning>non|anti |un(?!der|i(?:sex|qu|form|ver|on|t|corn|fy)|cle\b|til\b|less\b))\w{3,}"
 )
 #: A share or number of none; "0-3 months" and "0 cm" are no denials.
 _NONE_OF = re.compile(
-    r"(?<![\d.,])0+(?:[.,]0+)? ?%"
+    r"(?<![\d.,])0+(?:[.,]0+)? ?(?:%|per ?cent\b|pct\b)"
+    r"|(?<=[:=]) ?0+$"
     r"|(?<![\d.,/])\b0+ (?:x )?(?=[^\W\d])(?!(?:to|x|months?|mths?|years?|yrs?|days?|cm|mm|inch(?:es)?|size)\b)"
 )
-_WITHOUT = re.compile(r"\bw/o(?:ut)?\b")
+#: What files make of the apostrophe of "n't": doubled, escaped, or lost.
+_NT = re.compile(r"(?<=\wn)(?:''|\\ ?'|\?|\ufffd)(?=t\b)")
+_WITHOUT = re.compile(r"\bw ?/ ?o(?:ut)?\b|\bwo\b")
+_NOT = re.compile(r"[✗✘❌✕✖🚫⛔☒]\ufe0f?|(?<=\S )n/a\b")
 _DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,]\d+)? ?% ?")
 #: After one of these between two parts, what was denied before may be denied still: "do not bleach or dry clean".
 _AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
 
 
 def spell_out(folded: str) -> str:
-    """``folded`` text with "w/o" as "without", "0 %" as "no" and "not 100 %" as "not"."""
-    text = _NONE_OF.sub("no ", _WITHOUT.sub("without", folded))
+    """``folded`` text with "w/o" as "without", "0 %" as "no", crosses and "n/a" as "not", "not 100 %" as "not"."""
+    text = _NOT.sub(" not ", _WITHOUT.sub("without", _NT.sub("'", folded)))
+    text = _NONE_OF.sub(" no ", text)
     return _DENIED_SHARE.sub(r"\1 ", text).strip()
 
 
@@ -92,7 +100,7 @@ def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
         if joined or (index and not fold(part[before : negation.start()])):
             joined = False
             continue  # "not without": two negations of one clause
-        denied = fold(part[negation.end() : after])
+        denied = fold(part[negation.end() : after].strip("()[] "))
         if (negation["before"] or is_known(denied)) if denied else after < len(part):
             edges.append(negation.start())
         else:  # it denies what stands before ("hood: no"), or if nothing does the next negation ("cannot be unlined")

@@ -6,6 +6,9 @@ says nothing of a product and joins none.
 """
 
 import hashlib
+import html
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -13,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.contract.contract import Split
-from moemoe.contract.text import fold
 from moemoe.schemas import LABELS, QUARANTINE, SPLITS
 
 STAGE = "split"
@@ -24,6 +26,8 @@ COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
 #: In place of a split in SPLITS: a key that joins no groups, and stays so in later runs.
 COMMON = "common"
 _ROWS = 1 << 20
+_SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
+_EDGES = " .,;:!?\"'`*|"
 
 
 class Groups:
@@ -249,17 +253,26 @@ def split_of_group(group: str, shares: Split) -> str:
 
 def _keys(product_id: str, title: str | None, image_hash: str | None) -> bytes:
     """A product's two keys, 16 bytes each; twice the same where it has one."""
-    folded = fold(title or "")
-    keys = [_key("title", folded)] if folded else []
+    compared = _compared(title or "")
+    keys = [_key("title", compared)] if compared else []
     keys += [_key("image", image_hash)] if image_hash else []
     keys = keys or [_key("product", product_id)]
     return keys[0] + keys[-1]
 
 
+def _compared(title: str) -> str:
+    """A title without case, hyphens and punctuation around it.
+
+    Not ``contract.text.fold``, which learns: keys are kept from run to run, so what they are made of never changes.
+    """
+    text = unicodedata.normalize("NFKC", html.unescape(title))
+    return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+
+
 def _described(product: pa.Table, high: int, number: int) -> str:
     """A common key in words."""
     [row] = product.to_pylist()
-    if int.from_bytes(_key("title", fold(row["title"] or ""))[:8], "big") == high:
+    if int.from_bytes(_key("title", _compared(row["title"] or ""))[:8], "big") == high:
         return f"title {row['title'][:100]!r}: {number:,} products"
     return f"the picture of product {row['product_id']!r}: {number:,} products"
 

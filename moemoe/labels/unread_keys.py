@@ -42,6 +42,7 @@ class UnreadKeys:
         ends = np.cumsum(np.bincount(code, minlength=len(names)))
         rows_of_key: dict[str, list[np.ndarray]] = {}
         for name, key, entries in zip(names, keys, np.split(order, ends[:-1]) if len(names) else [], strict=True):
+            key = key or name.strip()  # of punctuation alone nothing is left to compare
             if not len(entries) or not key:
                 continue
             rows_of_key.setdefault(key, []).append(row[entries])
@@ -65,7 +66,10 @@ class UnreadKeys:
             for value, count in self._values[key].items():
                 if self._normalize(value) not in self._missing:
                     counts[" ".join(value.split())] += count
-            shown = [value[:LONGEST] for value, _ in counts.most_common(SHOWN)]
+            distinct: dict[str, str] = {}  # spellings of one value, or of nothing, are no values of a contract
+            for value, _ in counts.most_common():
+                distinct.setdefault(self._normalize(value[:LONGEST]), value[:LONGEST])
+            shown = [value for normalized, value in distinct.items() if normalized not in self._missing][:SHOWN]
             spelling = self._spellings[key].most_common(1)[0][0]
             attribute = _reader(counts, mappers)
             rows.append(

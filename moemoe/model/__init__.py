@@ -1,3 +1,3 @@
-"""The paper's model, one idea a file. Knows no other room."""
+"""The paper's model, one idea a file: architecture, and nothing of training."""
 
-from moemoe.model import torchvision_compat  # noqa: F401  (before timm and transformers)
+from moemoe import torchvision_compat  # noqa: F401  (before timm and transformers)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 from transformers.models.t5.modeling_t5 import T5LayerNorm
 
+from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.model.mixture_of_experts import RouterLoad
-from moemoe.model.tokenizer import load_tokenizer
 
 
 class AutoTextEncoder(nn.Module):

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
-from moemoe.model.files import built
+from moemoe.vision.config import ImageConfig
 
 EXPERT_LAYERS = ("none", "odd", "even", "all", "last", "last two")
 SOURCES = ("image", "text")
-PACKAGE = "package"
-TRAINED_PARTS = ("none", "last", "all")
 
 
 @dataclass(frozen=True)
@@ -65,37 +64,7 @@ class TextConfig:
 
     def __post_init__(self):
         if isinstance(self.ngrams, dict):
-            object.__setattr__(self, "ngrams", built(NgramConfig, self.ngrams))
-
-
-@dataclass(frozen=True)
-class ImageConfig:
-    """A timm model that gives patch embeddings; ``options`` go to ``timm.create_model`` unchanged.
-
-    Args:
-        name: timm's.
-        size: pixels a side of what it sees.
-        pretrained: false, true (timm's own weights of ``name``, from its hub), a file of weights (safetensors), or
-            ``package`` (see ``moemoe.model.image_weights``).
-        options: further arguments of ``timm.create_model``.
-        trained: how much of the backbone training changes, one of TRAINED_PARTS. ``none``: it is frozen, its features
-            are computed once per image, and each patch also carries its own pixels. ``last``: its last layer group.
-    """
-
-    name: str = "swinv2_tiny_window8_256"
-    size: int = 64
-    pretrained: bool | str = False
-    options: dict[str, Any] = field(default_factory=dict)
-    trained: str = "all"
-
-    def __post_init__(self):
-        if self.trained not in TRAINED_PARTS:
-            raise ConfigError(f"image.trained is {self.trained!r}; allowed are {', '.join(TRAINED_PARTS)}")
-        if self.trained != "all" and not self.pretrained:
-            raise ConfigError(
-                f"image.trained is {self.trained}, but image.pretrained is false: random weights would stay as they "
-                f"are; set image.trained=all, or image.pretrained to true, {PACKAGE} or a .safetensors file"
-            )
+            object.__setattr__(self, "ngrams", config_from_dict(NgramConfig, self.ngrams))
 
 
 @dataclass(frozen=True)
@@ -201,4 +170,4 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return built(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)
+        return config_from_dict(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from moemoe.model.batch import Batch
+from moemoe.batches.batch import Batch
 from moemoe.model.config import ModelConfig
 from moemoe.model.decoder import Decoder
 from moemoe.model.mixture_of_experts import RouterLoad

@@ -38,11 +38,3 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"{folder}/model.safetensors: the weights do not fit config.json ({reason})") from error
-
-
-def built(config_class: Any, values: dict[str, Any], **nested: Any) -> Any:
-    """``config_class`` from plain ``values``, those in ``nested`` as dataclasses; ConfigError on an unknown key."""
-    try:
-        return config_class(**{k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()})
-    except TypeError as error:
-        raise ConfigError(f"model configuration: {error}") from error

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from moemoe.model.batch import Batch
+from moemoe.batches.batch import Batch
+from moemoe.batches.trie import Trie
 from moemoe.model.encoded import EncoderDecoder
-from moemoe.model.trie import Trie
 
 
 @dataclass

@@ -17,24 +17,25 @@ from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
+from moemoe.batches.batch import Batch, Source
+from moemoe.batches.collate import Collator
 from moemoe.model.alignment import Alignment
 from moemoe.model.auto_text_encoder import AutoTextEncoder, check_text_encoder, config_of, load_backbone
-from moemoe.model.batch import Answer, Batch, Distribution, Losses, Source
-from moemoe.model.collate import Collator
 from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoded import Encoded
 from moemoe.model.encoders import TextEncoder, repeat_patches
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.generation import generate
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import load_backbone_weights, load_timm
 from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.outputs import Answer, Distribution, Losses
 from moemoe.model.pretrained import embeddings_for, load_t5, replace_embedding, text_config_of
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
 from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
 from moemoe.model.t5_layers import add_experts, t5_stack
 from moemoe.model.value_distribution import value_probabilities
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights, load_timm
 
 
 class MoEMoE(nn.Module):

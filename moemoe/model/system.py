@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
-from moemoe.model.batch import Answer, Distribution, Losses
-from moemoe.model.collate import Item
+from moemoe.batches.collate import Item
+from moemoe.model.outputs import Answer, Distribution, Losses
 
 
 class Config(Protocol):

@@ -27,6 +27,14 @@ def known_sizes() -> list[str]:
     return [name for name in ("tiny", "small", "paper") if (FOLDER / "sizes" / f"{name}.yaml").is_file()]
 
 
+def check_names(name: str, size: str) -> None:
+    """Raises ConfigError, with the nearest name, if there is no such model or size. Fast: it imports no model."""
+    if name not in known_recipes():
+        raise ConfigError(f"unknown model {name!r}{did_you_mean(name, known_recipes())}")
+    if size not in known_sizes():
+        raise ConfigError(f"unknown size {size!r}{did_you_mean(size, known_sizes())}")
+
+
 def load_recipe(
     name: str,
     size: str = "tiny",
@@ -47,10 +55,7 @@ def load_recipe(
     Raises:
         ConfigError: a name, size or number that is not allowed; the message lists what is.
     """
-    if name not in known_recipes():
-        raise ConfigError(f"unknown model {name!r}{did_you_mean(name, known_recipes())}")
-    if size not in known_sizes():
-        raise ConfigError(f"unknown size {size!r}{did_you_mean(size, known_sizes())}")
+    check_names(name, size)
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs is {epochs}; allowed is 1 or more")
     if batch_size is not None and batch_size < 1:
@@ -87,6 +92,8 @@ def load_recipe(
         }
     if "text" not in sources:
         training.pop("second_view", None)
+    if system == "cma-clip":
+        training.pop("negatives", None)  # it has no value for nothing
     if weights != "scratch":
         training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
         model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}

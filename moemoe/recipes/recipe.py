@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes.settings import Training
 from moemoe.systems import FITTED, load_system
 
@@ -61,6 +60,8 @@ class Recipe:
             return
         load_system(self.system).check(self.config)
         if self.tokenizer != "catalog":
+            from moemoe.batches.tokenizer import load_tokenizer  # transformers: a name is checked without it
+
             load_tokenizer(self.tokenizer)
 
     def to_dict(self) -> dict[str, Any]:

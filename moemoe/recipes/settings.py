@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
-from moemoe.model.files import built
 
 SEPARATOR = re.compile(r",(?=\s*[\w.]+\s*=|\s*$)")
 """Between two settings; a comma within a list or a mapping is none."""
@@ -77,7 +77,7 @@ class Training:
 
     def __post_init__(self):
         if isinstance(self.source_dropout, dict):
-            object.__setattr__(self, "source_dropout", built(SourceDropout, self.source_dropout))
+            object.__setattr__(self, "source_dropout", config_from_dict(SourceDropout, self.source_dropout))
         epochs = self.epochs if isinstance(self.epochs, dict) else {"each phase": self.epochs}
         for phase, count in epochs.items():
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:

@@ -1,10 +1,10 @@
 """Reads people's verdicts on what a backfill filled in; with --apply the cells that broke 90 % are tightened.
 
-    python -m moemoe.registry.audit OUTPUT/audit/audit-....parquet --verdicts VERDICTS.csv --apply
+    moemoe audit OUTPUT/audit/audit-....parquet --verdicts VERDICTS.csv --apply
 
 Prints the precision in the field per product type and attribute, with its 95 % interval. --apply registers the champion
 again with raised thresholds (or cells switched off): serving and the next backfill obey, and
-``python -m moemoe.registry.rollback NAME`` undoes it.
+``moemoe rollback NAME`` undoes it.
 """
 
 import argparse
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from moemoe.errors import CatalogError, MoEMoEError
+from moemoe.cli import main
+from moemoe.errors import CatalogError
 from moemoe.evaluation.field_precision import (
     RAISE,
     SWITCH_OFF,
@@ -86,31 +87,17 @@ def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("audit", help="the Parquet file that the backfill drew")
-    parser.add_argument(
-        "--verdicts", help="the CSV downloaded from its page; else the table's own verdict column counts"
-    )
-    parser.add_argument("--apply", action="store_true", help="tighten the champion where 90 %% is broken")
-    arguments = parser.parse_args()
-    try:
-        audit = read_audit(arguments.audit, arguments.verdicts)
-        cells = field_precision(audit)
-        print("\n".join(_lines(cells)))
-        if arguments.apply:
-            uri = default_tracking_uri()
-            check_tracking(uri)
-            version = apply(uri, audit, cells)
-            print(
-                "nothing is changed"
-                if version is None
-                else f"champion of {version.name} is now version {version.version}"
-            )
-    except MoEMoEError as error:
-        sys.exit(f"moemoe: {error}")
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe audit``: prints the precision in the field, and tightens the champion if asked to."""
+    audit = read_audit(chosen.audit, chosen.verdicts)
+    cells = field_precision(audit)
+    print("\n".join(_lines(cells)))
+    if chosen.apply:
+        uri = default_tracking_uri()
+        check_tracking(uri)
+        version = apply(uri, audit, cells)
+        print(f"champion of {version.name} is now version {version.version}" if version else "nothing is changed")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["audit", *sys.argv[1:]]))

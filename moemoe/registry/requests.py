@@ -135,8 +135,8 @@ def _table(form: str, value: Any) -> pd.DataFrame:
 
 
 def _in_columns(row: Mapping[str, Any]) -> bool:
-    """Whether a row's cells are whole columns; bullet points and attributes are lists in any case."""
-    return any(_is_column(row.get(name)) for name in ("product_type", "title", "description"))
+    """Whether a row's cells are whole columns; bullet points, description and attributes may be lists in any case."""
+    return any(_is_column(row.get(name)) for name in ("product_type", "title"))
 
 
 def _is_column(value: Any) -> bool:

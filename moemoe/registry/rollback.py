@@ -1,10 +1,11 @@
-"""Puts the champion before the present one back: ``python -m moemoe.registry.rollback NAME``."""
+"""Puts the champion before the present one back: ``moemoe rollback NAME``."""
 
 import argparse
 import sys
 from datetime import UTC, datetime
 
-from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.cli import main
+from moemoe.errors import ConfigError
 from moemoe.registry.promote import PREVIOUS, one_at_a_time
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
 from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version, no_champion
@@ -33,20 +34,14 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
     return champion, previous
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="registered model, e.g. moemoe-30pt")
-    arguments = parser.parse_args()
-    try:
-        uri = default_tracking_uri()
-        check_tracking(uri)
-        was, now = roll_back(uri, arguments.name)
-    except MoEMoEError as error:
-        sys.exit(f"moemoe: {error}")
-    print(f"champion of {arguments.name} is version {now.version} again; it was version {was.version}")
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe rollback``."""
+    uri = default_tracking_uri()
+    check_tracking(uri)
+    was, now = roll_back(uri, chosen.name)
+    print(f"champion of {chosen.name} is version {now.version} again; it was version {was.version}")
     print("a running server keeps the model that it has loaded: restart it")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["rollback", *sys.argv[1:]]))

@@ -1,11 +1,11 @@
 """Raises thresholds of a champion, or switches product types and attributes off, as a new version of the model.
 
-    python -m moemoe.registry.thresholds NAME
-    python -m moemoe.registry.thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
+    moemoe thresholds NAME
+    moemoe thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
 
 The first shows them, and on how many validation products each rests.
 
-Serving and backfill load models:/NAME@champion, so both obey; ``python -m moemoe.registry.rollback NAME`` undoes it.
+Serving and backfill load models:/NAME@champion, so both obey; ``moemoe rollback NAME`` undoes it.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.cli import main
+from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresholds, resting_on
 from moemoe.names import cell_name, cells_meant
 from moemoe.registry.model_card import MODEL_CARD, Card, change_words
@@ -135,35 +136,24 @@ def _raised(text: str) -> tuple[str, float]:
     return _cell(cell), value
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="registered model, e.g. moemoe-30pt")
-    parser.add_argument("--raise", dest="raised", action="append", default=[], metavar="TYPE/ATTRIBUTE=THRESHOLD")
-    parser.add_argument("--switch-off", action="append", default=[], metavar="TYPE/ATTRIBUTE")
-    parser.add_argument("--reason", default="by hand", help="kept with the version")
-    arguments = parser.parse_args()
-    try:
-        asked: dict[str, float | None] = dict(map(_raised, arguments.raised))
-        asked.update(dict.fromkeys(map(_cell, arguments.switch_off)))
-        uri = default_tracking_uri()
-        check_tracking(uri)
-        champion = alias_of(uri, arguments.name, CHAMPION)
-        if champion is None:
-            raise ConfigError(no_champion(uri, arguments.name))
-        present = thresholds_of(uri, champion)
-        if not asked:
-            print(f"champion of {arguments.name} is version {champion.version}")
-            print(as_text(present))
-            return
-        changes = {present.cell(text): new for text, new in asked.items()}
-        version = change_thresholds(uri, champion, changes, arguments.reason)
-    except MoEMoEError as error:
-        sys.exit(f"moemoe: {error}")
-    print(
-        f"champion of {arguments.name} is version {version.version}: version {champion.version} with other thresholds"
-    )
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe thresholds``: shows the champion's thresholds, or changes them."""
+    asked: dict[str, float | None] = dict(map(_raised, chosen.raised))
+    asked.update(dict.fromkeys(map(_cell, chosen.switch_off)))
+    uri = default_tracking_uri()
+    check_tracking(uri)
+    champion = alias_of(uri, chosen.name, CHAMPION)
+    if champion is None:
+        raise ConfigError(no_champion(uri, chosen.name))
+    present = thresholds_of(uri, champion)
+    if not asked:
+        print(f"champion of {chosen.name} is version {champion.version}")
+        print(as_text(present))
+        return
+    changes = {present.cell(text): new for text, new in asked.items()}
+    version = change_thresholds(uri, champion, changes, chosen.reason)
+    print(f"champion of {chosen.name} is version {version.version}: version {champion.version} with other thresholds")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["thresholds", *sys.argv[1:]]))

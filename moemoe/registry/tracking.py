@@ -1,8 +1,11 @@
 """MLflow's tracking address: which it is, whether it answers, and a client for it."""
 
+import fcntl
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
@@ -55,13 +58,28 @@ def check_tracking(uri: str) -> None:
         if address.scheme in ("http", "https"):
             port = address.port or (443 if address.scheme == "https" else 80)
             socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
-        client(uri).search_experiments(max_results=1)
+        with _alone_with_the_database(uri):
+            client(uri).search_experiments(max_results=1)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError(
             f"MLflow at {without_password(uri)} cannot be reached ({reason[:200]}); start it, or set "
             "MLFLOW_TRACKING_URI to one that answers, or unset it for a SQLite file here"
         ) from error
+
+
+@contextmanager
+def _alone_with_the_database(uri: str) -> Iterator[None]:
+    """Keeps other first runs away while MLflow makes the tables of a SQLite file, which only one process can do."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    folder = os.open(Path(unquote(urlparse(uri).path[1:])).absolute().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def check_model_name(uri: str, name: str) -> None:

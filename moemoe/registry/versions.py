@@ -19,7 +19,8 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.names import did_you_mean
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client, with_password
-from moemoe.systems import TRAINED, system_of
+from moemoe.systems import TRAINED
+from moemoe.systems.saved import system_of
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",

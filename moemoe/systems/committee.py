@@ -18,13 +18,13 @@ from torch import nn
 
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import NOTHING
+from moemoe.batches.collate import Item, one_of_each
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Answer
-from moemoe.model.collate import Item, one_of_each
-from moemoe.model.config import ImageConfig
 from moemoe.model.files import read_config, write_config
-from moemoe.systems import load_with_collator, system_of
+from moemoe.model.outputs import Answer
 from moemoe.systems.pooling import pooled, pooled_with_nothing
+from moemoe.systems.saved import load_with_collator, system_of
+from moemoe.vision.config import ImageConfig
 
 MEMBERS = "members"
 TRAINED_ON = "trained_on.json"

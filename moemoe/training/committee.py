@@ -15,8 +15,8 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from moemoe.batches.collate import PictureSlot
 from moemoe.errors import ConfigError
-from moemoe.model.collate import PictureSlot
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from moemoe.model.collate import Item, PictureSlot
+from moemoe.batches.collate import Item, PictureSlot
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.model.collate import Item, PictureSlot, one_of_each
-from moemoe.model.tokenizer import ENCODER_TOKENIZER
+from moemoe.batches.collate import Item, PictureSlot, one_of_each
+from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader

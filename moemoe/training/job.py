@@ -8,6 +8,9 @@ from typing import Any
 from moemoe.errors import ConfigError
 from moemoe.run_folder import RunFolder
 
+#: Argument of ``moemoe.training.run``: its standard input is a pipe from the launcher, which ends when that does.
+UNTIL_LAUNCHER_ENDS = "--until-launcher-ends"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -44,9 +47,7 @@ class Job:
         try:
             return cls(**json.loads(Path(path).read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(
-                f"{path} holds no training job ({error}); python -m moemoe.training writes one"
-            ) from error
+            raise ConfigError(f"{path} holds no training job ({error}); moemoe train --job-only writes one") from error
 
     @property
     def folder(self) -> RunFolder:

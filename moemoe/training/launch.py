@@ -14,8 +14,7 @@ from typing import Any
 
 from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.training.events import NewEvents
-from moemoe.training.job import Job
-from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS
+from moemoe.training.job import UNTIL_LAUNCHER_ENDS, Job
 
 #: How often torchrun starts the processes again after one of them has died.
 RESTARTS = 3

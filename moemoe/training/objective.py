@@ -12,8 +12,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from moemoe.model.batch import Batch, Losses
+from moemoe.batches.batch import Batch
 from moemoe.model.mixture_of_experts import load_balancing_loss
+from moemoe.model.outputs import Losses
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 
-``python -m moemoe.training SHARDS --model NAME ... --job-only JOB.json`` writes the job; without --job-only it also
+``moemoe train SHARDS --model NAME ... --job-only JOB.json`` writes the job; without --job-only it also
 starts torchrun.
 """
 
@@ -18,8 +18,8 @@ from moemoe.recipes import Recipe
 from moemoe.storage import no_space_left
 from moemoe.training.committee import train_committee
 from moemoe.training.fitter import fit
-from moemoe.training.job import Job
-from moemoe.training.stopping import UNTIL_LAUNCHER_ENDS, end_with_launcher
+from moemoe.training.job import UNTIL_LAUNCHER_ENDS, Job
+from moemoe.training.stopping import end_with_launcher
 from moemoe.training.trainer import Trainer
 
 

@@ -9,9 +9,6 @@ import torch.distributed as dist
 
 from moemoe.errors import MoEMoEError
 
-#: Argument of ``moemoe.training.run``: its standard input is a pipe from the launcher, which ends when that does.
-UNTIL_LAUNCHER_ENDS = "--until-launcher-ends"
-
 
 class Notice:
     """Whether the machine has said that it is about to go away: SIGTERM, as spot instances and Kubernetes send it."""

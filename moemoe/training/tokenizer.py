@@ -6,7 +6,7 @@ A ``text.encoder`` has a second one, for contexts and questions.
 from collections.abc import Iterator
 from pathlib import Path
 
-from moemoe.model.tokenizer import ENCODER_TOKENIZER, load_tokenizer, train_tokenizer
+from moemoe.batches.tokenizer import ENCODER_TOKENIZER, load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 

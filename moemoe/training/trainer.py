@@ -17,11 +17,11 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from moemoe.batches.batch import Batch
+from moemoe.batches.collate import PictureSlot, collator_of
+from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import MoEMoEError
-from moemoe.model.batch import Batch
-from moemoe.model.collate import PictureSlot, collator_of
 from moemoe.model.config import ModelConfig
-from moemoe.model.tokenizer import load_tokenizer
 from moemoe.recipes import Recipe
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset

@@ -9,9 +9,9 @@ from safetensors.numpy import load_file
 
 from moemoe.baselines.knn import KNN, KNNConfig, colour_histogram
 from moemoe.baselines.tf_idf import TfIdf, TfIdfConfig
+from moemoe.batches.collate import Item
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Question
-from moemoe.model.collate import Item
 from moemoe.recipes import load_recipe
 from moemoe.training.events import read_events
 from tests.baselines.toy import accuracy, answers, make

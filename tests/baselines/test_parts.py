@@ -12,16 +12,17 @@ from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel, T
 from moemoe.baselines.cma_clip import ClipText, CMAClip, CMAClipConfig
 from moemoe.baselines.mxt import MXT, AdaptationGate, MXTConfig
 from moemoe.baselines.ner_mqmrc import BertText, NerMqMrc, NerMqMrcConfig, decode, spans_of, tags_of
+from moemoe.batches.collate import Collator, Item
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
-from moemoe.model.collate import Collator, Item
-from moemoe.model.config import ImageConfig, ModelConfig, NgramConfig
+from moemoe.model.config import ModelConfig, NgramConfig
 from moemoe.model.generation import generate
-from moemoe.model.image_encoder import ImageEncoder
-from moemoe.model.image_weights import create_timm
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
 from moemoe.training.optimizers import ngram_tables
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import create_timm
 
 TEXTS = ["IN | shirt | Brand Cotton Silk shirt color material neck style Round Neck"] * 9
 RESNET = ImageConfig("resnet18", 32, options={"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 32]})

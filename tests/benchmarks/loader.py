@@ -32,7 +32,7 @@ COMMON = ("torch==2.13.0", "simplejpeg==1.9.0")
 
 def make_products(folder: Path, count: int) -> None:
     """Pictures, texts and token ids in ``folder``, as ``loader_peers.Products`` reads them."""
-    from moemoe.model.tokenizer import train_tokenizer
+    from moemoe.batches.tokenizer import train_tokenizer
 
     draw = np.random.default_rng(0)
     syllables = [

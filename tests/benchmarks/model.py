@@ -24,10 +24,11 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from moemoe.model.batch import Batch, Source
-from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
+from moemoe.batches.batch import Batch, Source
+from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
+from moemoe.vision.config import ImageConfig
 from tests.model.naive import Naive
 
 #: Attributes per product, and products in a batch: about 32 examples, the paper's batch.

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.catalog.products import collect_products, read_products_with_images
 from moemoe.contract.load import load_contract
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.schemas import CATALOG, LABELS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader

@@ -86,6 +86,8 @@ class TestCheckImage:
         [
             (b"\x00\x00\x00\x18ftypheic" + b"\0" * 50, "a HEIC image"),
             (b"\x00\x00\x00\x18ftypmif1" + b"\0" * 50, "a HEIC image"),
+            (b"\x00\x00\x00\x20ftypmif1\0\0\0\0mif1avif" + b"\0" * 50, "an AVIF image that Pillow cannot decode here"),
+            (b"\x00\x00\x00\x18ftypisom" + b"\0" * 50, "a video"),
             (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
             (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- c -->\n<svg/>", "an SVG drawing"),
             (b"<!DOCTYPE html><html>404</html>", "a web page"),

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.profile import Key, Profile, as_contract, main, suggest_aliases
+from moemoe.catalog.profile import Key, Profile, as_contract, suggest_aliases
+from moemoe.cli import main
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.sample_catalog.write import write_sample_catalog
@@ -24,7 +25,7 @@ def test_spellings_of_one_name_are_aliases_of_the_most_frequent():
 
 def test_the_suggested_contract_of_the_sample_catalog_loads_and_normalizes(tmp_path, capsys):
     catalog = write_sample_catalog(tmp_path / "catalog.parquet", 600)
-    main([str(catalog), "--dataset", "new", "--output", str(tmp_path / "contract.yaml")])
+    main(["profile", str(catalog), "--dataset", "new", "--output", str(tmp_path / "contract.yaml")])
     assert "in 600 rows" in capsys.readouterr().out
     contract = load_contract(tmp_path / "contract.yaml")
     assert contract.dataset == "new"
@@ -63,7 +64,7 @@ def test_any_raw_value_makes_a_contract_that_loads(tmp_path):
     columns = {"product_id": [f"p{i}" for i in range(len(rows))], "product_type": [a for a, _, _ in rows]}
     columns |= {"title": columns["product_id"], "attributes": pa.array(entries, CATALOG.field("attributes").type)}
     pq.write_table(pa.table(columns), tmp_path / "catalog.parquet")
-    main([str(tmp_path / "catalog.parquet"), "--output", str(tmp_path / "contract.yaml")])
+    main(["profile", str(tmp_path / "catalog.parquet"), "--output", str(tmp_path / "contract.yaml")])
     contract = load_contract(tmp_path / "contract.yaml")
     assert {"two lines", "कुर्ता", "- y"} <= set(contract.product_types)
     assert {"two lines", "कुर्ता", "Yes", "null", "<<"} <= set(contract.attributes["odd: #"].values)
@@ -86,10 +87,10 @@ def test_ids_and_rare_keys_are_left_out_with_the_reason():
 
 def test_what_cannot_be_profiled_is_said_in_one_sentence(tmp_path):
     with pytest.raises(SystemExit, match="no catalog file matches"):
-        main([str(tmp_path / "nothing"), "--output", str(tmp_path / "contract.yaml")])
+        main(["profile", str(tmp_path / "nothing"), "--output", str(tmp_path / "contract.yaml")])
     (tmp_path / "contract.yaml").write_text("mine")
     with pytest.raises(SystemExit, match="exists; give another --dataset or --output"):
-        main(["anything", "--output", str(tmp_path / "contract.yaml")])
+        main(["profile", "anything", "--output", str(tmp_path / "contract.yaml")])
     assert (tmp_path / "contract.yaml").read_text() == "mine"
     with pytest.raises(CatalogError, match="0 product types and 0 keys"):
         as_contract(Profile(), "empty")

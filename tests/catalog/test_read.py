@@ -14,6 +14,7 @@ from moemoe.catalog.read import find_partitions, read_batches
 from moemoe.errors import CatalogError, StorageError
 from moemoe.schemas import CATALOG
 from tests.catalog.files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
+from tests.s3 import s3_bucket
 
 
 class TestFindPartitions:
@@ -67,6 +68,21 @@ class TestFindPartitions:
             "_own": ["_own/a.csv"],
         }.items():
             assert find_partitions(f"{tmp_path}/{given}") == [str(tmp_path / name) for name in found], given
+
+    def test_keys_of_any_character_on_s3(self, monkeypatch):
+        with s3_bucket(monkeypatch) as client:
+            keys = [
+                f"shop [2024]/{name}.csv" for name in ("a?b", "c#d", "e%20f", "Größe & co+", "{x,y}", "a;b=c", "g*h")
+            ]
+            for key in (*keys, "shop [2024]/", "shop [2024]/_tmp/x.csv", "shop 2/a.csv"):
+                client.put_object(Bucket="bucket", Key=key, Body=b"product_id,product_type,title,attributes\n1,a,b,\n")
+            uris = [f"s3://bucket/{key}" for key in sorted(keys)]
+            assert find_partitions("s3://bucket/shop [2024]") == uris
+            assert find_partitions("s3://bucket/shop [2024]/") == uris
+            assert find_partitions("s3://bucket/shop [2024]/*.csv") == uris
+            for uri in uris:
+                assert find_partitions(uri) == [uri]
+                assert [row["product_id"] for row in rows_of(uri)] == ["1"]
 
     def test_nothing_matches(self, folder):
         with pytest.raises(CatalogError, match=r"no catalog file matches '.*/\*\.xml'; allowed is .*\.parquet"):
@@ -147,6 +163,18 @@ class TestParquet:
         (name,) = column
         with pytest.raises(CatalogError, match=rf"a\.parquet: column '{name}' has type .*; allowed is {allowed}"):
             rows_of(write_parquet(tmp_path / "a.parquet", **minimal(**column)))
+
+    def test_an_object_among_the_attributes_is_named_with_its_key(self, tmp_path):
+        labels = {"Color": "Red", **{f"key {i}": "text" for i in range(50)}, "size": {"unit": "cm", "value": 42}}
+        named = r"\('size' holds \{'unit': 'cm', 'value': 42\}\); allowed is map"
+        with pytest.raises(CatalogError, match=named) as found:
+            rows_of(write_parquet(tmp_path / "a.parquet", **minimal(attributes=pa.array([labels]))))
+        assert len(str(found.value).replace(str(tmp_path), "")) < 350
+
+    def test_ids_of_32_bits_that_have_lost_digits(self, tmp_path):
+        ids = pa.array([float(2**24)], pa.float32())
+        with pytest.raises(CatalogError, match=r"column 'product_id': .*beyond 2\^24, .*write ids as text"):
+            rows_of(write_parquet(tmp_path / "a.parquet", **minimal(product_id=ids)))
 
     def test_not_parquet_and_cut_short(self, tmp_path):
         whole = tmp_path / "whole.parquet"

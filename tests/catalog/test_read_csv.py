@@ -52,10 +52,31 @@ class TestCsv:
                 rows_of(path, set_aside=lambda *_: None)
 
     @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (b"PK\x03\x04 xl/workbook.xml", "an Excel workbook or a ZIP archive"),
+            (b"\x1f\x8b\x08 gz", "compressed"),
+            (b"PAR1 columns", "a Parquet file"),
+            (b"\n<!DOCTYPE html><html>log in</html>", "a web page or XML"),
+            (b'[{"product_id": 1}]', "JSON"),
+        ],
+    )
+    def test_files_of_other_kinds_are_named(self, tmp_path, content, kind):
+        path = tmp_path / "a.csv"
+        path.write_bytes(content)
+        with pytest.raises(CatalogError, match=rf"a\.csv is {kind}, whatever its name says"):
+            rows_of(path)
+
+    def test_blank_lines_before_the_header_are_left_out(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_text(f"\n \r\n{self.HEADER}\np1,Kurtas,t,,,Slim,\n")
+        assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+
+    @pytest.mark.parametrize(
         ("cell", "told"),
         [
             ('"never closed', "line 3: unexpected end of data: a quote opens a cell that does not close"),
-            ('"closed" late', "line 3: ',' expected after '\"'"),
+            ('"closed" late', "line 3: a quote stands inside of a quoted cell; there it is written twice"),
             ("one,more", "line 3 has 8 cells; the header has 7"),
         ],
     )

@@ -1,12 +1,21 @@
 """A cell of any reader -> text."""
 
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moemoe.contract.cell_text import as_id, as_text, as_text_array, without_invisible
+from moemoe.contract.cell_text import (
+    as_id,
+    as_text,
+    as_text_array,
+    as_text_or_nothing,
+    without_invisible,
+    without_nothing,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +50,9 @@ def test_once_is_enough(text):
     assert without_invisible(once) == once
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), np.float32("nan"), "nan", "NaN", " NaN ", "<NA>"])
+@pytest.mark.parametrize(
+    "value", [None, float("nan"), float("inf"), np.float32("nan"), "nan", "NaN", " NaN ", "<NA>", "-nan", "NULL", "\\N"]
+)
 def test_what_is_missing(value):
     assert as_text(value) is None
     assert as_id(value) is None
@@ -68,6 +79,14 @@ def test_scalars(value, text):
         ("15000 ", "15000"),
         ("\u00a015000\u200b\n", "15000"),
         ("12E5", "12E5"),
+        ("1.5E3", "1.5E3"),
+        ("8.900123450001E12", "8900123450001"),  # a double as Java writes it
+        ("8.9E12", "8900000000000"),
+        (Decimal("8900123450001.00"), "8900123450001"),
+        ("9007199254740993.00", "9007199254740993"),
+        (np.float32(16777215), "16777215"),
+        ("N/A", None),
+        ("None", None),
         ("A-1.0", "A-1.0"),
         (" ", None),
     ],
@@ -76,7 +95,13 @@ def test_ids_stay_what_they_were(value, product_id):
     assert as_id(value) == product_id
 
 
-@pytest.mark.parametrize("value", [float(2**53 + 2), -1e300, "8.90123E+12", "9.1e+18"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        float(2**53 + 2), float(2**53), -1e300, np.float32(2**24), np.float16(2**11),
+        "8.90123E+12", "9.1e+18", "9007199254740992.0", "9.007199254740993e+15", "9.1E18",
+    ],
+)  # fmt: skip
 def test_an_id_that_has_lost_digits_is_refused(value):
     with pytest.raises(ValueError, match="write ids as text"):
         as_id(value)
@@ -89,7 +114,15 @@ def test_an_id_that_has_lost_digits_is_refused(value):
         (pa.array(["ok", None], pa.string_view()), ["ok", None]),
         (pa.array([2012.0, float("nan"), None, 0.5]), ["2012", None, None, "0.5"]),
         (pa.array([12, None]), ["12", None]),
+        (pa.array([1.1, None, 12], pa.float32()), ["1.1", None, "12"]),
     ],
 )
 def test_arrays(array, texts):
     assert as_text_array(array).to_pylist() == texts
+
+
+@pytest.mark.parametrize("text", ["None", "N/A", "n/a", " null ", "#N/A"])
+def test_a_text_that_says_that_nothing_is_there_is_missing_but_for_labels(text):
+    assert as_text_or_nothing(text) is None
+    assert without_nothing(pa.array([text, None, "Nonesuch"])).to_pylist() == [None, None, "Nonesuch"]
+    assert as_text("None") == "None"  # "Closure: None" may be a value

@@ -131,6 +131,10 @@ def test_a_missing_file_is_named(tmp_path):
         ("Black &amp; White", "black & white"),
         ("3/4 Sleeve", "3/4 sleeve"),
         ("-", ""),
+        (" 2.0 ", "2"),  # as a column of doubles writes it
+        ("2.50", "2.50"),
+        ("2.0 l", "2.0 l"),
+        ("Men\u00e2\u20ac\u2122s", "men's"),
         ("कुर्ता", "कुर्ता"),
     ],
 )

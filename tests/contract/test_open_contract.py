@@ -133,7 +133,7 @@ contradictions:
     [
         ("dataset: x\n", "may be left out where there is a key 'open'"),
         ("dataset: x\nopen: {product_type_products: 3}\n", "key 'attribute_labels' is missing"),
-        (OPEN.replace("value_labels: 2", "value_labels: 0"), "must be a number from 1"),
+        (OPEN.replace("value_labels: 2", "value_labels: 0"), "must be a whole number from 1 to 1,000,000,000"),
     ],
 )
 def test_an_open_contract_that_says_too_little(text, message, tmp_path):

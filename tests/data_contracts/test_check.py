@@ -97,6 +97,7 @@ class TestRaw:
             dead = [tag for tag in tags if re.search("http|<script|<button|<input|<img|onclick|toggle", tag)]
             assert not dead, (page, dead)
             assert "Data asset: None" not in text
+            assert not re.search(r"[\d.]+% unexpected", text)  # one way of counting in every page
             assert "Validation Filter" not in text
             for target in re.findall(r'href="([^"#]+)"', text):
                 assert (page.parent / target).exists(), (page, target)

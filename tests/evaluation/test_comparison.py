@@ -193,6 +193,13 @@ def test_too_few_products_for_a_mean_still_make_tables(tmp_path):
     comparison_figures(comparison, tables_of("30pt"))
 
 
+def test_runs_of_a_contract_that_reports_on_no_type_are_compared_without_figures_by_type(candidate):
+    candidates = [candidate("moemoe", 30), candidate("qga", 20)]
+    comparison = compare("mine", candidates, [], replicates=20)
+    assert set(comparison_figures(comparison, [])) == {"systems"}
+    assert "| moemoe | - |" in all_tables(comparison, [])[0].markdown()
+
+
 def test_the_folds_of_a_system_are_measured_together(candidate, tmp_path):
     first = replace(candidate("one", 30), minutes=1.0, baselines={"baseline/majority/accuracy": 0.4})
     halves = [read_table(first.predictions_uri).slice(*part) for part in ((0, 65), (65,))]

@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import save_file
 from transformers import T5Config
 
+from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Predictor
-from moemoe.model.config import ImageConfig
-from moemoe.model.image_weights import load_timm
 from moemoe.model.pretrained import load_t5
-from moemoe.model.tokenizer import load_tokenizer
 from moemoe.run_folder import RunFolder
 from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.warm_start import load_weights
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.weights import load_timm
 from tests.faults.planned import HERE
 from tests.registry.small import tiny_model
 

@@ -52,7 +52,7 @@ def road(tmp_path_factory):
     def do(command: str, succeeds: bool = True) -> str:
         """Runs a command as it was printed, in the user's folder."""
         words = shlex.split(command)
-        words[0] = sys.executable if words[0] == "python" else words[0]
+        words[:1] = {"python": [sys.executable], "moemoe": [sys.executable, "-m", "moemoe"]}.get(words[0], words[:1])
         env = {**os.environ, **flow_environment(work), "PYTHONPATH": str(folder / "project")}
         done = subprocess.run(words, env=env, cwd=work, capture_output=True, text=True, timeout=3600)
         said = done.stdout + done.stderr
@@ -71,7 +71,7 @@ def after(said: str, words: str) -> str:
 def test_the_whole_road(road):
     folder, work, do = road
     path = catalog(folder / "catalog.parquet")
-    said = do(f"python -m moemoe.catalog.profile {path} --dataset shop")
+    said = do(f"moemoe profile {path} --dataset shop")
     assert not list(work.iterdir())  # nothing into the current folder unasked
     contract = folder / "project" / "data_contracts" / "shop" / "contract.yaml"
     assert load_contract(contract).report_product_types == TYPES
@@ -95,15 +95,34 @@ def test_the_whole_road(road):
     answers = do(shlex.join(shlex.split(after(said, "ask it"))[1:]))  # without the variable, which the environment has
     assert "colour (main)" in answers
 
-    shown = do(f"python -m moemoe.registry.thresholds {model.split('/')[1]}")
+    shown = do(f"moemoe thresholds {model.split('/')[1]}")
     assert "tops/tees" in shown
-    do(f"python -m moemoe.registry.thresholds {model.split('/')[1]} --switch-off 'tops/tees/colour (main)'")
+    do(f"moemoe thresholds {model.split('/')[1]} --switch-off 'tops/tees/colour (main)'")
 
     said = do(after(said, "fill a catalog"))
-    assert "verdicts python -m moemoe.registry.audit" in said
+    assert "verdicts moemoe audit" in said
     filled = ds.dataset(work / "filled" / "values").to_table().to_pylist()
     right = [row for row in filled if row["decision"] == "filled"]
     assert right
     for row in right:
         number = int(row["product_id"][1:])
         assert row["prediction"] in (COLORS[number % 3], FABRICS[number % 2])
+
+
+def test_a_resumed_run_says_that_its_contract_was_changed_since(road):
+    folder, work, do = road
+    path = catalog(folder / "again.parquet")
+    said = do(f"python -m moemoe.catalog.profile {path} --dataset again")
+    contract = folder / "project" / "data_contracts" / "again" / "contract.yaml"
+    text = contract.read_text()
+    contract.write_text(text + "expectations: {image_present: {at_least: 0.5, severity: critical}}\n")
+    run = next(line for line in said.splitlines() if "train_flow.py" in line)
+    flow = shlex.split(run)[1]
+    said = do(f"{run} --model tf-idf --root {shlex.quote(str(work / 'again'))}", succeeds=False)
+    assert "have a picture: 0 of 700" in said
+    changed = "the contract of again was changed since this run began; the run goes on with the one that it began with"
+    assert changed not in do(shlex.join(["python", flow, "resume"]), succeeds=False)
+    contract.write_text(text)
+    said = do(shlex.join(["python", flow, "resume"]), succeeds=False)
+    assert changed in said
+    assert "have a picture: 0 of 700" in said

@@ -4,6 +4,7 @@ import gzip
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,14 @@ def data(trained, step):
 def test_every_step_ran_once(trained):
     assert trained.run.successful
     assert {step.id for step in trained.run} == set(STEPS)
+
+
+def test_the_log_has_the_flow_s_own_lines_only(trained):
+    for step in trained.run:
+        for task in step:
+            said = task.stdout + task.stderr
+            noise = [line for line in said.splitlines() if re.search(r"Downloading|Pylint|INFO|WARNING|it/s\]", line)]
+            assert not noise, (step.id, noise)
 
 
 def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):

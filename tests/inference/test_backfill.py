@@ -15,7 +15,7 @@ from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.backfill import backfill_partitions, start_backfill, task_groups
 from moemoe.inference.backfill_report import finish_backfill
 from moemoe.inference.thresholds import Thresholds
-from moemoe.model.batch import Answer
+from moemoe.model.outputs import Answer
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
 from tests.s3 import s3_bucket

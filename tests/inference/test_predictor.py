@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import data_contracts
+from moemoe.batches.collate import Collator
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import CatalogError
 from moemoe.evaluation.report import make_report
 from moemoe.inference.answering import Answering
@@ -15,10 +17,8 @@ from moemoe.inference.catalog_rows import questions_of
 from moemoe.inference.predictions import ValueSets, calibrate, predict_all, predict_split
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.inference.routing import routing
-from moemoe.model.collate import Collator
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.schemas import (
     AS_IS,
     NOT_APPLICABLE,

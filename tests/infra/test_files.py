@@ -27,7 +27,20 @@ def compose() -> dict:
 
 
 def test_every_yaml_is_tidy():
-    run(BIN / "yamllint", "--strict", "-c", HERE / ".yamllint.yaml", INFRA)
+    others = (HERE / ".pre-commit-config.yaml", HERE / "CITATION.cff")
+    run(BIN / "yamllint", "--strict", "-c", HERE / ".yamllint.yaml", INFRA, *others)
+
+
+def test_the_citation_is_one():
+    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.citation-file-format", HERE / "CITATION.cff")
+
+
+def test_hooks_before_a_commit_run_what_the_environment_has():
+    [local] = yaml.safe_load((HERE / ".pre-commit-config.yaml").read_text())["repos"]
+    for hook in local["hooks"]:
+        path, *_ = hook["entry"].split()
+        assert (BIN / path.removeprefix(".venv/bin/")).is_file(), hook
+        assert hook["language"] == "system"
 
 
 def test_the_compose_file_is_one():

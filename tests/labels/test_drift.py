@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from moemoe.labels.drift import LEAST_VALUES, SMOOTHING, as_text, main
+from moemoe.cli import main
+from moemoe.labels.drift import LEAST_VALUES, SMOOTHING, as_text
 from moemoe.labels.drift import label_drift as label_drift_of
 from moemoe.schemas import DRIFT, LABELS
 from tests.labels.whole import label_drift
@@ -183,5 +184,5 @@ class TestCommand:
         ):
             write()
             with pytest.raises(SystemExit, match=message) as stopped:
-                main([str(good), str(bad)])
+                main(["drift", str(good), str(bad)])
             assert "bad.parquet" in str(stopped.value)

@@ -12,9 +12,11 @@ from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
 CONTRACTS = {name: data_contracts.load(name) for name in ("30pt", "cma_clip", "sl", "ohl")}
 BEFORE = (
     "No {}", "Non-{}", "Not {}", "Without {}", "w/o {}", "Never {}", "Do not {}", "Don\u2019t {}", "Cannot be {}",
-    "0% {}", "0 {}",
+    "0% {}", "0 {}", "0 percent {}", "Don\\'t {}", "Don''t {}", "Don\ufffdt {}", "Don\u00e2\u20ac\u2122t {}", "Un-{}",
+    "Free of {}", "Instead of {}", "Other than {}", "W / O {}", "Sans {}", "Nicht {}", "Imitation {}",
+    "\u274c {}",
 )  # fmt: skip
-BEHIND = ("{}: no", "{} not allowed", "{}-free")
+BEHIND = ("{}: no", "{} not allowed", "{}-free", "{} (no)", "{} \u2718", "{}: False", "{}: 0", "{} n/a")
 SPEAKS_OF_NEGATION = re.compile(r"\b(no|non|not|never|don'?t|without|un\w+)\b|\bun\b|\|un\)|less|free|^0$")
 
 
@@ -67,6 +69,16 @@ def _speaks(spelling: str) -> bool:
         ("care instructions", "Do not bleach or dry clean", ("Do Not Bleach",)),  # denied too, so not Dry Clean
         ("care instructions", "Machine wash or dry clean: no", UNMAPPED),
         ("care instructions", "Don&#39;t bleach", ("Do Not Bleach",)),
+        ("care instructions", "Don\u00e2\u20ac\u2122t bleach", ("Do Not Bleach",)),
+        ("care instructions", "Don?t bleach", ("Do Not Bleach",)),
+        ("care instructions", "Don\u02cat bleach", ("Do Not Bleach",)),
+        ("care instructions", "Machine wash is to be avoided", UNMAPPED),
+        ("care instructions", "Instead of dry clean, hand wash", ("Hand Wash",)),
+        ("material", "Cotton (0%)", UNMAPPED),
+        ("material", "Fake leather", UNMAPPED),
+        ("material", "Faux Leather", ("Synthetic Leather",)),
+        ("material", "anti-microbial cotton", ("Cotton",)),  # it denies the next word alone
+        ("collar style", "Anti-Hood", UNMAPPED),
         ("care instructions", "DONT BLEACH", ("Do Not Bleach",)),
         ("care instructions", "dry cleaning is prohibited", UNMAPPED),
         ("top style", "Don't Shirt", UNMAPPED),

@@ -48,3 +48,29 @@ def test_the_line_can_be_pasted(tmp_path, table):
 def test_every_key_is_read(tmp_path):
     table = products({"attributes": [("color", "Red"), ("Fabric", "Wool")]})
     assert not normalize(table, small_contract(tmp_path)).unread_keys.num_rows
+
+
+def test_the_line_of_any_key_and_values_can_be_pasted(tmp_path):
+    """Spellings of one value, values of punctuation or of one beginning, keys of any characters."""
+    values = [
+        "Boho",
+        "BOHO",
+        "boho.",
+        "???",
+        "2",
+        "2.0",
+        "x" * 60 + "a",
+        "x" * 60 + "b",
+        "yes: {no}",
+        "emoji \U0001f455",
+    ]
+    keys = ["Fit / cut", "100%", "\U0001f455", "a\nb", "k" * 300, "#tag: x", "!!!"]
+    rows = [{"attributes": [("color", "Red"), *((key, value) for key in keys)]} for value in values]
+    unread = normalize(products(*rows), small_contract(tmp_path)).unread_keys.to_pylist()
+    assert {row["key"] for row in unread} == set(keys)
+    for row in unread:
+        assert row["values"] == ["Boho", "2", "x" * 60, "yes: {no}", "emoji \U0001f455"]
+        contract = load_contract(
+            write_contract(tmp_path, SMALL.replace("attributes:\n", f"attributes:\n  {row['yaml']}\n"))
+        )
+        assert len(contract.attributes) == 3, row["key"][:20]

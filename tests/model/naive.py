@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
+from moemoe.batches.batch import Batch
 from moemoe.model.auto_text_encoder import AutoTextEncoder
-from moemoe.model.batch import Batch
 from moemoe.model.encoders import repeat_patches
 from moemoe.model.mixture_of_experts import MixtureOfExperts
 from moemoe.model.moemoe import MoEMoE

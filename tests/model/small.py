@@ -2,8 +2,9 @@
 
 import torch
 
-from moemoe.model.batch import Batch, Source
-from moemoe.model.config import ImageConfig, ModelConfig, TextConfig
+from moemoe.batches.batch import Batch, Source
+from moemoe.model.config import ModelConfig, TextConfig
+from moemoe.vision.config import ImageConfig
 
 TINY_SWIN = {"window_size": 2, "patch_size": 4, "embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2)}
 

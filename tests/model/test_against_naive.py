@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moemoe.model.batch import Batch, Source
+from moemoe.batches.batch import Batch, Source
 from moemoe.model.config import ExpertConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE

@@ -23,13 +23,13 @@ from transformers import (
 )
 
 from moemoe.baselines.mxt import MXTConfig
+from moemoe.batches.collate import Collator, Item
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.model.auto_text_encoder import positions
-from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
 from moemoe.training.optimizers import make_optimizer
 from tests.model.small import random_batch, tiny_config

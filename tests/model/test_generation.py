@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from moemoe.batches.trie import Trie
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.trie import Trie
 from tests.model.small import random_batch, tiny_config
 
 #: Values of one to four tokens; 1 ends each.

@@ -6,14 +6,15 @@ import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
+from moemoe.batches.batch import Batch, Source
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Batch, Source
-from moemoe.model.config import ExpertConfig, ImageConfig, TextConfig
+from moemoe.model.config import ExpertConfig, TextConfig
 from moemoe.model.encoders import repeat_patches
 from moemoe.model.generation import generate
-from moemoe.model.image_encoder import ImageEncoder
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.question_guided_attention import combine_sources
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
 from tests.model.small import random_batch, tiny_config
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from moemoe.batches.collate import Collator, Item
+from moemoe.batches.tokenizer import train_tokenizer
+from moemoe.batches.value_tree import ValueTree
 from moemoe.model import value_distribution
-from moemoe.model.collate import Collator, Item
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
-from moemoe.model.value_distribution import ValueTree
 from tests.model.small import tiny_config
 
 VALUES = {

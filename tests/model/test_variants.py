@@ -7,13 +7,14 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from moemoe.batches.batch import Source
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Source
-from moemoe.model.config import ExpertConfig, ImageConfig, ModelConfig
+from moemoe.model.config import ExpertConfig, ModelConfig
 from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import Router
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
+from moemoe.vision.config import ImageConfig
 from tests.model.small import TINY_SWIN, random_batch, tiny_config
 
 TINY_VIT = {"patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}

@@ -160,6 +160,13 @@ def test_embeddings_from_scratch_learn_faster_pretrained_ones_do_not(name):
     assert load_recipe(name, "paper").training.embedding_rate == 1
 
 
+def test_a_system_has_of_a_size_s_training_what_it_can_use():
+    assert load_recipe("qga").training.negatives > 0
+    assert load_recipe("cma-clip").training.negatives == 0  # it has no value for nothing
+    assert load_recipe("qga").training.second_view is not None
+    assert load_recipe("flan-t5").training.source_dropout.image == 0  # it reads none
+
+
 def test_a_setting_may_be_nested_and_hold_a_list_or_a_mapping():
     recipe = load_recipe(
         "moemoe",

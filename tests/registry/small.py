@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 import data_contracts
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.registry import tracking
 from moemoe.registry.gate import Rules
 from moemoe.registry.model_card import Data

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import moemoe.registry.promote as promote
+from moemoe.cli import main
 from moemoe.errors import ConfigError, MoEMoEError, StorageError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry import thresholds
@@ -200,16 +201,14 @@ def test_a_model_that_is_not_there_is_named(uri, first, model, message):
 def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, model_dir, monkeypatch, tmp_path, capsys):
     first = registered(uri, name, model_dir, GOOD)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setattr(sys, "argv", ["thresholds", name])
-    thresholds.main()
+    main(["thresholds", name])
     shown = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     shown = [[word.strip() for word in line if word.strip()] for line in shown]
     assert ["shirt", "color", "0.0000", "12 (few)", "0.5000", "unknown"] in shown
     assert ["shirt", "material", "abstains", "-", "abstains", "-"] in shown
     assert shown[-1] == ["1 of 3 plain thresholds rest on fewer than 30 products"]
     assert alias_of(uri, name, CHAMPION).version == first.version
-    monkeypatch.setattr(sys, "argv", ["thresholds", name, "--switch-off", "shirt/color", "--reason", "a complaint"])
-    thresholds.main()
+    main(["thresholds", name, "--switch-off", "shirt/color", "--reason", "a complaint"])
     assert "champion of" in capsys.readouterr().out
     second = alias_of(uri, name, CHAMPION)
     assert second.version != first.version
@@ -255,9 +254,8 @@ def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):
         ("shirt/material=0.5", "shirt/material abstains always"),
         ("shirt/colour=0.5", "does not answer shirt/colour; did you mean 'shirt/color'"),
     ):
-        monkeypatch.setattr(sys, "argv", ["thresholds", name, "--raise", option])
         with pytest.raises(SystemExit, match=message):
-            thresholds.main()
+            main(["thresholds", name, "--raise", option])
     assert champion(uri, name) == "1"
     assert len(client(uri).search_model_versions(f"name = '{name}'")) == 1
 
@@ -286,7 +284,6 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
         (["--switch-off", "color"], "it is written like 'shirt/color'"),
     ],
 )
-def test_a_change_that_is_none(option, message, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["thresholds", "moemoe-30pt", *option])
+def test_a_change_that_is_none(option, message):
     with pytest.raises(SystemExit, match=message):
-        thresholds.main()
+        main(["thresholds", "moemoe-30pt", *option])

@@ -24,7 +24,7 @@ import data_contracts
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import IMAGE_FOLDER
 from moemoe.inference.thresholds import Thresholds
-from moemoe.model.batch import Answer
+from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from tests.registry.small import new_run, new_store, predictions, tiny_model, trained
@@ -95,6 +95,11 @@ def test_only_the_asked_attributes(model):
         ({"product_type": "Sofa"}, "row 0: product type 'Sofa' is unknown; known are kurta, shirt"),
         ({"attributes": ["colour"]}, "row 0: attribute 'colour' is unknown for shirt; known are color, material"),
         ({"attributes": "color"}, "allowed is a list of names"),
+        (
+            {"attributes": {"size": {"unit": "cm"}}},
+            "row 0: attributes are not a map of texts: 'size' holds {'unit': 'cm'}",
+        ),
+        ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
         ({"image": b"no picture"}, "row 0: the picture cannot be used"),
         ({"image": base64.b64encode(b"no picture").decode()}, "row 0: the picture cannot be used"),
         ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the picture itself, in base64"),
@@ -150,8 +155,32 @@ def test_what_pandas_makes_of_gaps_and_ids_is_taken(model):
     mixed = frame.assign(product_id=["0042 ", 7])
     assert model.predict(mixed)["product_id"].tolist() == ["0042", "7", "7"]
     assert model.predict(frame.drop(columns="product_id"))["product_id"].tolist() == [None] * 3
-    with pytest.raises(MlflowException, match=r"row 0: product_id is the number 1e\+17, beyond what doubles"):
+    with pytest.raises(MlflowException, match=r"row 0: product_id: .*1e\+17 is a floating-point number beyond 2\^53"):
         model.predict(frame.assign(product_id=[1e17, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"title": "cot\u200bton\x00 sh\u00adirt"}, {"title": "cotton shirt"}),
+        ({"product_type": "T\u200bshirts"}, {"product_type": "Tshirts"}),
+        ({"description": "nan"}, {"description": None}),
+        ({"description": ["a soft", None, "shirt"]}, {"description": "a soft\nshirt"}),
+        ({"marketplace": "N/A"}, {}),
+        ({"bullet_points": '["soft", "washable"]'}, {"bullet_points": ["soft", "washable"]}),
+        ({"bullet_points": "- soft\n- washable"}, {"bullet_points": ["soft", "washable"]}),
+        ({"product_id": "a\u200b "}, {"product_id": "a"}),
+        ({"product_id": "7.0"}, {"product_id": 7}),
+        ({"attributes": ""}, {}),  # an empty cell of a CSV
+        ({"attributes": '{"baseColour": "Red"}'}, {"attributes": {"baseColour": "Red"}}),
+        ({"attributes": [{"key": "baseColour", "value": ["Red", "Blue"]}]}, {}),
+        ({"attributes": {1: 2.0, "size": float("nan")}}, {}),
+        ({"image": "None"}, {}),
+        ({"image": "nan"}, {}),
+    ],
+)
+def test_cells_are_read_as_a_catalogs_are(model, sent, read):
+    assert ask(model, {**SHIRT, **sent}).to_dict("records") == ask(model, {**SHIRT, **read}).to_dict("records")
 
 
 def test_a_row_that_training_sets_aside_is_refused(model):

@@ -14,8 +14,8 @@ from moemoe.inference.predictor import Predictor, Question
 from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
-from moemoe.systems import load_with_collator
 from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
+from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
@@ -168,7 +168,7 @@ def test_settings_go_to_the_member_they_name():
 )
 def test_what_cannot_be_a_committee_is_refused_before_it_trains(members, settings, message):
     def check():
-        recipe = load_committee("c", "", members, "tiny", None, None, None, None, settings)
+        recipe = load_committee(load_recipe, "c", "", members, "tiny", None, None, None, None, settings)
         recipe.config  # noqa: B018 - parsed when it is asked for
         recipe.check()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from moemoe.cli import main
 from moemoe.model.moemoe import MoEMoE
-from moemoe.training.__main__ import main
 from moemoe.training.job import Job
 from tests.shards.small import small_shards
 
@@ -20,7 +20,7 @@ def manifest(tmp_path_factory) -> str:
 
 def test_the_command_trains_a_model(manifest, tmp_path, capsys):
     given = ["--model", "qga", "--epochs", "1", "--batch-size", "6", "--scratch", str(tmp_path / "scratch")]
-    main([str(Path(manifest).parent), *given, "--output", str(tmp_path / "trained")])
+    main(["train", str(Path(manifest).parent), *given, "--output", str(tmp_path / "trained")])
     said = capsys.readouterr().out
     assert "dense phase, step 6: validation cross entropy" in said
     assert f"model  {tmp_path}/trained/model" in said
@@ -30,7 +30,7 @@ def test_the_command_trains_a_model(manifest, tmp_path, capsys):
 def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
     path = tmp_path / "JOB.json"
     given = ["--model", "knn", "--seed", "3", "--processes", "1", "--scratch", str(tmp_path / "scratch")]
-    main([manifest, *given, "--output", str(tmp_path / "trained"), "--job-only", str(path)])
+    main(["train", manifest, *given, "--output", str(tmp_path / "trained"), "--job-only", str(path)])
     assert f"-m moemoe.training.run {path}" in capsys.readouterr().out
     job = Job.load(path)
     assert (job.manifest_uri, job.recipe["name"], job.seed) == (manifest, "knn", 3)
@@ -51,13 +51,13 @@ def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
 )
 def test_what_is_wrong_is_said_before_anything_is_trained(manifest, tmp_path, given, message):
     with pytest.raises(SystemExit, match=message):
-        main([manifest, "--output", str(tmp_path / "trained"), *given])
+        main(["train", manifest, "--output", str(tmp_path / "trained"), *given])
     assert not (tmp_path / "trained").exists()
 
 
 def test_shards_that_are_not_there(tmp_path):
     with pytest.raises(SystemExit, match=r"manifest\.json"):
-        main([str(tmp_path), "--output", str(tmp_path / "trained")])
+        main(["train", str(tmp_path), "--output", str(tmp_path / "trained")])
 
 
 @pytest.mark.parametrize("module", ["moemoe.training", "moemoe.training.run"])

@@ -12,20 +12,20 @@ import data_contracts
 from moemoe.inference.predictions import predict_test
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
-from moemoe.model.config import ImageConfig
-from moemoe.model.image_weights import create_timm
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.storage import read_table
-from moemoe.systems import load_saved
+from moemoe.systems.saved import load_saved
 from moemoe.training.job import Job
 from moemoe.training.optimizers import make_optimizer
 from moemoe.training.run import main
-from tests.model.test_image_encoder import TINY_RESNET
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.weights import create_timm
 from tests.shards.small import small_shards
 from tests.training.test_training import run, small_recipe
+from tests.vision.test_image_encoder import TINY_RESNET
 
 
 @pytest.fixture(scope="module")

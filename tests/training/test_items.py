@@ -3,9 +3,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from moemoe.model.batch import Source
-from moemoe.model.collate import Collator, PictureSlot
-from moemoe.model.tokenizer import train_tokenizer
+from moemoe.batches.batch import Source
+from moemoe.batches.collate import Collator, PictureSlot
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.inference.predictor import Predictor
-from moemoe.model.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.training import launch

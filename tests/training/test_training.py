@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
+from moemoe.batches.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.errors import MoEMoEError
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch

@@ -10,17 +10,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from moemoe.batches.collate import Item
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.inference.preprocessing import PREPROCESSING, save_preprocessing
-from moemoe.model import image_encoder, image_weights
-from moemoe.model.collate import Item
-from moemoe.model.config import ImageConfig, ModelConfig
-from moemoe.model.image_encoder import PATCH_PIXELS, ImageEncoder
-from moemoe.model.image_weights import PACKAGE_NAME, create_timm, load_backbone_weights, load_timm, weights_hash
+from moemoe.model.config import ModelConfig
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
 from moemoe.recipes import load_recipe
 from moemoe.systems import load_system
+from moemoe.vision import image_encoder
+from moemoe.vision import weights as image_weights
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.image_encoder import PATCH_PIXELS, ImageEncoder
+from moemoe.vision.weights import PACKAGE_NAME, create_timm, load_backbone_weights, load_timm, weights_hash
 from tests.model.small import TINY_SWIN, tiny_config
 
 LITE = ImageConfig(name="tf_efficientnet_lite0", size=64, pretrained="package", trained="none")
@@ -76,7 +78,7 @@ def package(tmp_path, monkeypatch):
 
 
 def test_an_untouched_copy_of_the_package_will_do(package):
-    assert str(image_weights._package_file()).startswith(str(package))
+    assert str(image_weights.package_file()).startswith(str(package))
     load_timm(LITE)
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moemoe.model.collate import Collator, Item
+from moemoe.batches.collate import Collator, Item
+from moemoe.batches.tokenizer import train_tokenizer
+from moemoe.batches.trie import Trie
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.tokenizer import train_tokenizer
-from moemoe.model.trie import Trie
 from tests.model.small import tiny_config
 
 VALUES = {

@@ -15,8 +15,8 @@ from timm.models.swin_transformer_v2 import SwinTransformerV2Block
 from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import ImageConfig
-from moemoe.model.image_weights import create_timm, weights_hash
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.weights import create_timm, weights_hash
 
 #: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
 PATCH_PIXELS = 4

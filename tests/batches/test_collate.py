@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from moemoe.model.collate import Collator, Item
-from moemoe.model.tokenizer import tokenizer_statistics, train_tokenizer
+from moemoe.batches.collate import Collator, Item
+from moemoe.batches.tokenizer import tokenizer_statistics, train_tokenizer
 from tests.model.small import tiny_config
 
 TEXTS = ["cotton kurta for men", "kanchipuram silk saree", "neck style", "color", "Navy Blue", "Round Neck"] * 20

