@@ -1,6 +1,5 @@
-"""What a person sees of BackfillFlow: the cards of its steps, and its last words."""
+"""What a person sees of BackfillFlow: the cards of its steps."""
 
-import shlex
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -114,14 +113,3 @@ def _examples(sample: Any, decision: str) -> list[list[Any]]:
         ]
         for row in list(first.values())[::step][:EXAMPLES]
     ]
-
-
-def where_everything_is(flow: Any) -> str:
-    """The last words of a run."""
-    return "\n".join(
-        [
-            f"values   {flow.manifest_uri} lists the Parquet files",
-            f"audit    {flow.page_uri} for people; its table is {flow.audit_uri}",
-            f"verdicts {shlex.join(['moemoe', 'audit', flow.audit_uri])} --verdicts VERDICTS.csv",
-        ]
-    )

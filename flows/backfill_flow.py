@@ -4,13 +4,14 @@ python flows/backfill_flow.py run --catalog 'PATH-OR-GLOB-OR-s3://...' --model m
     --output FOLDER-OR-s3://...
 """
 
-import os
 import tempfile
 
 import backfill_cards
+import stages
+from base_flow import keep
 from command_line import run_flow
 from metaflow import FlowSpec, Parameter, card, step
-from numbers_allowed import check_numbers
+from stages.options import BackfillOptions
 from stopped import said_plainly
 
 
@@ -28,20 +29,7 @@ class BackfillFlow(FlowSpec):
     def start(self):
         """Find what is wrong with catalog, model and output before the long work starts; fix the model's version."""
         with said_plainly():
-            from moemoe.catalog.read import find_partitions
-            from moemoe.inference.backfill import start_backfill, task_groups
-            from moemoe.inference.thresholds import check_rule
-            from moemoe.registry import tracking
-            from moemoe.registry.versions import find_version
-
-            check_rule(self.thresholds)
-            check_numbers({"audit-size": self.audit_size, "tasks": self.tasks})
-            self.tracking_uri = tracking.default_tracking_uri()
-            tracking.check_tracking(self.tracking_uri)
-            self.version = find_version(self.tracking_uri, self.model)
-            self.partitions = find_partitions(self.catalog)
-            self.job = start_backfill(self.version.words, self.thresholds, self.output, self.partitions)
-            self.groups = task_groups(self.partitions, self.tasks or os.cpu_count() or 1)
+            keep(self, stages.backfill.start(BackfillOptions.of(self)))
         self.next(self.backfill, foreach="groups")
 
     @card(type="blank", refresh_interval=15)
@@ -49,15 +37,9 @@ class BackfillFlow(FlowSpec):
     def backfill(self):
         """Fill in some of the partitions; those that an earlier run has finished stay as they are."""
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-            from moemoe.inference.attribute_model import AttributeModel
-            from moemoe.inference.backfill import backfill_partitions
-            from moemoe.registry.versions import fetch_version
-
-            def load_model():
-                return AttributeModel.load(fetch_version(self.tracking_uri, self.version, scratch))
-
             progress = backfill_cards.ProgressCard(self.version.words, self.input)
-            self.parts = backfill_partitions(load_model, self.input, self.job, progress.rows, progress.part)
+            what = (self.job, self.version, self.tracking, self.input, scratch)
+            self.parts = stages.backfill.fill(*what, progress.rows, progress.part)
         self.next(self.report)
 
     @card(type="blank")
@@ -66,18 +48,16 @@ class BackfillFlow(FlowSpec):
         """Coverage per product type and attribute, examples, and a sample for people to judge; the manifest is last."""
         self.merge_artifacts(inputs, exclude=["parts"])
         with said_plainly():
-            from moemoe.inference.backfill_report import finish_backfill
-
-            finished = finish_backfill(self.job, [part for task in inputs for part in task.parts], self.audit_size)
-            self.manifest_uri, self.audit_uri, self.page_uri = finished.manifest, finished.audit, finished.page
-            self.coverage = finished.coverage
-            backfill_cards.report_card(finished, self.job)
+            done = stages.backfill.finish(self.job, [task.parts for task in inputs], self.audit_size)
+            self.manifest_uri, self.audit_uri, self.page_uri = done.manifest, done.audit, done.page
+            self.coverage = done.coverage
+            backfill_cards.report_card(done, self.job)
         self.next(self.end)
 
     @step
     def end(self):
         """Say where everything is."""
-        print(backfill_cards.where_everything_is(self))
+        print(stages.backfill.summary(self.manifest_uri, self.audit_uri, self.page_uri))
 
 
 if __name__ == "__main__":

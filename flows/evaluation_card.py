@@ -1,6 +1,5 @@
 """What a person sees of an evaluation: headline figures, thresholds, slices, experts, products, every cell."""
 
-import io
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -202,11 +201,7 @@ def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
         answers.setdefault(row["product_id"], []).append(row)
     rows = []
     for product in products:
-        picture = (
-            Image(_png(product.image), label=product.title)
-            if product.image
-            else Markdown(f"no picture: {product.title}")
-        )
+        picture = _picture(product)
         for answer in answers.get(product.product_id, []):
             without = blanked.get((answer["product_id"], answer["attribute"]), {})
             rows.append(
@@ -225,10 +220,14 @@ def _examples(predictions: pa.Table, dataset: Any, condition: str) -> None:
     current.card.append(Table(rows, headers=headers))
 
 
-def _png(data: bytes) -> bytes:
-    from PIL import Image as Pillow
+def _picture(product: Any) -> Any:
+    """A product's picture, or its title if there is none that decodes."""
+    from moemoe.catalog.pictures import ImageError
+    from moemoe.inference.catalog_rows import usable_picture
 
-    buffer = io.BytesIO()
-    with Pillow.open(io.BytesIO(data)) as image:
-        image.convert("RGB").save(buffer, "PNG")
-    return buffer.getvalue()
+    try:
+        if product.image:
+            return Image(usable_picture(product.image), label=product.title)
+    except ImageError:  # the quarantine of evaluate names it
+        pass
+    return Markdown(f"no picture: {product.title}")

@@ -22,7 +22,7 @@ def note_changed_contract(flow: Any) -> None:
     if now != flow.contract_hash:
         print(
             f"the contract of {flow.dataset} was changed since this run began; the run goes on with the one that it "
-            f"began with, {flow.given_contract_uri}. Begin a new run (`run`) for the changed one",
+            f"began with, {flow.folder.given_contract.uri}. Begin a new run (`run`) for the changed one",
             flush=True,
         )
 

@@ -5,24 +5,24 @@ python flows/train_flow.py run --dataset 30pt --catalog 'PATH-OR-GLOB-OR-s3://..
 """
 
 import registration_card
-import retraining
-import run_summary
+import stages
+from base_flow import BaseFlow, keep, metaflow_run, workspace
 from cards import card_html
-from catalog_steps import CatalogSteps, scratch_folder
 from command_line import run_flow
 from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
-from metaflow import Config, Parameter, card, config_expr, package_sources, project, schedule, step
+from metaflow import Config, Parameter, card, config_expr, current, package_sources, project, schedule, step
+from metaflow.cards import Markdown
 from retraining import unless_stopped_early
+from stages.options import Options, TrainOptions
 
-from moemoe.notifications import REFUSED
-from moemoe.storage import join
+from moemoe.notifications import NOTHING_NEW, REFUSED
 
 
 @package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json"))
 @project(name=config_expr("deployment.project"))
 @schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
 @deployed
-class TrainFlow(CatalogSteps):
+class TrainFlow(BaseFlow):
     """Train, evaluate and register a model that fills in a catalog's missing attributes."""
 
     deployment = Config("deployment", default_value="", parser=read, help="A file such as infra/schedule.yaml.")
@@ -45,46 +45,41 @@ class TrainFlow(CatalogSteps):
     @step
     def start(self):
         """Find what is wrong with the parameters, the machine and MLflow before the long work starts."""
-        with scratch_folder(self) as scratch:
-            from moemoe.recipes import load_recipe
-            from moemoe.registry.gate import Rules
-
-            Rules(self.promote_if)
-            self.model_name = self.registered_name or self.experiment()
-            recipe = load_recipe(
-                self.model,
-                self.size,
-                self.weights or None,
-                self.question_in or None,
-                self.epochs or None,
-                self.batch_size or None,
-                self.settings,
-            )
-            self.check_recipes([recipe])
-            self.find_catalog(scratch)
-            self.start_mlflow_run(recipe, self.settings)
-            retraining.find_champion(self, recipe, scratch)
+        with workspace(self) as space:
+            asked = (Options.of(self), TrainOptions.of(self))
+            keep(self, stages.preflight.start_training(space, *asked, metaflow_run(), self.trains_here()))
         self.next(self.collect, foreach="groups")
-
-    def finish_manifest(self, inputs) -> None:
-        """Write the manifest and say what is new since the champion's."""
-        self.write_manifest(inputs)
-        retraining.look_for_news(self)
 
     @card(type="blank")
     @step
     def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
-        self.finish_manifest(inputs)
+        self.write_manifest(inputs)
+        self.look_for_news()
         self.next(self.train)
+
+    def look_for_news(self) -> None:
+        """Say what is new since the champion's data; the run stops early if nothing is and --only-if-new is given."""
+        with workspace(self):
+            news = stages.retrain.look_for_news(self.tracked, self.champion, self.manifest_uri)
+            self.stopped_early = self.only_if_new and news.is_nothing
+            message = news.message + ("; the run ends here" if self.stopped_early else "")
+            current.card.append(Markdown(message))
+            print(message)
+            if self.stopped_early:
+                notify(self, NOTHING_NEW, message)
 
     @card(type="blank", refresh_interval=15)
     @unless_stopped_early
     @step
     def train(self):
         """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
-        self.train_model(self.warm_start_uri)
+        self.train_model(self.starts_warm())
         self.next(self.evaluate)
+
+    def starts_warm(self) -> bool:
+        """Whether training starts from the champion's weights."""
+        return bool(self.champion and self.champion.is_start)
 
     @card(type="blank")
     @unless_stopped_early
@@ -99,73 +94,26 @@ class TrainFlow(CatalogSteps):
     @step
     def register(self):
         """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
-        with scratch_folder(self) as scratch:
-            from moemoe.contract.load import load_contract
-            from moemoe.inference.predictions import predict_test
-            from moemoe.inference.predictor import Predictor
-            from moemoe.registry.gate import Rules
-            from moemoe.registry.model_card import Data
-            from moemoe.registry.register import Trained, register
-            from moemoe.shards.dataset import ShardedDataset
-            from moemoe.shards.hidden import Hidden
-            from moemoe.shards.manifest import Manifest
-            from moemoe.storage import fetch, read_table
-
-            contract = load_contract(fetch(self.contract_uri, scratch))
-            manifest = Manifest.read(self.manifest_uri)
-
-            def champion_predictions(folder):
-                dataset = ShardedDataset(self.manifest_uri, scratch, Hidden.from_dict(self.hidden))
-                return predict_test(Predictor.load(folder), dataset, contract)
-
-            trained = Trained(
-                model_dir=fetch(self.model_uri_in_root, scratch),
-                contract_path=contract.path,
-                data=Data(
-                    self.dataset,
-                    manifest.rows,
-                    manifest.contract_hash,
-                    manifest.data_hash,
-                    self.is_sample,
-                    tuple(self.broken_promises),
-                ),
-                recipe=self.recipe,
-                evaluation=read_table(self.evaluation_path),
-                metrics=self.metrics,
-                predictions=read_table(self.predictions_path),
-                report_product_types=contract.report_product_types,
-                no_means=self.no_means,
-            )
-            registration = register(
-                self.tracking_uri,
-                self.mlflow_run_id,
-                self.model_name,
-                trained,
-                Rules(self.promote_if),
-                champion_predictions,
-            )
-            self.model_uri, self.decision = registration.model_uri, registration.reason
-            self.promoted = registration.decision.promoted
-            registration_card.register_card(registration, self.is_sample)
-            if "champion" not in registration.aliases:
+        with workspace(self) as space:
+            what = (self.manifest_uri, self.recipe, Options.of(self), stages.evaluate.Measured.of(self))
+            given = (self.model_name, self.promote_if, *what, self.broken_promises)
+            made = stages.register.register_model(space, self.tracked, *given)
+            self.model_uri, self.decision, self.promoted = made.model_uri, made.reason, made.decision.promoted
+            registration_card.register_card(made, self.is_sample)
+            if "champion" not in made.aliases:
                 notify(self, REFUSED, f"{self.model_uri}: {self.decision}")
         self.next(self.end)
 
     @step
     def end(self):
         """Keep the report, close the MLflow run and say where everything is."""
-        with scratch_folder(self):
-            from moemoe.registry import tracking
-            from moemoe.storage import write_bytes
-
-            if not self.stopped_early:
-                report = card_html(self.evaluate_task)
-                self.report_uri = join(self.run_uri, "report.html")
-                write_bytes(self.report_uri, report.encode())
-                tracking.log_text(self.tracking_uri, self.mlflow_run_id, report, "report.html")
-            tracking.end_run(self.tracking_uri, self.mlflow_run_id)
-            self.ui_address = tracking.address(self.tracking_uri, self.mlflow_run_id)
-            print("the champion stays" if self.stopped_early else run_summary.where_everything_is(self))
+        with workspace(self) as space:
+            if self.stopped_early:
+                self.tracked.end()
+                print("the champion stays")
+            else:
+                stages.finish.close_run(self.tracked, space.folder.report, card_html(self.evaluate_task))
+                print(stages.finish.training_summary(space.folder, self.tracked, stages.finish.Made.of(self)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from moemoe.registry.tracking import address, client
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.tracking import client
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-sync", "--hide-scrollbars", "--disable-dev-shm-usage")  # fmt: skip
@@ -48,10 +49,10 @@ def pages(uri: str, experiment: str, runs: int) -> dict[str, tuple[str, str]]:
     of = quote(json.dumps([found.experiment_id]))
     base = f"#/experiments/{found.experiment_id}"
     first = trained[0].info
-    own = f"{base}/runs/{first.run_id}"
+    own, table = f"{base}/runs/{first.run_id}", TrackedRun(uri, first.run_id).url
     found_pages = {
-        "runs": (address(uri, first.run_id), first.run_name[:8]),
-        "charts": (f"{address(uri, first.run_id)}&compareRunsMode=CHART", "accuracy/mean"),
+        "runs": (table, first.run_name[:8]),
+        "charts": (f"{table}&compareRunsMode=CHART", "accuracy/mean"),
         "compare": (f"#/compare-runs?runs={ids}&experiments={of}", "Run details"),
         "run": (own, "About this run"),
         "cells": (f"{own}/artifacts/evaluation/product_type_x_attribute.json", "product_type"),

@@ -48,6 +48,11 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
+def part_uri(folder: str, index: int) -> str:
+    """Where the part ``index`` of a table in several Parquet files lies."""
+    return join(folder, f"{index:05d}.parquet")
+
+
 def absolute(uri: str) -> str:
     """``uri`` unchanged on S3, else as an absolute path."""
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())

@@ -49,6 +49,7 @@ GROUND: dict[str, set[str]] = {
     "notifications": set(),
     "schemas": set(),
     "storage": {"errors"},
+    "run_folder": {"errors", "schemas", "storage"},
     "torchvision_compat": set(),
 }
 #: Packages that one room alone may import.

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
+from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.contract import Contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import PRODUCTS, QUARANTINE
-from moemoe.storage import join, read_table, size, write_table
+from moemoe.storage import join, part_uri, read_table, size, write_table
 
 STAGE = "validate"
 _PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
@@ -129,8 +130,8 @@ def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
     """Puts what ``collect_products`` yields under ``folder``; the same catalog gives the same files again."""
     written = []
     for i, part in enumerate(parts):
-        products = write_table(part.products, join(folder, f"products-{i:05d}.parquet"))
-        quarantine = write_table(part.quarantine, join(folder, f"quarantine-{i:05d}.parquet"))
+        products = write_table(part.products, part_uri(join(folder, "products"), i))
+        quarantine = write_table(part.quarantine, part_uri(join(folder, "quarantine"), i))
         accepted = part.products.num_rows
         pictures = accepted - part.products["image_hash"].null_count
         written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures))
@@ -201,12 +202,10 @@ def _accept(
     kept, images, problems = [], [], {}
     texts = zip(ids, *(batch[name].to_pylist() for name in ("product_type", "title", "description")), strict=True)
     for i, (product_id, product_type, title, description) in enumerate(texts):
-        problem = unreadable.pop(start + i, None)
-        if problem is None or problem[0] == "image":
-            problem = row_problem(product_id, product_type, title, description) or problem
+        problem = screen(product_id, product_type, title, description, unreadable.pop(start + i, None))
         if problem is not None:
             problems[i] = problem
-        if problem is None or problem[0] == "image":
+        if is_usable(problem):
             kept.append(i)
             images.append(batch["image"][i].as_py())
     hashes = _map(pool, lambda image: _hash_if_usable(image, partition), images)
@@ -227,19 +226,6 @@ def _accept(
         "row": pa.array(start + np.array(kept, np.int64)),
     }
     return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
-
-
-def row_problem(
-    product_id: str | None, product_type: str | None, title: str | None, description: str | None
-) -> tuple[str, str, str] | None:
-    """Field, reason and detail of what keeps a row from being a product; None where nothing does."""
-    if not (product_id or "").strip():
-        return "product_id", "no product id", f"title {(title or '')[:100]!r}"
-    if not (product_type or "").strip():
-        return "product_type", "no product type", f"title {(title or '')[:100]!r}"
-    if not (title or "").strip() and not (description or "").strip():
-        return "title", "neither title nor description", ""
-    return None
 
 
 def _hash_if_usable(image: dict[str, Any] | None, partition: str) -> str | ImageError | None:

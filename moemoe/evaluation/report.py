@@ -40,10 +40,14 @@ class Report:
 class Answers(Protocol):
     """What is reported on; ``moemoe.inference.answers.Answers`` is one. See there."""
 
-    predictions: pa.Table
-    probability: np.ndarray
-    routing: pa.Table
-    metrics: dict[str, float]
+    @property
+    def predictions(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def probability(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def routing(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def metrics(self) -> dict[str, float]: ...  # noqa: D102
 
 
 def make_report(

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.catalog.pictures import ImageError, load_image
-from moemoe.catalog.products import row_problem
 from moemoe.catalog.read import REQUIRED, read_batches
+from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
@@ -237,16 +237,14 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
         for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed):
             kept = []
             for index, row in enumerate(batch.to_pylist()):
-                problem = unreadable.pop(start + index, None)
-                if problem is None or problem[0] == "image":
-                    text = (row[name] for name in ("product_id", "product_type", "title", "description"))
-                    problem = row_problem(*text) or problem
-                product_type = types.get(fold(row["product_type"] or ""))
-                if (problem is None or problem[0] == "image") and product_type not in model.attributes:
+                texts = (row[name] for name in ("product_id", "product_type", "title", "description"))
+                problem = screen(*texts, unreadable=unreadable.pop(start + index, None))
+                product_type = types.get(fold(row["product_type"] or ""), "")
+                if is_usable(problem) and product_type not in model.attributes:
                     problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
                 if problem is not None:
                     quarantined(row["product_id"], start + index, *problem)
-                if product_type is not None and (problem is None or problem[0] == "image"):
+                if is_usable(problem):
                     kept.append((start + index, row, product_type))
             questions = []
             pictures = pool.map(picture, [row for _, row, _ in kept])

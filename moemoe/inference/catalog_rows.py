@@ -12,7 +12,7 @@ from typing import Any
 from moemoe.catalog import records
 from moemoe.catalog.context import context_text
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
-from moemoe.catalog.products import row_problem
+from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.errors import CatalogError
@@ -22,7 +22,7 @@ from moemoe.storage import is_s3, join
 #: The folder (or s3:// prefix) under which a client may name pictures by path; unset, no path is followed.
 IMAGE_FOLDER = "MOEMOE_IMAGE_FOLDER"
 
-#: A row's columns of text, as ``row_problem`` wants the first four.
+#: A row's columns of text, as ``screen`` wants the first four.
 TEXTS = ("product_id", "product_type", "title", "description", "marketplace")
 
 RawLabel = tuple[str, str | None]
@@ -75,7 +75,7 @@ def _question_of(
     plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS if name != "description"}
     plain["description"] = _description(row.get("description"))
     # a request needs no id, which only a table of many products does
-    if problem := row_problem(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
+    if problem := screen(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
         field, reason, _ = problem
         raise CatalogError(f"{reason} ({field}): such a product cannot be answered, and is not trained on either")
     product_type = types.get(fold(plain["product_type"]))

@@ -14,7 +14,7 @@ from moemoe.batches.tokenizer import tokenizer_statistics
 from moemoe.contract.contract import Contract
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.inference.answering import Answering, fit_temperature
-from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.predictor import Predictor, product_question
 from moemoe.schemas import (
     AS_IS,
     NOT_APPLICABLE,
@@ -175,7 +175,7 @@ def _predict(
         if condition == NOT_APPLICABLE:
             products = [replace(p, values=_not_applicable(p, values.not_applicable)) for p in products]
         answers = predictor.answer(
-            _question(product, condition, features[row] if features is not None else None)
+            product_question(product, features[row] if features is not None else None, condition)
             for row, product in zip(chunk, products, strict=True)
         )
         records = []
@@ -204,18 +204,6 @@ def _predict(
                     }
                 )
         yield pa.Table.from_pylist(records, PREDICTIONS)
-
-
-def _question(product: Product, condition: str, features: np.ndarray | None) -> Question:
-    context = product.title_context if condition == TITLE_ONLY else product.context
-    blanked = condition in (PICTURE_BLANKED, UNANSWERABLE)
-    return Question(
-        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
-        image=None if blanked else product.image,
-        attributes=list(product.values),
-        product_id=product.product_id,
-        features=None if blanked else features,
-    )
 
 
 def _not_applicable(product: Product, attributes: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -16,7 +16,8 @@ from moemoe.inference.answering import Answering
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
 from moemoe.model.system import Fitted, Trained
-from moemoe.shards.dataset import ShardedDataset
+from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
+from moemoe.shards.dataset import Product, ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
@@ -37,6 +38,19 @@ class Question:
     attributes: Sequence[str]
     product_id: str = ""
     features: np.ndarray | None = None
+
+
+def product_question(product: Product, features: np.ndarray | None = None, condition: str = AS_IS) -> Question:
+    """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS."""
+    context = product.title_context if condition == TITLE_ONLY else product.context
+    blanked = condition in (PICTURE_BLANKED, UNANSWERABLE)
+    return Question(
+        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
+        image=None if blanked else product.image,
+        attributes=list(product.values),
+        product_id=product.product_id,
+        features=None if blanked else features,
+    )
 
 
 class Predictor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from moemoe.batches.batch import Batch
-from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.predictor import Predictor, product_question
 from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
@@ -37,7 +37,9 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     Of a committee that of its first member with experts.
     """
     for member in getattr(predictor.model, "members", ()):
-        found = routing(Predictor(member.system, member.collator), dataset, products)
+        own = Predictor(member.system, member.collator)
+        own.pictures = predictor.pictures  # one quarantine for all
+        found = routing(own, dataset, products)
         if found.num_rows:
             return found
     model = predictor.model
@@ -46,11 +48,10 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     counts: dict[tuple[str, str, str], np.ndarray] = {}
     rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
     for start in range(0, len(rows), PRODUCTS_AT_ONCE):
-        chunk = [dataset[row] for row in rows[start : start + PRODUCTS_AT_ONCE].tolist()]
-        asked = [Question(p.context, p.image, list(p.values), p.product_id) for p in chunk]
-        if features is not None:
-            kept = (features[row] for row in rows[start : start + PRODUCTS_AT_ONCE].tolist())
-            asked = [replace(question, features=known) for question, known in zip(asked, kept, strict=True)]
+        numbers = rows[start : start + PRODUCTS_AT_ONCE].tolist()
+        chunk = [dataset[row] for row in numbers]
+        known = [features[row] if features is not None else None for row in numbers]
+        asked = [product_question(product, kept) for product, kept in zip(chunk, known, strict=True)]
         items = [
             replace(item, answers=[gold[0] for gold in product.values.values()])
             for item, product in zip(predictor.items(asked), chunk, strict=True)
@@ -61,8 +62,8 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             model(batch.to(predictor.device))
         for layer, (experts, first_T) in chosen.items():
             for key, tokens in _by_owner(owners[layer.split(" ")[0]], first_T):
-                name = (layer, *key)
-                counts[name] = counts.get(name, 0) + np.bincount(tokens, minlength=experts)
+                owned = (layer, *key)
+                counts[owned] = counts.get(owned, 0) + np.bincount(tokens, minlength=experts)
     shares = []
     for (layer, by, name), count in sorted(counts.items()):
         total = int(count.sum())

@@ -17,7 +17,7 @@ from moemoe.labels.parts import Parts
 from moemoe.labels.rare_values import find_rare_values, remove_values
 from moemoe.labels.split import Groups
 from moemoe.schemas import CONTRADICTIONS
-from moemoe.storage import join, read_table, write_table, writing_table
+from moemoe.storage import part_uri, read_table, write_table, writing_table
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def normalize_parts(
             labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
             contradictions.add(aside)
             writer.write_table(aside)
-            uris.append(write_table(labels, _part(folder, index)))
+            uris.append(write_table(labels, part_uri(folder, index)))
         normalizer.raise_without_labels()
     return NormalizedParts(
         uris, normalizer.statistics(), normalizer.product_types(), normalizer.unread_keys(), contradictions
@@ -72,7 +72,7 @@ def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> Frequ
     for index, part in enumerate(Parts(labels)):
         part = remove_values(part, removed)
         number += part.num_rows
-        uris.append(write_table(part, _part(folder, index)))
+        uris.append(write_table(part, part_uri(folder, index)))
     return FrequentParts(uris, number, removed)
 
 
@@ -106,7 +106,7 @@ def split_parts(
         part = groups.assign(index, _keyed(uri, part), part)
         one_a_product = part.group_by(["product_type", "split", "product_id"]).aggregate([])
         counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
-        uris.append(write_table(part, _part(folder, index)))
+        uris.append(write_table(part, part_uri(folder, index)))
     number = pa.concat_tables(counts).group_by(["product_type", "split"]).aggregate([("count_all", "sum")])
     products_of_split = number.rename_columns(["product_type", "split", "products"])
     return SplitParts(uris, groups.quarantine(), groups.splits(), products_of_split, groups.common)
@@ -132,7 +132,3 @@ _ID = ["product_id"]
 def _keyed(products: str, labels: pa.Table) -> pa.Table:
     """What ``Groups`` needs of the products at a URI that have one of ``labels``."""
     return labelled(read_table(products, ["product_id", "title", "image_hash"]), labels)
-
-
-def _part(folder: str, index: int) -> str:
-    return join(folder, f"{index:05d}.parquet")

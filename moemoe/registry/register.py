@@ -16,7 +16,7 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.gate import Decision, Rules, decide, without_champion
 from moemoe.registry.model_card import Card, Data, git_commit
 from moemoe.registry.promote import make_challenger, replace_champion
-from moemoe.registry.tracking import client
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, version_of_run
 
 DECISIONS = "gate_decisions"
@@ -62,8 +62,7 @@ class Registration:
 
 
 def register(
-    uri: str,
-    run_id: str,
+    run: TrackedRun,
     name: str,
     trained: Trained,
     rules: Rules,
@@ -78,10 +77,10 @@ def register(
     Args:
         champion_predictions: gives a champion's PREDICTIONS of the **same** test rows, from its model folder.
     """
-    version = version_of_run(uri, name, run_id)
+    uri, version = run.address, version_of_run(run, name)
     if version is None:
         with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-            version = add_version(uri, run_id, name, _whole_model(trained, name, Path(scratch) / "model"))
+            version = add_version(run, name, _whole_model(trained, name, Path(scratch) / "model"))
     make_challenger(uri, version)
     for _ in range(ATTEMPTS):
         champion = alias_of(uri, name, CHAMPION)
@@ -95,7 +94,7 @@ def register(
             break
     else:
         decision = Decision(False, (f"the champion changed {ATTEMPTS} times while this version was judged",))
-    _keep(uri, run_id, version, trained, decision)
+    _keep(run, version, trained, decision)
     aliases = (CHALLENGER, CHAMPION) if decision.promoted else (CHALLENGER,)
     return Registration(version.uri, version.version, aliases, decision)
 
@@ -142,10 +141,10 @@ def _decide(
     )
 
 
-def _keep(uri: str, run_id: str, version: Version, trained: Trained, decision: Decision) -> None:
+def _keep(run: TrackedRun, version: Version, trained: Trained, decision: Decision) -> None:
     """The decision as tags and as an artifact of the run; how many decisions the gate rows have made so far."""
-    mlflow = client(uri)
-    mlflow.log_dict(run_id, decision.to_dict(), "gate/decision.json")
+    mlflow = run.mlflow
+    run.log_dict(decision.to_dict(), "gate/decision.json")
     card = _card(version.name, trained).markdown(Thresholds.of(trained.evaluation))
     mlflow.update_model_version(version.name, version.version, card)
     tags = {

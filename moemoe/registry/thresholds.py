@@ -21,7 +21,8 @@ from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresh
 from moemoe.names import cell_name, cells_meant
 from moemoe.registry.model_card import MODEL_CARD, Card, change_words
 from moemoe.registry.promote import replace_champion
-from moemoe.registry.tracking import check_tracking, client, default_tracking_uri, describe, end_run, start_run
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
 
 BASE = "thresholds_of_version"
@@ -43,15 +44,15 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
         thresholds.save(folder)
         words = f"of version {base.version} ({reason}): {'; '.join(change_words(old, thresholds, list(changes)))}"
         description = _write_card(folder, thresholds, words)
-        mlflow = client(uri)
-        experiment = mlflow.get_experiment(mlflow.get_run(base.run_id).info.experiment_id).name
         tags = {BASE: base.version, "reason": reason[:5000]}
-        run_id = start_run(uri, experiment, f"thresholds of version {base.version}", {}, tags)
-        version = add_version(uri, run_id, base.name, folder)
-        mlflow.log_dict(run_id, {cell_name(*cell): new for cell, new in changes.items()}, "thresholds/changes.json")
-        describe(uri, run_id, description)
-        mlflow.log_text(run_id, report_page(f"{base.name}/{version.version}", words, thresholds), "report.html")
-        end_run(uri, run_id)
+        experiment = TrackedRun(uri, base.run_id).experiment
+        run = TrackedRun.start(uri, experiment, f"thresholds of version {base.version}", {}, tags)
+        version = add_version(run, base.name, folder)
+        run.log_dict({cell_name(*cell): new for cell, new in changes.items()}, "thresholds/changes.json")
+        run.describe(description)
+        run.log_text(report_page(f"{base.name}/{version.version}", words, thresholds), "report.html")
+        run.end()
+    mlflow = client(uri)
     mlflow.update_model_version(version.name, version.version, description)
     kept = {key: value for key, value in base.tags.items() if key in ("contract_hash", "data_hash", "git_commit")}
     for key, value in {**kept, BASE: base.version, "decision": f"champion: {reason}"[:5000]}.items():

@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 from moemoe.errors import ConfigError, StorageError
 from moemoe.inference.thresholds import Thresholds
 from moemoe.names import did_you_mean
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client, with_password
 from moemoe.systems import TRAINED
 from moemoe.systems.saved import system_of
@@ -112,9 +113,9 @@ def alias_of(uri: str, name: str, alias: str) -> Version | None:
         raise
 
 
-def version_of_run(uri: str, name: str, run_id: str) -> Version | None:
+def version_of_run(run: TrackedRun, name: str) -> Version | None:
     """The version that an earlier attempt of a run has registered already."""
-    mine = client(uri).search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    mine = run.mlflow.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
     return _version(max(mine, key=lambda v: int(v.version))) if mine else None
 
 
@@ -147,18 +148,22 @@ def _gone(uri: str, version: Version) -> str | None:
     return None if path.is_dir() else str(path)
 
 
-def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Version:
+def add_version(run: TrackedRun, name: str, model_dir: str | Path) -> Version:
     """Logs a whole model folder under its run and registers it; a version is there only when all of it is stored."""
     import mlflow
 
     import moemoe
     from moemoe.registry import signature
 
-    client(uri)
-    mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
+    client(run.address)
+    mlflow.set_experiment(experiment_id=mlflow.get_run(run.run_id).info.experiment_id)
     asked = Thresholds.load(model_dir).attributes()
     packages = (*REQUIREMENTS, *(() if system_of(model_dir) in TRAINED else OF_FITTED_SYSTEMS))
-    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch, mlflow.start_run(run_id=run_id), _without_notices():
+    with (
+        tempfile.TemporaryDirectory(prefix="moemoe-") as scratch,
+        mlflow.start_run(run_id=run.run_id),
+        _without_notices(),
+    ):
         code = Path(scratch) / "moemoe"
         shutil.copytree(Path(moemoe.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
         info = mlflow.pyfunc.log_model(
@@ -172,7 +177,7 @@ def add_version(uri: str, run_id: str, name: str, model_dir: str | Path) -> Vers
             registered_model_name=name,
             await_registration_for=60,
         )
-    return _version(client(uri).get_model_version(name, str(info.registered_model_version)))
+    return _version(run.mlflow.get_model_version(name, str(info.registered_model_version)))
 
 
 @contextmanager

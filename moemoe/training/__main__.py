@@ -73,7 +73,7 @@ def command(chosen: argparse.Namespace) -> None:
         )
         return
     train(job, processes, _say)
-    print(f"model  {join(job.run_uri, 'model')}")
+    print(f"model  {job.folder.model.uri}")
 
 
 if __name__ == "__main__":

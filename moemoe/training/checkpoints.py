@@ -10,10 +10,9 @@ from safetensors.torch import save
 from torch import nn
 
 from moemoe.errors import ConfigError
-from moemoe.storage import exists, fetch, join, remove_leftovers, write_bytes
+from moemoe.run_folder import RunFolder
+from moemoe.storage import exists, fetch, remove_leftovers, write_bytes
 from moemoe.training.optimizers import Optimizers
-
-NAME = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def save_checkpoint(
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
     metadata["loader"] = json.dumps(loader)
-    write_bytes(join(run_uri, NAME), save(tensors, metadata))
+    write_bytes(RunFolder(run_uri).checkpoint.uri, save(tensors, metadata))
 
 
 class Checkpoint:
@@ -68,7 +67,7 @@ class Checkpoint:
     def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":
         """The checkpoint under ``run_uri`` or None; one that a killed process left half-written is removed."""
         remove_leftovers(run_uri)
-        uri = join(run_uri, NAME)
+        uri = RunFolder(run_uri).checkpoint.uri
         return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
 
     def restore(self, model: nn.Module, optimizer: Optimizers) -> None:

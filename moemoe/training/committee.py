@@ -22,7 +22,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
-from moemoe.storage import exists, fetch, join, publish, read_bytes, read_table, write_bytes, write_table
+from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
 from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
@@ -47,7 +47,7 @@ def train_committee(
     jobs = {member.name: job.of_member(member.name, member.to_dict()) for member in recipe.members}
     for member in recipe.members:
         own = jobs[member.name]
-        record = join(own.run_uri, "model", TRAINED_ON)  # written last: the member is complete
+        record = join(own.folder.model.uri, TRAINED_ON)  # written last: the member is complete
         if not exists(record):
             make(own, member)
             Notice.stop_listening()
@@ -57,7 +57,7 @@ def train_committee(
             raise ConfigError(f"{own.run_uri} holds a member that was trained on another split; start a fresh run")
     if rank == 0:
         _publish_what_members_left(job, jobs)
-        folders = {name: fetch(join(own.run_uri, "model"), own.scratch) for name, own in jobs.items()}
+        folders = {name: fetch(own.folder.model.uri, own.scratch) for name, own in jobs.items()}
         _make_committee(job, recipe, folders, device)
 
 
@@ -70,7 +70,7 @@ def _make_committee(job: Job, recipe: Recipe, folders: dict[str, Path], device: 
     weights = validation_weights(committee, dataset, job.seed, device)
     folder = Path(job.scratch) / "model"
     Committee.save(replace(committee.config, weights=weights), folders, folder)
-    publish(folder, join(job.run_uri, "model"))
+    job.folder.model.publish(folder)
 
 
 def validation_weights(
@@ -112,7 +112,7 @@ def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
     with_experts = None
     for name, own in jobs.items():
         steps = 0
-        for event in read_events(fetch(join(own.run_uri, "events.jsonl"), own.scratch)):
+        for event in read_events(fetch(own.folder.events.uri, own.scratch)):
             steps = max(steps, event["total_step"])
             if event.get("expert_tokens"):
                 with_experts = with_experts or name
@@ -120,10 +120,10 @@ def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
                 event.pop("expert_tokens", None)
             lines.append(json.dumps({**event, "member": name, "total_step": done + event["total_step"]}) + "\n")
         done += steps
-        if exists(uri := join(own.run_uri, "quarantine-train.parquet")):
-            undecoded.append(read_table(uri))
-    write_bytes(join(job.run_uri, "events.jsonl"), "".join(lines).encode())
+        if own.folder.training_quarantine.exists():
+            undecoded.append(own.folder.training_quarantine.read())
+    job.folder.events.write_text("".join(lines))
     if undecoded:
         rows = pa.concat_tables(undecoded)
         rows = rows.group_by(rows.column_names, use_threads=False).aggregate([])
-        write_table(rows, join(job.run_uri, "quarantine-train.parquet"))
+        job.folder.training_quarantine.write(rows)

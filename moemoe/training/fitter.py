@@ -11,7 +11,6 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
-from moemoe.storage import join, publish, write_table
 from moemoe.systems import load_system
 from moemoe.training.events import EventLog
 from moemoe.training.items import item_of, picture_buffer, training_values
@@ -28,8 +27,8 @@ def fit(job: Job, recipe: Recipe) -> None:
     system = load_system(recipe.system).fit(config, _items(job, dataset, config, events), job.seed)
     folder = Path(job.scratch) / "model"
     system.save_pretrained(folder)
-    publish(job.events_path, join(job.run_uri, "events.jsonl"))
-    publish(folder, join(job.run_uri, "model"))
+    job.folder.events.publish(job.events_path)
+    job.folder.model.publish(folder)
 
 
 def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
@@ -54,5 +53,5 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
         yield item
     events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
     if pictures.quarantine.num_rows:
-        write_table(pictures.quarantine, join(job.run_uri, "quarantine-train.parquet"))
+        job.folder.training_quarantine.write(pictures.quarantine)
         events.append("set_aside", total_step=len(rows), pictures=pictures.quarantine.num_rows)

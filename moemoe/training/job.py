@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.errors import ConfigError
-from moemoe.storage import join
+from moemoe.run_folder import RunFolder
 
 #: Argument of ``moemoe.training.run``: its standard input is a pipe from the launcher, which ends when that does.
 UNTIL_LAUNCHER_ENDS = "--until-launcher-ends"
@@ -50,6 +50,11 @@ class Job:
             raise ConfigError(f"{path} holds no training job ({error}); moemoe train --job-only writes one") from error
 
     @property
+    def folder(self) -> RunFolder:
+        """What ``run_uri`` holds."""
+        return RunFolder(self.run_uri)
+
+    @property
     def events_path(self) -> Path:
         """Where the events are appended while training runs."""
         return Path(self.scratch) / "events.jsonl"
@@ -63,4 +68,4 @@ class Job:
     def of_member(self, name: str, recipe: dict[str, Any]) -> "Job":
         """The job of a committee's member ``name``."""
         scratch = Path(self.scratch) / "members" / name
-        return replace(self, run_uri=join(self.run_uri, "members", name), scratch=str(scratch), recipe=recipe)
+        return replace(self, run_uri=self.folder.member(name).uri, scratch=str(scratch), recipe=recipe)

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import torch.distributed as dist
 
+from moemoe.run_folder import RunFolder
 from moemoe.schemas import QUARANTINE
-from moemoe.storage import exists, join, read_table, write_table
 
 
 def gathered(own: pa.Table, world_size: int) -> pa.Table:
@@ -19,8 +19,8 @@ def gathered(own: pa.Table, world_size: int) -> pa.Table:
 class SetAside:
     """``quarantine-train.parquet`` of a run; what an interrupted training left there stays."""
 
-    def __init__(self, run_uri: str):
-        self._uri = join(run_uri, "quarantine-train.parquet")
+    def __init__(self, folder: RunFolder):
+        self._file = folder.training_quarantine
         self._kept: pa.Table | None = None
 
     def record(self, rows: pa.Table, rank: int) -> int:
@@ -28,11 +28,11 @@ class SetAside:
         if rank != 0:
             return 0
         if self._kept is None:
-            self._kept = read_table(self._uri) if exists(self._uri) else QUARANTINE.empty_table()
+            self._kept = self._file.read() if self._file.exists() else QUARANTINE.empty_table()
         merged = pa.concat_tables([self._kept, rows])
         merged = merged.group_by(merged.column_names, use_threads=False).aggregate([])
         if merged.num_rows <= self._kept.num_rows:
             return 0
         self._kept = merged
-        write_table(merged, self._uri)
+        self._file.write(merged)
         return merged.num_rows

@@ -29,7 +29,7 @@ from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
-from moemoe.storage import fetch, join, publish
+from moemoe.storage import fetch
 from moemoe.systems import load_system
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
@@ -85,7 +85,7 @@ class Trainer:
             self.tokens = cut_contexts(self.dataset, self.collator, folder, rank, world_size)
             self._barrier()
         self.pictures = PictureReader("train")
-        self.set_aside = SetAside(job.run_uri)
+        self.set_aside = SetAside(job.folder)
         local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         self.loader = Loader(
             self.dataset,
@@ -287,7 +287,7 @@ class Trainer:
         if pictures and self.events is not None:
             self.events.append("set_aside", total_step=place.total_step, pictures=pictures)
         if self.rank == 0:
-            publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
+            self.job.folder.events.publish(self.job.events_path)
             save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)
         self._barrier()
 
@@ -304,8 +304,8 @@ class Trainer:
             folder = Path(self.job.scratch) / "model"
             model.save_pretrained(folder)
             self.collator.save_tokenizers(folder)
-            publish(self.job.events_path, join(self.job.run_uri, "events.jsonl"))
-            publish(folder, join(self.job.run_uri, "model"))
+            self.job.folder.events.publish(self.job.events_path)
+            self.job.folder.model.publish(folder)
         self._barrier()
 
     def _barrier(self) -> None:

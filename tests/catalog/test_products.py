@@ -254,9 +254,9 @@ class TestParts:
     def test_writing_again_changes_nothing(self, tmp_path, contract):
         partitions = [write(tmp_path / "a.parquet", [product("p0"), product(None), product("p2", picture())])]
         first = write_parts(collect_products(partitions, contract), str(tmp_path / "parts"))
-        content = {path: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+        content = {path: path.read_bytes() for path in (tmp_path / "parts").rglob("*.parquet")}
         assert write_parts(collect_products(partitions, contract), str(tmp_path / "parts")) == first
-        assert {path: path.read_bytes() for path in (tmp_path / "parts").iterdir()} == content
+        assert {path: path.read_bytes() for path in (tmp_path / "parts").rglob("*.parquet")} == content
         assert read_table(first[0].products, ["product_id"])["product_id"].to_pylist() == ["p0", "p2"]
 
     @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))

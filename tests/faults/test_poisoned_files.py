@@ -15,7 +15,8 @@ from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Predictor
 from moemoe.model.pretrained import load_t5
-from moemoe.training.checkpoints import NAME, Checkpoint
+from moemoe.run_folder import RunFolder
+from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.warm_start import load_weights
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.weights import load_timm
@@ -24,6 +25,7 @@ from tests.registry.small import tiny_model
 
 #: What can only be meant to open a pickle, whatever it is called on.
 OPENERS = {"torch.load", "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle", "yaml.load"}
+CHECKPOINT = RunFolder.checkpoint.path
 MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -60,13 +62,13 @@ poisons = pytest.mark.parametrize("poisoned", [as_pickle, as_torch_archive])
 
 @poisons
 def test_a_checkpoint(tmp_path, proof, poisoned):
-    poisoned(tmp_path / NAME, proof)
-    with pytest.raises(ConfigError, match=rf"{NAME} is no safetensors file .*delete it and run again"):
+    poisoned(tmp_path / CHECKPOINT, proof)
+    with pytest.raises(ConfigError, match=rf"{CHECKPOINT} is no safetensors file .*delete it and run again"):
         Checkpoint.find(str(tmp_path), {}, "")
 
 
 def test_a_checkpoint_that_is_another_safetensors_file(tmp_path):
-    save_file({"weight": torch.zeros(2)}, tmp_path / NAME)
+    save_file({"weight": torch.zeros(2)}, tmp_path / CHECKPOINT)
     with pytest.raises(ConfigError, match="is no checkpoint of a training run"):
         Checkpoint.find(str(tmp_path), {}, "")
 

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
+from moemoe.registry.tracked_run import TrackedRun
 from tests.faults.test_registering import ACCURACY
 from tests.registry.small import predictions, trained
 
@@ -32,7 +33,7 @@ def answers(folder):
 
 print("ready", flush=True)
 sys.stdin.readline()
-registration = register(uri, run_id, name, trained(Path(folder), answers(folder)), Rules(), answers)
+registration = register(TrackedRun(uri, run_id), name, trained(Path(folder), answers(folder)), Rules(), answers)
 print(registration.version)
 """
 

@@ -46,7 +46,7 @@ def compared(metaflow_folder, tmp_path_factory):
 
 
 def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared):
-    tables = Path(compared["compare"].task.data.tables_uri)
+    tables = Path(compared["compare"].task.data.folder.comparison_tables.uri)
     text = (tables / "tables.md").read_text()
     assert "| broken (failed) |" in text
     assert "**broken failed**: in training: " in text
@@ -63,7 +63,7 @@ def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared)
 
 def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folder):
     client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
-    comparison = client.get_run(compared["end"].task.data.mlflow_run_id)
+    comparison = client.get_run(compared["end"].task.data.tracked.run_id)
     assert comparison.info.status == "FINISHED"
     assert "broken (failed)" in comparison.data.tags["mlflow.note.content"]
     kept = {a.path for folder in ("", "tables", "plots") for a in client.list_artifacts(comparison.info.run_id, folder)}
@@ -97,7 +97,7 @@ def runs(compared, metaflow_folder):
     """The ids of the comparison's two runs that finished."""
     client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
     experiment = client.get_experiment_by_name("moemoe-30pt-sample").experiment_id
-    comparison = compared["end"].task.data.mlflow_run_id
+    comparison = compared["end"].task.data.tracked.run_id
     found = client.search_runs([experiment], f"tags.comparison = '{comparison}' and attributes.status = 'FINISHED'")
     return [run.info.run_id for run in found]
 
@@ -108,7 +108,7 @@ def test_finished_runs_are_compared_without_training(runs, metaflow_folder):
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     assert {step.id for step in running.run} == {"start", "compare", "end"}
-    text = (Path(running.run["compare"].task.data.tables_uri) / "tables.md").read_text()
+    text = (Path(running.run["compare"].task.data.folder.comparison_tables.uri) / "tables.md").read_text()
     assert "| tf-idf-tiny-" in text
     assert "| knn-tiny-" in text
     assert "Table 1" in text
@@ -177,11 +177,11 @@ def test_cross_validation_tests_every_product_once(metaflow_folder):
     predictions = read_table(system.predictions_uri)
     asked = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
     tested = predictions.filter(asked)
-    labels = [read_table(uri) for uri in running.run["manifest"].task.data.labels]
+    labels = [read_table(uri) for _, uri in running.run["manifest"].task.data.folder.labelled_parts()]
     assert set(tested["product_id"].to_pylist()) == {row for part in labels for row in part["product_id"].to_pylist()}
-    text = (Path(running.run["compare"].task.data.tables_uri) / "tables.md").read_text()
+    text = (Path(running.run["compare"].task.data.folder.comparison_tables.uri) / "tables.md").read_text()
     assert "2-fold cross-validation by group" in text
-    root = Path(running.run["manifest"].task.data.root_uri)
+    root = Path(running.run["manifest"].task.data.folder.root)
     latest = json.loads((root / "shards" / "latest-30pt-sample.json").read_text())
     manifest = Manifest.read(running.run["manifest"].task.data.manifest_uri)
     assert latest["labels"] == manifest.sidecar.path  # the next run keeps the catalog's own split, not the last fold's

@@ -3,7 +3,10 @@ import json
 import pytest
 from metaflow import current
 
+from moemoe.schemas import AS_IS, PREDICTIONS
+from moemoe.shards.dataset import ShardedDataset
 from tests.flows.conftest import FLOW
+from tests.shards.small import small_shards
 
 COUNTS = {"applicability/n_not_applicable": 20.0, "applicability/n_applicable": 40.0}
 
@@ -44,3 +47,9 @@ def test_a_model_that_never_says_does_not_apply_has_dashes_and_the_reason(card):
 
 def test_a_dataset_whose_types_have_every_attribute_has_no_such_table(card):
     assert card("_applicability", {}) == "[]"
+
+
+def test_a_bad_test_picture_is_shown_as_none(card, tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path, 20, cut_short=(0,)), tmp_path)
+    shown = card("_examples", PREDICTIONS.empty_table(), dataset, AS_IS)
+    assert shown

@@ -13,7 +13,6 @@ from metaflow.cards import get_cards
 import data_contracts
 from moemoe.contract.text import fold
 from moemoe.sample_catalog.write import write_sample_catalog
-from moemoe.storage import read_table
 from moemoe.training.events import read_events
 from tests.flows.conftest import card_text, run_flow
 from tests.hook import Hook
@@ -54,12 +53,12 @@ def test_nothing_new_ends_early_and_well(trained, scheduled):
     run = running.run
     assert "nothing is new" in card_text(get_cards(run["manifest"].task)[0].get())
     for step in ("train", "evaluate", "register"):
-        assert not {"model_uri_in_root", "metrics", "model_uri"} & set(vars(run[step].task.data)["_artifacts"]), step
+        assert not {"training_minutes", "metrics", "model_uri"} & set(vars(run[step].task.data)["_artifacts"]), step
     assert [p["kind"] for p in payloads] == ["nothing new"]
     assert payloads[0]["run"] == run.pathspec
     assert f"version {champion} of moemoe-30pt-sample" in payloads[0]["message"]
     assert {v.version for v in client.search_model_versions("name = 'moemoe-30pt-sample'")} == versions
-    assert client.get_run(run["start"].task.data.mlflow_run_id).info.status == "FINISHED"
+    assert client.get_run(run["start"].task.data.tracked.run_id).info.status == "FINISHED"
 
 
 def test_something_new_starts_from_the_champion_and_a_refusal_is_told(trained, scheduled):
@@ -68,14 +67,14 @@ def test_something_new_starts_from_the_champion_and_a_refusal_is_told(trained, s
     run = running.run
     news = card_text(get_cards(run["manifest"].task)[0].get())
     assert "new products, " in news
-    events = read_events(f"{run['start'].task.data.run_uri}/events.jsonl")
+    events = read_events(run["start"].task.data.folder.events.uri)
     assert {event["phase"] for event in events} == {"experts"}
     register = run["register"].task.data
     told = {p["kind"] for p in payloads}
     assert ("promotion refused" in told) is not register.promoted
     assert len(payloads) == len(told)  # each once
     manifest = run["manifest"].task.data
-    tags = mlflow.MlflowClient(trained.tracking_uri).get_run(manifest.mlflow_run_id).data.tags
+    tags = mlflow.MlflowClient(trained.tracking_uri).get_run(manifest.tracked.run_id).data.tags
     assert tags["manifest"] == manifest.manifest_uri
 
 
@@ -115,5 +114,5 @@ def test_labels_that_drift_between_two_scheduled_runs_are_told_of_once(metaflow_
     assert "values of color drift by a PSI of at most 0.25" in drift["message"]
     assert "values of material" not in drift["message"]
     assert f"card view {changed.pathspec}/split" in drift["what_to_do"]
-    measured = read_table(changed["split"].task.data.drift_uri).to_pylist()
+    measured = changed["split"].task.data.folder.drift.read().to_pylist()
     assert max(row["psi"] or 0 for row in measured) > 0.25

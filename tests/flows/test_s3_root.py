@@ -33,5 +33,5 @@ def test_the_flow_runs_with_its_root_on_s3(metaflow_folder, tmp_path, monkeypatc
         ):
             assert f"here/runs/{run_id}/{name}" in keys
         assert any(key.startswith("here/payload/") for key in keys)
-        assert running.run["evaluate"].task.data.predictions_path.startswith("s3://moemoe-root/here/runs/")
+        assert running.run["evaluate"].task.data.folder.predictions.uri.startswith("s3://moemoe-root/here/runs/")
         assert not [path for path in Path(scratch).glob("moemoe-*") if os.listdir(path)]

@@ -96,7 +96,9 @@ def test_the_code_package_holds_what_a_step_needs(argo, step_functions):
         for path in [*HERE.glob("moemoe/**/*.py"), *HERE.glob("moemoe/**/*.yaml"), *HERE.glob("data_contracts/**/*")]:
             if path.suffix in (".py", ".yaml", ".json"):
                 assert package[str(path.relative_to(HERE))] == path.read_bytes(), path
-        assert {"train_flow.py", "cards.py", "deployment.py", "retraining.py"} <= set(package)
+        assert {"train_flow.py", "base_flow.py", "cards.py", "deployment.py", "retraining.py"} <= set(package)
+        for path in HERE.glob("flows/stages/*.py"):
+            assert package[f"stages/{path.name}"] == path.read_bytes(), path
 
 
 def test_the_unpacked_package_answers_without_the_repository(argo, tmp_path):

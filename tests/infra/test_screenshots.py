@@ -8,6 +8,8 @@ import pytest
 
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.registry import tracking
+from moemoe.registry.run_results import log_evaluation
+from moemoe.registry.tracked_run import TrackedRun, run_name
 from moemoe.storage import write_table
 from tests.infra.conftest import HERE
 from tests.registry.small import evaluation_table
@@ -29,11 +31,11 @@ def pages(tmp_path_factory):
     for model, recall in RECALL.items():
         params = {"model": model, "size": "tiny", "settings": "none", "epochs": 3}
         tags = {"dataset": "30pt", "recipe": model}
-        run_id = tracking.start_run(uri, EXPERIMENT, tracking.run_name(model, "tiny"), params, tags)
+        run = TrackedRun.start(uri, EXPERIMENT, run_name(model, "tiny"), params, tags)
         evaluation = Evaluation(evaluation_table(), {"recall_at_90p/mean": recall, "accuracy/mean": recall + 0.1})
-        tracking.log_evaluation(uri, run_id, evaluation, [table], {})
-        tracking.log_text(uri, run_id, "<h1>Recall at 90 % precision</h1>", "report.html")
-        tracking.end_run(uri, run_id)
+        log_evaluation(run, evaluation, [table], {})
+        run.log_text("<h1>Recall at 90 % precision</h1>", "report.html")
+        run.end()
     command = [sys.executable, "infra/screenshots.py", "--tracking-uri", uri, "--experiment", EXPERIMENT]
     command += ["--output", str(folder / "pictures")]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)

@@ -14,6 +14,7 @@ from moemoe.registry import tracking
 from moemoe.registry.gate import Rules
 from moemoe.registry.model_card import Data
 from moemoe.registry.register import Registration, Trained, register
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.schemas import AS_IS, EVALUATION, PREDICTIONS
 from tests.model.small import tiny_config
 
@@ -74,8 +75,8 @@ def new_store(folder: Path) -> str:
     return uri
 
 
-def new_run(uri: str) -> str:
-    return tracking.start_run(uri, EXPERIMENT, "run", {"size": "tiny"}, {"dataset": "30pt"})
+def new_run(uri: str) -> TrackedRun:
+    return TrackedRun.start(uri, EXPERIMENT, "run", {"size": "tiny"}, {"dataset": "30pt"})
 
 
 def trained(model_dir: Path, mine: pa.Table, data: Data = DATA) -> Trained:
@@ -98,4 +99,4 @@ def registered(
         assert champion is not None
         return champion
 
-    return register(uri, new_run(uri), name, trained(model_dir, mine), rules or Rules(), champion_predictions)
+    return register(new_run(uri), name, trained(model_dir, mine), rules or Rules(), champion_predictions)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from moemoe.registry import tracking
-from moemoe.registry.trained_on import record_manifest, recorded_manifest
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHAMPION, alias_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
@@ -85,21 +85,21 @@ def server(database, tmp_path_factory) -> Iterator[str]:
 
 def test_runs_metrics_and_artifacts_are_kept_in_postgres(server, database, tmp_path):
     tracking.check_tracking(server)
-    run_id = tracking.start_run(server, "moemoe-postgres", "run", {"size": "tiny"}, {"dataset": "30pt"})
-    tracking.log_metrics(server, run_id, {"recall_at_90p/mean": 0.5})
+    tracked = TrackedRun.start(server, "moemoe-postgres", "run", {"size": "tiny"}, {"dataset": "30pt"})
+    tracked.log_metrics({"recall_at_90p/mean": 0.5})
     (tmp_path / "report.html").write_text("<p>a report</p>")
-    tracking.log_artifacts(server, run_id, tmp_path / "report.html")
-    record_manifest(server, run_id, "s3://bucket/store/shards/1/manifest.json")
-    tracking.end_run(server, run_id)
-    run = tracking.client(server).get_run(run_id)
+    tracked.log_files(tmp_path / "report.html")
+    tracked.record_manifest("s3://bucket/store/shards/1/manifest.json")
+    tracked.end()
+    run = tracking.client(server).get_run(tracked.run_id)
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"recall_at_90p/mean": 0.5})
-    assert recorded_manifest(server, run_id) == "s3://bucket/store/shards/1/manifest.json"
-    assert [a.path for a in tracking.client(server).list_artifacts(run_id)] == ["report.html"]
+    assert tracked.manifest == "s3://bucket/store/shards/1/manifest.json"
+    assert [a.path for a in tracking.client(server).list_artifacts(tracked.run_id)] == ["report.html"]
 
     import psycopg2
 
     with psycopg2.connect(database.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT status FROM runs WHERE run_uuid = %s", (run_id,))
+        cursor.execute("SELECT status FROM runs WHERE run_uuid = %s", (tracked.run_id,))
         assert cursor.fetchall() == [("FINISHED",)]
 
 

@@ -19,6 +19,7 @@ from moemoe.registry import thresholds
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from moemoe.registry.rollback import roll_back
+from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
 from tests.registry.small import new_run, new_store, predictions, registered, tiny_model, trained
@@ -49,11 +50,11 @@ def champion(uri: str, name: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def first(uri, model_dir) -> tuple[str, str]:
+def first(uri, model_dir) -> tuple[str, TrackedRun]:
     """A registered model with one version, which is champion; and the run that registered it."""
-    run_id = new_run(uri)
-    register(uri, run_id, "first", trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
-    return "first", run_id
+    run = new_run(uri)
+    register(run, "first", trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
+    return "first", run
 
 
 def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp_path):
@@ -96,14 +97,14 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
         seen.append({path.name for path in folder.iterdir()})
         return GOOD
 
-    run_id = new_run(uri)
-    equal = register(uri, run_id, name, trained(model_dir, GOOD), Rules(), champion_predictions)
+    run = new_run(uri)
+    equal = register(run, name, trained(model_dir, GOOD), Rules(), champion_predictions)
     assert equal.aliases == ("challenger",)
     assert "model.safetensors" in seen[0]
     assert champion(uri, name) == first.version
     assert alias_of(uri, name, CHALLENGER).version == equal.version
     assert "not better by more than noise" in find_version(uri, equal.model_uri).tags["decision"]
-    decision = json.loads(Path(client(uri).download_artifacts(run_id, "gate/decision.json")).read_text())
+    decision = json.loads(Path(client(uri).download_artifacts(run.run_id, "gate/decision.json")).read_text())
     assert decision["promoted"] is False
     assert decision["halves"]["report"]["products"] > 0
     assert client(uri).get_registered_model(name).tags["gate_decisions"] == "1"
@@ -131,13 +132,13 @@ def test_a_champion_that_cannot_be_judged_is_not_replaced(uri, first, model_dir)
     def broken(folder):
         raise OSError("disk gone")
 
-    kept = register(uri, new_run(uri), first[0], trained(model_dir, BETTER), Rules(), broken)
+    kept = register(new_run(uri), first[0], trained(model_dir, BETTER), Rules(), broken)
     assert "could not be evaluated (disk gone)" in kept.reason
     assert champion(uri, first[0]) == "1"
 
 
 def test_a_resumed_run_registers_once(uri, first, model_dir):
-    again = register(uri, first[1], first[0], trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
+    again = register(first[1], first[0], trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
     assert again.version == "1"
     assert again.aliases == ("challenger", "champion")
 
@@ -147,7 +148,7 @@ def test_two_runs_that_register_at_once_are_judged_one_after_the_other(uri, name
     registered(uri, name, model_dir, WORSE)
     both_compared = threading.Barrier(2, timeout=120)
 
-    def run(label, mine, run_id):
+    def run(label, mine, tracked):
         seen = []
 
         def champion_predictions(folder):
@@ -157,11 +158,11 @@ def test_two_runs_that_register_at_once_are_judged_one_after_the_other(uri, name
                 return WORSE
             return {"good": BETTER, "better": GOOD}[label]  # the other one
 
-        return register(uri, run_id, name, trained(model_dir, mine), Rules(), champion_predictions)
+        return register(tracked, name, trained(model_dir, mine), Rules(), champion_predictions)
 
     runs = {"good": (GOOD, new_run(uri)), "better": (BETTER, new_run(uri))}
-    for _, run_id in runs.values():  # models are logged before; MLflow's logging knows one run per process
-        add_version(uri, run_id, name, fetch_version(uri, find_version(uri, f"models:/{name}/1"), tmp_path))
+    for _, tracked in runs.values():  # models are logged before; MLflow's logging knows one run per process
+        add_version(tracked, name, fetch_version(uri, find_version(uri, f"models:/{name}/1"), tmp_path))
     with ThreadPoolExecutor(2) as pool:
         running = {label: pool.submit(run, label, *given) for label, given in runs.items()}
     answers = {label: future.result() for label, future in running.items()}
@@ -264,7 +265,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
     unmeasured = replace(trained(model_dir, GOOD), no_means=reason)
 
     def run(rules):
-        return register(uri, new_run(uri), name, unmeasured, rules, lambda folder: GOOD)
+        return register(new_run(uri), name, unmeasured, rules, lambda folder: GOOD)
 
     first = run(Rules())
     assert first.aliases == ("challenger",)

@@ -41,7 +41,7 @@ def uri(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def model_uri(uri, tmp_path_factory) -> str:
     mine = trained(tiny_model(tmp_path_factory.mktemp("model")), predictions(0.9))
-    return register(uri, new_run(uri), "served", mine, Rules(), lambda folder: None).model_uri
+    return register(new_run(uri), "served", mine, Rules(), lambda folder: None).model_uri
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,169 @@
+"""The parameters and steps that flows share: from a catalog to shards, training, evaluation."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from typing import Any
+
+import cards
+import catalog_cards
+import evaluation_card
+import stages
+import training_card
+from deployment import notify, notify_last_attempt
+from metaflow import FlowSpec, Parameter, card, current, step
+from resuming import next_resume_goes_on_from_here, note_changed_contract
+from stages.options import Options
+from stages.workspace import Workspace
+from stopped import said_plainly
+
+from moemoe.notifications import DRIFT
+from moemoe.run_folder import RunFolder
+from moemoe.storage import absolute, remove_leftovers
+
+
+@contextmanager
+def workspace(flow: FlowSpec) -> Iterator[Workspace]:
+    """The run folder, and a local folder that is gone after the step; user errors leave it without a traceback.
+
+    What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
+    marked as failed; a resumed run that gets through marks it as finished.
+    """
+    try:
+        with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+            if not hasattr(flow, "folder"):
+                flow.folder = RunFolder.of_run(absolute(flow.root), current.run_id)
+            next_resume_goes_on_from_here()
+            note_changed_contract(flow)
+            remove_leftovers(flow.folder.uri)
+            yield Workspace(flow.folder, scratch)
+    except BaseException as error:
+        if hasattr(flow, "tracked"):
+            with suppress(Exception):  # the error itself matters more
+                flow.tracked.end("FAILED")
+        notify_last_attempt(flow, error)
+        raise
+
+
+def keep(flow: FlowSpec, result: Any) -> None:
+    """Makes every field of a stage's result an artifact of that name."""
+    for field in fields(result):
+        setattr(flow, field.name, getattr(result, field.name))
+
+
+def settle(*reports: Any) -> list[str]:
+    """Prints what expectations found; returns those that do not hold. Raises CatalogError if one is critical."""
+    for report in reports:
+        print(report.message())
+    for report in reports:
+        report.raise_if_critical()
+    return [line for report in reports for line in report.broken]
+
+
+def metaflow_run() -> str:
+    """This run as Metaflow names it, FLOW/RUN."""
+    return current.pathspec.rsplit("/", 2)[0]
+
+
+class BaseFlow(FlowSpec):
+    """Parameters and steps of TrainFlow and CompareFlow."""
+
+    dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
+    catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
+    size = Parameter("size", default="tiny", help="tiny, small or paper.")
+    weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
+    epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
+    batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
+    decoding = Parameter("decoding", default="free", help="free, or canonical: answers are values of the contract.")
+    withhold = Parameter("withhold", default="", help="An attribute whose words are cut out of every text.")
+    unseen = Parameter("unseen", default="", help="Values kept out of training: 'color=Maroon, Teal; material=Silk'.")
+    max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
+    nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
+    seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
+    root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
+
+    def trains_here(self) -> bool:
+        """Whether the training runs on the machine of the step that starts it."""
+        return getattr(self, "compute", "local") == "local"
+
+    @step
+    def collect(self):
+        """Read some of the catalog's files; set bad rows and pictures aside."""
+        with workspace(self) as space:
+            self.parts = stages.collect.collect_group(space, self.partitions, self.input, self.index, self.max_products)
+        self.next(self.validate)
+
+    @card(type="blank")
+    @step
+    def validate(self, inputs):
+        """Check the raw catalog against its contract, or stop."""
+        self.merge_artifacts(inputs, exclude=["parts"])
+        with workspace(self) as space:
+            found = stages.validate.validate_catalog(space, self.tracked, [task.parts for task in inputs])
+            catalog_cards.contract_card(found.report, found.collection, found.quarantine, self.is_sample)
+            self.broken_promises = settle(found.report)
+        self.next(self.normalize)
+
+    @card(type="blank")
+    @step
+    def normalize(self):
+        """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
+        with workspace(self) as space:
+            found = stages.normalize.normalize_labels(space)
+            catalog_cards.normalize_card(found.labels, found.contract, self.is_sample)
+        self.next(self.filter)
+
+    @card(type="blank")
+    @step
+    def filter(self):
+        """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
+        with workspace(self) as space:
+            catalog_cards.rare_values_card(stages.filter.filter_rare_values(space), self.is_sample)
+        self.next(self.split)
+
+    @card(type="blank")
+    @step
+    def split(self):
+        """Split by groups and check the labels against the contract."""
+        with workspace(self) as space:
+            found = stages.split.split_labels(space, self.tracked, self.dataset, self.is_sample)
+            catalog_cards.split_card(found.reports, found.assigned, self.is_sample)
+            self.broken_promises = [*self.broken_promises, *settle(*found.reports)]
+            if found.drifts:
+                notify(self, DRIFT, found.drifts)
+        self.next(self.shard, foreach="groups")
+
+    @step
+    def shard(self):
+        """Write the payload shards of some of the catalog's files; what is there already stays."""
+        with workspace(self) as space:
+            self.shards = stages.shard.write_payload(space, self.partitions, self.index)
+        self.next(self.manifest)
+
+    def write_manifest(self, inputs) -> None:
+        """Join labels and splits to the shards' rows and check them; the manifest comes last."""
+        self.merge_artifacts(inputs, exclude=["shards"])
+        with workspace(self) as space:
+            shards = [task.shards for task in inputs]
+            found = stages.shard.write_manifest(space, self.tracked, shards, self.dataset, self.is_sample)
+            self.manifest_uri = found.uri
+            catalog_cards.shards_card(found.manifest, found.uri, found.report, self.is_sample)
+            settle(found.report)
+
+    def train_model(self, warm_start: bool = False) -> None:
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
+        with workspace(self) as space:
+            what = (self.manifest_uri, self.recipe, Options.of(self), self.processes, warm_start)
+            progress = training_card.TrainingCard(self.is_sample)
+            self.training_minutes = stages.train.train_model(space, *what, progress.update)
+
+    def evaluate_model(self) -> None:
+        """Predict validation and test, measure Recall@90P per product type and attribute, choose thresholds."""
+        with workspace(self) as space:
+            what = (self.manifest_uri, self.recipe, Options.of(self))
+            found = stages.evaluate.evaluate_model(space, self.tracked, *what)
+            keep(self, found.measured)
+            evaluation_card.evaluation_card(found.predictions, found.report, found.dataset, self.is_sample)
+            cards.results(found.checked)
+            self.evaluate_task = current.pathspec

@@ -1,0 +1,75 @@
+"""BackfillFlow: a registered model fills in the missing values of a catalog, partition by partition."""
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from moemoe.catalog.read import find_partitions
+from moemoe.inference.attribute_model import AttributeModel
+from moemoe.inference.backfill import Job, Part, backfill_partitions, start_backfill, task_groups
+from moemoe.inference.backfill_report import Finished, finish_backfill
+from moemoe.inference.thresholds import check_rule
+from moemoe.registry.tracking import check_tracking, default_tracking_uri
+from moemoe.registry.versions import Version, fetch_version, find_version
+from stages.options import BackfillOptions, check_numbers
+
+
+@dataclass(frozen=True)
+class Started:
+    """A backfill that has begun: the model's version and where MLflow has it, and the partitions of each task."""
+
+    job: Job
+    version: Version
+    tracking: str
+    groups: list[list[str]]
+
+
+def start(options: BackfillOptions) -> Started:
+    """Checks catalog, model and output, and fixes the model's version.
+
+    Raises:
+        MoEMoEError: whatever would end the backfill later.
+    """
+    check_rule(options.thresholds)
+    check_numbers(audit_size=options.audit_size, tasks=options.tasks)
+    tracking = default_tracking_uri()
+    check_tracking(tracking)
+    version = find_version(tracking, options.model)
+    partitions = find_partitions(options.catalog)
+    job = start_backfill(version.words, options.thresholds, options.output, partitions)
+    return Started(job, version, tracking, task_groups(partitions, options.tasks or os.cpu_count() or 1))
+
+
+def fill(
+    job: Job,
+    version: Version,
+    tracking: str,
+    partitions: Sequence[str],
+    scratch: str,
+    on_rows: Callable[[int], None],
+    on_part: Callable[[Part, bool], None],
+) -> list[Part]:
+    """Fills in some of the partitions; those that an earlier run has finished stay as they are."""
+
+    def load_model() -> AttributeModel:
+        return AttributeModel.load(fetch_version(tracking, version, scratch))
+
+    return backfill_partitions(load_model, list(partitions), job, on_rows, on_part)
+
+
+def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finished:
+    """Writes coverage, the sample for people to judge and, last, the manifest."""
+    return finish_backfill(job, [part for parts in tasks for part in parts], audit_size)
+
+
+def summary(manifest_uri: str, audit_uri: str, page_uri: str) -> str:
+    """The last words of a backfill."""
+    command = shlex.join(["moemoe", "audit", audit_uri])
+    return "\n".join(
+        [
+            f"values   {manifest_uri} lists the Parquet files",
+            f"audit    {page_uri} for people; its table is {audit_uri}",
+            f"verdicts {command} --verdicts VERDICTS.csv",
+        ]
+    )

@@ -1,0 +1,207 @@
+"""CompareFlow: which systems or runs are compared, the folder and MLflow run of each, and their tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moemoe.contract.load import load_contract
+from moemoe.evaluation.comparison import Candidate, Comparison, compare, pooled
+from moemoe.evaluation.comparison_plots import comparison_figures
+from moemoe.evaluation.paper import AS_LONG, System, systems_of, tables_of
+from moemoe.evaluation.tables import Table, all_tables, write_tables
+from moemoe.labels.folds import check_folds
+from moemoe.recipes import Recipe
+from moemoe.recipes.comparison import recipe_to_compare
+from moemoe.registry.finished_runs import FinishedRun, finished_runs
+from moemoe.registry.run_results import log_comparison
+from moemoe.registry.tracked_run import TrackedRun, run_name
+from moemoe.registry.tracking import check_tracking, default_tracking_uri
+from moemoe.run_folder import RunFolder
+from stages.collect import find_catalog
+from stages.options import DEFAULT_MODELS, CompareOptions, Options
+from stages.preflight import check
+from stages.track import start_tracked_run
+from stages.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Started:
+    """A comparison that trains its systems, and its catalog's files; see ``stages.preflight.Started``."""
+
+    recipes: dict[System, Recipe]
+    processes: int
+    is_sample: bool
+    contract_hash: str
+    partitions: list[str]
+    groups: list[list[int]]
+    compared_dataset: str
+    tracked: TrackedRun
+
+
+@dataclass(frozen=True)
+class StartedWithRuns:
+    """A comparison of finished runs."""
+
+    compared: list[Candidate]
+    is_sample: bool
+    compared_dataset: str
+    tracked: TrackedRun
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Systems on the same test rows, their tables and figures."""
+
+    comparison: Comparison
+    tables: list[Table]
+    figures: dict[str, Any]
+
+
+def start(
+    space: Workspace, options: Options, asked: CompareOptions, metaflow_run: str, is_local: bool
+) -> Started | StartedWithRuns:
+    """Begins the comparison of finished runs if --runs names any, else that of systems to train.
+
+    Raises:
+        MoEMoEError: whatever would end the comparison later.
+    """
+    if asked.runs:
+        return start_with_runs(space, asked, metaflow_run)
+    return start_with_systems(space, options, asked, metaflow_run, is_local)
+
+
+def start_with_systems(
+    space: Workspace, options: Options, asked: CompareOptions, metaflow_run: str, is_local: bool
+) -> Started:
+    """Checks the systems that --models and --tables name, finds the catalog and opens the comparison's MLflow run."""
+    check_folds(asked.folds)
+    recipes = _recipes(options, asked)
+    checked = check(options, recipes.values(), options.experiment, is_local)
+    catalog = find_catalog(space, options, checked.contract)
+    given = {
+        "catalog": options.catalog or "sample catalog",
+        "size": options.size,
+        "seed": options.seed,
+        "epochs": options.epochs or "the size's",
+        "max_products": options.max_products or "all",
+        "folds": asked.folds,
+    }
+    names = [system.name for system in recipes]
+    tracked = _start(checked.tracking, options.experiment, options.dataset, names, given, metaflow_run)
+    return Started(
+        recipes, checked.processes, options.is_sample, checked.contract.hash, catalog.partitions, catalog.groups,
+        options.dataset, tracked,
+    )  # fmt: skip
+
+
+def start_with_runs(space: Workspace, asked: CompareOptions, metaflow_run: str) -> StartedWithRuns:
+    """Copies predictions and contract of the finished runs that --runs names, and opens the comparison's MLflow run."""
+    tracking = default_tracking_uri()
+    check_tracking(tracking)
+    found = finished_runs(tracking, asked.runs, space.scratch)
+    first = found[0]
+    tables_of(first.dataset, asked.tables)
+    space.folder.contract.publish(first.contract)
+    compared = [_candidate_of_run(space.folder, run) for run in found]
+    types = load_contract(first.contract).report_product_types
+    compare(first.dataset, compared, types, first.sample_catalog, replicates=0)
+    names = [candidate.name for candidate in compared]
+    tracked = _start(tracking, first.experiment, first.dataset, names, {"runs": asked.runs}, metaflow_run)
+    return StartedWithRuns(compared, first.sample_catalog, first.dataset, tracked)
+
+
+def _recipes(options: Options, asked: CompareOptions) -> dict[System, Recipe]:
+    tables = tables_of(options.dataset, asked.tables) if asked.tables else []
+    common = (options.size, options.weights or None, options.epochs or None, options.batch_size or None)
+    recipes = {}
+    for system in systems_of(asked.models or ("" if tables else DEFAULT_MODELS), tables):
+        longer = system.settings == AS_LONG
+        settings, as_long_as = ("", "moemoe") if longer else (system.settings, None)
+        recipes[system] = recipe_to_compare(system.model, settings, as_long_as, *common)
+    return recipes
+
+
+def _candidate_of_run(folder: RunFolder, run: FinishedRun) -> Candidate:
+    predictions = folder.system(run.run_id).predictions
+    predictions.publish(run.predictions)
+    return Candidate(run.name, System(run.model, run.settings), predictions.uri, baselines=run.baselines)
+
+
+def _start(
+    tracking: str, experiment: str, dataset: str, systems: Iterable[str], given: Mapping[str, Any], metaflow_run: str
+) -> TrackedRun:
+    params = {"dataset": dataset, "model": "comparison", "systems": "; ".join(systems), **given}
+    tags = {"dataset": dataset, "metaflow_run": metaflow_run}
+    return TrackedRun.start(tracking, experiment, run_name("comparison"), params, tags)
+
+
+def open_system(
+    space: Workspace,
+    comparison: TrackedRun,
+    system: System,
+    fold: str,
+    recipe: Recipe,
+    options: Options,
+    processes: int,
+    metaflow_run: str,
+) -> tuple[RunFolder, TrackedRun]:
+    """The folder of one system, or of a fold of it, with the comparison's contract; and its MLflow run."""
+    folder = space.folder.system(system.name, fold)
+    folder.contract.publish(space.contract.path)
+    tags = {"comparison": comparison.run_id, "system": system.name, **({"fold": fold} if fold else {})}
+    run = start_tracked_run(
+        comparison.address, options.experiment, recipe, system.settings, options, processes, metaflow_run, tags
+    )
+    return folder, run
+
+
+def fold_name(fold: int, folds: int) -> str:
+    """What a fold is called; empty where there are none."""
+    return f"fold {fold + 1} of {folds}" if folds else ""
+
+
+def reason(failure: Any) -> str:
+    """A caught exception in one line: its first words and its last."""
+    lines = [line.strip() for line in str(failure.exception).splitlines() if line.strip()] or [failure.type]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+
+
+def candidates(tasks: Iterable[Any], comparison: RunFolder) -> list[Candidate]:
+    """The systems that the tasks of the step evaluate trained, each fold's answers put together."""
+    folds: dict[System, list[Candidate]] = {}
+    for task in tasks:
+        folds.setdefault(task.system, []).append(_candidate_of_task(task))
+    return [pooled(own, comparison.system(system.name).uri) for system, own in folds.items()]
+
+
+def _candidate_of_task(task: Any) -> Candidate:
+    """What a task has to compare, or the reason why it has nothing."""
+    for step, failure in (("training", task.training_failure), ("evaluation", task.evaluation_failure)):
+        if failure:
+            where = " ".join(filter(None, ["in", step, task.fold and f"({task.fold})"]))
+            return Candidate(task.system.name, task.system, failure=f"{where}: {reason(failure)}")
+    baselines = {name: value for name, value in task.metrics.items() if name.startswith("baseline/")}
+    uri = task.folder.predictions.uri
+    return Candidate(task.system.name, task.system, uri, task.training_minutes, baselines)
+
+
+def compare_systems(
+    space: Workspace,
+    tracked: TrackedRun,
+    dataset: str,
+    compared: Sequence[Candidate],
+    tables: str,
+    is_sample: bool,
+) -> Compared:
+    """Checks that all results are of the same test rows; writes tables and figures.
+
+    Args:
+        tables: of the paper, as ``--tables`` names them.
+    """
+    comparison = compare(dataset, compared, space.contract.report_product_types, is_sample)
+    paper = tables_of(dataset, tables)
+    found, figures = all_tables(comparison, paper), comparison_figures(comparison, paper)
+    written = write_tables(comparison, found, space.path("tables"))
+    space.folder.comparison_tables.publish(written)
+    log_comparison(tracked, comparison, found, written, figures)
+    return Compared(comparison, found, figures)

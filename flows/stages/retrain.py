@@ -1,0 +1,73 @@
+"""start, manifest: which champion a run follows, and whether its data hold anything new since then."""
+
+from dataclasses import dataclass
+
+from moemoe.errors import ConfigError, StorageError
+from moemoe.recipes import Recipe
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
+from moemoe.shards.news import what_is_new
+from moemoe.training.warm_start import check_warm_start
+from stages.workspace import Workspace
+
+WARM_START = ("", "champion")
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that a run follows.
+
+    Args:
+        words: "version 3 of moemoe-30pt".
+        manifest: of the shards that it was trained on; None if its run recorded none.
+        is_start: whether training starts from its weights, which then lie in the run folder.
+    """
+
+    words: str
+    manifest: str | None
+    is_start: bool
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new since the champion's data, in a sentence, and whether that is nothing."""
+
+    message: str
+    is_nothing: bool
+
+
+def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, warm_start: str) -> Champion | None:
+    """The champion of ``name``; its weights go into the run folder if training starts from them.
+
+    Raises:
+        ConfigError: a value of --warm-start that is not allowed, or a champion that ``recipe`` does not describe.
+    """
+    if warm_start not in WARM_START:
+        raise ConfigError(f"warm-start is {warm_start!r}; allowed is champion, or nothing")
+    champion = alias_of(tracking, name, CHAMPION)
+    if champion is None:
+        if warm_start:
+            print(f"{name} has no champion yet; training starts from scratch")
+        return None
+    words = f"version {champion.version} of {name}"
+    if warm_start:
+        weights = fetch_version(tracking, champion, space.scratch)
+        check_warm_start(weights, recipe)
+        space.folder.warm_start.publish(weights)
+        print(f"training starts from the weights of {words}")
+    return Champion(words, TrackedRun(tracking, champion.run_id).manifest, bool(warm_start))
+
+
+def look_for_news(tracked: TrackedRun, champion: Champion | None, manifest_uri: str) -> News:
+    """Notes the run's manifest in MLflow, and compares it with that of the champion."""
+    tracked.record_manifest(manifest_uri)
+    if champion is None:
+        return News("everything is new: there is no champion yet", False)
+    since = f"since the data of {champion.words}"
+    if champion.manifest is None:
+        return News(f"what is new {since} is not known: its run recorded no manifest", False)
+    try:
+        news = what_is_new(champion.manifest, manifest_uri)
+    except StorageError as error:
+        return News(f"what is new {since} is not known: {error}", False)
+    return News(f"{since}, {news.message()}", not news.anything)

@@ -1,0 +1,61 @@
+"""start, train: opens the MLflow run of a training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moemoe.recipes import Recipe
+from moemoe.registry.tracked_run import TrackedRun, run_name
+from stages.options import Options
+
+
+def start_tracked_run(
+    tracking: str,
+    experiment: str,
+    recipe: Recipe,
+    settings: str,
+    options: Options,
+    processes: int,
+    metaflow_run: str,
+    tags: Mapping[str, str] | None = None,
+) -> TrackedRun:
+    """The model's run in MLflow: a new one, or by ``tags`` that of a task which was stopped, open again."""
+    stopped = TrackedRun.reopen(tracking, experiment, tags) if tags else None
+    own = {"dataset": options.dataset, "recipe": recipe.name, "metaflow_run": metaflow_run}
+    return stopped or TrackedRun.start(
+        tracking,
+        experiment,
+        run_name(recipe.name, *filter(None, [settings]), recipe.size),
+        parameters(options, recipe, settings, processes),
+        {**own, **(tags or {})},
+    )
+
+
+def parameters(options: Options, recipe: Recipe, settings: str, processes: int) -> dict[str, Any]:
+    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    training, model = recipe.training, dict(recipe.model)
+    sizes = {group: model.pop(group, {}) for group in ("text", "image")}
+    experts = model.pop("experts", {})
+    return {
+        "dataset": options.dataset,
+        "catalog": options.catalog or "sample catalog",
+        "model": recipe.name,
+        "size": recipe.size,
+        "weights": sizes["text"].get("pretrained") or "scratch",
+        "settings": settings or "none",
+        "phases": " + ".join(recipe.phases),
+        "limits": recipe.limits,
+        "decoding": options.decoding,
+        "withheld": options.withhold or "nothing",
+        "unseen": options.unseen or "nothing",
+        "epochs": 1 if recipe.fitted else " + ".join(str(training.epochs_of(phase)) for phase in recipe.phases),
+        "batch_size": training.batch_size,
+        "learning_rate": training.learning_rate,
+        "load_balancing_weight": recipe.load_balancing_weight,
+        "max_products": options.max_products or "all",
+        "processes": processes,
+        "seed": options.seed,
+        "image": sizes["image"].get("name", "none"),
+        **{name: value for name, value in model.items() if not name.endswith("_length")},
+        "experts": experts.get("number", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
+    }

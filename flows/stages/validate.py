@@ -1,0 +1,44 @@
+"""validate: checks the raw catalog against its contract."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+import data_contracts
+from data_contracts import ContractReport
+from moemoe.catalog.products import CollectedPart, Collection
+from moemoe.contract.open_contract import close_contract
+from moemoe.labels.parts import Parts
+from moemoe.registry.tracked_run import TrackedRun
+from stages.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The collected catalog, its QUARANTINE, and what the contract says of it."""
+
+    collection: Collection
+    quarantine: pa.Table
+    report: ContractReport
+
+
+def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
+    """Puts together what all tasks have collected, completes the contract and checks the catalog against it.
+
+    Raises:
+        CatalogError: the catalog has no rows, or more of them are bad than the contract allows.
+    """
+    folder, collection = space.folder, Collection([part for parts in tasks for part in parts])
+    quarantine = collection.quarantine()
+    folder.quarantine.write(quarantine)
+    collection.check_quarantine_share(quarantine, space.given_contract)
+    folder.write_part_counts([len(parts) for parts in tasks])
+    raw_labels = Parts(folder.products(), ["product_type", "attributes"])
+    contract = close_contract(space.given_contract, raw_labels, space.path("contract.yaml"))
+    folder.contract.publish(space.path("contract.yaml"))
+    products, docs = Parts(folder.products()), space.path("data_docs")
+    report = data_contracts.check_raw(products, quarantine, collection.rows, contract, docs)
+    folder.data_docs.publish(docs)
+    tracked.log_files(docs, "data_docs")
+    return Validated(collection, quarantine, report)

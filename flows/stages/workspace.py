@@ -1,0 +1,41 @@
+"""What every stage works in: the run folder, and a local folder that is gone after the step."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from moemoe.contract.contract import Contract
+from moemoe.contract.load import load_contract
+from moemoe.run_folder import PlainFile, RunFolder, TableFile
+from moemoe.storage import fetch, join
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of a stage.
+
+    Args:
+        folder: what the run keeps.
+        scratch: a local folder for what nobody keeps.
+    """
+
+    folder: RunFolder
+    scratch: str
+
+    @cached_property
+    def given_contract(self) -> Contract:
+        """The contract as the run began with it: an open one is still open."""
+        return load_contract(self.local(self.folder.given_contract))
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract of the run, complete."""
+        return load_contract(self.local(self.folder.contract))
+
+    def local(self, file: PlainFile | TableFile) -> Path:
+        """A local path with what a file of the run holds."""
+        return fetch(file.uri, self.scratch)
+
+    def path(self, name: str) -> str:
+        """A local path for something new."""
+        return join(self.scratch, name)

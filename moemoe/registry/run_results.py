@@ -1,0 +1,127 @@
+"""What a training and a comparison leave in their MLflow runs: data, curves, evaluation, tables."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from moemoe.evaluation.comparison import Comparison
+from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.tables import SAMPLE, Table
+from moemoe.names import escaped
+from moemoe.registry.tracked_run import PARENT, TrackedRun
+from moemoe.shards.manifest import Manifest
+from moemoe.storage import is_s3
+
+METRICS_PER_CALL = 1000
+MATRIX = "evaluation/product_type_x_attribute.json"
+STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "load_balancing", "learning_rate",
+                "examples_per_second")  # fmt: skip
+
+
+def log_dataset(run: TrackedRun, manifest: Manifest, manifest_uri: str, contract_path: str | Path) -> None:
+    """Logs the shards as the run's dataset, with the digest of data, labels and contract; each hash is in the profile.
+
+    The contract goes beside, as ``contract.yaml``.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    profile = {
+        "products": manifest.rows,
+        "labels": manifest.sidecar.rows,
+        "contract_hash": manifest.contract_hash,
+        "data_hash": manifest.data_hash,
+        "labels_hash": manifest.sidecar.sha256,
+    }
+    dataset = Dataset(
+        name=manifest.dataset + ("-sample" if manifest.sample_catalog else ""),
+        digest=hashlib.sha256(json.dumps(profile).encode()).hexdigest()[:12],
+        source_type="s3" if is_s3(manifest_uri) else "local",
+        source=json.dumps({"uri": manifest_uri}),
+        profile=json.dumps(profile),
+    )
+    tags = [InputTag("mlflow.data.context", "training and evaluation")]
+    run.mlflow.log_inputs(run.run_id, [DatasetInput(dataset, tags)])
+    for name in ("contract_hash", "data_hash"):
+        run.mlflow.set_tag(run.run_id, name, profile[name])
+    run.log_files(contract_path)
+
+
+def log_training_events(run: TrackedRun, events: Sequence[Mapping[str, Any]]) -> None:
+    """Logs loss curves, examples per second and validation losses, by training step."""
+    from mlflow.entities import Metric
+
+    found = []
+    for event in events:
+        names = STEP_METRICS if event["event"] == "step" else ("validation_cross_entropy",)
+        found += [
+            Metric(f"train/{name}", float(event[name]), 0, event["total_step"]) for name in names if name in event
+        ]
+    for start in range(0, len(found), METRICS_PER_CALL):
+        run.mlflow.log_batch(run.run_id, metrics=found[start : start + METRICS_PER_CALL])
+
+
+def log_evaluation(
+    run: TrackedRun, evaluation: Evaluation, files: Sequence[str | Path], figures: Mapping[str, Any]
+) -> None:
+    """Logs the headline, the whole product type x attribute matrix as a table, and one child run per product type.
+
+    Of the bounds of intervals the means' alone; all others are in the report.
+
+    Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
+    under ``evaluation/``, figures under ``plots/``. An evaluation that is repeated (after resume) takes the children's
+    place.
+    """
+    bounds = {name for name in evaluation.metrics if name.endswith(("/low", "/high")) and "/mean/" not in name}
+    run.log_metrics({name: value for name, value in evaluation.metrics.items() if name not in bounds})
+    for file in files:
+        run.log_files(file, "evaluation")
+    run.log_figures(figures)
+    _log_matrix(run, evaluation)
+    _log_product_types(run, evaluation.table.to_pylist())
+
+
+def _log_matrix(run: TrackedRun, evaluation: Evaluation) -> None:
+    mlflow, table = run.mlflow, evaluation.table
+    if MATRIX in {artifact.path for artifact in mlflow.list_artifacts(run.run_id, "evaluation")}:
+        rows = [list(row.values()) for row in table.to_pylist()]
+        run.log_dict({"columns": table.column_names, "data": rows}, MATRIX)  # log_table would append
+    else:
+        mlflow.log_table(run.run_id, {name: table[name].to_pylist() for name in table.column_names}, MATRIX)
+
+
+def _log_product_types(run: TrackedRun, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A child run per product type, with the metrics of its attributes."""
+    mlflow, own = run.mlflow, run.mlflow.get_run(run.run_id)
+    children = mlflow.search_runs([own.info.experiment_id], f"tags.`{PARENT}` = '{run.run_id}'", max_results=5000)
+    known = {child.data.tags.get("product_type"): child.info.run_id for child in children}
+    experiment, dataset = run.experiment, own.data.tags.get("dataset", "")
+    for product_type in sorted({row["product_type"] for row in rows}):
+        if product_type in known:
+            child = TrackedRun(run.address, known[product_type])
+        else:
+            tags = {"product_type": product_type, "dataset": dataset}
+            child = TrackedRun.start(
+                run.address, experiment, product_type, {"product_type": product_type}, tags, parent=run
+            )
+        mine = [row for row in rows if row["product_type"] == product_type]
+        names = ("support", "accuracy", "recall_at_90p")
+        child.log_metrics({f"{escaped(row['attribute'])}/{name}": row[name] for row in mine for name in names})
+        child.end()
+
+
+def log_comparison(
+    run: TrackedRun,
+    comparison: Comparison,
+    tables: Sequence[Table],
+    folder: str | Path,
+    figures: Mapping[str, Any],
+) -> None:
+    """Logs tables as Markdown and CSV (which the UI shows as tables), figures, and the overview as the description."""
+    run.log_files(folder, "tables")
+    run.log_figures(figures)
+    figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
+    failed = (f"{name} failed" for name in comparison.failures)
+    where = f" ({SAMPLE})" if comparison.sample_catalog else ""
+    run.describe(f"Recall@90P in %: {', '.join([*figures_of, *failed])}{where}\n\n{tables[0].markdown()}")

@@ -1,0 +1,172 @@
+"""The MLflow run of one training or comparison, as an object that steps hand on: every step is its own process."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moemoe.names import escaped
+from moemoe.registry.tracking import client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+#: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
+VIEW_TAG = "mlflow.sharedViewState.systems"
+VIEW = {
+    "searchFilter": "params.model LIKE '%'",  # not the runs per product type
+    "orderByKey": "metrics.`recall_at_90p/mean`",
+    "orderByAsc": False,
+    "selectedColumns": [
+        "attributes.`Created`", "params.`model`", "params.`size`", "params.`settings`", "params.`epochs`",
+        "metrics.`accuracy/mean`", "metrics.`guarded/recall/mean`", "metrics.`recall_at_90p/mean`",
+        "metrics.`picture_blanked/recall_at_90p/mean`",
+    ],
+}  # fmt: skip
+PARENT, MANIFEST = "mlflow.parentRunId", "manifest"
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """One run in MLflow.
+
+    Args:
+        address: MLflow's tracking address, without a password (``default_tracking_uri``).
+        run_id: the run's id there.
+    """
+
+    address: str
+    run_id: str
+
+    @classmethod
+    def start(
+        cls,
+        address: str,
+        experiment: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        parent: "TrackedRun | None" = None,
+    ) -> "TrackedRun":
+        """Creates a run; ``parent`` makes it that run's child.
+
+        User, source file and git commit are tagged where MLflow finds them.
+        """
+        from mlflow.entities import Param
+        from mlflow.tracking.context.registry import resolve_tags
+
+        mlflow = client(address)
+        found = mlflow.get_experiment_by_name(experiment)
+        experiment_id = found.experiment_id if found else _new_experiment(mlflow, experiment)
+        if found is None or VIEW_TAG not in found.tags:
+            mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
+        # without the token in the URL of git's remote
+        context = {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
+        commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
+        all_tags = {**context, **commit, **tags, **({PARENT: parent.run_id} if parent else {})}
+        run = mlflow.create_run(experiment_id, run_name=name, tags=all_tags)
+        mlflow.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        return cls(address, run.info.run_id)
+
+    @classmethod
+    def reopen(cls, address: str, experiment: str, tags: Mapping[str, str]) -> "TrackedRun | None":
+        """The experiment's run with these tags, open again; None if there is none."""
+        mlflow = client(address)
+        found = mlflow.get_experiment_by_name(experiment)
+        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        runs = mlflow.search_runs([found.experiment_id], wanted, max_results=1) if found else []
+        for run in runs:
+            mlflow.update_run(run.info.run_id, status="RUNNING")
+            return cls(address, run.info.run_id)
+        return None
+
+    @property
+    def mlflow(self) -> "MlflowClient":
+        """A client of the MLflow that has the run."""
+        return client(self.address)
+
+    @property
+    def experiment(self) -> str:
+        """The name of the run's experiment."""
+        mlflow = self.mlflow
+        return mlflow.get_experiment(mlflow.get_run(self.run_id).info.experiment_id).name
+
+    @property
+    def url(self) -> str:
+        """Where the UI shows the runs of the experiment in columns worth comparing, from the server's root."""
+        experiment_id = self.mlflow.get_run(self.run_id).info.experiment_id
+        return f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW_TAG.rsplit('.', 1)[1]}"
+
+    @property
+    def manifest(self) -> str | None:
+        """The manifest of the shards that the run is trained on, to compare with a later run's; None if unknown."""
+        return self.mlflow.get_run(self.run_id).data.tags.get(MANIFEST)
+
+    def record_manifest(self, manifest_uri: str) -> None:
+        """Notes which manifest the run is trained on."""
+        self.mlflow.set_tag(self.run_id, MANIFEST, manifest_uri)
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Logs figures of the whole run, without NaN. MLflow allows no @ in names: ``recall_at_90p`` has none."""
+        from mlflow.entities import Metric
+
+        known = [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value == value]
+        self.mlflow.log_batch(self.run_id, metrics=known)
+
+    def log_text(self, text: str, file: str) -> None:
+        """Logs ``text`` as a file."""
+        self.mlflow.log_text(self.run_id, text, file)
+
+    def log_dict(self, values: Mapping[str, Any], file: str) -> None:
+        """Logs ``values`` as a JSON file."""
+        self.mlflow.log_dict(self.run_id, dict(values), file)
+
+    def log_files(self, path: str | Path, folder: str | None = None) -> None:
+        """Logs a local file, or what a local folder holds, under the artifacts' ``folder``."""
+        mlflow = self.mlflow
+        (mlflow.log_artifacts if Path(path).is_dir() else mlflow.log_artifact)(self.run_id, str(path), folder)
+
+    def log_figures(self, figures: Mapping[str, Any]) -> None:
+        """Logs figures as PNG under ``plots/``."""
+        mlflow = self.mlflow
+        for name, figure in figures.items():
+            mlflow.log_figure(self.run_id, figure, f"plots/{name}.png")
+
+    def describe(self, markdown: str) -> None:
+        """Puts ``markdown`` on the run's page, as its description."""
+        self.mlflow.set_tag(self.run_id, "mlflow.note.content", markdown)
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Closes the run."""
+        self.mlflow.set_terminated(self.run_id, status)
+
+
+def run_name(*words: str) -> str:
+    """A run's name: what it is first, so that names group and sort, then when it began (UTC)."""
+    return "-".join([*words, datetime.now(UTC).strftime("%Y%m%d-%H%M%S")])
+
+
+def _new_experiment(mlflow: "MlflowClient", name: str) -> str:
+    """The id of a new experiment, or of the one that another first run has made in the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
+    try:
+        return mlflow.create_experiment(name, _artifact_location(mlflow.tracking_uri, name), tags)
+    except MlflowException:
+        if (found := mlflow.get_experiment_by_name(name)) is None:
+            raise
+        return found.experiment_id
+
+
+def _artifact_location(uri: str, name: str) -> str | None:
+    """Where a new experiment keeps its files; None: where MLflow says.
+
+    Which for a SQLite file is the working directory, but MLflow reads a "%20" in its path as a blank.
+    """
+    if not uri.startswith("sqlite:") or "%" not in str(Path.cwd()):
+        return None
+    return (Path.cwd() / "mlruns" / escaped(name)).as_uri()

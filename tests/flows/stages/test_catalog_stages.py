@@ -1,0 +1,82 @@
+"""From a catalog to shards: collect, validate, normalize, filter, split, shard."""
+
+import pytest
+import stages
+
+from moemoe.errors import CatalogError
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.manifest import Manifest
+from moemoe.storage import read_table
+from tests.flows.stages.conftest import ROWS
+
+pytestmark = pytest.mark.xdist_group("stages")
+
+
+def test_the_run_keeps_the_contract_that_it_began_with(space, catalog, place):
+    assert space.given_contract.dataset == "small"
+    assert (place / "root/runs/17/contract-given.yaml").read_text() == (place / "contract.yaml").read_text()
+    assert [uri.rsplit("/", 1)[1] for uri in catalog.partitions] == ["part-0.parquet", "part-1.parquet"]
+    assert catalog.groups == [[0, 1]]  # small files are one task's
+
+
+def test_each_task_reads_its_files(collected):
+    assert [sum(part.rows for part in parts) for parts in collected] == [ROWS // 2] * 2
+    assert [sum(part.accepted for part in parts) for parts in collected] == [ROWS // 2 - 1, ROWS // 2]
+
+
+def test_validate_puts_the_tasks_together_and_says_what_is_broken(space, tracked, validated):
+    assert (validated.collection.rows, validated.collection.accepted) == (ROWS, ROWS - 1)
+    assert validated.quarantine["product_id"].to_pylist() == ["p11"]
+    assert space.folder.quarantine.read().equals(validated.quarantine)
+    assert [failure.severity for failure in validated.report.failures] == ["warning"]  # fit type is not always there
+    assert len(space.folder.products()) == 2
+    assert "data_docs" in {artifact.path for artifact in tracked.mlflow.list_artifacts(tracked.run_id)}
+
+
+def test_a_catalog_of_bad_rows_stops_the_run(space, tracked, collected):
+    parts = [[part.__class__(**{**vars(part), "rows": 1}) for part in parts] for parts in collected]
+    with pytest.raises(CatalogError, match=r"would be set aside; contract small allows 50\.0%"):
+        stages.validate.validate_catalog(space, tracked, [parts[0][:1]])
+
+
+def test_normalize_writes_values_and_what_no_attribute_reads(space, normalized):
+    assert space.folder.label_statistics.read()["attribute"].to_pylist() == ["color", "fit type"]
+    assert space.folder.unread_keys.read()["key"].to_pylist() == ["Shop"]
+    assert space.folder.part_uris(space.folder.all_labels) == normalized.labels.labels
+
+
+def test_filter_removes_the_rare_value(space, frequent):
+    assert space.folder.rare_values.read()["value"].to_pylist() == ["Mauve"]
+    assert space.folder.part_uris(space.folder.frequent_labels) == frequent.labels
+
+
+def test_split_writes_labels_with_their_split(space, split):
+    assert split.drift is None  # a first run
+    assert (split.reports, split.drifts) == ([split.labels], "")
+    assert space.folder.part_uris(space.folder.labels) == split.assigned.labels
+    found = {name for uri in split.assigned.labels for name in read_table(uri)["split"].to_pylist()}
+    assert found == {"train", "validation", "test"}
+
+
+def test_a_second_run_measures_drift(space, tracked, written):
+    again = stages.split.split_labels(space, tracked, "small", False)
+    assert again.drift is not None
+    assert space.folder.drift.read()["attribute"].to_pylist() == ["color", "fit type"]
+    assert len(again.reports) == 2
+
+
+def test_the_manifest_joins_what_all_tasks_have_written(space, written):
+    assert written.manifest == Manifest.read(written.uri)
+    assert written.manifest.rows == ROWS - 1  # all but p11, which has no title
+    assert not written.report.failures
+    assert (space.folder.root, written.manifest.dataset) == (written.uri.rsplit("/", 3)[0], "small")
+
+
+def test_each_product_is_tested_in_one_fold(space, written):
+    uris = stages.shard.write_folds(space, written.uri, 2)
+    tested = []
+    for uri in uris:
+        dataset = ShardedDataset(uri, space.scratch)
+        tested += [dataset.product_id(row) for row in dataset.rows("test").tolist()]
+    assert len(tested) == len(set(tested)) == written.manifest.rows
+    assert stages.shard.write_folds(space, written.uri, 0) == []

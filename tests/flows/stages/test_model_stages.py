@@ -1,0 +1,159 @@
+"""From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import stages
+from stages.options import BackfillOptions, CompareOptions, Options
+from stages.workspace import Workspace
+
+from moemoe.errors import ConfigError
+from moemoe.evaluation.paper import System
+from moemoe.inference.answering import Answering
+from moemoe.recipes import load_recipe
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.run_folder import RunFolder
+
+pytestmark = pytest.mark.xdist_group("stages")
+
+
+def test_train_leaves_a_model_and_its_events(space, trained):
+    minutes, seen = trained
+    assert 0 < minutes < math.inf
+    assert {event["event"] for event in seen} == {"step", "epoch"}
+    assert space.folder.events.exists()
+    assert (space.local(space.folder.model) / "config.json").is_file()
+
+
+def test_a_job_says_where_the_training_starts_and_what_is_hidden(space, options, recipe, written):
+    hiding = Options(**{**vars(options), "unseen": "color=Red"})
+    job = stages.train.training_job(space, written.uri, recipe, hiding, True)
+    assert job.warm_start == space.folder.warm_start.uri
+    assert job.hidden["values"] == {"color": ("Red",)}
+    assert stages.train.training_job(space, written.uri, recipe, options, False).warm_start == ""
+    assert stages.train.write_job(job) == f"{space.scratch}/job.json"
+
+
+def test_evaluate_writes_tables_and_brings_them_to_mlflow(space, tracked, evaluated):
+    folder, measured = space.folder, evaluated.measured
+    assert folder.predictions.read().equals(evaluated.predictions)
+    assert set(folder.evaluation.read()["attribute"].to_pylist()) == {"color", "fit type"}
+    assert folder.slices.read().num_rows
+    assert folder.routing.read().num_rows == folder.evaluation_quarantine.read().num_rows == 0
+    assert (measured.no_means, measured.asked_type) == ("", "shirt")
+    assert measured.metrics["recall_at_90p/mean"] > 0.9  # the title says it
+    temperature = Answering.load(space.local(folder.model)).temperature
+    assert temperature == measured.metrics["calibration/temperature"]
+    run = tracked.mlflow.get_run(tracked.run_id)
+    assert run.data.metrics["recall_at_90p/mean"] == measured.metrics["recall_at_90p/mean"]
+    assert run.inputs.dataset_inputs[0].dataset.name == "small"
+
+
+def test_register_makes_the_first_model_champion(registered):
+    assert (registered.model_uri, registered.aliases) == ("models:/moemoe-small/1", ("challenger", "champion"))
+
+
+def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, registered, written):
+    tracked.record_manifest(written.uri)
+    recipe = load_recipe("moemoe", "tiny")
+    champion = stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "")
+    assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False)
+    news = stages.retrain.look_for_news(tracked, champion, written.uri)
+    assert news.is_nothing
+    assert news.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
+    assert not stages.retrain.look_for_news(tracked, None, written.uri).is_nothing
+    unknown = stages.retrain.Champion(champion.words, f"{written.uri}.gone", False)
+    news = stages.retrain.look_for_news(tracked, unknown, written.uri)
+    assert "is not known: cannot read" in news.message
+    assert not news.is_nothing
+    with pytest.raises(ConfigError, match="warm start: the model to start from is no MoEMoE"):
+        stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "champion")
+    with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
+        stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "yes")
+    assert stages.retrain.find_champion(space, tracked.address, "moemoe-none", recipe, "champion") is None
+
+
+def test_the_last_words_name_what_there_is(space, tracked, registered, evaluated):
+    stages.finish.close_run(tracked, space.folder.report, "<h1>report</h1>")
+    assert tracked.mlflow.get_run(tracked.run_id).info.status == "FINISHED"
+    given = {"catalog": "", "partitions": ["a catalog.parquet"], "is_sample": True}
+    made = stages.finish.Made(**vars(evaluated.measured), model_uri="models:/m/1", decision="champion", **given)
+    said = stages.finish.training_summary(space.folder, tracked, made)
+    assert said.splitlines()[0].endswith("on the sample catalog")
+    for words in (space.folder.report.uri, "models:/m/1 (champion)", tracked.run_id, "--catalog 'a catalog.parquet'"):
+        assert words in said
+    assert '"product_type": "shirt"' in said
+    said = stages.finish.comparison_summary(space.folder, tracked, "| a table |")
+    assert said.startswith(f"| a table |\ntables            {space.folder.uri}/tables/tables.md")
+
+
+def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_others(space, tracked, evaluated, tmp_path):
+    comparison = RunFolder.of_run(str(tmp_path), "18")
+    failure = SimpleNamespace(exception="first\nmiddle\nlast", type="OSError")
+    found = {"training_failure": None, "evaluation_failure": None, "fold": "", "training_minutes": 1.0}
+    found |= {"metrics": evaluated.measured.metrics, "folder": space.folder}
+    tasks = [
+        SimpleNamespace(**{**found, "system": System("tf-idf", "")}),
+        SimpleNamespace(**{**found, "system": System("knn", "")}),
+        SimpleNamespace(**{**found, "system": System("qga", ""), "training_failure": failure, "fold": "fold 1 of 2"}),
+    ]
+    compared = stages.compare.candidates(tasks, comparison)
+    assert [candidate.failure for candidate in compared] == ["", "", "in training (fold 1 of 2): first last"]
+    assert "baseline/majority_accuracy" in compared[0].baselines
+    own = Workspace(comparison, str(tmp_path / "scratch"))
+    comparison.contract.publish(space.contract.path)
+    done = stages.compare.compare_systems(own, tracked, "small", compared, "", False)
+    assert list(done.comparison.failures) == ["qga"]
+    assert (own.local(comparison.comparison_tables) / "overview.csv").is_file()
+
+
+def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, tracked, options, evaluated):
+    recipe = load_recipe("knn", "tiny")
+    what = (System("knn", ""), "fold 1 of 2", recipe, options, 1, "CompareFlow/18")
+    folder, run = stages.compare.open_system(space, tracked, *what)
+    assert folder.path == "runs/17/systems/knn/fold-1-of-2"
+    assert Workspace(folder, space.scratch).contract.hash == space.contract.hash
+    assert stages.compare.open_system(space, tracked, *what) == (folder, run)
+    assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
+    assert (stages.compare.fold_name(0, 2), stages.compare.fold_name(0, 0)) == ("fold 1 of 2", "")
+
+
+def test_finished_runs_are_compared_from_copies_of_their_predictions(space, tracked, options, evaluated, tmp_path):
+    params = {"model": "knn", "settings": "none", "catalog": "small.parquet"}
+    runs = []
+    for name in ("one", "other"):
+        runs.append(TrackedRun.start(tracked.address, "moemoe-small", name, params, {"dataset": "small"}))
+        runs[-1].log_files(space.local(space.folder.predictions), "evaluation")
+        runs[-1].log_files(space.contract.path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", tracked.address)
+        own = Workspace(RunFolder.of_run(str(tmp_path), "20"), str(tmp_path / "scratch"))
+        asked = CompareOptions(runs=",".join(run.run_id for run in runs))
+        began = stages.compare.start(own, options, asked, "CompareFlow/20", True)
+    assert [candidate.name for candidate in began.compared] == ["one", "other"]
+    assert own.folder.system(runs[0].run_id).predictions.read().equals(evaluated.predictions)
+    assert (began.compared_dataset, began.is_sample, own.contract.hash) == ("small", False, space.contract.hash)
+    assert began.tracked.experiment == "moemoe-small"
+
+
+def test_a_comparison_of_runs_needs_two_of_one_dataset(space, tracked, options, evaluated, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked.address)
+    with pytest.raises(ConfigError, match="MLflow has no run abc"):
+        stages.compare.start(space, options, CompareOptions(runs="abc,def"), "CompareFlow/18", True)
+
+
+def test_a_registered_model_fills_a_catalog(registered, tracked, options, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked.address)
+    asked = BackfillOptions(options.catalog, registered.model_uri, str(tmp_path / "out"), tasks=1)
+    began = stages.backfill.start(asked)
+    assert [len(group) for group in began.groups] == [2]
+    done: list[bool] = []
+    what = (began.job, began.version, began.tracking, began.groups[0], str(tmp_path))
+    parts = stages.backfill.fill(*what, lambda rows: None, lambda part, was_there: done.append(was_there))
+    assert done == [False, False]
+    finished = stages.backfill.finish(began.job, [parts], asked.audit_size)
+    assert finished.total.filled > 0
+    assert finished.manifest in stages.backfill.summary(finished.manifest, finished.audit, finished.page)
+    stages.backfill.fill(*what, lambda rows: None, lambda part, was_there: done.append(was_there))
+    assert done[2:] == [True, True]

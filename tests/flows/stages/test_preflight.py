@@ -1,0 +1,66 @@
+"""What is wrong is found before the long work starts; and how a run of TrainFlow begins."""
+
+from dataclasses import replace
+
+import pytest
+import stages
+from stages.options import Options, TrainOptions
+from stages.workspace import Workspace
+
+from moemoe.errors import ConfigError
+from moemoe.run_folder import RunFolder
+
+pytestmark = pytest.mark.xdist_group("stages")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_products": -5}, "--max-products is -5; allowed is 0 to"),
+        ({"decoding": "beam"}, "decoding is 'beam'"),
+        ({"dataset": "31pt"}, "there is no contract for dataset '31pt'"),
+        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown"),
+        ({"nproc": 999}, "nproc is 999"),
+    ],
+)
+def test_a_bad_option_is_named(address, monkeypatch, change, message):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(ConfigError, match=message):
+        stages.preflight.check(replace(Options(), **change), [], "moemoe-30pt", is_local=True)
+
+
+def test_processes_are_not_counted_where_the_training_runs_elsewhere(address, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    checked = stages.preflight.check(Options(nproc=999), [], "moemoe-30pt", is_local=False)
+    assert (checked.processes, checked.tracking, checked.contract.dataset) == (999, address, "30pt")
+
+
+def test_a_run_begins(place, options, address, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    own = replace(options, dataset="30pt", root=str(tmp_path))
+    space = Workspace(RunFolder.of_run(own.root, "19"), str(tmp_path))
+    asked = TrainOptions(model="tf-idf", registered_name="moemoe-mine")
+    began = stages.preflight.start_training(space, own, asked, "TrainFlow/19", is_local=True)
+    assert (began.model_name, began.is_sample, began.champion, began.processes) == ("moemoe-mine", False, None, 1)
+    assert began.contract_hash == space.given_contract.hash
+    assert began.groups == [[0, 1]]
+    run = began.tracked.mlflow.get_run(began.tracked.run_id)
+    assert run.data.params["model"] == "tf-idf"
+    assert run.data.tags["metaflow_run"] == "TrainFlow/19"
+
+
+@pytest.mark.parametrize(
+    ("options", "experiment"),
+    [
+        (Options(), "moemoe-30pt-sample"),
+        (Options(catalog="x"), "moemoe-30pt"),
+        (Options(catalog="x", withhold="fit type", unseen="color=Red"), "moemoe-30pt-withheld-fit-type-unseen"),
+    ],
+)
+def test_runs_that_cannot_be_compared_have_experiments_of_their_own(options, experiment):
+    assert options.experiment == experiment
+
+
+def test_an_unknown_stage_is_no_attribute():
+    with pytest.raises(AttributeError, match="there is no stage 'trian'"):
+        _ = stages.trian

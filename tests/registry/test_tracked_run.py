@@ -1,0 +1,91 @@
+"""A tracked run against a real MLflow: a SQLite store in a folder of the test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from moemoe.registry.tracked_run import VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
+from moemoe.registry.tracking import client, default_tracking_uri
+from tests.registry.small import new_store
+
+pytestmark = pytest.mark.xdist_group("registry")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    return new_store(tmp_path_factory.mktemp("mlflow"))
+
+
+def test_a_run_is_found_again_by_its_tags(uri):
+    tags = {"comparison": "abc", "system": "qga, as long as both phases"}
+    assert TrackedRun.reopen(uri, "moemoe-tests-30pt", tags) is None
+    run = TrackedRun.start(uri, "moemoe-tests-30pt", run_name("qga", "tiny"), {"model": "qga"}, tags)
+    run.end("FAILED")
+    assert TrackedRun.reopen(uri, "moemoe-tests-30pt", tags) == run
+    assert run.mlflow.get_run(run.run_id).info.status == "RUNNING"
+    assert TrackedRun.reopen(uri, "moemoe-tests-30pt", {**tags, "system": "qga"}) is None
+    assert run.url.endswith("/runs?viewStateShareKey=systems")
+    experiment = client(uri).get_experiment_by_name("moemoe-tests-30pt")
+    assert json.loads(experiment.tags[VIEW_TAG]) == VIEW
+
+
+def test_a_run_remembers_its_manifest(uri):
+    run = TrackedRun.start(uri, "moemoe-tests-30pt", "qga", {}, {})
+    assert run.manifest is None
+    run.record_manifest("s3://bucket/shards/x/manifest.json")
+    assert run.manifest == "s3://bucket/shards/x/manifest.json"
+    assert run.experiment == "moemoe-tests-30pt"
+
+
+FIRST_RUN = """
+import sys
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.tracking import check_tracking
+import mlflow.store.tracking.sqlalchemy_store
+
+print("ready", flush=True)
+sys.stdin.readline()
+check_tracking(sys.argv[1])
+print(TrackedRun.start(sys.argv[1], "first", "r", {}, {}).run_id)
+"""
+
+
+def test_two_processes_make_the_store_at_once(tmp_path):
+    """MLflow makes its tables when it is first asked; another process that does so too fails on those half made."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    command = [sys.executable, "-c", FIRST_RUN, uri]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    both = [subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    runs = client(uri).search_runs([client(uri).get_experiment_by_name("first").experiment_id])
+    assert {run.info.run_id for run in runs} == {lines.split()[-1] for lines in said}
+
+
+def test_two_first_runs_at_once_share_the_experiment(uri):
+    """The other one creates it between this one's look and its own attempt."""
+    mlflow = client(uri)
+    theirs = mlflow.create_experiment("raced")
+    assert _new_experiment(mlflow, "raced") == theirs
+
+
+@pytest.mark.parametrize("folder", ["with blank", "with%20escape"])
+def test_files_lie_in_the_folder_whatever_its_name(tmp_path, monkeypatch, folder):
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = default_tracking_uri()
+    run = TrackedRun.start(uri, "e", "r", {}, {})
+    run.log_text("here", "report.html")
+    [report] = tmp_path.rglob("report.html")
+    assert report.is_relative_to(tmp_path / folder)
+    assert Path(run.mlflow.download_artifacts(run.run_id, "report.html")).read_text() == "here"
+    assert (tmp_path / folder / "mlflow.db").is_file()
