@@ -50,8 +50,8 @@ GROUND: dict[str, set[str]] = {
     "notifications": set(),
     "schemas": set(),
     "storage": {"errors"},
-    "torchvision_compat": set(),
     "run_folder": {"errors", "schemas", "storage"},
+    "torchvision_compat": set(),
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}

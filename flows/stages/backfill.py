@@ -84,7 +84,7 @@ def report_uri(job: Job) -> str:
 
 def summary(finished: Finished, report: str) -> str:
     """The last words of a backfill."""
-    command = shlex.join(["python", "-m", "moemoe.registry.audit", finished.audit])
+    command = shlex.join(["moemoe", "audit", finished.audit])
     return "\n".join(
         [
             f"report   {report}",

@@ -237,8 +237,8 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
         for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed):
             kept = []
             for index, row in enumerate(batch.to_pylist()):
-                texts = (row[name] for name in ("product_id", "product_type", "title", "description"))
-                problem = screen(*texts, unreadable=unreadable.pop(start + index, None))
+                found = unreadable.pop(start + index, None)
+                problem = screen(row["product_id"], row["product_type"], row["title"], row["description"], found)
                 product_type = types.get(fold(row["product_type"] or ""), "")
                 if is_usable(problem) and product_type not in model.attributes:
                     problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])

@@ -1,6 +1,8 @@
 """A tracked run against a real MLflow: a SQLite store in a folder of the test."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,36 @@ def test_a_run_remembers_its_manifest(uri):
     run.record_manifest("s3://bucket/shards/x/manifest.json")
     assert run.manifest == "s3://bucket/shards/x/manifest.json"
     assert run.experiment == "moemoe-tests-30pt"
+
+
+FIRST_RUN = """
+import sys
+from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.tracking import check_tracking
+import mlflow.store.tracking.sqlalchemy_store
+
+print("ready", flush=True)
+sys.stdin.readline()
+check_tracking(sys.argv[1])
+print(TrackedRun.start(sys.argv[1], "first", "r", {}, {}).run_id)
+"""
+
+
+def test_two_processes_make_the_store_at_once(tmp_path):
+    """MLflow makes its tables when it is first asked; another process that does so too fails on those half made."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    command = [sys.executable, "-c", FIRST_RUN, uri]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    both = [subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    runs = client(uri).search_runs([client(uri).get_experiment_by_name("first").experiment_id])
+    assert {run.info.run_id for run in runs} == {lines.split()[-1] for lines in said}
 
 
 def test_two_first_runs_at_once_share_the_experiment(uri):
