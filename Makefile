@@ -12,7 +12,7 @@ FLOW ?= flows/train_flow.py
 DEPLOY = $(BIN)/python $(FLOW) --quiet --datastore s3 --config deployment $(CONFIG) --production
 GITOPS = $(BIN)/python infra/gitops.py
 
-.PHONY: help demo tables test test-all lint schema ui clean deploy-argo deploy-step-functions
+.PHONY: help demo tables test test-all lint schema settings ui clean deploy-argo deploy-step-functions
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lint: $(READY) ## ruff and mypy
 
 schema: $(READY) ## what editors know of a contract, from the loader's own description
 	$(BIN)/python -m moemoe.contract.schema > data_contracts/contract.schema.json
+
+settings: $(READY) ## docs/settings.md, from the dataclasses of all recipes
+	$(BIN)/python docs/settings.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
 	$(BIN)/python -m moemoe.registry.ui

@@ -22,14 +22,56 @@ RECIPES = {
     "knn": "knn",
     "tf-idf": "tf-idf",
 }
+#: Settings that the docstrings of their dataclasses do not explain one by one.
+ABOUT = {
+    "tokenizer": "`catalog`, trained on the training split, or a pretrained one's hub name or folder",
+    "load_balancing_weight": "of equation 9 in equation 10 (table 5)",
+    "context_length": "tokens that a product's text is cut to",
+    "question_length": "tokens that a question is cut to",
+    "answer_length": "tokens that an answer has at most",
+    "text.pretrained": "the checkpoint, by hub name or folder; `--weights` sets it",
+    "text.vocab_size": "tokens; a tokenizer of the catalog sets it",
+    "text.d_model": "width of all states",
+    "text.d_kv": "width of an attention head",
+    "text.d_ff": "width of a feed-forward network, and of an expert",
+    "text.num_heads": "attention heads of a layer",
+    "text.context_layers": "layers of the context encoder",
+    "text.question_layers": "layers of the question encoder",
+    "text.decoder_layers": "layers of the decoder",
+    "text.feed_forward_proj": "T5's: `relu`, or `gated-gelu` as in Flan-T5",
+    "text.dropout_rate": "in all layers",
+    "text.tie_word_embeddings": "whether the decoder's output matrix is that of the token embeddings",
+    "text.width": "width of all states",
+    "text.layers": "layers of the text encoder",
+    "text.heads": "attention heads of a layer",
+    "text.feed_forward": "width of a feed-forward network",
+    "text.positions": "tokens that have a position embedding",
+    "layers": "of the attention over patches and tokens together",
+    "heads": "of the attention over patches and tokens together",
+    "hidden": "width of the classifiers' hidden layer",
+    "dropout_rate": "of the attention over patches and tokens together",
+    "k": "neighbours that vote",
+    "image_weight": "the image's part of the similarity, the text has the rest",
+    "text_width": "components that the TF-IDF vectors are reduced to",
+    "ngrams": "words of the longest n-gram",
+    "min_products": "n-grams of fewer products are left out",
+    "max_features": "n-grams at most, the most frequent ones",
+    "penalty": "C of scikit-learn's logistic regression, the inverse of the L2 penalty",
+    "max_iterations": "of a regression",
+    "tolerance": "a regression ends when a pass changes no weight by more than this part of the largest",
+}
+#: What a checkpoint decides where `text.pretrained` names one.
+OF_CHECKPOINT = {
+    *("d_model", "d_kv", "d_ff", "num_heads", "context_layers", "question_layers", "decoder_layers"),
+    *("feed_forward_proj", "tie_word_embeddings", "width", "layers", "heads", "feed_forward", "positions", "vocab_size"),
+}
 HEAD = """<!-- Written by docs/settings.py from the dataclasses: run `make settings` instead of editing. -->
 
 # All settings
 
-What `--set 'name=value, name=value'` takes, with the value that each `--size` gives it; [recipes-and-settings.md](
-recipes-and-settings.md) explains the more important ones. Lists and mappings are written as in YAML. A model without experts
-has no `experts.*`, a size whose weights are pretrained takes the dimensions `text.*` from them. The members of a `committee`
-have their settings under their names: `tf-idf.penalty=5`.
+What `--set 'name=value, name=value'` takes, with the value that each `--size` gives it; [Recipes and settings](recipes-and-settings.md)
+explains the more important ones. Lists and mappings are written as in YAML. A model without experts has no `experts.*`. The
+members of a `committee` have their settings under their names: `tf-idf.penalty=5`.
 """
 
 
@@ -57,6 +99,8 @@ def _table(recipe: str, allowed: dict[str, type]) -> str:
     sizes = {size: load_recipe(recipe, size) for size in known_sizes()}
     rows = [f"| setting | type | {' | '.join(sizes)} | |", "| --- | --- |" + " --- |" * (len(sizes) + 1)]
     for name, kind in allowed.items():
+        if name.startswith("experts.") and all(loaded.config.experts is None for loaded in sizes.values()):
+            continue
         values = [_shown(_value(loaded, name)) for loaded in sizes.values()]
         shown = "" if kind is object else kind.__name__
         rows.append(f"| `{name}` | {shown} | {' | '.join(values)} | {_meaning(type(sizes['tiny'].config), name)} |")
@@ -64,6 +108,10 @@ def _table(recipe: str, allowed: dict[str, type]) -> str:
 
 
 def _value(loaded: Any, name: str) -> Any:
+    text = getattr(loaded.config, "text", None)
+    group, _, own = name.partition(".")
+    if group == "text" and own in OF_CHECKPOINT and text is not None and text.pretrained:
+        return "its weights'"
     value: Any = loaded.config if _of_model(name) else loaded
     for part in name.split("."):
         value = getattr(value, part, None)
@@ -71,6 +119,8 @@ def _value(loaded: Any, name: str) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if value == "its weights'":
+        return value
     value = list(value) if isinstance(value, tuple) else value
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
     return f"`{text}`"
@@ -78,10 +128,6 @@ def _shown(value: Any) -> str:
 
 def _meaning(config_class: type, name: str) -> str:
     """The line about a field in the ``Args:`` of its dataclass, or of one that it inherits from."""
-    own = {"tokenizer": "`catalog`, trained on the training split, or a pretrained one's hub name or folder"}
-    own["load_balancing_weight"] = "of equation 9 in equation 10 (table 5)"
-    if name in own:
-        return own[name]
     parts = name.split(".")
     holder: Any = config_class
     if parts[0] == "training":
@@ -91,8 +137,8 @@ def _meaning(config_class: type, name: str) -> str:
         holder = next(kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind))
     for each in inspect.getmro(holder):
         if (about := _arguments(each).get(parts[-1])) is not None:
-            return about
-    return ""
+            return about.removesuffix(".")
+    return ABOUT.get(name, "")
 
 
 def _arguments(config_class: type) -> dict[str, str]:

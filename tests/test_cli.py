@@ -1,7 +1,6 @@
 """The ``moemoe`` command: its help, its errors, and that a mistake is reported before anything large is imported."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,14 +125,3 @@ class TestErrors:
         failing(KeyboardInterrupt())
         assert cli.main(["drift", "a", "b"]) == cli.INTERRUPTED
         assert capsys.readouterr().err == "moemoe: interrupted\n"
-
-
-def test_every_command_that_the_documents_name_is_there():
-    documents = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "infra" / "README.md"]
-    named = {
-        name
-        for path in [*documents, *(PROJECT / "docs").glob("**/*.md")]
-        for name in re.findall(r"(?:^|`)moemoe ([a-z][a-z-]*)", path.read_text(), re.MULTILINE)
-    }
-    assert named >= {"doctor", "profile", "drift", "train", "thresholds", "rollback", "audit"}
-    assert named <= set(cli.COMMANDS)

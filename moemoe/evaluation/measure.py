@@ -23,7 +23,7 @@ class Measurement:
 
     Args:
         cells: the predictions, cut once.
-        evaluation: the table of cells; its metrics are all that the run logs (README, "Read the report").
+        evaluation: the table of cells; its metrics are all that the run logs (docs/report.md).
         slices: SLICES, those of questions out of context and of applicability among them.
         routing: ROUTING.
         warnings: sentences for people.
