@@ -63,15 +63,17 @@ ABOUT = {
 #: What a checkpoint decides where `text.pretrained` names one.
 OF_CHECKPOINT = {
     *("d_model", "d_kv", "d_ff", "num_heads", "context_layers", "question_layers", "decoder_layers"),
-    *("feed_forward_proj", "tie_word_embeddings", "width", "layers", "heads", "feed_forward", "positions", "vocab_size"),
+    *("feed_forward_proj", "tie_word_embeddings", "width", "layers", "heads", "feed_forward", "positions"),
+    "vocab_size",
 }
 HEAD = """<!-- Written by docs/settings.py from the dataclasses: run `make settings` instead of editing. -->
 
 # All settings
 
-What `--set 'name=value, name=value'` takes, with the value that each `--size` gives it; [Recipes and settings](recipes-and-settings.md)
-explains the more important ones. Lists and mappings are written as in YAML. A model without experts has no `experts.*`. The
-members of a `committee` have their settings under their names: `tf-idf.penalty=5`.
+What `--set 'name=value, name=value'` takes, with the value that each `--size` gives it.
+[Recipes and settings](recipes-and-settings.md) explains the more important ones. Lists and mappings are written as in
+YAML. A model without experts has no `experts.*`. The members of a `committee` have their settings under their names:
+`tf-idf.penalty=5`.
 """
 
 

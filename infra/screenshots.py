@@ -1,4 +1,4 @@
-"""Pictures of MLflow's UI on real runs, each with the text that its page shows, for README and docs, and for looking at.
+"""Pictures of MLflow's UI on real runs, each with the text that its page shows, for the docs and for looking at.
 
 Needs Debian's chromium and chromium-driver.
 
