@@ -149,7 +149,7 @@ def _arguments(config_class: type) -> dict[str, str]:
     if "\nArgs:\n" not in text:
         return {}
     section = text.split("\nArgs:\n")[1].split("\n\n")[0]
-    found = {}
+    found: dict[str, str] = {}
     for names, about in re.findall(r"^    (\w[\w, ]*): (.+(?:\n {8,}.+)*)", section, re.MULTILINE):
         sentence = " ".join(about.split()).replace("``", "`").replace("|", "\\|")
         found |= dict.fromkeys(re.split(r",\s*", names), sentence)
