@@ -53,6 +53,16 @@ def test_readme_is_an_entrance_that_leads_to_every_page():
     assert linked == {page.name for page in DOCS} - {"index.md"}
 
 
+def test_readmes_result_is_what_stands_in_the_results_log():
+    result = README.read_text().split("\n## A real result\n")[1].split("\n## ")[0]
+    log = (PROJECT / "tests" / "benchmarks" / "RESULTS.md").read_text()
+    today = log.split("\n## What stands today")[1].split("\n## ")[0]
+    result, today = (" ".join(text.replace("**", "").split()) for text in (result, today))
+    numbers = re.findall(r"[+-]?\d+\.\d(?: ?\[[^]]+\])?|\d+ of \d+ cells|\d+ minutes", result)
+    assert len(numbers) > 10
+    assert [number for number in numbers if number not in today] == []
+
+
 def test_the_site_has_every_page():
     site = yaml.safe_load((PROJECT / "mkdocs.yml").read_text())
     assert sorted(path for entry in site["nav"] for path in entry.values()) == [page.name for page in DOCS]

@@ -93,12 +93,12 @@ def test_argo_runs_with_the_configs_parameters(argo):
 
 def test_the_code_package_holds_what_a_step_needs(argo, step_functions):
     for package in (argo.package, step_functions.package):
-        for path in [*HERE.glob("moemoe/**/*.py"), *HERE.glob("moemoe/**/*.yaml"), *HERE.glob("data_contracts/**/*")]:
-            if path.suffix in (".py", ".yaml", ".json"):
+        for path in [*HERE.glob("moemoe/**/*"), *HERE.glob("data_contracts/**/*")]:
+            if path.suffix in (".py", ".yaml", ".json", ".html", ".css", ".js"):
                 assert package[str(path.relative_to(HERE))] == path.read_bytes(), path
-        assert {"train_flow.py", "base_flow.py", "cards.py", "deployment.py", "retraining.py"} <= set(package)
-        for path in HERE.glob("flows/stages/*.py"):
-            assert package[f"stages/{path.name}"] == path.read_bytes(), path
+        assert {"train_flow.py", "base_flow.py", "deployment.py", "retraining.py"} <= set(package)
+        for path in [*HERE.glob("flows/stages/*.py"), *HERE.glob("flows/cards/*.py")]:
+            assert package[f"{path.parent.name}/{path.name}"] == path.read_bytes(), path
 
 
 def test_the_unpacked_package_answers_without_the_repository(argo, tmp_path):
