@@ -39,12 +39,15 @@ class HashedNgrams(nn.Module):
 
         They depend on the token and those before it alone, never on padding to its right.
         """
+        K = ids_BK.shape[1]
+        # Texts shorter than an order are looked up beyond their end: processes that train together wait for
+        # each other's gradient of the table, so each must have one, of zeros if need be.
+        ids_BK = F.pad(ids_BK, (0, max(0, max(self.orders) - K)))
         total = self.table.weight.new_zeros(*ids_BK.shape, self.table.embedding_dim)
         for index, order in enumerate(self.orders):
-            if order <= ids_BK.shape[1]:
-                bucket = ngram_hash(ids_BK, order) % self.buckets + index * self.buckets
-                total = total + F.pad(self.table(bucket), (0, 0, order - 1, 0))
-        return total
+            bucket = ngram_hash(ids_BK, order) % self.buckets + index * self.buckets
+            total = total + F.pad(self.table(bucket), (0, 0, order - 1, 0))
+        return total[:, :K]
 
 
 class NgramEmbedding(nn.Embedding):

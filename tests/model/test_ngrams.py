@@ -112,3 +112,14 @@ def test_weights_of_other_buckets_are_refused_in_a_sentence(tmp_path):
 def test_numbers_that_cannot_work_are_refused(values):
     with pytest.raises(ConfigError, match=r"text.ngrams: orders are .*allowed are orders from 1 to 8"):
         NgramConfig(**values)
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_text_shorter_than_an_order_leaves_a_gradient(length):
+    """Else processes that train together wait for each other without end."""
+    ngrams = HashedNgrams(NgramConfig((2, 3), 64), 4)
+    added = ngrams(torch.tensor([[5, 7][:length]]))
+    assert added.shape == (1, length, 4)
+    added.sum().backward()
+    assert ngrams.table.weight.grad is not None
+    assert ngrams.table.weight.grad.to_dense().count_nonzero() == 4 * (length - 1)
