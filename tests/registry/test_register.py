@@ -78,7 +78,7 @@ def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp
         "data-hash",
         "## Intended use",
         "## Limits",
-        "0.500 (0.400 to 0.600)",
+        "50.0 [40.0, 60.0]",
     ):
         assert said in card
     assert client(uri).get_model_version(name, first.version).description == card
