@@ -1,5 +1,6 @@
 """The whole road to a catalog that nobody has described: profile, edit, run, read the report, backfill."""
 
+import html
 import os
 import shlex
 import shutil
@@ -16,7 +17,7 @@ from moemoe.contract.load import load_contract
 from moemoe.registry import tracking
 from moemoe.registry.versions import CHAMPION, alias_of
 from moemoe.schemas import CATALOG
-from tests.flows.conftest import card_text, flow_environment
+from tests.flows.conftest import flow_environment
 
 PROJECT = Path(__file__).parents[2]
 TYPES = ("Men's T-Shirts", "tops/tees")
@@ -84,7 +85,7 @@ def test_the_whole_road(road):
     assert "mean Recall@90P" in said
     assert "nan" not in said.split("mean Recall@90P")[1].splitlines()[0]
     model = after(said, "registered model").split()[0]
-    report = card_text(Path(after(said, "report  ")).read_text())
+    report = html.unescape(Path(after(said, "report  ")).read_text())
     assert TYPES[0] in report
     assert "tops/tees" in report
     uri = flow_environment(work)["MLFLOW_TRACKING_URI"]
