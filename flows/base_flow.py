@@ -16,10 +16,11 @@ from stages.options import Options
 from stages.workspace import Workspace
 from stopped import said_plainly
 
+from moemoe.atomic_files import remove_leftovers
 from moemoe.notifications import DRIFT
 from moemoe.reporting import catalog_documents
 from moemoe.run_folder import RunFolder
-from moemoe.storage import absolute, remove_leftovers
+from moemoe.storage import absolute
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """One way to reach files: a local folder or ``s3://`` (boto3), so that a run's root may be either.
 
-Every write is atomic: a file is complete under its name or not there at all. What may pass on S3 (5xx, throttling, a
-lost connection, a flipped byte) is tried again with growing pauses.
+Every write is atomic (``atomic_files``), and what may pass on S3 is retried (``s3``).
 """
 
 import contextlib
@@ -11,31 +10,18 @@ import glob
 import hashlib
 import io
 import os
-import random
 import re
 import shutil
-import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from moemoe import s3
+from moemoe.atomic_files import replacing
 from moemoe.errors import StorageError
-
-T = TypeVar("T")
-
-#: Tries of a whole transfer, each of whose requests boto3 itself tries up to ``REQUEST_ATTEMPTS`` times.
-ATTEMPTS, REQUEST_ATTEMPTS = 3, 5
-CONNECT_SECONDS, READ_SECONDS = 10, 60
-#: Above this size an object goes and comes in parts of this size, four at a time.
-PART_BYTES = 16 * 2**20
-#: A half-written file of another machine is taken for a dead writer's after this time.
-LEFTOVER_SECONDS = 24 * 3600
 
 
 def is_s3(uri: str) -> bool:
@@ -68,11 +54,11 @@ def size_of(uri: str) -> int | None:
     if not is_s3(uri):
         path = Path(uri)
         return path.stat().st_size if path.is_file() else None
-    bucket, key = _bucket_and_key(uri)
+    bucket, key = s3.bucket_and_key(uri)
     try:
-        return _retrying(lambda: _client().head_object(Bucket=bucket, Key=key))["ContentLength"]
+        return s3.retrying(lambda: s3.client().head_object(Bucket=bucket, Key=key))["ContentLength"]
     except Exception as error:
-        if _status(error) == 404:
+        if s3.status(error) == 404:
             return None
         raise _storage_error("cannot read", uri, error) from error
 
@@ -83,8 +69,8 @@ def sizes(folder: str) -> dict[str, int]:
         if not is_s3(folder):
             with os.scandir(folder) as entries:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        bucket, prefix = _bucket_and_key(folder.rstrip("/") + "/")
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        bucket, prefix = s3.bucket_and_key(folder.rstrip("/") + "/")
+        pages = s3.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         return {item["Key"][len(prefix) :]: item["Size"] for page in pages for item in page.get("Contents", [])}
     except FileNotFoundError:
         return {}
@@ -103,8 +89,8 @@ def sizes_by_use(folder: str) -> list[tuple[str, int]]:
                 stats = [(entry.stat(), entry.name) for entry in entries if entry.is_file()]
             found = [(stat.st_mtime, name, stat.st_size) for stat, name in stats if not name.startswith(".")]
         else:
-            bucket, prefix = _bucket_and_key(folder.rstrip("/") + "/")
-            pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+            bucket, prefix = s3.bucket_and_key(folder.rstrip("/") + "/")
+            pages = s3.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
             items = [item for page in pages for item in page.get("Contents", [])]
             found = [(item["LastModified"].timestamp(), item["Key"][len(prefix) :], item["Size"]) for item in items]
     except FileNotFoundError:
@@ -125,8 +111,8 @@ def remove(uri: str) -> None:
     """Deletes the file at ``uri``; one that is gone already is no error."""
     try:
         if is_s3(uri):
-            bucket, key = _bucket_and_key(uri)
-            _retrying(lambda: _client().delete_object(Bucket=bucket, Key=key))
+            bucket, key = s3.bucket_and_key(uri)
+            s3.retrying(lambda: s3.client().delete_object(Bucket=bucket, Key=key))
         else:
             Path(uri).unlink(missing_ok=True)
     except Exception as error:
@@ -146,8 +132,8 @@ def read_bytes(uri: str) -> bytes:
     try:
         if not is_s3(uri):
             return Path(uri).read_bytes()
-        bucket, key = _bucket_and_key(uri)
-        return _retrying(lambda: _client().get_object(Bucket=bucket, Key=key)["Body"].read())
+        bucket, key = s3.bucket_and_key(uri)
+        return s3.retrying(lambda: s3.client().get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:
         raise _storage_error("cannot read", uri, error) from error
 
@@ -156,9 +142,9 @@ def write_bytes(uri: str, data: bytes | pa.Buffer) -> None:
     """Puts ``data`` at ``uri`` atomically (rename on disk; one PUT on S3, or several parts that appear as one)."""
     try:
         if is_s3(uri):
-            _upload(lambda: io.BytesIO(data), uri)
+            s3.upload(lambda: io.BytesIO(data), uri)
             return
-        with _replacing(Path(uri)) as temporary, open(temporary, "wb") as file:
+        with replacing(Path(uri)) as temporary, open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -175,9 +161,9 @@ def publish(path: str | os.PathLike[str], uri: str) -> str:
         return uri
     try:
         if is_s3(uri):
-            _upload(lambda: open(source, "rb"), uri)  # noqa: SIM115  (closed there)
+            s3.upload(lambda: open(source, "rb"), uri)  # noqa: SIM115  (closed there)
         else:
-            with _replacing(Path(uri)) as temporary:
+            with replacing(Path(uri)) as temporary:
                 shutil.copyfile(source, temporary)
     except Exception as error:
         raise _storage_error("cannot write", uri, error) from error
@@ -220,7 +206,7 @@ def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:
     files = files_below(uri)
     if not files:
         raise StorageError(f"cannot read {uri}: no such object")
-    target = Path(scratch) / _bucket_and_key(uri)[1].rstrip("/")
+    target = Path(scratch) / s3.bucket_and_key(uri)[1].rstrip("/")
     for file in files:
         relative = file[len(uri) :].strip("/")
         destination = target / relative if relative else target
@@ -236,23 +222,16 @@ def download(uri: str, path: str | os.PathLike[str], sha256: str | None = None) 
     """
 
     def attempt() -> None:
-        bucket, key = _bucket_and_key(uri)
-        with _replacing(Path(path)) as temporary:
-            _client().download_file(bucket, key, temporary, Config=_parts())
+        bucket, key = s3.bucket_and_key(uri)
+        with replacing(Path(path)) as temporary:
+            s3.client().download_file(bucket, key, temporary, Config=s3.parts())
             if sha256 is not None and sha256_of(temporary) != sha256:
-                raise WrongChecksumError(uri)
+                raise s3.WrongChecksumError(uri)
 
     try:
-        _retrying(attempt)
+        s3.retrying(attempt)
     except Exception as error:
         raise _storage_error("cannot read", uri, error) from error
-
-
-class WrongChecksumError(StorageError):
-    """A file that is not what its writer wrote."""
-
-    def __init__(self, uri: str):
-        super().__init__(f"{uri}: checksum differs from the manifest's; delete it and run again")
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
@@ -266,7 +245,7 @@ def files_below(uri: str) -> list[str]:
     if not is_s3(uri):
         path = Path(uri).absolute()
         return [str(path)] if path.is_file() else sorted(str(file) for file in path.rglob("*") if file.is_file())
-    bucket, key = _bucket_and_key(uri)
+    bucket, key = s3.bucket_and_key(uri)
     folder = key.rstrip("/") + "/" if key else ""
     keys = _keys(uri, bucket, key.rstrip("/"))
     return [f"s3://{bucket}/{k}" for k in keys if k == key] or [
@@ -284,7 +263,7 @@ def matching_files(pattern: str) -> list[str]:
         some = any(os.path.isfile(path) for path in found)
         walked = [path for path in found if os.path.isfile(path) or not some or Path(path).suffix]
         return sorted({file for path in walked for file in files_below(path)})
-    bucket, key = _bucket_and_key(pattern)
+    bucket, key = s3.bucket_and_key(pattern)
     keys = _keys(pattern, bucket, re.split(r"[*?\[]", key)[0])
     below = key.rstrip("/") + "/*"
     return [f"s3://{bucket}/{k}" for k in keys if fnmatch.fnmatchcase(k, key) or fnmatch.fnmatchcase(k, below)]
@@ -293,114 +272,10 @@ def matching_files(pattern: str) -> list[str]:
 def _keys(uri: str, bucket: str, prefix: str) -> list[str]:
     """The keys in a bucket that begin with ``prefix``, sorted, without the empty objects that stand for folders."""
     try:
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        pages = s3.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"][-1] != "/")
     except Exception as error:
         raise _storage_error("cannot list", uri, error) from error
-
-
-def remove_leftovers(folder: str) -> None:
-    """Removes half-written files that killed writers left in and below a local folder; those being written stay."""
-    if is_s3(folder):
-        return
-    host = socket.gethostname().split(".")[0]
-    for where, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(where, name)
-            made_by = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.\w+", name)
-            with contextlib.suppress(FileNotFoundError):
-                if made_by and (
-                    not _is_alive(int(made_by[2]))
-                    if made_by[1] == host
-                    else time.time() - os.stat(path).st_mtime > LEFTOVER_SECONDS
-                ):
-                    os.unlink(path)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[str]:
-    """A temporary name beside ``path`` that takes its place on success and is removed on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{socket.gethostname().split('.')[0]}.{os.getpid()}"
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.{writer}.", dir=path.parent)
-    os.close(descriptor)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _bucket_and_key(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")  # no URL: a key may have any character
-    return bucket, key
-
-
-@cache
-def _client() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    retries = {"total_max_attempts": REQUEST_ATTEMPTS, "mode": "standard"}
-    config = Config(
-        retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, max_pool_connections=32
-    )
-    return boto3.client("s3", config=config)
-
-
-def _parts() -> Any:
-    from boto3.s3.transfer import TransferConfig
-
-    return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
-
-
-def _upload(opened: Callable[[], Any], uri: str) -> None:
-    bucket, key = _bucket_and_key(uri)
-
-    def attempt() -> None:
-        with opened() as file:
-            _client().upload_fileobj(file, bucket, key, Config=_parts())
-
-    _retrying(attempt)
-
-
-def _retrying(action: Callable[[], T]) -> T:
-    """``action()``, again after a pause where it failed of something that may pass."""
-    for attempt in range(1, ATTEMPTS):
-        try:
-            return action()
-        except Exception as error:
-            if not _may_pass(error):
-                raise
-        time.sleep(random.uniform(0, 2**attempt))  # jitter, so that a hundred readers do not come back as one
-    return action()
-
-
-def _may_pass(error: Exception) -> bool:
-    from boto3.exceptions import RetriesExceededError
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
-
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        return _status(error) >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "BadDigest")
-    lasting = isinstance(error, NoCredentialsError | ParamValidationError)
-    return isinstance(error, BotoCoreError | RetriesExceededError | WrongChecksumError) and not lasting
-
-
-def _status(error: Exception) -> int:
-    return getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def no_space_left(error: BaseException) -> StorageError | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from moemoe import storage
+from moemoe import s3
 
 #: What the proxy may do with a request instead of handing it on.
 UNAVAILABLE, TIMEOUT, FLIPPED, CUT, LOST = "503", "timeout", "a flipped byte", "cut short", "connection lost"
@@ -133,7 +133,7 @@ def s3_server() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
-        storage._client.cache_clear()
+        s3.client.cache_clear()
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def _use(monkeypatch: pytest.MonkeyPatch, url: str, bucket: str) -> Any:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    storage._client.cache_clear()
+    s3.client.cache_clear()
     boto3.client("s3").create_bucket(Bucket=bucket)
     boto3.resource("s3").Bucket(bucket).objects.delete()
     return boto3.client("s3")

@@ -108,7 +108,7 @@ class TestErrors:
         [
             (ConfigError("the contract is empty"), "moemoe: the contract is empty"),
             (ConfigError("http://user:secret@host refuses"), r"moemoe: http://user:\*\*\*@host refuses"),
-            (PermissionError(13, "Permission denied", "/root/x"), "moemoe: /root/x: Permission denied"),
+            (PermissionError(13, "Permission denied", "/shop/x"), "moemoe: /shop/x: Permission denied"),
         ],
     )
     def test_an_error_that_can_be_fixed_is_one_sentence(self, failing, error, said):

@@ -49,7 +49,9 @@ GROUND: dict[str, set[str]] = {
     "names": set(),
     "notifications": set(),
     "schemas": set(),
-    "storage": {"errors"},
+    "atomic_files": set(),
+    "s3": {"errors"},
+    "storage": {"", "atomic_files", "errors", "s3"},
     "run_folder": {"errors", "schemas", "storage"},
     "torchvision_compat": set(),
 }

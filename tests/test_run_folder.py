@@ -55,8 +55,8 @@ def test_parts_are_named_by_the_tasks_that_collected_them():
         def _counts(self):
             return [2, 0, 1]
 
-    folder = Counted("s3://bucket/root", "runs/17")
-    products = [uri.removeprefix("s3://bucket/root/runs/17/") for uri in folder.products()]
+    folder = Counted("s3://bucket/store", "runs/17")
+    products = [uri.removeprefix("s3://bucket/store/runs/17/") for uri in folder.products()]
     assert products == [
         "collected/000/products/00000.parquet",
         "collected/000/products/00001.parquet",

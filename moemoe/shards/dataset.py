@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from moemoe.catalog.context import context_text
 from moemoe.errors import StorageError
+from moemoe.s3 import WrongChecksumError
 from moemoe.shards.cache import Cache
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import File, Manifest
 from moemoe.shards.mapped_labels import MappedLabels
 from moemoe.shards.opened import Opened
 from moemoe.shards.sampler import WINDOW
-from moemoe.storage import WrongChecksumError, is_s3, join, sizes
+from moemoe.storage import is_s3, join, sizes
 
 CACHE_BYTES = 16 * 2**30
 #: Shards that stay open: the window being read and the next one.

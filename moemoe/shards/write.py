@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from moemoe.atomic_files import remove_leftovers
 from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, arrow_bytes, store, store_file
 from moemoe.shards.mapped_labels import map_labels
-from moemoe.storage import exists, join, read_bytes, read_table, remove_leftovers, write_bytes
+from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
 
 SHARD_ROWS = 2048
 

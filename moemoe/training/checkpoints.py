@@ -9,9 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from moemoe.atomic_files import remove_leftovers
 from moemoe.errors import ConfigError
 from moemoe.run_folder import RunFolder
-from moemoe.storage import exists, fetch, remove_leftovers, write_bytes
+from moemoe.storage import exists, fetch, write_bytes
 from moemoe.training.optimizers import Optimizers
 
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from moemoe.atomic_files import remove_leftovers
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import PREDICTIONS
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
-from moemoe.storage import exists, publish, read_table, remove_leftovers, write_table, writing_table
+from moemoe.storage import exists, publish, read_table, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.optimizers import Optimizers
 from tests.faults.forked import killed_at, killed_in_a_file

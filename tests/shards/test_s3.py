@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from moemoe import storage
+from moemoe import s3, storage
 from moemoe.errors import StorageError
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
@@ -15,9 +15,9 @@ from tests.shards.small import small_products, small_shards
 
 @pytest.fixture
 def proxy(monkeypatch):
-    monkeypatch.setattr(storage, "READ_SECONDS", 2)
-    monkeypatch.setattr(storage.random, "uniform", lambda low, high: 0.0)  # no pauses between tries
-    monkeypatch.setattr(storage, "REQUEST_ATTEMPTS", 2)
+    monkeypatch.setattr(s3, "READ_SECONDS", 2)
+    monkeypatch.setattr(s3.random, "uniform", lambda low, high: 0.0)  # no pauses between tries
+    monkeypatch.setattr(s3, "REQUEST_ATTEMPTS", 2)
     with s3_endpoint(monkeypatch) as proxy:
         yield proxy
 
@@ -48,7 +48,7 @@ def test_an_object_that_stays_wrong_or_is_gone_is_named(proxy, manifest, tmp_pat
     shards = [shard.path for shard in ShardedDataset(manifest, tmp_path).manifest.shards]
     assert not {path.rsplit("/", 1)[1] for path in shards} & set(os.listdir(tmp_path / "shards"))
     key = shards[1]
-    storage._client().delete_object(Bucket="bucket", Key=f"store/{key}")
+    s3.client().delete_object(Bucket="bucket", Key=f"store/{key}")
     with pytest.raises(StorageError, match=f"s3://bucket/store/{key}: no such file, but the manifest names it"):
         ShardedDataset(manifest, tmp_path)
 
@@ -61,7 +61,7 @@ def test_an_s3_that_is_down_is_one_clear_error(proxy, manifest, tmp_path):
 
 @pytest.mark.parametrize("fault", [LOST, UNAVAILABLE, TIMEOUT])
 def test_a_connection_lost_in_a_multi_part_upload(fault, proxy, tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr(s3, "PART_BYTES", 5 * 2**20)
     data = np.random.default_rng(0).bytes(11 * 2**20)
     proxy.fail_first(1, fault, "PUT", "partNumber=2")
     storage.write_bytes("s3://bucket/big.bin", data)
@@ -70,12 +70,12 @@ def test_a_connection_lost_in_a_multi_part_upload(fault, proxy, tmp_path, monkey
 
 
 def test_an_upload_that_fails_for_good_leaves_nothing(proxy, monkeypatch):
-    monkeypatch.setattr(storage, "PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr(s3, "PART_BYTES", 5 * 2**20)
     proxy.fail_first(999, UNAVAILABLE, "PUT", "partNumber=2")
     with pytest.raises(StorageError, match=r"cannot write s3://bucket/never.bin: .*503"):
         storage.write_bytes("s3://bucket/never.bin", bytes(11 * 2**20))
     assert not storage.exists("s3://bucket/never.bin")
-    assert "Uploads" not in storage._client().list_multipart_uploads(Bucket="bucket")
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket="bucket")
 
 
 def test_the_cache_holds_no_more_than_it_may_and_the_last_used(proxy, manifest, tmp_path):

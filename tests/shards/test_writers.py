@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moemoe import storage
+from moemoe import atomic_files
 from moemoe.errors import StorageError
 from moemoe.shards.dataset import ShardedDataset
 from tests.shards.small import small_products, small_shards
@@ -18,7 +18,6 @@ HERE = Path(__file__).parents[2]
 WRITE = "import sys; from tests.shards.small import small_shards; print(small_shards(sys.argv[1], 60))"
 KILLED = """
 import os, sys, signal
-import moemoe.storage as storage
 from tests.shards.small import small_shards
 fsync = os.fsync
 def killed(descriptor):
@@ -60,8 +59,8 @@ def test_a_killed_writer_leaves_no_half_shard_and_a_rerun_cleans_up(tmp_path):
 
 
 def test_what_is_still_being_written_is_not_cleaned_up(tmp_path):
-    with storage._replacing(tmp_path / "shard.arrow") as temporary:
-        storage.remove_leftovers(str(tmp_path))
+    with atomic_files.replacing(tmp_path / "shard.arrow") as temporary:
+        atomic_files.remove_leftovers(str(tmp_path))
         assert Path(temporary).exists()
     assert [path.name for path in tmp_path.iterdir()] == ["shard.arrow"]
 

@@ -1,0 +1,60 @@
+"""Local files that are complete under their name or not there at all, and what killed writers leave beside them."""
+
+import contextlib
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+#: A half-written file of another machine is taken for a dead writer's after this time.
+LEFTOVER_SECONDS = 24 * 3600
+
+
+def remove_leftovers(folder: str) -> None:
+    """Removes half-written files that killed writers left in and below a folder; those being written stay.
+
+    S3 keeps nothing half-written: there is nothing to remove.
+    """
+    if folder.startswith("s3://"):
+        return
+    host = socket.gethostname().split(".")[0]
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            made_by = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.\w+", name)
+            with contextlib.suppress(FileNotFoundError):
+                if made_by and (
+                    not _is_alive(int(made_by[2]))
+                    if made_by[1] == host
+                    else time.time() - os.stat(path).st_mtime > LEFTOVER_SECONDS
+                ):
+                    os.unlink(path)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[str]:
+    """A temporary name beside ``path`` that takes its place on success and is removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = f"{socket.gethostname().split('.')[0]}.{os.getpid()}"
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.{writer}.", dir=path.parent)
+    os.close(descriptor)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
