@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from moemoe.catalog.read import find_partitions
+from moemoe.catalog.find import find_partitions
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.backfill import Job, Part, backfill_partitions, start_backfill, task_groups
 from moemoe.inference.backfill_report import Finished, finish_backfill

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
-from moemoe.catalog.read import find_partitions
 from moemoe.contract.contract import Contract
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.storage import join, publish

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
 from moemoe.errors import CatalogError, ConfigError, StorageError

@@ -17,11 +17,14 @@ _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
 class RowError(Exception):
-    """Why a row, or with field "image" its image alone, cannot be read."""
+    """Why a row, or with field "image" its image alone, cannot be read.
 
-    def __init__(self, field: str, reason: str, detail: str):
+    ``cells`` are those of a CSV record that has more or fewer than its header.
+    """
+
+    def __init__(self, field: str, reason: str, detail: str, cells: Sequence[str] = ()):
         super().__init__(detail)
-        self.field, self.reason, self.detail = field, reason, detail
+        self.field, self.reason, self.detail, self.cells = field, reason, detail, cells
 
 
 def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from moemoe.catalog.columns import REQUIRED
 from moemoe.catalog.pictures import ImageError, load_image
-from moemoe.catalog.read import REQUIRED, read_batches
+from moemoe.catalog.read import read_batches
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.read import read_batches
+from moemoe.catalog.read import ReadAs, read_batches
 from moemoe.schemas import CATALOG
 
 ROW = {
@@ -39,3 +39,11 @@ def write_lines(path: Path, *rows) -> Path:
 def minimal(**columns) -> dict:
     attributes = pa.array([[("baseColour", "Red")]], pa.map_(pa.string(), pa.string()))
     return {name: [value] for name, value in REQUIRED.items()} | {"attributes": attributes} | columns
+
+
+def read_as(path, columns=None, **options) -> ReadAs:
+    """How a file was read, whatever becomes of its bad rows."""
+    told: list[ReadAs] = []
+    list(read_batches(str(path), columns, lambda *_: None, told=told.append, **options))
+    (one,) = told
+    return one
