@@ -37,7 +37,7 @@ class Layout:
 
     Args:
         name: what ``--layout`` takes.
-        about: in a few words, for errors and help.
+        about: in a few words that go on "the file is": "a product export of Shopify".
         fits: whether a file has this shape.
         rows: its rows under the catalog's columns; see the package's description.
     """
