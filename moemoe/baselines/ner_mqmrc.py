@@ -11,12 +11,12 @@ their case, and stands as it is where there is none.
 Shapes: R rows (a product with as many questions as fit), L tokens, K text tokens, N examples, D width.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import regex
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_model
@@ -31,6 +31,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
+from moemoe.words import whole
 
 O, B, I = 0, 1, 2  # noqa: E741
 Span = tuple[int, int]
@@ -101,7 +102,8 @@ class TaggedBatch(Tensors):
 
 def spans_of(value: str, text: str) -> list[Span]:
     """Where ``value`` stands in ``text`` as whole words, whatever its case."""
-    return [m.span() for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)] if value else []
+    found = regex.finditer(whole(value, regex.escape(value)), text, regex.IGNORECASE | regex.VERSION1) if value else ()
+    return [match.span() for match in found]
 
 
 def tags_of(spans: Sequence[Span], offsets: Sequence[Span]) -> list[int]:
