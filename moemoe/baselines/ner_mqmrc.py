@@ -240,7 +240,7 @@ class NerMqMrc(nn.Module):
 
     @classmethod
     def check(cls, config: NerMqMrcConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_bert(config.text.pretrained)
 
@@ -302,9 +302,11 @@ class NerMqMrc(nn.Module):
 
 
 def load_bert(name: str) -> BertModel:
-    """A BERT checkpoint. Raises ConfigError where it cannot be had."""
+    """A BERT checkpoint. Raises ConfigError where it cannot be loaded."""
     try:
         return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder") from error
+        raise ConfigError(
+            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder"
+        ) from error

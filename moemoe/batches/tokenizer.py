@@ -46,12 +46,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be had."""
+    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be loaded."""
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nor asked whether to
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"tokenizer {str(folder)!r} cannot be had ({reason})") from error
+        raise ConfigError(f"tokenizer {str(folder)!r} cannot be loaded ({reason})") from error
 
 
 @dataclass(frozen=True)
