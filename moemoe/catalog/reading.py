@@ -25,6 +25,13 @@ class Reading:
     example: str
     files: int = 1
 
+    def by_use(self) -> dict[str, list[str]]:
+        """What became of columns -> the columns."""
+        uses: dict[str, list[str]] = {}
+        for column, became in self.columns.items():
+            uses.setdefault(became, []).append(column)
+        return uses
+
 
 def merge_readings(readings: Iterable[Reading]) -> list[Reading]:
     """Those that differ in the counts alone as one, in the order in which they first came."""
