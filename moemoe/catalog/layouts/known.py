@@ -1,13 +1,13 @@
 """Every layout by name, and which of them a file has."""
 
-from moemoe.catalog.layouts import flat, own
+from moemoe.catalog.layouts import flat, long_form, own
 from moemoe.catalog.layouts.layout import Layout, SellerFile
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-LAYOUTS = {layout.name: layout for layout in (own.LAYOUT, flat.LAYOUT)}
+LAYOUTS = {layout.name: layout for layout in (own.LAYOUT, flat.LAYOUT, long_form.LAYOUT)}
 
 
 def check_layout(name: str) -> None:
@@ -27,7 +27,11 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
     partition = file.table.partition
     fitting = {layout.name: layout for layout in LAYOUTS.values() if layout.fits(file)}
     file.became.clear()
-    if name in (own.LAYOUT.name, flat.LAYOUT.name):  # they say themselves which column is missing
+    if name in (
+        own.LAYOUT.name,
+        flat.LAYOUT.name,
+        long_form.LAYOUT.name,
+    ):  # they say themselves which column is missing
         return LAYOUTS[name]
     if name != AUTO:
         if name not in fitting:

@@ -8,6 +8,8 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.records import RowError
 
 ATTRIBUTE, UNUSED = "attribute", "unused"
+#: In the contract, ``columns: {attributes: "*"}``: every further column is one.
+ALL = "*"
 
 
 @dataclass
@@ -29,6 +31,10 @@ class SellerFile:
     beside: Callable[[str], Table | None] = lambda _: None
     became: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def plain_names(self) -> dict[str, str]:
+        """The contract's names of single columns."""
+        return {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
 
 
 @dataclass(frozen=True)

@@ -72,14 +72,14 @@ def _sources(file: SellerFile) -> dict[str, str]:
     own = [_prefix(file)] if keys and _prefix(file) not in plain else []
     if _is_empty(file):
         return {}
-    sources = find_columns(file.table.partition, [*plain, *own], flat.plain_names(file), file.required)
+    sources = find_columns(file.table.partition, [*plain, *own], file.plain_names(), file.required)
     file.became.update({source: name for name, source in sources.items() if source in plain})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return sources
 
 
 def _prefix(file: SellerFile) -> str:
-    return flat.plain_names(file).get("attributes", "attributes")
+    return file.plain_names().get("attributes", "attributes")
 
 
 def _attribute_columns(file: SellerFile) -> dict[str, str]:
