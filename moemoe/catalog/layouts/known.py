@@ -8,6 +8,8 @@ from moemoe.names import did_you_mean
 #: Recognises the layout of each file.
 AUTO = "auto"
 LAYOUTS = {layout.name: layout for layout in (own.LAYOUT, flat.LAYOUT, long_form.LAYOUT)}
+#: If one of these is named and does not fit, reading says which column it lacks.
+SAY_WHAT_IS_MISSING = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
 
 def check_layout(name: str) -> None:
@@ -27,17 +29,11 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
     partition = file.table.partition
     fitting = {layout.name: layout for layout in LAYOUTS.values() if layout.fits(file)}
     file.became.clear()
-    if name in (
-        own.LAYOUT.name,
-        flat.LAYOUT.name,
-        long_form.LAYOUT.name,
-    ):  # they say themselves which column is missing
+    if name in fitting or name in SAY_WHAT_IS_MISSING:
         return LAYOUTS[name]
     if name != AUTO:
-        if name not in fitting:
-            columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
-            raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
-        return fitting[name]
+        columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
+        raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
     if len(fitting) > 1:
         raise CatalogError(f"{partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
     if not fitting:
