@@ -137,6 +137,16 @@ def test_a_gpu_box_needs_none_of_the_pipeline():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
 
 
+def test_a_flow_s_command_line_waits_for_metaflow_alone():
+    """What a flow's file imports, every step, every card and --help wait for."""
+    absent = ("torch", "mlflow", "great_expectations", "pyarrow", "numpy", "pandas", "re2", "jinja2", "PIL")
+    code = (
+        f"import sys\nfor name in {absent!r}: sys.modules[name] = None\n"
+        "sys.path.insert(0, 'flows')\nimport train_flow, compare_flow, backfill_flow\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
+
+
 def test_reporting_reads_results_without_what_made_them():
     absent = ("torch", "transformers", "metaflow", "mlflow", "great_expectations", "boto3")
     modules = ", ".join(module for module in MODULES if room_of(module) == "reporting")

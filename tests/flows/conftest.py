@@ -12,6 +12,8 @@ import pytest
 from tests.faults.planted import SECRETS
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
+#: Has every step note what it has loaded, see there.
+LOADED_HOOK = Path(__file__).parents[1] / "support" / "loaded"
 
 
 @dataclass
@@ -19,6 +21,7 @@ class Trained:
     run: Any
     folder: Path
     tracking_uri: str
+    loaded: Path
 
 
 def flow_environment(folder: Path) -> dict[str, str]:
@@ -53,10 +56,12 @@ def card_text(html: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def trained(metaflow_folder) -> Trained:
+def trained(metaflow_folder, tmp_path_factory) -> Trained:
+    loaded = tmp_path_factory.mktemp("loaded")
+    path = os.pathsep.join(filter(None, [str(LOADED_HOOK), os.environ.get("PYTHONPATH")]))
     running = run_flow(
         metaflow_folder,
-        SECRETS,
+        {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded)},
         dataset="30pt",
         max_products=1000,
         epochs=1,
@@ -64,4 +69,4 @@ def trained(metaflow_folder) -> Trained:
         batch_size=16,
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
-    return Trained(running.run, metaflow_folder, flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
+    return Trained(running.run, metaflow_folder, flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"], loaded)

@@ -97,8 +97,8 @@ def collected(space, catalog):
 
 
 @pytest.fixture(scope="session")
-def validated(space, tracked, collected):
-    return stages.validate.validate_catalog(space, tracked, collected)
+def validated(space, collected):
+    return stages.validate.validate_catalog(space, collected)
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +112,8 @@ def frequent(space, normalized):
 
 
 @pytest.fixture(scope="session")
-def split(space, tracked, frequent):
-    return stages.split.split_labels(space, tracked, "small", False)
+def split(space, frequent):
+    return stages.split.split_labels(space, "small", False)
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +122,8 @@ def payload(space, catalog, split):
 
 
 @pytest.fixture(scope="session")
-def written(space, tracked, payload):
-    return stages.shard.write_manifest(space, tracked, payload, "small", False)
+def written(space, payload):
+    return stages.shard.write_manifest(space, payload, "small", False)
 
 
 @pytest.fixture(scope="session")
