@@ -17,6 +17,7 @@ from moemoe.storage import read_table
 from moemoe.training.events import read_events
 from tests.faults.planned import Faults
 from tests.flows.conftest import FLOW, flow_environment
+from tests.support.mlflow_database import database
 
 NAME = "moemoe-30pt"
 SETTINGS = (
@@ -50,6 +51,7 @@ class SmallFlow:
         self.folder, self.root = folder, folder / "store"
         self.faults = Faults(folder / "faults")
         (folder / "tmp").mkdir()
+        database(folder)
         self.catalog = write_sample_catalog(folder / "catalog.parquet", 150)
         self.environment = {
             **os.environ, **flow_environment(folder), **self.faults.environment(), "TMPDIR": str(folder / "tmp"),

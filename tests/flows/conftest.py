@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.planted import SECRETS
+from tests.support.mlflow_database import database
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
 #: Has every step note what it has loaded, see there.
@@ -37,6 +38,7 @@ def flow_environment(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def metaflow_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("metaflow")
+    database(folder)
     os.environ |= {k: v for k, v in flow_environment(folder).items() if k.startswith("METAFLOW")}
     return folder
 

@@ -16,9 +16,8 @@ from moemoe.schemas import AS_IS
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from tests.flows.conftest import FLOW, card_text, flow_environment, run_flow
-from tests.flows.test_bad_input import refused
+from tests.support.refused import refused
 
-pytestmark = pytest.mark.xdist_group("flow")
 COMPARE = FLOW.with_name("compare_flow.py")
 BROKEN = """
 description: a recipe that is read without complaint and cannot be built

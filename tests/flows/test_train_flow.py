@@ -22,7 +22,7 @@ from moemoe.training.events import read_events
 from tests.faults.planted import SECRETS, places_of
 from tests.flows.conftest import card_text
 
-pytestmark = pytest.mark.xdist_group("flow")
+pytestmark = pytest.mark.xdist_group("trained")
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
     "register", "end",

@@ -14,6 +14,7 @@ from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
 from moemoe.schemas import CATALOG
+from tests.support.mlflow_database import database
 
 ROWS = 320
 COLORS, SLIM = ("Red", "Blue"), "Slim"
@@ -70,7 +71,7 @@ def recipe() -> dict:
 def address(place) -> str:
     from moemoe.registry.tracking import client
 
-    address = f"sqlite:///{place / 'mlflow.db'}"
+    address = database(place)
     client(address).create_experiment("moemoe-small", artifact_location=(place / "artifacts").as_uri())
     return address
 
