@@ -109,7 +109,7 @@ class TrainFlow(BaseFlow):
         with workspace(self) as space:
             stages.track.close_run(space.folder, self.tracked, space.folder.report)
             if self.stopped_early:
-                print("the champion stays")
+                print("no new data; the champion is unchanged")
             else:
                 print(stages.finish.training_summary(space.folder, self.tracked, stages.finish.Made.of(self)))
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("stages")
         ({"catalog": "nothing/*.parquet"}, r"no catalog file matches 'nothing/\*.parquet'"),
         ({"nproc": 999}, "nproc is 999"),
         ({"batch_size": 7, "nproc": 2}, "7 products cannot be shared evenly by 2 processes"),
-        ({"size": "paper", "weights": "no-such/checkpoint"}, "cannot be had"),
+        ({"size": "paper", "weights": "no-such/checkpoint"}, "cannot be loaded"),
         ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; known are "),
         ({"decoding": "beam"}, "decoding is 'beam'; allowed are free, canonical"),
         ({"max_products": -5}, "--max-products is -5; allowed is 0 to"),
