@@ -23,7 +23,7 @@ from moemoe.training.optimizers import Optimizers
 from tests.model.small import random_batch, tiny_config
 from tests.registry.small import predictions
 from tests.shards.small import small_shards
-from tests.training.test_training import losses, run
+from tests.support.small_training import losses, run
 
 RECIPE = {"name": "small"}
 

@@ -21,7 +21,7 @@ from moemoe.training.events import read_events
 from moemoe.training.job import Job
 from moemoe.training.run import main
 from tests.baselines.toy import accuracy, answers, make
-from tests.training.test_training import small_recipe
+from tests.support.small_training import small_recipe
 
 
 def committee_recipe(**changes) -> Recipe:

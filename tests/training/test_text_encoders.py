@@ -19,7 +19,7 @@ from moemoe.training.warm_start import check_warm_start
 from tests.baselines.toy import answers, make
 from tests.model.small_encoders import KINDS, small_encoder
 from tests.shards.small import small_shards
-from tests.training.test_training import in_float64, losses, run, small_recipe
+from tests.support.small_training import in_float64, losses, run, small_recipe
 
 
 @pytest.fixture(scope="module")
