@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults.planned import kills
-from tests.faults.small_flow import STEPS, SmallFlow
+from tests.support.planned_faults import kills
+from tests.support.small_flow import STEPS, SmallFlow
 from tests.support.whole_runs import assert_same, assert_whole
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]

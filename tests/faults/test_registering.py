@@ -9,8 +9,8 @@ import pytest
 
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, alias_of, fetch_version, find_version
-from tests.faults.planned import HERE
-from tests.registry.small import new_run, new_store, predictions, registered, tiny_model
+from tests.support.planned_faults import HERE
+from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model
 
 pytestmark = pytest.mark.faults
 WHOLE = {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json", "MODEL_CARD.md"}
@@ -23,7 +23,7 @@ from pathlib import Path
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from moemoe.registry.tracked_run import TrackedRun
-from tests.registry.small import predictions, trained
+from tests.support.small_registry import predictions, trained
 
 uri, run_id, name, folder, accuracy = sys.argv[1:]
 

@@ -15,8 +15,8 @@ import torch
 from moemoe.errors import MoEMoEError
 from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.launch import RESTARTS
-from tests.faults.planned import HERE
-from tests.shards.small import small_shards
+from tests.support.planned_faults import HERE
+from tests.support.small_shards import small_shards
 from tests.support.small_training import losses, run, small_recipe, workers_of
 
 RECIPE = small_recipe(training=replace(small_recipe().training, epochs=3))

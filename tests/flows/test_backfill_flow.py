@@ -22,7 +22,7 @@ from moemoe.registry.versions import fetch_version, find_version
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
-from tests.flows.conftest import FLOW, card_text, flow_environment
+from tests.support.flows import FLOW, card_text, flow_environment
 
 pytestmark = pytest.mark.xdist_group("trained")
 BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")

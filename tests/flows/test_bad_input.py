@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 
 from moemoe.registry.tracking import client
 from moemoe.sample_catalog.write import write_sample_catalog
-from tests.flows.conftest import flow_environment
+from tests.support.flows import flow_environment
 from tests.support.refused import refused
 
 

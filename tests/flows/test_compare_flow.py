@@ -15,7 +15,7 @@ from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FILE, finis
 from moemoe.schemas import AS_IS
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
-from tests.flows.conftest import FLOW, card_text, flow_environment, run_flow
+from tests.support.flows import FLOW, card_text, flow_environment, run_flow
 from tests.support.refused import refused
 
 COMPARE = FLOW.with_name("compare_flow.py")

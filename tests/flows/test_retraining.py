@@ -8,7 +8,7 @@ import yaml
 from metaflow.cards import get_cards
 
 from moemoe.training.events import read_events
-from tests.flows.conftest import card_text, run_flow
+from tests.support.flows import card_text, run_flow
 from tests.support.hook import Hook
 
 pytestmark = pytest.mark.xdist_group("trained")

@@ -13,9 +13,9 @@ import yaml
 
 import data_contracts
 from moemoe.sample_catalog.write import write_sample_catalog
-from tests.flows.conftest import run_flow
-from tests.s3 import s3_bucket
+from tests.support.flows import run_flow
 from tests.support.hook import Hook
+from tests.support.s3 import s3_bucket
 
 
 @dataclass

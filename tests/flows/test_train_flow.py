@@ -19,8 +19,8 @@ from moemoe.labels.parts import Parts
 from moemoe.schemas import LABELS
 from moemoe.shards.manifest import Manifest
 from moemoe.training.events import read_events
-from tests.faults.planted import SECRETS, places_of
-from tests.flows.conftest import card_text
+from tests.support.flows import card_text
+from tests.support.planted_secrets import SECRETS, places_of
 
 pytestmark = pytest.mark.xdist_group("trained")
 STEPS = (

@@ -7,8 +7,8 @@ import torch
 
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from tests.model.small import tiny_config
 from tests.support.naive_path import assert_equal_to_the_naive_path, batch_for
+from tests.support.small_model import tiny_config
 
 VARIANTS = {
     "qga": {},

@@ -10,7 +10,7 @@ import data_contracts
 from moemoe.sample_catalog.vocabulary import ATTRIBUTES, EITHER, JUNK, PICTURE, PRODUCT_TYPES, TEXT
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
-from tests.labels.whole import collect, normalize
+from tests.support.whole_labels import collect, normalize
 
 
 @pytest.fixture(scope="module")

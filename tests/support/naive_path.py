@@ -8,8 +8,8 @@ import torch
 from moemoe.batches.batch import Batch, Source
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from tests.model.naive import Naive
-from tests.model.small import random_batch
+from tests.support.naive_model import Naive
+from tests.support.small_model import random_batch
 
 
 def batch_for(question_in: str) -> Batch:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.flows.conftest import FLOW, flow_environment
+from tests.support.flows import FLOW, flow_environment
 from tests.support.mlflow_database import database
 
 

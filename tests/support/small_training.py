@@ -12,7 +12,7 @@ from moemoe.recipes import Recipe, Training
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
-from tests.model.small import TINY_SWIN
+from tests.support.small_model import TINY_SWIN
 
 
 def small_recipe(**changes) -> Recipe:
@@ -66,7 +66,7 @@ def in_float64(
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*torchrun, "-m", "tests.training.in_float64", str(folder / "job.json")]
+    command = [*torchrun, "-m", "tests.support.in_float64", str(folder / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")

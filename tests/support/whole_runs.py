@@ -9,7 +9,7 @@ import torch
 from moemoe.registry import tracking
 from moemoe.registry.versions import CHALLENGER, CHAMPION
 from moemoe.shards.dataset import ShardedDataset
-from tests.faults.small_flow import NAME, SmallFlow
+from tests.support.small_flow import NAME, SmallFlow
 
 
 def assert_same(result, unbroken):

@@ -16,7 +16,7 @@ from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch
 from moemoe.training.job import Job
-from tests.shards.small import small_shards
+from tests.support.small_shards import small_shards
 from tests.support.small_training import in_float64, losses, run, small_recipe, workers_of
 
 

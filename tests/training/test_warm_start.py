@@ -16,7 +16,7 @@ from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
 from moemoe.training.warm_start import check_warm_start
-from tests.shards.small import small_shards
+from tests.support.small_shards import small_shards
 from tests.support.small_training import small_recipe
 
 

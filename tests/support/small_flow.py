@@ -15,9 +15,9 @@ from moemoe.registry import tracking
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
-from tests.faults.planned import Faults
-from tests.flows.conftest import FLOW, flow_environment
+from tests.support.flows import FLOW, flow_environment
 from tests.support.mlflow_database import database
+from tests.support.planned_faults import Faults
 
 NAME = "moemoe-30pt"
 SETTINGS = (
