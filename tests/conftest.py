@@ -13,8 +13,6 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 import pytest
 from hypothesis import settings
 
-import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers looks for it
-
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
 
@@ -25,6 +23,8 @@ OURS = "MOEMOE_TESTS_TEMPORARY"
 
 def pytest_configure(config):
     """Temporary files of all that the tests start lie in one folder: what is killed cannot remove its own."""
+    if not config.getoption("numprocesses", None):  # else the workers run the tests
+        import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers is imported
     if OURS not in os.environ:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.gettempdir()  # pytest's own folders stay where they are
         os.environ[OURS] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="moemoe-tests-")

@@ -136,17 +136,9 @@ def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, 
     assert f"version {before} again" in command("moemoe.registry.rollback", "moemoe-30pt-sample")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"model": "models:/moemoe-30pt-sample@chamption"}, "its versions are 1"),
-        ({"thresholds": "high"}, "allowed are plain, guarded"),
-    ],
-    ids=["model", "thresholds"],
-)
-def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path, change, message):
-    parameters = {"catalog": str(catalog), "model": MODEL, "output": str(tmp_path / "out")} | change
-    options = [f"--{name}={value}" for name, value in parameters.items()]
+def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path):
+    wrong = MODEL.replace("champion", "chamption")
+    options = ["--catalog", str(catalog), "--model", wrong, "--output", str(tmp_path / "out")]
     env = {**os.environ, **flow_environment(trained.folder)}
     done = subprocess.run(
         [sys.executable, str(BACKFILL_FLOW), "run", *options], env=env, cwd=tmp_path, capture_output=True, text=True
@@ -154,5 +146,5 @@ def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path, change, 
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "Stopped:" in said
-    assert message in said
+    assert "its versions are 1" in said
     assert not (tmp_path / "out").exists()

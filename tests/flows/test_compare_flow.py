@@ -151,17 +151,9 @@ def test_a_comparison_needs_two_runs(metaflow_folder, tmp_path):
         finished_runs(uri, "abc", tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--models", "qga,mxtt"], "unknown model 'mxtt'; did you mean 'mxt'? known are "),
-        (["--runs", "abc,def"], "MLflow has no run abc"),
-    ],
-    ids=["model", "no such run"],
-)
-def test_a_bad_name_is_said_before_anything_trains(tmp_path, arguments, message):
-    said = refused(tmp_path, *arguments, flow=COMPARE)
-    assert message in said
+def test_a_bad_name_is_said_before_anything_trains(tmp_path):
+    said = refused(tmp_path, "--models", "qga,mxtt", flow=COMPARE)
+    assert "unknown model 'mxtt'; did you mean 'mxt'? known are " in said
     assert "/each_group/" not in said
     assert not (tmp_path / "root").exists()
 

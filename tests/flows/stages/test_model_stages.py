@@ -1,6 +1,7 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,6 +157,8 @@ def test_a_registered_model_fills_a_catalog(registered, tracked, options, tmp_pa
     asked = BackfillOptions(options.catalog, registered.model_uri, str(tmp_path / "out"), tasks=1)
     began = stages.backfill.start(asked)
     assert [len(group) for group in began.groups] == [2]
+    with pytest.raises(ConfigError, match="allowed are plain, guarded"):
+        stages.backfill.start(replace(asked, thresholds="high"))
     done: list[bool] = []
     what = (began.job, began.version, began.tracking, began.groups[0], str(tmp_path))
     parts = stages.backfill.fill(*what, lambda rows: None, lambda part, was_there: done.append(was_there))
