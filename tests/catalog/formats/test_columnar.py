@@ -8,7 +8,7 @@ import pytest
 
 from moemoe.catalog.find import find_partitions
 from moemoe.errors import CatalogError
-from tests.catalog.files import minimal, read_as, rows_of, write_lines
+from tests.support.catalog_files import minimal, read_as, rows_of, write_lines
 
 FEATURES = {
     "product_type": {"names": ["Kurtas", "Shirts"], "_type": "ClassLabel"},

@@ -9,7 +9,7 @@ import pytest
 
 from moemoe.catalog.formats import excel
 from moemoe.errors import CatalogError, ConfigError
-from tests.catalog.files import read_as, rows_of
+from tests.support.catalog_files import read_as, rows_of
 
 CONTENT = {
     "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'

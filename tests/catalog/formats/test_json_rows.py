@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moemoe.errors import CatalogError
-from tests.catalog.files import REQUIRED, read_as, rows_of
+from tests.support.catalog_files import REQUIRED, read_as, rows_of
 
 GOOD = {**REQUIRED, "attributes": {"Fit": "Slim"}}
 

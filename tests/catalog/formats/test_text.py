@@ -6,7 +6,7 @@ import pytest
 
 from moemoe.catalog.formats import text
 from moemoe.errors import CatalogError
-from tests.catalog.files import rows_of
+from tests.support.catalog_files import rows_of
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])

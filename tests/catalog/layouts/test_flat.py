@@ -7,7 +7,7 @@ import pytest
 
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ContractError
-from tests.catalog.files import read_as, rows_of, write_lines, write_parquet
+from tests.support.catalog_files import read_as, rows_of, write_lines, write_parquet
 
 LINES = ["SKU;Product_Type;Title;Description;Farbe;Passform;Preis", "p1;Kurtas;Red kurta;d;Rot;Slim;3,50", "p2;K;t;;;;"]
 NAMES = {"product_id": "SKU"}

@@ -6,7 +6,7 @@ import pytest
 
 from moemoe.catalog.layouts import long_form
 from moemoe.errors import CatalogError
-from tests.catalog.files import read_as, rows_of, write_lines
+from tests.support.catalog_files import read_as, rows_of, write_lines
 
 HEADER = "id\timages\tcategory\ttexts\tattribute_names\tattribute_values"
 
