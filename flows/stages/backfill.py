@@ -17,6 +17,7 @@ from moemoe.reporting.backfill_report import backfill_report
 from moemoe.reporting.document import Document
 from moemoe.reporting.html import page
 from moemoe.storage import join, write_bytes
+from stages.collect import say
 from stages.options import BackfillOptions, check_numbers
 
 
@@ -42,7 +43,8 @@ def start(options: BackfillOptions) -> Started:
     check_tracking(tracking)
     version = find_version(tracking, options.model)
     partitions = find_partitions(options.catalog)
-    job = start_backfill(version.words, options.thresholds, options.output, partitions)
+    given = (options.thresholds, options.output, partitions, options.allow_private_hosts)
+    job = start_backfill(version.words, *given)
     return Started(job, version, tracking, task_groups(partitions, options.tasks or os.cpu_count() or 1))
 
 
@@ -60,7 +62,7 @@ def fill(
     def load_model() -> AttributeModel:
         return AttributeModel.load(fetch_version(tracking, version, scratch))
 
-    return backfill_partitions(load_model, list(partitions), job, on_rows, on_part)
+    return backfill_partitions(load_model, list(partitions), job, on_rows, on_part, say)
 
 
 def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finished:

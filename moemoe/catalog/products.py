@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.screen import is_usable, screen
@@ -68,6 +69,7 @@ def collect_products(
     group: Sequence[int] | None = None,
     max_products: int | None = None,
     progress: Callable[[int], None] | None = None,
+    fetcher: ImageFetcher | None = None,
 ) -> Iterator[Collected]:
     """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
 
@@ -80,10 +82,12 @@ def collect_products(
         group: the numbers of the partitions to read; all by default.
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
+        fetcher: fetches images that are URLs; None: such an image is set aside.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
+    read_url = fetcher.images.read if fetcher else None
     tables: list[pa.RecordBatch] = []
     quarantine: list[dict[str, str | None]] = []
     rows = given = 0
@@ -97,9 +101,11 @@ def collect_products(
         for index in range(len(partitions)) if group is None else group:
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
-            for batch in read_batches(partitions[index], contract.columns, _remember(unreadable)):
-                batch = batch.slice(0, None if max_products is None else max_products - rows)
-                tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
+            batches = read_batches(partitions[index], contract.columns, _remember(unreadable))
+            if max_products is not None:
+                batches = _first(batches, max_products - rows)
+            for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
+                tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine, read_url))
                 start += batch.num_rows
                 rows += batch.num_rows
                 if progress:
@@ -107,8 +113,6 @@ def collect_products(
                 if rows - given >= PART_ROWS:
                     yield part()
                     tables, quarantine, given = [], [], rows
-                if rows == max_products:
-                    break
             if rows == max_products:
                 break
     if rows > given:
@@ -181,6 +185,15 @@ class Collection:
         )
 
 
+def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The first ``rows`` rows; no batch after them is read."""
+    for batch in batches:
+        yield batch.slice(0, rows)
+        rows -= batch.num_rows
+        if rows <= 0:
+            return
+
+
 def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
     def set_aside(row: int, field: str, reason: str, detail: str) -> None:
         unreadable[row] = (field, reason, detail)
@@ -196,6 +209,7 @@ def _accept(
     unreadable: dict[int, tuple[str, str, str]],
     pool: ThreadPoolExecutor,
     quarantine: list[dict[str, str | None]],
+    read_url: Callable[[str], bytes] | None,
 ) -> pa.RecordBatch:
     """The rows of a batch that become products; the others, and bad pictures, go to ``quarantine``."""
     ids = batch["product_id"].to_pylist()
@@ -208,7 +222,7 @@ def _accept(
         if is_usable(problem):
             kept.append(i)
             images.append(batch["image"][i].as_py())
-    hashes = _map(pool, lambda image: _hash_if_usable(image, partition), images)
+    hashes = _map(pool, lambda image: _hash_if_usable(image, partition, read_url), images)
     for i, found in zip(kept, hashes, strict=True):
         if isinstance(found, ImageError):
             problems[i] = ("image", found.reason, found.detail)
@@ -228,10 +242,12 @@ def _accept(
     return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
 
 
-def _hash_if_usable(image: dict[str, Any] | None, partition: str) -> str | ImageError | None:
+def _hash_if_usable(
+    image: dict[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None
+) -> str | ImageError | None:
     """SHA-256 (hex) of the picture's bytes, None where there is none, or why it cannot be used."""
     try:
-        data = load_image(image, partition)
+        data = load_image(image, partition, read_url)
         if data is None:
             return None
         check_image(data)
@@ -246,7 +262,10 @@ def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[A
 
 
 def read_products_with_images(
-    partitions: Sequence[str], products: Iterable[pa.Table], contract: Contract
+    partitions: Sequence[str],
+    products: Iterable[pa.Table],
+    contract: Contract,
+    read_url: Callable[[str], bytes] | None = None,
 ) -> Iterator[pa.Table]:
     """``products`` in slices, with a last column ``image`` (binary).
 
@@ -255,13 +274,14 @@ def read_products_with_images(
     Args:
         partitions: those that ``collect_products`` read, in the same order.
         products: parts of PRODUCTS, or some rows of them, by partition and row.
+        read_url: gives the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
 
     Raises:
         CatalogError: a product or picture is no longer what ``collect_products`` saw.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
-            yield from _with_images(partitions[index], parts, contract, pool)
+            yield from _with_images(partitions[index], parts, contract, pool, read_url)
 
 
 def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -273,7 +293,11 @@ def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _with_images(
-    partition: str, parts: Iterator[pa.Table], contract: Contract, pool: ThreadPoolExecutor
+    partition: str,
+    parts: Iterator[pa.Table],
+    contract: Contract,
+    pool: ThreadPoolExecutor,
+    read_url: Callable[[str], bytes] | None,
 ) -> Iterator[pa.Table]:
     only = ("product_id", "image")
     start = 0
@@ -288,7 +312,7 @@ def _with_images(
             if pc.any(pc.fill_null(changed, True)).as_py():
                 raise CatalogError(_changed(partition, f"row {rows[0]} and following hold other products"))
             pairs = ((seen["image"][i].as_py(), expected) for i, expected in enumerate(part["image_hash"].to_pylist()))
-            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition), list(pairs))
+            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition, read_url), list(pairs))
             yield part.append_column("image", pa.array(images, pa.binary()))
             waiting = waiting.slice(here) if here < len(waiting) else next(parts, None)
         start = end
@@ -299,11 +323,13 @@ def _with_images(
         raise CatalogError(_changed(partition, f"it ends at row {start}; row {row} was read before"))
 
 
-def _shrunk(image: dict[str, Any] | None, expected: str | None, partition: str) -> bytes | None:
+def _shrunk(
+    image: dict[str, Any] | None, expected: str | None, partition: str, read_url: Callable[[str], bytes] | None
+) -> bytes | None:
     if expected is None:
         return None
     try:
-        data = load_image(image, partition)
+        data = load_image(image, partition, read_url)
         if data is not None and hashlib.sha256(data).hexdigest() == expected:
             return shrink_image(data)
         problem = "a picture has other bytes" if data is not None else "a picture is gone"

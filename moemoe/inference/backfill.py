@@ -20,9 +20,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.read import REQUIRED, read_batches
 from moemoe.catalog.screen import is_usable, screen
+from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
@@ -42,11 +44,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Job:
-    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to."""
+    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
+
+    Args:
+        allow_private_hosts: whether images may be fetched from hosts with private addresses.
+    """
 
     model_version: str
     rule: str
     output: str
+    allow_private_hosts: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,11 @@ class Part:
         return cls(**{**values, **lists})
 
 
-def start_backfill(model_version: str, rule: str, output: str, partitions: list[str]) -> Job:
+def start_backfill(
+    model_version: str, rule: str, output: str, partitions: list[str], allow_private_hosts: bool = False
+) -> Job:
     """The job, after it has been seen that the output can be written. Raises StorageError."""
-    job = Job(model_version, rule, absolute(output))
+    job = Job(model_version, rule, absolute(output), allow_private_hosts)
     started = {"model_version": model_version, "thresholds": rule, "partitions": partitions}
     write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())
     return job
@@ -100,32 +109,37 @@ def backfill_partitions(
     job: Job,
     on_rows: Callable[[int], None] | None = None,
     on_part: Callable[[Part, bool], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Part]:
     """Fills in those of ``partitions`` that are not done; the model is loaded if there is one.
+
+    Images behind URLs are kept under the output.
 
     Args:
         on_rows: told how many rows have been read since the last time.
         on_part: told of each finished partition, and whether it was there before.
+        say: told in a line what was fetched from URLs, now and then.
     """
     parts: list[Part] = []
     model = None
-    for partition in partitions:
-        name = part_name(partition, job)
-        part = _done(name, job)
-        was_there = part is not None
-        if part is None:
-            model = model or load_model()
-            part = _backfill_partition(model, partition, name, job, on_rows)
-        parts.append(part)
-        if on_part:
-            on_part(part, was_there)
+    with ImageFetcher(UrlImages.under(job.output), job.allow_private_hosts, say=say) as fetcher:
+        for partition in partitions:
+            name = part_name(partition, job)
+            part = _done(name, job)
+            was_there = part is not None
+            if part is None:
+                model = model or load_model()
+                part = _backfill_partition(model, partition, name, job, on_rows, fetcher)
+            parts.append(part)
+            if on_part:
+                on_part(part, was_there)
     return parts
 
 
 def part_name(partition: str, job: Job) -> str:
     """The name of a partition's files: its own, and a hash of its content and of what fills it in.
 
-    Pictures that lie beside the catalog count by their path alone.
+    Pictures that lie beside the catalog, or behind URLs, count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         digest = hashlib.sha256(f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|{DECIDING}|".encode())
@@ -141,7 +155,12 @@ def _done(name: str, job: Job) -> Part | None:
 
 
 def _backfill_partition(
-    model: AttributeModel, partition: str, name: str, job: Job, on_rows: Callable[[int], None] | None
+    model: AttributeModel,
+    partition: str,
+    name: str,
+    job: Job,
+    on_rows: Callable[[int], None] | None,
+    fetcher: ImageFetcher,
 ) -> Part:
     """Fills in one partition.
 
@@ -161,7 +180,7 @@ def _backfill_partition(
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
         with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
-            for chunk in one_ahead(read_chunks(partition, model, quarantine)):
+            for chunk in one_ahead(read_chunks(partition, model, quarantine, fetcher)):
                 rows += chunk.rows
                 products += len(chunk.questions)
                 records = []
@@ -208,8 +227,18 @@ class Chunk:
     rows: int
 
 
-def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str, str | None]]) -> Iterator[Chunk]:
-    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows)."""
+def read_chunks(
+    partition: str,
+    model: AttributeModel,
+    quarantine: list[dict[str, str | None]],
+    fetcher: ImageFetcher | None = None,
+) -> Iterator[Chunk]:
+    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows).
+
+    Args:
+        fetcher: fetches images that are URLs; None: such an image is set aside.
+    """
+    read_url = fetcher.images.read if fetcher else None
     types = model.contract.product_type_aliases()
     unreadable: dict[int, tuple[str, str, str]] = {}
     start = 0
@@ -226,7 +255,7 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
 
     def picture(row: dict[str, Any]) -> bytes | ImageError | None:
         try:
-            data = load_image(row["image"], partition)
+            data = load_image(row["image"], partition, read_url)
             return None if data is None else usable_picture(data)
         except ImageError as error:
             return error
@@ -234,7 +263,8 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         columns = tuple(CATALOG.names)
         needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
-        for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed):
+        batches = read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed)
+        for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
             kept = []
             for index, row in enumerate(batch.to_pylist()):
                 found = unreadable.pop(start + index, None)
