@@ -202,7 +202,7 @@ class TestImagesBehindUrls:
     @pytest.fixture
     def server(self):
         with image_server() as server:
-            server.answers = {"/1.jpg": body(picture("red")), "/half.jpg": body(picture("blue")[:-200])}
+            server.answers = {"/1.jpg": body(picture("red")), "/half.jpg": body(picture("blue", (400, 300))[:-200])}
             yield server
 
     @pytest.fixture
