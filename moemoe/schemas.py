@@ -4,7 +4,7 @@ import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
-#: What a seller hands over. ``image.path`` is relative to the catalog file or an ``s3://`` URI.
+#: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),

@@ -27,6 +27,7 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
+from tests.support.image_server import body, image_server
 from tests.support.small_registry import new_run, new_store, predictions, tiny_model, trained
 
 pytestmark = pytest.mark.xdist_group("registry")
@@ -131,6 +132,21 @@ def test_no_path_leads_out_of_the_folder(model, tmp_path, monkeypatch, path, rea
     monkeypatch.setenv(IMAGE_FOLDER, str(folder))
     with pytest.raises(MlflowException, match=reason):
         ask(model, {**SHIRT, "image": path})
+
+
+@pytest.mark.parametrize("folder", [None, "images"])
+def test_a_url_is_never_followed(model, tmp_path, monkeypatch, folder):
+    """The served model reaches into no network, whether or not it may read paths, and keeps a password to itself."""
+    if folder:
+        monkeypatch.setenv(IMAGE_FOLDER, str(tmp_path / folder))
+    with image_server() as server:
+        server.answers["/1.jpg"] = body(jpeg())
+        url = server.url.replace("http://", "http://user:geheim@") + "/1.jpg"
+        for image in (url, {"bytes": None, "path": url}, {"path": url.replace("http:", "HTTP:")}):
+            with pytest.raises(MlflowException, match="image") as raised:
+                ask(model, {**SHIRT, "image": image})
+            assert "geheim" not in raised.value.message
+        assert not server.asked
 
 
 def test_what_pandas_makes_of_gaps_and_ids_is_taken(model):
