@@ -1,13 +1,27 @@
 """Every layout by name, and which of them a file has."""
 
-from moemoe.catalog.layouts import flat, own
+from moemoe.catalog.layouts import (
+    abo,
+    amazon,
+    amazon_reviews,
+    bigcommerce,
+    flat,
+    flipkart,
+    google,
+    kaggle_fashion,
+    magento,
+    own,
+    shopify,
+    woocommerce,
+)
 from moemoe.catalog.layouts.layout import Layout, SellerFile
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-LAYOUTS = {layout.name: layout for layout in (own.LAYOUT, flat.LAYOUT)}
+_SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
+LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, *_SHOPS)}
 
 
 def check_layout(name: str) -> None:
