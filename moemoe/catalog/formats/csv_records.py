@@ -29,6 +29,7 @@ _OTHER_FILES = {
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
+_FIELD_NAMES = re.compile(r"\battributeRow=([1-9])\b")  # of Amazon's settings
 
 
 class _BadRecordError(Exception):
@@ -181,8 +182,14 @@ class CsvRecords:
 
 
 def preamble_records(first_line: str) -> int:
-    """How many records stand above the header of a file that begins so: Amazon's flat files have two."""
-    return 2 if first_line.lstrip('"').startswith("TemplateType=") else 0
+    """How many records stand above the header of a file that begins with ``first_line``.
+
+    Amazon's flat files have two, or say the row of their field names themselves.
+    """
+    if not first_line.lstrip('"').startswith(("TemplateType=", "settings=")):
+        return 0
+    row = _FIELD_NAMES.search(first_line)
+    return int(row[1]) - 1 if row else 2
 
 
 def _width(line: str, delimiter: str) -> int:

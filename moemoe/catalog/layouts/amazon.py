@@ -7,7 +7,7 @@ its texts stand in where a child behind it has none.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import unquote
@@ -102,11 +102,10 @@ class _Fields:
     def of(cls, file: SellerFile) -> "_Fields":
         fields, columns = cls(), file.table.columns
         language = _language(file)
-        bases = {name: _base(name, columns) for name in columns}
         meanings = {name: meaning for meaning, names in _FIELDS.items() for name in names}
         spelled = {}
         for column in columns:
-            key, tag = bases[column]
+            key, tag = field_key(column)
             if tag and language and tag != language:
                 file.became[column] = f"{UNUSED}: another language than {language}"
             elif key in meanings:
@@ -161,7 +160,7 @@ def _split_name(column: str) -> tuple[str, str, str]:
     return found["name"], language[1] if language else "", found["part"] or ""
 
 
-def _base(column: str, columns: Sequence[str]) -> tuple[str, str]:
+def field_key(column: str) -> tuple[str, str]:
     """Key and language of a column: numbered ones ("bullet_point1", "material_type2") have one key."""
     name, language, part = _split_name(column)
     key = name if part in ("", "value") else f"{name}.{part}"

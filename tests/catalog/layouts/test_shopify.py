@@ -12,7 +12,8 @@ HEADER = (
     "Fabric (product.metafields.custom.fabric),Variant Image,Status"
 )
 SHIRT = (
-    'red-shirt,Red &amp; Blue Shirt,"<p>Soft.</p>\n<ul><li>Cotton</li></ul>",Acme,Apparel > Tops > Shirts,,"new, summer",'
+    'red-shirt,Red &amp; Blue Shirt,"<p>Soft.</p>\n<ul><li>Cotton</li></ul>",Acme,Apparel > Tops > Shirts,,'
+    '"new, summer",'
     'true,Color,Red,Size,S,A-1,30.00,https://cdn.test/2.jpg,2,Men,"[""Cotton"", ""Linen""]",https://cdn.test/v.jpg,'
     "active"
 )
