@@ -1,8 +1,7 @@
 """A seller's catalog file -> record batches in one schema, whatever its format and layout, streaming."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import pyarrow as pa
@@ -13,29 +12,18 @@ from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.opened import open_table
 from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.layouts import own
-from moemoe.catalog.layouts.known import AUTO, layout_of
+from moemoe.catalog.layouts.known import AUTO, check_layout, layout_of
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
+from moemoe.catalog.reading import Reading
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
-from moemoe.storage import exists, fetch, join
+from moemoe.storage import exists, fetch, is_s3, join
 
 BATCH_ROWS = 256  # pictures travel with their rows: phone photos of 4 MB make a batch of 1 GB
 
 #: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's picture is lost.
 SetAside = Callable[[int, str, str, str], None]
-
-
-@dataclass(frozen=True)
-class ReadAs:
-    """How a file was read: its format and layout, what became of each of its columns, and what was mended in how many
-    rows."""
-
-    partition: str
-    format: str
-    layout: str
-    columns: Mapping[str, str]
-    counts: Mapping[str, int]
 
 
 def read_batches(
@@ -46,8 +34,8 @@ def read_batches(
     batch_rows: int = BATCH_ROWS,
     required: Sequence[str] = REQUIRED,
     layout: str = AUTO,
-    told: Callable[[ReadAs], None] = lambda _: None,
-) -> Iterator[pa.RecordBatch]:
+    told: Callable[[Reading], None] = lambda _: None,
+) -> Generator[pa.RecordBatch, None, None]:
     """The rows of one catalog file, in order, in the CATALOG schema.
 
     Args:
@@ -59,7 +47,7 @@ def read_batches(
         batch_rows: rows in a batch, at most.
         required: the catalog columns that the file must have; backfill needs no labels.
         layout: one by name, or recognised.
-        told: hears at the end of the file how it was read.
+        told: is given how the file was read, once, when its last batch has been taken or the iterator is closed.
 
     Raises:
         CatalogError: the file cannot be read, is cut short, has no layout that is known or more than one, lacks a
@@ -69,12 +57,15 @@ def read_batches(
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         file = open_file(partition, scratch, columns or {}, required)
         chosen = layout_of(file, layout)
-        if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
-            yield from own.batches(file, file.table, only, batch_rows)
-        else:
-            yield from _batches(chosen.rows(file), set_aside, only, batch_rows)
-        became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
-        told(ReadAs(partition, file.table.format, chosen.name, became, file.table.counts + file.counts))
+        try:
+            if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
+                yield from own.batches(file, file.table, only, batch_rows)
+            else:
+                yield from _batches(chosen.rows(file), set_aside, only, batch_rows)
+        finally:
+            became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
+            counts = dict(file.table.counts + file.counts)
+            told(Reading(file.table.format, chosen.name, became, counts, partition.rsplit("/", 1)[-1]))
 
 
 def open_file(
@@ -95,6 +86,19 @@ def open_file(
         return opened(uri) if exists(uri) else None
 
     return SellerFile(opened(partition), columns, required, beside)
+
+
+def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> None:
+    """Opens each local file and recognises its layout; on S3 that would take a download.
+
+    Raises:
+        ConfigError: the layout's name is unknown.
+        CatalogError: a file cannot be opened, or its layout is not known.
+    """
+    check_layout(layout)
+    for partition in partitions:
+        if not is_s3(partition):
+            layout_of(open_file(partition, "", columns), layout)
 
 
 def _refuse(partition: str) -> SetAside:

@@ -127,7 +127,7 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
 
 
 def image(value: Any) -> dict[str, Any] | None:
-    """The IMAGE of a path, or of an object with ``path`` and base64 ``bytes``.
+    """The IMAGE of a path, of bytes, or of an object with ``path`` and ``bytes`` (as they are, or as base64 text).
 
     Raises:
         RowError: another shape, or no base64.
@@ -135,11 +135,14 @@ def image(value: Any) -> dict[str, Any] | None:
     if isinstance(value, (str, float)):
         path = text("image", value)
         return {"bytes": None, "path": path} if path else None
+    if isinstance(value, bytes):
+        return {"bytes": value, "path": None}
     if not isinstance(value, dict):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
     data, path = value.get("bytes"), value.get("path")
     try:
-        data = base64.b64decode(data, validate=True) if data else None
+        if not isinstance(data, bytes):
+            data = base64.b64decode(data, validate=True) if data else None
     except (binascii.Error, ValueError, TypeError) as error:
         raise RowError("image", "image bytes are not base64", str(error)) from error
     return {"bytes": data, "path": text("image", path)}

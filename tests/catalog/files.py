@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.read import ReadAs, read_batches
+from moemoe.catalog.read import read_batches
+from moemoe.catalog.reading import Reading
 from moemoe.schemas import CATALOG
 
 ROW = {
@@ -41,9 +42,9 @@ def minimal(**columns) -> dict:
     return {name: [value] for name, value in REQUIRED.items()} | {"attributes": attributes} | columns
 
 
-def read_as(path, columns=None, **options) -> ReadAs:
+def read_as(path, columns=None, **options) -> Reading:
     """How a file was read, whatever becomes of its bad rows."""
-    told: list[ReadAs] = []
+    told: list[Reading] = []
     list(read_batches(str(path), columns, lambda *_: None, told=told.append, **options))
     (one,) = told
     return one

@@ -4,7 +4,7 @@ A **format** opens a file as a ``Table``, rows under the file's own columns (``m
 turns such rows into rows under the catalog's columns (CATALOG in ``moemoe.schemas``). To add one, write a module with
 two functions and a ``Layout`` of them, and name that in ``moemoe.catalog.layouts.known``::
 
-    LAYOUT = Layout("sketch", "Sketch's product export", fits, rows)
+    LAYOUT = Layout("sketch", "a product export of Sketch", fits, rows)
 
     def fits(file: SellerFile) -> bool:
         return {"Sketch ID", "Sketch Name"} <= set(file.table.columns)

@@ -5,20 +5,14 @@ from typing import Any
 
 from moemoe.catalog.columns import REQUIRED, find_columns
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts import long_form
+from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
-#: In the contract, ``columns: {attributes: "*"}``: every further column is one.
-ALL = "*"
 #: What pandas calls an index that it wrote as a column.
 _INDEXES = ("", "Unnamed: 0", "index", "__index_level_0__")
 LEFT_OUT = "objects and bytes in attribute columns, left out"
-
-
-def plain_names(file: SellerFile) -> dict[str, str]:
-    """The contract's names of single columns."""
-    return {name: own for name, own in file.names.items() if isinstance(own, str) and own != ALL}
 
 
 def further_columns(file: SellerFile) -> list[str]:
@@ -29,7 +23,7 @@ def further_columns(file: SellerFile) -> list[str]:
     """
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
-    taken = set(find_columns(table.partition, table.columns, plain_names(file), others).values())
+    taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
     left = [column for column in table.columns if column not in taken and column.strip() not in _INDEXES]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
@@ -52,12 +46,14 @@ def _column(partition: str, columns: Sequence[str], name: str) -> str:
 def fits(file: SellerFile) -> bool:
     """Product id, type and title are there, no column of attributes, and there are further columns."""
     columns = [column.strip().casefold() for column in file.table.columns]
-    own = str(plain_names(file).get("attributes", "attributes")).casefold()
+    own = str(file.plain_names().get("attributes", "attributes")).casefold()
     if any(column == own or column.startswith(f"{own}.") for column in columns):
+        return False
+    if "attributes" not in file.names and long_form.fits(file):
         return False
     try:
         wanted = [name for name in REQUIRED if name != "attributes"]
-        find_columns(file.table.partition, file.table.columns, plain_names(file), wanted)
+        find_columns(file.table.partition, file.table.columns, file.plain_names(), wanted)
         return bool(further_columns(file))
     except CatalogError:
         return False
@@ -67,7 +63,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """The rows; the attributes' raw keys are the columns' names."""
     keys = further_columns(file)
     needed = [name for name in file.required if name != "attributes"]
-    sources = find_columns(file.table.partition, file.table.columns, plain_names(file), needed)
+    sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
     sources = {name: source for name, source in sources.items() if source not in keys}
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))

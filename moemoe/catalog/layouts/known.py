@@ -9,6 +9,7 @@ from moemoe.catalog.layouts import (
     flipkart,
     google,
     kaggle_fashion,
+    long_form,
     magento,
     own,
     shopify,
@@ -21,7 +22,7 @@ from moemoe.names import did_you_mean
 #: Recognises the layout of each file.
 AUTO = "auto"
 _SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
-LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, *_SHOPS)}
+LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
 
 
 def check_layout(name: str) -> None:
@@ -35,14 +36,29 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
 
     Raises:
         ConfigError: the name is unknown.
-        CatalogError: no layout fits the file, or more than one.
+        CatalogError: no layout fits the file, or more than one, or not the one that is named.
     """
     check_layout(name)
-    if name != AUTO:
-        return LAYOUTS[name]
-    fitting = [layout for layout in LAYOUTS.values() if layout.fits(file)]
+    partition = file.table.partition
+    fitting = {layout.name: layout for layout in LAYOUTS.values() if layout.fits(file)}
     file.became.clear()
+    if name in (
+        own.LAYOUT.name,
+        flat.LAYOUT.name,
+        long_form.LAYOUT.name,
+    ):  # they say themselves which column is missing
+        return LAYOUTS[name]
+    if name != AUTO:
+        if name not in fitting:
+            columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
+            raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
+        return fitting[name]
     if len(fitting) > 1:
-        names = " and ".join(layout.name for layout in fitting)
-        raise CatalogError(f"{file.table.partition} fits the layouts {names}; say which with --layout NAME")
-    return fitting[0] if fitting else own.LAYOUT  # which says what is missing
+        raise CatalogError(f"{partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
+    if not fitting:
+        try:
+            own.check(file)
+        except CatalogError as error:
+            others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
+            raise CatalogError(f"{error}; it has none of the layouts {others} either") from error
+    return next(iter(fitting.values()))

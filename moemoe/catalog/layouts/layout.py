@@ -8,6 +8,8 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.records import RowError
 
 ATTRIBUTE, UNUSED = "attribute", "unused"
+#: In the contract, ``columns: {attributes: "*"}``: every further column is one.
+ALL = "*"
 
 
 @dataclass
@@ -30,6 +32,10 @@ class SellerFile:
     became: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
+    def plain_names(self) -> dict[str, str]:
+        """The contract's names of single columns."""
+        return {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -37,7 +43,7 @@ class Layout:
 
     Args:
         name: what ``--layout`` takes.
-        about: in a few words, for errors and help.
+        about: in a few words that go on "the file is": "a product export of Shopify".
         fits: whether a file has this shape.
         rows: its rows under the catalog's columns; see the package's description.
     """

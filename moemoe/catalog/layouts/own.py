@@ -18,8 +18,8 @@ from moemoe.errors import CatalogError
 
 def fits(file: SellerFile) -> bool:
     """The required columns are there; an empty JSON file fits too."""
-    if not file.table.columns:
-        return file.table.format.startswith("JSON")
+    if _is_empty(file):
+        return True
     try:
         found = _sources(file)
     except CatalogError:
@@ -55,21 +55,31 @@ def batches(file: SellerFile, table: ColumnarTable, only: Sequence[str], batch_r
         yield conform(table.partition, batch, sources, table.constants)
 
 
+def check(file: SellerFile) -> None:
+    """Raises CatalogError if a column is missing."""
+    _sources(file)
+
+
+def _is_empty(file: SellerFile) -> bool:
+    """Whether it is JSON without a row, which has no columns either."""
+    return not file.table.columns and file.table.format.startswith("JSON")
+
+
 def _sources(file: SellerFile) -> dict[str, str]:
     """Catalog column -> the file's, as ``find_columns``; of a CSV with ``attributes.<key>`` columns these are apart."""
     columns, keys = file.table.columns, _attribute_columns(file)
     plain = [column for column in columns if column not in keys]
     own = [_prefix(file)] if keys and _prefix(file) not in plain else []
-    if not columns:
+    if _is_empty(file):
         return {}
-    sources = find_columns(file.table.partition, [*plain, *own], flat.plain_names(file), file.required)
+    sources = find_columns(file.table.partition, [*plain, *own], file.plain_names(), file.required)
     file.became.update({source: name for name, source in sources.items() if source in plain})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return sources
 
 
 def _prefix(file: SellerFile) -> str:
-    return flat.plain_names(file).get("attributes", "attributes")
+    return file.plain_names().get("attributes", "attributes")
 
 
 def _attribute_columns(file: SellerFile) -> dict[str, str]:

@@ -34,7 +34,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         }
 
 
-SKETCH = Layout("sketch", "Sketch's product export", fits, rows)
+SKETCH = Layout("sketch", "a product export of Sketch", fits, rows)
 
 
 @pytest.fixture
