@@ -3,50 +3,15 @@
 import pytest
 
 from moemoe.catalog.layouts import amazon
-from tests.catalog.layouts.reading import images_of, read, write
+from tests.support.seller_files import images_of, read
+from tests.support.shop_samples import AMAZON, AMAZON_NEW, AMAZON_NEW_ROW, AMAZON_RED, US, write_flat_file
 
-OLD = [
-    ["TemplateType=fptcustom", "Version=2021.1014", "TemplateSignature=U0hJUlQ=", "Top 3 rows: Amazon only"],
-    ["Product Type", "Seller SKU", "Product Name"],
-    [
-        *("feed_product_type", "item_sku", "item_name", "update_delete", "parent_child", "parent_sku"),
-        *("product_description", "bullet_point1", "bullet_point2", "main_image_url", "other_image_url1", "color_name"),
-        *(
-            "material_type1",
-            "material_type2",
-            "item_length",
-            "item_length_unit_of_measure",
-            "standard_price",
-            "quantity",
-        ),
-    ],
-]
 PARENT = ["shirt", "P1", "Shirt", "Update", "Parent", "", "<p>Soft.</p>", "Warm", "Light"] + [""] * 9
-RED = [
-    "shirt",
-    "C1",
-    "Red shirt",
-    "Update",
-    "Child",
-    "P1",
-    "",
-    "",
-    "",
-    "https://img.test/1.jpg",
-    "https://img.test/2.jpg",
-] + [
-    *("Red", "Cotton", "Linen", "12.6", "IN", "19.99", "3"),
-]
 GONE = ["shirt", "C2", "Blue shirt", "Delete"] + [""] * 14
 
 
-def flat_file(path, header, *rows):
-    width = len(header[-1])
-    return write(path, *("\t".join((*row, *[""] * (width - len(row)))) for row in (*header, *rows)))
-
-
 def test_the_template_until_2024(tmp_path):
-    path = flat_file(tmp_path / "clothing.txt", OLD, PARENT, RED, GONE, [""])
+    path = write_flat_file(tmp_path / "clothing.txt", AMAZON, PARENT, AMAZON_RED, GONE, [""])
     found = read(path)
     assert found.products == [
         {
@@ -71,32 +36,8 @@ def test_the_template_until_2024(tmp_path):
     assert images_of(path, amazon.LAYOUT) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
 
 
-US = "[marketplace_id=ATVPDKIKX0DER]"
-NEW = [
-    ["settings=attributeRow=5&contentLanguageTag=en_US&dataRow=7&primaryMarketplaceId=amzn1.mp.o.ATVPDKIKX0DER"],
-    ["Fill in the template"],
-    ["Identity"],
-    ["SKU", "Product Type", "Item Name"],
-    [
-        *("contribution_sku#1.value", "product_type#1.value", "::record_action"),
-        *(f"item_name{US}[language_tag={tag}]#1.value" for tag in ("en_US", "es_US")),
-        *(f"bullet_point{US}[language_tag=en_US]#{i}.value" for i in (1, 2)),
-        f"main_product_image_locator{US}#1.media_location",
-        f"other_product_image_locator_1{US}#1.media_location",
-        f"color{US}[language_tag=en_US]#1.value",
-        *(f"material{US}[language_tag=en_US]#{i}.value" for i in (1, 2)),
-        *(f"item_length_width{US}#1.length.{part}" for part in ("value", "unit")),
-        f"purchasable_offer{US}#1.our_price#1.schedule#1.value_with_tax",
-    ],
-]
-NEW_ROW = [
-    *("S1", "SHIRT", "Create or Replace (Full Update)", "Red shirt", "Camisa roja", "Warm", "Light"),
-    *("https://img.test/1.jpg", "https://img.test/2.jpg", "Red", "Cotton", "Linen", "12.6", "Inches", "9"),
-]
-
-
 def test_the_template_since(tmp_path):
-    path = flat_file(tmp_path / "SHIRT.txt", NEW, ["ABC123", "", "example"], NEW_ROW)
+    path = write_flat_file(tmp_path / "SHIRT.txt", AMAZON_NEW, ["ABC123", "", "example"], AMAZON_NEW_ROW)
     found = read(path)
     assert found.products == [
         {

@@ -1,69 +1,14 @@
 """BigCommerce's product exports, modern and legacy."""
 
-import csv
-
 import pytest
 
 from moemoe.catalog.layouts import bigcommerce
-from tests.catalog.layouts.reading import images_of, read
-
-MODERN = [
-    *("Item", "ID", "Name", "Type", "SKU", "Options", "Inventory Tracking", "Price", "Brand Name", "Categories"),
-    *("Description", "Custom Fields", "Variant Image URL", "Internal Image URL (Export)", "Image URL (Import)"),
-    *("Image is Thumbnail", "Image Sort Order"),
-]
-LEGACY = [
-    *("Item Type", "Product ID", "Product Name", "Product Type", "Product Code/SKU", "Brand Name", "Option Set"),
-    *("Product Description", "Category", "Product Image File - 1", "Product Image File - 2", "GPS Gender"),
-    "Product Custom Fields",
-]
-
-
-def export(path, columns, *rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-PRODUCT = {
-    "Item": "Product",
-    "ID": "100",
-    "Name": "Shirt",
-    "Type": "physical",
-    "SKU": "S",
-    "Brand Name": "Acme",
-    "Categories": "Sale;Clothing/Men/Shirts",
-    "Description": "<p>Soft.</p><ul><li>Warm</li></ul>",
-    "Custom Fields": '[{"name": "Fabric", "value": "Cotton"}, {"name": "Fit", "value": "Slim"}]',
-}
-ROWS = [
-    PRODUCT,
-    {
-        "Item": "Variant",
-        "ID": "1",
-        "SKU": "S-1",
-        "Options": "Type=Swatch|Name=Color|Value=Red[#f00]Type=Radio|Name=Size|Value=M",
-    },
-    {
-        "Item": "Variant",
-        "ID": "2",
-        "Options": "Type=Swatch|Name=Color|Value=Blue[#00f] || Type=Rectangle|Name=Size|Value=M",
-        "Variant Image URL": "https://img.test/v.jpg",
-    },
-    {"Item": "Image", "ID": "5", "Internal Image URL (Export)": "https://img.test/2.jpg", "Image Sort Order": "1"},
-    {
-        "Item": "Image",
-        "Image URL (Import)": "https://img.test/1.jpg",
-        "Image is Thumbnail": "TRUE",
-        "Image Sort Order": "2",
-    },
-]
+from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.shop_samples import BIGCOMMERCE, BIGCOMMERCE_LEGACY, BIGCOMMERCE_PRODUCT, BIGCOMMERCE_ROWS
 
 
 def test_modern(tmp_path):
-    path = export(tmp_path / "products.csv", MODERN, *ROWS)
+    path = write_dicts(tmp_path / "products.csv", BIGCOMMERCE, *BIGCOMMERCE_ROWS)
     found = read(path)
     assert found.products == [
         {
@@ -90,7 +35,11 @@ def test_modern(tmp_path):
 
 
 def test_rows_before_the_first_product_are_told(tmp_path):
-    found = read(export(tmp_path / "products.csv", MODERN, ROWS[1], PRODUCT, {"Name": "no item"}))
+    found = read(
+        write_dicts(
+            tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_ROWS[1], BIGCOMMERCE_PRODUCT, {"Name": "no item"}
+        )
+    )
     assert [product["product_id"] for product in found.products] == ["100"]
     assert [reason for reason, _ in found.aside] == ["row belongs to no product"] * 2
     assert found.aside[0][1] == "record 1 after the header is 'Variant' item, with no product before it"
@@ -119,7 +68,7 @@ def test_legacy(tmp_path):
             "Category": "Category Path: Hats/Caps",
         },
     ]
-    found = read(export(tmp_path / "products.csv", LEGACY, *rows))
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE_LEGACY, *rows))
     hat, cap = found.products
     assert (hat["product_id"], hat["product_type"], hat["title"], hat["image"]) == (
         "7",
@@ -140,5 +89,5 @@ def test_legacy(tmp_path):
 
 @pytest.mark.parametrize("fields", ["[broken", "[1, 2]", "plain text"])
 def test_odd_custom_fields_are_nothing(tmp_path, fields):
-    found = read(export(tmp_path / "products.csv", MODERN, PRODUCT | {"Custom Fields": fields}))
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | {"Custom Fields": fields}))
     assert found.first["attributes"] == {"Brand": "Acme", "Categories": "Sale, Clothing/Men/Shirts"}

@@ -1,51 +1,14 @@
 """Flipkart's crawl: Ruby hashes, and category trees that end in the product's own name."""
 
-import csv
-import json
-
 import pytest
 
 from moemoe.catalog.layouts import flipkart
-from tests.catalog.layouts.reading import images_of, read
-
-COLUMNS = [
-    *("uniq_id", "pid", "product_name", "product_category_tree", "retail_price", "image", "description", "brand"),
-    "product_specifications",
-]
-
-
-def crawl(path, *rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def row(**changed):
-    specifications = [
-        {"key": "Fabric", "value": 'Cotton "Lycra"'},
-        {"value": "3 shorts"},
-        {"key": "Color", "value": "Red"},
-    ]
-    tree = "Clothing >> Women's Clothing >> Shorts >> Alisha Shorts >> Alisha Solid Women's Cycling Sho..."
-    return {
-        "uniq_id": "u1",
-        "product_name": "Alisha Solid Women's Cycling Shorts",
-        "product_category_tree": json.dumps([tree]),
-        "image": json.dumps(["http://img.test/1.jpeg", "http://img.test/2.jpeg"]),
-        "description": "Key Features of Alisha\nCotton Lycra",
-        "brand": "Alisha",
-        "product_specifications": ruby({"product_specification": specifications}),
-    } | changed
-
-
-def ruby(value):
-    return json.dumps(value, ensure_ascii=False).replace('": ', '"=>').replace("=>null", "=>nil")
+from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.shop_samples import FLIPKART, flipkart_row
 
 
 def test_rows(tmp_path):
-    path = crawl(tmp_path / "flipkart.csv", row())
+    path = write_dicts(tmp_path / "flipkart.csv", FLIPKART, flipkart_row())
     found = read(path)
     tree = "Clothing > Women's Clothing > Shorts > Alisha Shorts > Alisha Solid Women's Cycling Sho..."
     assert found.first == {
@@ -86,7 +49,9 @@ def test_rows(tmp_path):
     ],
 )
 def test_specifications(tmp_path, specifications, labels):
-    found = read(crawl(tmp_path / "flipkart.csv", row(product_specifications=specifications, brand="")))
+    found = read(
+        write_dicts(tmp_path / "flipkart.csv", FLIPKART, flipkart_row(product_specifications=specifications, brand=""))
+    )
     attributes = found.first["attributes"]
     assert attributes.pop("product_category_tree")
     assert attributes == labels
@@ -94,7 +59,11 @@ def test_specifications(tmp_path, specifications, labels):
 
 def test_specifications_that_are_cut_cost_their_row(tmp_path):
     cut = '{"product_specification"=>[{"key"=>"Color", "val'
-    found = read(crawl(tmp_path / "flipkart.csv", row(product_specifications=cut), row(uniq_id="u2")))
+    found = read(
+        write_dicts(
+            tmp_path / "flipkart.csv", FLIPKART, flipkart_row(product_specifications=cut), flipkart_row(uniq_id="u2")
+        )
+    )
     assert [product["product_id"] for product in found.products] == ["u2"]
     assert found.aside == [("attributes are not a map", f"product_specifications are no Ruby hash: {cut!r}")]
 
@@ -109,5 +78,5 @@ def test_specifications_that_are_cut_cost_their_row(tmp_path):
     ],
 )
 def test_product_type(tmp_path, tree, product_type):
-    found = read(crawl(tmp_path / "flipkart.csv", row(product_category_tree=tree, brand="AW")))
+    found = read(write_dicts(tmp_path / "flipkart.csv", FLIPKART, flipkart_row(product_category_tree=tree, brand="AW")))
     assert found.first["product_type"] == product_type

@@ -1,17 +1,11 @@
 """Magento 2's product export: attributes in one cell, variations before their product, further store views."""
 
-import csv
-
 import pytest
 
 from moemoe.catalog.layouts import magento
-from tests.catalog.layouts.reading import images_of, read
+from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.shop_samples import MAGENTO, MAGENTO_HOODIE
 
-COLUMNS = [
-    *("sku", "store_view_code", "attribute_set_code", "product_type", "categories", "product_websites", "name"),
-    *("description", "short_description", "weight", "visibility", "price", "base_image", "additional_images"),
-    *("additional_attributes", "configurable_variations"),
-]
 VARIATION = {
     "sku": "MH01-S",
     "attribute_set_code": "Top",
@@ -19,33 +13,10 @@ VARIATION = {
     "name": "Hoodie-S",
     "visibility": "Not Visible Individually",
 }
-HOODIE = {
-    "sku": "MH01",
-    "attribute_set_code": "Top",
-    "product_type": "configurable",
-    "categories": "Default Category/Men,Default Category/Men/Tops/Hoodies & Sweatshirts,Default Category/Sale",
-    "product_websites": "base",
-    "name": "Chaz Hoodie",
-    "description": "<p>Soft.</p><ul><li>Warm</li></ul>",
-    "short_description": "Light",
-    "visibility": "Catalog, Search",
-    "base_image": "/m/h/mh01-gray_main.jpg",
-    "additional_images": "/m/h/mh01-gray_main.jpg,/m/h/mh01-gray_back.jpg",
-    "additional_attributes": "climate=Cool|Indoor,note=Fits 10, 12 and 14,pattern=Solid",
-    "configurable_variations": "sku=MH01-S,size=S,color=Black,price=9|sku=MH01-M,size=M,color=Gray,price=9",
-}
-
-
-def export(path, *rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def test_variations_are_part_of_their_product(tmp_path):
-    path = export(tmp_path / "export.csv", VARIATION, HOODIE, VARIATION | {"sku": "MH01-M"})
+    path = write_dicts(tmp_path / "export.csv", MAGENTO, VARIATION, MAGENTO_HOODIE, VARIATION | {"sku": "MH01-M"})
     found = read(path)
     assert found.products == [
         {
@@ -60,7 +31,7 @@ def test_variations_are_part_of_their_product(tmp_path):
                 "size": "S, M",
                 "color": "Black, Gray",
                 "attribute_set_code": "Top",
-                "categories": ", ".join(HOODIE["categories"].split(",")),
+                "categories": ", ".join(MAGENTO_HOODIE["categories"].split(",")),
                 "climate": "Cool, Indoor",
                 "note": "Fits 10, 12 and 14",
                 "pattern": "Solid",
@@ -73,7 +44,7 @@ def test_variations_are_part_of_their_product(tmp_path):
 
 
 def test_a_variation_that_no_product_names_is_told(tmp_path):
-    found = read(export(tmp_path / "a.csv", VARIATION | {"sku": "lost"}, HOODIE, VARIATION))
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, VARIATION | {"sku": "lost"}, MAGENTO_HOODIE, VARIATION))
     assert [product["product_id"] for product in found.products] == ["MH01"]
     assert [reason for reason, _ in found.aside] == ["row belongs to no product"]
     assert found.aside[0][1].startswith("'lost' is not visible individually")
@@ -88,7 +59,7 @@ def test_further_store_views_are_left_out(tmp_path):
         "name": "Jacke",
         "base_image": "no_selection",
     }
-    found = read(export(tmp_path / "a.csv", HOODIE, german, alone))
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, MAGENTO_HOODIE, german, alone))
     assert [(product["title"], product["product_type"]) for product in found.products] == [
         ("Chaz Hoodie", "Hoodies & Sweatshirts"), ("Jacke", "Top"),
     ]  # fmt: skip
@@ -107,6 +78,6 @@ def test_further_store_views_are_left_out(tmp_path):
 )
 def test_pairs(tmp_path, cell, labels):
     row = {"sku": "1", "attribute_set_code": "Top", "name": "A", "additional_attributes": cell}
-    attributes = read(export(tmp_path / "a.csv", row)).first["attributes"]
+    attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
     assert attributes.pop("attribute_set_code") == "Top"
     assert attributes == labels

@@ -6,40 +6,29 @@ import pytest
 
 from moemoe.catalog.layouts.known import LAYOUTS
 from moemoe.catalog.read import open_file
-from tests.catalog.layouts import (
-    test_abo,
-    test_amazon,
-    test_amazon_reviews,
-    test_bigcommerce,
-    test_flipkart,
-    test_google,
-    test_kaggle_fashion,
-    test_magento,
-    test_shopify,
-    test_woocommerce,
-)
-from tests.catalog.layouts.reading import write
+from tests.support import shop_samples as samples
+from tests.support.seller_files import write, write_dicts
 
 #: Layout -> how to write a sample of it into a folder.
 SAMPLES = {
     "own": lambda f: write(f / "a.csv", "product_id,product_type,title,attributes.color", "1,Shirts,Shirt,Red"),
     "flat": lambda f: write(f / "a.csv", "product_id,product_type,title,color,size", "1,Shirts,Shirt,Red,M"),
-    "shopify": lambda f: write(f / "a.csv", test_shopify.HEADER, test_shopify.SHIRT),
-    "google": lambda f: test_google.tsv(f / "a.tsv", test_google.HEADER, test_google.ROW),
-    "amazon": lambda f: test_amazon.flat_file(f / "a.txt", test_amazon.OLD, test_amazon.RED),
-    "woocommerce": lambda f: test_woocommerce.export(f / "a.csv", test_woocommerce.SHIRT),
-    "magento": lambda f: test_magento.export(f / "a.csv", test_magento.HOODIE),
-    "bigcommerce": lambda f: test_bigcommerce.export(f / "a.csv", test_bigcommerce.MODERN, *test_bigcommerce.ROWS),
-    "flipkart": lambda f: test_flipkart.crawl(f / "a.csv", test_flipkart.row()),
-    "kaggle-fashion": lambda f: write(f / "a.csv", test_kaggle_fashion.HEADER, test_kaggle_fashion.ROW),
-    "amazon-reviews": lambda f: write(f / "a.jsonl", json.dumps(test_amazon_reviews.ITEM)),
-    "abo": lambda f: test_abo.listings(f / "a.json.gz", test_abo.LISTING),
+    "shopify": lambda f: write(f / "a.csv", samples.SHOPIFY, samples.SHOPIFY_SHIRT),
+    "google": lambda f: samples.write_tabs(f / "a.tsv", samples.GOOGLE, samples.GOOGLE_ROW),
+    "amazon": lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON, samples.AMAZON_RED),
+    "woocommerce": lambda f: write_dicts(f / "a.csv", samples.WOO, samples.WOO_SHIRT),
+    "magento": lambda f: write_dicts(f / "a.csv", samples.MAGENTO, samples.MAGENTO_HOODIE),
+    "bigcommerce": lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE, *samples.BIGCOMMERCE_ROWS),
+    "flipkart": lambda f: write_dicts(f / "a.csv", samples.FLIPKART, samples.flipkart_row()),
+    "kaggle-fashion": lambda f: write(f / "a.csv", samples.KAGGLE, samples.KAGGLE_ROW),
+    "amazon-reviews": lambda f: write(f / "a.jsonl", json.dumps(samples.REVIEWS_ITEM)),
+    "abo": lambda f: samples.write_listings(f / "a.json.gz", samples.ABO_LISTING),
 }
 #: Further shapes of a layout.
 FURTHER = [
-    ("google", lambda f: write(f / "a.xml", test_google.RSS.format(encoding="UTF-8"))),
-    ("amazon", lambda f: test_amazon.flat_file(f / "a.txt", test_amazon.NEW, test_amazon.NEW_ROW)),
-    ("bigcommerce", lambda f: test_bigcommerce.export(f / "a.csv", test_bigcommerce.LEGACY)),
+    ("google", lambda f: write(f / "a.xml", samples.GOOGLE_RSS.format(encoding="UTF-8"))),
+    ("amazon", lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON_NEW, samples.AMAZON_NEW_ROW)),
+    ("bigcommerce", lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE_LEGACY)),
     (
         "shopify",
         lambda f: write(f / "a.csv", "Title,URL handle,Description,Option1 name,Option1 value,SKU", "A,a,b,Size,S,1"),

@@ -4,19 +4,9 @@ import pytest
 
 from moemoe.catalog.layouts import shopify
 from moemoe.errors import CatalogError
-from tests.catalog.layouts.reading import images_of, read, write
+from tests.support.seller_files import images_of, read, write
+from tests.support.shop_samples import SHOPIFY, SHOPIFY_SHIRT
 
-HEADER = (
-    "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,"
-    "Option2 Value,Variant SKU,Variant Price,Image Src,Image Position,Google Shopping / Gender,"
-    "Fabric (product.metafields.custom.fabric),Variant Image,Status"
-)
-SHIRT = (
-    'red-shirt,Red &amp; Blue Shirt,"<p>Soft.</p>\n<ul><li>Cotton</li></ul>",Acme,Apparel > Tops > Shirts,,'
-    '"new, summer",'
-    'true,Color,Red,Size,S,A-1,30.00,https://cdn.test/2.jpg,2,Men,"[""Cotton"", ""Linen""]",https://cdn.test/v.jpg,'
-    "active"
-)
 VARIANT = "red-shirt,,,,,,,,,Blue,,M,A-2,30.00,https://cdn.test/1.jpg,1,,,,"
 IMAGE = "red-shirt,,,,,,,,,,,,,,https://cdn.test/3.jpg,3,,,,"
 HAT = "hat,Hat,,Acme,,Hats,,true,Title,Default Title,,,H-1,9.00,,,,Wool,,active"
@@ -28,7 +18,7 @@ def export(tmp_path):
 
 
 def test_variants_and_images_are_joined(export):
-    found = read(write(export, HEADER, SHIRT, VARIANT, IMAGE, HAT))
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, VARIANT, IMAGE, HAT))
     assert found.first == {
         "product_id": "red-shirt",
         "marketplace": None,
@@ -58,7 +48,7 @@ def test_variants_and_images_are_joined(export):
 
 
 def test_all_images_in_order(export):
-    write(export, HEADER, SHIRT, VARIANT, IMAGE)
+    write(export, SHOPIFY, SHOPIFY_SHIRT, VARIANT, IMAGE)
     assert images_of(export, shopify.LAYOUT) == [[f"https://cdn.test/{name}.jpg" for name in ("1", "2", "3", "v")]]
 
 
@@ -81,7 +71,7 @@ def test_the_export_since_2025(export):
 def test_rows_of_no_product_are_told(export):
     note = "Note: the red column is required" + "," * 19
     nameless = ",,,,,,,,,Blue,,M,A-3,30.00,,,,,,"
-    found = read(write(export, HEADER, SHIRT, note, VARIANT, nameless, HAT))
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, note, VARIANT, nameless, HAT))
     assert [product["product_id"] for product in found.products] == ["red-shirt", "hat"]
     assert found.first["attributes"]["Size"] == "S, M"  # a row of another product between does not part them
     reasons = [
@@ -95,14 +85,14 @@ def test_rows_of_no_product_are_told(export):
 
 
 def test_a_row_that_cannot_be_read_costs_no_more(export):
-    found = read(write(export, HEADER, SHIRT, "red-shirt,too,few", VARIANT, HAT))
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, "red-shirt,too,few", VARIANT, HAT))
     assert found.aside == [("row is not readable", "line 4 has 3 cells; the header has 20")]
     assert [product["attributes"].get("Size") for product in found.products] == ["S, M", None]
 
 
 @pytest.mark.parametrize("cut", ['hat,Hat,"<p>A hat of w', "hat,Hat"])
 def test_an_export_cut_in_the_middle_of_a_product(export, cut):
-    export.write_text(f"{HEADER}\n{SHIRT}\n{VARIANT}\n{cut}")
+    export.write_text(f"{SHOPIFY}\n{SHOPIFY_SHIRT}\n{VARIANT}\n{cut}")
     if '"' in cut:
         with pytest.raises(CatalogError, match=r"products_export\.csv is cut short or is not CSV: line 5"):
             read(export)

@@ -1,48 +1,17 @@
 """WooCommerce's product export: numbered attributes, escaped lists, variations that name their parent."""
 
-import csv
-
 import pytest
 
 from moemoe.catalog.layouts import woocommerce
 from moemoe.errors import CatalogError
-from tests.catalog.layouts.reading import images_of, read, write
+from tests.support.seller_files import images_of, read, write, write_dicts
+from tests.support.shop_samples import WOO, WOO_SHIRT
 
-COLUMNS = [
-    *("ID", "Type", "SKU", "Name", "Published", "Short description", "Description", "Regular price", "Categories"),
-    *("Tags", "Images", "Parent", "Attribute 1 name", "Attribute 1 value(s)", "Attribute 1 visible"),
-    *("Attribute 2 name", "Attribute 2 value(s)", "Meta: care", "Meta: _wpcom_is_markdown"),
-]
-SHIRT = {
-    "ID": "44",
-    "Type": "variable",
-    "SKU": "shirt",
-    "Name": "Red &amp; Blue",
-    "Short description": "Light",
-    "Description": "<p>Soft.</p>\\n<ul>\\n<li>Warm</li>\\n</ul>",
-    "Categories": r"Sale, Clothing > Shirts\, Tops, Clothing > Men",
-    "Tags": "new, summer",
-    "Images": "https://img.test/1,w_2.jpg, https://img.test/2.jpg",
-    "Attribute 1 name": "Color",
-    "Attribute 1 value(s)": r"Red, Blue\, dark",
-    "Attribute 2 name": "Note",
-    "Attribute 2 value(s)": '"Powered up, tested."',
-    "Meta: care": "'-30 degrees",
-    "Meta: _wpcom_is_markdown": "1",
-}
 VARIATION = {"ID": "76", "Type": "variation", "SKU": "shirt-red", "Name": "Red", "Parent": "id:44"}
 
 
-def export(path, *rows):
-    with path.open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
 def test_rows(tmp_path):
-    path = export(tmp_path / "wc-product-export.csv", SHIRT)
+    path = write_dicts(tmp_path / "wc-product-export.csv", WOO, WOO_SHIRT)
     found = read(path)
     assert found.first == {
         "product_id": "44",
@@ -69,7 +38,7 @@ def test_rows(tmp_path):
 def test_variations_are_part_of_their_parents(tmp_path, parent):
     orphan = VARIATION | {"SKU": "lost", "Parent": "id:99"}
     simple = {"ID": "45", "Type": "simple, virtual", "SKU": "hat", "Name": "Hat", "Categories": "Hats"}
-    found = read(export(tmp_path / "a.csv", SHIRT, simple, VARIATION | {"Parent": parent}, orphan))
+    found = read(write_dicts(tmp_path / "a.csv", WOO, WOO_SHIRT, simple, VARIATION | {"Parent": parent}, orphan))
     assert [product["product_id"] for product in found.products] == ["44", "45"]
     assert found.how.counts == {"rows of variations, which their products list": 1}
     assert found.aside == [("row belongs to no product", "variation 'lost': no row before has its parent 'id:99'")]

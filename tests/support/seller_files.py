@@ -1,13 +1,15 @@
 """A seller's file as the tests write it, and what the reader makes of it."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from moemoe.catalog.columns import REQUIRED
-from moemoe.catalog.read import ReadAs, open_file, read_batches
+from moemoe.catalog.read import open_file, read_batches
+from moemoe.catalog.reading import Reading
 from moemoe.schemas import CATALOG
 
 
@@ -17,7 +19,7 @@ class Read:
 
     products: list[dict]
     aside: list[tuple[str, str]] = field(default_factory=list)
-    how: ReadAs | None = None
+    how: Reading | None = None
 
     @property
     def first(self) -> dict:
@@ -52,4 +54,12 @@ def images_of(path: Path, layout) -> list[list[str]]:
 def write(path: Path, *lines: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def write_dicts(path: Path, columns: Sequence[str], *rows: Mapping[str, str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
     return path
