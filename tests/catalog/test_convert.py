@@ -10,7 +10,7 @@ from PIL import Image
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.schemas import CATALOG
-from tests.catalog.files import rows_of, write_lines
+from tests.support.catalog_files import rows_of, write_lines
 
 
 @pytest.fixture

@@ -32,13 +32,15 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     _check_size(partition, path)
     try:
         with python_calamine.CalamineWorkbook.from_path(str(path)) as workbook:
-            for name in workbook.sheet_names:
-                rows = _rows(workbook.get_sheet_by_name(name).iter_rows())
-                if header := next(rows, None):
-                    break
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
+            sheets = (workbook.get_sheet_by_name(name) for name in workbook.sheet_names)
+            rows = _rows(next((sheet.iter_rows() for sheet in sheets if sheet.height), iter(())))
+    except BaseException as error:
+        # calamine's Rust panics on some damaged files, with an exception that is no Exception
+        if not isinstance(error, (python_calamine.CalamineError, OSError, ValueError)) and not _is_panic(error):
+            raise
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
-    if not header:
+    header = next(rows, None)
+    if header is None:
         raise CatalogError(f"{partition} has no rows in any sheet; its first row is the header")
     preamble: list[list[str]] = []
     names = [str(cell) for cell in header]
@@ -50,6 +52,10 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
 
 def _rows(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
     return (row for row in rows if any(cell != "" for cell in row))
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
 
 
 def _check_size(partition: str, path: Path) -> None:

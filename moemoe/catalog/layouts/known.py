@@ -23,6 +23,8 @@ from moemoe.names import did_you_mean
 AUTO = "auto"
 _SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
+#: If one of these is named and does not fit, reading says which column it lacks.
+SAY_WHAT_IS_MISSING = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
 
 def check_layout(name: str) -> None:
@@ -42,17 +44,11 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
     partition = file.table.partition
     fitting = {layout.name: layout for layout in LAYOUTS.values() if layout.fits(file)}
     file.became.clear()
-    if name in (
-        own.LAYOUT.name,
-        flat.LAYOUT.name,
-        long_form.LAYOUT.name,
-    ):  # they say themselves which column is missing
+    if name in fitting or name in SAY_WHAT_IS_MISSING:
         return LAYOUTS[name]
     if name != AUTO:
-        if name not in fitting:
-            columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
-            raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
-        return fitting[name]
+        columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
+        raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
     if len(fitting) > 1:
         raise CatalogError(f"{partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
     if not fitting:

@@ -29,6 +29,7 @@ PAIRS = (
     ("key", "value"),
     ("variable", "value"),
     ("property", "value"),
+    ("property", "property_value"),
     ("property_name", "property_value"),
 )
 #: What else such tables call the catalog's columns.

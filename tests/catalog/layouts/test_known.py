@@ -11,7 +11,7 @@ from moemoe.catalog.layouts.known import LAYOUTS, check_layout
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError, ConfigError
-from tests.catalog.files import read_as, rows_of, write_lines
+from tests.support.catalog_files import read_as, rows_of, write_lines
 
 
 def fits(file: SellerFile) -> bool:
