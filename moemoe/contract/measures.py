@@ -30,7 +30,7 @@ _NUMBER = re.compile(
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+|\.\d{3})")
 _PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
-_WORD = re.compile(r"""[ -]*([^\W\d_]+|["'%°])""")
+_WORD = re.compile(r"""[ -]*([^\W\d_][^\W_]*|["'%°])""")
 #: Words behind a number that are no unit of it.
 _NO_UNITS = frozenset(
     ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca")
