@@ -82,8 +82,9 @@ class Normalizer:
         return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
     def unread_keys(self) -> pa.Table:
-        """UNREAD_KEYS of all parts so far."""
-        return self._unread.table(self._known, {fed.name: fed.values_of for fed in self._fed})
+        """UNREAD_KEYS of all parts so far; a measurement reads none of them, as a unit does not say what is measured."""
+        measured = self._contract.measurements()
+        return self._unread.table(self._known, {f.name: f.values_of for f in self._fed if f.name not in measured})
 
     def product_types(self) -> pa.Table:
         """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
