@@ -1,12 +1,15 @@
 """A measurement on its way from raw labels to filled values: shoes whose heel height is written in many ways."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
+import torch
 
 from data_contracts.labels import label_suite
+from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.contract.load import load_contract
 from moemoe.contract.open_contract import close_contract
 from moemoe.errors import ConfigError
@@ -20,6 +23,7 @@ from moemoe.inference.decisions import decide
 from moemoe.inference.predictions import ValueSets, calibrate, predict_split
 from moemoe.inference.thresholds import Thresholds
 from moemoe.labels.rare_values import find_rare_values
+from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
 from moemoe.recipes import load_recipe
 from moemoe.reporting.catalog_documents import labels as labels_document
@@ -28,11 +32,11 @@ from moemoe.schemas import AS_IS, CATALOG, LABELS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
-from tests.baselines.toy import make
-from tests.contract.small_contract import products, write_contract
-from tests.inference.test_predictor import small_model
-from tests.labels.whole import normalize
-from tests.shards.small import write_shards
+from tests.support.small_contract import products, write_contract
+from tests.support.small_model import tiny_config
+from tests.support.small_shards import write_shards
+from tests.support.toy_items import make
+from tests.support.whole_labels import normalize
 
 SHOES = """\
 dataset: shoes
@@ -102,7 +106,9 @@ def test_unmapped_labels_are_listed_with_their_reasons(contract):
         "40 cm": "40 cm is outside 0 to 30 cm",
     }
     found.contradictions = None
-    assert "20 x 30 cm (2: several dimensions; one number is allowed)" in document_text(labels_document(found, (), False))
+    assert "20 x 30 cm (2: several dimensions; one number is allowed)" in document_text(
+        labels_document(found, (), False)
+    )
 
 
 def test_rare_numbers_stay(labels, contract):
@@ -185,8 +191,10 @@ def test_a_backfill_decides_within_the_tolerance(contract, answer, label, decisi
 
 
 def test_canonical_decoding_chooses_among_the_training_values(dataset, contract, tmp_path):
-    small_model().collator.save_tokenizers(tmp_path)
-    small_model().model.save_pretrained(tmp_path)
+    tokenizer = train_tokenizer(["Shoe 12345.67890 cm inch heel Red Blue color heel height"] * 9, 300)
+    torch.manual_seed(0)
+    MoEMoE.create(tiny_config(text=replace(tiny_config().text, vocab_size=len(tokenizer)))).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
     given = answer_everything(tmp_path, dataset.shards, contract, CANONICAL)
     known = set(dataset.shards.value_counts("train")["heel height"])
     assert set(json.loads(given.answering.to_json())["values"]["heel height"]) == known

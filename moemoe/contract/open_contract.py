@@ -189,7 +189,8 @@ def _values(attribute: Attribute) -> dict[str, Any]:
 
 
 def _measurement(own: Measurement) -> dict[str, Any]:
-    numbers = {name: float(getattr(own, name)) for name in ("at_least", "at_most", "tolerance")}
+    written = ((name, getattr(own, name)) for name in ("at_least", "at_most", "tolerance"))
+    numbers = {name: int(number) if number == int(number) else float(number) for name, number in written}
     default = {"default_unit": own.default_unit} if own.default_unit else {}
     units = {unit.name: list(unit.aliases) for unit in own.units}
     return {"unit": own.unit, "units": units, **default, "decimals": own.decimals, **numbers}

@@ -11,7 +11,7 @@ from moemoe.contract.load import load_contract
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.open_contract import to_yaml
 from moemoe.errors import ContractError
-from tests.contract.small_contract import write_contract
+from tests.support.small_contract import write_contract
 
 MEASURES = """\
 dataset: shoes
@@ -179,7 +179,12 @@ def test_measures_in_running_text(readers):
         ("tolerance: 0.3", "tolerance: 300", 14, "tolerance is 300; allowed is less than"),
         ("decimals: 1\n", "decimals: 1.5\n", 11, "must be a whole number from 0 to 6"),
         ("default_unit: year", "default_unit: week", 18, "'default_unit' 'week' is unknown"),
-        ("keys: [Heel]", "values: {High: []}", 7, "attribute 'heel height' is a measurement, so it cannot have 'values'"),
+        (
+            "keys: [Heel]",
+            "values: {High: []}",
+            7,
+            "attribute 'heel height' is a measurement, so it cannot have 'values'",
+        ),
         ("tolerance: 0.3\n", "\n", 9, "key 'tolerance' is missing"),
     ],
 )
