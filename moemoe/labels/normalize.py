@@ -82,7 +82,7 @@ class Normalizer:
         return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
     def unread_keys(self) -> pa.Table:
-        """UNREAD_KEYS of all parts so far; a measurement reads none of them, as a unit does not say what is measured."""
+        """UNREAD_KEYS of all parts so far; measurements read none, as a unit does not say what is measured."""
         measured = self._contract.measurements()
         return self._unread.table(self._known, {f.name: f.values_of for f in self._fed if f.name not in measured})
 
