@@ -61,7 +61,9 @@ LABELS = pa.schema(
     ]
 )
 
-#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers.
+#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers; an unmapped label has a
+#: ``reason`` if more can be said than that no value or rule knows it.
+_UNMAPPED = pa.struct([("value", pa.string()), ("count", pa.int64()), ("reason", pa.string())])
 LABEL_STATISTICS = pa.schema(
     [
         ("attribute", pa.string()),
@@ -71,7 +73,7 @@ LABEL_STATISTICS = pa.schema(
         ("dropped", pa.int64()),
         ("unmapped", pa.int64()),
         ("conflicts", pa.int64()),
-        ("most_frequent_unmapped", pa.list_(pa.struct([("value", pa.string()), ("count", pa.int64())]))),
+        ("most_frequent_unmapped", pa.list_(_UNMAPPED)),
     ]
 )
 
@@ -123,6 +125,7 @@ DRIFT = pa.schema(
     ]
 )
 
+#: ``tolerance``: how far a measure may lie from a gold value and be right (see ``correctness``); null for names.
 PREDICTIONS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -142,6 +145,7 @@ PREDICTIONS = pa.schema(
         ("rare", pa.bool_()),
         ("canonical", pa.bool_()),
         ("unseen", pa.bool_()),
+        ("tolerance", pa.float64()),
     ]
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from moemoe.contract.measurement import Measurement
 from moemoe.contract.text import fold
 
 CRITICAL, WARNING = "critical", "warning"
@@ -24,7 +25,8 @@ class Attribute:
     """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
 
     ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
-    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value.
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. A ``measurement`` has
+    numbers with a unit for values, and none that are named.
     """
 
     name: str
@@ -32,10 +34,20 @@ class Attribute:
     values: Mapping[str, tuple[str, ...]]
     rules: tuple[Rule, ...] = ()
     separators: str = SEPARATORS
+    measurement: Measurement | None = None
 
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
         return folded_aliases(self.values)
+
+    def allows(self, value: str) -> bool:
+        """Whether ``value`` is a canonical one."""
+        return self.measurement.allows(value) if self.measurement else value in self.values
+
+    @property
+    def tolerance(self) -> float | None:
+        """How far a right answer may lie from the label; None for names."""
+        return float(self.measurement.tolerance) if self.measurement else None
 
 
 @dataclass(frozen=True)
@@ -129,9 +141,14 @@ class Contract:
         """Folded raw product type -> canonical product type."""
         return folded_aliases(self.product_types)
 
-    def canonical_values(self) -> dict[str, set[str]]:
-        """Attribute -> its canonical values."""
-        return {name: set(attribute.values) for name, attribute in self.attributes.items()}
+    def allows(self, attribute: str, value: str) -> bool:
+        """Whether ``value`` is a canonical one of ``attribute``."""
+        known = self.attributes.get(attribute)
+        return known is not None and known.allows(value)
+
+    def measurements(self) -> set[str]:
+        """The attributes whose values are measures."""
+        return {name for name, attribute in self.attributes.items() if attribute.measurement}
 
     def folded_missing(self) -> frozenset[str]:
         """What a raw label is, folded, where it says nothing; a blank one always does."""

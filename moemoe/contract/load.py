@@ -35,6 +35,7 @@ from moemoe.contract.keys import (
     Record,
     TextOrTexts,
 )
+from moemoe.contract.load_measurement import load_measurement
 from moemoe.contract.text import compile_rule, fold
 from moemoe.contract.yaml_lines import Entry, read_yaml, suggest
 
@@ -142,8 +143,14 @@ def _open(entry: Entry) -> Open:
 
 
 def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
-    fields = entry.fields(ATTRIBUTE.keys, required=() if is_open else ("values",))
+    fields = _fields(entry, ATTRIBUTE)
     keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
+    if "measurement" in fields:
+        for other in fields.keys() - {"keys", "measurement"}:
+            fields[other].fail(f"attribute {name!r} is a measurement, so it cannot have {other!r}")
+        return Attribute(name, tuple(keys), {}, measurement=load_measurement(fields["measurement"]))
+    if "values" not in fields and not is_open:
+        entry.fail(f"key 'values' is missing in {entry.name}; a measurement has a key 'measurement' instead")
     values = _aliases(fields["values"], "value") if "values" in fields else {}
     for key, aliases in fields["values"].pairs() if "values" in fields else ():
         for spelling in (key, *aliases.items()):
@@ -177,6 +184,8 @@ def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple
     if len(sides) != 1:
         entry.fail(f"{entry.name} must name one attribute with its values, e.g. {{color: [Red]}}")
     [(name, values)] = sides.items()
+    if attributes[name].measurement:
+        values.fail(f"{name!r} is a measurement; contradictions are between named values")
     allowed = attributes[name].values  # none are known yet where an open contract takes them from the catalog
     found = tuple(item.choice(allowed) if allowed else item.text() for item in values.items())
     if not found:
