@@ -1,7 +1,7 @@
 """A contract, loaded: product types, attributes, canonical values and the rules that lead to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moemoe.contract.text import fold
 
@@ -24,7 +24,8 @@ class Attribute:
     """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
 
     ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
-    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value.
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. ``id`` and ``value_ids`` (of
+    some or all values) are those of another system, e.g. a taxonomy.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Attribute:
     values: Mapping[str, tuple[str, ...]]
     rules: tuple[Rule, ...] = ()
     separators: str = SEPARATORS
+    id: str | None = None
+    value_ids: Mapping[str, str] = field(default_factory=dict)
 
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
@@ -104,7 +107,8 @@ class Open:
 class Contract:
     """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
 
-    ``open`` is None where product types and attributes are those that are named, and no others.
+    ``open`` is None where product types and attributes are those that are named, and no others. ``product_type_ids``
+    are another system's ids of some or all product types.
     """
 
     path: str
@@ -123,6 +127,7 @@ class Contract:
     expectations: Mapping[str, Expectation]
     open: Open | None = None
     contradictions: tuple[Contradiction, ...] = ()
+    product_type_ids: Mapping[str, str] = field(default_factory=dict)
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
@@ -131,6 +136,11 @@ class Contract:
     def canonical_values(self) -> dict[str, set[str]]:
         """Attribute -> its canonical values."""
         return {name: set(attribute.values) for name, attribute in self.attributes.items()}
+
+    def ids(self, attribute: str, value: str) -> tuple[str | None, str | None]:
+        """The ids of an attribute and of one of its values; None for each that has none."""
+        known = self.attributes.get(attribute)
+        return (known.id, known.value_ids.get(value)) if known else (None, None)
 
     def folded_missing(self) -> frozenset[str]:
         """What a raw label is, folded, where it says nothing; a blank one always does."""
