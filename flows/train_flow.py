@@ -109,7 +109,7 @@ class TrainFlow(BaseFlow):
         with workspace(self) as space:
             if self.stopped_early:
                 self.tracked.end()
-                print("the champion stays")
+                print("no new data; the champion is unchanged")
             else:
                 stages.finish.close_run(self.tracked, space.folder.report)
                 print(stages.finish.training_summary(space.folder, self.tracked, stages.finish.Made.of(self)))

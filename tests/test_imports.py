@@ -54,6 +54,7 @@ GROUND: dict[str, set[str]] = {
     "storage": {"", "atomic_files", "errors", "s3"},
     "run_folder": {"errors", "schemas", "storage"},
     "torchvision_compat": set(),
+    "words": set(),
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}

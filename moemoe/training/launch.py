@@ -85,7 +85,7 @@ def train(
                     if status is not None:
                         break
                     if _own_words(log.read_text(errors="replace")):
-                        end()  # what a person has to mend is the same after a restart
+                        end()  # a user error recurs after a restart
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -152,5 +152,5 @@ def test_bad_tables_are_refused_in_a_sentence():
         evaluate(Cells(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": 1.5}])), ["shirt"])
     with pytest.raises(EvaluationError, match="1 predictions have no confidence"):
         evaluate(Cells(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": None}])), ["shirt"])
-    with pytest.raises(EvaluationError, match="stand more than once, first product shirttest0, attribute color"):
+    with pytest.raises(EvaluationError, match="duplicate predictions, first product shirttest0, attribute color"):
         evaluate(Cells(table(rows(3, 3), rows(1, 1))), ["shirt"])

@@ -120,7 +120,7 @@ def test_training_stops_with_one_sentence_and_goes_on_from_the_earlier_checkpoin
     def end(events):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(MoEMoEError, match="told to end"):
+    with pytest.raises(MoEMoEError, match="received SIGTERM"):
         run(manifest, tmp_path, on_events=end)
     earlier = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     with (

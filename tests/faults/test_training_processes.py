@@ -1,4 +1,4 @@
-"""Training processes that die, are told to end, or lose the process that started them."""
+"""Training processes that die, receive SIGTERM, or lose the process that started them."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(MoEMoEError, match=r"told to end \(SIGTERM\).*a resume goes on") as error:
+    with pytest.raises(MoEMoEError, match=r"received SIGTERM.*a resume goes on") as error:
         run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS)
     assert signal.getsignal(signal.SIGTERM) is before
     step = int(re.search(r"after step (\d+)", str(error.value))[1])

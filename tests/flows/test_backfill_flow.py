@@ -99,7 +99,7 @@ def test_a_rerun_keeps_every_byte(backfilled, trained, catalog):
 
 
 def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, tmp_path):
-    """People find one cell wrong: it is switched off in a new version that serving and backfill obey."""
+    """People find one cell wrong: it is switched off in a new version, which serving and backfill use."""
     _, output = backfilled
     uri = next(output.glob("audit/*.parquet"))
     audit = read_table(str(uri))

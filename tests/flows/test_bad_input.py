@@ -34,7 +34,7 @@ def refused(folder: Path, *arguments: str, flow: Path = FLOW, **environment: str
         (["--catalog", "nothing/*.parquet"], "no catalog file matches 'nothing/∗.parquet'"),
         (["--batch-size", "0", "--nproc", "999"], "nproc is 999"),
         (["--batch-size", "7", "--nproc", "2"], "7 products cannot be shared evenly by 2 processes"),
-        (["--size", "paper", "--weights", "no-such/checkpoint"], "cannot be had"),
+        (["--size", "paper", "--weights", "no-such/checkpoint"], "cannot be loaded"),
         (["--withhold", "colour"], "withhold: attribute 'colour' is unknown; known are "),
         (["--decoding", "beam"], "decoding is 'beam'; allowed are free, canonical"),
         (["--max-products", "-5"], "--max-products is -5; allowed is 0 to"),

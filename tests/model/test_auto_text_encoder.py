@@ -205,15 +205,15 @@ def broken(folder: Path, fault: str) -> str:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("no safetensors", r"cannot be had \(.*safetensors"),
+        ("no safetensors", r"cannot be loaded \(.*safetensors"),
         ("weights missing", "lacks weights: encoder.layer.1.output.dense.weight"),
         ("other tokenizer", r"its tokenizer has \d{3} tokens, its weights have 40"),
-        ("code", "cannot be had"),
+        ("code", "cannot be loaded"),
         ("decoder", "is no encoder: model type gpt2 decodes"),
         ("t5", r"a T5 checkpoint goes to --weights"),
         ("image", "is no encoder of text"),
         ("short", "reads 8 tokens, fewer than context_length = 12 .*; set context_length=8 or less"),
-        ("nothing there", "cannot be had"),
+        ("nothing there", "cannot be loaded"),
     ],
 )
 def test_what_is_no_encoder_for_us_is_found_before_the_work(fault, message, tmp_path):

@@ -220,7 +220,7 @@ def test_a_saved_model_comes_back_the_same(experts_model, tmp_path):
 
 
 def test_unknown_parts_are_refused_in_one_sentence(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         MoEMoE.create(tiny_config(text=TextConfig(pretrained=str(tmp_path / "nothing"))))
     with pytest.raises(ConfigError, match="timm cannot build it"):
         MoEMoE.create(tiny_config(image=ImageConfig(name="no_such_model")))

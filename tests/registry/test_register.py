@@ -103,7 +103,7 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
     assert "model.safetensors" in seen[0]
     assert champion(uri, name) == first.version
     assert alias_of(uri, name, CHALLENGER).version == equal.version
-    assert "not better by more than noise" in find_version(uri, equal.model_uri).tags["decision"]
+    assert "the gain's 95 % interval is not above 0" in find_version(uri, equal.model_uri).tags["decision"]
     decision = json.loads(Path(client(uri).download_artifacts(run.run_id, "gate/decision.json")).read_text())
     assert decision["promoted"] is False
     assert decision["halves"]["report"]["products"] > 0
@@ -280,7 +280,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
     ("option", "message"),
     [
         (["--raise", "shirt/color=2"], "between 0 and 1"),
-        (["--raise", "color"], "raises no threshold"),
+        (["--raise", "color"], "cannot parse --raise 'color'"),
         (["--switch-off", "color"], "it is written like 'shirt/color'"),
     ],
 )
