@@ -7,7 +7,7 @@ from moemoe.atomic_files import remove_leftovers
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
 from moemoe.catalog.read import find_partitions
 from moemoe.contract.contract import Contract
-from moemoe.sample_catalog.write import write_sample_catalog
+from moemoe.sample_catalog.write import PRODUCTS, write_sample_catalog
 from moemoe.storage import join, publish
 from stages.options import Options
 from stages.workspace import Workspace
@@ -27,14 +27,18 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     A run keeps one contract to its end, whatever becomes of the file meanwhile.
     """
     space.folder.given_contract.publish(contract.path)
-    if options.is_sample:
-        folder = join(space.folder.root, "catalog")
-        remove_leftovers(folder)
-        sample = write_sample_catalog(space.path("sample.parquet"), seed=options.seed)
-        partitions = [publish(sample, join(folder, f"sample-{options.seed}.parquet"))]
-    else:
-        partitions = find_partitions(options.catalog)
+    partitions = [_draw_sample(space, options)] if options.is_sample else find_partitions(options.catalog)
     return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
+
+
+def _draw_sample(space: Workspace, options: Options) -> str:
+    """Draws the sample catalog, or as much of it as the run uses; returns where it lies."""
+    folder = join(space.folder.root, "catalog")
+    remove_leftovers(folder)
+    products = min(options.max_products or PRODUCTS, PRODUCTS)
+    name = f"sample-{options.seed}" + (f"-{products}" if products < PRODUCTS else "")
+    sample = write_sample_catalog(space.path("sample.parquet"), products, options.seed)
+    return publish(sample, join(folder, f"{name}.parquet"))
 
 
 def collect_group(

@@ -10,7 +10,6 @@ from data_contracts import ContractReport
 from moemoe.catalog.products import CollectedPart, Collection
 from moemoe.contract.open_contract import close_contract
 from moemoe.labels.parts import Parts
-from moemoe.registry.tracked_run import TrackedRun
 from stages.workspace import Workspace
 
 
@@ -23,7 +22,7 @@ class Validated:
     report: ContractReport
 
 
-def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
+def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
     """Puts together what all tasks have collected, completes the contract and checks the catalog against it.
 
     Raises:
@@ -40,5 +39,4 @@ def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequ
     products, docs = Parts(folder.products()), space.path("data_docs")
     report = data_contracts.check_raw(products, quarantine, collection.rows, contract, docs)
     folder.data_docs.publish(docs)
-    tracked.log_files(docs, "data_docs")
     return Validated(collection, quarantine, report)

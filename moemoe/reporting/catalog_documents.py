@@ -1,9 +1,7 @@
 """What a person is shown of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from moemoe.reporting.document import (
     SYNTHETIC_NOTICE,
@@ -20,6 +18,9 @@ from moemoe.reporting.document import (
 )
 from moemoe.reporting.expectations import Report, expectation_blocks
 
+if TYPE_CHECKING:  # flows import this file, and --help waits for what it imports
+    import pyarrow as pa
+
 SHOWN = 60
 SPLITS = ("train", "validation", "test")
 
@@ -29,7 +30,7 @@ def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
     return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
 
 
-def raw_catalog(report: Report, collection: Any, quarantine: pa.Table, is_sample: bool) -> Document:
+def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_sample: bool) -> Document:
     """validate: every expectation with what was observed, and what was quarantined.
 
     Args:
@@ -72,7 +73,7 @@ def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> D
     return document("Raw labels to values", [*blocks, Heading("Product types"), Table(names, shown)], is_sample)
 
 
-def _unread_keys(unread: pa.Table) -> list[Block]:
+def _unread_keys(unread: "pa.Table") -> list[Block]:
     """Raw keys that no attribute reads, with what to write into the contract."""
     if not unread.num_rows:
         return []
@@ -98,7 +99,7 @@ def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
     return [Heading("Contradictory labels"), said, Table(["rule", "reason", "products", "examples"], rows)]
 
 
-def rare_values(removed: pa.Table, labels_left: int, is_sample: bool) -> Document:
+def rare_values(removed: "pa.Table", labels_left: int, is_sample: bool) -> Document:
     """filter: the values that were removed."""
     blocks: list[Block] = [Text(f"{removed.num_rows:,} values removed, {labels_left:,} labels left.")]
     if removed.num_rows:
@@ -106,7 +107,7 @@ def rare_values(removed: pa.Table, labels_left: int, is_sample: bool) -> Documen
     return document("Rare values", blocks, is_sample)
 
 
-def split(reports: Sequence[Report], quarantine: pa.Table, products: pa.Table, is_sample: bool) -> Document:
+def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table", is_sample: bool) -> Document:
     """split: the contract on the labels and their drift since the last run, products per split and product type."""
     blocks: list[Block] = []
     for report in reports:

@@ -4,7 +4,7 @@ import torch
 
 from moemoe.batches.collate import Collator, Item
 from moemoe.batches.tokenizer import tokenizer_statistics, train_tokenizer
-from tests.model.small import tiny_config
+from tests.support.small_model import tiny_config
 
 TEXTS = ["cotton kurta for men", "kanchipuram silk saree", "neck style", "color", "Navy Blue", "Round Neck"] * 20
 

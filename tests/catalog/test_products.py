@@ -25,8 +25,8 @@ from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
-from tests.labels.whole import collect, in_parts
-from tests.s3 import s3_bucket
+from tests.support.s3 import s3_bucket
+from tests.support.whole_labels import collect, in_parts
 
 
 def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:

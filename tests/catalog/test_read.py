@@ -13,8 +13,8 @@ import pytest
 from moemoe.catalog.read import find_partitions, read_batches
 from moemoe.errors import CatalogError, StorageError
 from moemoe.schemas import CATALOG
-from tests.catalog.files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
-from tests.s3 import s3_bucket
+from tests.support.catalog_files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
+from tests.support.s3 import s3_bucket
 
 
 class TestFindPartitions:

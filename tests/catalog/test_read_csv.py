@@ -3,7 +3,7 @@
 import pytest
 
 from moemoe.errors import CatalogError
-from tests.catalog.files import rows_of, write_lines
+from tests.support.catalog_files import rows_of, write_lines
 
 
 class TestCsv:

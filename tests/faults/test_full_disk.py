@@ -20,10 +20,10 @@ from moemoe.schemas import PREDICTIONS
 from moemoe.storage import no_space_left, read_table, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.optimizers import Optimizers
-from tests.model.small import random_batch, tiny_config
-from tests.registry.small import predictions
-from tests.shards.small import small_shards
-from tests.training.test_training import losses, run
+from tests.support.small_model import random_batch, tiny_config
+from tests.support.small_registry import predictions
+from tests.support.small_shards import small_shards
+from tests.support.small_training import losses, run
 
 RECIPE = {"name": "small"}
 

@@ -20,8 +20,8 @@ from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.warm_start import load_weights
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.weights import load_timm
-from tests.faults.planned import HERE
-from tests.registry.small import tiny_model
+from tests.support.planned_faults import HERE
+from tests.support.small_registry import tiny_model
 
 #: What can only be meant to open a pickle, whatever it is called on.
 OPENERS = {"torch.load", "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle", "yaml.load"}

@@ -32,9 +32,9 @@ from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import load_recipe
 from moemoe.training.optimizers import make_optimizer
-from tests.model.small import random_batch, tiny_config
-from tests.model.small_encoders import KINDS, SIZE, TEXTS, save_tokenizer, small_encoder
-from tests.model.test_against_naive import assert_equal_to_the_naive_path, batch_for
+from tests.support.naive_path import assert_equal_to_the_naive_path, batch_for
+from tests.support.small_encoders import KINDS, SIZE, TEXTS, save_tokenizer, small_encoder
+from tests.support.small_model import random_batch, tiny_config
 
 
 @pytest.fixture(scope="module")

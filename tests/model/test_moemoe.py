@@ -15,7 +15,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.model.question_guided_attention import combine_sources
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 
 def t5(gated: bool) -> T5ForConditionalGeneration:

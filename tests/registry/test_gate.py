@@ -4,7 +4,7 @@ import pytest
 
 from moemoe.errors import ConfigError
 from moemoe.registry.gate import GATE, NOT_WORSE, REPORT, UNMEASURED, Rules, decide, half_of, without_champion
-from tests.registry.small import predictions
+from tests.support.small_registry import predictions
 
 TYPES = ["shirt"]
 
