@@ -9,7 +9,7 @@ from moemoe.cli import main
 from moemoe.contract.load import load_contract
 from moemoe.contract.new_contract import MISSING
 from moemoe.labels.normalize import value_mapper
-from tests.contract.taxonomies.excerpts import GOOGLE, GPC_JSON, GPC_XML, shopify_json, shopify_yaml
+from tests.support.taxonomies import GOOGLE, GPC_JSON, GPC_XML, shopify_json, shopify_yaml
 
 
 def contract_of(source, path, tmp_path, *patterns):
