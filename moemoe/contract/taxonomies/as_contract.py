@@ -137,7 +137,8 @@ def _attributes(
         values, ids = _values(attribute, missing, left_out)
         if values:
             keys = [key for key in attribute.keys if fold_key(key) != fold_key(name)]
-            content[name] = {"id": attribute.id, "keys": keys, "values": values, "value_ids": ids}
+            listed = {"keys": keys} if keys else {}
+            content[name] = {"id": attribute.id, **listed, "values": values, "value_ids": ids}
     return content
 
 
