@@ -71,6 +71,7 @@ class BaseFlow(FlowSpec):
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
+    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: each file's is recognised.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
@@ -91,7 +92,8 @@ class BaseFlow(FlowSpec):
     def collect(self):
         """Read some of the catalog's files; set bad rows and pictures aside."""
         with workspace(self) as space:
-            self.parts = stages.collect.collect_group(space, self.partitions, self.input, self.index, self.max_products)
+            what = (self.partitions, self.input, self.index, Options.of(self))
+            self.parts = stages.collect.collect_group(space, *what)
         self.next(self.validate)
 
     @card(type="blank")
@@ -142,7 +144,7 @@ class BaseFlow(FlowSpec):
     def shard(self):
         """Write the payload shards of some of the catalog's files; what is there already stays."""
         with workspace(self) as space:
-            self.shards = stages.shard.write_payload(space, self.partitions, self.index)
+            self.shards = stages.shard.write_payload(space, self.partitions, self.index, self.layout)
         self.next(self.manifest)
 
     def write_manifest(self, inputs) -> None:

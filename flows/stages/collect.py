@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
-from moemoe.catalog.read import find_partitions
+from moemoe.catalog.read import check_layouts
 from moemoe.contract.contract import Contract
 from moemoe.sample_catalog.write import PRODUCTS, write_sample_catalog
 from moemoe.storage import join, publish
@@ -25,9 +26,16 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     """Finds the catalog's files, or draws the sample catalog, and keeps the contract in the run folder.
 
     A run keeps one contract to its end, whatever becomes of the file meanwhile.
+
+    Raises:
+        CatalogError: there is no such catalog, or a file of it on this machine has no layout that is known.
     """
     space.folder.given_contract.publish(contract.path)
-    partitions = [_draw_sample(space, options)] if options.is_sample else find_partitions(options.catalog)
+    if options.is_sample:
+        partitions = [_draw_sample(space, options)]
+    else:
+        partitions = find_partitions(options.catalog)
+        check_layouts(partitions, contract.columns, options.layout)
     return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
 
 
@@ -42,8 +50,9 @@ def _draw_sample(space: Workspace, options: Options) -> str:
 
 
 def collect_group(
-    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, max_products: int
+    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, options: Options
 ) -> list[CollectedPart]:
     """Reads one group of the catalog's files; bad rows and pictures go into its quarantine."""
-    parts = collect_products(partitions, space.given_contract, group, max_products or None)
+    most = options.max_products or None
+    parts = collect_products(partitions, space.given_contract, group, most, layout=options.layout)
     return write_parts(parts, space.folder.collected(task))

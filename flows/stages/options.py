@@ -34,6 +34,7 @@ class Options(FromFlow):
 
     dataset: str = "30pt"
     catalog: str = ""
+    layout: str = "auto"
     size: str = "tiny"
     weights: str = ""
     epochs: int = 0
@@ -109,6 +110,7 @@ class BackfillOptions(FromFlow):
     catalog: str
     model: str
     output: str
+    layout: str = "auto"
     thresholds: str = "plain"
     audit_size: int = 600
     tasks: int = 0

@@ -25,10 +25,11 @@ class Written:
     report: ContractReport
 
 
-def write_payload(space: Workspace, partitions: Sequence[str], task: int) -> list[File]:
+def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str) -> list[File]:
     """Writes the payload shards of what one task of collect has read; those that are there stay."""
     products = (part for part, _ in labelled_parts(space.folder.labelled_parts(task)))
-    return write.write_payload(read_products_with_images(partitions, products, space.contract), space.folder.root)
+    with_images = read_products_with_images(partitions, products, space.contract, layout)
+    return write.write_payload(with_images, space.folder.root)
 
 
 def write_manifest(space: Workspace, tasks: Iterable[Sequence[File]], dataset: str, is_sample: bool) -> Written:

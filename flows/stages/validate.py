@@ -8,6 +8,7 @@ import pyarrow as pa
 import data_contracts
 from data_contracts import ContractReport
 from moemoe.catalog.products import CollectedPart, Collection
+from moemoe.catalog.reading import to_json
 from moemoe.contract.open_contract import close_contract
 from moemoe.labels.parts import Parts
 from stages.workspace import Workspace
@@ -30,6 +31,7 @@ def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]])
     """
     folder, collection = space.folder, Collection([part for parts in tasks for part in parts])
     quarantine = collection.quarantine()
+    folder.reading.write_text(to_json(collection.readings))
     folder.quarantine.write(quarantine)
     collection.check_quarantine_share(quarantine, space.given_contract)
     folder.write_part_counts([len(parts) for parts in tasks])

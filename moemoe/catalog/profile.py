@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.layouts.known import AUTO, check_layout
+from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
@@ -52,11 +54,18 @@ class Profile:
     keys: dict[str, Key] = field(default_factory=dict)
 
 
-def profile_catalog(partitions: Iterable[str]) -> Profile:
-    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone."""
+def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
+    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone.
+
+    Args:
+        layout: of all partitions, by name; else each one's is recognised.
+
+    Raises:
+        CatalogError: a file cannot be read, or its layout is not known.
+    """
     found, missing = Profile(), {"", *map(fold, MISSING)}
     for partition in partitions:
-        for batch in read_batches(partition, {}, lambda *_: None):
+        for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
             found.pictures += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
@@ -167,12 +176,14 @@ def _inline(value: str | list[str]) -> str:
 def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe profile``: writes the contract and prints what to do with it."""
     output = output_of(chosen.dataset, chosen.output)
-    found = profile_catalog(find_partitions(chosen.catalog))
+    check_layout(chosen.layout)
+    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout)
     write_new(output, as_contract(found, chosen.dataset))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )
-    print(next_commands(chosen.catalog, chosen.dataset, output))
+    options = [] if chosen.layout == AUTO else ["--layout", chosen.layout]
+    print(next_commands(chosen.catalog, chosen.dataset, output, options))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from moemoe.errors import ConfigError, StorageError
@@ -43,11 +44,11 @@ def write_new(file: Path, text: str) -> None:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def next_commands(catalog: str, dataset: str, file: Path) -> str:
-    """What to do with the contract: read it, put it where flows look if it is not there, train."""
+def next_commands(catalog: str, dataset: str, file: Path, options: Sequence[str] = ()) -> str:
+    """What to do with the contract: read it, put it where flows look if it is not there, train with ``options``."""
     own = _own(dataset)
     flow = os.path.relpath(CONTRACTS.parent / "flows" / "train_flow.py")
-    run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog]
+    run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog, *options]
     lines = [f"edit it: {shlex.quote(str(file))}; then"]
     if file.absolute() != own.absolute():
         lines += [shlex.join(["mkdir", "-p", str(own.parent)]), shlex.join(["cp", str(file), str(own)])]

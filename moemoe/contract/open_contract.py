@@ -158,7 +158,7 @@ def to_yaml(contract: Contract) -> str:
     content = {
         "dataset": contract.dataset,
         "version": contract.version,
-        "columns": dict(contract.columns),
+        "columns": {name: c if isinstance(c, str) else list(c) for name, c in contract.columns.items()},
         "product_types": {name: list(aliases) for name, aliases in contract.product_types.items()},
         **({"product_type_ids": dict(contract.product_type_ids)} if contract.product_type_ids else {}),
         "missing": list(contract.missing),

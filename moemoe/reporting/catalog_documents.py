@@ -41,6 +41,7 @@ def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_samp
             f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
             f"{collection.pictures:,} products have a usable picture."
         ),
+        *readings(collection.readings),
         *expectation_blocks(report),
     ]
     if quarantine.num_rows:
@@ -49,6 +50,27 @@ def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_samp
         rows_shown = [(c["field"], c["reason"], c["reason_count"]) for c in counts]
         blocks += [Heading("Set aside"), Table(["field", "reason", "count"], rows_shown)]
     return document("Raw catalog against its contract", blocks, is_sample)
+
+
+def readings(found: Sequence[Any]) -> list[Block]:
+    """How the catalog's files were read: layout and format, what became of each column, what was mended.
+
+    Args:
+        found: of ``moemoe.catalog.reading.Reading``.
+    """
+    blocks: list[Block] = []
+    for one in found:
+        files = f"{one.files:,} files such as {one.example}" if one.files > 1 else one.example
+        mended = "; ".join(f"{number:,} {what}" for what, number in one.counts.items())
+        uses = [(became, len(columns), _listed(columns)) for became, columns in one.by_use().items()]
+        blocks.append(Text(f"{files}: {one.format}, layout **{one.layout}**" + (f"; {mended}." if mended else ".")))
+        blocks.append(Table(["became", "columns", "the file's columns"], uses))
+    return [Heading("How the files were read"), *blocks] if blocks else []
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(column[:60] for column in columns[:SHOWN])
+    return f"{shown} and {len(columns) - SHOWN} more" if len(columns) > SHOWN else shown
 
 
 def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> Document:

@@ -38,13 +38,11 @@ def command(chosen: argparse.Namespace) -> None:
     write_new(output, text)
     contract = load_contract(output)
     values = sum(len(attribute.values) for attribute in contract.attributes.values())
+    attributes = f"{len(contract.attributes):,} attributes, {values:,} values"
     print(
-        f"{output}: from {taxonomy.title}, {len(contract.product_types):,} of {len(taxonomy.categories):,} categories,"
+        f"{output}: from {taxonomy.title}, {len(contract.product_types):,} of {len(taxonomy.categories):,} categories, "
+        f"{'attributes come from the catalog' if contract.open else attributes}"
     )
-    if contract.open is None:
-        print(f"{len(contract.attributes):,} attributes, {values:,} values")
-    else:
-        print("no attributes: they come from the catalog")
     if left_out:
         print(f"left out, listed at the end of the file: {len(left_out):,}, e.g. {left_out[0]}")
     print(next_commands("CATALOG", chosen.dataset, output))

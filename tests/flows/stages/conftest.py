@@ -94,7 +94,7 @@ def catalog(space, options, place):
 @pytest.fixture(scope="session")
 def collected(space, catalog):
     """What two tasks have read, as if each file were a group."""
-    return [stages.collect.collect_group(space, catalog.partitions, [task], task, 0) for task in range(2)]
+    return [stages.collect.collect_group(space, catalog.partitions, [task], task, Options()) for task in range(2)]
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +119,7 @@ def split(space, frequent):
 
 @pytest.fixture(scope="session")
 def payload(space, catalog, split):
-    return [stages.shard.write_payload(space, catalog.partitions, task) for task in range(2)]
+    return [stages.shard.write_payload(space, catalog.partitions, task, "auto") for task in range(2)]
 
 
 @pytest.fixture(scope="session")
