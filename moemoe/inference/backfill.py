@@ -28,6 +28,7 @@ from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.catalog.url_images import UrlImages
+from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
@@ -203,7 +204,7 @@ def _backfill_partition(
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
                     for decided in decide(question, given, model, job.rule):
-                        record = _record(row, question, decided, job)
+                        record = _record(row, question, decided, job, model.contract)
                         has_label = bool(decided.label and decided.label.values)
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
                         if decided.broken:
@@ -318,7 +319,10 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
 
 
-def _record(row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job) -> dict[str, Any]:
+def _record(
+    row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job, contract: Contract
+) -> dict[str, Any]:
+    attribute_id, value_id = contract.ids(decided.attribute, decided.answer.value)
     return {
         "product_id": row["product_id"],
         "product_type": question.product_type,
@@ -330,4 +334,6 @@ def _record(row: Mapping[str, Any], question: RowQuestion, decided: Decided, job
         "image_weight": decided.answer.image_weight,
         "text_weight": decided.answer.text_weight,
         "model_version": job.model_version,
+        "attribute_id": attribute_id,
+        "value_id": value_id,
     }

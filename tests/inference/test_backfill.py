@@ -1,5 +1,6 @@
 """Backfill of partitions with a predictor whose answers are known; the real model's turn is in tests/flows."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -128,6 +129,19 @@ def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed
     assert weights["1"] == float(allowed)
     found = [r["reason"] for r in read_table(f"{job.output}/{part.quarantine}").to_pylist()]
     assert found == (["image URL answers 404"] if allowed else ["image host has a private address"] * 2)
+
+
+def test_the_contracts_ids_stand_beside_the_names(model, tmp_path):
+    color = dataclasses.replace(model.contract.attributes["color"], id="gid/1", value_ids={"Red": "gid/13"})
+    contract = dataclasses.replace(model.contract, attributes={**model.contract.attributes, "color": color})
+    job, [part] = run(dataclasses.replace(model, contract=contract), tmp_path / "out", [partition(tmp_path, ROWS[:2])])
+    values = read_table(f"{job.output}/{part.values}")
+    assert {(r["attribute"], r["attribute_id"], r["value_id"]) for r in values.to_pylist()} == {
+        ("color", "gid/1", "gid/13"),
+        ("material", None, None),
+        ("pattern type", None, None),  # an answer that is no value
+    }
+    assert values.schema.equals(BACKFILL)
 
 
 class Dresser:

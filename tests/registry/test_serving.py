@@ -1,6 +1,7 @@
 """The registered model as a client meets it: by pyfunc, and over HTTP by ``mlflow models serve``."""
 
 import base64
+import dataclasses
 import io
 import json
 import os
@@ -240,6 +241,23 @@ def test_no_accepted_values_break_the_contract(model):
     assert accepted(thresholds="guarded") == [False] * 3
     said[department] = "Girls"
     assert accepted() == [True, True, True]
+
+
+def test_the_contracts_ids_stand_beside_the_names(model):
+    from moemoe.registry.served_model import ServedModel
+
+    contract = data_contracts.load("30pt")
+    color = dataclasses.replace(contract.attributes["color"], id="gid/1", value_ids={"Red": "gid/13"})
+    served = ServedModel()
+    served.model = AttributeModel(
+        Dresser({"color": "Red", "material": "Cotton"}),
+        dataclasses.replace(contract, attributes={**contract.attributes, "color": color}),
+        Thresholds({"kurta": {name: {"plain": 0.5, "guarded": 0.95} for name in ("color", "material")}}),
+    )
+    answers = served.predict(None, pd.DataFrame([{"product_type": "kurta", "title": "Kurta"}]))
+    assert answers[["attribute", "attribute_id", "value_id"]].values.tolist() == [
+        ["color", "gid/1", "gid/13"], ["material", None, None],
+    ]  # fmt: skip
 
 
 def test_unknown_parameters(model):
