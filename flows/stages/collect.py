@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from moemoe.atomic_files import remove_leftovers
 from moemoe.catalog.fetch_images import ImageFetcher
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
-from moemoe.catalog.read import find_partitions
+from moemoe.catalog.read import check_layouts
 from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.contract import Contract
-from moemoe.sample_catalog.write import write_sample_catalog
+from moemoe.sample_catalog.write import PRODUCTS, write_sample_catalog
 from moemoe.storage import join, publish
 from stages.options import Options
 from stages.workspace import Workspace
@@ -27,16 +28,27 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     """Finds the catalog's files, or draws the sample catalog, and keeps the contract in the run folder.
 
     A run keeps one contract to its end, whatever becomes of the file meanwhile.
+
+    Raises:
+        CatalogError: there is no such catalog, or a file of it on this machine has no layout that is known.
     """
     space.folder.given_contract.publish(contract.path)
     if options.is_sample:
-        folder = join(space.folder.root, "catalog")
-        remove_leftovers(folder)
-        sample = write_sample_catalog(space.path("sample.parquet"), seed=options.seed)
-        partitions = [publish(sample, join(folder, f"sample-{options.seed}.parquet"))]
+        partitions = [_draw_sample(space, options)]
     else:
         partitions = find_partitions(options.catalog)
+        check_layouts(partitions, contract.columns, options.layout)
     return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
+
+
+def _draw_sample(space: Workspace, options: Options) -> str:
+    """Draws the sample catalog, or as much of it as the run uses; returns where it lies."""
+    folder = join(space.folder.root, "catalog")
+    remove_leftovers(folder)
+    products = min(options.max_products or PRODUCTS, PRODUCTS)
+    name = f"sample-{options.seed}" + (f"-{products}" if products < PRODUCTS else "")
+    sample = write_sample_catalog(space.path("sample.parquet"), products, options.seed)
+    return publish(sample, join(folder, f"{name}.parquet"))
 
 
 def collect_group(
@@ -50,7 +62,8 @@ def collect_group(
     remove_leftovers(images.folder)
     with ImageFetcher(images, options.allow_private_hosts, say=say) as fetcher:
         given = (partitions, space.given_contract, group, options.max_products or None)
-        return write_parts(collect_products(*given, fetcher=fetcher), space.folder.collected(task))
+        parts = collect_products(*given, layout=options.layout, fetcher=fetcher)
+        return write_parts(parts, space.folder.collected(task))
 
 
 def say(line: str) -> None:

@@ -23,7 +23,7 @@ from moemoe.catalog.pictures import ImageError
 from moemoe.catalog.url_images import DEAD_SECONDS, UrlImages
 from moemoe.errors import StorageError
 from moemoe.schemas import CATALOG
-from tests.catalog.image_server import body, image_server, in_turn, raw, status, without_end
+from tests.support.image_server import body, image_server, in_turn, raw, status, without_end
 
 LIMITS = Limits(connect_seconds=2, read_seconds=2, total_seconds=5, max_bytes=100_000, pause_seconds=0.001)
 
@@ -119,7 +119,7 @@ class TestGood:
         assert 1 < server.most <= 3
 
     def test_under_a_root_on_s3(self, server, monkeypatch):
-        from tests.s3 import s3_bucket
+        from tests.support.s3 import s3_bucket
 
         server.answers = {"/a.jpg": body(JPEG)}
         urls = [f"{server.url}/a.jpg", f"{server.url}/gone.jpg"]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from moemoe.catalog import products as products_module
 from moemoe.catalog.fetch_images import ImageFetcher
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import (
     Collection,
     collect_products,
@@ -22,15 +23,14 @@ from moemoe.catalog.products import (
     read_products_with_images,
     write_parts,
 )
-from moemoe.catalog.read import find_partitions
 from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
-from tests.catalog.image_server import body, image_server
-from tests.labels.whole import collect, in_parts
-from tests.s3 import s3_bucket
+from tests.support.image_server import body, image_server
+from tests.support.s3 import s3_bucket
+from tests.support.whole_labels import collect, in_parts
 
 
 def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:
@@ -221,7 +221,7 @@ class TestImagesBehindUrls:
         ]
         assert collected.quarantine["detail"][0].as_py() == f"a.parquet, row 1: '{server.url}/gone.jpg': Not Found"
         server.answers = {}
-        (table,) = read_products_with_images([catalog], [collected.products], contract, images.read)
+        (table,) = read_products_with_images([catalog], [collected.products], contract, read_url=images.read)
         assert table["image"].to_pylist() == [picture("red"), None, picture("red"), None, picture("green")]
         assert server.asked == {"/1.jpg": 1, "/gone.jpg": 1, "/half.jpg": 1}
 
@@ -242,7 +242,7 @@ class TestImagesBehindUrls:
             collected = collect([catalog], contract, fetcher=fetcher)
         shutil.rmtree(tmp_path / "images" / "urls")
         with pytest.raises(CatalogError, match=r"the catalog changed.*image URL was not fetched: 'http://127"):
-            list(read_products_with_images([catalog], [collected.products], contract, images.read))
+            list(read_products_with_images([catalog], [collected.products], contract, read_url=images.read))
 
     def test_without_a_fetcher_none_is_followed(self, server, catalog, contract):
         assert ("p0", "image", "image is a URL") in reasons(collect([catalog], contract))
