@@ -49,7 +49,7 @@ T = TypeVar("T")
 class Job:
     """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
 
-    ``layout`` is that of all partitions, by name; else each one's is recognised. With ``allow_private_hosts`` images are
+    ``layout`` is that of all partitions, by name; else each one's is recognised. ``allow_private_hosts``: images are
     fetched from hosts with private addresses, too.
     """
 

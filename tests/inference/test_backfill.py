@@ -82,7 +82,7 @@ def partition(folder: Path, rows=ROWS, name="part.parquet") -> str:
 
 
 def run(model, folder, partitions, rule="plain", allow_private_hosts=False):
-    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts)
+    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts=allow_private_hosts)
     return job, backfill_partitions(lambda: model, partitions, job)
 
 
