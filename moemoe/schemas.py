@@ -4,7 +4,7 @@ import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
-#: What a seller hands over. ``image.path`` is relative to the catalog file or an ``s3://`` URI.
+#: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),
@@ -207,7 +207,8 @@ ROUTING = pa.schema(
 )
 
 #: What backfill says of a product's attribute. ``raw_label`` is the catalog's own text, null where it has none;
-#: ``model_version`` reads NAME/VERSION.
+#: ``model_version`` reads NAME/VERSION. ``attribute_id`` and ``value_id`` are the contract's ids of attribute and
+#: prediction, null where it has none.
 BACKFILL = pa.schema(
     [
         ("product_id", pa.string()),
@@ -220,6 +221,8 @@ BACKFILL = pa.schema(
         ("image_weight", pa.float64()),
         ("text_weight", pa.float64()),
         ("model_version", pa.string()),
+        ("attribute_id", pa.string()),
+        ("value_id", pa.string()),
     ]
 )
 

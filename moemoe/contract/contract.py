@@ -1,7 +1,7 @@
 """A contract, loaded: product types, attributes, canonical values and the rules that lead to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.text import fold
@@ -26,7 +26,8 @@ class Attribute:
 
     ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
     to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. A ``measurement`` has
-    numbers with a unit for values, and none that are named.
+    numbers with a unit for values, and none that are named. ``id`` and ``value_ids`` (of some or all values) are those
+    of another system, e.g. a taxonomy.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Attribute:
     rules: tuple[Rule, ...] = ()
     separators: str = SEPARATORS
     measurement: Measurement | None = None
+    id: str | None = None
+    value_ids: Mapping[str, str] = field(default_factory=dict)
 
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
@@ -117,7 +120,8 @@ class Contract:
     """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
 
     ``columns`` maps catalog columns to the seller's; ``attributes`` may be several, or "*" (``catalog.layouts.flat``).
-    ``open`` is None where product types and attributes are those that are named, and no others.
+    ``open`` is None where product types and attributes are those that are named, and no others. ``product_type_ids``
+    are another system's ids of some or all product types.
     """
 
     path: str
@@ -136,6 +140,7 @@ class Contract:
     expectations: Mapping[str, Expectation]
     open: Open | None = None
     contradictions: tuple[Contradiction, ...] = ()
+    product_type_ids: Mapping[str, str] = field(default_factory=dict)
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
@@ -149,6 +154,11 @@ class Contract:
     def measurements(self) -> set[str]:
         """The attributes whose values are measures."""
         return {name for name, attribute in self.attributes.items() if attribute.measurement}
+
+    def ids(self, attribute: str, value: str) -> tuple[str | None, str | None]:
+        """The ids of an attribute and of one of its values; None for each that has none."""
+        known = self.attributes.get(attribute)
+        return (known.id, known.value_ids.get(value)) if known else (None, None)
 
     def folded_missing(self) -> frozenset[str]:
         """What a raw label is, folded, where it says nothing; a blank one always does."""

@@ -167,6 +167,8 @@ ATTRIBUTE = Record(
         "rules": Listing(RULE, "Tried from the top; the first that matches wins."),
         "separators": Text("RE2 pattern between the parts of a multi-value.", pattern=True),
         "measurement": MEASUREMENT,
+        "id": Text("The attribute's id in another system; backfill writes it beside the name."),
+        "value_ids": Named(Text(), "Canonical value: its id in another system; backfill writes it beside the value."),
     }
 )
 
@@ -198,6 +200,7 @@ CONTRACT = Record(
         "open": OPEN,
         "columns": COLUMNS,
         "product_types": Named(TEXTS, "Product type: [raw types that mean it].", least=1),
+        "product_type_ids": Named(Text(), "Product type: its id in another system."),
         "missing": _texts("Raw labels that say nothing, besides blank ones."),
         "separators": Text("RE2 pattern between the parts of a multi-value; an attribute may have its own.", True),
         "attributes": Named(ATTRIBUTE, "The questions asked of the model, in the order of the reports."),

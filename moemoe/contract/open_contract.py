@@ -58,6 +58,7 @@ def close_contract(contract: Contract, products: Iterable[pa.Table], path: str |
         product_types=product_types,
         attributes=attributes,
         contradictions=tuple(_contradictions(contract, attributes)),
+        product_type_ids={name: id for name, id in contract.product_type_ids.items() if name in product_types},
     )
     path.write_text(to_yaml(closed))
     return load_contract(path)
@@ -131,6 +132,7 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
                 named.keys if named else (name,),
                 {values[folded].most_common(1)[0][0]: () for folded in ordered},
                 separators=named.separators if named else contract.separators,
+                id=named.id if named else None,
             )
     return attributes
 
@@ -203,10 +205,16 @@ def to_yaml(contract: Contract) -> str:
         "version": contract.version,
         "columns": {name: c if isinstance(c, str) else list(c) for name, c in contract.columns.items()},
         "product_types": {name: list(aliases) for name, aliases in contract.product_types.items()},
+        **({"product_type_ids": dict(contract.product_type_ids)} if contract.product_type_ids else {}),
         "missing": list(contract.missing),
         "separators": contract.separators,
         "attributes": {
-            attribute.name: {"keys": list(attribute.keys), **_values(attribute)}
+            attribute.name: {
+                "keys": list(attribute.keys),
+                **_values(attribute),
+                **({"id": attribute.id} if attribute.id else {}),
+                **({"value_ids": dict(attribute.value_ids)} if attribute.value_ids else {}),
+            }
             for attribute in contract.attributes.values()
         },
         "contradictions": [

@@ -30,6 +30,7 @@ attributes:
         SMALL.replace("[NA, None]", "[No, 2, NA]"),
         SMALL + "expectations:\n  label_drift: {at_most: 2.5, severity: warning}\n",
         SMALL.replace("attributes:\n", MEASURED),
+        SMALL.replace("keys: [baseColour]", "id: 7\n    value_ids: {Red: 1}") + "product_type_ids: {shirt: 12}\n",
     ],
 )
 def test_both_accept(text, tmp_path):
@@ -47,6 +48,8 @@ def test_both_accept(text, tmp_path):
         SMALL.replace("{train: 0.7, validation", "{train: 1.7, validation"),
         SMALL.replace(", test: 0.2", ""),
         SMALL + "version: 1.5\n",
+        SMALL + "product_type_ids: [12]\n",
+        SMALL.replace("keys: [baseColour]", "value_ids: {Red: [1]}"),
         SMALL + "version: 0\n",
         SMALL + "rare_share: 0.6\n",
         SMALL + "expectations:\n  label_drift: {at_most: 101, severity: warning}\n",
