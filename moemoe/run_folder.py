@@ -84,7 +84,7 @@ class TableFile:
         Raises:
             StorageError: there is none, or it has another schema.
         """
-        table = read_table(self.uri)
+        table = _completed(read_table(self.uri), self.schema)
         if not table.schema.equals(self.schema):
             raise StorageError(f"{self.uri}: it has columns {table.schema.names}; this code reads {self.schema.names}")
         return table
@@ -96,6 +96,17 @@ class TableParts:
 
     uri: str
     schema: pa.Schema
+
+
+#: Columns that earlier releases did not write; their files are read with null there.
+ADDED = {"tolerance"}
+
+
+def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the columns of ``schema`` that an earlier release did not write."""
+    for name in ADDED & (set(schema.names) - set(table.column_names)):
+        table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
+    return table.select(schema.names) if set(table.column_names) == set(schema.names) else table
 
 
 Kind = TypeVar("Kind", PlainFile, TableFile, TableParts)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.correctness import are_right
 from moemoe.errors import MoEMoEError
 from moemoe.schemas import AS_IS, PREDICTIONS, WITHHELD
 
@@ -53,7 +54,8 @@ class CellPredictions:
 
 def check_predictions(predictions: pa.Table) -> None:
     """Raises EvaluationError where the table is not one of predictions."""
-    missing = [name for name in PREDICTIONS.names if name not in predictions.column_names]
+    needed = [name for name in PREDICTIONS.names if name != "tolerance"]  # of earlier releases
+    missing = [name for name in needed if name not in predictions.column_names]
     if missing:
         raise EvaluationError(f"predictions lack the columns {', '.join(missing)}")
     confidence = predictions["confidence"]
@@ -107,8 +109,8 @@ def _cut(predictions: pa.Table) -> dict[tuple[str, str], dict[Cell, CellPredicti
     rows = np.flatnonzero(pc.greater(pc.list_value_length(predictions["gold"]), 0).to_numpy(zero_copy_only=False))
     names = ["split", "condition", "product_type", "attribute", "gold", "prediction", "confidence"]
     columns = predictions.select(names).take(pa.array(rows))
-    answers = zip(columns["prediction"].to_pylist(), columns["gold"].to_pylist(), strict=True)
-    correct = np.array([answer in gold for answer, gold in answers], dtype=bool)
+    tolerance = predictions["tolerance"].take(pa.array(rows)) if "tolerance" in predictions.column_names else None
+    correct = are_right(columns["prediction"], columns["gold"], tolerance)
     confidence = columns["confidence"].to_numpy()
     indices: dict[tuple[str, str], dict[Cell, list[int]]] = {}
     keys = zip(*(columns[name].to_pylist() for name in names[:4]), strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.correctness import are_right
 from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.recall_at_precision import (
@@ -225,8 +226,9 @@ def _majority(
     """The baseline that always answers a cell's most frequent training value, with constant confidence."""
     right = []
     for cell, scores in test.items():
-        golds = predictions["gold"].take(pa.array(scores.rows)).to_pylist()
-        right.append(np.array([majority.get(cell) in gold for gold in golds], dtype=bool))
+        own = predictions.take(pa.array(scores.rows))
+        always = pa.chunked_array([pa.repeat(pa.scalar(majority.get(cell), pa.string()), len(own))])
+        right.append(are_right(always, own["gold"], own["tolerance"] if "tolerance" in own.column_names else None))
     return {
         "baseline/majority_accuracy": _mean(r.mean() for r in right),
         "baseline/majority_recall_at_90p": _mean(recall_at_precision(np.ones(len(r)), r)[0] for r in right),

@@ -48,7 +48,8 @@ def answer_everything(
     """Predicts validation and test in every condition and fits the temperature on validation.
 
     Args:
-        decoding: ``free``, or ``canonical``: answers are values of the contract.
+        decoding: ``free``, or ``canonical``: answers are values of the contract, those of a measurement of the
+            training split.
         training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
             answer is possible in canonical decoding too.
     """
@@ -56,7 +57,11 @@ def answer_everything(
     values = None
     if decoding == CANONICAL:
         nothing = [""] if (training or {}).get("negatives") else []
-        values = {name: [*attribute.values, *nothing] for name, attribute in contract.attributes.items()}
+        seen = dataset.value_counts("train")
+        values = {
+            name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing]
+            for name, attribute in contract.attributes.items()
+        }
     predictor = Predictor.load(model_dir, Answering(values=values))
     raw = predict_all(predictor, dataset, contract)
     predictions, answering = calibrate(raw, predictor.answering)
