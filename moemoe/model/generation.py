@@ -12,7 +12,9 @@ from torch import Tensor
 
 from moemoe.batches.batch import Batch
 from moemoe.batches.trie import Trie
+from moemoe.model.cached_decoder import CachedDecoder
 from moemoe.model.encoded import EncoderDecoder
+from moemoe.model.folded_memory import FoldedMemory
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Answers:
 def generate(
     model: EncoderDecoder, batch: Batch, pad_id: int = 0, end_id: int = 1, trie: Trie | None = None
 ) -> Answers:
-    """Greedy answers of at most ``config.answer_length`` tokens, with a static self-attention cache.
+    """Greedy answers of at most ``config.answer_length`` tokens.
 
     Most answers have two or three tokens and some batch has a long one: what has ended is not computed along.
 
@@ -38,18 +40,16 @@ def generate(
     With a ``trie`` on the batch's device, each answer is a value of the attribute that ``batch.root_N`` names.
     """
     encoded = model.encode(batch)
-    memory = encoded.memory
-    N, T = batch.decoder_ids.shape
-    steps = model.config.answer_length
-    cache = model.decoder.new_cache(N, T + steps, model.embedding.weight)
-    ids, real, start = batch.decoder_ids, batch.decoder_mask, 0
-    tokens = torch.full((N, steps), pad_id, device=ids.device)
-    log_probability = torch.zeros(N, device=ids.device)
+    reader = CachedDecoder(model.decoder, FoldedMemory.of(encoded.memory))
+    N, steps = len(batch.decoder_ids), model.config.answer_length
+    marked_UT, row_of_N = batch.decoder_ids.masked_fill(~batch.decoder_mask, -1).unique(dim=0, return_inverse=True)
+    tokens = torch.full((N, steps), pad_id, device=row_of_N.device)
+    log_probability = torch.zeros(N, device=row_of_N.device)
     state_N = batch.root_N.clone() if batch.root_N is not None else None
-    going_M = torch.arange(N, device=ids.device)  # the examples whose answers have not ended, all that is computed
+    going_M = torch.arange(N, device=row_of_N.device)  # the examples whose answers have not ended
+    states_MD = reader.begin(model.embedding(marked_UT.clamp(min=0)), marked_UT >= 0, row_of_N)
     for step in range(steps):
-        states, _ = model.decoder(model.embedding(ids), real, memory, cache, start)
-        logits_MV = model.logits(states[:, -1]).float()
+        logits_MV = model.logits(states_MD).float()
         if trie is None:
             best, token = logits_MV.max(-1)
             best = best - logits_MV.logsumexp(-1)
@@ -58,14 +58,14 @@ def generate(
             token, best, state_N[going_M] = trie.choose(logits_MV, state_N[going_M])
         log_probability[going_M] += best
         tokens[going_M, step] = token
-        start += ids.shape[1]
-        ids = token[:, None]
-        real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
         kept = (token != end_id).nonzero()[:, 0]
-        if not len(kept):
+        if not len(kept) or step == steps - 1:
             break
         if len(kept) < len(going_M):
-            going_M, ids, real = going_M[kept], ids[kept], real[kept]
-            memory, cache = memory.of_examples(kept), cache.of_examples(kept)
+            going_M, token = going_M[kept], token[kept]
+            reader.keep(kept)
+        real_M1 = torch.ones_like(token[:, None], dtype=torch.bool)
+        place_M1 = torch.full_like(token[:, None], batch.decoder_ids.shape[1] + step)
+        states_MD = reader.read(model.embedding(token[:, None]), real_M1, place_M1)
     leaf_N = None if trie is None else state_N
     return Answers(tokens, log_probability.exp(), encoded.shares_NS, leaf_N)
