@@ -22,6 +22,8 @@ from torch import Tensor
 NOTHING = ("",)
 #: More than any token.
 STATE = 2**32
+#: Drafted tokens read at once: few values are longer, and every answer's attention is as wide as the longest's.
+DRAFTED = 2
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Drafts:
         states, roots, _ = _states(values, tokens_of)
         edges = sorted((state * STATE + token, to) for state, onward in enumerate(states) for token, to in onward.items())
         edges_E, next_E = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T.contiguous()
-        chains, after = _chains(states, end_id)
+        chains, after = _chains(states, end_id, DRAFTED)
         return cls(edges_E, next_E, _table([*chains, []]), torch.tensor([*after, -1]), roots)
 
     def to(self, device: torch.device) -> "Drafts":
@@ -144,14 +146,18 @@ def _states(
     return states, roots, leaves
 
 
-def _chains(states: Sequence[Mapping[int, int]], end_id: int | None = None) -> tuple[list[list[int]], list[int]]:
+def _chains(
+    states: Sequence[Mapping[int, int]], end_id: int | None = None, longest: int | None = None
+) -> tuple[list[list[int]], list[int]]:
     """What follows each state while nothing else can, up to a choice, a leaf, or an ``end_id``; the state behind it."""
-    chains: list[list[int]] = [[] for _ in states]
-    after = list(range(len(states)))
-    for state in reversed(range(len(states))):  # a state's next ones have higher numbers
-        if len(states[state]) == 1 and end_id not in states[state]:
-            [(token, to)] = states[state].items()
-            chains[state], after[state] = [token, *chains[to]], after[to]
+    chains, after = [], []
+    for state in range(len(states)):
+        chain: list[int] = []
+        while len(states[state]) == 1 and end_id not in states[state] and len(chain) != longest:
+            [(token, state)] = states[state].items()
+            chain.append(token)
+        chains.append(chain)
+        after.append(state)
     return chains, after
 
 

@@ -18,6 +18,8 @@ from moemoe.model.source_attention import SourceMemory, example_slots
 
 #: Scores of what is not attended to: far below all others, and still a number in sums.
 MASKED = -1e30
+#: On a CPU the scores of this many places are computed at once: 1 MiB stays in its cache.
+SCORES_AT_ONCE = 2**18
 
 
 @dataclass
@@ -42,7 +44,7 @@ class FoldedMemory:
     @classmethod
     def of(cls, memory: SourceMemory) -> "FoldedMemory":
         """The same sources; J is read off the weights."""
-        _, B, Q, L = memory.weights_SBQL.shape
+        S, B, Q, L = memory.weights_SBQL.shape
         weights_SNL = memory.weights_SBQL.flatten(1, 2)[:, memory.slot_N]
         changes_L = (weights_SNL != weights_SNL[:, :, -1:]).any(1).any(0)
         J = int(changes_L.nonzero()[-1]) + 1 if bool(changes_L.any()) else 0
@@ -50,14 +52,20 @@ class FoldedMemory:
         mask_BL.masked_fill_(~memory.attended_BL, MASKED)
         keys, values, first_keys, first_values = [], [], [], []
         for own_keys, own_values in zip(memory.keys, memory.values, strict=True):
-            key_SBHdL = [_repeated(key, 3, L) for key in own_keys]
-            value_SBHLd = [_repeated(value, 2, L) for value in own_values]
-            H = own_keys[0].shape[1]
-            row = mask_BL.to(own_keys[0].dtype)[:, None, None, :].expand(B, H, 1, L)
-            keys.append(torch.cat([*key_SBHdL, row], dim=2))
-            values.append(torch.cat([value[:, :, J:] for value in value_SBHLd], dim=3))
-            first_keys.append(torch.cat([key[..., :J] for key in key_SBHdL], dim=3))
-            first_values.append(torch.cat([value[:, :, :J] for value in value_SBHLd], dim=2))
+            H, d = own_keys[0].shape[1:3]
+            key = own_keys[0].new_empty(B, H, S * d + 1, L)
+            value = own_values[0].new_empty(B, H, L, S * d)
+            for s in range(S):
+                own = slice(s * d, (s + 1) * d)
+                for start in range(0, L, own_keys[s].shape[3]):  # a source repeats up to L (equation 3)
+                    P = min(own_keys[s].shape[3], L - start)
+                    key[:, :, own, start : start + P] = own_keys[s][..., :P]
+                    value[:, :, start : start + P, own] = own_values[s][:, :, :P]
+            key[:, :, -1] = mask_BL[:, None, :]
+            keys.append(key)
+            values.append(value[:, :, J:])
+            first_keys.append(key[:, :, :-1, :J].unflatten(2, (S, d)).transpose(2, 3).flatten(3))
+            first_values.append(value[:, :, :J].unflatten(3, (S, d)).transpose(2, 3).flatten(2, 3))
         constant_NS, first_NZ = weights_SNL[:, :, -1].T, weights_SNL[:, :, :J].permute(1, 0, 2).flatten(1)
         product_N = memory.slot_N // Q
         return cls(keys, values, first_keys, first_values, mask_BL[:, :J], constant_NS, first_NZ, product_N)
@@ -89,28 +97,27 @@ class PlacedTokens:
 
     def attend(self, query_XHd: Tensor, layer: int) -> Tensor:
         """Attention of the tokens to their products' weighted sources, [X, H * d]."""
-        memory, (H, d) = self._memory, query_XHd.shape[1:]
-        S, J = memory.constant_NS.shape[1], memory.first_mask_BJ.shape[1]
+        B, G, (H, d) = len(self.constant_B1GS), self._width, query_XHd.shape[1:]
         query_BHGd = self.grid(query_XHd.flatten(1)).unflatten(-1, (H, d)).transpose(1, 2)
-        constant_B1GS, first_B1GZ = self.constant_B1GS.to(query_XHd.dtype), self.first_B1GZ.to(query_XHd.dtype)
-
-        weighted = [query_BHGd * constant_B1GS[..., s : s + 1] for s in range(S)]
-        scores_BHGL = torch.cat([*weighted, torch.ones_like(query_BHGd[..., :1])], dim=-1) @ memory.keys[layer]
-        first_BHGJ = ((query_BHGd @ memory.first_keys[layer]) * first_B1GZ).unflatten(-1, (S, J)).sum(-2)
-        scores_BHGL[..., :J] = first_BHGJ + memory.first_mask_BJ[:, None, None, :].to(first_BHGJ.dtype)
-        attention_BHGL = scores_BHGL.float().softmax(-1).to(query_XHd.dtype)
-
-        own_BHGSd = (attention_BHGL[..., J:] @ memory.values[layer]).unflatten(-1, (S, d))
-        out_BHGd = (own_BHGSd * constant_B1GS[..., None]).sum(-2)
-        first_BHGZ = attention_BHGL[..., :J].repeat(1, 1, 1, S) * first_B1GZ
-        out_BHGd = out_BHGd + first_BHGZ @ memory.first_values[layer]
-        out_XD = out_BHGd.transpose(1, 2).flatten(2).flatten(0, 1)
+        at_once = B if query_XHd.is_cuda else max(1, SCORES_AT_ONCE // (H * G * self._memory.keys[layer].shape[3]))
+        out = [self._attend(query_BHGd[i : i + at_once], layer, slice(i, i + at_once)) for i in range(0, B, at_once)]
+        out_XD = torch.cat(out).transpose(1, 2).reshape(B * G, H * d)
         return out_XD if len(out_XD) == len(query_XHd) else out_XD[self._slot_X]
 
+    def _attend(self, query_BHGd: Tensor, layer: int, products: slice) -> Tensor:
+        """The same for some products, [B, H, G, d]."""
+        memory, d, dtype = self._memory, query_BHGd.shape[3], query_BHGd.dtype
+        S, J = memory.constant_NS.shape[1], memory.first_mask_BJ.shape[1]
+        constant_B1GS, first_B1GZ = self.constant_B1GS[products].to(dtype), self.first_B1GZ[products].to(dtype)
 
-def _repeated(x: Tensor, dim: int, length: int) -> Tensor:
-    """``x`` repeated along ``dim`` to ``length`` positions (equation 3)."""
-    own = x.shape[dim]
-    if own == length:
-        return x
-    return x.index_select(dim, torch.arange(length, device=x.device) % own)
+        weighted = [query_BHGd * constant_B1GS[..., s : s + 1] for s in range(S)]
+        query_BHGD = torch.cat([*weighted, torch.ones_like(query_BHGd[..., :1])], dim=-1)
+        scores_BHGL = query_BHGD @ memory.keys[layer][products]
+        first_BHGZ = (query_BHGd @ memory.first_keys[layer][products]) * first_B1GZ
+        first_BHGJ = first_BHGZ.unflatten(-1, (S, J)).sum(-2)
+        scores_BHGL[..., :J] = first_BHGJ + memory.first_mask_BJ[products, None, None, :].to(dtype)
+        attention_BHGL = scores_BHGL.float().softmax(-1).to(dtype)
+
+        own_BHGSd = (attention_BHGL[..., J:] @ memory.values[layer][products]).unflatten(-1, (S, d))
+        first_BHGZ = attention_BHGL[..., :J].repeat(1, 1, 1, S) * first_B1GZ
+        return (own_BHGSd * constant_B1GS[..., None]).sum(-2) + first_BHGZ @ memory.first_values[layer][products]

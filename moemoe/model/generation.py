@@ -20,6 +20,9 @@ from moemoe.model.cached_decoder import CachedDecoder
 from moemoe.model.encoded import EncoderDecoder
 from moemoe.model.folded_memory import FoldedMemory
 
+#: Rows of logits at once on a CPU: they stay in its cache.
+LOGITS_AT_ONCE = 64
+
 
 @dataclass
 class Answers:
@@ -60,9 +63,9 @@ def generate(
 def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
     """Decodes down to leaves of the trie, which are returned, [N]."""
     state_N, state_M = root_N.clone(), root_N
-    logits_MV = decoding.begin()
+    states_MD = decoding.begin()
     while True:
-        token_M, best_M, state_M = trie.choose(logits_MV, state_M)
+        token_M, best_M, state_M = trie.choose(decoding.logits(states_MD), state_M)
         tokens_MW = torch.cat([token_M[:, None], trie.chain_SW[state_M]], dim=1)
         leaf_M, state_M = trie.leaf_S[state_M], trie.after_S[state_M]
         state_N[decoding.going_M] = state_M
@@ -72,18 +75,18 @@ def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
         if not len(kept):
             return state_N
         decoding.keep(kept)
-        logits_XV, real_MW = decoding.read(tokens_MW[kept], start_M[kept])
-        logits_MV, state_M = logits_XV[real_MW.sum(1).cumsum(0) - 1], state_M[kept]
+        states_XD, real_MW = decoding.read(tokens_MW[kept], start_M[kept])
+        states_MD, state_M = states_XD[real_MW.sum(1).cumsum(0) - 1], state_M[kept]
 
 
 def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, state_M: Tensor | None) -> None:
     """Decodes to the end token; ``state_M``: the drafts' first states."""
-    logits_XV, read_MW = decoding.begin(), decoding.going_M[:, None]  # one token each: the start token
+    states_XD, read_MW = decoding.begin(), decoding.going_M[:, None]  # one token each: the start token
     real_MW = torch.ones_like(read_MW, dtype=torch.bool)
     while True:
-        best_X, token_X = logits_XV.max(-1)
+        token_X, log_probability_X = decoding.likeliest(states_XD)
         token_MW = torch.full_like(read_MW, -1).masked_scatter_(real_MW, token_X)
-        best_MW = logits_XV.new_zeros(read_MW.shape).masked_scatter_(real_MW, best_X - logits_XV.logsumexp(-1))
+        best_MW = log_probability_X.new_zeros(read_MW.shape).masked_scatter_(real_MW, log_probability_X)
         right_MW = torch.cat([real_MW[:, :1], token_MW[:, :-1] == read_MW[:, 1:]], dim=1) & real_MW
         right_MW = right_MW.cumprod(1).bool()  # behind a wrong draft nothing counts
         decoding.forget(~right_MW)
@@ -98,7 +101,7 @@ def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, st
             state_M = torch.where((right_MW == real_MW).all(1), state_M, -1)[kept]
             state_M = drafts.follow(state_M, read_MW[:, 0])
             read_MW, state_M = torch.cat([read_MW, drafts.chain_SW[state_M]], dim=1), drafts.after_S[state_M]
-        logits_XV, real_MW = decoding.read(read_MW, decoding.length_M - 1)
+        states_XD, real_MW = decoding.read(read_MW, decoding.length_M - 1)
         read_MW = read_MW[:, : real_MW.shape[1]]
 
 
@@ -121,20 +124,32 @@ class _Decoding:
         return self._length_N[self.going_M]
 
     def begin(self) -> Tensor:
-        """Reads what stands before the answers; logits [N, V] of the first token."""
+        """Reads what stands before the answers; states [N, D] that choose the first token."""
         ids, mask = self._batch.decoder_ids, self._batch.decoder_mask
         marked_UT, row_of_N = ids.masked_fill(~mask, -1).unique(dim=0, return_inverse=True)
         x_UTD = self._model.embedding(marked_UT.clamp(min=0))
-        return self._model.logits(self._reader.begin(x_UTD, marked_UT >= 0, row_of_N)).float()
+        return self._reader.begin(x_UTD, marked_UT >= 0, row_of_N)
+
+    def logits(self, states_XD: Tensor) -> Tensor:
+        """The vocabulary's logits, float [X, V]."""
+        return self._model.logits(states_XD).float()
+
+    def likeliest(self, states_XD: Tensor) -> tuple[Tensor, Tensor]:
+        """The likeliest token behind each state and its log-probability, [X]."""
+        found = []
+        for logits in map(self.logits, states_XD.split(len(states_XD) if states_XD.is_cuda else LOGITS_AT_ONCE)):
+            best, token = logits.max(-1)
+            found.append((token, best - logits.logsumexp(-1)))
+        tokens, log_probabilities = zip(*found, strict=True)
+        return torch.cat(tokens), torch.cat(log_probabilities)
 
     def read(self, tokens_MW: Tensor, start_M: Tensor) -> tuple[Tensor, Tensor]:
-        """Reads tokens (-1 behind them) from each answer's ``start`` on; logits [X, V] behind each, which are real."""
+        """Reads tokens (-1 behind them) from each answer's ``start`` on; states [X, D] behind each; which are real."""
         real_MW = tokens_MW >= 0
         real_MW = real_MW[:, : int(real_MW.sum(1).max())]
         tokens_MW = tokens_MW[:, : real_MW.shape[1]]
         place_MW = self._batch.decoder_ids.shape[1] + start_M[:, None] + _columns(tokens_MW)
-        states_XD = self._reader.read(self._model.embedding(tokens_MW.clamp(min=0)), real_MW, place_MW)
-        return self._model.logits(states_XD).float(), real_MW
+        return self._reader.read(self._model.embedding(tokens_MW.clamp(min=0)), real_MW, place_MW), real_MW
 
     def forget(self, wrong_MW: Tensor) -> None:
         """Takes some of the tokens back that were read last."""
