@@ -14,7 +14,7 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.model_card import Data
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
-from stages.evaluate import Measured
+from stages.measured import Measured
 from stages.options import Options
 from stages.workspace import Workspace
 

@@ -69,7 +69,7 @@ def check_predictions(predictions: pa.Table) -> None:
     if twice.num_rows:
         first = twice.to_pylist()[0]
         raise EvaluationError(
-            f"{twice.num_rows} predictions stand more than once, first product {first['product_id']}, attribute "
+            f"{twice.num_rows} duplicate predictions, first product {first['product_id']}, attribute "
             f"{first['attribute']}, condition {first['condition']}"
         )
 

@@ -34,8 +34,8 @@ from moemoe.schemas import (
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
-from tests.model.small import tiny_config
-from tests.shards.small import picture, small_labels, small_products, small_shards, write_shards
+from tests.support.small_model import tiny_config
+from tests.support.small_shards import picture, small_labels, small_products, small_shards, write_shards
 
 
 def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:

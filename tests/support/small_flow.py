@@ -15,8 +15,9 @@ from moemoe.registry import tracking
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.storage import read_table
 from moemoe.training.events import read_events
-from tests.faults.planned import Faults
-from tests.flows.conftest import FLOW, flow_environment
+from tests.support.flows import FLOW, flow_environment
+from tests.support.mlflow_database import database
+from tests.support.planned_faults import Faults
 
 NAME = "moemoe-30pt"
 SETTINGS = (
@@ -50,6 +51,7 @@ class SmallFlow:
         self.folder, self.root = folder, folder / "store"
         self.faults = Faults(folder / "faults")
         (folder / "tmp").mkdir()
+        database(folder)
         self.catalog = write_sample_catalog(folder / "catalog.parquet", 150)
         self.environment = {
             **os.environ, **flow_environment(folder), **self.faults.environment(), "TMPDIR": str(folder / "tmp"),
