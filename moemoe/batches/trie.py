@@ -103,7 +103,9 @@ class Drafts:
     ) -> "Drafts":
         """Of each attribute's values; ``tokens_of`` gives a value's tokens with the end token."""
         states, roots, _ = _states(values, tokens_of)
-        edges = sorted((state * STATE + token, to) for state, onward in enumerate(states) for token, to in onward.items())
+        edges = sorted(
+            (state * STATE + token, to) for state, onward in enumerate(states) for token, to in onward.items()
+        )
         edges_E, next_E = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T.contiguous()
         chains, after = _chains(states, end_id, DRAFTED)
         return cls(edges_E, next_E, _table([*chains, []]), torch.tensor([*after, -1]), roots)

@@ -71,9 +71,7 @@ class CachedDecoder:
             x, _ = feed_forward(feed, x, None)
         return self._stack.final_layer_norm(x)
 
-    def read(
-        self, x_MTD: Tensor, real_MT: Tensor, place_MT: Tensor, visible_MTK: Tensor | None = None
-    ) -> Tensor:
+    def read(self, x_MTD: Tensor, real_MT: Tensor, place_MT: Tensor, visible_MTK: Tensor | None = None) -> Tensor:
         """Reads more tokens; the final states of the real ones, row by row, [X, D].
 
         Args:
@@ -114,7 +112,14 @@ class CachedDecoder:
         return tokens.padded(attention.k(normed)), tokens.padded(attention.v(normed)), normed
 
     def _attend_to_self(
-        self, own: nn.Module, x_XD: Tensor, normed_XD: Tensor, tokens: "_Tokens", key: Tensor, value: Tensor, mask: Tensor
+        self,
+        own: nn.Module,
+        x_XD: Tensor,
+        normed_XD: Tensor,
+        tokens: "_Tokens",
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
     ) -> Tensor:
         attention = own.SelfAttention
         query, key, value = (heads(x, attention) for x in (tokens.padded(attention.q(normed_XD)), key, value))

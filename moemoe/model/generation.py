@@ -69,7 +69,7 @@ def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
         tokens_MW = torch.cat([token_M[:, None], trie.chain_SW[state_M]], dim=1)
         leaf_M, state_M = trie.leaf_S[state_M], trie.after_S[state_M]
         state_N[decoding.going_M] = state_M
-        start_M = decoding.length_M
+        start_M = decoding.lengths()
         decoding.add(tokens_MW, best_M)
         kept = (~leaf_M).nonzero()[:, 0]
         if not len(kept):
@@ -92,7 +92,7 @@ def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, st
         decoding.forget(~right_MW)
         decoding.add(token_MW.masked_fill(~right_MW, -1), (best_MW * right_MW).sum(1))
         last_M = token_MW.gather(1, right_MW.sum(1, keepdim=True) - 1)[:, 0]
-        kept = ((last_M != end_id) & (decoding.length_M < decoding.tokens_NA.shape[1])).nonzero()[:, 0]
+        kept = ((last_M != end_id) & (decoding.lengths() < decoding.tokens_NA.shape[1])).nonzero()[:, 0]
         if not len(kept):
             return
         decoding.keep(kept)
@@ -101,7 +101,9 @@ def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, st
             state_M = torch.where((right_MW == real_MW).all(1), state_M, -1)[kept]
             state_M = drafts.follow(state_M, read_MW[:, 0])
             read_MW, state_M = torch.cat([read_MW, drafts.chain_SW[state_M]], dim=1), drafts.after_S[state_M]
-        states_XD, real_MW = decoding.read(read_MW, decoding.length_M - 1)
+            room_M = decoding.tokens_NA.shape[1] - decoding.lengths()
+            read_MW = read_MW.masked_fill(_columns(read_MW) >= room_M[:, None], -1)
+        states_XD, real_MW = decoding.read(read_MW, decoding.lengths() - 1)
         read_MW = read_MW[:, : real_MW.shape[1]]
 
 
@@ -118,9 +120,8 @@ class _Decoding:
         self._length_N = torch.zeros(N, dtype=torch.int64, device=device)
         self.going_M = torch.arange(N, device=device)
 
-    @property
-    def length_M(self) -> Tensor:
-        """The numbers of tokens that are decided."""
+    def lengths(self) -> Tensor:
+        """How many tokens of each are decided, [M]."""
         return self._length_N[self.going_M]
 
     def begin(self) -> Tensor:
@@ -158,7 +159,7 @@ class _Decoding:
     def add(self, tokens_MW: Tensor, log_probability_M: Tensor) -> None:
         """Adds what has been decided: tokens, -1 behind them."""
         decided_MW = tokens_MW >= 0
-        place_MW = self.length_M[:, None] + _columns(tokens_MW)
+        place_MW = self.lengths()[:, None] + _columns(tokens_MW)
         row_MW = self.going_M[:, None].expand_as(tokens_MW)
         self.tokens_NA[row_MW[decided_MW], place_MW[decided_MW]] = tokens_MW[decided_MW]
         self._length_N[self.going_M] += decided_MW.sum(1)

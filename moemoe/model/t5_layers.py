@@ -51,7 +51,7 @@ def add_experts(stack: T5Stack, layers: list[int], experts: ExpertConfig) -> Non
 
 
 def self_attention(layer: nn.Module, x_XTD: Tensor, mask_XHTT: Tensor) -> Tensor:
-    """``x`` plus T5's self-attention; ``mask_XHTT`` holds the position bias, and the lowest number where not to look."""
+    """``x`` plus T5's self-attention; ``mask_XHTT``: the position bias, and the lowest number where not to look."""
     attention = layer.SelfAttention
     normed = layer.layer_norm(x_XTD)
     query, key, value = (heads(linear(normed), attention) for linear in (attention.q, attention.k, attention.v))
