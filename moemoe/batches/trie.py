@@ -14,7 +14,7 @@ N examples, V vocabulary.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,8 +67,8 @@ class Trie:
 
     def to(self, device: torch.device) -> "Trie":
         """The trie with its tables on ``device``."""
-        tensors = (self.tokens_SC, self.next_SC, self.chain_SW, self.after_S, self.leaf_S)
-        return Trie(*(tensor.to(device) for tensor in tensors), self.roots, self.values)
+        tables = ("tokens_SC", "next_SC", "chain_SW", "after_S", "leaf_S")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tables})
 
     def choose(self, logits_NV: Tensor, state_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest token that leads on, its log-probability among those that do, the next state; each [N]."""
@@ -112,8 +112,8 @@ class Drafts:
 
     def to(self, device: torch.device) -> "Drafts":
         """The drafts with their tables on ``device``."""
-        tensors = (self.edges_E, self.next_E, self.chain_SW, self.after_S)
-        return Drafts(*(tensor.to(device) for tensor in tensors), self.roots)
+        tables = ("edges_E", "next_E", "chain_SW", "after_S")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tables})
 
     def follow(self, state_N: Tensor, token_N: Tensor) -> Tensor:
         """The states behind a token, -1 where no value has it."""
