@@ -28,6 +28,7 @@ from moemoe.schemas import (
     UNREAD_KEYS,
 )
 from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_table, write_bytes, write_table
+from moemoe.table_parts import ListedParts
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class TableParts:
     schema: pa.Schema
 
 
-Kind = TypeVar("Kind", PlainFile, TableFile, TableParts)
+Kind = TypeVar("Kind", PlainFile, TableFile, TableParts, ListedParts)
 
 
 class Named(Generic[Kind]):
@@ -126,6 +127,10 @@ def _table(path: str, schema: pa.Schema) -> Named[TableFile]:
 
 def _parts(path: str, schema: pa.Schema) -> Named[TableParts]:
     return Named(path, lambda uri: TableParts(uri, schema), schema)
+
+
+def _listed(path: str, schema: pa.Schema) -> Named[ListedParts]:
+    return Named(path, lambda uri: ListedParts(uri, schema), schema)
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ class RunFolder:
     training_quarantine = _table("quarantine-train.parquet", QUARANTINE)
     prediction_docs = _plain("prediction_docs")
     evaluation_quarantine = _table("quarantine-evaluate.parquet", QUARANTINE)
-    predictions = _table("predictions.parquet", PREDICTIONS)
+    predictions = _listed("predictions", PREDICTIONS)
     evaluation = _table("evaluation.parquet", EVALUATION)
     slices = _table("slices.parquet", SLICES)
     routing = _table("routing.parquet", ROUTING)

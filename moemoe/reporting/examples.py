@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
@@ -26,7 +25,7 @@ from moemoe.reporting.document import (
 )
 from moemoe.reporting.document import Cell as Shown
 from moemoe.reporting.formats import DASH
-from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+from moemoe.schemas import PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
 
 ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
 #: Of one attribute so many examples, so that a page shows more than the worst attribute.
@@ -149,14 +148,15 @@ def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str
     own = cells.of("test")
     if not own:
         return [[], [], []]
-    rows = np.concatenate([each.rows for each in own.values()])
+    rows = np.concatenate([each.row for each in own.values()])
     confidence = np.concatenate([each.confidence for each in own.values()])
     right = np.concatenate([each.correct for each in own.values()])
     sure = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
-    order = np.lexsort((rows, -confidence))
     pools = []
     for mask in (sure & ~right, sure & right, ~sure & right):
-        pools.append(cells.predictions.take(pa.array(rows[order[mask[order]][:POOL]])).to_pylist())
+        found = np.flatnonzero(mask)
+        surest = found[np.lexsort((rows[found], -confidence[found]))[:POOL]]
+        pools.append(cells.rows(rows[surest]).to_pylist())
     return pools
 
 
@@ -164,11 +164,9 @@ def _of_products(
     cells: Cells, condition: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What the same test products are answered in another condition, by product and attribute."""
-    table = cells.predictions
     products = pa.array(sorted({row["product_id"] for row in rows}), pa.string())
-    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
-    wanted = pc.and_(wanted, pc.is_in(table["product_id"], products))
-    return {_key(row): row for row in table.filter(wanted).to_pylist()}
+    found, _ = cells.answers(condition, PREDICTIONS.names, products)
+    return {_key(row): row for row in found.to_pylist()}
 
 
 def _right(row: Mapping[str, Any] | None) -> bool | None:
