@@ -13,6 +13,7 @@ threshold is no empty one: how often one is given with confidence is in ``out_of
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.parts import have_gold
@@ -37,10 +38,14 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
     positives, groups = cells.answers(NOT_APPLICABLE, read)
     if not positives.num_rows:
         return SLICES.empty_table()
-    negatives, others = cells.answers(cells.condition, read, positives["product_id"].combine_chunks().unique())
-    known = have_gold(negatives)
-    group = np.concatenate([groups, others[known]])
-    names = [*positives.to_pylist(), *negatives.filter(pa.array(known)).to_pylist()]
+    asked = positives["product_id"].combine_chunks().unique()
+
+    def has_gold(part: pa.Table) -> np.ndarray:
+        return have_gold(part) & pc.is_in(part["product_id"], asked).to_numpy()
+
+    negatives, others = cells.answers(cells.condition, read, has_gold)
+    group = np.concatenate([groups, others])
+    names = [*positives.to_pylist(), *negatives.to_pylist()]
     empty = np.array([not name["prediction"] for name in names])
     applies_not = np.arange(len(group)) < len(positives)
     asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])

@@ -4,7 +4,7 @@ Memory: about 20 bytes a row of the splits and conditions in use; the rows thems
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -135,21 +135,21 @@ class Cells:
         self._found = {}
 
     def answers(
-        self, condition: str, columns: Sequence[str], product_ids: pa.Array | None = None
+        self, condition: str, columns: Sequence[str], keep: Callable[[pa.Table], np.ndarray] | None = None
     ) -> tuple[pa.Table, np.ndarray]:
         """Test rows in a condition, with gold or without, and the numbers of their groups.
 
         Args:
             columns: of PREDICTIONS.
-            product_ids: of these products only.
+            keep: which rows of some to keep, bool; all by default.
         """
         tables, groups = [PREDICTIONS.empty_table().select(columns)], [np.empty(0, np.int32)]
         read = list(dict.fromkeys(["product_id", "group", "split", "condition", *columns]))
         for index in self._survey.parts.get(("test", condition), ()):
             part = self.predictions.part(index, read)
             part = part.take(pa.array(rows_shown(part, "test", condition)))
-            if product_ids is not None:
-                part = part.filter(pc.is_in(part["product_id"], product_ids))
+            if keep is not None:
+                part = part.filter(pa.array(keep(part), pa.bool_()))
             tables.append(part.select(columns))
             groups.append(self._survey.groups(group_names(part)))
         return pa.concat_tables(tables), np.concatenate(groups)

@@ -83,12 +83,13 @@ def evaluate(
     if with_majority:
         metrics |= _majority([scores for cell, scores in test.items() if cell in shown])
     for condition in sorted(cells.conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
-        other = [scores for cell, scores in cells.of("test", condition).items() if cell in shown]
-        if other:
+        found = cells.of("test", condition).items()
+        own = [(_recall(scores), scores.accuracy) for cell, scores in found if cell in shown]
+        del found  # before the next condition is read
+        if own:
             name = condition.replace(" ", "_")
-            recalls = (recall_at_precision(s.confidence, s.correct)[0] for s in other)
-            metrics[f"{name}/recall_at_90p/mean"] = _mean(recalls)
-            metrics[f"{name}/accuracy/mean"] = _mean(s.accuracy for s in other)
+            metrics[f"{name}/recall_at_90p/mean"] = _mean(recall for recall, _ in own)
+            metrics[f"{name}/accuracy/mean"] = _mean(accuracy for _, accuracy in own)
     if test:
         confidence = np.concatenate([scores.confidence for scores in test.values()])
         correct = np.concatenate([scores.correct for scores in test.values()])
@@ -139,7 +140,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) 
         "attribute": cell[1],
         "support": test.support,
         "accuracy": test.accuracy,
-        "recall_at_90p": recall_at_precision(test.confidence, test.correct)[0],
+        "recall_at_90p": _recall(test),
         "threshold": threshold,
         "precision_at_threshold": precision,
         "recall_at_threshold": recall,
@@ -210,6 +211,10 @@ def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
         metrics[f"{name}/cells_kept"] = kept
         metrics[f"{name}/promise_kept"] = kept / len(accepting) if accepting else math.nan
     return metrics
+
+
+def _recall(scores: CellPredictions) -> float:
+    return recall_at_precision(scores.confidence, scores.correct)[0]
 
 
 def _majority(test: Sequence[CellRows]) -> dict[str, float]:

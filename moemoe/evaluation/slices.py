@@ -44,11 +44,12 @@ def slices(
     resamples = Resamples(cells.groups, replicates)
     rows = []
     for slice_by, name, chosen in _chosen(cells):
-        found = {cell: scores.where(chosen(scores)) for cell, scores in test.items()}
+        found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
     for condition in (PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
-        own = {cell: scores for cell, scores in headline(condition).items() if cell in test}
-        rows += _figures("shown to the model", condition, own, thresholds, resamples, min_support)
+        found = {c: scores for c, scores in headline(condition).items() if c in test}
+        rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
+        del found  # before the next condition is read
     return pa.Table.from_pylist(rows, SLICES)
 
 

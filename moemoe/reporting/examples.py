@@ -163,9 +163,14 @@ def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str
 def _of_products(
     cells: Cells, condition: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the same test products are answered in another condition, by product and attribute."""
-    products = pa.array(sorted({row["product_id"] for row in rows}), pa.string())
-    found, _ = cells.answers(condition, PREDICTIONS.names, products)
+    """What the same questions are answered in another condition, by product and attribute."""
+    wanted = {_key(row) for row in rows}
+
+    def same(part: pa.Table) -> np.ndarray:
+        keys = zip(part["product_id"].to_pylist(), part["attribute"].to_pylist(), strict=True)
+        return np.array([key in wanted for key in keys], bool)
+
+    found, _ = cells.answers(condition, PREDICTIONS.names, same)
     return {_key(row): row for row in found.to_pylist()}
 
 
