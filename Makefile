@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+# TORCH=cpu installs a torch without CUDA's libraries, which are gigabytes.
+TORCH ?=
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 25
 
 CONFIG ?= infra/schedule.yaml
 FLOW ?= flows/train_flow.py
@@ -12,7 +16,7 @@ FLOW ?= flows/train_flow.py
 DEPLOY = $(BIN)/python $(FLOW) --quiet --datastore s3 --config deployment $(CONFIG) --production
 GITOPS = $(BIN)/python infra/gitops.py
 
-.PHONY: help demo tables test test-all lint schema settings ui clean deploy-argo deploy-step-functions
+.PHONY: help demo tables test test-all lint docs schema settings ui clean deploy-argo deploy-step-functions
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -20,7 +24,8 @@ help: ## this list
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none was found" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,deploy,test]'
+	$(if $(filter cpu,$(TORCH)),$(PIP) --index-url https://download.pytorch.org/whl/cpu $$(grep -E '^torch(vision)?==' constraints.txt))
+	$(PIP) -c constraints.txt -e '.[flows,deploy,test,docs]'
 	touch $@
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
@@ -30,13 +35,16 @@ tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
 	$(BIN)/python flows/compare_flow.py run --dataset 30pt --max-products 2000 --epochs 1
 
 test: $(READY) ## the test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-all: $(READY) ## the suite with the browser, PostgreSQL and the long faults
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m ''
+	$(PYTEST) -m ''
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: $(READY) ## the pages of docs/ as a site in .site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir .site
 
 schema: $(READY) ## what editors know of a contract, from the loader's own description
 	$(BIN)/python -m moemoe.contract.schema > data_contracts/contract.schema.json
@@ -56,4 +64,4 @@ deploy-step-functions: $(READY) ## the same to AWS Step Functions
 		$(if $(JSON),--only-json | $(GITOPS) step-functions $(JSON) --config $(CONFIG))
 
 clean: ## remove what runs have written here (not the environment)
-	rm -rf .moemoe .metaflow mlruns mlflow.db
+	rm -rf .moemoe .metaflow .site mlruns mlflow.db

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cards
 import stages
@@ -13,35 +13,35 @@ from deployment import notify, notify_last_attempt
 from metaflow import FlowSpec, Parameter, card, current, step
 from resuming import next_resume_goes_on_from_here, note_changed_contract
 from stages.options import Options
-from stages.workspace import Workspace
 from stopped import said_plainly
 
 from moemoe.atomic_files import remove_leftovers
 from moemoe.notifications import DRIFT
 from moemoe.reporting import catalog_documents
-from moemoe.run_folder import RunFolder
-from moemoe.storage import absolute
+
+if TYPE_CHECKING:  # what is imported here, --help and every card wait for
+    from stages.workspace import Workspace
 
 
 @contextmanager
-def workspace(flow: FlowSpec) -> Iterator[Workspace]:
+def workspace(flow: FlowSpec) -> Iterator["Workspace"]:
     """The run folder, and a local folder that is gone after the step; user errors leave it without a traceback.
 
     What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
-    marked as failed; a resumed run that gets through marks it as finished.
+    closed as failed; a resumed run that gets through closes it as finished.
     """
     try:
         with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
             if not hasattr(flow, "folder"):
-                flow.folder = RunFolder.of_run(absolute(flow.root), current.run_id)
+                flow.folder = stages.workspace.run_folder(flow.root, current.run_id)
             next_resume_goes_on_from_here()
             note_changed_contract(flow)
             remove_leftovers(flow.folder.uri)
-            yield Workspace(flow.folder, scratch)
+            yield stages.workspace.Workspace(flow.folder, scratch)
     except BaseException as error:
         if hasattr(flow, "tracked"):
             with suppress(Exception):  # the error itself matters more
-                flow.tracked.end("FAILED")
+                stages.track.close_failed_run(flow.folder, flow.tracked)
         notify_last_attempt(flow, error)
         raise
 
@@ -71,6 +71,7 @@ class BaseFlow(FlowSpec):
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
+    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: each file's is recognised.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
@@ -91,7 +92,8 @@ class BaseFlow(FlowSpec):
     def collect(self):
         """Read some of the catalog's files; set bad rows and pictures aside."""
         with workspace(self) as space:
-            self.parts = stages.collect.collect_group(space, self.partitions, self.input, self.index, self.max_products)
+            what = (self.partitions, self.input, self.index, Options.of(self))
+            self.parts = stages.collect.collect_group(space, *what)
         self.next(self.validate)
 
     @card(type="blank")
@@ -100,7 +102,7 @@ class BaseFlow(FlowSpec):
         """Check the raw catalog against its contract, or stop."""
         self.merge_artifacts(inputs, exclude=["parts"])
         with workspace(self) as space:
-            found = stages.validate.validate_catalog(space, self.tracked, [task.parts for task in inputs])
+            found = stages.validate.validate_catalog(space, [task.parts for task in inputs])
             what = (found.report, found.collection, found.quarantine, self.is_sample)
             cards.show(catalog_documents.raw_catalog(*what))
             self.broken_promises = settle(found.report)
@@ -130,7 +132,7 @@ class BaseFlow(FlowSpec):
     def split(self):
         """Split by groups and check the labels against the contract."""
         with workspace(self) as space:
-            found = stages.split.split_labels(space, self.tracked, self.dataset, self.is_sample)
+            found = stages.split.split_labels(space, self.dataset, self.is_sample)
             what = (found.reports, found.assigned.quarantine, found.assigned.products, self.is_sample)
             cards.show(catalog_documents.split(*what))
             self.broken_promises = [*self.broken_promises, *settle(*found.reports)]
@@ -142,7 +144,7 @@ class BaseFlow(FlowSpec):
     def shard(self):
         """Write the payload shards of some of the catalog's files; what is there already stays."""
         with workspace(self) as space:
-            self.shards = stages.shard.write_payload(space, self.partitions, self.index)
+            self.shards = stages.shard.write_payload(space, self.partitions, self.index, self.layout)
         self.next(self.manifest)
 
     def write_manifest(self, inputs) -> None:
@@ -150,7 +152,7 @@ class BaseFlow(FlowSpec):
         self.merge_artifacts(inputs, exclude=["shards"])
         with workspace(self) as space:
             shards = [task.shards for task in inputs]
-            found = stages.shard.write_manifest(space, self.tracked, shards, self.dataset, self.is_sample)
+            found = stages.shard.write_manifest(space, shards, self.dataset, self.is_sample)
             self.manifest_uri = found.uri
             what = (found.manifest, found.uri, found.report, self.is_sample)
             cards.show(catalog_documents.shards(*what))

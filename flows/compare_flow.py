@@ -109,11 +109,11 @@ class CompareFlow(BaseFlow):
 
     @step
     def end(self):
-        """Keep the reports in MLflow, close the comparison's run and say where everything is."""
+        """Keep reports and Data Docs in MLflow, close the comparison's run and say where everything is."""
         with workspace(self) as space:
             for run, folder in getattr(self, "model_runs", {}).items():
                 run.log_text(folder.report.read_text(), "report.html")
-            stages.finish.close_run(self.tracked, space.folder.comparison_report)
+            stages.track.close_run(space.folder, self.tracked, space.folder.comparison_report)
             print(stages.finish.comparison_summary(space.folder, self.tracked, self.overview))
 
 

@@ -191,7 +191,7 @@ def notify_failure(run: Any) -> None:
     """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away."""
     parameters = run["_parameters"].task
     failed = [task for step in run for task in step if not task.successful]
-    message = "it stopped without a word; its logs may say more"
+    message = "it failed without an error message; see the logs"
     if failed:
         error = failed[0].exception  # none where the process was killed
         message = f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"

@@ -9,7 +9,6 @@ from metaflow.exception import MetaflowException
 
 from moemoe.errors import MoEMoEError, StorageError
 from moemoe.notifications import redacted
-from moemoe.storage import no_space_left
 
 #: HTTP statuses of a server that may answer another time: it timed out, or had too many requests.
 ANOTHER_TIME = (408, 429)
@@ -58,6 +57,8 @@ def was_interrupted() -> bool:
 
 
 def _plainly(error: Exception) -> str | None:
+    from moemoe.storage import no_space_left
+
     full = no_space_left(error)
     if isinstance(error, MoEMoEError) or full is not None:
         return str(full or error)

@@ -60,7 +60,7 @@ class TrainFlow(BaseFlow):
     def look_for_news(self) -> None:
         """Say what is new since the champion's data; the run stops early if nothing is and --only-if-new is given."""
         with workspace(self):
-            news = stages.retrain.look_for_news(self.tracked, self.champion, self.manifest_uri)
+            news = stages.retrain.look_for_news(self.champion, self.manifest_uri)
             self.stopped_early = self.only_if_new and news.is_nothing
             message = news.message + ("; the run ends here" if self.stopped_early else "")
             current.card.append(Markdown(message))
@@ -94,7 +94,7 @@ class TrainFlow(BaseFlow):
     def register(self):
         """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
         with workspace(self) as space:
-            what = (self.manifest_uri, self.recipe, Options.of(self), stages.evaluate.Measured.of(self))
+            what = (self.manifest_uri, self.recipe, Options.of(self), stages.measured.Measured.of(self))
             given = (self.model_name, self.promote_if, *what, self.broken_promises)
             made = stages.register.register_model(space, self.tracked, *given)
             self.model_uri, self.decision, self.promoted = made.model_uri, made.reason, made.decision.promoted
@@ -105,13 +105,12 @@ class TrainFlow(BaseFlow):
 
     @step
     def end(self):
-        """Keep the report, close the MLflow run and say where everything is."""
+        """Keep report and Data Docs in MLflow, close the run and say where everything is."""
         with workspace(self) as space:
+            stages.track.close_run(space.folder, self.tracked, space.folder.report)
             if self.stopped_early:
-                self.tracked.end()
-                print("the champion stays")
+                print("no new data; the champion is unchanged")
             else:
-                stages.finish.close_run(self.tracked, space.folder.report)
                 print(stages.finish.training_summary(space.folder, self.tracked, stages.finish.Made.of(self)))
 
 

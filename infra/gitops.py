@@ -85,7 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     text = sys.stdin.read()
     if not text.strip():
-        sys.exit("gitops: Metaflow compiled nothing; what it says stands above")
+        sys.exit("gitops: Metaflow compiled nothing; see its error above")
     compiled = json.loads(text)
     if arguments.scheduler == "argo":
         made = argo(compiled)

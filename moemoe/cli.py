@@ -36,8 +36,18 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
 
-def _profile(parser: argparse.ArgumentParser) -> None:
+def _catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalog", metavar="CATALOG", help="path, folder, glob or s3://")
+    parser.add_argument("--layout", default="auto", help="by name; default: auto, each file's is recognised")
+
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    _catalog(parser)
+    parser.add_argument("--output", required=True, metavar="FILE", help="a new .parquet file")
+
+
+def _profile(parser: argparse.ArgumentParser) -> None:
+    _catalog(parser)
     parser.add_argument("--dataset", default="mine", help="the contract's name; default: mine")
     parser.add_argument(
         "--output", metavar="FILE", help="default: data_contracts/DATASET/contract.yaml of this project"
@@ -98,6 +108,7 @@ class Command:
 COMMANDS = {
     "doctor": Command("moemoe.doctor", "what of the environment is there, and what to do about the rest", _doctor),
     "profile": Command("moemoe.catalog.profile", "a first contract for a new catalog, to be edited", _profile),
+    "convert": Command("moemoe.catalog.convert", "a catalog in any layout as Parquet in our own schema", _convert),
     "drift": Command("moemoe.labels.drift", "how far the labels of two runs lie apart", _drift),
     "train": Command(
         "moemoe.training.__main__",

@@ -1,4 +1,4 @@
-"""The errors that a person can mend, each saying in one sentence what is wrong, where, and what is allowed."""
+"""Errors that the user can fix, each saying in one sentence what is wrong, where, and what is allowed."""
 
 
 class MoEMoEError(Exception):

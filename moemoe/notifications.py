@@ -13,7 +13,7 @@ from typing import Any
 #: What a hook may have: the name of the environment variable that holds the webhook's URL, or a command that gets the
 #: payload on its standard input.
 KEYS = ("url_from", "command")
-#: A hook that takes longer is left behind: no run waits for it.
+#: A hook's time-out: no run waits longer for it.
 SECONDS = 5
 
 #: Names of environment variables whose values are secrets.
@@ -57,7 +57,7 @@ def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) ->
     if sending.is_alive():
         problems.append(f"no answer within {SECONDS} seconds")
     if problems:
-        print(f"nobody was told ({redacted(problems[0])}): {kind}: {message}", file=sys.stderr, flush=True)
+        print(f"notification not sent ({redacted(problems[0])}): {kind}: {message}", file=sys.stderr, flush=True)
     return not problems
 
 

@@ -148,6 +148,7 @@ class RunFolder:
     given_contract = _plain("contract-given.yaml")
     contract = _plain("contract.yaml")
     part_counts = _plain("parts.json")
+    reading = _plain("reading.json")
     quarantine = _table("quarantine.parquet", QUARANTINE)
     data_docs = _plain("data_docs")
     all_labels = _parts("labels-all", LABELS)

@@ -1,4 +1,4 @@
-"""The files that pass between rooms: one Arrow schema each, all in this place."""
+"""Arrow schemas of the files that packages exchange, all in this place."""
 
 import pyarrow as pa
 

@@ -1,4 +1,6 @@
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: more threads would only wait for each other
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -8,9 +10,33 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
+import pytest
 from hypothesis import settings
-
-import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers looks for it
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
+
+#: What takes longest comes first, so that no worker begins it when the others have nothing left.
+FIRST = ("tests/flows/", "tests/faults/", "tests/infra/", "tests/registry/")
+OURS = "MOEMOE_TESTS_TEMPORARY"
+
+
+def pytest_configure(config):
+    """Temporary files of all that the tests start lie in one folder: what is killed cannot remove its own."""
+    if not config.getoption("numprocesses", None):  # else the workers run the tests
+        import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers is imported
+    if OURS not in os.environ:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.gettempdir()  # pytest's own folders stay where they are
+        os.environ[OURS] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="moemoe-tests-")
+        os.chmod(os.environ["TMPDIR"], 0o755)  # PostgreSQL runs as a user of its own
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(OURS), ignore_errors=True))
+    tempfile.tempdir = os.environ[OURS]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of a file stay together, or those of files with the same ``xdist_group``, which share their fixtures."""
+    items.sort(key=lambda item: next((i for i, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), 99))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

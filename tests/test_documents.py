@@ -3,7 +3,6 @@
 import functools
 import re
 import runpy
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,17 +14,10 @@ from moemoe import cli
 from moemoe.recipes import known_recipes, load_recipe
 from moemoe.recipes.settings import SEPARATOR, allowed_settings
 from moemoe.run_folder import RunFolder
+from tests.support.pages import DOCS, FENCE, PAGES, PROJECT, blocks, command_lines
 
-PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
-DOCS = sorted((PROJECT / "docs").glob("*.md"))
-PAGES = [*sorted(PROJECT.glob("*.md")), *DOCS, *sorted((PROJECT / "infra").glob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 named = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return [text for given, text in FENCE.findall(page.read_text()) if given == language]
 
 
 def anchors(page: Path) -> set[str]:
@@ -79,17 +71,6 @@ def test_run_folder_lists_every_file():
     listed = re.findall(r"^\| `(\w+)`", (PROJECT / "docs" / "run-folder.md").read_text(), re.MULTILINE)
     assert listed
     assert [name for name in listed if not hasattr(RunFolder, name)] == []
-
-
-def command_lines(page: Path) -> list[list[str]]:
-    """The words of every command in the shell blocks of a page, and of every ``moemoe ...`` within a sentence."""
-    found = []
-    for block in blocks(page, "sh"):
-        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
-            if line.startswith(("moemoe ", "python ", "make ")):
-                found.append(shlex.split(line, comments=True))
-    prose = FENCE.sub("", page.read_text())
-    return found + [shlex.split(text) for text in re.findall(r"`((?:moemoe|make) [a-z-][^`]*)`", prose)]
 
 
 LINES = [(page, words) for page in PAGES for words in command_lines(page)]

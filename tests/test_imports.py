@@ -5,6 +5,7 @@ doctor, or a top-level folder; a module that lies in no room stands on the groun
 """
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -55,6 +56,7 @@ GROUND: dict[str, set[str]] = {
     "table_parts": {"errors", "storage"},
     "run_folder": {"errors", "schemas", "storage", "table_parts"},
     "torchvision_compat": set(),
+    "words": set(),
 }
 #: Packages that one room alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}
@@ -136,6 +138,23 @@ def test_a_gpu_box_needs_none_of_the_pipeline():
         "import moemoe.inference.predictions, moemoe.evaluation.evaluate, moemoe.recipes\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
+
+
+def test_a_flow_s_command_line_waits_for_metaflow_alone():
+    """What a flow's file imports, every step, every card and --help wait for."""
+    absent = ("torch", "mlflow", "great_expectations", "pyarrow", "numpy", "pandas", "re2", "jinja2", "PIL")
+    code = (
+        f"import sys\nfor name in {absent!r}: sys.modules[name] = None\n"
+        "sys.path.insert(0, 'flows')\nimport train_flow, compare_flow, backfill_flow\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
+
+
+def test_no_test_module_imports_another():
+    """What several need lies in tests/support/."""
+    for path in (HERE / "tests").rglob("*.py"):
+        shared = [name for name in imports(path) if re.search(r"^tests\..*\btest_", name)]
+        assert shared == [], path
 
 
 def test_reporting_reads_results_without_what_made_them():

@@ -9,7 +9,7 @@ import pytest
 
 from moemoe import notifications
 from moemoe.notifications import DRIFT, FAILED, NOTHING_NEW, REFUSED, notify, redacted
-from tests.hook import Hook
+from tests.support.hook import Hook
 
 RUN = "TrainFlow/1234"
 

@@ -4,7 +4,7 @@ import pytest
 
 from moemoe import storage
 from moemoe.errors import StorageError
-from tests.s3 import s3_bucket
+from tests.support.s3 import s3_bucket
 
 
 @pytest.fixture(params=["local", "s3"])

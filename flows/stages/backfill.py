@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from moemoe.catalog.read import find_partitions
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.layouts.known import check_layout
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.backfill import Job, Part, backfill_partitions, start_backfill, task_groups
 from moemoe.inference.backfill_report import Finished, finish_backfill
@@ -42,7 +43,8 @@ def start(options: BackfillOptions) -> Started:
     check_tracking(tracking)
     version = find_version(tracking, options.model)
     partitions = find_partitions(options.catalog)
-    job = start_backfill(version.words, options.thresholds, options.output, partitions)
+    check_layout(options.layout)
+    job = start_backfill(version.words, options.thresholds, options.output, partitions, options.layout)
     return Started(job, version, tracking, task_groups(partitions, options.tasks or os.cpu_count() or 1))
 
 

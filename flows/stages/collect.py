@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
-from moemoe.catalog.read import find_partitions
+from moemoe.catalog.read import check_layouts
 from moemoe.contract.contract import Contract
-from moemoe.sample_catalog.write import write_sample_catalog
+from moemoe.sample_catalog.write import PRODUCTS, write_sample_catalog
 from moemoe.storage import join, publish
 from stages.options import Options
 from stages.workspace import Workspace
@@ -25,21 +26,33 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     """Finds the catalog's files, or draws the sample catalog, and keeps the contract in the run folder.
 
     A run keeps one contract to its end, whatever becomes of the file meanwhile.
+
+    Raises:
+        CatalogError: there is no such catalog, or a file of it on this machine has no layout that is known.
     """
     space.folder.given_contract.publish(contract.path)
     if options.is_sample:
-        folder = join(space.folder.root, "catalog")
-        remove_leftovers(folder)
-        sample = write_sample_catalog(space.path("sample.parquet"), seed=options.seed)
-        partitions = [publish(sample, join(folder, f"sample-{options.seed}.parquet"))]
+        partitions = [_draw_sample(space, options)]
     else:
         partitions = find_partitions(options.catalog)
+        check_layouts(partitions, contract.columns, options.layout)
     return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
 
 
+def _draw_sample(space: Workspace, options: Options) -> str:
+    """Draws the sample catalog, or as much of it as the run uses; returns where it lies."""
+    folder = join(space.folder.root, "catalog")
+    remove_leftovers(folder)
+    products = min(options.max_products or PRODUCTS, PRODUCTS)
+    name = f"sample-{options.seed}" + (f"-{products}" if products < PRODUCTS else "")
+    sample = write_sample_catalog(space.path("sample.parquet"), products, options.seed)
+    return publish(sample, join(folder, f"{name}.parquet"))
+
+
 def collect_group(
-    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, max_products: int
+    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, options: Options
 ) -> list[CollectedPart]:
     """Reads one group of the catalog's files; bad rows and pictures go into its quarantine."""
-    parts = collect_products(partitions, space.given_contract, group, max_products or None)
+    most = options.max_products or None
+    parts = collect_products(partitions, space.given_contract, group, most, layout=options.layout)
     return write_parts(parts, space.folder.collected(task))

@@ -17,23 +17,10 @@ from moemoe.reporting.plots import report_figures
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.storage import join, write_bytes
 from moemoe.training.events import read_events
-from stages.options import FromFlow, Options
+from stages.measured import Measured
+from stages.options import Options
 from stages.report import identity_of, write_report
 from stages.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Measured(FromFlow):
-    """The figures of an evaluation that later steps need.
-
-    Args:
-        metrics, no_means: of ``Evaluation``.
-        asked_type: a product type that the model answers, for an example; empty if nothing could be measured.
-    """
-
-    metrics: dict[str, float]
-    no_means: str
-    asked_type: str
 
 
 @dataclass(frozen=True)

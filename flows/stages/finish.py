@@ -1,4 +1,4 @@
-"""end: keeps the report, closes the MLflow run, and says where everything is."""
+"""end: says where everything is."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moemoe.registry.tracked_run import TrackedRun
-from moemoe.run_folder import PlainFile, RunFolder
-from stages.evaluate import Measured
+from moemoe.run_folder import RunFolder
+from stages.measured import Measured
 
 #: Where the flows are, as one writes it in the folder that a run was started in.
 FLOWS = os.path.relpath(Path(__file__).parents[1])
@@ -33,12 +33,6 @@ class Made(Measured):
     catalog: str
     partitions: list[str]
     is_sample: bool
-
-
-def close_run(tracked: TrackedRun, file: PlainFile) -> None:
-    """Keeps the run folder's report in MLflow too, under the same name; closes the MLflow run."""
-    tracked.log_text(file.read_text(), file.uri.rsplit("/", 1)[1])
-    tracked.end()
 
 
 def training_summary(folder: RunFolder, tracked: TrackedRun, made: Made) -> str:

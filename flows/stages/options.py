@@ -1,12 +1,14 @@
 """What a person may ask of a run, as the command line gives it."""
 
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from moemoe.contract.contract import Contract
 from moemoe.errors import ConfigError
 from moemoe.names import escaped
-from moemoe.shards.hidden import Hidden
+
+if TYPE_CHECKING:  # flows import this file, and --help waits for what it imports
+    from moemoe.contract.contract import Contract
+    from moemoe.shards.hidden import Hidden
 
 #: The largest number that counts something, or is a seed.
 MOST = 2**31 - 1
@@ -32,6 +34,7 @@ class Options(FromFlow):
 
     dataset: str = "30pt"
     catalog: str = ""
+    layout: str = "auto"
     size: str = "tiny"
     weights: str = ""
     epochs: int = 0
@@ -60,8 +63,10 @@ class Options(FromFlow):
         parts += [f"withheld-{escaped(self.withhold)}" if self.withhold else "", "unseen" if self.unseen else ""]
         return "-".join(part for part in parts if part).replace(" ", "-")
 
-    def hidden(self, contract: Contract) -> Hidden:
+    def hidden(self, contract: "Contract") -> "Hidden":
         """What --withhold and --unseen keep from the model. Raises ConfigError for an unknown name."""
+        from moemoe.shards.hidden import Hidden
+
         return Hidden.of(contract, self.withhold, self.unseen)
 
     def check_numbers(self) -> None:
@@ -105,6 +110,7 @@ class BackfillOptions(FromFlow):
     catalog: str
     model: str
     output: str
+    layout: str = "auto"
     thresholds: str = "plain"
     audit_size: int = 600
     tasks: int = 0

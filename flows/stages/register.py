@@ -14,7 +14,7 @@ from moemoe.schemas import PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.table_parts import ListedParts
-from stages.evaluate import Measured
+from stages.measured import Measured
 from stages.options import Options
 from stages.workspace import Workspace
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from moemoe.catalog.pictures import ImageError, shrink_image
+from moemoe.catalog.reading import from_json
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.evaluation.measure import Measurement
 from moemoe.inference.catalog_rows import usable_picture
@@ -14,6 +15,7 @@ from moemoe.registry.code_version import git_commit
 from moemoe.registry.register import Registration
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting import html, registration, report
+from moemoe.reporting.catalog_documents import readings
 from moemoe.reporting.document import Document
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.expectations import Report, expectation_blocks
@@ -42,8 +44,9 @@ def write_report(
         known = space.contract.attributes.get(attribute)
         return words_pattern(spellings(known, value) if known else [value.casefold()])
 
+    read = from_json(space.folder.reading.read_text()) if space.folder.reading.exists() else []
     document = report.run_report(
-        found, identity, example_blocks(chosen, products, pattern), expectation_blocks(checked), plots
+        found, identity, example_blocks(chosen, products, pattern), expectation_blocks(checked), plots, readings(read)
     )
     space.folder.report.write_text(html.page(document))
     return document

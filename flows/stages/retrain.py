@@ -7,7 +7,6 @@ from moemoe.recipes import Recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
 from moemoe.shards.news import what_is_new
-from moemoe.training.warm_start import check_warm_start
 from stages.workspace import Workspace
 
 WARM_START = ("", "champion")
@@ -51,6 +50,8 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
         return None
     words = f"version {champion.version} of {name}"
     if warm_start:
+        from moemoe.training.warm_start import check_warm_start  # torch, which a run from scratch starts without
+
         weights = fetch_version(tracking, champion, space.scratch)
         check_warm_start(weights, recipe)
         space.folder.warm_start.publish(weights)
@@ -58,9 +59,8 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
     return Champion(words, TrackedRun(tracking, champion.run_id).manifest, bool(warm_start))
 
 
-def look_for_news(tracked: TrackedRun, champion: Champion | None, manifest_uri: str) -> News:
-    """Notes the run's manifest in MLflow, and compares it with that of the champion."""
-    tracked.record_manifest(manifest_uri)
+def look_for_news(champion: Champion | None, manifest_uri: str) -> News:
+    """Compares the run's manifest with that of the champion."""
     if champion is None:
         return News("everything is new: there is no champion yet", False)
     since = f"since the data of {champion.words}"

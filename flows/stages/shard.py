@@ -11,7 +11,6 @@ from moemoe.catalog.products import read_products_with_images
 from moemoe.labels.folds import split_of_fold
 from moemoe.labels.label_parts import labelled_parts
 from moemoe.labels.parts import Batches
-from moemoe.registry.tracked_run import TrackedRun
 from moemoe.shards import write
 from moemoe.shards.manifest import File, Manifest
 from moemoe.storage import fetch, join
@@ -27,15 +26,14 @@ class Written:
     report: ContractReport
 
 
-def write_payload(space: Workspace, partitions: Sequence[str], task: int) -> list[File]:
+def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str) -> list[File]:
     """Writes the payload shards of what one task of collect has read; those that are there stay."""
     products = (part for part, _ in labelled_parts(space.folder.labelled_parts(task)))
-    return write.write_payload(read_products_with_images(partitions, products, space.contract), space.folder.root)
+    with_images = read_products_with_images(partitions, products, space.contract, layout)
+    return write.write_payload(with_images, space.folder.root)
 
 
-def write_manifest(
-    space: Workspace, tracked: TrackedRun, tasks: Iterable[Sequence[File]], dataset: str, is_sample: bool
-) -> Written:
+def write_manifest(space: Workspace, tasks: Iterable[Sequence[File]], dataset: str, is_sample: bool) -> Written:
     """Joins labels and splits to the shards' rows, writes the manifest and checks the shards."""
     payload = [shard for shards in tasks for shard in shards]
     root, contract, docs = space.folder.root, space.contract, space.path("shard_docs")
@@ -44,7 +42,6 @@ def write_manifest(
     sidecar = fetch(join(root, manifest.sidecar.path), space.scratch)
     report = data_contracts.check_shards(manifest, root, sidecar, contract, docs)
     space.folder.shard_docs.publish(docs)
-    tracked.log_files(docs, "shard_docs")
     return Written(manifest, uri, report)
 
 

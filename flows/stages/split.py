@@ -9,7 +9,6 @@ from data_contracts import ContractReport
 from moemoe.labels.drift import label_drift, read_labels
 from moemoe.labels.label_parts import SplitParts, split_parts
 from moemoe.labels.parts import Batches, Parts
-from moemoe.registry.tracked_run import TrackedRun
 from moemoe.shards.write import earlier_run
 from moemoe.storage import fetch
 from stages.workspace import Workspace
@@ -39,7 +38,7 @@ class Split:
         return self.drift.message() if self.drift and self.drift.failures else ""
 
 
-def split_labels(space: Workspace, tracked: TrackedRun, dataset: str, is_sample: bool) -> Split:
+def split_labels(space: Workspace, dataset: str, is_sample: bool) -> Split:
     """Splits by groups, as earlier runs of the dataset did, and checks the labels."""
     folder, docs = space.folder, space.path("label_docs")
     earlier = earlier_run(folder.root, dataset, is_sample)
@@ -54,7 +53,6 @@ def split_labels(space: Workspace, tracked: TrackedRun, dataset: str, is_sample:
         folder.drift.write(_drift(space, earlier.labels))
         drift = data_contracts.check_drift(folder.drift.read(), space.contract, space.path("label_docs/drift"))
     folder.label_docs.publish(docs)
-    tracked.log_files(docs, "label_docs")
     return Split(assigned, report, drift)
 
 

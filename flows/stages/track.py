@@ -1,10 +1,13 @@
-"""start, train: opens the MLflow run of a training."""
+"""start, train, end: opens the MLflow run of a training, and closes it with what the run folder has for it."""
 
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from moemoe.recipes import Recipe
 from moemoe.registry.tracked_run import TrackedRun, run_name
+from moemoe.run_folder import PlainFile, RunFolder
+from moemoe.storage import exists, fetch, join
 from stages.options import Options
 
 
@@ -59,3 +62,27 @@ def parameters(options: Options, recipe: Recipe, settings: str, processes: int) 
         "experts": experts.get("number", 0),
         **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
     }
+
+
+def close_run(folder: RunFolder, tracked: TrackedRun, report: PlainFile) -> None:
+    """Keeps Data Docs and, where there is one, the report in MLflow too, under the same names; closes the MLflow run.
+
+    The steps that check a catalog do not ask MLflow: its import costs each of them more than their work on a small one.
+    """
+    _keep_data_docs(folder, tracked)
+    if report.exists():
+        tracked.log_text(report.read_text(), report.uri.rsplit("/", 1)[1])
+    tracked.end()
+
+
+def close_failed_run(folder: RunFolder, tracked: TrackedRun) -> None:
+    """Closes the MLflow run as failed, and then keeps the Data Docs there are so far."""
+    tracked.end("FAILED")
+    _keep_data_docs(folder, tracked)
+
+
+def _keep_data_docs(folder: RunFolder, tracked: TrackedRun) -> None:
+    for docs in (folder.data_docs, folder.label_docs, folder.shard_docs):
+        if exists(join(docs.uri, "index.html")):
+            with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+                tracked.log_files(fetch(docs.uri, scratch), docs.uri.rsplit("/", 1)[1])

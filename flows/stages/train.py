@@ -24,7 +24,7 @@ def train_model(
 ) -> float:
     """Trains every phase of the recipe, from the last checkpoint if there is one; returns the minutes it took.
 
-    MLflow is not asked: it may be slow or away for as long as training takes. ``evaluate`` brings it the events.
+    Makes no MLflow calls: the server may be down as long as training takes. ``evaluate`` logs the events.
     """
     began = time.monotonic()
     train(training_job(space, manifest_uri, recipe, options, warm_start), processes, on_events)

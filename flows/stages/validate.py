@@ -8,9 +8,9 @@ import pyarrow as pa
 import data_contracts
 from data_contracts import ContractReport
 from moemoe.catalog.products import CollectedPart, Collection
+from moemoe.catalog.reading import to_json
 from moemoe.contract.open_contract import close_contract
 from moemoe.labels.parts import Parts
-from moemoe.registry.tracked_run import TrackedRun
 from stages.workspace import Workspace
 
 
@@ -23,7 +23,7 @@ class Validated:
     report: ContractReport
 
 
-def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
+def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
     """Puts together what all tasks have collected, completes the contract and checks the catalog against it.
 
     Raises:
@@ -31,6 +31,7 @@ def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequ
     """
     folder, collection = space.folder, Collection([part for parts in tasks for part in parts])
     quarantine = collection.quarantine()
+    folder.reading.write_text(to_json(collection.readings))
     folder.quarantine.write(quarantine)
     collection.check_quarantine_share(quarantine, space.given_contract)
     folder.write_part_counts([len(parts) for parts in tasks])
@@ -40,5 +41,4 @@ def validate_catalog(space: Workspace, tracked: TrackedRun, tasks: Sequence[Sequ
     products, docs = Parts(folder.products()), space.path("data_docs")
     report = data_contracts.check_raw(products, quarantine, collection.rows, contract, docs)
     folder.data_docs.publish(docs)
-    tracked.log_files(docs, "data_docs")
     return Validated(collection, quarantine, report)

@@ -7,8 +7,13 @@ from pathlib import Path
 from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
 from moemoe.run_folder import PlainFile, RunFolder, TableFile
-from moemoe.storage import fetch, join
+from moemoe.storage import absolute, fetch, join
 from moemoe.table_parts import ListedParts
+
+
+def run_folder(root: str, run_id: str) -> RunFolder:
+    """The folder of a run under ``--root``, as a path that means the same in every step."""
+    return RunFolder.of_run(absolute(root), run_id)
 
 
 @dataclass(frozen=True)

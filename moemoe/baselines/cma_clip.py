@@ -184,7 +184,7 @@ class CMAClip(nn.Module):
 
     @classmethod
     def check(cls, config: CMAClipConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_clip_text(config.text.pretrained)
         if config.image.pretrained:
@@ -258,9 +258,11 @@ class CMAClip(nn.Module):
 
 
 def load_clip_text(name: str) -> CLIPTextModel:
-    """The text encoder of a CLIP checkpoint. Raises ConfigError where it cannot be had."""
+    """The text encoder of a CLIP checkpoint. Raises ConfigError where it cannot be loaded."""
     try:
         return CLIPTextModel.from_pretrained(name, use_safetensors=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder") from error
+        raise ConfigError(
+            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder"
+        ) from error

@@ -86,7 +86,7 @@ class PictureEmbedding:
 
     @classmethod
     def create(cls, image: ImageConfig) -> "PictureEmbedding":
-        """With timm's weights where ``image`` names a model. Raises ConfigError where they cannot be had."""
+        """With timm's weights where ``image`` names a model. Raises ConfigError where they cannot be loaded."""
         if image.name == HISTOGRAM:
             return cls(image)
         backbone = _encoder(image)
@@ -145,7 +145,7 @@ class KNN:
 
     @classmethod
     def check(cls, config: KNNConfig) -> None:
-        """Raises ConfigError where scikit-learn or the picture's weights cannot be had."""
+        """Raises ConfigError where scikit-learn or the picture's weights cannot be loaded."""
         check_scikit_learn("knn")
         PictureEmbedding.create(config.image)
 

@@ -122,7 +122,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
         super().check(config)
         assert isinstance(config, MXTConfig)
         if config.features.pretrained:

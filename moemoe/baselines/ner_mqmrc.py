@@ -11,12 +11,12 @@ their case, and stands as it is where there is none.
 Shapes: R rows (a product with as many questions as fit), L tokens, K text tokens, N examples, D width.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import regex
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_model
@@ -31,6 +31,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
+from moemoe.words import whole
 
 O, B, I = 0, 1, 2  # noqa: E741
 Span = tuple[int, int]
@@ -101,7 +102,8 @@ class TaggedBatch(Tensors):
 
 def spans_of(value: str, text: str) -> list[Span]:
     """Where ``value`` stands in ``text`` as whole words, whatever its case."""
-    return [m.span() for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)] if value else []
+    found = regex.finditer(whole(value, regex.escape(value)), text, regex.IGNORECASE | regex.VERSION1) if value else ()
+    return [match.span() for match in found]
 
 
 def tags_of(spans: Sequence[Span], offsets: Sequence[Span]) -> list[int]:
@@ -238,7 +240,7 @@ class NerMqMrc(nn.Module):
 
     @classmethod
     def check(cls, config: NerMqMrcConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_bert(config.text.pretrained)
 
@@ -300,9 +302,11 @@ class NerMqMrc(nn.Module):
 
 
 def load_bert(name: str) -> BertModel:
-    """A BERT checkpoint. Raises ConfigError where it cannot be had."""
+    """A BERT checkpoint. Raises ConfigError where it cannot be loaded."""
     try:
         return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder") from error
+        raise ConfigError(
+            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder"
+        ) from error

@@ -18,6 +18,7 @@ from moemoe.batches.collate import Item
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
+from moemoe.words import words
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Vectorizer:
             max_features=config.max_features,
             vocabulary=vocabulary,
             sublinear_tf=True,
-            token_pattern=r"(?u)\b\w+\b",  # single letters and digits are sizes and counts
+            tokenizer=words,  # single letters and digits are words too: sizes and counts
+            token_pattern=None,
             dtype=np.float32,
         )
         if idf_F is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from moemoe.errors import ConfigError
@@ -15,6 +15,9 @@ from moemoe.errors import ConfigError
 PAD, END = "<pad>", "</s>"
 ENCODER_TOKENIZER = "encoder_tokenizer"
 """The folder, beside a tokenizer, with that of a ``text.encoder``."""
+#: GPT-2's first cut of a text, where byte pairs are never joined, but that a mark belongs to its letter: Hindi's and
+#: Tamil's vowel signs are marks.
+_CUT = r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
@@ -23,7 +26,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     The same texts in the same order give the same tokenizer.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    one_blank = [normalizers.Prepend(" "), normalizers.Replace(Regex("^ {2}"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(one_blank)  # before the first word, as before any other
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(_CUT), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
@@ -39,12 +46,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be had."""
+    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be loaded."""
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nor asked whether to
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"tokenizer {str(folder)!r} cannot be had ({reason})") from error
+        raise ConfigError(f"tokenizer {str(folder)!r} cannot be loaded ({reason})") from error
 
 
 @dataclass(frozen=True)

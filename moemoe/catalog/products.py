@@ -5,7 +5,8 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
+from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.contract import Contract
 from moemoe.errors import CatalogError
@@ -33,12 +36,15 @@ GROUP_BYTES = 128 * 2**20
 class Collected:
     """A part of what was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), the ``rows`` read.
 
+    ``readings`` say how the files were read that ended in this part.
+
     Every row read is a product, or a quarantine entry of another field than ``image``; a row has one entry at most.
     """
 
     products: pa.Table
     quarantine: pa.Table
     rows: int
+    readings: list[Reading] = field(default_factory=list)
 
 
 def partition_groups(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
@@ -68,6 +74,7 @@ def collect_products(
     group: Sequence[int] | None = None,
     max_products: int | None = None,
     progress: Callable[[int], None] | None = None,
+    layout: str = AUTO,
 ) -> Iterator[Collected]:
     """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
 
@@ -80,50 +87,55 @@ def collect_products(
         group: the numbers of the partitions to read; all by default.
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
+        layout: of all files, by name; else each file's is recognised.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
     tables: list[pa.RecordBatch] = []
     quarantine: list[dict[str, str | None]] = []
+    readings: list[Reading] = []
     rows = given = 0
 
     def part() -> Collected:
-        return Collected(
-            pa.Table.from_batches(tables, PRODUCTS), pa.Table.from_pylist(quarantine, QUARANTINE), rows - given
-        )
+        bad = pa.Table.from_pylist(quarantine, QUARANTINE)
+        return Collected(pa.Table.from_batches(tables, PRODUCTS), bad, rows - given, list(readings))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index in range(len(partitions)) if group is None else group:
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
-            for batch in read_batches(partitions[index], contract.columns, _remember(unreadable)):
-                batch = batch.slice(0, None if max_products is None else max_products - rows)
-                tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
-                start += batch.num_rows
-                rows += batch.num_rows
-                if progress:
-                    progress(rows)
-                if rows - given >= PART_ROWS:
-                    yield part()
-                    tables, quarantine, given = [], [], rows
-                if rows == max_products:
-                    break
+            what = (partitions[index], contract.columns, _remember(unreadable))
+            with closing(read_batches(*what, layout=layout, told=readings.append)) as batches:
+                for batch in batches:
+                    batch = batch.slice(0, None if max_products is None else max_products - rows)
+                    tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
+                    start += batch.num_rows
+                    rows += batch.num_rows
+                    if progress:
+                        progress(rows)
+                    if rows - given >= PART_ROWS:
+                        yield part()
+                        tables, quarantine, given = [], [], rows
+                        readings.clear()
+                    if rows == max_products:
+                        break
             if rows == max_products:
                 break
-    if rows > given:
+    if rows > given or readings:
         yield part()
 
 
 @dataclass(frozen=True)
 class CollectedPart:
-    """Where a ``Collected`` was put, and its numbers: rows read, products, usable pictures."""
+    """Where a ``Collected`` was put, its numbers (rows read, products, usable pictures), and how files were read."""
 
     products: str
     quarantine: str
     rows: int
     accepted: int
     pictures: int
+    readings: list[Reading]
 
 
 def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
@@ -134,7 +146,8 @@ def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
         quarantine = write_table(part.quarantine, part_uri(join(folder, "quarantine"), i))
         accepted = part.products.num_rows
         pictures = accepted - part.products["image_hash"].null_count
-        written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures))
+        readings = merge_readings(part.readings)
+        written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures, readings))
     return written
 
 
@@ -158,6 +171,11 @@ class Collection:
     def pictures(self) -> int:
         """Products with a usable picture."""
         return sum(part.pictures for part in self.parts)
+
+    @property
+    def readings(self) -> list[Reading]:
+        """How the files were read, those that are alike as one."""
+        return merge_readings(reading for part in self.parts for reading in part.readings)
 
     def quarantine(self) -> pa.Table:
         """What was set aside (QUARANTINE)."""
@@ -246,7 +264,7 @@ def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[A
 
 
 def read_products_with_images(
-    partitions: Sequence[str], products: Iterable[pa.Table], contract: Contract
+    partitions: Sequence[str], products: Iterable[pa.Table], contract: Contract, layout: str = AUTO
 ) -> Iterator[pa.Table]:
     """``products`` in slices, with a last column ``image`` (binary).
 
@@ -255,13 +273,14 @@ def read_products_with_images(
     Args:
         partitions: those that ``collect_products`` read, in the same order.
         products: parts of PRODUCTS, or some rows of them, by partition and row.
+        layout: as for ``collect_products``.
 
     Raises:
         CatalogError: a product or picture is no longer what ``collect_products`` saw.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
-            yield from _with_images(partitions[index], parts, contract, pool)
+            yield from _with_images(partitions[index], parts, contract, pool, layout)
 
 
 def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -273,12 +292,12 @@ def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _with_images(
-    partition: str, parts: Iterator[pa.Table], contract: Contract, pool: ThreadPoolExecutor
+    partition: str, parts: Iterator[pa.Table], contract: Contract, pool: ThreadPoolExecutor, layout: str
 ) -> Iterator[pa.Table]:
     only = ("product_id", "image")
     start = 0
     waiting = next(parts, None)
-    for batch in read_batches(partition, contract.columns, lambda *_: None, only):
+    for batch in read_batches(partition, contract.columns, lambda *_: None, only, layout=layout):
         end = start + batch.num_rows
         while waiting is not None and (here := int(np.searchsorted(waiting["row"].to_numpy(), end))):
             part = waiting.slice(0, here)

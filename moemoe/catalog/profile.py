@@ -19,7 +19,9 @@ from pathlib import Path
 
 import yaml
 
-from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.layouts.known import AUTO, check_layout
+from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
 from moemoe.errors import CatalogError, ConfigError, StorageError
@@ -58,11 +60,18 @@ class Profile:
     keys: dict[str, Key] = field(default_factory=dict)
 
 
-def profile_catalog(partitions: Iterable[str]) -> Profile:
-    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone."""
+def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
+    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone.
+
+    Args:
+        layout: of all partitions, by name; else each one's is recognised.
+
+    Raises:
+        CatalogError: a file cannot be read, or its layout is not known.
+    """
     found, missing = Profile(), {"", *map(fold, MISSING)}
     for partition in partitions:
-        for batch in read_batches(partition, {}, lambda *_: None):
+        for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
             found.pictures += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
@@ -178,7 +187,8 @@ def command(chosen: argparse.Namespace) -> None:
     output = Path(chosen.output) if chosen.output else own
     if output.exists():
         raise ConfigError(f"{output} exists; give another --dataset or --output")
-    found = profile_catalog(find_partitions(chosen.catalog))
+    check_layout(chosen.layout)
+    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout)
     text = as_contract(found, chosen.dataset)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -189,14 +199,15 @@ def command(chosen: argparse.Namespace) -> None:
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )
-    print(next_commands(chosen.catalog, chosen.dataset, output, own))
+    print(next_commands(chosen.catalog, chosen.layout, chosen.dataset, output, own))
 
 
-def next_commands(catalog: str, dataset: str, output: Path, own: Path) -> str:
+def next_commands(catalog: str, layout: str, dataset: str, output: Path, own: Path) -> str:
     """What to do with the contract: read it, put it where flows look if it is not there, train."""
     here = output.absolute() == own.absolute()
     flow = os.path.relpath(own.parents[2] / "flows" / "train_flow.py")
     run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog]
+    run += [] if layout == AUTO else ["--layout", layout]
     lines = [f"edit it: {shlex.quote(str(output))}; then"]
     if not here:
         lines += [shlex.join(["mkdir", "-p", str(own.parent)]), shlex.join(["cp", str(output), str(own)])]

@@ -17,11 +17,14 @@ _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
 class RowError(Exception):
-    """Why a row, or with field "image" its image alone, cannot be read."""
+    """Why a row, or with field "image" its image alone, cannot be read.
 
-    def __init__(self, field: str, reason: str, detail: str):
+    ``cells`` are those of a CSV record that has more or fewer than its header.
+    """
+
+    def __init__(self, field: str, reason: str, detail: str, cells: Sequence[str] = ()):
         super().__init__(detail)
-        self.field, self.reason, self.detail = field, reason, detail
+        self.field, self.reason, self.detail, self.cells = field, reason, detail, cells
 
 
 def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
@@ -124,7 +127,7 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
 
 
 def image(value: Any) -> dict[str, Any] | None:
-    """The IMAGE of a path, or of an object with ``path`` and base64 ``bytes``.
+    """The IMAGE of a path, of bytes, or of an object with ``path`` and ``bytes`` (as they are, or as base64 text).
 
     Raises:
         RowError: another shape, or no base64.
@@ -132,11 +135,14 @@ def image(value: Any) -> dict[str, Any] | None:
     if isinstance(value, (str, float)):
         path = text("image", value)
         return {"bytes": None, "path": path} if path else None
+    if isinstance(value, bytes):
+        return {"bytes": value, "path": None}
     if not isinstance(value, dict):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
     data, path = value.get("bytes"), value.get("path")
     try:
-        data = base64.b64decode(data, validate=True) if data else None
+        if not isinstance(data, bytes):
+            data = base64.b64decode(data, validate=True) if data else None
     except (binascii.Error, ValueError, TypeError) as error:
         raise RowError("image", "image bytes are not base64", str(error)) from error
     return {"bytes": data, "path": text("image", path)}

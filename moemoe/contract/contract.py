@@ -104,6 +104,7 @@ class Open:
 class Contract:
     """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
 
+    ``columns`` maps catalog columns to the seller's; ``attributes`` may be several, or "*" (``catalog.layouts.flat``).
     ``open`` is None where product types and attributes are those that are named, and no others.
     """
 
@@ -111,7 +112,7 @@ class Contract:
     hash: str
     dataset: str
     version: int
-    columns: Mapping[str, str]
+    columns: Mapping[str, str | tuple[str, ...]]
     product_types: Mapping[str, tuple[str, ...]]
     attributes: Mapping[str, Attribute]
     missing: tuple[str, ...]

@@ -65,7 +65,14 @@ class Record:
     required: tuple[str, ...] = field(default=(), kw_only=True)
 
 
-Kind = Text | Number | Choice | Listing | Named | Record
+@dataclass(frozen=True)
+class TextOrTexts:
+    """One text, or a list of them."""
+
+    about: str = ""
+
+
+Kind = Text | TextOrTexts | Number | Choice | Listing | Named | Record
 
 TEXTS = Listing(Text())
 
@@ -159,7 +166,15 @@ SPLIT = Record(
     required=("train", "validation", "test"),
 )
 
-COLUMNS = Record({name: Text() for name in CATALOG.names}, "Catalog column: the seller's name for it.")
+COLUMNS = Record(
+    {
+        **{name: Text() for name in CATALOG.names},
+        "attributes": TextOrTexts(
+            "The column of raw labels; or a list of columns with one attribute each; or '*', all that are no others."
+        ),
+    },
+    "Catalog column: the seller's name for it.",
+)
 
 CONTRACT = Record(
     {

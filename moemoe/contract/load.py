@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from moemoe.contract.contract import (
     CRITICAL,
     SEPARATORS,
@@ -31,6 +33,7 @@ from moemoe.contract.keys import (
     SPLIT,
     Number,
     Record,
+    TextOrTexts,
 )
 from moemoe.contract.text import compile_rule, fold
 from moemoe.contract.yaml_lines import Entry, read_yaml, suggest
@@ -181,13 +184,19 @@ def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple
     return name, found
 
 
-def _columns(entry: Entry) -> dict[str, str]:
-    columns: dict[str, str] = {}
+def _columns(entry: Entry) -> dict[str, str | tuple[str, ...]]:
+    columns: dict[str, str | tuple[str, ...]] = {}
+    used: set[str] = set()
     for name, value in _fields(entry, COLUMNS).items():
-        column = value.text()
-        if column in columns.values():
-            value.fail(f"column {column!r} is given to two catalog columns; each may be used once")
-        columns[name] = column
+        is_list = isinstance(COLUMNS.keys[name], TextOrTexts) and isinstance(value.node, yaml.SequenceNode)
+        given = value.texts() if is_list else (value.text(),)
+        if not given:
+            value.fail(f"{name} lists no column; write '*' for all that are no others")
+        for column in given:
+            if column in used:
+                value.fail(f"column {column!r} is given to two catalog columns; each may be used once")
+            used.add(column)
+        columns[name] = given if is_list else given[0]
     return columns
 
 

@@ -156,7 +156,7 @@ def to_yaml(contract: Contract) -> str:
     content = {
         "dataset": contract.dataset,
         "version": contract.version,
-        "columns": dict(contract.columns),
+        "columns": {name: c if isinstance(c, str) else list(c) for name, c in contract.columns.items()},
         "product_types": {name: list(aliases) for name, aliases in contract.product_types.items()},
         "missing": list(contract.missing),
         "separators": contract.separators,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from moemoe.contract.keys import CONTRACT, Choice, Kind, Listing, Named, Number, Record, Text
+from moemoe.contract.keys import CONTRACT, Choice, Kind, Listing, Named, Number, Record, Text, TextOrTexts
 
 #: What YAML makes of a text without quotes.
 _TEXT = ["string", "number", "boolean"]
@@ -31,6 +31,8 @@ def schema_of(kind: Kind) -> dict[str, Any]:
     match kind:
         case Text():
             return {"type": "string" if kind.pattern else _TEXT, **about}
+        case TextOrTexts():
+            return {"type": [*_TEXT, "array"], "items": {"type": _TEXT}, **about}
         case Number():
             default = {"default": kind.default} if kind.default is not None else {}
             numeric = "integer" if kind.whole else "number"

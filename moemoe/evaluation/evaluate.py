@@ -53,11 +53,11 @@ def evaluate(
 ) -> Evaluation:
     """Measures every product type and attribute.
 
-    Recall@90P in two readings: the threshold swept on test (the paper's), and chosen on validation (what one can
-    deploy) with what it realises on test. Means are macro over the cells of ``report_product_types`` with at least
+    Recall@90P in two readings: the threshold swept on test (the paper's), and chosen on validation (what can
+    be deployed) and measured on test. Means are macro over the cells of ``report_product_types`` with at least
     ``min_support`` test products; top K ranks a product type's cells by support, fewer than K are averaged as they
     are and counted in ``.../topK_cells``. A mean over no cell is NaN. The first NAMED_TYPES report product types have
-    metrics of their own; MLflow's UI does not bear hundreds.
+    metrics of their own; hundreds would slow MLflow's UI down.
 
     Args:
         cells: of PREDICTIONS with splits validation and test.

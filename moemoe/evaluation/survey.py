@@ -118,7 +118,7 @@ class _Keys:
         number = sum(len(keys) for keys in twice.values())
         first = next(filter(None, (self._first(part, twice) for part in all_parts(predictions, _READ))))
         raise EvaluationError(
-            f"{number} predictions stand more than once, first product {first['product_id']}, attribute "
+            f"{number} duplicate predictions, first product {first['product_id']}, attribute "
             f"{first['attribute']}, condition {first['condition']}"
         )
 

@@ -20,8 +20,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from moemoe.catalog.columns import REQUIRED
+from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.pictures import ImageError, load_image
-from moemoe.catalog.read import REQUIRED, read_batches
+from moemoe.catalog.read import read_batches
+from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
@@ -42,11 +45,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Job:
-    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to."""
+    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
+
+    ``layout`` is that of all partitions, by name; else each one's is recognised.
+    """
 
     model_version: str
     rule: str
     output: str
+    layout: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Part:
         kept_back: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
             from because they would have broken that rule of the contract.
         rests_on: product type, attribute, and the validation products that the cell's threshold rests on, where known.
+        readings: how the partition was read, as ``Reading`` has it; an earlier release did not note it.
     """
 
     partition: str
@@ -71,6 +79,7 @@ class Part:
     counts: list[tuple[str, str, str, bool, int]]
     kept_back: list[tuple[str, str, str, int]]
     rests_on: list[tuple[str, str, int]]
+    readings: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
     def read(cls, uri: str) -> "Part":
@@ -80,10 +89,10 @@ class Part:
         return cls(**{**values, **lists})
 
 
-def start_backfill(model_version: str, rule: str, output: str, partitions: list[str]) -> Job:
+def start_backfill(model_version: str, rule: str, output: str, partitions: list[str], layout: str = AUTO) -> Job:
     """The job, after it has been seen that the output can be written. Raises StorageError."""
-    job = Job(model_version, rule, absolute(output))
-    started = {"model_version": model_version, "thresholds": rule, "partitions": partitions}
+    job = Job(model_version, rule, absolute(output), layout)
+    started = {"model_version": model_version, "thresholds": rule, "partitions": partitions, "layout": layout}
     write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())
     return job
 
@@ -128,7 +137,9 @@ def part_name(partition: str, job: Job) -> str:
     Pictures that lie beside the catalog count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-        digest = hashlib.sha256(f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|{DECIDING}|".encode())
+        layout = "" if job.layout == AUTO else f"{job.layout}|"
+        made_with = f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}"
+        digest = hashlib.sha256(made_with.encode())
         with open(fetch(partition, scratch), "rb") as file:
             while chunk := file.read(2**20):
                 digest.update(chunk)
@@ -156,12 +167,13 @@ def _backfill_partition(
     counts: Counter[tuple[str, str, str, bool]] = Counter()
     kept_back: Counter[tuple[str, str, str]] = Counter()
     quarantine: list[dict[str, str | None]] = []
+    readings: list[Reading] = []
     sampler = Sampler(job.model_version)
     rows = products = 0
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
         with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
-            for chunk in one_ahead(read_chunks(partition, model, quarantine)):
+            for chunk in one_ahead(read_chunks(partition, model, quarantine, job.layout, readings.append)):
                 rows += chunk.rows
                 products += len(chunk.questions)
                 records = []
@@ -194,6 +206,7 @@ def _backfill_partition(
         counts=found,
         kept_back=back,
         rests_on=rests_on,
+        readings=[dataclasses.asdict(reading) for reading in readings],
     )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
     return part
@@ -208,7 +221,13 @@ class Chunk:
     rows: int
 
 
-def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str, str | None]]) -> Iterator[Chunk]:
+def read_chunks(
+    partition: str,
+    model: AttributeModel,
+    quarantine: list[dict[str, str | None]],
+    layout: str = AUTO,
+    told: Callable[[Reading], None] = lambda _: None,
+) -> Iterator[Chunk]:
     """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows)."""
     types = model.contract.product_type_aliases()
     unreadable: dict[int, tuple[str, str, str]] = {}
@@ -234,7 +253,8 @@ def read_chunks(partition: str, model: AttributeModel, quarantine: list[dict[str
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         columns = tuple(CATALOG.names)
         needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
-        for batch in read_batches(partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed):
+        what = (partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed, layout, told)
+        for batch in read_batches(*what):
             kept = []
             for index, row in enumerate(batch.to_pylist()):
                 found = unreadable.pop(start + index, None)

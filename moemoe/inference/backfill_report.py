@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.inference.audit import draw_audit, merge_samples
 from moemoe.inference.backfill import Job, Part
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
@@ -51,6 +52,7 @@ class Finished:
         drawn: AUDIT, the rows of ``audit`` without verdicts; ``page`` is where their page belongs.
         sample: SAMPLE, filled and contradicting rows with their pictures.
         kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
+        readings: how the partitions were read, those that are alike as one.
     """
 
     manifest: str
@@ -64,6 +66,7 @@ class Finished:
     products: int
     quarantined: int
     kept_back: dict[str, int] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
 
 
 def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
@@ -97,7 +100,10 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
-    return Finished(uri, audit_uri, page, audit, coverage, total, sample, rows, products, quarantined, dict(kept_back))
+    readings = merge_readings(Reading(**reading) for part in parts for reading in part.readings)
+    return Finished(
+        uri, audit_uri, page, audit, coverage, total, sample, rows, products, quarantined, dict(kept_back), readings
+    )
 
 
 def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:

@@ -1,4 +1,4 @@
-"""Labels of one product that cannot both be right are set aside: whoever wrote them erred, and nobody knows where."""
+"""Labels of one product that cannot both be right are quarantined: at least one is wrong; the data do not say which."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping

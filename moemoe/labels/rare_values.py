@@ -1,4 +1,4 @@
-"""Rare values go (appendix B): per attribute the least frequent ones that make up at most 1 % of its labels."""
+"""Removes rare values (appendix B): per attribute the least frequent ones that make up at most 1 % of its labels."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -79,8 +79,8 @@ def load_backbone(config: ModelConfig) -> nn.Module:
     """The encoder that ``config.text.encoder`` names, with its weights.
 
     Raises:
-        ConfigError: it cannot be had as safetensors, weights are missing, it is no encoder of text, or it reads fewer
-            tokens than the model has in a context or a question.
+        ConfigError: it cannot be loaded as safetensors, weights are missing, it is no encoder of text, or it reads
+            fewer tokens than the model has in a context or a question.
     """
     name = config.text.encoder
     try:
@@ -91,7 +91,7 @@ def load_backbone(config: ModelConfig) -> nn.Module:
         )  # fmt: skip
     except Exception as error:
         raise ConfigError(
-            f"text.encoder {name!r} cannot be had ({_reason(error)}); allowed is the hub name or folder of a "
+            f"text.encoder {name!r} cannot be loaded ({_reason(error)}); allowed is the hub name or folder of a "
             "transformers encoder whose weights are safetensors"
         ) from error
     backbone = _without_pooler(backbone).eval()

@@ -81,7 +81,7 @@ class MoEMoE(nn.Module):
         """A fresh model; where the config names pretrained parts, their weights are loaded.
 
         Raises:
-            ConfigError: pretrained weights that cannot be had.
+            ConfigError: pretrained weights that cannot be loaded.
         """
         backbone = None
         if config.text.encoder is not None:
@@ -102,7 +102,7 @@ class MoEMoE(nn.Module):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be had."""
+        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_t5(config.text.pretrained)
         if config.text.encoder is not None:

@@ -11,13 +11,13 @@ from moemoe.model.config import TextConfig
 
 
 def load_t5(name: str) -> T5ForConditionalGeneration:
-    """A T5 checkpoint by hub name or local folder. Raises ConfigError where it cannot be had."""
+    """A T5 checkpoint by hub name or local folder. Raises ConfigError where it cannot be loaded."""
     try:
         return T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be had ({reason}); give --weights a folder that holds them, "
+            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder that holds them, "
             "or take --size tiny or small"
         ) from error
 

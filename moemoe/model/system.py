@@ -40,7 +40,7 @@ class System(Protocol):
 
     @classmethod
     def check(cls, config: Any) -> None:
-        """Raises ConfigError where what the config names cannot be had: weights, packages."""
+        """Raises ConfigError where what the config names cannot be loaded: weights, packages."""
 
     def answer(self, batch: Any, collator: Any) -> list[Answer]:
         """The answers to a batch's questions, in the order of its items and their questions."""

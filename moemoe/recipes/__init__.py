@@ -93,7 +93,7 @@ def load_recipe(
     if "text" not in sources:
         training.pop("second_view", None)
     if system == "cma-clip":
-        training.pop("negatives", None)  # it has no value for nothing
+        training.pop("negatives", None)  # it cannot give an empty answer
     if weights != "scratch":
         training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
         model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
@@ -110,7 +110,7 @@ def load_recipe(
     _leave_out_ngrams(values, settings)
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
-        raise ConfigError(f"training.negatives: model {name} has no value for nothing; leave it out")
+        raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
     config = config_class.from_dict(values["model"])
     if system not in FITTED:
         _check_training(Training(**values["training"]), config, name, recipe["phases"])
@@ -152,7 +152,9 @@ def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
 def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:
     pretrained = values["model"].get("text", {}).get("pretrained")
     if pretrained not in (None, values["tokenizer"]) and not hasattr(load_system(system), "adopt_tokenizer"):
-        raise ConfigError(f"tokenizer is {values['tokenizer']!r}; model {name} reads its weights' own, {pretrained}")
+        raise ConfigError(
+            f"tokenizer is {values['tokenizer']!r}; model {name} needs the tokenizer of its weights, {pretrained}"
+        )
 
 
 def _check_question_in(question_in: str, name: str, keys: set[str], model: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class Recipe:
         return load_system(self.system).limits
 
     def check(self) -> None:
-        """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be had."""
+        """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be loaded."""
         if self.members:
             for member in self.members:
                 member.check()

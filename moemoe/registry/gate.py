@@ -1,4 +1,4 @@
-"""May a challenger take the champion's place? Both are measured on the same test rows, product by product.
+"""Decides whether a challenger replaces the champion. Both are measured on the same test rows, product by product.
 
 The test split is halved by the hash of its groups: ``gate`` rows decide, ``report`` rows are only reported, so that
 their figures stay honest however many challengers the gate rows have judged.
@@ -203,11 +203,11 @@ def _failures(gate: Half, compared: Sequence[dict[str, Any]], rules: Rules) -> l
     if rules.promote_if != NOT_WORSE:
         noise = max(gate.difference - gate.low, 0.0) + 1e-9
         thresholds = {MEAN: MetricThreshold(min_absolute_change=noise, greater_is_better=True)}
-        said = {MEAN: "it is not better by more than noise"}
+        said = {MEAN: "the gain's 95 % interval is not above 0"}
     else:
         noise = max(gate.high - gate.difference, 0.0)
         thresholds = {MEAN: MetricThreshold(threshold=gate.champion - noise, greater_is_better=True)}
-        said = {MEAN: "it is worse by more than noise"}
+        said = {MEAN: "the loss's 95 % interval is above 0"}
     candidate, baseline = {MEAN: gate.challenger}, {MEAN: gate.champion}
     for cell in compared:
         name = cell_name(cell["product_type"], cell["attribute"])

@@ -1,4 +1,4 @@
-"""Registering a trained model: a version, the alias ``challenger``, and ``champion`` where it has earned it."""
+"""Registering a trained model: a version, the alias ``challenger``, and ``champion`` if it passes the gate."""
 
 import shutil
 import tempfile

@@ -25,7 +25,7 @@ STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "
 def log_dataset(run: TrackedRun, manifest: Manifest, manifest_uri: str, contract_path: str | Path) -> None:
     """Logs the shards as the run's dataset, with the digest of data, labels and contract; each hash is in the profile.
 
-    The contract goes beside, as ``contract.yaml``.
+    The contract goes beside, as ``contract.yaml``, and a tag says where the manifest lies.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -47,6 +47,7 @@ def log_dataset(run: TrackedRun, manifest: Manifest, manifest_uri: str, contract
     run.mlflow.log_inputs(run.run_id, [DatasetInput(dataset, tags)])
     for name in ("contract_hash", "data_hash"):
         run.mlflow.set_tag(run.run_id, name, profile[name])
+    run.record_manifest(manifest_uri)
     run.log_files(contract_path)
 
 

@@ -138,7 +138,7 @@ def _raised(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ConfigError(f"{text!r} raises no threshold; it is written like 'shirt/color=0.97', between 0 and 1")
+        raise ConfigError(f"cannot parse --raise {text!r}; it is written like 'shirt/color=0.97', between 0 and 1")
     return _cell(cell), value
 
 

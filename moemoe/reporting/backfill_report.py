@@ -3,6 +3,7 @@
 from typing import Any
 
 from moemoe.inference.thresholds import FEW_PRODUCTS
+from moemoe.reporting.catalog_documents import readings
 from moemoe.reporting.document import (
     FAILURE,
     GOOD,
@@ -70,6 +71,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         said = Text("Confident values that the contract's rules do not allow beside the product's other values.")
         rows = sorted(finished.kept_back.items(), key=lambda item: -item[1])
         blocks.append(Section("Abstained from: contradiction", [said, Table(["rule", "values"], rows)]))
+    if read := readings(finished.readings):
+        blocks.append(Section("Catalog", read, folded=True, summary="layout of its files, what became of each column"))
     return Document("Backfill", blocks, f"Backfill | {model_version}")
 
 

@@ -1,9 +1,7 @@
 """What a person is shown of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from moemoe.reporting.document import (
     SYNTHETIC_NOTICE,
@@ -20,6 +18,9 @@ from moemoe.reporting.document import (
 )
 from moemoe.reporting.expectations import Report, expectation_blocks
 
+if TYPE_CHECKING:  # flows import this file, and --help waits for what it imports
+    import pyarrow as pa
+
 SHOWN = 60
 SPLITS = ("train", "validation", "test")
 
@@ -29,7 +30,7 @@ def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
     return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
 
 
-def raw_catalog(report: Report, collection: Any, quarantine: pa.Table, is_sample: bool) -> Document:
+def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_sample: bool) -> Document:
     """validate: every expectation with what was observed, and what was quarantined.
 
     Args:
@@ -40,6 +41,7 @@ def raw_catalog(report: Report, collection: Any, quarantine: pa.Table, is_sample
             f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
             f"{collection.pictures:,} products have a usable picture."
         ),
+        *readings(collection.readings),
         *expectation_blocks(report),
     ]
     if quarantine.num_rows:
@@ -48,6 +50,27 @@ def raw_catalog(report: Report, collection: Any, quarantine: pa.Table, is_sample
         rows_shown = [(c["field"], c["reason"], c["reason_count"]) for c in counts]
         blocks += [Heading("Set aside"), Table(["field", "reason", "count"], rows_shown)]
     return document("Raw catalog against its contract", blocks, is_sample)
+
+
+def readings(found: Sequence[Any]) -> list[Block]:
+    """How the catalog's files were read: layout and format, what became of each column, what was mended.
+
+    Args:
+        found: of ``moemoe.catalog.reading.Reading``.
+    """
+    blocks: list[Block] = []
+    for one in found:
+        files = f"{one.files:,} files such as {one.example}" if one.files > 1 else one.example
+        mended = "; ".join(f"{number:,} {what}" for what, number in one.counts.items())
+        uses = [(became, len(columns), _listed(columns)) for became, columns in one.by_use().items()]
+        blocks.append(Text(f"{files}: {one.format}, layout **{one.layout}**" + (f"; {mended}." if mended else ".")))
+        blocks.append(Table(["became", "columns", "the file's columns"], uses))
+    return [Heading("How the files were read"), *blocks] if blocks else []
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(column[:60] for column in columns[:SHOWN])
+    return f"{shown} and {len(columns) - SHOWN} more" if len(columns) > SHOWN else shown
 
 
 def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> Document:
@@ -72,7 +95,7 @@ def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> D
     return document("Raw labels to values", [*blocks, Heading("Product types"), Table(names, shown)], is_sample)
 
 
-def _unread_keys(unread: pa.Table) -> list[Block]:
+def _unread_keys(unread: "pa.Table") -> list[Block]:
     """Raw keys that no attribute reads, with what to write into the contract."""
     if not unread.num_rows:
         return []
@@ -98,7 +121,7 @@ def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
     return [Heading("Contradictory labels"), said, Table(["rule", "reason", "products", "examples"], rows)]
 
 
-def rare_values(removed: pa.Table, labels_left: int, is_sample: bool) -> Document:
+def rare_values(removed: "pa.Table", labels_left: int, is_sample: bool) -> Document:
     """filter: the values that were removed."""
     blocks: list[Block] = [Text(f"{removed.num_rows:,} values removed, {labels_left:,} labels left.")]
     if removed.num_rows:
@@ -106,7 +129,7 @@ def rare_values(removed: pa.Table, labels_left: int, is_sample: bool) -> Documen
     return document("Rare values", blocks, is_sample)
 
 
-def split(reports: Sequence[Report], quarantine: pa.Table, products: pa.Table, is_sample: bool) -> Document:
+def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table", is_sample: bool) -> Document:
     """split: the contract on the labels and their drift since the last run, products per split and product type."""
     blocks: list[Block] = []
     for report in reports:

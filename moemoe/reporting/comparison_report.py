@@ -37,7 +37,7 @@ def comparison_report(comparison: Comparison, tables: Sequence[Table], plots: Ma
 
 
 def _best(comparison: Comparison) -> str:
-    """Who recalls most, and whether that is more than the next by more than noise."""
+    """The system with the highest recall, and whether its gain over the next is above noise."""
     name = "recall_at_90p/mean"
     known = [
         (r.evaluation.metrics[name], r.name)

@@ -163,7 +163,7 @@ def cell_table(evaluation: Evaluation) -> list[Block]:
         )
     text = (
         f"A threshold rests on the validation products that it accepts; those of {few} cells are fewer than "
-        f"{FEW_PRODUCTS} and promise little."
+        f"{FEW_PRODUCTS}: unreliable."
     )
     return [Text(text), Table(heads, rows, filtered=True)]
 

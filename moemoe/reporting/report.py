@@ -44,6 +44,7 @@ def run_report(
     examples: Sequence[Block],
     expectations: Sequence[Block],
     plots: Mapping[str, Any],
+    catalog: Sequence[Block] = (),
 ) -> Document:
     """The report of one run's predictions.
 
@@ -51,6 +52,7 @@ def run_report(
         examples: of ``examples.example_blocks``.
         expectations: of ``expectations.expectation_blocks``, for the predictions.
         plots: of ``plots.report_figures``, by name.
+        catalog: of ``catalog_documents.readings``.
     """
     drawn = [Plot(name, figure) for name, figure in plots.items()]
     total, attributes = readiness(found.cells, found.evaluation)
@@ -84,6 +86,7 @@ def run_report(
             f"all {found.evaluation.table.num_rows} cells",
         ),
         ("Expectations of the predictions", expectations, ""),
+        ("Catalog", catalog, "layout of its files, what became of each column"),
     ]
     blocks += [Section(title, own, folded=True, summary=summary) for title, own, summary in folded if own]
     return Document(f"{identity.system}: what it can fill in", blocks, identity.tab)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.sample_catalog.drawing import Look, draw
+from moemoe.sample_catalog.languages import LANGUAGES, Language
 from moemoe.sample_catalog.vocabulary import (
     ATTRIBUTES,
     BRANDS,
@@ -33,6 +34,7 @@ FILLED = 0.88  # share of a product's attributes that carry a raw label
 WRITTEN = 0.9  # share of text answers that the text really gives
 WRONG, JUNKED, SAID_MISSING, SEVERAL = 0.02, 0.01, 0.03, 0.02
 WITHOUT_PICTURE, REPEATED = 0.02, 0.02
+IN_ANOTHER_LANGUAGE = 0.06  # share of products, of each language
 
 _LOOKS = {
     "pattern type": "pattern", "sleeve type": "sleeve", "neck style": "neck", "collar style": "collar",
@@ -46,19 +48,22 @@ def write_sample_catalog(path: str | Path, products: int = PRODUCTS, seed: int =
     rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for index in range(products):
-        rows.append(_repeat(rows[-1], index, rng) if rows and rng.random() < REPEATED else _product(index, rng))
+        if rows and rng.random() < REPEATED:
+            rows.append(_repeat(rows[-1], index, rng))
+        else:
+            rows.append(_product(index, rng, random.Random(f"{seed}, {index}")))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), path, row_group_size=ROWS_PER_GROUP, compression="zstd")
     return Path(path)
 
 
-def _product(index: int, rng: random.Random) -> dict[str, Any]:
+def _product(index: int, rng: random.Random, language_rng: random.Random) -> dict[str, Any]:
     kinds = list(PRODUCT_TYPES)
     kind = rng.choices(kinds, [PRODUCT_TYPES[name][0] for name in kinds])[0]
     truth = _truth(kind, rng)
     title, bullets, description = _text(kind, truth, rng)
     picture = None if rng.random() < WITHOUT_PICTURE else {"bytes": draw(_look(kind, truth), rng), "path": None}
-    return {
+    product = {
         "product_id": f"sample-{index:06d}",
         "marketplace": rng.choices(("IN", "AE", "SG"), (8, 1, 1))[0],
         "product_type": rng.choice(PRODUCT_TYPES[kind][1]),
@@ -67,6 +72,33 @@ def _product(index: int, rng: random.Random) -> dict[str, Any]:
         "description": description,
         "image": picture,
         "attributes": _raw_labels(truth, rng),
+    }
+    drawn = language_rng.random()
+    for number, language in enumerate(LANGUAGES):
+        if drawn // IN_ANOTHER_LANGUAGE == number:
+            product |= _in_language(product, kind, truth, language, language_rng)
+    return product
+
+
+def _in_language(
+    product: dict[str, Any], kind: str, truth: dict[str, str], language: Language, rng: random.Random
+) -> dict[str, Any]:
+    """What changes of a product that is sold in the language's market; half of its labels are in the language."""
+    said = {name: truth[name] for name in truth if name in ATTRIBUTES and ATTRIBUTES[name].source != PICTURE}
+    said = {name: value for name, value in said.items() if rng.random() < _share_written(name)}
+    named = [said.pop(name) for name in ("fit type", "material") if name in said and rng.random() < 0.6]
+    sentences = language.sentences(said, rng)
+    cut = min(len(sentences), rng.randint(2, 4))
+    spelled = {value.lower(): language.value(value) for value in truth.values()}
+    labels = [(key, raw if rng.random() < 0.5 else spelled.get(raw.lower(), raw)) for key, raw in product["attributes"]]
+    return {
+        "marketplace": language.marketplace,
+        "title": language.title(
+            kind, f"{rng.choice(BRANDS)} {rng.choice(NAMES)}", [language.value(value) for value in named]
+        ),
+        "bullet_points": sentences[:cut],
+        "description": "".join(f"{sentence}{language.stop} " for sentence in sentences[cut:]).strip(),
+        "attributes": labels,
     }
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a set of shards: written last, so that shards without it do not exist for a reader."""
+"""The manifest of a set of shards: written last; readers ignore shards without it."""
 
 import dataclasses
 import hashlib

@@ -67,7 +67,7 @@ def epoch_order(rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
 
 
 def steps_per_epoch(products: int, batch_size: int) -> int:
-    """Global batches of an epoch; the products left over sit this epoch out, another set each time.
+    """Global batches of an epoch; the products left over are skipped this epoch, different ones each epoch.
 
     Raises:
         ConfigError: fewer products than one batch.

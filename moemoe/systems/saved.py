@@ -6,8 +6,6 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from moemoe.batches.collate import collator_of
-from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.systems import COMMITTEES, FITTED, load_system
 
@@ -27,6 +25,9 @@ def load_saved(folder: str | Path) -> Any:
 
 def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
     """The system that ``folder`` holds, and what makes its batches. Raises ConfigError as ``load_saved`` does."""
+    from moemoe.batches.collate import collator_of  # torch and transformers: a name is read without them
+    from moemoe.batches.tokenizer import load_tokenizer
+
     system, name = load_saved(folder), system_of(folder)
     if name in COMMITTEES:
         return system, system.collator()

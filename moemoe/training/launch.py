@@ -56,6 +56,7 @@ def train(
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "job.json").write_text(json.dumps(asdict(job)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command += [f"--log-dir={scratch / 'torchrun'}"]  # else torchrun leaves a folder behind among temporary files
     command += [f"--max-restarts={restarts}", "-m", "moemoe.training.run", str(scratch / "job.json")]
     command += [UNTIL_LAUNCHER_ENDS]
     threads = max(1, (os.cpu_count() or 1) // processes)
@@ -85,7 +86,7 @@ def train(
                     if status is not None:
                         break
                     if _own_words(log.read_text(errors="replace")):
-                        end()  # what a person has to mend is the same after a restart
+                        end()  # a user error recurs after a restart
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -26,7 +26,7 @@ class Notice:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def agreed(self, due: bool, rank: int, world_size: int, device: torch.device) -> tuple[bool, bool]:
-        """Whether a checkpoint is due, by rank 0's clock, and whether any rank was told to end: the same on all."""
+        """Whether a checkpoint is due, by rank 0's clock, and whether any rank received SIGTERM: the same on all."""
         ending = self.given
         if world_size > 1:
             found = torch.tensor([float(due and rank == 0), float(ending)], device=device)
@@ -39,9 +39,9 @@ class Notice:
 
 
 def stopped(total_step: int, run_uri: str) -> MoEMoEError:
-    """What a training that was told to end says."""
+    """The error of a training that received SIGTERM."""
     return MoEMoEError(
-        f"training was told to end (SIGTERM) and stopped after step {total_step}; nothing is lost: the checkpoint is "
+        f"training received SIGTERM and stopped after step {total_step}; nothing is lost: the checkpoint is "
         f"under {run_uri}, and a resume goes on from there"
     )
 

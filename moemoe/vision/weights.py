@@ -58,7 +58,7 @@ def load_timm(image: ImageConfig, **more: Any) -> nn.Module:
         return create_timm(image, pretrained=True, **more)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights of {image.name} cannot be had ({reason})") from error
+        raise ConfigError(f"pretrained weights of {image.name} cannot be loaded ({reason})") from error
 
 
 def load_backbone_weights(backbone: nn.Module, image: ImageConfig) -> None:

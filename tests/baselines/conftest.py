@@ -4,7 +4,7 @@ import pytest
 
 import moemoe.model  # noqa: F401 - mends a torchvision without operators, before transformers looks for it
 from moemoe.shards.dataset import ShardedDataset
-from tests.shards.small import small_labels, small_products, write_shards
+from tests.support.small_shards import small_labels, small_products, write_shards
 
 PRODUCTS = 120
 

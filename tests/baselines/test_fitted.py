@@ -14,8 +14,8 @@ from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Question
 from moemoe.recipes import load_recipe
 from moemoe.training.events import read_events
-from tests.baselines.toy import accuracy, answers, make
-from tests.shards.small import picture
+from tests.support.small_shards import picture
+from tests.support.toy_items import accuracy, answers, make
 
 
 @pytest.fixture(scope="module", params=["tf-idf", "knn"])

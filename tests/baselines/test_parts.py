@@ -213,9 +213,9 @@ def test_pretrained_parts_are_loaded_from_small_checkpoints(tokenizer, tmp_path)
 
 @pytest.mark.parametrize("name", ["cma-clip", "ner-mqmrc"])
 def test_weights_that_cannot_be_had_and_another_tokenizer_are_refused(name):
-    with pytest.raises(ConfigError, match="no-such/folder' cannot be had"):
+    with pytest.raises(ConfigError, match="no-such/folder' cannot be loaded"):
         load_recipe(name, weights="no-such/folder").check()
-    with pytest.raises(ConfigError, match=f"model {name} reads its weights' own"):
+    with pytest.raises(ConfigError, match=f"model {name} needs the tokenizer of its weights"):
         load_recipe(name, weights="some/folder", settings="tokenizer=catalog")
 
 

@@ -10,8 +10,8 @@ from moemoe.inference.predictor import Predictor, Question
 from moemoe.recipes import Recipe, Training, load_recipe
 from moemoe.systems import load_system
 from moemoe.training.optimizers import ngram_tables
-from tests.baselines.toy import accuracy, answers, make
-from tests.model.small import TINY_SWIN
+from tests.support.small_model import TINY_SWIN
+from tests.support.toy_items import accuracy, answers, make
 
 T5 = {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "context_layers": 1, "decoder_layers": 1}
 SWIN = {"size": 32, "options": TINY_SWIN}

@@ -4,7 +4,7 @@ import torch
 
 from moemoe.batches.collate import Collator, Item
 from moemoe.batches.tokenizer import tokenizer_statistics, train_tokenizer
-from tests.model.small import tiny_config
+from tests.support.small_model import tiny_config
 
 TEXTS = ["cotton kurta for men", "kanchipuram silk saree", "neck style", "color", "Navy Blue", "Round Neck"] * 20
 
@@ -80,3 +80,9 @@ def test_each_distinct_question_is_encoded_once(tokenizer):
     assert batch.question_ids.shape[0] == 2
     assert batch.labels is None
     assert batch.sources[0].mask.tolist() == [True, False]
+
+
+def test_a_mark_belongs_to_its_letter():
+    """Byte pairs are joined within words alone, so Hindi's must not be cut at its vowel signs."""
+    tokenizer = train_tokenizer(["सूती कुर्ता", "பருத்தி சட்டை"] * 20, 600)
+    assert len(tokenizer.tokenize("सूती कुर्ता பருத்தி சட்டை")) == 4

@@ -11,7 +11,7 @@ from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.batches.trie import Trie
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from tests.model.small import tiny_config
+from tests.support.small_model import tiny_config
 
 VALUES = {
     "color": ["Red", "Navy Blue", "Navy", "Off White", "Off White Melange"],

@@ -26,7 +26,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.read import read_batches
 from moemoe.contract.text import fold, fold_key
 from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision, wilson
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel

@@ -1,6 +1,6 @@
 """Encode-once against the paper's own way of computing the model: generation and training, time and memory.
 
-``python -m tests.benchmarks.model [--repeats 3] [--json]``. The naive path (tests/model/naive.py) encodes one
+``python -m tests.benchmarks.model [--repeats 3] [--json]``. The naive path (tests/support/naive_model.py) encodes one
 (question, context, picture) triple per item, pads questions to k, forms e for each item and generates with
 transformers; both have the same weights and give the same tokens and losses, which is checked first. Paths take turns
 in one process; medians. Peak memory is that of a process of its own per path. Ours encodes the questions of a catalog
@@ -29,7 +29,7 @@ from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.vision.config import ImageConfig
-from tests.model.naive import Naive
+from tests.support.naive_model import Naive
 
 #: Attributes per product, and products in a batch: about 32 examples, the paper's batch.
 PRODUCTS = {8: 4, 15: 2, 38: 1}

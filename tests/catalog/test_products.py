@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from moemoe.catalog import products as products_module
+from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import (
     Collection,
     collect_products,
@@ -20,13 +21,12 @@ from moemoe.catalog.products import (
     read_products_with_images,
     write_parts,
 )
-from moemoe.catalog.read import find_partitions
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
-from tests.labels.whole import collect, in_parts
-from tests.s3 import s3_bucket
+from tests.support.s3 import s3_bucket
+from tests.support.whole_labels import collect, in_parts
 
 
 def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:

@@ -12,7 +12,7 @@ from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
-from tests.labels.whole import collect, normalize
+from tests.support.whole_labels import collect, normalize
 
 
 def test_spellings_of_one_name_are_aliases_of_the_most_frequent():

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.read import find_partitions, read_batches
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError, StorageError
 from moemoe.schemas import CATALOG
-from tests.catalog.files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
-from tests.s3 import s3_bucket
+from tests.support.catalog_files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
+from tests.support.s3 import s3_bucket
 
 
 class TestFindPartitions:
@@ -90,7 +91,7 @@ class TestFindPartitions:
 
     @pytest.mark.parametrize("given", ["README.md", "sub/*.jpg"])
     def test_another_kind(self, folder, given):
-        with pytest.raises(CatalogError, match=r"holds no Parquet, JSON lines or CSV file \(found: .*allowed is"):
+        with pytest.raises(CatalogError, match=r"holds no catalog file \(found: .*allowed is"):
             find_partitions(f"{folder}/{given}")
 
     def test_empty_path(self):

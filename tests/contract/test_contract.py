@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from moemoe.contract.load import load_contract
 from moemoe.contract.text import fold
 from moemoe.errors import ContractError
-from tests.contract.small_contract import SMALL, THIRTY_PT, write_contract
+from tests.support.small_contract import SMALL, THIRTY_PT, write_contract
 
 # fmt: off
 PRODUCT_TYPES = [

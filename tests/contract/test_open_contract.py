@@ -8,7 +8,7 @@ from moemoe.contract.open_contract import close_contract
 from moemoe.contract.text import fold_key
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import PRODUCTS
-from tests.labels.whole import in_parts, normalize
+from tests.support.whole_labels import in_parts, normalize
 
 OPEN = """
 dataset: little

@@ -7,7 +7,7 @@ import yaml
 from moemoe.contract.load import load_contract
 from moemoe.contract.schema import contract_schema
 from moemoe.errors import ContractError
-from tests.contract.small_contract import SMALL, write_contract
+from tests.support.small_contract import SMALL, write_contract
 
 OPEN = """\
 dataset: small

@@ -1,7 +1,7 @@
 import pytest
 
 from moemoe.contract.load import load_contract
-from tests.data_contracts.small import CONTRACT
+from tests.support.small_catalog import CONTRACT
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from moemoe.errors import CatalogError, ConfigError
 from moemoe.inference.predictions import CONDITIONS
 from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
 from moemoe.shards.manifest import Manifest
-from tests.data_contracts.small import CONTRACT, broken
-from tests.labels.whole import in_parts
-from tests.shards.small import small_shards
+from tests.support.small_catalog import CONTRACT, broken
+from tests.support.small_shards import small_shards
+from tests.support.whole_labels import in_parts
 
 
 def catalog(change: dict[int, dict] | None = None, bad_pictures: int = 0) -> Collected:

@@ -10,8 +10,8 @@ from data_contracts import check_drift
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import LABELS
-from tests.data_contracts.small import CONTRACT, broken
-from tests.labels.whole import label_drift
+from tests.support.small_catalog import CONTRACT, broken
+from tests.support.whole_labels import label_drift
 
 
 def counted_labels(*cells: tuple[str, str, dict[str, int]]) -> pa.Table:

@@ -3,7 +3,7 @@ import pytest
 from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.evaluation.cells import Cells
 from moemoe.schemas import NOT_APPLICABLE, PICTURE_BLANKED, SLICES, WITHHELD
-from tests.evaluation.test_evaluate import rows, table
+from tests.support.prediction_rows import rows, table
 
 
 def answered(own: list[dict], empty: int) -> list[dict]:

@@ -12,7 +12,7 @@ from moemoe.evaluation.numbering import Numbering
 from moemoe.evaluation.slices import slices
 from moemoe.evaluation.uncertainty import paired_difference
 from moemoe.schemas import PICTURE_BLANKED
-from tests.evaluation.test_evaluate import rows, table
+from tests.support.prediction_rows import rows, table
 
 
 class Cut:
@@ -63,7 +63,7 @@ def test_a_question_that_two_parts_answer_is_found():
     twice = pa.concat_tables([whole, whole.slice(90, 2)])
     first = whole.slice(90, 1).to_pylist()[0]
     with pytest.raises(
-        EvaluationError, match=f"2 predictions stand more than once, first product {first['product_id']}"
+        EvaluationError, match=f"2 duplicate predictions, first product {first['product_id']}"
     ):
         Cells(Cut(twice, 13))
 

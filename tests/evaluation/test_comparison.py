@@ -12,19 +12,7 @@ from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, t
 from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
 from moemoe.schemas import PREDICTIONS
-from tests.evaluation.test_evaluate import rows, table
-
-TYPES = ["shirt", "kurta"]
-
-
-def predictions(right: int, products: int = 40, gold: str = "Red") -> pa.Table:
-    """40 shirts with a color and a sleeve type, 40 kurtas with a color (``right`` of each right), 10 with a theme."""
-    return table(
-        rows(products, right, gold=gold),
-        rows(products, right, attribute="sleeve type", gold=gold),
-        rows(products, right, "kurta", gold=gold),
-        rows(10, 10, "kurta", attribute="theme", gold=gold),
-    )
+from tests.support.compared_predictions import TYPES, predictions
 
 
 @pytest.fixture

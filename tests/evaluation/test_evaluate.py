@@ -1,29 +1,12 @@
 import math
 from collections import Counter
 
-import pyarrow as pa
 import pytest
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate, majority_values
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, PREDICTIONS, TITLE_ONLY
-
-
-def rows(count, right, product_type="shirt", attribute="color", split="test", condition=AS_IS, gold="Red"):
-    """``right`` correct answers of falling confidence, then wrong ones."""
-    return [
-        {
-            "product_id": f"{product_type}{split}{i}", "product_type": product_type, "marketplace": "IN",
-            "group": str(i), "attribute": attribute, "split": split, "condition": condition, "gold": [gold, "Crimson"],
-            "prediction": gold if i < right else "Blue", "confidence": 1 - i / 1000, "image_weight": 0.5,
-            "text_weight": 0.5, "has_image": True, "explicit": False, "rare": False, "canonical": True, "unseen": False,
-        }
-        for i in range(count)
-    ]  # fmt: skip
-
-
-def table(*parts) -> pa.Table:
-    return pa.Table.from_pylist([row for part in parts for row in part], PREDICTIONS)
+from moemoe.schemas import PICTURE_BLANKED, TITLE_ONLY
+from tests.support.prediction_rows import rows, table
 
 
 def test_headline_means_are_over_cells_with_enough_support():
@@ -152,5 +135,5 @@ def test_bad_tables_are_refused_in_a_sentence():
         evaluate(Cells(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": 1.5}])), ["shirt"])
     with pytest.raises(EvaluationError, match="1 predictions have no confidence"):
         evaluate(Cells(table(rows(3, 3), [{**rows(1, 1)[0], "product_id": "n", "confidence": None}])), ["shirt"])
-    with pytest.raises(EvaluationError, match="stand more than once, first product shirttest0, attribute color"):
+    with pytest.raises(EvaluationError, match="duplicate predictions, first product shirttest0, attribute color"):
         evaluate(Cells(table(rows(3, 3), rows(1, 1))), ["shirt"])

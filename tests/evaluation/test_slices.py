@@ -6,7 +6,7 @@ from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.out_of_context import global_threshold, out_of_context, out_of_context_metrics
 from moemoe.evaluation.slices import slice_metrics, slices
 from moemoe.schemas import NOT_APPLICABLE, PICTURE_BLANKED, SLICES, TITLE_ONLY, UNANSWERABLE, WITHHELD
-from tests.evaluation.test_evaluate import rows, table
+from tests.support.prediction_rows import rows, table
 
 
 def figures(table):

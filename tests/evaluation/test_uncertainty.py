@@ -9,7 +9,7 @@ from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.recall_at_precision import recall_at_precision, resampled_recall_at_precision
 from moemoe.evaluation.uncertainty import Resamples, interval, paired_difference
 from moemoe.schemas import PREDICTIONS
-from tests.evaluation.test_evaluate import rows, table
+from tests.support.prediction_rows import rows, table
 
 
 @given(

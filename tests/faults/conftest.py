@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.small_flow import Result, SmallFlow
+from tests.support.small_flow import Result, SmallFlow
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.faults.mlflow_server import PASSWORD, mlflow_behind_a_gate
-from tests.faults.planted import SECRETS, places_of
-from tests.faults.small_flow import SmallFlow
-from tests.faults.test_killed_flow import assert_same, assert_whole
+from tests.support.mlflow_server import PASSWORD, mlflow_behind_a_gate
+from tests.support.planted_secrets import SECRETS, places_of
+from tests.support.small_flow import SmallFlow
+from tests.support.whole_runs import assert_same, assert_whole
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 

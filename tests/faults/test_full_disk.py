@@ -21,10 +21,10 @@ from moemoe.storage import no_space_left, read_table, write_table, writing_table
 from moemoe.table_parts import ListedParts
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.optimizers import Optimizers
-from tests.model.small import random_batch, tiny_config
-from tests.registry.small import predictions
-from tests.shards.small import small_shards
-from tests.training.test_training import losses, run
+from tests.support.small_model import random_batch, tiny_config
+from tests.support.small_registry import predictions
+from tests.support.small_shards import small_shards
+from tests.support.small_training import losses, run
 
 RECIPE = {"name": "small"}
 
@@ -136,7 +136,7 @@ def test_training_stops_with_one_sentence_and_goes_on_from_the_earlier_checkpoin
     def end(events):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(MoEMoEError, match="told to end"):
+    with pytest.raises(MoEMoEError, match="received SIGTERM"):
         run(manifest, tmp_path, on_events=end)
     earlier = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     with (

@@ -17,10 +17,10 @@ from moemoe.shards.manifest import Manifest
 from moemoe.storage import exists, publish, read_table, write_table, writing_table
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.optimizers import Optimizers
-from tests.faults.forked import killed_at, killed_in_a_file
-from tests.model.small import random_batch, tiny_config
-from tests.registry.small import predictions
-from tests.shards.small import small_products, small_shards
+from tests.support.forked import killed_at, killed_in_a_file
+from tests.support.small_model import random_batch, tiny_config
+from tests.support.small_registry import predictions
+from tests.support.small_shards import small_products, small_shards
 
 RECIPE = {"name": "small"}
 PREDICTED = predictions(0.7, products=4000)

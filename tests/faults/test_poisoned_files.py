@@ -20,8 +20,8 @@ from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.warm_start import load_weights
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.weights import load_timm
-from tests.faults.planned import HERE
-from tests.registry.small import tiny_model
+from tests.support.planned_faults import HERE
+from tests.support.small_registry import tiny_model
 
 #: What can only be meant to open a pickle, whatever it is called on.
 OPENERS = {"torch.load", "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle", "yaml.load"}
@@ -94,7 +94,7 @@ def test_a_models_weights(tmp_path, proof, poisoned, model):
 def test_a_t5_checkpoint(tmp_path, proof, poisoned, name):
     T5Config(vocab_size=32, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2).save_pretrained(tmp_path)
     poisoned(tmp_path / name, proof)
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         load_t5(str(tmp_path))
 
 
@@ -102,7 +102,7 @@ def test_a_t5_checkpoint(tmp_path, proof, poisoned, name):
 def test_a_picture_models_weights(tmp_path, proof, poisoned):
     poisoned(tmp_path / "weights.safetensors", proof)
     image = ImageConfig(name="swinv2_tiny_window8_256", pretrained=str(tmp_path / "weights.safetensors"))
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         load_timm(image)
 
 
@@ -116,7 +116,7 @@ def test_a_tokenizer_with_code_of_its_own(tmp_path, proof, model):
     try:
         load_tokenizer(tmp_path)
     except ConfigError as error:
-        assert "cannot be had" in str(error)  # noqa: PT017 - or it is read without its code
+        assert "cannot be loaded" in str(error)  # noqa: PT017 - or it is read without its code
 
 
 @pytest.mark.parametrize("room", ["moemoe", "data_contracts", "flows"])

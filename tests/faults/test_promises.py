@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.faults.planned import HERE
+from tests.support.planned_faults import HERE
 
 SECTION = (HERE / "docs" / "what-it-survives.md").read_text().split("\n## Failure handling\n")[1].split("\n## ")[0]
 ROWS = [

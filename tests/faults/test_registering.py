@@ -9,8 +9,8 @@ import pytest
 
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, alias_of, fetch_version, find_version
-from tests.faults.planned import HERE
-from tests.registry.small import new_run, new_store, predictions, registered, tiny_model
+from tests.support.planned_faults import HERE
+from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model
 
 pytestmark = pytest.mark.faults
 WHOLE = {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json", "MODEL_CARD.md"}
@@ -23,13 +23,12 @@ from pathlib import Path
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
 from moemoe.registry.tracked_run import TrackedRun
-from tests.faults.test_registering import ACCURACY
-from tests.registry.small import predictions, trained
+from tests.support.small_registry import predictions, trained
 
-uri, run_id, name, folder = sys.argv[1:]
+uri, run_id, name, folder, accuracy = sys.argv[1:]
 
 def answers(folder):
-    return predictions(float((Path(folder) / ACCURACY).read_text()))
+    return predictions(float((Path(folder) / accuracy).read_text()))
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -49,7 +48,7 @@ def models(tmp_path_factory) -> dict[float, Path]:
 
 def start(uri: str, run_id: str, name: str, folder: Path) -> subprocess.Popen:
     """A process that is about to register; a line on its standard input lets it go on."""
-    command = [sys.executable, "-c", REGISTER, uri, run_id, name, str(folder)]
+    command = [sys.executable, "-c", REGISTER, uri, run_id, name, str(folder), ACCURACY]
     process = subprocess.Popen(
         command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Training processes that die, are told to end, or lose the process that started them."""
+"""Training processes that die, receive SIGTERM, or lose the process that started them."""
 
 import os
 import re
@@ -15,9 +15,9 @@ import torch
 from moemoe.errors import MoEMoEError
 from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.launch import RESTARTS
-from tests.faults.planned import HERE
-from tests.shards.small import small_shards
-from tests.training.test_training import losses, run, small_recipe, workers_of
+from tests.support.planned_faults import HERE
+from tests.support.small_shards import small_shards
+from tests.support.small_training import losses, run, small_recipe, workers_of
 
 RECIPE = small_recipe(training=replace(small_recipe().training, epochs=3))
 
@@ -69,7 +69,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(MoEMoEError, match=r"told to end \(SIGTERM\).*a resume goes on") as error:
+    with pytest.raises(MoEMoEError, match=r"received SIGTERM.*a resume goes on") as error:
         run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS)
     assert signal.getsignal(signal.SIGTERM) is before
     step = int(re.search(r"after step (\d+)", str(error.value))[1])
@@ -81,14 +81,16 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
 
 LAUNCHER = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
-from tests.faults.test_training_processes import RECIPE, run, workers_of
+from tests.support.small_training import run, small_recipe, workers_of
 
 def die(events):
     print(*workers_of(os.getpid()), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
-run(sys.argv[1], Path(sys.argv[2]), 2, RECIPE, die, every=0)
+recipe = small_recipe(training=replace(small_recipe().training, epochs=3))
+run(sys.argv[1], Path(sys.argv[2]), 2, recipe, die, every=0)
 """
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from moemoe.reporting import document as doc
 from moemoe.reporting.plots import _figure
-from tests.flows.conftest import FLOW
+from tests.support.flows import FLOW
 
 
 def jpeg() -> bytes:

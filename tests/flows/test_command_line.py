@@ -10,7 +10,7 @@ import pytest
 from requests.exceptions import ConnectionError
 
 from moemoe.errors import CatalogError, StorageError
-from tests.flows.conftest import FLOW, flow_environment
+from tests.support.flows import FLOW, flow_environment
 
 SMALL = """
 import signal

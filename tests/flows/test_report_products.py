@@ -1,8 +1,8 @@
 """What the report shows of a product."""
 
 from moemoe.shards.dataset import ShardedDataset
-from tests.flows.conftest import FLOW
-from tests.shards.small import small_shards
+from tests.support.flows import FLOW
+from tests.support.small_shards import small_shards
 
 
 def test_a_bad_image_is_left_out_and_its_product_is_shown_all_the_same(monkeypatch, tmp_path):

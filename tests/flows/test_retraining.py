@@ -1,28 +1,24 @@
 """Scheduled runs after a champion: nothing new, and a warm start that is told of; notifications to a real webhook."""
 
 import json
-from functools import partial
 
 import mlflow
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from metaflow.cards import get_cards
 
-import data_contracts
-from moemoe.contract.text import fold
-from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.training.events import read_events
-from tests.flows.conftest import card_text, run_flow
-from tests.hook import Hook
+from tests.support.flows import card_text, run_flow
+from tests.support.hook import Hook
 
-pytestmark = pytest.mark.xdist_group("flow")
+pytestmark = pytest.mark.xdist_group("trained")
 
 
 @pytest.fixture(scope="module")
-def scheduled_as(metaflow_folder, tmp_path_factory):
-    """``scheduled_as(**parameters)``: a run as the schedule makes it, and the notifications that it sent."""
+def scheduled(trained, tmp_path_factory):
+    """``scheduled(**parameters)``: a run as the schedule makes it after the champion of the trained run, from its
+    weights; and the notifications that it sent.
+    """
     config = tmp_path_factory.mktemp("config") / "schedule.yaml"
     config.write_text(yaml.safe_dump({"notify": {"url_from": "THE_WEBHOOK"}}))
 
@@ -31,17 +27,13 @@ def scheduled_as(metaflow_folder, tmp_path_factory):
             environment = {
                 "THE_WEBHOOK": hook.url, "METAFLOW_FLOW_CONFIG": json.dumps({"deployment": str(config)}),
             }  # fmt: skip
-            running = run_flow(metaflow_folder, environment, dataset="30pt", **parameters)
+            running = run_flow(
+                trained.folder, environment, dataset="30pt", root=str(trained.folder / "root"), batch_size=16, epochs=1,
+                warm_start="champion", **parameters,
+            )  # fmt: skip
         return running, hook.payloads
 
     return run
-
-
-@pytest.fixture(scope="module")
-def scheduled(trained, scheduled_as):
-    """The same after the champion of the trained run, from its weights."""
-    root = str(trained.folder / "root")
-    return partial(scheduled_as, root=root, batch_size=16, epochs=1, warm_start="champion")
 
 
 def test_nothing_new_ends_early_and_well(trained, scheduled):
@@ -84,35 +76,3 @@ def test_a_failure_is_told_once_with_its_reason(scheduled):
     assert [p["kind"] for p in payloads] == ["failed"]
     assert payloads[0]["message"].startswith("step start: warm start: the model to start from is not one of recipe qga")
     assert "resume --origin-run-id" in payloads[0]["what_to_do"]
-
-
-def test_labels_that_drift_between_two_scheduled_runs_are_told_of_once(metaflow_folder, scheduled_as, tmp_path):
-    """The same kurtas twice; before the second run somebody has relabelled the colour of all of them."""
-    contract = data_contracts.load("30pt")
-    table = pq.read_table(write_sample_catalog(tmp_path / "all.parquet", 800, seed=7))
-    types = contract.product_type_aliases()
-    table = table.filter(pa.array([types.get(fold(raw or "")) == "kurta" for raw in table["product_type"].to_pylist()]))
-    catalog, place = tmp_path / "catalog.parquet", table.schema.get_field_index("attributes")
-    colors = set(contract.attributes["color"].keys)
-
-    def run(labels):
-        kind = table.schema.field(place).type
-        pq.write_table(table.set_column(place, "attributes", pa.array(labels, kind)), catalog)
-        running, payloads = scheduled_as(
-            catalog=str(catalog), root=str(tmp_path / "root"), model="tf-idf", registered_name="moemoe-drift",
-            only_if_new=True,
-        )  # fmt: skip
-        assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
-        return running.run, [payload for payload in payloads if payload["kind"] == "drift"]
-
-    labels = table["attributes"].to_pylist()
-    _, told = run(labels)
-    assert told == []
-    changed, told = run([[(key, "Red" if key in colors else value) for key, value in pairs] for pairs in labels])
-    [drift] = told
-    assert drift["run"] == changed.pathspec
-    assert "values of color drift by a PSI of at most 0.25" in drift["message"]
-    assert "values of material" not in drift["message"]
-    assert f"card view {changed.pathspec}/split" in drift["what_to_do"]
-    measured = changed["split"].task.data.folder.drift.read().to_pylist()
-    assert max(row["psi"] or 0 for row in measured) > 0.25

@@ -17,7 +17,7 @@ from moemoe.contract.load import load_contract
 from moemoe.registry import tracking
 from moemoe.registry.versions import CHAMPION, alias_of
 from moemoe.schemas import CATALOG
-from tests.flows.conftest import flow_environment
+from tests.support.flows import flow_environment
 
 PROJECT = Path(__file__).parents[2]
 TYPES = ("Men's T-Shirts", "tops/tees")

@@ -19,14 +19,32 @@ from moemoe.labels.parts import Parts
 from moemoe.schemas import LABELS
 from moemoe.shards.manifest import Manifest
 from moemoe.training.events import read_events
-from tests.faults.planted import SECRETS, places_of
-from tests.flows.conftest import card_text
+from tests.support.flows import card_text
+from tests.support.planted_secrets import SECRETS, places_of
 
-pytestmark = pytest.mark.xdist_group("flow")
+pytestmark = pytest.mark.xdist_group("trained")
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
     "register", "end",
 )  # fmt: skip
+
+HEAVY = {"torch", "transformers", "timm", "mlflow", "great_expectations", "sklearn", "matplotlib"}
+MODEL = {"torch", "transformers", "timm"}
+#: What each step may load of HEAVY: seconds of a step's start go into these.
+LOADED = {
+    "start": {"mlflow", *MODEL},
+    "collect": set(),
+    "validate": {"great_expectations"},
+    "normalize": set(),
+    "filter": set(),
+    "split": {"great_expectations"},
+    "shard": set(),
+    "manifest": {"great_expectations"},
+    "train": set(),  # torchrun's processes load the model
+    "evaluate": {"great_expectations", "mlflow", "matplotlib", *MODEL},
+    "register": {"mlflow", *MODEL},
+    "end": {"mlflow"},
+}
 
 
 def data(trained, step):
@@ -36,6 +54,12 @@ def data(trained, step):
 def test_every_step_ran_once(trained):
     assert trained.run.successful
     assert {step.id for step in trained.run} == set(STEPS)
+
+
+def test_a_step_loads_what_it_needs_and_no_more(trained):
+    for step in STEPS:
+        loaded = set((trained.loaded / step).read_text().split())
+        assert loaded & HEAVY <= LOADED[step], step
 
 
 def test_the_log_has_the_flow_s_own_lines_only(trained):

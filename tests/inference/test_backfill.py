@@ -19,8 +19,8 @@ from moemoe.model.outputs import Answer
 from moemoe.reporting.audit_page import audit_page
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
-from tests.s3 import s3_bucket
-from tests.shards.small import picture
+from tests.support.s3 import s3_bucket
+from tests.support.small_shards import picture
 
 CELLS = {"color": {"plain": 0.5, "guarded": 0.9}, "material": {"plain": None, "guarded": None}}
 CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}

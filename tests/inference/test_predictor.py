@@ -36,8 +36,8 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.table_parts import ListedParts
-from tests.model.small import tiny_config
-from tests.shards.small import picture, small_labels, small_products, small_shards, write_shards
+from tests.support.small_model import tiny_config
+from tests.support.small_shards import picture, small_labels, small_products, small_shards, write_shards
 
 
 def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import s3_server
+from tests.support.s3 import s3_server
 
 HERE = Path(__file__).parents[2]
 BUCKET, QUEUE = "moemoe-compile", "moemoe"

@@ -12,7 +12,7 @@ from moemoe.registry.run_results import log_evaluation
 from moemoe.registry.tracked_run import TrackedRun, run_name
 from moemoe.storage import write_table
 from tests.infra.conftest import HERE
-from tests.registry.small import evaluation_table
+from tests.support.small_registry import evaluation_table
 
 pytestmark = pytest.mark.browser
 RECALL = {"moemoe": 0.8123, "qga": 0.7345, "tf-idf": 0.6567}

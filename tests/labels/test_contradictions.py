@@ -11,8 +11,8 @@ from moemoe.contract.load import load_contract
 from moemoe.errors import ContractError
 from moemoe.labels.contradictions import ContradictionCounts, broken_rules, set_aside_contradictions
 from moemoe.schemas import CONTRADICTIONS, LABELS
-from tests.contract.small_contract import THIRTY_PT, products, small_contract, write_contract
-from tests.labels.whole import normalize
+from tests.support.small_contract import THIRTY_PT, products, small_contract, write_contract
+from tests.support.whole_labels import normalize
 
 CONTRACT = """\
 dataset: small

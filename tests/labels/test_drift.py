@@ -16,7 +16,7 @@ from moemoe.cli import main
 from moemoe.labels.drift import LEAST_VALUES, SMOOTHING, as_text
 from moemoe.labels.drift import label_drift as label_drift_of
 from moemoe.schemas import DRIFT, LABELS
-from tests.labels.whole import label_drift
+from tests.support.whole_labels import label_drift
 
 
 def make_labels(values: list[list[str]], attribute: str = "color", product_type: str = "shirt") -> pa.Table:

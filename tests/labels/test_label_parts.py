@@ -12,7 +12,7 @@ from moemoe.labels.parts import Parts
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CONTRADICTIONS, PRODUCTS
 from moemoe.storage import read_table, write_table
-from tests.labels.whole import collect, in_parts
+from tests.support.whole_labels import collect, in_parts
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from moemoe.labels import normalize as normalize_module
 from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
 from moemoe.sample_catalog import vocabulary
 from moemoe.schemas import LABEL_STATISTICS, LABELS, PRODUCTS
-from tests.contract.small_contract import SMALL, THIRTY_PT, products, small_contract, write_contract
-from tests.labels.whole import normalize
+from tests.support.small_contract import SMALL, THIRTY_PT, products, small_contract, write_contract
+from tests.support.whole_labels import normalize
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "catalog"
 

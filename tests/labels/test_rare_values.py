@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from moemoe.labels.rare_values import find_rare_values
 from moemoe.schemas import LABELS, RARE_VALUES
-from tests.labels.whole import in_parts, remove_rare_values
+from tests.support.whole_labels import in_parts, remove_rare_values
 
 
 def make_labels(*values, attribute="color"):

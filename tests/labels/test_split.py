@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from moemoe.contract.contract import Split
 from moemoe.labels.split import COMMON, COMMON_PRODUCTS, split_of_group
 from moemoe.schemas import LABELS
-from tests.contract.small_contract import products
-from tests.labels.whole import assign_splits
+from tests.support.small_contract import products
+from tests.support.whole_labels import assign_splits
 
 ROWS = st.lists(
     st.tuples(

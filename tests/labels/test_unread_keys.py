@@ -5,8 +5,8 @@ import yaml
 
 from moemoe.contract.load import load_contract
 from moemoe.schemas import UNREAD_KEYS
-from tests.contract.small_contract import SMALL, products, small_contract, write_contract
-from tests.labels.whole import normalize
+from tests.support.small_contract import SMALL, products, small_contract, write_contract
+from tests.support.whole_labels import normalize
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import torch
 
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from tests.model.small import tiny_config
+from tests.support.small_model import tiny_config
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import load_recipe
 from moemoe.training.optimizers import make_optimizer
-from tests.model.small import random_batch, tiny_config
-from tests.model.small_encoders import KINDS, SIZE, TEXTS, save_tokenizer, small_encoder
-from tests.model.test_against_naive import assert_equal_to_the_naive_path, batch_for
+from tests.support.naive_path import assert_equal_to_the_naive_path, batch_for
+from tests.support.small_encoders import KINDS, SIZE, TEXTS, save_tokenizer, small_encoder
+from tests.support.small_model import random_batch, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -205,15 +205,15 @@ def broken(folder: Path, fault: str) -> str:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("no safetensors", r"cannot be had \(.*safetensors"),
+        ("no safetensors", r"cannot be loaded \(.*safetensors"),
         ("weights missing", "lacks weights: encoder.layer.1.output.dense.weight"),
         ("other tokenizer", r"its tokenizer has \d{3} tokens, its weights have 40"),
-        ("code", "cannot be had"),
+        ("code", "cannot be loaded"),
         ("decoder", "is no encoder: model type gpt2 decodes"),
         ("t5", r"a T5 checkpoint goes to --weights"),
         ("image", "is no encoder of text"),
         ("short", "reads 8 tokens, fewer than context_length = 12 .*; set context_length=8 or less"),
-        ("nothing there", "cannot be had"),
+        ("nothing there", "cannot be loaded"),
     ],
 )
 def test_what_is_no_encoder_for_us_is_found_before_the_work(fault, message, tmp_path):

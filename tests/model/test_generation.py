@@ -8,7 +8,7 @@ import torch
 from moemoe.batches.trie import Trie
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 #: Values of one to four tokens; 1 ends each.
 TOKENS = {"a": [7, 1], "b": [8, 9, 1], "c": [10, 11, 12, 1], "d": [13, 14, 15, 16, 1]}

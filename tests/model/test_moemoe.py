@@ -15,7 +15,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.model.question_guided_attention import combine_sources
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 
 def t5(gated: bool) -> T5ForConditionalGeneration:
@@ -220,7 +220,7 @@ def test_a_saved_model_comes_back_the_same(experts_model, tmp_path):
 
 
 def test_unknown_parts_are_refused_in_one_sentence(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         MoEMoE.create(tiny_config(text=TextConfig(pretrained=str(tmp_path / "nothing"))))
     with pytest.raises(ConfigError, match="timm cannot build it"):
         MoEMoE.create(tiny_config(image=ImageConfig(name="no_such_model")))

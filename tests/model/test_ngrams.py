@@ -16,7 +16,7 @@ from moemoe.model.config import ModelConfig, NgramConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.ngrams import PRIME, HashedNgrams, ngram_hash
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 NGRAMS = NgramConfig(orders=(2, 3), buckets=64)
 

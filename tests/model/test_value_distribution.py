@@ -12,7 +12,7 @@ from moemoe.batches.value_tree import ValueTree
 from moemoe.model import value_distribution
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from tests.model.small import tiny_config
+from tests.support.small_model import tiny_config
 
 VALUES = {
     "color": ["Red", "Navy Blue", "Navy", "Off White", "Off White Melange", "Off White Marl"],

@@ -15,7 +15,7 @@ from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.vision.config import ImageConfig
-from tests.model.small import TINY_SWIN, random_batch, tiny_config
+from tests.support.small_model import TINY_SWIN, random_batch, tiny_config
 
 TINY_VIT = {"patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}
 

@@ -124,7 +124,7 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "moemoe", "settings": "experts.number=many"}, "experts.number is of type int"),
         ({"name": "moemoe", "settings": "alignment=0"}, "alignment is of type bool"),
         ({"name": "qga", "settings": "experts.number=4"}, "this model has no experts"),
-        ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "has no value for nothing"),
+        ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "cannot give an empty answer"),
         ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
         ({"name": "qga", "settings": "training.embedding_rate=0"}, "embedding_rate is 0.0; allowed is more than 0"),
         (
@@ -162,7 +162,7 @@ def test_embeddings_from_scratch_learn_faster_pretrained_ones_do_not(name):
 
 def test_a_system_has_of_a_size_s_training_what_it_can_use():
     assert load_recipe("qga").training.negatives > 0
-    assert load_recipe("cma-clip").training.negatives == 0  # it has no value for nothing
+    assert load_recipe("cma-clip").training.negatives == 0  # it cannot give an empty answer
     assert load_recipe("qga").training.second_view is not None
     assert load_recipe("flan-t5").training.source_dropout.image == 0  # it reads none
 

@@ -4,7 +4,7 @@ import pytest
 
 from moemoe.errors import ConfigError
 from moemoe.registry.gate import GATE, NOT_WORSE, REPORT, UNMEASURED, Rules, decide, half_of, without_champion
-from tests.registry.small import predictions
+from tests.support.small_registry import predictions
 
 TYPES = ["shirt"]
 
@@ -24,7 +24,7 @@ def test_equal_models_change_nothing_unless_not_worse_is_enough():
     equal = predictions(0.8), predictions(0.8)
     refused = decide(*equal, "7", TYPES, Rules())
     assert not refused.promoted
-    assert "not better by more than noise" in refused.text
+    assert "the gain's 95 % interval is not above 0" in refused.text
     assert decide(*equal, "7", TYPES, Rules(NOT_WORSE)).promoted
 
 
@@ -37,7 +37,7 @@ def test_a_small_gain_is_noise():
 def test_not_worse_refuses_what_is_worse():
     decision = decide(predictions(0.6), predictions(0.9), "7", TYPES, Rules(NOT_WORSE))
     assert not decision.promoted
-    assert "worse by more than noise" in decision.text
+    assert "the loss's 95 % interval is above 0" in decision.text
 
 
 def test_a_large_cell_that_loses_too_much_refuses_a_better_mean():

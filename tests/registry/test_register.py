@@ -22,7 +22,7 @@ from moemoe.registry.rollback import roll_back
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
-from tests.registry.small import new_run, new_store, predictions, registered, tiny_model, trained
+from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model, trained
 
 pytestmark = pytest.mark.xdist_group("registry")
 WORSE, GOOD, BETTER = predictions(0.5), predictions(0.7), predictions(0.95)
@@ -103,7 +103,7 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
     assert "model.safetensors" in seen[0]
     assert champion(uri, name) == first.version
     assert alias_of(uri, name, CHALLENGER).version == equal.version
-    assert "not better by more than noise" in find_version(uri, equal.model_uri).tags["decision"]
+    assert "the gain's 95 % interval is not above 0" in find_version(uri, equal.model_uri).tags["decision"]
     decision = json.loads(Path(client(uri).download_artifacts(run.run_id, "gate/decision.json")).read_text())
     assert decision["promoted"] is False
     assert decision["halves"]["report"]["products"] > 0
@@ -280,7 +280,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
     ("option", "message"),
     [
         (["--raise", "shirt/color=2"], "between 0 and 1"),
-        (["--raise", "color"], "raises no threshold"),
+        (["--raise", "color"], "cannot parse --raise 'color'"),
         (["--switch-off", "color"], "it is written like 'shirt/color'"),
     ],
 )

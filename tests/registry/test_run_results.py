@@ -13,7 +13,7 @@ from moemoe.registry.run_results import MATRIX, STEP_METRICS, log_dataset, log_e
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.schemas import EVALUATION
 from moemoe.shards.manifest import File, Manifest
-from tests.registry.small import evaluation_table, new_run, new_store
+from tests.support.small_registry import evaluation_table, new_run, new_store
 
 pytestmark = pytest.mark.xdist_group("registry")
 

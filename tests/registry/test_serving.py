@@ -27,7 +27,7 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
-from tests.registry.small import new_run, new_store, predictions, tiny_model, trained
+from tests.support.small_registry import new_run, new_store, predictions, tiny_model, trained
 
 pytestmark = pytest.mark.xdist_group("registry")
 SHIRT = {"product_id": "a", "product_type": "Tshirts", "title": "cotton shirt"}

@@ -9,7 +9,7 @@ import pytest
 
 from moemoe.registry.tracked_run import VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
 from moemoe.registry.tracking import client, default_tracking_uri
-from tests.registry.small import new_store
+from tests.support.small_registry import new_store
 
 pytestmark = pytest.mark.xdist_group("registry")
 

@@ -7,7 +7,7 @@ from requests.utils import should_bypass_proxies
 
 from moemoe.errors import ConfigError
 from moemoe.registry import tracking
-from tests.registry.small import new_store
+from tests.support.small_registry import new_store
 
 pytestmark = pytest.mark.xdist_group("registry")
 

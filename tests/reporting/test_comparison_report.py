@@ -6,7 +6,7 @@ from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.reporting.comparison_report import comparison_report
 from moemoe.reporting.comparison_tables import all_tables
 from moemoe.reporting.html import page
-from tests.evaluation.test_comparison import TYPES, predictions
+from tests.support.compared_predictions import TYPES, predictions
 
 
 def test_the_best_system_and_the_failures_come_first():

@@ -5,8 +5,8 @@ import pytest
 from moemoe.reporting.html import svg
 from moemoe.reporting.plots import report_figures
 from moemoe.schemas import PICTURE_BLANKED
-from tests.evaluation.test_evaluate import rows, table
-from tests.reporting.small import measured
+from tests.support.prediction_rows import rows, table
+from tests.support.small_report import measured
 
 
 @pytest.mark.parametrize("count", [1, 40])

@@ -13,8 +13,8 @@ from moemoe.reporting.identity import Identity
 from moemoe.reporting.plots import report_figures
 from moemoe.reporting.text import document_text
 from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
-from tests.evaluation.test_evaluate import rows, table
-from tests.reporting.small import measured
+from tests.support.prediction_rows import rows, table
+from tests.support.small_report import measured
 
 IDENTITY = Identity("tf-idf", "tiny", "30pt", "", True, products=400, date="2026-11-27", commit="abc", mlflow_run="f00")
 

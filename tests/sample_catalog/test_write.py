@@ -1,5 +1,6 @@
 import hashlib
 import io
+import unicodedata
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -7,10 +8,11 @@ import pytest
 from PIL import Image
 
 import data_contracts
+from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.sample_catalog.vocabulary import ATTRIBUTES, EITHER, JUNK, PICTURE, PRODUCT_TYPES, TEXT
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
-from tests.labels.whole import collect, normalize
+from tests.support.whole_labels import collect, normalize
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,19 @@ def test_it_is_as_dirty_as_a_real_one(rows):
     assert any(row["image"] is None for row in rows)
     titles = [row["title"] for row in rows]
     assert len(set(titles)) < len(titles)
+
+
+def test_two_markets_write_in_their_own_languages(rows, normalized):
+    """Their texts name values that the contract finds, and their labels are read."""
+    material = words_pattern(spellings(data_contracts.load("30pt").attributes["material"]))
+    for marketplace, script in (("IN-HI", "DEVANAGARI"), ("JP", "CJK")):
+        mine = [row for row in rows if row["marketplace"] == marketplace]
+        assert 40 < len(mine) < 110
+        texts = [" ".join([row["title"], *row["bullet_points"], row["description"]]) for row in mine]
+        assert all(any(script in unicodedata.name(c, "") for c in text) for text in texts)
+        assert sum(material.search(text) is not None for text in texts) > len(mine) / 2
+        ids = {row["product_id"] for row in mine}
+        labels = [label for label in normalized.labels.to_pylist() if label["product_id"] in ids]
+        assert len({label["product_id"] for label in labels}) == len(ids)
+        raw = [value for row in mine for _, value in row["attributes"]]
+        assert any(script in unicodedata.name(value[:1] or " ", "") for value in raw)

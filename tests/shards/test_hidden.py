@@ -9,7 +9,7 @@ from moemoe.errors import ConfigError
 from moemoe.evaluation.evaluate import majority_values
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
-from tests.shards.small import small_shards
+from tests.support.small_shards import small_shards
 
 
 @pytest.fixture(scope="module")

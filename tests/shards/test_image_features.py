@@ -13,8 +13,8 @@ from moemoe.errors import StorageError
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import FOLDER, ImageFeatures
-from tests.s3 import s3_endpoint
-from tests.shards.small import small_labels, small_products, small_shards, write_shards
+from tests.support.s3 import s3_endpoint
+from tests.support.small_shards import small_labels, small_products, small_shards, write_shards
 
 
 class MeanColor:

@@ -17,7 +17,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader, decode_image, decode_into
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.tokens import Tokens
-from tests.shards.small import picture, small_shards
+from tests.support.small_shards import picture, small_shards
 
 
 def encoded(mode: str, kind: str, size=(50, 30)) -> bytes:

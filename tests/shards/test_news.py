@@ -6,7 +6,7 @@ import pytest
 
 from moemoe.errors import StorageError
 from moemoe.shards.news import what_is_new
-from tests.shards.small import small_labels, small_products, write_shards
+from tests.support.small_shards import small_labels, small_products, write_shards
 
 
 @pytest.fixture

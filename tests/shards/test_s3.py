@@ -9,8 +9,8 @@ from moemoe import s3, storage
 from moemoe.errors import StorageError
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
-from tests.s3 import CUT, FLIPPED, LOST, TIMEOUT, UNAVAILABLE, s3_endpoint
-from tests.shards.small import small_products, small_shards
+from tests.support.s3 import CUT, FLIPPED, LOST, TIMEOUT, UNAVAILABLE, s3_endpoint
+from tests.support.small_shards import small_products, small_shards
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest, arrow_bytes
 from moemoe.shards.mapped_labels import MappedLabels, map_labels
 from moemoe.storage import read_table
-from tests.shards.small import small_labels, small_products, small_shards
+from tests.support.small_shards import small_labels, small_products, small_shards
 
 
 def test_what_is_written_is_read_back(tmp_path, monkeypatch):

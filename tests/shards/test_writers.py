@@ -12,13 +12,13 @@ import pytest
 from moemoe import atomic_files
 from moemoe.errors import StorageError
 from moemoe.shards.dataset import ShardedDataset
-from tests.shards.small import small_products, small_shards
+from tests.support.small_shards import small_products, small_shards
 
 HERE = Path(__file__).parents[2]
-WRITE = "import sys; from tests.shards.small import small_shards; print(small_shards(sys.argv[1], 60))"
+WRITE = "import sys; from tests.support.small_shards import small_shards; print(small_shards(sys.argv[1], 60))"
 KILLED = """
 import os, sys, signal
-from tests.shards.small import small_shards
+from tests.support.small_shards import small_shards
 fsync = os.fsync
 def killed(descriptor):
     if "payload" in os.readlink(f"/proc/self/fd/{descriptor}"):

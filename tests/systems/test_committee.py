@@ -20,8 +20,8 @@ from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
 from moemoe.training.run import main
-from tests.baselines.toy import accuracy, answers, make
-from tests.training.test_training import small_recipe
+from tests.support.small_training import small_recipe
+from tests.support.toy_items import accuracy, answers, make
 
 
 def committee_recipe(**changes) -> Recipe:

@@ -10,7 +10,7 @@ import pytest
 from moemoe.cli import main
 from moemoe.model.moemoe import MoEMoE
 from moemoe.training.job import Job
-from tests.shards.small import small_shards
+from tests.support.small_shards import small_shards
 
 
 @pytest.fixture(scope="module")

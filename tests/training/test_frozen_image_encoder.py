@@ -23,9 +23,9 @@ from moemoe.training.optimizers import make_optimizer
 from moemoe.training.run import main
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.weights import create_timm
-from tests.shards.small import small_shards
-from tests.training.test_training import run, small_recipe
-from tests.vision.test_image_encoder import TINY_RESNET
+from tests.support.small_model import TINY_RESNET
+from tests.support.small_shards import small_shards
+from tests.support.small_training import run, small_recipe
 
 
 @pytest.fixture(scope="module")

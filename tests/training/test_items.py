@@ -12,8 +12,8 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import PictureReader
 from moemoe.shards.hidden import Hidden
 from moemoe.training.items import cut_contexts, item_of, picture_buffer
-from tests.model.small import tiny_config
-from tests.shards.small import small_labels, small_products, write_shards
+from tests.support.small_model import tiny_config
+from tests.support.small_shards import small_labels, small_products, write_shards
 
 PRODUCTS = 60
 

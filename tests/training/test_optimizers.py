@@ -9,7 +9,7 @@ from moemoe.model.config import NgramConfig
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import load_recipe
 from moemoe.training.optimizers import make_optimizer, ngram_tables
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 
 def model_and_optimizer(sparse: bool = True):

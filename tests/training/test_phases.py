@@ -10,7 +10,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import known_recipes, load_recipe
 from moemoe.training.optimizers import make_optimizer, ngram_tables
 from moemoe.training.phases import learning_rate, set_trainable
-from tests.model.small import random_batch, tiny_config
+from tests.support.small_model import random_batch, tiny_config
 
 PARTS = ("wi_EDF", "wi_1_EDF", "wo_EFD", "router.weight_ED", "router.noise_ED")
 

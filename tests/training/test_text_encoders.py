@@ -16,10 +16,10 @@ from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
 from moemoe.training.warm_start import check_warm_start
-from tests.baselines.toy import answers, make
-from tests.model.small_encoders import KINDS, small_encoder
-from tests.shards.small import small_shards
-from tests.training.test_training import in_float64, losses, run, small_recipe
+from tests.support.small_encoders import KINDS, small_encoder
+from tests.support.small_shards import small_shards
+from tests.support.small_training import in_float64, losses, run, small_recipe
+from tests.support.toy_items import answers, make
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
 from moemoe.batches.tokenizer import load_tokenizer, train_tokenizer
@@ -19,26 +15,9 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch
-from moemoe.training.events import read_events
 from moemoe.training.job import Job
-from tests.model.small import TINY_SWIN
-from tests.shards.small import small_shards
-
-
-def small_recipe(**changes) -> Recipe:
-    model = {
-        "context_length": 24, "answer_length": 8, "question_in": "decoder",
-        "text": {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "context_layers": 1,
-                 "question_layers": 1, "decoder_layers": 2, "ngrams": {"orders": [2, 3], "buckets": 64}},
-        "image": {"size": 32, "options": TINY_SWIN},
-        "experts": {"number": 4, "k": 2, "noise": False},
-    }  # fmt: skip
-    values = {
-        "name": "small", "size": "tiny", "description": "", "model": model, "phases": ("dense", "experts"),
-        "load_balancing_weight": 0.1, "tokenizer": "catalog",
-        "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, clip_norm=1.0),
-    }  # fmt: skip
-    return Recipe(**{**values, **changes})
+from tests.support.small_shards import small_shards
+from tests.support.small_training import in_float64, losses, run, small_recipe, workers_of
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +25,9 @@ def manifest(tmp_path_factory) -> str:
     return small_shards(tmp_path_factory.mktemp("root"))
 
 
-def run(
-    manifest: str,
-    folder: Path,
-    processes: int = 1,
-    recipe: Recipe | None = None,
-    on_events=lambda events: None,
-    every: float = 60,
-    restarts: int = 0,
-):
-    recipe = recipe or small_recipe()
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every)
-    launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
-    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
-
-
 @pytest.fixture(scope="module")
 def unbroken(manifest, tmp_path_factory):
     return run(manifest, tmp_path_factory.mktemp("unbroken"))
-
-
-def losses(events):
-    return [(e["total_step"], e["loss"]) for e in events if e["event"] == "step"]
 
 
 def test_both_phases_run_and_the_model_learns(unbroken):
@@ -89,28 +49,6 @@ def test_token_embeddings_have_a_rate_of_their_own(manifest, tmp_path):
     still = {name for name in moved if models[0][name].shape[0] == 320}
     assert len(still) == 2  # the context's and the question's
     assert all((moved[name] < 1e-7) is (name in still) for name in moved if "decoder" in name or name in still)
-
-
-def in_float64(
-    manifest: str,
-    folder: Path,
-    processes: int,
-    phases=("dense", "experts"),
-    accumulation: int = 1,
-    of: Recipe | None = None,
-):
-    """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
-    of = of or small_recipe()
-    recipe = replace(of, phases=phases, training=replace(of.training, accumulation=accumulation)).to_dict()
-    recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
-    Path(job.scratch).mkdir(parents=True)
-    (folder / "job.json").write_text(json.dumps(asdict(job)))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*torchrun, "-m", "tests.training.in_float64", str(folder / "job.json")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert done.returncode == 0, done.stderr
-    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 
 
 def test_two_processes_train_the_same_model_as_one(manifest, tmp_path):
@@ -175,18 +113,6 @@ def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken
     assert losses(events) == losses(unbroken[1])
     for name, weight in unbroken[0].items():
         assert torch.equal(weights[name], weight), name
-
-
-def workers_of(parent: int) -> list[int]:
-    """The training processes below torchrun, grandchildren of ``parent``."""
-    children = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, _, rest = stat.read_text().partition(" (")
-        except OSError:
-            continue
-        children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
-    return [worker for child in children.get(parent, []) for worker in children.get(child, [])]
 
 
 def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, unbroken):

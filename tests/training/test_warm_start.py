@@ -16,8 +16,8 @@ from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import Job
 from moemoe.training.warm_start import check_warm_start
-from tests.shards.small import small_shards
-from tests.training.test_training import small_recipe
+from tests.support.small_shards import small_shards
+from tests.support.small_training import small_recipe
 
 
 def train(manifest: str, folder: Path, warm_start: str = ""):

@@ -23,10 +23,9 @@ from moemoe.vision import weights as image_weights
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import PATCH_PIXELS, ImageEncoder
 from moemoe.vision.weights import PACKAGE_NAME, create_timm, load_backbone_weights, load_timm, weights_hash
-from tests.model.small import TINY_SWIN, tiny_config
+from tests.support.small_model import TINY_RESNET, TINY_SWIN, tiny_config
 
 LITE = ImageConfig(name="tf_efficientnet_lite0", size=64, pretrained="package", trained="none")
-TINY_RESNET = {"layers": [1, 1, 1, 1], "channels": [8, 8, 8, 8]}
 TINY_VIT = {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
 
 #: ImageNet classes and their logits for ``drawn``, by timm.

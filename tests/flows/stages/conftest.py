@@ -14,6 +14,7 @@ from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
 from moemoe.schemas import CATALOG
+from tests.support.mlflow_database import database
 
 ROWS = 320
 COLORS, SLIM = ("Red", "Blue"), "Slim"
@@ -70,7 +71,7 @@ def recipe() -> dict:
 def address(place) -> str:
     from moemoe.registry.tracking import client
 
-    address = f"sqlite:///{place / 'mlflow.db'}"
+    address = database(place)
     client(address).create_experiment("moemoe-small", artifact_location=(place / "artifacts").as_uri())
     return address
 
@@ -93,12 +94,12 @@ def catalog(space, options, place):
 @pytest.fixture(scope="session")
 def collected(space, catalog):
     """What two tasks have read, as if each file were a group."""
-    return [stages.collect.collect_group(space, catalog.partitions, [task], task, 0) for task in range(2)]
+    return [stages.collect.collect_group(space, catalog.partitions, [task], task, Options()) for task in range(2)]
 
 
 @pytest.fixture(scope="session")
-def validated(space, tracked, collected):
-    return stages.validate.validate_catalog(space, tracked, collected)
+def validated(space, collected):
+    return stages.validate.validate_catalog(space, collected)
 
 
 @pytest.fixture(scope="session")
@@ -112,18 +113,18 @@ def frequent(space, normalized):
 
 
 @pytest.fixture(scope="session")
-def split(space, tracked, frequent):
-    return stages.split.split_labels(space, tracked, "small", False)
+def split(space, frequent):
+    return stages.split.split_labels(space, "small", False)
 
 
 @pytest.fixture(scope="session")
 def payload(space, catalog, split):
-    return [stages.shard.write_payload(space, catalog.partitions, task) for task in range(2)]
+    return [stages.shard.write_payload(space, catalog.partitions, task, "auto") for task in range(2)]
 
 
 @pytest.fixture(scope="session")
-def written(space, tracked, payload):
-    return stages.shard.write_manifest(space, tracked, payload, "small", False)
+def written(space, payload):
+    return stages.shard.write_manifest(space, payload, "small", False)
 
 
 @pytest.fixture(scope="session")

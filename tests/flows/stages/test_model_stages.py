@@ -1,6 +1,7 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,16 +59,15 @@ def test_register_makes_the_first_model_champion(registered):
 
 
 def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, registered, written):
-    tracked.record_manifest(written.uri)
     recipe = load_recipe("moemoe", "tiny")
     champion = stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "")
     assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False)
-    news = stages.retrain.look_for_news(tracked, champion, written.uri)
+    news = stages.retrain.look_for_news(champion, written.uri)
     assert news.is_nothing
     assert news.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
-    assert not stages.retrain.look_for_news(tracked, None, written.uri).is_nothing
+    assert not stages.retrain.look_for_news(None, written.uri).is_nothing
     unknown = stages.retrain.Champion(champion.words, f"{written.uri}.gone", False)
-    news = stages.retrain.look_for_news(tracked, unknown, written.uri)
+    news = stages.retrain.look_for_news(unknown, written.uri)
     assert "is not known: cannot read" in news.message
     assert not news.is_nothing
     with pytest.raises(ConfigError, match="warm start: the model to start from is no MoEMoE"):
@@ -81,7 +81,10 @@ def test_the_last_words_name_what_there_is(space, tracked, registered, evaluated
     assert "not registered yet" in space.folder.report.read_text()
     document = stages.report.add_registration(space, evaluated.identity, registered)
     assert document.title == "Registration"
-    stages.finish.close_run(tracked, space.folder.report)
+    stages.track.close_failed_run(space.folder, tracked)
+    assert {"data_docs", "label_docs", "shard_docs"} <= {a.path for a in tracked.mlflow.list_artifacts(tracked.run_id)}
+    assert tracked.mlflow.get_run(tracked.run_id).info.status == "FAILED"
+    stages.track.close_run(space.folder, tracked, space.folder.report)
     assert registered.model_uri in Path(tracked.mlflow.download_artifacts(tracked.run_id, "report.html")).read_text()
     assert tracked.mlflow.get_run(tracked.run_id).info.status == "FINISHED"
     given = {"catalog": "", "partitions": ["a catalog.parquet"], "is_sample": True}
@@ -155,6 +158,8 @@ def test_a_registered_model_fills_a_catalog(registered, tracked, options, tmp_pa
     asked = BackfillOptions(options.catalog, registered.model_uri, str(tmp_path / "out"), tasks=1)
     began = stages.backfill.start(asked)
     assert [len(group) for group in began.groups] == [2]
+    with pytest.raises(ConfigError, match="allowed are plain, guarded"):
+        stages.backfill.start(replace(asked, thresholds="high"))
     done: list[bool] = []
     what = (began.job, began.version, began.tracking, began.groups[0], str(tmp_path))
     parts = stages.backfill.fill(*what, lambda rows: None, lambda part, was_there: done.append(was_there))

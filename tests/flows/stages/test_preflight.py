@@ -7,7 +7,7 @@ import stages
 from stages.options import Options, TrainOptions
 from stages.workspace import Workspace
 
-from moemoe.errors import ConfigError
+from moemoe.errors import MoEMoEError
 from moemoe.run_folder import RunFolder
 
 pytestmark = pytest.mark.xdist_group("stages")
@@ -16,17 +16,30 @@ pytestmark = pytest.mark.xdist_group("stages")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"max_products": -5}, "--max-products is -5; allowed is 0 to"),
-        ({"decoding": "beam"}, "decoding is 'beam'"),
-        ({"dataset": "31pt"}, "there is no contract for dataset '31pt'"),
-        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown"),
+        ({"dataset": "31pt"}, "there is no contract for dataset '31pt'.*30pt"),
+        ({"model": "moemo"}, "did you mean 'moemoe'[?] known are cma-clip, committee, decoder-even-moe"),
+        ({"catalog": "nothing/*.parquet"}, r"no catalog file matches 'nothing/\*.parquet'"),
         ({"nproc": 999}, "nproc is 999"),
+        ({"batch_size": 7, "nproc": 2}, "7 products cannot be shared evenly by 2 processes"),
+        ({"size": "paper", "weights": "no-such/checkpoint"}, "cannot be loaded"),
+        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; known are "),
+        ({"decoding": "beam"}, "decoding is 'beam'; allowed are free, canonical"),
+        ({"max_products": -5}, "--max-products is -5; allowed is 0 to"),
+        ({"seed": -1}, "--seed is -1; allowed is 0 to"),
+        ({"registered_name": "team/kurta"}, "MLflow model name 'team/kurta' is not allowed"),
+        ({"promote_if": "bettr"}, "allowed are 'better', 'not worse', 'unmeasured'"),
     ],
+    ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
 )
-def test_a_bad_option_is_named(address, monkeypatch, change, message):
+def test_a_bad_parameter_is_named(address, tmp_path, monkeypatch, change, message):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    with pytest.raises(ConfigError, match=message):
-        stages.preflight.check(replace(Options(), **change), [], "moemoe-30pt", is_local=True)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)  # for two processes, wherever this runs
+    own = {name: value for name, value in change.items() if hasattr(Options(), name)}
+    options = replace(Options(root=str(tmp_path)), **own)
+    asked = replace(TrainOptions(), **{name: value for name, value in change.items() if name not in own})
+    space = Workspace(RunFolder.of_run(options.root, "20"), str(tmp_path))
+    with pytest.raises(MoEMoEError, match=message):
+        stages.preflight.start_training(space, options, asked, "TrainFlow/20", is_local=True)
 
 
 def test_processes_are_not_counted_where_the_training_runs_elsewhere(address, monkeypatch):

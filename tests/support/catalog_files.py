@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.catalog.read import read_batches
+from moemoe.catalog.reading import Reading
 from moemoe.schemas import CATALOG
 
 ROW = {
@@ -39,3 +40,11 @@ def write_lines(path: Path, *rows) -> Path:
 def minimal(**columns) -> dict:
     attributes = pa.array([[("baseColour", "Red")]], pa.map_(pa.string(), pa.string()))
     return {name: [value] for name, value in REQUIRED.items()} | {"attributes": attributes} | columns
+
+
+def read_as(path, columns=None, **options) -> Reading:
+    """How a file was read, whatever becomes of its bad rows."""
+    told: list[Reading] = []
+    list(read_batches(str(path), columns, lambda *_: None, told=told.append, **options))
+    (one,) = told
+    return one

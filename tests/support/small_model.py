@@ -6,6 +6,7 @@ from moemoe.batches.batch import Batch, Source
 from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.vision.config import ImageConfig
 
+TINY_RESNET = {"layers": [1, 1, 1, 1], "channels": [8, 8, 8, 8]}
 TINY_SWIN = {"window_size": 2, "patch_size": 4, "embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2)}
 
 

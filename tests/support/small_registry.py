@@ -16,7 +16,8 @@ from moemoe.registry.register import Registration, Trained, register
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.model_card import Data
 from moemoe.schemas import AS_IS, EVALUATION, PREDICTIONS
-from tests.model.small import tiny_config
+from tests.support.mlflow_database import database
+from tests.support.small_model import tiny_config
 
 EXPERIMENT = "moemoe-test"
 DATA = Data("30pt", 400, "contract-hash", "data-hash", is_sample=True)
@@ -70,7 +71,7 @@ def tiny_model(folder: Path) -> Path:
 
 
 def new_store(folder: Path) -> str:
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = database(folder)
     tracking.client(uri).create_experiment(EXPERIMENT, artifact_location=(folder / "artifacts").as_uri())
     return uri
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.hook.sitecustomize import Fate
+from tests.support.fault_hook.sitecustomize import Fate
 
 
 def killed_at(change: int, work: Callable[[], object], folder: Path) -> bool:

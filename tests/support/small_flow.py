@@ -17,8 +17,9 @@ from moemoe.schemas import PREDICTIONS
 from moemoe.storage import read_table
 from moemoe.table_parts import ListedParts
 from moemoe.training.events import read_events
-from tests.faults.planned import Faults
-from tests.flows.conftest import FLOW, flow_environment
+from tests.support.flows import FLOW, flow_environment
+from tests.support.mlflow_database import database
+from tests.support.planned_faults import Faults
 
 NAME = "moemoe-30pt"
 SETTINGS = (
@@ -52,6 +53,7 @@ class SmallFlow:
         self.folder, self.root = folder, folder / "store"
         self.faults = Faults(folder / "faults")
         (folder / "tmp").mkdir()
+        database(folder)
         self.catalog = write_sample_catalog(folder / "catalog.parquet", 150)
         self.environment = {
             **os.environ, **flow_environment(folder), **self.faults.environment(), "TMPDIR": str(folder / "tmp"),

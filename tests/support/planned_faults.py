@@ -1,4 +1,4 @@
-"""Faults planned by a test and carried out by ``hook/sitecustomize.py`` in the processes themselves."""
+"""Faults planned by a test and carried out by ``fault_hook/sitecustomize.py`` in the processes themselves."""
 
 import os
 import random
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parents[2]
-HOOK = Path(__file__).parent / "hook"
+HOOK = Path(__file__).parent / "fault_hook"
 
 
 class Faults:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.registry.test_postgres import free_port
-from tests.s3 import LOST, FlakyProxy
+from tests.support.ports import free_port
+from tests.support.s3 import LOST, FlakyProxy
 
 PASSWORD = "tracking-password-3141592"
 

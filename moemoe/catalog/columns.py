@@ -1,0 +1,46 @@
+"""Which of a file's columns are the catalog's, by name."""
+
+from collections.abc import Mapping, Sequence
+
+from moemoe.errors import CatalogError
+from moemoe.schemas import CATALOG
+
+REQUIRED = ("product_id", "product_type", "title", "attributes")
+
+
+def find_columns(
+    partition: str, found: Sequence[str], names: Mapping[str, str], required: Sequence[str]
+) -> dict[str, str]:
+    """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
+
+    A column of that very name comes first, then the only one that differs in case and blanks around it.
+
+    Args:
+        found: the file's columns.
+        names: catalog column -> the contract's name for it.
+        required: the catalog columns that the file must have.
+
+    Raises:
+        CatalogError: one of these is missing, or one that the contract names.
+    """
+    sources = {}
+    for name in CATALOG.names:
+        wanted = [own for own in (names.get(name), name) if own]
+        source = next((own for own in wanted if own in found), None)
+        for own in wanted if source is None else ():
+            alike = [column for column in found if column.strip().casefold() == own.casefold()]
+            source = source or (alike[0] if len(alike) == 1 else None)
+        if source is not None:
+            sources[name] = source
+        elif name in required or (name in names and name not in REQUIRED):
+            shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
+            raise CatalogError(
+                f"{partition}: column {names.get(name, name)!r} is missing; the file has {shown or 'none'}; where "
+                f"the seller calls it otherwise, write `columns: {{{name}: THEIR COLUMN}}` in the contract"
+                + (
+                    " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
+                    if name == "attributes"
+                    else ""
+                )
+            )
+    return sources

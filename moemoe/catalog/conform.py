@@ -1,0 +1,125 @@
+"""Record batches of a seller's columns -> the CATALOG schema, column by column."""
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.catalog import records
+from moemoe.catalog.records import RowError
+from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
+from moemoe.errors import CatalogError
+from moemoe.schemas import CATALOG, IMAGE
+
+
+def conform(
+    partition: str, batch: pa.RecordBatch, sources: Mapping[str, str], constants: Mapping[str, str | None]
+) -> pa.RecordBatch:
+    """A batch of a seller's columns in the CATALOG schema.
+
+    Args:
+        sources: catalog column -> the batch's column, or one of ``constants``; the others come as null.
+        constants: columns that have the same value in every row.
+
+    Raises:
+        CatalogError: a column is of a type that cannot become the catalog's.
+    """
+    arrays = []
+    for field in CATALOG:
+        if field.name not in sources:
+            arrays.append(pa.nulls(batch.num_rows, field.type))
+            continue
+        if sources[field.name] in constants:
+            array = pa.repeat(pa.scalar(constants[sources[field.name]], pa.string()), batch.num_rows)
+        else:
+            array = batch.column(sources[field.name])
+        try:
+            arrays.append(_cast(field.name, field.type, array))
+        except (pa.ArrowException, TypeError, ValueError, RowError) as error:
+            if (
+                field.name == "product_id"
+                and isinstance(error, ValueError)
+                and not isinstance(error, pa.ArrowException)
+            ):
+                raise CatalogError(f"{partition}: column {sources[field.name]!r}: {error}") from error
+            why = f" ({error})" if isinstance(error, RowError) else ""
+            raise CatalogError(
+                f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
+                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
+            ) from error
+    return pa.record_batch(arrays, schema=CATALOG)
+
+
+def _shortened(kind: pa.DataType) -> str:
+    text = str(kind)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+_ALLOWED = {
+    "bullet_points": "a list of texts, or a text",
+    "description": "a text, or a list of texts",
+    "image": "struct<bytes, path>, a path, or bytes",
+    "attributes": "map<text, text>, a struct of texts, a list of {key, value}, or a JSON object as text",
+}
+
+
+def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
+    """``array`` as type ``to``. Raises ArrowException, TypeError, ValueError or RowError where it cannot be."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), to)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    nested = pa.types.is_nested(array.type)
+    if name == "image":
+        return _cast_image(array)
+    if name == "attributes":
+        return _cast_attributes(to, array)
+    if name == "bullet_points" or (name == "description" and _is_list(array.type)):
+        if name == "bullet_points" and _is_list(array.type) and _is_clean(texts := array.cast(to), without_nothing):
+            return texts
+        convert = records.bullet_points if name == "bullet_points" else records.description
+        return pa.array([None if value is None else convert(value) for value in array.to_pylist()], to)
+    if nested:
+        raise TypeError(str(array.type))
+    if name == "product_id":
+        ids = array.to_numpy(zero_copy_only=False) if pa.types.is_floating(array.type) else array.cast(pa.string())
+        return pa.array([as_id(value) for value in (ids.to_pylist() if isinstance(ids, pa.Array) else ids)], to)
+    return without_nothing(as_text_array(array))
+
+
+def _cast_attributes(to: pa.DataType, array: pa.Array) -> pa.Array:
+    if pa.types.is_map(array.type) and not pa.types.is_floating(array.type.item_type):
+        maps = array.cast(to)
+        if _is_clean(maps):
+            return maps
+        array = maps
+    pairs = [None if row is None else records.attributes(row) for row in array.to_pylist()]
+    return pa.array(pairs, to)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind)
+
+
+def _is_clean(nested: pa.Array, further: Callable[[pa.Array], pa.Array] = lambda texts: texts) -> bool:
+    """Whether ``as_text_array``, and what comes after it, change none of the texts in a list or map."""
+    children = [nested.keys, nested.items] if isinstance(nested, pa.MapArray) else [nested.values]
+    return all(further(as_text_array(texts)).equals(texts) for texts in children)
+
+
+def _cast_image(array: pa.Array) -> pa.Array:
+    if pa.types.is_floating(array.type) and not pc.any(pc.is_finite(array)).as_py():
+        return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
+    if pa.types.is_struct(array.type):
+        names = [field.name for field in array.type]
+        given = {name: pc.struct_field(array, name) for name in ("bytes", "path") if name in names}
+    else:
+        binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
+        given = {"bytes" if binary else "path": array}
+    if not given:
+        raise TypeError(str(array.type))
+    parts = [given[f.name].cast(f.type) if f.name in given else pa.nulls(len(array), f.type) for f in IMAGE]
+    parts[1] = without_nothing(as_text_array(parts[1]))
+    return pa.StructArray.from_arrays(parts, fields=list(IMAGE), mask=array.is_null())

@@ -1,0 +1,142 @@
+"""``moemoe convert CATALOG --output FILE``: a catalog in any layout -> one Parquet file in the catalog's own schema.
+
+Images that lie beside the catalog's files are put into the file, so that it stands alone; URLs stay as they are. Rows
+and images that cannot be read are written beside it, with their reason.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from moemoe.atomic_files import replacing
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.layouts.known import check_layout
+from moemoe.catalog.pictures import IS_URL, ImageError, load_image
+from moemoe.catalog.read import read_batches
+from moemoe.catalog.reading import Reading, merge_readings
+from moemoe.catalog.screen import is_usable
+from moemoe.cli import main
+from moemoe.errors import ConfigError
+from moemoe.schemas import CATALOG, QUARANTINE
+
+STAGE = "convert"
+#: A catalog without labels is converted too; a backfill needs none.
+NEEDED = ("product_id", "product_type", "title")
+_WRITTEN_ROWS = 4096
+
+
+class Conversion:
+    """A catalog's rows in the CATALOG schema, and what is told of them once they have been taken.
+
+    Attributes:
+        quarantine: rows of QUARANTINE, for each row that was left out and each image that was.
+        readings: how the files were read.
+        rows: how many products came.
+    """
+
+    def __init__(self, partitions: Iterable[str], layout: str):
+        self._partitions, self._layout = partitions, layout
+        self.quarantine: list[dict[str, str | None]] = []
+        self.readings: list[Reading] = []
+        self.rows = 0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, those that cannot be read left out.
+
+        Raises:
+            CatalogError: a file cannot be read, or its layout is not known.
+        """
+        for partition in self._partitions:
+            start, bad = 0, dict[int, tuple[str, str, str]]()
+            what = (partition, None, lambda row, *problem, bad=bad: bad.__setitem__(row, problem))
+            for batch in read_batches(*what, required=NEEDED, layout=self._layout, told=self.readings.append):
+                kept = [i for i in range(batch.num_rows) if is_usable(bad.get(start + i))]
+                for row, problem in bad.items():
+                    self._quarantine(partition, None, row, *problem)
+                bad.clear()
+                found = batch.take(pa.array(kept, pa.int64()))
+                images = [self._with_bytes(found, i, start + kept[i], partition) for i in range(len(kept))]
+                self.rows += len(kept)
+                start += batch.num_rows
+                field = CATALOG.get_field_index("image")
+                yield found.set_column(field, CATALOG.field(field), pa.array(images, CATALOG.field(field).type))
+
+    def _with_bytes(self, batch: pa.RecordBatch, index: int, row: int, partition: str) -> dict[str, Any] | None:
+        image = batch["image"][index].as_py()
+        try:
+            data = load_image(image, partition)
+            return None if image is None or data is None else {"bytes": data, "path": image["path"]}
+        except ImageError as error:
+            if error.reason != IS_URL:
+                product_id = batch["product_id"][index].as_py()
+                self._quarantine(partition, product_id, row, "image", error.reason, error.detail)
+            return image
+
+    def _quarantine(
+        self, partition: str, product_id: str | None, row: int, field: str, reason: str, detail: str
+    ) -> None:
+        place = f"{partition.rsplit('/', 1)[-1]}, row {row}: {detail}"
+        entry = {"product_id": product_id, "stage": STAGE, "field": field, "reason": reason, "detail": place}
+        self.quarantine.append(entry)
+
+
+def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
+    """Writes a catalog to ``output``, which is whole or not there.
+
+    Raises:
+        CatalogError: a file cannot be read.
+        OSError: the output cannot be written.
+    """
+    conversion = Conversion(partitions, layout)
+    with replacing(output) as path, pq.ParquetWriter(path, CATALOG, compression="zstd") as writer:
+        waiting: list[pa.RecordBatch] = []
+        for batch in conversion.batches():
+            waiting.append(batch)
+            if sum(each.num_rows for each in waiting) >= _WRITTEN_ROWS:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting))
+    return conversion
+
+
+def reading_lines(readings: Iterable[Reading]) -> Iterator[str]:
+    """How files were read, in lines for a terminal."""
+    for reading in merge_readings(readings):
+        files = f"{reading.files} files such as {reading.example}" if reading.files > 1 else reading.example
+        yield f"{files}: {reading.format}, layout {reading.layout}"
+        for became, columns in reading.by_use().items():
+            yield f"  {became}: {', '.join(columns)}"
+        for what, number in reading.counts.items():
+            yield f"  {number:,} {what}"
+
+
+def command(chosen: argparse.Namespace) -> None:
+    """Does ``moemoe convert``: writes the file and prints what became of rows and columns."""
+    check_layout(chosen.layout)
+    output = Path(chosen.output)
+    if output.suffix != ".parquet":
+        raise ConfigError(f"--output {chosen.output!r} does not end in .parquet, as what is written does")
+    if output.exists():
+        raise ConfigError(f"{output} exists; give another --output")
+    partitions = find_partitions(chosen.catalog)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    conversion = convert(partitions, chosen.layout, output)
+    print(f"{output}: {conversion.rows:,} products")
+    print(*reading_lines(conversion.readings), sep="\n")
+    if conversion.quarantine:
+        beside = output.with_suffix(".quarantine.parquet")
+        pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)
+        counts = Counter((entry["field"], entry["reason"]) for entry in conversion.quarantine)
+        reasons = "; ".join(f"{reason} ({field}): {number:,}" for (field, reason), number in counts.most_common())
+        print(f"{beside}: {reasons}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(["convert", *sys.argv[1:]]))

@@ -1,0 +1,53 @@
+"""Where a catalog's files lie: a path, folder, glob or ``s3://`` URI -> its files."""
+
+import re
+from pathlib import Path
+
+from moemoe.catalog.formats.opened import SUFFIXES, UNSURE
+from moemoe.errors import CatalogError
+from moemoe.storage import absolute, files_below, matching_files
+
+
+def find_partitions(catalog: str) -> list[str]:
+    """The files of a catalog given as path, folder, glob or ``s3://`` URI, prefix or glob; absolute and sorted.
+
+    A glob may have alternatives in braces.
+
+    What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
+    left out (READMEs, pictures), and those whose name, or a folder's below the one that is given, begins with ``_`` or
+    ``.``.
+
+    Raises:
+        CatalogError: nothing matches, or nothing of an allowed kind.
+    """
+    allowed = f"allowed is a file, folder, glob or s3:// URI of {', '.join(SUFFIXES)} files"
+    if not catalog.strip():
+        raise CatalogError(f"the catalog is an empty path; {allowed}")
+    found = sorted({file for one in _alternatives(catalog) for file in _files(one)})
+    if not found:
+        raise CatalogError(f"no catalog file matches {catalog!r}; {allowed}")
+    partitions = [f for f in found if f.lower().endswith(SUFFIXES)]
+    partitions = [f for f in partitions if not f.lower().endswith(UNSURE)] or partitions
+    if not partitions:
+        names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
+        raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {allowed}")
+    return partitions
+
+
+def _files(catalog: str) -> list[str]:
+    """The file or folder of that very name, else what the pattern matches with its brackets taken literally, or not."""
+    catalog = absolute(catalog).rstrip("/")
+    found, given = files_below(catalog), catalog
+    for pattern, special in ((catalog.replace("[", "[[]"), "[*?]"), (catalog, r"[*?\[]")):
+        if not found:
+            found, given = matching_files(pattern), re.split(special, catalog)[0].rpartition("/")[0]
+    return [file for file in found if not re.search("/[_.]", file[len(given) :])]
+
+
+def _alternatives(catalog: str) -> list[str]:
+    """``catalog`` with braces resolved as a shell does: ``{shoes,hats}-*.parquet`` are two globs."""
+    braces = re.search(r"\{([^{}]*,[^{}]*)\}", catalog)
+    if braces is None or files_below(absolute(catalog)):
+        return [catalog]
+    before, after = catalog[: braces.start()], catalog[braces.end() :]
+    return [one for choice in braces[1].split(",") for one in _alternatives(before + choice + after)]

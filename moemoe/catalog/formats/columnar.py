@@ -1,0 +1,112 @@
+"""Parquet and Arrow files (Hugging Face datasets are either) -> a table whose rows come in record batches too."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from moemoe.catalog.formats.table import Row, Table
+from moemoe.catalog.formats.text import first_line
+from moemoe.errors import CatalogError
+
+_ERRORS = (pa.ArrowException, OSError)
+_ROWS = 256  # pictures travel with their rows
+_ARROW_FILE = b"ARROW1"
+
+
+class ColumnarTable(Table):
+    """A table in Parquet or Arrow.
+
+    A Hugging Face dataset's class labels come as their names, its images as structs of bytes and path.
+
+    Attributes:
+        schema: of the file, as it is written.
+
+    Raises:
+        CatalogError: the file cannot be read, or is cut short.
+    """
+
+    def __init__(self, partition: str, path: Path, constants: Mapping[str, str | None]):
+        self._file: pq.ParquetFile | pa.RecordBatchReader | pa.RecordBatchFileReader
+        is_arrow = path.suffix.lower() == ".arrow"
+        self.format = "Arrow" if is_arrow else "Parquet"
+        try:
+            self._file = _open_arrow(path) if is_arrow else pq.ParquetFile(path, page_checksum_verification=True)
+        except _ERRORS as error:
+            raise CatalogError(
+                f"{partition} is not a {self.format} file or is cut short: {first_line(error)}"
+            ) from error
+        self.schema: pa.Schema = self._file.schema if is_arrow else self._file.schema_arrow
+        super().__init__(partition, self.schema.names, constants)
+        self._names = _class_names(self.schema)
+        self._path, self._constants = path, constants
+
+    def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows in order, with these of the file's own columns.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        try:
+            for batch in self._read(list(columns), batch_rows):
+                yield self._with_class_names(batch) if self._names else batch
+        except _ERRORS as error:
+            raise CatalogError(f"{self.partition} is damaged or cut short: {first_line(error)}") from error
+
+    def _read(self, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        if isinstance(self._file, pq.ParquetFile):
+            yield from self._file.iter_batches(batch_rows, columns=columns)
+            return
+        if isinstance(self._file, pa.RecordBatchFileReader):
+            batches: Any = (self._file.get_batch(i) for i in range(self._file.num_record_batches))
+        else:
+            batches = self._file
+        for batch in batches:
+            for start in range(0, batch.num_rows, batch_rows):
+                yield batch.select(columns).slice(start, batch_rows)
+
+    def _with_class_names(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        arrays = [
+            self._names[name].take(array.cast(pa.int64())) if name in self._names else array
+            for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        return pa.record_batch(arrays, names=batch.schema.names)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows as mappings; a timestamp or another value that JSON lacks comes as Python has it."""
+        own = [column for column in self.columns if column not in self.constants]
+        for batch in self.batches(own, _ROWS):
+            for row in batch.to_pylist():
+                yield {**self.constants, **row} if self.constants else row
+
+    def first(self, number: int) -> list[Row]:  # noqa: D102
+        rows: list[Row] = []
+        for row in ColumnarTable(self.partition, self._path, self._constants).rows() if number else ():
+            rows.append(row)
+            if len(rows) == number:
+                break
+        return rows
+
+
+def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
+    source = pa.memory_map(str(path))
+    is_file = source.read(len(_ARROW_FILE)) == _ARROW_FILE
+    source.seek(0)
+    return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+
+
+def _class_names(schema: pa.Schema) -> dict[str, pa.Array]:
+    """Columns of class labels -> the names of the classes, as a Hugging Face dataset keeps them in its schema."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    found = {}
+    for name, feature in features.items():
+        is_label = isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        if is_label and name in schema.names and pa.types.is_integer(schema.field(name).type):
+            found[name] = pa.array(feature["names"], pa.string())
+    return found

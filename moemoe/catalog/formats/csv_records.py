@@ -1,0 +1,208 @@
+"""CSV -> records of cells: one that cannot be read costs itself alone; the delimiter is found."""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from moemoe.catalog.formats.table import GridTable
+from moemoe.catalog.formats.text import MAX_RECORD, TextFile
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError
+
+csv.field_size_limit(MAX_RECORD)  # Python's own limit is 128 KiB a cell
+#: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
+_TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
+_OPEN = "unexpected end of data"
+_STRAY = "a quote stands inside of a quoted cell; there it is written twice"
+_OTHER_FILES = {
+    "pk\x03\x04": "an Excel workbook or a ZIP archive",
+    "\x1f\u2039": "compressed",  # as Windows-1252
+    "par1": "a Parquet file",
+    "%pdf": "a PDF",
+    "<": "a web page or XML",
+    '{"': "JSON",
+    '[{"': "JSON",
+}
+#: Between cells; of two that divide a header alike the first.
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
+_SAMPLED_LINES = 20
+
+
+class _BadRecordError(Exception):
+    pass
+
+
+def open_csv(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
+    """Delimited text with a header.
+
+    Raises:
+        CatalogError: the file is empty, another kind of file, or cut short.
+    """
+    text = TextFile(partition, path, "")
+    records = CsvRecords(partition, text)
+    name = f"CSV ({DELIMITERS.get(records.delimiter, records.delimiter)})"
+    table = GridTable(partition, records.header, iter(records), constants, records.preamble, name)
+    table.counts = text.counts
+    return table
+
+
+class CsvRecords:
+    """The header and the records of delimited text.
+
+    A record that cannot be read (a stray quote, another number of cells than the header has) comes as ``RowError``,
+    with its cells if only their number is wrong; reading goes on at the line after its first, so that it takes no other
+    record with it. Empty lines are left out. Between tabs, where many programs write quotes as they are, a record whose
+    quotes do not add up is read without them.
+
+    Args:
+        partition: names the file in errors.
+        file: opened with ``newline=""``.
+
+    Attributes:
+        delimiter: what a line ``sep=`` says, else what divides the header into most cells and fits the next lines.
+        preamble: the records above the header.
+
+    Raises:
+        CatalogError: the file is empty or no text, or has a line of more than ``MAX_RECORD``.
+    """
+
+    def __init__(self, partition: str, file: TextFile):
+        self._partition, self._file = partition, file
+        self._given_back: deque[str] = deque()
+        self._line = 0  # the number of the last line taken
+        self._open_at_end = False
+        self.delimiter = ","
+        self.preamble: list[list[str]] = []
+        self.header = self._header()
+
+    def _header(self) -> list[str]:
+        lines = [self._take()]
+        while lines[0] and not lines[0].strip():
+            lines = [self._take()]
+        if not lines[0]:
+            raise CatalogError(f"{self._partition} is empty; a CSV begins with a header")
+        for beginning, kind in _OTHER_FILES.items():
+            if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
+                raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
+        if sep := _SEP_LINE.fullmatch(lines[0]):
+            self.delimiter, lines = sep[1], [self._take()]
+        else:
+            self.delimiter = self._found_delimiter(lines[0])
+        try:
+            for _ in range(preamble_records(lines[0])):
+                self.preamble.append(self._cells(lines, width=None))
+                lines = [self._take()]
+            return self._cells(lines, width=None)
+        except (_BadRecordError, csv.Error) as error:
+            raise CatalogError(f"{self._partition} is cut short or is not CSV: line 1: {error}") from error
+
+    def _found_delimiter(self, header: str) -> str:
+        """Of the delimiters that divide the header, the one that most of the next lines agree with."""
+        widths = {delimiter: _width(header, delimiter) for delimiter in DELIMITERS}
+        candidates = [delimiter for delimiter in DELIMITERS if widths[delimiter] > 1]
+        if len(candidates) < 2:
+            return candidates[0] if candidates else ","
+        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
+        self._give_back(lines)
+        agreeing = {d: sum(_width(line, d) == widths[d] for line in lines) for d in candidates}
+        return max(candidates, key=lambda delimiter: (agreeing[delimiter], widths[delimiter]))
+
+    def __iter__(self) -> Iterator[list[str] | RowError]:
+        """The records after the header.
+
+        Raises:
+            CatalogError: the file ends inside of quotes and of a line.
+        """
+        width, line = len(self.header), ""
+        while line := self._take() or "":
+            number, lines, cells = self._line, [line], []
+            try:
+                cells = self._cells(lines, width)
+                if len(cells) in (0, width):
+                    if cells:
+                        yield cells
+                    continue
+                problem = f"line {number} has {len(cells)} cells; the header has {width}"
+            except (_BadRecordError, csv.Error) as error:
+                problem = f"line {number}: {error}"
+            self._give_back(lines[1:])
+            if self.delimiter == "\t" and len(plain := line.rstrip("\r\n").split("\t")) == width:
+                yield plain
+                continue
+            if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
+                raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
+            yield RowError("row", "row is not readable", problem, cells)
+
+    def _take(self) -> str:
+        """The next line with its end, empty after the last."""
+        line = self._given_back.popleft() if self._given_back else self._file.readline()
+        self._line += bool(line)
+        return line
+
+    def _give_back(self, lines: list[str]) -> None:
+        self._given_back.extendleft(reversed(lines))
+        self._line -= len(lines)
+
+    def _cells(self, lines: list[str], width: int | None) -> list[str]:
+        """The cells of the record that begins with the one line of ``lines``; lines that it goes on with are added.
+
+        A record with an open quote fails where it has more cells than ``width``: no file is read again and again.
+
+        Raises:
+            csv.Error: quotes where they may not be.
+            _BadRecordError: the quotes do not close, or too late.
+        """
+        between = self.delimiter
+        cells = _complete(lines[0], between)
+        if cells is not None:
+            return cells
+        number, size = _begun(lines[0], between), len(lines[0])
+        while line := self._take():
+            lines.append(line)
+            size += len(line)
+            if size > MAX_RECORD:
+                raise _BadRecordError(f"a record of more than {MAX_RECORD >> 20} MiB")
+            quoted = _TO_CLOSING_QUOTE.match(line)
+            if quoted is None:
+                continue
+            rest = line[quoted.end() :]
+            if not rest.strip("\r\n") or (rest[0] == between and _complete(rest[1:], between) is not None):
+                return next(csv.reader(lines, strict=True, delimiter=between))
+            if rest[0] != between:
+                raise _BadRecordError(_STRAY)
+            number += _begun(rest[1:], between)
+            if width is not None and number > width:
+                raise _BadRecordError(f"a quote opens a cell that does not close within {width} cells")
+        self._open_at_end = True
+        raise _BadRecordError(f"{_OPEN}: a quote opens a cell that does not close")
+
+
+def preamble_records(first_line: str) -> int:
+    """How many records stand above the header of a file that begins so: Amazon's flat files have two."""
+    return 2 if first_line.lstrip('"').startswith("TemplateType=") else 0
+
+
+def _width(line: str, delimiter: str) -> int:
+    """The number of cells of a line; 0 if its quotes do not add up."""
+    try:
+        return len(_complete(line, delimiter) or ())
+    except csv.Error:
+        return 0
+
+
+def _complete(line: str, delimiter: str) -> list[str] | None:
+    """The cells of ``line``, None if the last one is quoted and goes on. Raises csv.Error."""
+    try:
+        return next(csv.reader([line], strict=True, delimiter=delimiter), [])
+    except csv.Error as error:
+        if _OPEN in str(error):
+            return None
+        raise csv.Error(_STRAY if "expected after" in str(error) else str(error)) from error
+
+
+def _begun(line: str, delimiter: str) -> int:
+    """How many cells begin in ``line``, whose last one goes on."""
+    return len(next(csv.reader([line], delimiter=delimiter)))

@@ -1,0 +1,57 @@
+"""A catalog file -> its table, by the ending of its name."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from moemoe.catalog.formats.columnar import ColumnarTable
+from moemoe.catalog.formats.csv_records import open_csv
+from moemoe.catalog.formats.excel import open_excel
+from moemoe.catalog.formats.json_rows import open_json
+from moemoe.catalog.formats.table import Table
+from moemoe.errors import CatalogError
+
+_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow",), (".xlsx",)
+_JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv", ".tab", ".txt")
+#: Names of catalog files.
+SUFFIXES = (*_PARQUET, *_ARROW, *_JSON, *_DELIMITED, *_EXCEL, *(suffix + ".gz" for suffix in (*_JSON, *_DELIMITED)))
+#: Endings that notes and settings have too: in a folder they count only if no file has another one.
+UNSURE = (".json", ".txt")
+
+_HIVE = re.compile(r"([^/=]+)=([^/]*)")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+def open_table(partition: str, path: Path) -> Table:
+    """The table of a catalog file.
+
+    Args:
+        partition: its URI, for errors.
+        path: where it lies here, with the same ending.
+
+    Raises:
+        CatalogError: it cannot be read.
+    """
+    name, constants = partition.lower(), hive_columns(partition)
+    if name.endswith((*_PARQUET, *_ARROW)):
+        return ColumnarTable(partition, path, constants)
+    if name.endswith(_EXCEL):
+        return open_excel(partition, path, constants)
+    plain = name.removesuffix(".gz")
+    if plain.endswith(_JSON):
+        return open_json(partition, path, constants)
+    if plain.endswith(_DELIMITED):
+        return open_csv(partition, path, constants)
+    raise CatalogError(f"{partition} is none of {', '.join(SUFFIXES)}")
+
+
+def hive_columns(partition: str) -> dict[str, str | None]:
+    """The columns that the folders right above a file name: ``.../country=IN/color=Red/part-0.parquet``."""
+    columns: dict[str, str | None] = {}
+    for folder in reversed(partition.split("/")[:-1]):
+        found = _HIVE.fullmatch(folder)
+        if found is None:
+            break
+        value = unquote(found[2])
+        columns[unquote(found[1])] = None if value == _HIVE_NULL else value
+    return dict(reversed(columns.items()))

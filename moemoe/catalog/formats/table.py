@@ -1,0 +1,128 @@
+"""A file as rows under its own column names, whatever its format."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Generic, TypeVar
+
+from moemoe.catalog.records import RowError
+
+Row = dict[str, Any]
+"""Column -> value; what is missing is left out or None."""
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """An iterator whose first items can be looked at before they are taken."""
+
+    def __init__(self, items: Iterator[T]):
+        self._items = items
+
+    def first(self, number: int) -> list[T]:
+        """The first items that are left, at most ``number``; they are still to come."""
+        seen = list(islice(self._items, number))
+        self._items = chain(seen, self._items)
+        return seen
+
+    def __iter__(self) -> Iterator[T]:
+        return self._items
+
+
+class Table:
+    """One file: its columns and, once, its rows.
+
+    Attributes:
+        partition: the file's URI; names it in errors, and files beside it are relative to its folder.
+        columns: the file's column names as they are spelled, each once; those of ``constants`` come last.
+        constants: what the path says of every row of the file (``folder/color=Red/part-0.parquet``).
+        counts: what was done to the file's rows so that they could be read -> how many of them.
+    """
+
+    format = ""
+
+    def __init__(self, partition: str, columns: Sequence[str], constants: Mapping[str, str | None] | None = None):
+        self.partition = partition
+        self.constants = {name: value for name, value in (constants or {}).items() if name not in columns}
+        self.columns = [*columns, *self.constants]
+        self.counts: Counter[str] = Counter()
+
+    def rows(self) -> Iterator[Row | RowError]:
+        """The rows in order, and in the place of one that cannot be read the reason."""
+        raise NotImplementedError
+
+    def first(self, number: int) -> list[Row]:
+        """The first rows, at most ``number``, without those that cannot be read; ``rows`` begins with them still."""
+        raise NotImplementedError
+
+
+class ObjectTable(Table):
+    """A table whose rows come as mappings: JSON, XML."""
+
+    def __init__(
+        self,
+        partition: str,
+        columns: Sequence[str],
+        rows: Iterator[Row | RowError],
+        constants: Mapping[str, str | None] | None = None,
+        format: str = "JSON",
+    ):
+        super().__init__(partition, columns, constants)
+        self.format = format
+        self._rows = Ahead(rows)
+
+    def rows(self) -> Iterator[Row | RowError]:  # noqa: D102
+        if not self.constants:
+            return iter(self._rows)
+        return (row if isinstance(row, RowError) else {**self.constants, **row} for row in self._rows)
+
+    def first(self, number: int) -> list[Row]:  # noqa: D102
+        return [{**self.constants, **row} for row in self._rows.first(number) if not isinstance(row, RowError)]
+
+
+class GridTable(Table):
+    """A table whose rows come as lists of cells under a header: CSV, Excel.
+
+    Attributes:
+        header: the cells of the header; a name may come twice, which ``columns`` tells apart as "name (2)".
+        preamble: the records above the header (Amazon's flat files have two).
+    """
+
+    def __init__(
+        self,
+        partition: str,
+        header: Sequence[str],
+        records: Iterator[list[Any] | RowError],
+        constants: Mapping[str, str | None] | None = None,
+        preamble: Sequence[Sequence[str]] = (),
+        format: str = "CSV",
+    ):
+        super().__init__(partition, _told_apart(header), constants)
+        self.format = format
+        self.header, self.preamble = list(header), preamble
+        self._records = Ahead(records)
+
+    def records(self) -> Iterator[list[Any] | RowError]:
+        """The cells of each row, as many as the header has."""
+        return iter(self._records)
+
+    def rows(self) -> Iterator[Row | RowError]:
+        """The rows; empty cells are left out."""
+        for cells in self._records:
+            yield cells if isinstance(cells, RowError) else self._row(cells)
+
+    def first(self, number: int) -> list[Row]:  # noqa: D102
+        return [self._row(cells) for cells in self._records.first(number) if not isinstance(cells, RowError)]
+
+    def _row(self, cells: list[Any]) -> Row:
+        found = {column: cell for column, cell in zip(self.columns, cells, strict=False) if cell not in ("", None)}
+        return {**self.constants, **found} if self.constants else found
+
+
+def _told_apart(header: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    columns = []
+    for name in header:
+        seen[name] += 1
+        columns.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return columns

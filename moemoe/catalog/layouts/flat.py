@@ -1,0 +1,90 @@
+"""Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from moemoe.catalog.columns import REQUIRED, find_columns
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts import long_form
+from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError
+
+#: What pandas calls an index that it wrote as a column.
+_INDEXES = ("", "Unnamed: 0", "index", "__index_level_0__")
+LEFT_OUT = "objects and bytes in attribute columns, left out"
+
+
+def further_columns(file: SellerFile) -> list[str]:
+    """The columns that are attributes of a flat table: those that the contract lists, else all that are no others.
+
+    Raises:
+        CatalogError: a column that is needed or listed is missing, or no column is left.
+    """
+    table, listed = file.table, file.names.get("attributes", ALL)
+    others = [name for name in file.required if name != "attributes"]
+    taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
+    left = [column for column in table.columns if column not in taken and column.strip() not in _INDEXES]
+    if not isinstance(listed, str):
+        left = [_column(table.partition, left, name) for name in listed]
+    if not left:
+        raise CatalogError(f"{table.partition} has no column that is an attribute; it has {', '.join(table.columns)}")
+    return left
+
+
+def _column(partition: str, columns: Sequence[str], name: str) -> str:
+    alike = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+    found = name if name in columns else alike[0] if len(alike) == 1 else None
+    if found is None:
+        raise CatalogError(
+            f"{partition}: column {name!r}, which the contract lists under columns: attributes, is missing; the file "
+            f"has {', '.join(map(repr, columns[:40]))}"
+        )
+    return found
+
+
+def fits(file: SellerFile) -> bool:
+    """Product id, type and title are there, no column of attributes, and there are further columns."""
+    columns = [column.strip().casefold() for column in file.table.columns]
+    own = str(file.plain_names().get("attributes", "attributes")).casefold()
+    if any(column == own or column.startswith(f"{own}.") for column in columns):
+        return False
+    if "attributes" not in file.names and long_form.fits(file):
+        return False
+    try:
+        wanted = [name for name in REQUIRED if name != "attributes"]
+        find_columns(file.table.partition, file.table.columns, file.plain_names(), wanted)
+        return bool(further_columns(file))
+    except CatalogError:
+        return False
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """The rows; the attributes' raw keys are the columns' names."""
+    keys = further_columns(file)
+    needed = [name for name in file.required if name != "attributes"]
+    sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
+    sources = {name: source for name, source in sources.items() if source not in keys}
+    file.became.update({source: name for name, source in sources.items()})
+    file.became.update(dict.fromkeys(keys, ATTRIBUTE))
+    for row in file.table.rows():
+        if isinstance(row, RowError):
+            yield row
+            continue
+        found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
+        found["attributes"] = [(key.strip(), row[key]) for key in keys if _is_label(row.get(key), file)]
+        yield found
+
+
+def _is_label(value: Any, file: SellerFile) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, (dict, bytes)) or (
+        isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)
+    ):
+        file.counts[LEFT_OUT] += 1
+        return False
+    return True
+
+
+LAYOUT = Layout("flat", "a table whose further columns are the attributes", fits, rows)

@@ -1,0 +1,54 @@
+"""What a layout is, and the file that it reads."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from moemoe.catalog.formats.table import Row, Table
+from moemoe.catalog.records import RowError
+
+ATTRIBUTE, UNUSED = "attribute", "unused"
+#: In the contract, ``columns: {attributes: "*"}``: every further column is one.
+ALL = "*"
+
+
+@dataclass
+class SellerFile:
+    """One file of a catalog, opened, and what a layout tells of it.
+
+    Args:
+        table: its rows under its own columns.
+        names: catalog column -> what the contract calls it (``Contract.columns``).
+        required: the catalog columns that the file must have; backfill needs no labels.
+        beside: opens a file by its path relative to this one's folder; None if there is none.
+        became: column -> what became of it: a catalog column, ``ATTRIBUTE``, or a few words.
+        counts: what was done to rows on the way -> how many of them.
+    """
+
+    table: Table
+    names: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    required: Sequence[str] = ()
+    beside: Callable[[str], Table | None] = lambda _: None
+    became: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def plain_names(self) -> dict[str, str]:
+        """The contract's names of single columns."""
+        return {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A shape of sellers' files.
+
+    Args:
+        name: what ``--layout`` takes.
+        about: in a few words that go on "the file is": "a product export of Shopify".
+        fits: whether a file has this shape.
+        rows: its rows under the catalog's columns; see the package's description.
+    """
+
+    name: str
+    about: str
+    fits: Callable[[SellerFile], bool]
+    rows: Callable[[SellerFile], Iterator[Row | RowError]]

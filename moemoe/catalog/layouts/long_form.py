@@ -1,0 +1,142 @@
+"""Long form: a row for each attribute of a product, with the attribute's name and its value in two columns.
+
+``pandas.melt`` and databases of key and value write this, ImplicitAVE's and other research data sets too. The rows of a
+product need not follow each other.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+from tempfile import TemporaryFile
+from typing import Any
+
+from moemoe.catalog.columns import find_columns
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError
+
+#: Names of the two columns, folded: attribute's name, attribute's value.
+PAIRS = (
+    ("attribute_name", "attribute_value"),
+    ("attribute_names", "attribute_values"),
+    ("attribute", "value"),
+    ("attribute", "attribute_value"),
+    ("attribute_key", "attribute_value"),
+    ("key", "value"),
+    ("variable", "value"),
+    ("property", "value"),
+    ("property", "property_value"),
+    ("property_name", "property_value"),
+)
+#: What else such tables call the catalog's columns.
+OTHER_NAMES = {
+    "product_id": ("id", "sku", "asin", "item_id"),
+    "product_type": ("category", "type"),
+    "title": ("texts", "text", "name", "product_name"),
+    "image": ("images", "image_path", "image_url"),
+}
+_NEEDED = ("product_id", "product_type", "title")
+#: ImplicitAVE puts this before each title.
+_TITLE = "[Title]"
+DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
+#: A file with at most so many rows is joined in memory; of a larger one, so many parts one after the other.
+ROWS_IN_MEMORY, PARTS = 200_000, 64
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_")
+
+
+def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
+    """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
+    columns = {_folded(column): column for column in reversed(file.table.columns)}
+    pair = next(((columns[key], columns[value]) for key, value in PAIRS if key in columns and value in columns), None)
+    if pair is None:
+        return None
+    named = file.plain_names()
+    for name, others in OTHER_NAMES.items():
+        if name not in named and name not in columns:
+            other = next((columns[other] for other in others if other in columns), None)
+            named |= {name: other} if other else {}
+    left = [column for column in file.table.columns if column not in pair]
+    named.pop("attributes", None)
+    try:
+        return find_columns(file.table.partition, left, named, _NEEDED), *pair
+    except CatalogError:
+        return None
+
+
+def fits(file: SellerFile) -> bool:
+    """Columns for an attribute's name and value, for product id, product type and title, and no ``attributes``."""
+    found = _columns(file)
+    return found is not None and "attributes" not in found[0]
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each id, in the order of their first rows in a small file, else by a hash of the id."""
+    found = _columns(file)
+    if found is None:
+        raise CatalogError(
+            f"{file.table.partition} is not in long form: it needs columns such as attribute_name and attribute_value, "
+            f"product_id, product_type and title; it has {', '.join(map(repr, file.table.columns[:40]))}"
+        )
+    sources, key, value = found
+    file.became.update({source: name for name, source in sources.items()})
+    file.became.update({key: f"{ATTRIBUTE} (its name)", value: f"{ATTRIBUTE} (its value)"})
+
+    def one_attribute() -> Iterator[Row | RowError]:
+        for row in file.table.rows():
+            if isinstance(row, RowError):
+                yield row
+                continue
+            one = {name: row.get(source) for name, source in sources.items()}
+            if isinstance(title := one.get("title"), str):
+                one["title"] = title.removeprefix(_TITLE).lstrip()
+            yield {**one, "attributes": [(row.get(key), row.get(value))]}
+
+    yield from _joined(one_attribute(), file)
+
+
+def _joined(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:
+    first = list(islice(rows, ROWS_IN_MEMORY + 1))
+    if len(first) <= ROWS_IN_MEMORY:
+        yield from _products(iter(first), file)
+        return
+    with ExitStack() as stack:
+        parts = [stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(PARTS)]
+        for row in chain(first, rows):
+            if isinstance(row, RowError):
+                yield row
+            else:
+                number = zlib.crc32(_id(row).encode("utf-8", "surrogatepass")) % PARTS
+                parts[number].write(json.dumps(row, default=_as_json) + "\n")
+        for part in parts:
+            part.seek(0)
+            yield from _products(map(json.loads, part), file)
+
+
+def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:
+    products: dict[str, Row] = {}
+    for row in rows:
+        if isinstance(row, RowError) or not _id(row):
+            yield row
+        elif (product := products.setdefault(_id(row), row)) is not row:
+            product["attributes"].extend(row["attributes"])
+            file.counts[DISAGREE] += any(row[name] != product[name] for name in row if name != "attributes")
+    yield from products.values()
+
+
+def _id(row: Row) -> str:
+    value = row.get("product_id")
+    return "" if value is None else str(value).strip()
+
+
+def _as_json(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+LAYOUT = Layout("long", "in long form, a row for each attribute of a product", fits, rows)

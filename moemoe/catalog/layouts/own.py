@@ -1,0 +1,118 @@
+"""The catalog's own layout: its columns under their own names or those that the contract gives them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from moemoe.catalog import records
+from moemoe.catalog.columns import find_columns
+from moemoe.catalog.conform import conform
+from moemoe.catalog.formats.columnar import ColumnarTable
+from moemoe.catalog.formats.table import GridTable, Row
+from moemoe.catalog.layouts import flat
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError
+
+
+def fits(file: SellerFile) -> bool:
+    """The required columns are there; an empty JSON file fits too."""
+    if _is_empty(file):
+        return True
+    try:
+        found = _sources(file)
+    except CatalogError:
+        return False
+    return "attributes" in found or not flat.fits(file)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """The rows of JSON, CSV and Excel; ``batches`` reads Parquet and Arrow.
+
+    Columns ``attributes.<key>`` of CSV and Excel are gathered into the attributes.
+
+    Raises:
+        CatalogError: a column is missing, or stands twice in the header.
+    """
+    if isinstance(file.table, GridTable):
+        yield from _rows_of_cells(file, file.table)
+        return
+    sources = _sources(file)
+    for row in file.table.rows():
+        yield {name: row.get(source) for name, source in sources.items()} if isinstance(row, dict) else row
+
+
+def batches(file: SellerFile, table: ColumnarTable, only: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet or Arrow file in the CATALOG schema, with the catalog columns ``only``.
+
+    Raises:
+        CatalogError: a column is missing, or of a type that cannot become the catalog's.
+    """
+    sources = {name: source for name, source in _sources(file).items() if name in only}
+    wanted = [source for source in sources.values() if source not in table.constants]
+    for batch in table.batches(wanted, batch_rows):
+        yield conform(table.partition, batch, sources, table.constants)
+
+
+def check(file: SellerFile) -> None:
+    """Raises CatalogError if a column is missing."""
+    _sources(file)
+
+
+def _is_empty(file: SellerFile) -> bool:
+    """Whether it is JSON without a row, which has no columns either."""
+    return not file.table.columns and file.table.format.startswith("JSON")
+
+
+def _sources(file: SellerFile) -> dict[str, str]:
+    """Catalog column -> the file's, as ``find_columns``; of a CSV with ``attributes.<key>`` columns these are apart."""
+    columns, keys = file.table.columns, _attribute_columns(file)
+    plain = [column for column in columns if column not in keys]
+    own = [_prefix(file)] if keys and _prefix(file) not in plain else []
+    if _is_empty(file):
+        return {}
+    sources = find_columns(file.table.partition, [*plain, *own], file.plain_names(), file.required)
+    file.became.update({source: name for name, source in sources.items() if source in plain})
+    file.became.update(dict.fromkeys(keys, ATTRIBUTE))
+    return sources
+
+
+def _prefix(file: SellerFile) -> str:
+    return file.plain_names().get("attributes", "attributes")
+
+
+def _attribute_columns(file: SellerFile) -> dict[str, str]:
+    """Columns ``attributes.<key>`` -> their key."""
+    prefix = f"{_prefix(file)}."
+    bare = {column: column.strip() for column in file.table.columns if isinstance(file.table, GridTable)}
+    return {c: name[len(prefix) :] for c, name in bare.items() if name.casefold().startswith(prefix.casefold())}
+
+
+def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowError]:
+    """Empty cells are left out."""
+    sources, keys_of = _sources(file), _attribute_columns(file)
+    twice = [source for source in sources.values() if table.header.count(source) > 1]
+    if twice:
+        raise CatalogError(f"{table.partition}: column {twice[0]!r} comes twice in the header; each is allowed once")
+    where = {name: table.columns.index(source) for name, source in sources.items() if source in table.header}
+    keys = {table.columns.index(column): key for column, key in keys_of.items() if column not in table.constants}
+    same = {name: value for name, source in sources.items() if (value := table.constants.get(source))}
+    for cells in table.records():
+        if isinstance(cells, RowError):
+            yield cells
+            continue
+        row: dict[str, Any] = {name: cells[i] for name, i in where.items() if cells[i]}
+        if same:
+            row |= same
+        if keys:
+            labels = {key: cells[i] for i, key in keys.items() if cells[i]}
+            try:
+                row["attributes"] = [*records.attributes(row.get("attributes", "")), *labels.items()]
+            except RowError as error:
+                yield error
+                continue
+        yield row
+
+
+LAYOUT = Layout("own", "the catalog's own columns: product_id, product_type, title, attributes", fits, rows)

@@ -1,0 +1,98 @@
+"""Parquet and Arrow, Hugging Face data sets among them, and columns that folders name."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from moemoe.catalog.find import find_partitions
+from moemoe.errors import CatalogError
+from tests.support.catalog_files import minimal, read_as, rows_of, write_lines
+
+FEATURES = {
+    "product_type": {"names": ["Kurtas", "Shirts"], "_type": "ClassLabel"},
+    "season": {"names": ["Summer", "Winter"], "_type": "ClassLabel"},
+    "image": {"_type": "Image"},
+}
+
+
+def hugging_face_table() -> pa.Table:
+    table = pa.table(
+        {
+            "product_id": [1, 2, 3],
+            "product_type": pa.array([0, 1, None], pa.int64()),
+            "title": ["Red kurta", "Shirt", "t"],
+            "season": pa.array([1, 0, None], pa.int64()),
+            "image": pa.array(
+                [{"bytes": b"raw", "path": "1.jpg"}, {"bytes": None, "path": "2.jpg"}, None],
+                pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+            ),
+        }
+    )
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": FEATURES}})})
+
+
+def write_arrow(path, table, new):
+    with new(str(path), table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file"])
+def test_a_hugging_face_data_set(tmp_path, kind):
+    """Folders as ``save_to_disk`` and the Hub have them: class labels are names, images structs."""
+    table, folder = hugging_face_table(), tmp_path / "train"
+    folder.mkdir()
+    for name in ("dataset_info.json", "state.json", "README.md"):
+        (folder / name).write_text("{}")
+    if kind == "parquet":
+        pq.write_table(table, folder / "train-00000-of-00001.parquet")
+    else:
+        new = pa.ipc.new_stream if kind == "arrow stream" else pa.ipc.new_file
+        write_arrow(folder / "data-00000-of-00001.arrow", table, new)
+    (file,) = find_partitions(str(tmp_path))
+    rows = rows_of(file)
+    assert [row["product_type"] for row in rows] == ["Kurtas", "Shirts", None]
+    assert [row["attributes"] for row in rows] == [[("season", "Winter")], [("season", "Summer")], []]
+    assert [row["image"] for row in rows] == [
+        {"bytes": b"raw", "path": "1.jpg"}, {"bytes": None, "path": "2.jpg"}, None,
+    ]  # fmt: skip
+    assert read_as(file).layout == "flat"
+
+
+def test_arrow_in_the_catalogs_own_layout_and_cut_short(tmp_path):
+    path = tmp_path / "a.arrow"
+    write_arrow(path, pa.table(minimal()), pa.ipc.new_stream)
+    assert rows_of(path)[0]["attributes"] == [("baseColour", "Red")]
+    for content in (b"", b"PK\x03\x04", path.read_bytes()[:100]):
+        path.write_bytes(content)
+        with pytest.raises(CatalogError, match=r"a\.arrow is not a Arrow file or is cut short"):
+            rows_of(path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_columns_that_folders_name(tmp_path, kind):
+    """Hive's folders, as Spark writes them."""
+    folder = tmp_path / "run=7" / "x" / "marketplace=IN" / "product_type=Kurta%20Sets"
+    folder.mkdir(parents=True)
+    path = folder / f"part-0.{kind}"
+    row = {"product_id": "p1", "title": "t", "attributes": {"Fit": "Slim"}}
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    elif kind == "jsonl":
+        write_lines(path, row)
+    else:
+        write_lines(path, "product_id,title,attributes.Fit", "p1,t,Slim")
+    (found,) = rows_of(path)
+    assert (found["product_type"], found["marketplace"]) == ("Kurta Sets", "IN")
+    assert found["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).columns["product_type"] == "product_type"
+    assert "run" not in read_as(path).columns  # not right above the file
+
+
+def test_a_files_own_column_comes_before_its_folders(tmp_path):
+    folder = tmp_path / "product_type=Shirts" / "color=__HIVE_DEFAULT_PARTITION__"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table(minimal()), folder / "a.parquet")
+    (row,) = rows_of(folder / "a.parquet")
+    assert row["product_type"] == "Kurtas"

@@ -1,0 +1,52 @@
+"""JSON arrays, which may be larger than memory, beside JSON lines."""
+
+import json
+
+import pytest
+
+from moemoe.errors import CatalogError
+from tests.support.catalog_files import REQUIRED, read_as, rows_of
+
+GOOD = {**REQUIRED, "attributes": {"Fit": "Slim"}}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array(tmp_path, indent):
+    path = tmp_path / "a.json"
+    rows = [{**GOOD, "product_id": f"p{i}", "title": "]}, {" * (i % 7)} for i in range(1000)]
+    path.write_text(f"\ufeff\n {json.dumps(rows, indent=indent)}\n")
+    assert [row["product_id"] for row in rows_of(path)] == [f"p{i}" for i in range(1000)]
+    assert read_as(path).format == "JSON array"
+
+
+def test_numbers_stay_as_they_are_written(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('[{"product_id": 123456789012345678901, "product_type": "K", "title": 1.50, "attributes": {}}]')
+    (row,) = rows_of(path)
+    assert (row["product_id"], row["title"]) == ("123456789012345678901", "1.50")
+
+
+def test_an_item_that_is_no_object_costs_itself(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([GOOD, 3, [1], GOOD]))
+    problems = []
+    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    assert [row["product_id"] for row in rows] == ["p1", None, None, "p1"]
+    assert problems[0] == (1, "row", "row is not readable", "item 2: '3' is not a JSON object")
+
+
+@pytest.mark.parametrize(
+    ("cut", "problem"), [(-1, "it does not end in ]"), (-20, "item 300: "), (-2, "item 300: Expecting")]
+)
+def test_cut_short(tmp_path, cut, problem):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([GOOD] * 300)[:cut])
+    with pytest.raises(CatalogError, match=rf"a\.json is cut short or is not a JSON array: {problem}"):
+        rows_of(path)
+
+
+def test_lines_in_a_file_of_either_name(tmp_path):
+    path = tmp_path / "part-00000.json"
+    path.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD) + "\n")
+    assert len(rows_of(path)) == 2
+    assert read_as(path).format == "JSON lines"

@@ -1,0 +1,83 @@
+"""Any table whose further columns are the attributes."""
+
+import datetime
+
+import pyarrow as pa
+import pytest
+
+from moemoe.contract.load import load_contract
+from moemoe.errors import CatalogError, ContractError
+from tests.support.catalog_files import read_as, rows_of, write_lines, write_parquet
+
+LINES = ["SKU;Product_Type;Title;Description;Farbe;Passform;Preis", "p1;Kurtas;Red kurta;d;Rot;Slim;3,50", "p2;K;t;;;;"]
+NAMES = {"product_id": "SKU"}
+
+
+def test_further_columns_are_attributes(tmp_path):
+    path = write_lines(tmp_path / "a.csv", *LINES)
+    first, second = rows_of(path, NAMES)
+    assert (first["product_id"], first["product_type"], first["description"]) == ("p1", "Kurtas", "d")
+    assert first["attributes"] == [("Farbe", "Rot"), ("Passform", "Slim"), ("Preis", "3,50")]
+    assert second["attributes"] == []
+    assert read_as(path, NAMES).columns == {
+        "SKU": "product_id",
+        "Product_Type": "product_type",
+        "Title": "title",
+        "Description": "description",
+        "Farbe": "attribute",
+        "Passform": "attribute",
+        "Preis": "attribute",
+    }
+
+
+def test_a_list_in_the_contract(tmp_path):
+    path = write_lines(tmp_path / "a.csv", *LINES)
+    names = {**NAMES, "attributes": ("farbe", "Passform")}
+    assert rows_of(path, names)[0]["attributes"] == [("Farbe", "Rot"), ("Passform", "Slim")]
+    assert read_as(path, names).columns["Preis"] == "unused"
+    with pytest.raises(CatalogError, match=r"column 'Schnitt', which the contract lists .* is missing; the file has"):
+        rows_of(path, {**NAMES, "attributes": ("Farbe", "Schnitt")}, layout="flat")
+
+
+def test_the_contract_says_so(tmp_path):
+    given = "dataset: a\nproduct_types: {kurta: []}\nattributes: {color: {values: {Red: []}}}\n"
+    path = tmp_path / "contract.yaml"
+    for columns, expected in (('"*"', "*"), ("[a, b]", ("a", "b")), ("labels", "labels")):
+        path.write_text(f"{given}columns: {{attributes: {columns}, title: Name}}\n")
+        assert load_contract(path).columns == {"attributes": expected, "title": "Name"}
+    path.write_text(f"{given}columns: {{attributes: [a, Name], title: Name}}\n")
+    with pytest.raises(ContractError, match=r"contract\.yaml:4: column 'Name' is given to two catalog columns"):
+        load_contract(path)
+    path.write_text(f"{given}columns: {{title: [a, b]}}\n")
+    with pytest.raises(ContractError, match=r"contract\.yaml:4: "):
+        load_contract(path)
+
+
+def test_parquet_of_any_types(tmp_path):
+    path = write_parquet(
+        tmp_path / "a.parquet",
+        product_id=[8900123450001, 2],
+        product_type=["Kurtas", "Shirts"],
+        title=["Red kurta", "t"],
+        image=pa.array([b"raw", None]),
+        year=[2012.0, None],
+        listed=[datetime.date(2026, 1, 2), None],
+        tags=[["a", "b"], []],
+        size=[{"unit": "cm"}, None],
+        __index_level_0__=[0, 1],
+    )
+    first, second = rows_of(path)
+    assert (first["product_id"], first["image"]) == ("8900123450001", {"bytes": b"raw", "path": None})
+    assert first["attributes"] == [("year", "2012"), ("listed", "2026-01-02"), ("tags", "a, b")]
+    assert [key for key, value in second["attributes"] if value] == []
+    told = read_as(path)
+    assert told.columns["__index_level_0__"] == "unused"
+    assert told.counts == {"objects and bytes in attribute columns, left out": 1}
+
+
+def test_no_further_column(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title", "p1,Kurtas,t")
+    with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*none of the layouts flat, long"):
+        rows_of(path)
+    with pytest.raises(CatalogError, match=r"a\.csv has no column that is an attribute"):
+        rows_of(path, layout="flat")

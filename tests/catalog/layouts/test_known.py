@@ -1,0 +1,84 @@
+"""Which layout a file has, and what a new one takes."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts import known
+from moemoe.catalog.layouts.known import LAYOUTS, check_layout
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError, ConfigError
+from tests.support.catalog_files import read_as, rows_of, write_lines
+
+
+def fits(file: SellerFile) -> bool:
+    return {"Sketch ID", "Sketch Name"} <= set(file.table.columns)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    keys = [column for column in file.table.columns if column.startswith("Spec: ")]
+    file.became.update({"Sketch ID": "product_id", "Kind": "product_type", "Sketch Name": "title"})
+    file.became.update(dict.fromkeys(keys, ATTRIBUTE))
+    for row in file.table.rows():
+        if isinstance(row, RowError):
+            yield row
+            continue
+        yield {
+            "product_id": row.get("Sketch ID"),
+            "product_type": row.get("Kind"),
+            "title": row.get("Sketch Name"),
+            "attributes": {key.removeprefix("Spec: "): row[key] for key in keys if key in row},
+        }
+
+
+SKETCH = Layout("sketch", "a product export of Sketch", fits, rows)
+
+
+@pytest.fixture
+def with_sketch(monkeypatch):
+    monkeypatch.setattr(known, "LAYOUTS", LAYOUTS | {"sketch": SKETCH})
+
+
+def test_a_layout_of_two_functions(tmp_path, with_sketch):
+    """The example in the package's description."""
+    lines = ["Sketch ID;Sketch Name;Kind;Spec: Fit;Price", "p1;Red kurta;Kurtas;Slim;3", "p2;x", "p3;t;Kurtas;;"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    problems = []
+    first, _, third = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    assert (first["product_id"], first["title"], first["attributes"]) == ("p1", "Red kurta", [("Fit", "Slim")])
+    assert third["attributes"] == []
+    assert problems == [(1, "row", "row is not readable", "line 3 has 2 cells; the header has 5")]
+    told = read_as(path)
+    assert (told.layout, told.format) == ("sketch", "CSV (semicolon)")
+    assert told.columns == {
+        "Sketch ID": "product_id",
+        "Sketch Name": "title",
+        "Kind": "product_type",
+        "Spec: Fit": "attribute",
+        "Price": "unused",
+    }
+
+
+def test_two_layouts_that_fit_are_named(tmp_path, with_sketch):
+    header = "product_id,product_type,title,attributes.Fit,Sketch ID,Sketch Name"
+    path = write_lines(tmp_path / "a.csv", header, "p1,Kurtas,Red kurta,Slim,s1,Red")
+    expected = "a.csv fits the layouts own and sketch; say which with --layout NAME"
+    with pytest.raises(CatalogError, match=re.escape(expected)):
+        rows_of(path)
+    assert rows_of(path, layout="own")[0]["product_id"] == "p1"
+    assert rows_of(path, layout="sketch")[0]["product_id"] == "s1"
+
+
+def test_an_unknown_name_gets_a_suggestion():
+    with pytest.raises(ConfigError, match=r"--layout 'flatt' is unknown; did you mean 'flat'\? known are auto, own"):
+        check_layout("flatt")
+
+
+def test_columns_that_only_were_looked_at_are_not_told(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Fit", "p1,Kurtas,Red kurta,Slim")
+    assert read_as(path).columns["Fit"] == "attribute"
+    (row,) = rows_of(path)
+    assert row["attributes"] == [("Fit", "Slim")]

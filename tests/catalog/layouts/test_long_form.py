@@ -1,0 +1,57 @@
+"""A row for each attribute of a product."""
+
+import random
+
+import pytest
+
+from moemoe.catalog.layouts import long_form
+from moemoe.errors import CatalogError
+from tests.support.catalog_files import read_as, rows_of, write_lines
+
+HEADER = "id\timages\tcategory\ttexts\tattribute_names\tattribute_values"
+
+
+def test_rows_of_a_product_are_joined(tmp_path):
+    lines = [
+        "p1\t1.jpg\tShirts\t[Title] Red  shirt\tNeckline\tV-Neck",
+        'p2\t\tPants\t"[Title] 17"" wide"\tLength\tCapri',
+    ]
+    lines += ["p1\t1.jpg\tShirts\t[Title] Red  shirt\tSleeve\tLong", "p3\tx", "\t\tShirts\tno id\tNeckline\tV-Neck"]
+    lines += ["p1\t1.jpg\tShirts\tanother title\tSleeve\tShort"]
+    path = write_lines(tmp_path / "a.tsv", HEADER, *lines)
+    problems = []
+    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    assert problems == [(0, "row", "row is not readable", "line 5 has 2 cells; the header has 6")]
+    assert [row["title"] for row in rows[1:]] == ["no id", "Red  shirt", '17" wide']
+    assert rows[2]["product_id"] == "p1"
+    assert rows[2]["product_type"] == "Shirts"
+    assert rows[2]["image"] == {"bytes": None, "path": "1.jpg"}
+    assert rows[2]["attributes"] == [("Neckline", "V-Neck"), ("Sleeve", "Long"), ("Sleeve", "Short")]
+    told = read_as(path)
+    assert told.layout == "long"
+    assert told.columns["attribute_names"] == "attribute (its name)"
+    assert list(told.counts.values()) == [1]
+
+
+def test_a_large_file_is_joined_in_parts(tmp_path, monkeypatch):
+    lines = [f"p{i},Shirts,t{i},key {k},value {i}" for i in range(100) for k in range(3)]
+    random.Random(0).shuffle(lines)
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,attribute,value", *lines)
+    whole = rows_of(path)
+    monkeypatch.setattr(long_form, "ROWS_IN_MEMORY", 20)
+    monkeypatch.setattr(long_form, "PARTS", 4)
+    parted = rows_of(path)
+    assert parted == rows_of(path)
+    assert len(whole) == 100
+    assert [row["product_id"] for row in whole] != [row["product_id"] for row in parted]
+    assert sorted(whole, key=lambda row: row["product_id"]) == sorted(parted, key=lambda row: row["product_id"])
+
+
+def test_columns_that_are_called_otherwise(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "Nr,Art,Name,Property,Property Value", "p1,Kurtas,Red,Farbe,Rot")
+    with pytest.raises(CatalogError, match="column 'product_id' is missing"):
+        rows_of(path)
+    with pytest.raises(CatalogError, match="is not in long form: it needs columns such as attribute_name"):
+        rows_of(path, layout="long")
+    (row,) = rows_of(path, {"product_id": "Nr", "product_type": "Art"})
+    assert (row["title"], row["attributes"]) == ("Red", [("Farbe", "Rot")])

@@ -1,0 +1,75 @@
+"""moemoe convert: any layout in, our own schema out."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from moemoe.catalog.read import read_batches
+from moemoe.cli import main
+from moemoe.schemas import CATALOG
+from tests.support.catalog_files import rows_of, write_lines
+
+
+@pytest.fixture
+def shop(tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    Image.new("RGB", (8, 8), "red").save(folder / "1.png")
+    header = "product_id;product_type;title;image;Farbe;Passform"
+    lines = ["p1;Kurtas;Red kurta;1.png;Rot;Slim", "p2;Kurtas;t;gone.png;Blau;", "p3;Kurtas", "8.9E+12;Kurtas;t;;Rot;"]
+    lines += ["p5;Kurtas;t;https://shop.test/5.jpg;Rot;"]
+    (folder / "a.csv").write_bytes("\n".join([header, *lines, ""]).encode())
+    return folder
+
+
+def test_a_catalog_in_our_own_schema(shop, tmp_path, capsys):
+    output = tmp_path / "new" / "catalog.parquet"
+    assert main(["convert", str(shop), "--output", str(output)]) == 0
+    assert pq.read_schema(output) == CATALOG
+    rows = rows_of(output)
+    assert [row["product_id"] for row in rows] == ["p1", "p2", "p5"]
+    assert rows[0]["attributes"] == [("Farbe", "Rot"), ("Passform", "Slim")]
+    assert rows[0]["image"] == {"bytes": (shop / "1.png").read_bytes(), "path": "1.png"}
+    assert rows[2]["image"] == {"bytes": None, "path": "https://shop.test/5.jpg"}
+    quarantine = pq.read_table(tmp_path / "new" / "catalog.quarantine.parquet").to_pylist()
+    assert [(row["field"], row["reason"]) for row in quarantine] == [
+        ("row", "row is not readable"),
+        ("product_id", "product id has lost digits"),
+        ("image", "image file is missing"),
+    ]
+    assert quarantine[0]["detail"] == "a.csv, row 2: line 4 has 2 cells; the header has 6"
+    said = capsys.readouterr().out
+    assert "catalog.parquet: 3 products\na.csv: CSV (semicolon), layout flat" in said
+    assert "attribute: Farbe, Passform" in said
+    assert "row is not readable (row): 1" in said
+
+
+def test_its_own_output_is_read_as_it_is(shop, tmp_path):
+    first, second = tmp_path / "first.parquet", tmp_path / "second.parquet"
+    main(["convert", str(shop), "--output", str(first)])
+    main(["convert", str(first), "--layout", "own", "--output", str(second)])
+    batches = [pa.Table.from_batches(read_batches(str(path))) for path in (first, second)]
+    assert batches[0].equals(batches[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--layout", "shopfy", "--output", "a.parquet"], "--layout 'shopfy' is unknown"),
+        (["--output", "a.csv"], "--output 'a.csv' does not end in .parquet"),
+    ],
+)
+def test_mistakes_on_the_command_line(shop, monkeypatch, tmp_path, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=said):
+        main(["convert", str(shop), *arguments])
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", json.dumps({"SKU": "p1"}))
+    with pytest.raises(SystemExit, match="column 'product_id' is missing; the file has 'SKU'"):
+        main(["convert", str(path), "--output", str(tmp_path / "new.parquet")])
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]

@@ -1,0 +1,33 @@
+"""Flows as a user runs them, each in a folder of its own."""
+
+import base64
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
+
+
+def flow_environment(folder: Path) -> dict[str, str]:
+    return {
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_USER": "tests",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
+    """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+    from metaflow import Runner
+
+    env = {**os.environ, **flow_environment(folder), **(environment or {})}
+    return Runner(str(flow), env=env, cwd=str(folder), show_output=False).run(**parameters)
+
+
+def card_text(html: str) -> str:
+    """What a Metaflow card shows, as JSON; its page carries it in base64."""
+    [data] = re.findall(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', html)
+    return base64.b64decode(data).decode()

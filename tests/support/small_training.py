@@ -1,0 +1,84 @@
+"""A training small enough to be done many times, in processes as torchrun starts them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from moemoe.recipes import Recipe, Training
+from moemoe.training import launch
+from moemoe.training.events import read_events
+from moemoe.training.job import Job
+from tests.support.small_model import TINY_SWIN
+
+
+def small_recipe(**changes) -> Recipe:
+    model = {
+        "context_length": 24, "answer_length": 8, "question_in": "decoder",
+        "text": {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "context_layers": 1,
+                 "question_layers": 1, "decoder_layers": 2, "ngrams": {"orders": [2, 3], "buckets": 64}},
+        "image": {"size": 32, "options": TINY_SWIN},
+        "experts": {"number": 4, "k": 2, "noise": False},
+    }  # fmt: skip
+    values = {
+        "name": "small", "size": "tiny", "description": "", "model": model, "phases": ("dense", "experts"),
+        "load_balancing_weight": 0.1, "tokenizer": "catalog",
+        "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, clip_norm=1.0),
+    }  # fmt: skip
+    return Recipe(**{**values, **changes})
+
+
+def run(
+    manifest: str,
+    folder: Path,
+    processes: int = 1,
+    recipe: Recipe | None = None,
+    on_events=lambda events: None,
+    every: float = 60,
+    restarts: int = 0,
+):
+    recipe = recipe or small_recipe()
+    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every)
+    launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
+    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
+
+
+def losses(events):
+    return [(e["total_step"], e["loss"]) for e in events if e["event"] == "step"]
+
+
+def in_float64(
+    manifest: str,
+    folder: Path,
+    processes: int,
+    phases=("dense", "experts"),
+    accumulation: int = 1,
+    of: Recipe | None = None,
+):
+    """Trains in double precision, where rounding is far below what Adam's epsilon lets through."""
+    of = of or small_recipe()
+    recipe = replace(of, phases=phases, training=replace(of.training, accumulation=accumulation)).to_dict()
+    recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
+    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
+    Path(job.scratch).mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [*torchrun, "-m", "tests.support.in_float64", str(folder / "job.json")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
+
+
+def workers_of(parent: int) -> list[int]:
+    """The training processes below torchrun, grandchildren of ``parent``."""
+    children = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, _, rest = stat.read_text().partition(" (")
+        except OSError:
+            continue
+        children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
+    return [worker for child in children.get(parent, []) for worker in children.get(child, [])]
