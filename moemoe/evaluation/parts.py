@@ -1,7 +1,7 @@
 """Predictions as they are read: in parts, so that memory holds one part and what was measured of the others."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +39,7 @@ class WholeTable:
         return self._table.select(columns) if columns else self._table
 
 
-Predictions = pa.Table | Parts
+Predictions: TypeAlias = pa.Table | Parts
 """PREDICTIONS, in memory or in parts."""
 
 

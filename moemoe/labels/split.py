@@ -205,8 +205,8 @@ class Groups:
         group_P = group_K[code_P2[:, 0]] if len(code_P2) else np.empty(0, np.int32)
         torn_P = np.flatnonzero((least_G < most_G)[group_P])
         new_G = np.flatnonzero(most_G == _NONE)
-        new = (NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G])
-        most_G[new_G] = np.fromiter(new, np.int8, len(new_G))
+        drawn = (NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G])
+        most_G[new_G] = np.fromiter(drawn, np.int8, len(new_G))
         if len(torn_P):  # earlier splits disagree: one product after the other, as each may join or not
             names, splits, group_P = name_G.tolist(), most_G.tolist(), group_P.copy()
             number_of: dict[int, int] = {}

@@ -62,9 +62,7 @@ def test_a_question_that_two_parts_answer_is_found():
     whole = mixed(50)
     twice = pa.concat_tables([whole, whole.slice(90, 2)])
     first = whole.slice(90, 1).to_pylist()[0]
-    with pytest.raises(
-        EvaluationError, match=f"2 duplicate predictions, first product {first['product_id']}"
-    ):
+    with pytest.raises(EvaluationError, match=f"2 duplicate predictions, first product {first['product_id']}"):
         Cells(Cut(twice, 13))
 
 
