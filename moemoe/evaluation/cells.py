@@ -87,6 +87,8 @@ class CellRows(CellPredictions):
 
     def where(self, chosen: np.ndarray) -> CellPredictions:
         """Those of its products that ``chosen`` (bool [N]) names."""
+        if chosen.all():
+            return self
         return CellPredictions(self.confidence[chosen], self.correct[chosen], self.group[chosen])
 
 

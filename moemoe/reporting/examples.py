@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,16 +148,23 @@ def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str
     own = cells.of("test")
     if not own:
         return [[], [], []]
-    rows = np.concatenate([each.row for each in own.values()])
-    confidence = np.concatenate([each.confidence for each in own.values()])
-    right = np.concatenate([each.correct for each in own.values()])
-    sure = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
-    pools = []
-    for mask in (sure & ~right, sure & right, ~sure & right):
-        found = np.flatnonzero(mask)
-        surest = found[np.lexsort((rows[found], -confidence[found]))[:POOL]]
-        pools.append(cells.rows(rows[surest]).to_pylist())
-    return pools
+
+    def rows(accepted: bool, right: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for cell, each in own.items():
+            mine = ((each.confidence >= thresholds[cell]) == accepted) & (each.correct == right)  # NaN accepts none
+            yield each.row[mine], each.confidence[mine]
+
+    return [cells.rows(_surest(rows(*kind))).to_pylist() for kind in ((True, False), (True, True), (False, True))]
+
+
+def _surest(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Of rows and their confidences the surest POOL rows; equally sure ones in their order."""
+    rows, confidence = np.empty(0, np.uint32), np.empty(0)
+    for more_rows, more_confidence in found:
+        rows, confidence = np.concatenate([rows, more_rows]), np.concatenate([confidence, more_confidence])
+        order = np.lexsort((rows, -confidence))[:POOL]
+        rows, confidence = rows[order], confidence[order]
+    return rows
 
 
 def _of_products(

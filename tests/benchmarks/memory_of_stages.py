@@ -1,7 +1,8 @@
 """Peak memory of splitting a catalog, and of measuring and comparing predictions of it, without the steps around them.
 
-``python -m tests.benchmarks.memory_of_stages --products 100000 1000000 [--json]``: each stage and size in a process of its
-own; titles, images and answers are drawn, ten labels a product, a tenth of the products in validation and a fifth in test.
+``python -m tests.benchmarks.memory_of_stages --products 100000 1000000 [--json]``: each stage and size in a process of
+its own; titles, images and answers are drawn, ten labels a product, a tenth of the products in validation and a fifth
+in test.
 ``tests.benchmarks.memory`` runs the whole flow, which takes hours at such sizes.
 """
 
