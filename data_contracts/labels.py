@@ -95,8 +95,16 @@ def _promise_canonical_values(suite: Suite, counted: "_Counted", contract: Contr
             f"not canonical: {', '.join(map(repr, strange[:EXAMPLES]))}" if strange else f"{len(found)} values",
             tuple(dict.fromkeys(i for value in strange for i in counted.strange[name, value].product_ids))[:EXAMPLES],
             column=name,
-            value_set=list(contract.attributes[name].values) if name in contract.attributes else [],
+            value_set=_allowed(name, found, contract),
         )
+
+
+def _allowed(name: str, found: Iterable[str], contract: Contract) -> list[str]:
+    """The values of an attribute; of a measurement, which names none, those that were found and are allowed."""
+    attribute = contract.attributes.get(name)
+    if attribute is None:
+        return []
+    return [value for value in found if attribute.allows(value)] if attribute.measurement else list(attribute.values)
 
 
 def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> None:
@@ -169,7 +177,6 @@ class _Counted:
         self.strange: dict[tuple[str, str], Tally] = defaultdict(Tally)
         self.homeless = Tally()  # products without group or split
         self._parts = labels
-        allowed = {(name, value) for name, attribute in contract.attributes.items() for value in attribute.values}
         seen = [np.empty(0, np.int64)]
         for part in labels:
             self.labels.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})
@@ -193,7 +200,7 @@ class _Counted:
             for pair in pairs.group_by(["attribute", "value"]).aggregate([]).to_pylist():
                 attribute, value = pair["attribute"], pair["value"]
                 self.values[attribute][value] = None
-                if (attribute, value) not in allowed:
+                if not contract.allows(attribute, value):
                     found = pc.and_(pc.equal(pairs["attribute"], attribute), pc.equal(pairs["value"], value))
                     self.strange[attribute, value].add(pairs, found)
         pairs, products_of_pair = np.unique(np.concatenate(seen), return_counts=True)

@@ -27,6 +27,10 @@ class BackfillFlow(FlowSpec):
     audit_size = Parameter("audit-size", default=600, help="Filled values drawn for people to judge, about.")
     tasks = Parameter("tasks", default=0, help="Tasks that share the partitions; 0: one per core here; at most 100.")
 
+    allow_private_hosts = Parameter(
+        "allow-private-hosts", default=False, help="Fetch images from hosts with private addresses, too."
+    )
+
     @step
     def start(self):
         """Find what is wrong with catalog, model and output before the long work starts; fix the model's version."""

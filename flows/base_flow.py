@@ -82,6 +82,9 @@ class BaseFlow(FlowSpec):
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
     seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
+    allow_private_hosts = Parameter(
+        "allow-private-hosts", default=False, help="Fetch images from hosts with private addresses, too."
+    )
     root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
 
     def trains_here(self) -> bool:
@@ -90,7 +93,7 @@ class BaseFlow(FlowSpec):
 
     @step
     def collect(self):
-        """Read some of the catalog's files; set bad rows and pictures aside."""
+        """Read some of the catalog's files, fetch images behind URLs; set bad rows and images aside."""
         with workspace(self) as space:
             what = (self.partitions, self.input, self.index, Options.of(self))
             self.parts = stages.collect.collect_group(space, *what)

@@ -54,6 +54,22 @@ def _profile(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _contract(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("taxonomy", metavar="TAXONOMY", help="folder or file with the taxonomy's own files")
+    parser.add_argument("--from", dest="source", required=True, choices=("shopify", "google", "gpc"))
+    parser.add_argument(
+        "--categories",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="e.g. 'Apparel & Accessories > Clothing > *'; may be given several times; default: all",
+    )
+    parser.add_argument("--dataset", default="mine", help="the contract's name; default: mine")
+    parser.add_argument(
+        "--output", metavar="FILE", help="default: data_contracts/DATASET/contract.yaml of this project"
+    )
+
+
 def _drift(parser: argparse.ArgumentParser) -> None:
     for run in ("before", "after"):
         parser.add_argument(run, metavar=run.upper(), help=f"folder or Parquet file with the labels of the run {run}")
@@ -108,6 +124,12 @@ class Command:
 COMMANDS = {
     "doctor": Command("moemoe.doctor", "what of the environment is there, and what to do about the rest", _doctor),
     "profile": Command("moemoe.catalog.profile", "a first contract for a new catalog, to be edited", _profile),
+    "contract": Command(
+        "moemoe.contract.taxonomies.__main__",
+        "a first contract from a published taxonomy, with its ids",
+        _contract,
+        "In PATH, * stands for any text and ? for one character, in any case.",
+    ),
     "convert": Command("moemoe.catalog.convert", "a catalog in any layout as Parquet in our own schema", _convert),
     "drift": Command("moemoe.labels.drift", "how far the labels of two runs lie apart", _drift),
     "train": Command(

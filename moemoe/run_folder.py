@@ -28,7 +28,7 @@ from moemoe.schemas import (
     UNREAD_KEYS,
 )
 from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_table, write_bytes, write_table
-from moemoe.table_parts import ListedParts
+from moemoe.table_parts import ListedParts, completed
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class TableFile:
         Raises:
             StorageError: there is none, or it has another schema.
         """
-        table = read_table(self.uri)
+        table = completed(read_table(self.uri), self.schema)
         if not table.schema.equals(self.schema):
             raise StorageError(f"{self.uri}: it has columns {table.schema.names}; this code reads {self.schema.names}")
         return table

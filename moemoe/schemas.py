@@ -4,7 +4,7 @@ import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
-#: What a seller hands over. ``image.path`` is relative to the catalog file or an ``s3://`` URI.
+#: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),
@@ -61,7 +61,9 @@ LABELS = pa.schema(
     ]
 )
 
-#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers.
+#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers; an unmapped label has a
+#: ``reason`` if more can be said than that no value or rule knows it.
+_UNMAPPED = pa.struct([("value", pa.string()), ("count", pa.int64()), ("reason", pa.string())])
 LABEL_STATISTICS = pa.schema(
     [
         ("attribute", pa.string()),
@@ -71,7 +73,7 @@ LABEL_STATISTICS = pa.schema(
         ("dropped", pa.int64()),
         ("unmapped", pa.int64()),
         ("conflicts", pa.int64()),
-        ("most_frequent_unmapped", pa.list_(pa.struct([("value", pa.string()), ("count", pa.int64())]))),
+        ("most_frequent_unmapped", pa.list_(_UNMAPPED)),
     ]
 )
 
@@ -123,6 +125,7 @@ DRIFT = pa.schema(
     ]
 )
 
+#: ``tolerance``: how far a measure may lie from a gold value and be right (see ``correctness``); null for names.
 PREDICTIONS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -142,6 +145,7 @@ PREDICTIONS = pa.schema(
         ("rare", pa.bool_()),
         ("canonical", pa.bool_()),
         ("unseen", pa.bool_()),
+        ("tolerance", pa.float64()),
     ]
 )
 
@@ -203,7 +207,8 @@ ROUTING = pa.schema(
 )
 
 #: What backfill says of a product's attribute. ``raw_label`` is the catalog's own text, null where it has none;
-#: ``model_version`` reads NAME/VERSION.
+#: ``model_version`` reads NAME/VERSION. ``attribute_id`` and ``value_id`` are the contract's ids of attribute and
+#: prediction, null where it has none.
 BACKFILL = pa.schema(
     [
         ("product_id", pa.string()),
@@ -216,6 +221,8 @@ BACKFILL = pa.schema(
         ("image_weight", pa.float64()),
         ("text_weight", pa.float64()),
         ("model_version", pa.string()),
+        ("attribute_id", pa.string()),
+        ("value_id", pa.string()),
     ]
 )
 

@@ -19,7 +19,16 @@ from moemoe.errors import StorageError
 from moemoe.storage import exists, join, part_uri, read_bytes, remove, sizes, write_bytes
 
 LIST = "parts.json"
+#: Columns that earlier releases did not write; their files are read with null there.
+ADDED = {"tolerance"}
 AGAIN = "run the step that writes it again"
+
+
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the columns of ``schema`` that an earlier release did not write."""
+    for name in ADDED & (set(schema.names) - set(table.column_names)):
+        table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
+    return table.select(schema.names) if set(table.column_names) == set(schema.names) else table
 
 
 @dataclass(frozen=True)
@@ -83,9 +92,11 @@ class ListedParts:
 
     def _table(self, uri: str, data: bytes, columns: Sequence[str] | None) -> pa.Table:
         file = pq.ParquetFile(pa.BufferReader(data))
-        if not file.schema_arrow.equals(self.schema):
+        if not completed(file.schema_arrow.empty_table(), self.schema).schema.equals(self.schema):
             raise StorageError(f"{uri}: it has columns {file.schema_arrow.names}; this code reads {self.schema.names}")
-        return file.read(columns).select(columns or self.schema.names)
+        wanted = list(columns or self.schema.names)
+        own = file.read([name for name in wanted if name in file.schema_arrow.names])
+        return completed(own, pa.schema([self.schema.field(name) for name in wanted])).select(wanted)
 
     def read(self) -> pa.Table:
         """The whole table, in memory: for a look at a small one."""

@@ -9,7 +9,7 @@ import pytest
 from moemoe import schemas
 from moemoe.errors import StorageError
 from moemoe.run_folder import RunFolder
-from moemoe.schemas import RARE_VALUES, SPLITS
+from moemoe.schemas import PREDICTIONS, RARE_VALUES, SPLITS
 from moemoe.storage import write_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "run-folder.md"
@@ -42,6 +42,15 @@ def test_a_table_keeps_its_schema(tmp_path):
     write_table(table.rename_columns(["attribute", "value", "n"]), folder.rare_values.uri)
     with pytest.raises(StorageError, match=r"this code reads \['attribute', 'value', 'labels'\]"):
         folder.rare_values.read()
+
+
+def test_predictions_of_an_earlier_release_have_no_tolerances(tmp_path):
+    predictions = RunFolder.of_run(str(tmp_path), "17").predictions
+    earlier = pa.table({f.name: pa.nulls(2, f.type) for f in PREDICTIONS if f.name != "tolerance"})
+    write_table(earlier, predictions.uri)
+    found = predictions.read()
+    assert found.schema.equals(PREDICTIONS)
+    assert found["tolerance"].null_count == 2
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):

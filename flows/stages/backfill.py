@@ -18,6 +18,7 @@ from moemoe.reporting.backfill_report import backfill_report
 from moemoe.reporting.document import Document
 from moemoe.reporting.html import page
 from moemoe.storage import join, write_bytes
+from stages.collect import say
 from stages.options import BackfillOptions, check_numbers
 
 
@@ -44,7 +45,8 @@ def start(options: BackfillOptions) -> Started:
     version = find_version(tracking, options.model)
     partitions = find_partitions(options.catalog)
     check_layout(options.layout)
-    job = start_backfill(version.words, options.thresholds, options.output, partitions, options.layout)
+    given = (options.thresholds, options.output, partitions, options.layout, options.allow_private_hosts)
+    job = start_backfill(version.words, *given)
     return Started(job, version, tracking, task_groups(partitions, options.tasks or os.cpu_count() or 1))
 
 
@@ -62,7 +64,7 @@ def fill(
     def load_model() -> AttributeModel:
         return AttributeModel.load(fetch_version(tracking, version, scratch))
 
-    return backfill_partitions(load_model, list(partitions), job, on_rows, on_part)
+    return backfill_partitions(load_model, list(partitions), job, on_rows, on_part, say)
 
 
 def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finished:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.catalog.fetch_images import ImageFetcher
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
 from moemoe.catalog.read import check_layouts
+from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.contract import Contract
 from moemoe.sample_catalog.write import PRODUCTS, write_sample_catalog
 from moemoe.storage import join, publish
@@ -52,7 +54,18 @@ def _draw_sample(space: Workspace, options: Options) -> str:
 def collect_group(
     space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, options: Options
 ) -> list[CollectedPart]:
-    """Reads one group of the catalog's files; bad rows and pictures go into its quarantine."""
-    most = options.max_products or None
-    parts = collect_products(partitions, space.given_contract, group, most, layout=options.layout)
-    return write_parts(parts, space.folder.collected(task))
+    """Reads one group of the catalog's files; bad rows and images go into its quarantine.
+
+    Images behind URLs are fetched and kept under the root.
+    """
+    images = UrlImages.under(space.folder.root)
+    remove_leftovers(images.folder)
+    with ImageFetcher(images, options.allow_private_hosts, say=say) as fetcher:
+        given = (partitions, space.given_contract, group, options.max_products or None)
+        parts = collect_products(*given, layout=options.layout, fetcher=fetcher)
+        return write_parts(parts, space.folder.collected(task))
+
+
+def say(line: str) -> None:
+    """Prints a line of progress at once."""
+    print(line, flush=True)

@@ -46,6 +46,7 @@ class Options(FromFlow):
     nproc: int = 0
     seed: int = 0
     root: str = ".moemoe"
+    allow_private_hosts: bool = False
 
     @property
     def is_sample(self) -> bool:
@@ -114,6 +115,7 @@ class BackfillOptions(FromFlow):
     thresholds: str = "plain"
     audit_size: int = 600
     tasks: int = 0
+    allow_private_hosts: bool = False
 
 
 def check_numbers(**given: int) -> None:

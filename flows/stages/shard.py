@@ -8,6 +8,7 @@ import pyarrow as pa
 import data_contracts
 from data_contracts import ContractReport
 from moemoe.catalog.products import read_products_with_images
+from moemoe.catalog.url_images import UrlImages
 from moemoe.labels.folds import split_of_fold
 from moemoe.labels.label_parts import labelled_parts
 from moemoe.labels.parts import Batches
@@ -29,7 +30,8 @@ class Written:
 def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str) -> list[File]:
     """Writes the payload shards of what one task of collect has read; those that are there stay."""
     products = (part for part, _ in labelled_parts(space.folder.labelled_parts(task)))
-    with_images = read_products_with_images(partitions, products, space.contract, layout)
+    read_url = UrlImages.under(space.folder.root).read
+    with_images = read_products_with_images(partitions, products, space.contract, layout, read_url)
     return write.write_payload(with_images, space.folder.root)
 
 

@@ -1,9 +1,12 @@
-"""Pictures from outside: found only inside the catalog's folder, limited in size, really decoded, shrunk once."""
+"""Pictures from outside: found only inside the catalog's folder, limited in size, really decoded, shrunk once.
+
+Nothing here reaches into the network: an image behind a URL is read as it was fetched before (``url_images``).
+"""
 
 import io
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,15 @@ MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
 LONGEST_SIDE = 256
 
+#: The user and password before the host of a URL, whatever its scheme; also one whose password holds a bare slash.
+_USERINFO = re.compile(
+    r"^(\s*(?:[a-z][a-z0-9+.-]*:(?://)?|//))(?:[^/?#]*@|[^/?#@]*:[^/?#@]*[^0-9/?#@\]][^@]*@)", re.IGNORECASE
+)
+
 #: Pillow knows more, among them formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+#: How their files begin: all but WEBP and AVIF.
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: What ``shrink_image`` leaves as it is; every reader of a shard decodes these.
 KEPT_FORMATS = ("JPEG", "PNG")
 
@@ -43,19 +53,24 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageError(CatalogError):
-    """A picture that is set aside; ``reason`` is one of this module's few, ``detail`` says what was seen."""
+    """A picture that is set aside; ``reason`` is one of few, ``detail`` says what was seen."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
 
 
-def load_image(image: Mapping[str, Any] | None, partition: str) -> bytes | None:
+def load_image(
+    image: Mapping[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None = None
+) -> bytes | None:
     """The encoded bytes of a catalog's ``image``, or None where it names none; ``bytes`` wins over ``path``.
 
     ``path`` is relative to the folder (on S3: the prefix) of the catalog file ``partition`` and must stay in it,
     symbolic links included. An ``s3://`` URI is followed only where the catalog itself lies on S3, so that a
     file handed over by mail cannot reach into one's buckets.
+
+    Args:
+        read_url: gives the bytes of an http(s) URL that was fetched before (``UrlImages.read``); None: no URL is read.
 
     Raises:
         ImageError: missing, outside, not a relative path, not readable, empty, or larger than ``MAX_BYTES``.
@@ -66,12 +81,25 @@ def load_image(image: Mapping[str, Any] | None, partition: str) -> bytes | None:
     if data is None:
         if not path:
             return None
-        data = _read_s3(path, partition) if is_s3(partition) else _read_local(path, partition)
+        if read_url is not None and is_url(path):
+            data = read_url(path)
+        else:
+            data = _read_s3(path, partition) if is_s3(partition) else _read_local(path, partition)
     if not data:
         raise ImageError(EMPTY, "0 bytes")
     if len(data) > MAX_BYTES:
         raise ImageError(TOO_LARGE, f"{len(data)} bytes; allowed are {MAX_BYTES}")
     return data
+
+
+def is_url(path: str | None) -> bool:
+    """Whether ``path`` is an http(s) URL, which ``url_images`` can fetch."""
+    return bool(path and re.match(r"\s*https?://", path, re.IGNORECASE))
+
+
+def shown(path: str) -> str:
+    """``path`` as a message has it: quoted, cut, and without the user and password of a URL."""
+    return repr(_USERINFO.sub(r"\1", path)[:200])
 
 
 def _read_local(path: str, partition: str) -> bytes:
@@ -104,18 +132,20 @@ def _read_s3(path: str, partition: str) -> bytes:
 
 
 def _check_relative(path: str) -> None:
-    shown, allowed = repr(path[:200]), "a path relative to the catalog file"
+    given, allowed = shown(path), "a path relative to the catalog file"
     if re.match(r"(?i)data:", path):
-        raise ImageError(IS_URL, f"{shown[:60]}; give its bytes, or {allowed}")
+        raise ImageError(IS_URL, f"{given[:60]}; give its bytes, or {allowed}")
+    if is_url(path):
+        raise ImageError(IS_URL, f"{given}; the pipeline and backfill fetch URLs, this does not: allowed is {allowed}")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:|//", path):  # a drive has one letter
-        kept = "an s3:// URI is followed for a catalog on S3 only" if is_s3(path) else "images are not downloaded"
-        raise ImageError(IS_URL, f"{shown}; {kept}: put it beside the catalog and give {allowed}")
+        kept = "an s3:// URI is followed for a catalog on S3 only" if is_s3(path) else "only http and https are fetched"
+        raise ImageError(IS_URL, f"{given}; {kept}: put it beside the catalog and give {allowed}")
     if re.match(r"[A-Za-z]:|\\", path):
-        raise ImageError(IS_WINDOWS, f"{shown}; allowed is {allowed}, with / between the folders")
+        raise ImageError(IS_WINDOWS, f"{given}; allowed is {allowed}, with / between the folders")
     if path.startswith("/"):
-        raise ImageError(IS_ABSOLUTE, f"{shown}; allowed is {allowed}")
+        raise ImageError(IS_ABSOLUTE, f"{given}; allowed is {allowed}")
     if ".." in re.split(r"[/\\]", path) or "\0" in path:
-        raise ImageError(OUTSIDE, f"{shown}; allowed is {allowed}")
+        raise ImageError(OUTSIDE, f"{given}; allowed is {allowed}")
 
 
 def check_image(data: bytes) -> None:
@@ -187,6 +217,13 @@ def _opened(data: bytes) -> Image.Image:
     if not width * height:
         raise ImageError(EMPTY, f"{width} x {height} pixels")
     return image
+
+
+def check_start(head: bytes) -> None:
+    """Whether a file may be one of FORMATS, by how it begins, before the rest is there. Raises ImageError."""
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if not (head.startswith(_STARTS) or is_webp or "AVIF" in _kind(head)):
+        raise ImageError(UNDECODABLE, f"{_kind(head)}; allowed are {', '.join(FORMATS)}")
 
 
 def _kind(data: bytes) -> str:

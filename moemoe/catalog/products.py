@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
@@ -75,6 +76,7 @@ def collect_products(
     max_products: int | None = None,
     progress: Callable[[int], None] | None = None,
     layout: str = AUTO,
+    fetcher: ImageFetcher | None = None,
 ) -> Iterator[Collected]:
     """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
 
@@ -88,10 +90,12 @@ def collect_products(
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
         layout: of all files, by name; else each file's is recognised.
+        fetcher: fetches images that are URLs; None: such an image is set aside.
 
     Raises:
         CatalogError: the catalog cannot be read.
     """
+    read_url = fetcher.images.read if fetcher else None
     tables: list[pa.RecordBatch] = []
     quarantine: list[dict[str, str | None]] = []
     readings: list[Reading] = []
@@ -107,9 +111,11 @@ def collect_products(
             start = 0
             what = (partitions[index], contract.columns, _remember(unreadable))
             with closing(read_batches(*what, layout=layout, told=readings.append)) as batches:
-                for batch in batches:
-                    batch = batch.slice(0, None if max_products is None else max_products - rows)
-                    tables.append(_accept(batch, partitions[index], index, start, unreadable, pool, quarantine))
+                wanted = batches if max_products is None else _first(batches, max_products - rows)
+                for batch in fetch_ahead(wanted, fetcher) if fetcher else wanted:
+                    tables.append(
+                        _accept(batch, partitions[index], index, start, unreadable, pool, quarantine, read_url)
+                    )
                     start += batch.num_rows
                     rows += batch.num_rows
                     if progress:
@@ -118,8 +124,6 @@ def collect_products(
                         yield part()
                         tables, quarantine, given = [], [], rows
                         readings.clear()
-                    if rows == max_products:
-                        break
             if rows == max_products:
                 break
     if rows > given or readings:
@@ -199,6 +203,15 @@ class Collection:
         )
 
 
+def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The first ``rows`` rows; no batch after them is read."""
+    for batch in batches:
+        yield batch.slice(0, rows)
+        rows -= batch.num_rows
+        if rows <= 0:
+            return
+
+
 def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
     def set_aside(row: int, field: str, reason: str, detail: str) -> None:
         unreadable[row] = (field, reason, detail)
@@ -214,6 +227,7 @@ def _accept(
     unreadable: dict[int, tuple[str, str, str]],
     pool: ThreadPoolExecutor,
     quarantine: list[dict[str, str | None]],
+    read_url: Callable[[str], bytes] | None,
 ) -> pa.RecordBatch:
     """The rows of a batch that become products; the others, and bad pictures, go to ``quarantine``."""
     ids = batch["product_id"].to_pylist()
@@ -226,7 +240,7 @@ def _accept(
         if is_usable(problem):
             kept.append(i)
             images.append(batch["image"][i].as_py())
-    hashes = _map(pool, lambda image: _hash_if_usable(image, partition), images)
+    hashes = _map(pool, lambda image: _hash_if_usable(image, partition, read_url), images)
     for i, found in zip(kept, hashes, strict=True):
         if isinstance(found, ImageError):
             problems[i] = ("image", found.reason, found.detail)
@@ -246,10 +260,12 @@ def _accept(
     return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
 
 
-def _hash_if_usable(image: dict[str, Any] | None, partition: str) -> str | ImageError | None:
+def _hash_if_usable(
+    image: dict[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None
+) -> str | ImageError | None:
     """SHA-256 (hex) of the picture's bytes, None where there is none, or why it cannot be used."""
     try:
-        data = load_image(image, partition)
+        data = load_image(image, partition, read_url)
         if data is None:
             return None
         check_image(data)
@@ -264,7 +280,11 @@ def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[A
 
 
 def read_products_with_images(
-    partitions: Sequence[str], products: Iterable[pa.Table], contract: Contract, layout: str = AUTO
+    partitions: Sequence[str],
+    products: Iterable[pa.Table],
+    contract: Contract,
+    layout: str = AUTO,
+    read_url: Callable[[str], bytes] | None = None,
 ) -> Iterator[pa.Table]:
     """``products`` in slices, with a last column ``image`` (binary).
 
@@ -274,13 +294,14 @@ def read_products_with_images(
         partitions: those that ``collect_products`` read, in the same order.
         products: parts of PRODUCTS, or some rows of them, by partition and row.
         layout: as for ``collect_products``.
+        read_url: gives the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
 
     Raises:
         CatalogError: a product or picture is no longer what ``collect_products`` saw.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
-            yield from _with_images(partitions[index], parts, contract, pool, layout)
+            yield from _with_images(partitions[index], parts, contract, pool, layout, read_url)
 
 
 def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -292,7 +313,12 @@ def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _with_images(
-    partition: str, parts: Iterator[pa.Table], contract: Contract, pool: ThreadPoolExecutor, layout: str
+    partition: str,
+    parts: Iterator[pa.Table],
+    contract: Contract,
+    pool: ThreadPoolExecutor,
+    layout: str,
+    read_url: Callable[[str], bytes] | None,
 ) -> Iterator[pa.Table]:
     only = ("product_id", "image")
     start = 0
@@ -307,7 +333,7 @@ def _with_images(
             if pc.any(pc.fill_null(changed, True)).as_py():
                 raise CatalogError(_changed(partition, f"row {rows[0]} and following hold other products"))
             pairs = ((seen["image"][i].as_py(), expected) for i, expected in enumerate(part["image_hash"].to_pylist()))
-            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition), list(pairs))
+            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition, read_url), list(pairs))
             yield part.append_column("image", pa.array(images, pa.binary()))
             waiting = waiting.slice(here) if here < len(waiting) else next(parts, None)
         start = end
@@ -318,11 +344,13 @@ def _with_images(
         raise CatalogError(_changed(partition, f"it ends at row {start}; row {row} was read before"))
 
 
-def _shrunk(image: dict[str, Any] | None, expected: str | None, partition: str) -> bytes | None:
+def _shrunk(
+    image: dict[str, Any] | None, expected: str | None, partition: str, read_url: Callable[[str], bytes] | None
+) -> bytes | None:
     if expected is None:
         return None
     try:
-        data = load_image(image, partition)
+        data = load_image(image, partition, read_url)
         if data is not None and hashlib.sha256(data).hexdigest() == expected:
             return shrink_image(data)
         problem = "a picture has other bytes" if data is not None else "a picture is gone"

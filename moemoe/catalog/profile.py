@@ -7,15 +7,12 @@ spellings that differ in punctuation or in the plural only are suggested as alia
 """
 
 import argparse
-import os
 import re
-import shlex
 import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import yaml
 
@@ -23,8 +20,9 @@ from moemoe.catalog.find import find_partitions
 from moemoe.catalog.layouts.known import AUTO, check_layout
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
+from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
-from moemoe.errors import CatalogError, ConfigError, StorageError
+from moemoe.errors import CatalogError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
 MAX_VALUES = 2000
@@ -35,10 +33,6 @@ LONGEST = 120
 #: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
 SEPARATORS = re.compile("[,;|]")
-#: Where flows find a dataset's contract.
-CONTRACTS = Path(__file__).parents[2] / "data_contracts"
-_DATASET = re.compile(r"\w[\w.\-]*")
-MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "Null", "-", "Unknown", "Other", "Others")
 
 
 @dataclass
@@ -181,37 +175,15 @@ def _inline(value: str | list[str]) -> str:
 
 def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe profile``: writes the contract and prints what to do with it."""
-    if not _DATASET.fullmatch(chosen.dataset):
-        raise ConfigError(f"--dataset is {chosen.dataset!r}; allowed are letters, digits, '.', '_' and '-'")
-    own = CONTRACTS / chosen.dataset / "contract.yaml"
-    output = Path(chosen.output) if chosen.output else own
-    if output.exists():
-        raise ConfigError(f"{output} exists; give another --dataset or --output")
+    output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
     found = profile_catalog(find_partitions(chosen.catalog), chosen.layout)
-    text = as_contract(found, chosen.dataset)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with open(output, "x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise StorageError(f"{output} cannot be written: {error.strerror}") from error
+    write_new(output, as_contract(found, chosen.dataset))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )
-    print(next_commands(chosen.catalog, chosen.layout, chosen.dataset, output, own))
-
-
-def next_commands(catalog: str, layout: str, dataset: str, output: Path, own: Path) -> str:
-    """What to do with the contract: read it, put it where flows look if it is not there, train."""
-    here = output.absolute() == own.absolute()
-    flow = os.path.relpath(own.parents[2] / "flows" / "train_flow.py")
-    run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog]
-    run += [] if layout == AUTO else ["--layout", layout]
-    lines = [f"edit it: {shlex.quote(str(output))}; then"]
-    if not here:
-        lines += [shlex.join(["mkdir", "-p", str(own.parent)]), shlex.join(["cp", str(output), str(own)])]
-    return "\n".join([*lines, shlex.join(run)])
+    options = [] if chosen.layout == AUTO else ["--layout", chosen.layout]
+    print(next_commands(chosen.catalog, chosen.dataset, output, options))
 
 
 if __name__ == "__main__":

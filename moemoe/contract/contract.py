@@ -1,8 +1,9 @@
 """A contract, loaded: product types, attributes, canonical values and the rules that lead to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from moemoe.contract.measurement import Measurement
 from moemoe.contract.text import fold
 
 CRITICAL, WARNING = "critical", "warning"
@@ -24,7 +25,9 @@ class Attribute:
     """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
 
     ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
-    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value.
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. A ``measurement`` has
+    numbers with a unit for values, and none that are named. ``id`` and ``value_ids`` (of some or all values) are those
+    of another system, e.g. a taxonomy.
     """
 
     name: str
@@ -32,10 +35,22 @@ class Attribute:
     values: Mapping[str, tuple[str, ...]]
     rules: tuple[Rule, ...] = ()
     separators: str = SEPARATORS
+    measurement: Measurement | None = None
+    id: str | None = None
+    value_ids: Mapping[str, str] = field(default_factory=dict)
 
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
         return folded_aliases(self.values)
+
+    def allows(self, value: str) -> bool:
+        """Whether ``value`` is a canonical one."""
+        return self.measurement.allows(value) if self.measurement else value in self.values
+
+    @property
+    def tolerance(self) -> float | None:
+        """How far a right answer may lie from the label; None for names."""
+        return float(self.measurement.tolerance) if self.measurement else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,8 @@ class Contract:
     """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
 
     ``columns`` maps catalog columns to the seller's; ``attributes`` may be several, or "*" (``catalog.layouts.flat``).
-    ``open`` is None where product types and attributes are those that are named, and no others.
+    ``open`` is None where product types and attributes are those that are named, and no others. ``product_type_ids``
+    are another system's ids of some or all product types.
     """
 
     path: str
@@ -124,14 +140,25 @@ class Contract:
     expectations: Mapping[str, Expectation]
     open: Open | None = None
     contradictions: tuple[Contradiction, ...] = ()
+    product_type_ids: Mapping[str, str] = field(default_factory=dict)
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
         return folded_aliases(self.product_types)
 
-    def canonical_values(self) -> dict[str, set[str]]:
-        """Attribute -> its canonical values."""
-        return {name: set(attribute.values) for name, attribute in self.attributes.items()}
+    def allows(self, attribute: str, value: str) -> bool:
+        """Whether ``value`` is a canonical one of ``attribute``."""
+        known = self.attributes.get(attribute)
+        return known is not None and known.allows(value)
+
+    def measurements(self) -> set[str]:
+        """The attributes whose values are measures."""
+        return {name for name, attribute in self.attributes.items() if attribute.measurement}
+
+    def ids(self, attribute: str, value: str) -> tuple[str | None, str | None]:
+        """The ids of an attribute and of one of its values; None for each that has none."""
+        known = self.attributes.get(attribute)
+        return (known.id, known.value_ids.get(value)) if known else (None, None)
 
     def folded_missing(self) -> frozenset[str]:
         """What a raw label is, folded, where it says nothing; a blank one always does."""

@@ -146,12 +146,29 @@ RULE = Record(
     required=("match", "value"),
 )
 
+MEASUREMENT = Record(
+    {
+        "unit": Text("The canonical unit, as values are written; one that pint knows."),
+        "units": Named(TEXTS, "Further accepted unit: [spellings besides those that are known of it]."),
+        "default_unit": Text("What a number without a unit has; without this key such a label is unmapped."),
+        "decimals": Number(0, 6, "Digits behind the point of a value, at most.", whole=True),
+        "at_least": Number(-1e12, 1e12, "Least value, in the canonical unit; a label outside is unmapped."),
+        "at_most": Number(-1e12, 1e12, "Largest value, in the canonical unit."),
+        "tolerance": Number(0, 1e12, "How far a right answer may lie from the label, in the canonical unit."),
+    },
+    "Values are numbers with a unit, in place of values and rules.",
+    required=("unit", "decimals", "at_least", "at_most", "tolerance"),
+)
+
 ATTRIBUTE = Record(
     {
         "keys": _texts("Raw keys in order of precedence, besides the attribute's own name."),
         "values": Named(TEXTS, "Canonical value: [aliases].", least=1),
         "rules": Listing(RULE, "Tried from the top; the first that matches wins."),
         "separators": Text("RE2 pattern between the parts of a multi-value.", pattern=True),
+        "measurement": MEASUREMENT,
+        "id": Text("The attribute's id in another system; backfill writes it beside the name."),
+        "value_ids": Named(Text(), "Canonical value: its id in another system; backfill writes it beside the value."),
     }
 )
 
@@ -183,6 +200,7 @@ CONTRACT = Record(
         "open": OPEN,
         "columns": COLUMNS,
         "product_types": Named(TEXTS, "Product type: [raw types that mean it].", least=1),
+        "product_type_ids": Named(Text(), "Product type: its id in another system."),
         "missing": _texts("Raw labels that say nothing, besides blank ones."),
         "separators": Text("RE2 pattern between the parts of a multi-value; an attribute may have its own.", True),
         "attributes": Named(ATTRIBUTE, "The questions asked of the model, in the order of the reports."),

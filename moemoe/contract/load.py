@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import yaml
@@ -35,6 +35,7 @@ from moemoe.contract.keys import (
     Record,
     TextOrTexts,
 )
+from moemoe.contract.load_measurement import load_measurement
 from moemoe.contract.text import compile_rule, fold
 from moemoe.contract.yaml_lines import Entry, read_yaml, suggest
 
@@ -80,6 +81,7 @@ def load_contract(path: str | Path) -> Contract:
         expectations=_expectations(fields["expectations"], attributes) if "expectations" in fields else {},
         open=opened,
         contradictions=_contradictions(fields["contradictions"], attributes) if "contradictions" in fields else (),
+        product_type_ids=_ids(fields["product_type_ids"], product_types) if "product_type_ids" in fields else {},
     )
 
 
@@ -113,8 +115,8 @@ def _pattern(entry: Entry) -> str:
     return text
 
 
-def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
-    """A mapping ``canonical name: [aliases]`` in which no two names claim the same folded spelling."""
+def _aliases(entry: Entry, kind: str, missing: frozenset[str] = frozenset()) -> dict[str, tuple[str, ...]]:
+    """A mapping ``canonical name: [aliases]`` in which no two names claim the same folded spelling, nor ``missing``."""
     names: dict[str, tuple[str, ...]] = {}
     claimed: dict[str, tuple[str, int]] = {}
     for key, value in entry.pairs():
@@ -123,6 +125,8 @@ def _aliases(entry: Entry, kind: str) -> dict[str, tuple[str, ...]]:
             folded = fold(spelling.text())
             if not folded:
                 spelling.fail(f"{spelling.text()!r} has no letter or digit to compare")
+            if folded in missing:
+                spelling.fail(f"{spelling.text()!r} is listed under missing, so it cannot mean {kind} {name!r} too")
             owner, line = claimed.setdefault(folded, (name, spelling.line))
             if owner != name:
                 spelling.fail(
@@ -142,21 +146,35 @@ def _open(entry: Entry) -> Open:
 
 
 def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
-    fields = entry.fields(ATTRIBUTE.keys, required=() if is_open else ("values",))
+    fields = _fields(entry, ATTRIBUTE)
     keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
-    values = _aliases(fields["values"], "value") if "values" in fields else {}
-    for key, aliases in fields["values"].pairs() if "values" in fields else ():
-        for spelling in (key, *aliases.items()):
-            if fold(spelling.text()) in missing:
-                spelling.fail(
-                    f"{spelling.text()!r} is listed under missing, so it cannot mean value {key.text()!r} too"
-                )
+    attribute_id = fields["id"].text() if "id" in fields else None
+    if "measurement" in fields:
+        for other in fields.keys() - {"keys", "measurement", "id"}:
+            fields[other].fail(f"attribute {name!r} is a measurement, so it cannot have {other!r}")
+        return Attribute(name, tuple(keys), {}, measurement=load_measurement(fields["measurement"]), id=attribute_id)
+    if "values" not in fields and not is_open:
+        entry.fail(f"key 'values' is missing in {entry.name}; a measurement has a key 'measurement' instead")
+    values = _aliases(fields["values"], "value", missing) if "values" in fields else {}
     rules = []
     for item in fields["rules"].items() if "rules" in fields else []:
         rule = _fields(item, RULE)
         rules.append(Rule(_pattern(rule["match"]), rule["value"].choice(values)))
     separators = _pattern(fields["separators"]) if "separators" in fields else separators
-    return Attribute(name, tuple(keys), values, tuple(rules), separators)
+    return Attribute(
+        name,
+        tuple(keys),
+        values,
+        tuple(rules),
+        separators,
+        id=attribute_id,
+        value_ids=_ids(fields["value_ids"], values) if "value_ids" in fields else {},
+    )
+
+
+def _ids(entry: Entry, names: Collection[str]) -> dict[str, str]:
+    """A mapping ``name: id`` whose keys must be among ``names``."""
+    return {key.choice(names): value.text() for key, value in entry.pairs()}
 
 
 def _contradictions(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[Contradiction, ...]:
@@ -177,6 +195,8 @@ def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple
     if len(sides) != 1:
         entry.fail(f"{entry.name} must name one attribute with its values, e.g. {{color: [Red]}}")
     [(name, values)] = sides.items()
+    if attributes[name].measurement:
+        values.fail(f"{name!r} is a measurement; contradictions are between named values")
     allowed = attributes[name].values  # none are known yet where an open contract takes them from the catalog
     found = tuple(item.choice(allowed) if allowed else item.text() for item in values.items())
     if not found:

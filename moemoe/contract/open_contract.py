@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ import yaml
 
 from moemoe.contract.contract import Attribute, Contract, Contradiction, folded_aliases
 from moemoe.contract.load import load_contract
+from moemoe.contract.measurement import Measurement
+from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import compile_rule, fold, fold_key
 from moemoe.errors import CatalogError
 
@@ -55,6 +58,7 @@ def close_contract(contract: Contract, products: Iterable[pa.Table], path: str |
         product_types=product_types,
         attributes=attributes,
         contradictions=tuple(_contradictions(contract, attributes)),
+        product_type_ids={name: id for name, id in contract.product_type_ids.items() if name in product_types},
     )
     path.write_text(to_yaml(closed))
     return load_contract(path)
@@ -91,7 +95,11 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
     """Attributes with enough labels whose frequent values are a small set that covers most of the labels."""
     opened = contract.open
     assert opened is not None
-    owner = {fold_key(key): name for name, attribute in contract.attributes.items() for key in attribute.keys}
+    owner = {
+        fold_key(key): name
+        for name, attribute in contract.attributes.items()
+        for key in (attribute.keys[:1] if attribute.measurement else attribute.keys)  # others may have names as well
+    }
     ignored, missing = {fold_key(key) for key in opened.ignore_keys}, contract.folded_missing()
     found: dict[str, _Labels] = defaultdict(lambda: _Labels(defaultdict(Counter)))
     for (key, value), count in sorted(raw.items()):
@@ -105,11 +113,15 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
                 found[name].spellings[folded][" ".join(part.split())] += count
 
     attributes = {name: attribute for name, attribute in contract.attributes.items() if attribute.values}
+    for name, attribute in contract.attributes.items():
+        if attribute.measurement and _measures(attribute, raw) >= opened.attribute_labels:
+            attributes[name] = attribute
     for name, labels in sorted(found.items(), key=lambda item: (-item[1].labels, item[0])):
         values = {folded: s for folded, s in labels.spellings.items() if s.total() >= opened.value_labels}
         covered = sum(spellings.total() for spellings in values.values())
         if (
             name not in attributes
+            and name not in contract.measurements()
             and covered >= max(opened.attribute_labels, COVERED * labels.labels)
             and 2 <= len(values) <= opened.attribute_values
         ):
@@ -120,8 +132,24 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
                 named.keys if named else (name,),
                 {values[folded].most_common(1)[0][0]: () for folded in ordered},
                 separators=named.separators if named else contract.separators,
+                id=named.id if named else None,
             )
     return attributes
+
+
+def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
+    """How many raw labels a measurement can read."""
+    assert attribute.measurement is not None
+    keys, reader = set(map(fold_key, attribute.keys)), MeasureReader(attribute.measurement)
+    number = 0
+    for (key, value), count in raw.items():
+        if fold_key(key) in keys:
+            try:
+                reader.value(value)
+            except MeasureError:
+                continue
+            number += count
+    return number
 
 
 def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> Iterator[Contradiction]:
@@ -151,6 +179,25 @@ def _distinct_labels(maps: pa.ChunkedArray) -> dict[tuple[str, str], int]:
     }
 
 
+def _values(attribute: Attribute) -> dict[str, Any]:
+    """What an attribute's values are, as in the YAML."""
+    if attribute.measurement is not None:
+        return {"measurement": _measurement(attribute.measurement)}
+    return {
+        "values": {value: list(aliases) for value, aliases in attribute.values.items()},
+        "rules": [{"match": rule.match, "value": rule.value} for rule in attribute.rules],
+        "separators": attribute.separators,
+    }
+
+
+def _measurement(own: Measurement) -> dict[str, Any]:
+    written = ((name, getattr(own, name)) for name in ("at_least", "at_most", "tolerance"))
+    numbers = {name: int(number) if number == int(number) else float(number) for name, number in written}
+    default = {"default_unit": own.default_unit} if own.default_unit else {}
+    units = {unit.name: list(unit.aliases) for unit in own.units}
+    return {"unit": own.unit, "units": units, **default, "decimals": own.decimals, **numbers}
+
+
 def to_yaml(contract: Contract) -> str:
     """A closed contract as YAML that ``load_contract`` reads back."""
     content = {
@@ -158,14 +205,15 @@ def to_yaml(contract: Contract) -> str:
         "version": contract.version,
         "columns": {name: c if isinstance(c, str) else list(c) for name, c in contract.columns.items()},
         "product_types": {name: list(aliases) for name, aliases in contract.product_types.items()},
+        **({"product_type_ids": dict(contract.product_type_ids)} if contract.product_type_ids else {}),
         "missing": list(contract.missing),
         "separators": contract.separators,
         "attributes": {
             attribute.name: {
                 "keys": list(attribute.keys),
-                "values": {value: list(aliases) for value, aliases in attribute.values.items()},
-                "rules": [{"match": rule.match, "value": rule.value} for rule in attribute.rules],
-                "separators": attribute.separators,
+                **_values(attribute),
+                **({"id": attribute.id} if attribute.id else {}),
+                **({"value_ids": dict(attribute.value_ids)} if attribute.value_ids else {}),
             }
             for attribute in contract.attributes.values()
         },

@@ -7,6 +7,11 @@ from typing import Any
 
 from moemoe.contract.cell_text import without_invisible
 
+#: What stands for inches, for a dash or for degrees in files.
+_INCHES = str.maketrans(dict.fromkeys("“”„‟″˝ˮ〃＂", '"'))
+_SIGNS = str.maketrans({**dict.fromkeys("‐‑‒–—―−﹣－", "-"), "º": "°", "˚": "°", "⌀": " ", "Ø": " "})
+_GROUPING = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
+_GLUED_FRACTION = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞])")
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
 #: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
@@ -52,6 +57,20 @@ def plain_label(raw: str) -> str:
 def without_share(part: str) -> str:
     """``part`` without the percentage before or after it: "50% Acrylic", "Cotton (60%)"."""
     return _SHARE.sub("", part).strip() or part
+
+
+def plain_measure(text: str) -> str:
+    """``text`` with its numbers and units in one spelling: NFKC, quotes as ' and ", dashes as -, fractions as 1/2,
+    digits of any script as ASCII's.
+
+    A no-break space that groups digits is left out.
+    """
+    text = without_invisible(html.unescape(text)).translate(_INCHES).translate(_APOSTROPHES).replace("''", '"')
+    text = _GROUPING.sub("", text.translate(_SIGNS))
+    text = unicodedata.normalize("NFKC", _GLUED_FRACTION.sub(" ", text)).replace("\u2044", "/")
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    return " ".join(text.split())
 
 
 def compile_rule(pattern: str) -> Any:

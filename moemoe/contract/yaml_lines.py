@@ -1,7 +1,7 @@
 """YAML that remembers its lines: a safe reader whose every complaint begins with ``file:line:``."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -58,11 +58,11 @@ class Entry:
             self.fail(f"{self.name} must be a {allowed}")
         return value
 
-    def choice(self, allowed: Iterable[str]) -> str:
+    def choice(self, allowed: Collection[str]) -> str:
         """The scalar, which must be one of ``allowed``."""
-        text, known = self.text(), list(allowed)
-        if text not in known:
-            self.fail(f"{self.name} {text!r} is unknown; {suggest(text, known)}")
+        text = self.text()
+        if text not in allowed:
+            self.fail(f"{self.name} {text!r} is unknown; {suggest(text, allowed)}")
         return text
 
     def items(self) -> "list[Entry]":

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.correctness import are_right
 from moemoe.evaluation.numbering import Numbering
 from moemoe.evaluation.parts import (
     EvaluationError,
     Parts,
     Predictions,
     Shown,
-    are_right,
     group_names,
     have_gold,
     in_parts,
@@ -37,7 +37,7 @@ Cell = tuple[str, str]
 #: Columns of PREDICTIONS that slices are made by.
 TRAITS = ("explicit", "unseen", "rare", "has_image")
 _READ = ["product_id", "product_type", "marketplace", "group", "attribute", "split", "condition", "gold", "prediction",
-         "confidence", *TRAITS]  # fmt: skip
+         "confidence", "tolerance", *TRAITS]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -198,20 +198,18 @@ class Cells:
             part = part.take(pa.array(rows))
             known = have_gold(part)
             part, rows = part.filter(pa.array(known)), rows[known]
-            cell, majority = _numbered(part, cells), [self._majority.get(cell) for cell in cells]
+            cell = _numbered(part, cells)
+            place = pc.index_in(pc.fill_null(part["marketplace"], UNKNOWN), places)
+            majority = pa.array([self._majority.get(own) for own in cells], pa.string()).take(pa.array(cell))
             yield {
                 "cell": cell,
                 "confidence": part["confidence"].to_numpy(),
-                "correct": are_right(part["prediction"], part["gold"]),
+                "correct": are_right(part["prediction"], part["gold"], part["tolerance"]),
                 "group": groups(group_names(part)),
                 "row": (rows + self._survey.starts[index]).astype(np.uint32),
                 "traits": _traits(part),
-                "marketplace": pc.index_in(pc.fill_null(part["marketplace"], UNKNOWN), places)
-                .to_numpy()
-                .astype(np.uint16),
-                "majority": are_right(
-                    pa.chunked_array([pa.array(majority, pa.string()).take(pa.array(cell))]), part["gold"]
-                ),
+                "marketplace": place.to_numpy().astype(np.uint16),
+                "majority": are_right(pa.chunked_array([majority]), part["gold"], part["tolerance"]),
             }
 
 

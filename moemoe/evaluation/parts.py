@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from moemoe.errors import MoEMoEError
 from moemoe.schemas import AS_IS, PREDICTIONS, WITHHELD
+from moemoe.table_parts import completed
 
 Shown = tuple[str, str]
 """Split and condition."""
@@ -49,9 +50,11 @@ def in_parts(predictions: Predictions) -> Parts:
     Raises:
         EvaluationError: the table lacks columns of PREDICTIONS.
     """
-    if isinstance(predictions, pa.Table):
-        check_columns(predictions)
-    return WholeTable(predictions) if isinstance(predictions, pa.Table) else predictions
+    if not isinstance(predictions, pa.Table):
+        return predictions
+    whole = completed(predictions, PREDICTIONS)
+    check_columns(whole)
+    return WholeTable(whole)
 
 
 def shown_in(part: pa.Table) -> list[Shown]:
@@ -74,16 +77,6 @@ def main_condition(conditions: set[str]) -> str:
 def group_names(part: pa.Table) -> pa.ChunkedArray:
     """The group of each row; a row without one is a group of its own product."""
     return pc.coalesce(part["group"], part["product_id"])
-
-
-def are_right(predicted: pa.ChunkedArray, gold: pa.ChunkedArray) -> np.ndarray:
-    """Whether each prediction is among its gold values, bool [N]."""
-    lists = gold.combine_chunks()
-    row = pc.list_parent_indices(lists)
-    hit = pc.fill_null(pc.equal(lists.flatten(), predicted.combine_chunks().take(row)), False)
-    right = np.zeros(len(lists), dtype=bool)
-    right[row.to_numpy()[hit.to_numpy(zero_copy_only=False)]] = True
-    return right
 
 
 def have_gold(part: pa.Table) -> np.ndarray:

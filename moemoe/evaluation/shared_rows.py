@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.correctness import are_right
 from moemoe.evaluation.cells import Cell, CellPredictions
 from moemoe.evaluation.parts import (
     EvaluationError,
     Predictions,
     all_parts,
-    are_right,
     group_names,
     have_gold,
     in_parts,
@@ -26,7 +26,7 @@ from moemoe.evaluation.parts import (
 from moemoe.evaluation.survey import survey
 
 _NAMES = ("product_id", "attribute", "group", "product_type")
-_READ = [*_NAMES, "split", "condition", "gold", "prediction", "confidence"]
+_READ = [*_NAMES, "split", "condition", "gold", "prediction", "confidence", "tolerance"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def read_test_rows(predictions: Predictions, condition: str | None = None) -> Te
             coded[name].append(own.combine_chunks().dictionary_encode())
         found["gold"].append(np.where(have_gold(part), _hashes(part["gold"]), 0).astype(np.uint64))
         found["confidence"].append(part["confidence"].to_numpy())
-        found["correct"].append(are_right(part["prediction"], part["gold"]))
+        found["correct"].append(are_right(part["prediction"], part["gold"], part["tolerance"]))
     names, codes = {}, {}
     for name in _NAMES:
         names[name], codes[name] = _sorted_codes(coded.pop(name))

@@ -53,7 +53,8 @@ def answer_everything(
     Args:
         predictions: where they are written.
         scratch: a local folder for what nobody keeps.
-        decoding: ``free``, or ``canonical``: answers are values of the contract.
+        decoding: ``free``, or ``canonical``: answers are values of the contract, those of a measurement of the
+            training split.
         training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
             answer is possible in canonical decoding too.
     """
@@ -61,7 +62,11 @@ def answer_everything(
     values = None
     if decoding == CANONICAL:
         nothing = [""] if (training or {}).get("negatives") else []
-        values = {name: [*attribute.values, *nothing] for name, attribute in contract.attributes.items()}
+        seen = dataset.value_counts("train")
+        values = {
+            name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing]
+            for name, attribute in contract.attributes.items()
+        }
     predictor = Predictor.load(model_dir, Answering(values=values))
     answering, probability = write_predictions(predictor, dataset, contract, predictions, scratch)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}

@@ -48,12 +48,8 @@ class AttributeModel:
         """Reads a product's raw labels by the contract."""
         return LabelReader(self.contract)
 
-    @cached_property
-    def _values(self) -> dict[str, set[str]]:
-        return self.contract.canonical_values()
-
     def accepts(self, product_type: str, attribute: str, answer: Answer, rule: str) -> bool:
         """Whether an answer is a value of the contract and reaches its cell's threshold under ``rule``."""
         threshold = self.thresholds.threshold(product_type, attribute, rule)
-        known = answer.value in self._values.get(attribute, ())
+        known = self.contract.allows(attribute, answer.value)
         return known and threshold is not None and answer.confidence >= threshold

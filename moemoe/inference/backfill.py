@@ -21,11 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe.catalog.columns import REQUIRED
+from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
+from moemoe.catalog.url_images import UrlImages
+from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
@@ -47,13 +50,16 @@ T = TypeVar("T")
 class Job:
     """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
 
-    ``layout`` is that of all partitions, by name; else each one's is recognised.
+    Args:
+        layout: of all partitions, by name; else each one's is recognised.
+        allow_private_hosts: whether images may be fetched from hosts with private addresses.
     """
 
     model_version: str
     rule: str
     output: str
     layout: str = AUTO
+    allow_private_hosts: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +95,16 @@ class Part:
         return cls(**{**values, **lists})
 
 
-def start_backfill(model_version: str, rule: str, output: str, partitions: list[str], layout: str = AUTO) -> Job:
+def start_backfill(
+    model_version: str,
+    rule: str,
+    output: str,
+    partitions: list[str],
+    layout: str = AUTO,
+    allow_private_hosts: bool = False,
+) -> Job:
     """The job, after it has been seen that the output can be written. Raises StorageError."""
-    job = Job(model_version, rule, absolute(output), layout)
+    job = Job(model_version, rule, absolute(output), layout, allow_private_hosts)
     started = {"model_version": model_version, "thresholds": rule, "partitions": partitions, "layout": layout}
     write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())
     return job
@@ -109,32 +122,37 @@ def backfill_partitions(
     job: Job,
     on_rows: Callable[[int], None] | None = None,
     on_part: Callable[[Part, bool], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Part]:
     """Fills in those of ``partitions`` that are not done; the model is loaded if there is one.
+
+    Images behind URLs are kept under the output.
 
     Args:
         on_rows: told how many rows have been read since the last time.
         on_part: told of each finished partition, and whether it was there before.
+        say: told in a line what was fetched from URLs, now and then.
     """
     parts: list[Part] = []
     model = None
-    for partition in partitions:
-        name = part_name(partition, job)
-        part = _done(name, job)
-        was_there = part is not None
-        if part is None:
-            model = model or load_model()
-            part = _backfill_partition(model, partition, name, job, on_rows)
-        parts.append(part)
-        if on_part:
-            on_part(part, was_there)
+    with ImageFetcher(UrlImages.under(job.output), job.allow_private_hosts, say=say) as fetcher:
+        for partition in partitions:
+            name = part_name(partition, job)
+            part = _done(name, job)
+            was_there = part is not None
+            if part is None:
+                model = model or load_model()
+                part = _backfill_partition(model, partition, name, job, on_rows, fetcher)
+            parts.append(part)
+            if on_part:
+                on_part(part, was_there)
     return parts
 
 
 def part_name(partition: str, job: Job) -> str:
     """The name of a partition's files: its own, and a hash of its content and of what fills it in.
 
-    Pictures that lie beside the catalog count by their path alone.
+    Pictures that lie beside the catalog, or behind URLs, count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
@@ -152,7 +170,12 @@ def _done(name: str, job: Job) -> Part | None:
 
 
 def _backfill_partition(
-    model: AttributeModel, partition: str, name: str, job: Job, on_rows: Callable[[int], None] | None
+    model: AttributeModel,
+    partition: str,
+    name: str,
+    job: Job,
+    on_rows: Callable[[int], None] | None,
+    fetcher: ImageFetcher,
 ) -> Part:
     """Fills in one partition.
 
@@ -173,14 +196,15 @@ def _backfill_partition(
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
         with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
-            for chunk in one_ahead(read_chunks(partition, model, quarantine, job.layout, readings.append)):
+            read = read_chunks(partition, model, quarantine, job.layout, readings.append, fetcher)
+            for chunk in one_ahead(read):
                 rows += chunk.rows
                 products += len(chunk.questions)
                 records = []
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
                     for decided in decide(question, given, model, job.rule):
-                        record = _record(row, question, decided, job)
+                        record = _record(row, question, decided, job, model.contract)
                         has_label = bool(decided.label and decided.label.values)
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
                         if decided.broken:
@@ -227,8 +251,15 @@ def read_chunks(
     quarantine: list[dict[str, str | None]],
     layout: str = AUTO,
     told: Callable[[Reading], None] = lambda _: None,
+    fetcher: ImageFetcher | None = None,
 ) -> Iterator[Chunk]:
-    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows)."""
+    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows).
+
+    Args:
+        layout, told: see ``read_batches``.
+        fetcher: fetches images that are URLs; None: such an image is set aside.
+    """
+    read_url = fetcher.images.read if fetcher else None
     types = model.contract.product_type_aliases()
     unreadable: dict[int, tuple[str, str, str]] = {}
     start = 0
@@ -245,7 +276,7 @@ def read_chunks(
 
     def picture(row: dict[str, Any]) -> bytes | ImageError | None:
         try:
-            data = load_image(row["image"], partition)
+            data = load_image(row["image"], partition, read_url)
             return None if data is None else usable_picture(data)
         except ImageError as error:
             return error
@@ -254,7 +285,8 @@ def read_chunks(
         columns = tuple(CATALOG.names)
         needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
         what = (partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed, layout, told)
-        for batch in read_batches(*what):
+        batches = read_batches(*what)
+        for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
             kept = []
             for index, row in enumerate(batch.to_pylist()):
                 found = unreadable.pop(start + index, None)
@@ -287,7 +319,10 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
 
 
-def _record(row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job) -> dict[str, Any]:
+def _record(
+    row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job, contract: Contract
+) -> dict[str, Any]:
+    attribute_id, value_id = contract.ids(decided.attribute, decided.answer.value)
     return {
         "product_id": row["product_id"],
         "product_type": question.product_type,
@@ -299,4 +334,6 @@ def _record(row: Mapping[str, Any], question: RowQuestion, decided: Decided, job
         "image_weight": decided.answer.image_weight,
         "text_weight": decided.answer.text_weight,
         "model_version": job.model_version,
+        "attribute_id": attribute_id,
+        "value_id": value_id,
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from moemoe.catalog import records
 from moemoe.catalog.context import context_text
-from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
+from moemoe.catalog.pictures import ImageError, check_image, load_image, shown, shrink_image
 from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
@@ -221,11 +221,11 @@ def _base64(text: str) -> bytes | None:
 def _followed(path: str, folder: str | None) -> bytes:
     allowed = "send the picture itself, in base64"
     if folder is None:
-        raise CatalogError(f"image {path[:200]!r} is a path or no base64; {IMAGE_FOLDER} is not set here: {allowed}")
+        raise CatalogError(f"image {shown(path)} is a path or no base64; {IMAGE_FOLDER} is not set here: {allowed}")
     if is_s3(path):
         prefix = join(folder, "")
         if not path.startswith(prefix):
-            raise CatalogError(f"image {path[:200]!r} lies outside {IMAGE_FOLDER}; name one inside, or {allowed}")
+            raise CatalogError(f"image {shown(path)} lies outside {IMAGE_FOLDER}; name one inside, or {allowed}")
         path = path[len(prefix) :]
     data = load_image({"path": path}, join(folder, "rows"))
     assert data is not None

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from moemoe.correctness import is_right
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import RowQuestion
 from moemoe.inference.labels import Label
@@ -48,7 +49,8 @@ def decide(question: RowQuestion, answers: Sequence[Answer], model: AttributeMod
     for attribute, answer in zip(question.attributes, answers, strict=True):
         label = model.labels.label(raw, attribute)
         accepted = model.accepts(question.product_type, attribute, answer, rule)
-        found.append(Decided(attribute, answer, label, _decision(answer.value, label, accepted)))
+        tolerance = model.contract.attributes[attribute].tolerance
+        found.append(Decided(attribute, answer, label, _decision(answer.value, label, accepted, tolerance)))
     filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}
     if filled:
         labels: dict[str, tuple[str, ...]] = {}
@@ -62,13 +64,13 @@ def decide(question: RowQuestion, answers: Sequence[Answer], model: AttributeMod
     return _abstain(found, _broken(accepted_values, unsupported, model))
 
 
-def _decision(prediction: str, label: Label | None, accepted: bool) -> str:
+def _decision(prediction: str, label: Label | None, accepted: bool, tolerance: float | None) -> str:
     """Filled, abstained, agrees or contradicts; a label that the contract cannot read counts as none."""
     if not accepted:
         return ABSTAINED
     if label is None or not label.values:
         return FILLED
-    return AGREES if prediction in label.values else CONTRADICTS
+    return AGREES if is_right(prediction, label.values, tolerance) else CONTRADICTS
 
 
 def _broken(values: Mapping[str, tuple[str, ...]], weak: set[str], model: AttributeModel) -> dict[str, str]:

@@ -4,6 +4,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,9 @@ import pyarrow.compute as pc
 
 from moemoe.batches.tokenizer import tokenizer_statistics
 from moemoe.contract.contract import Contract
+from moemoe.contract.measures import MeasureReader
 from moemoe.contract.spellings import spellings, words_pattern
+from moemoe.correctness import are_right, is_right
 from moemoe.inference.answering import Answering, fit_temperature
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.schemas import (
@@ -41,40 +44,61 @@ class ValueSets:
     """What the contract and the training split know of values.
 
     Args:
-        canonical: attribute -> the contract's values.
+        contract: says which values are canonical, how they are spelled, and how far a measure may lie from another.
         training: attribute -> value -> number of training products with it.
-        contract: for the spellings of values.
         not_applicable: product type -> attributes that no product of the type has.
     """
 
-    canonical: dict[str, set[str]]
+    contract: Contract
     training: dict[str, Counter[str]] = field(default_factory=dict)
-    contract: Contract | None = None
     not_applicable: dict[str, list[str]] = field(default_factory=dict)
+    _like: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
+    _readers: dict[str, MeasureReader] = field(default_factory=dict, repr=False)
     _patterns: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
-        canonical = {name: set(attribute.values) for name, attribute in contract.attributes.items()}
-        return cls(canonical, dataset.value_counts("train"), contract, dataset.not_applicable)
+        return cls(contract, dataset.value_counts("train"), dataset.not_applicable)
+
+    def tolerance(self, attribute: str) -> float | None:
+        """How far a right answer may lie from the label; None for names."""
+        known = self.contract.attributes.get(attribute)
+        return known.tolerance if known else None
 
     def is_rare(self, attribute: str, gold: list[str]) -> bool:
-        """Whether each gold value makes up under 1 % of the attribute's training labels."""
+        """Whether each gold value, with those within its tolerance, makes up under 1 % of the training labels."""
         counts = self.training.get(attribute, Counter())
-        return all(counts[value] < RARE_SHARE * max(counts.total(), 1) for value in gold)
+        return all(self._number_like(attribute, value) < RARE_SHARE * max(counts.total(), 1) for value in gold)
 
     def is_unseen(self, attribute: str, gold: list[str]) -> bool:
-        """Whether no training product has one of the gold values."""
-        return not any(self.training.get(attribute, Counter())[value] for value in gold)
+        """Whether no training product has one of the gold values, or one within its tolerance."""
+        return not any(self._number_like(attribute, value) for value in gold)
 
     def is_written(self, attribute: str, gold: list[str], context: str) -> bool:
         """Whether the context names a gold value, as whole words in a spelling of the contract."""
-        return any(self._pattern(attribute, value).search(context) for value in gold)
+        known = self.contract.attributes.get(attribute)
+        if known is None or known.measurement is None:
+            return any(self._pattern(attribute, value).search(context) for value in gold)
+        own = known.measurement
+        if attribute not in self._readers:
+            self._readers[attribute] = MeasureReader(own)
+        wanted = [Fraction(own.number(value)) for value in gold]
+        written = self._readers[attribute].numbers_in(context)
+        return any(abs(number - each) <= Fraction(own.tolerance) for number in written for each in wanted)
+
+    def _number_like(self, attribute: str, value: str) -> int:
+        """Training products for which ``value`` would be right."""
+        key = (attribute, value)
+        if key not in self._like:
+            counts, tolerance = self.training.get(attribute, Counter[str]()), self.tolerance(attribute)
+            near = (count for other, count in counts.items() if is_right(value, (other,), tolerance))
+            self._like[key] = counts[value] if tolerance is None else sum(near)
+        return self._like[key]
 
     def _pattern(self, attribute: str, value: str) -> Any:
         if (attribute, value) not in self._patterns:
-            known = self.contract.attributes.get(attribute) if self.contract is not None else None
+            known = self.contract.attributes.get(attribute)
             found = spellings(known, value) if known is not None else [value.casefold()]
             self._patterns[attribute, value] = words_pattern(found)
         return self._patterns[attribute, value]
@@ -177,8 +201,7 @@ def calibrate(validation: Iterable[pa.Table], answering: Answering) -> Answering
     for part in validation:
         part = part.filter(pc.not_equal(part["prediction"], ""))
         confidence.append(part["confidence"].to_numpy())
-        pairs = zip(part["prediction"].to_pylist(), part["gold"].to_pylist(), strict=True)
-        correct.append(np.array([prediction in gold for prediction, gold in pairs], dtype=bool))
+        correct.append(are_right(part["prediction"], part["gold"], part["tolerance"]))
     temperature = fit_temperature(np.concatenate(confidence), np.concatenate(correct))
     return replace(answering, temperature=temperature)
 
@@ -235,8 +258,9 @@ def _predict(
                         "has_image": product.image is not None,
                         "explicit": values.is_written(attribute, gold, context),
                         "rare": values.is_rare(attribute, gold),
-                        "canonical": answer.value in values.canonical.get(attribute, ()),
+                        "canonical": values.contract.allows(attribute, answer.value),
                         "unseen": values.is_unseen(attribute, gold),
+                        "tolerance": values.tolerance(attribute),
                     }
                 )
         yield pa.Table.from_pylist(records, PREDICTIONS)

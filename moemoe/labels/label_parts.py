@@ -65,9 +65,11 @@ class FrequentParts:
     removed: pa.Table
 
 
-def filter_parts(labels: Sequence[str], rare_share: float, folder: str) -> FrequentParts:
+def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> FrequentParts:
     """The labels without rare values; they are read twice."""
-    removed = find_rare_values(Parts(labels, ["attribute", "values"]), rare_share)
+    removed = find_rare_values(
+        Parts(labels, ["attribute", "values"]), contract.rare_share, sorted(contract.measurements())
+    )
     uris, number = [], 0
     for index, part in enumerate(Parts(labels)):
         part = remove_values(part, removed)

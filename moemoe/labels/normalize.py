@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.contract.contract import Attribute, Contract
+from moemoe.contract.measurement import Measurement
+from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import compile_rule, fold, fold_key, plain_label, without_share
 from moemoe.errors import CatalogError
 from moemoe.labels.negation import Clause, clauses, spell_out, without_doubtful
@@ -80,8 +82,9 @@ class Normalizer:
         return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
     def unread_keys(self) -> pa.Table:
-        """UNREAD_KEYS of all parts so far."""
-        return self._unread.table(self._known, {fed.name: fed.values_of for fed in self._fed})
+        """UNREAD_KEYS of all parts so far; measurements read none, as a unit does not say what is measured."""
+        measured = self._contract.measurements()
+        return self._unread.table(self._known, {f.name: f.values_of for f in self._fed if f.name not in measured})
 
     def product_types(self) -> pa.Table:
         """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
@@ -128,8 +131,10 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     such clause is looked up, then tried against the rules, of which the first that reads it wins, then looked up
     without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the negation only
     (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate parts or are left
-    out.
+    out. A measurement's labels are read by ``measures``.
     """
+    if attribute.measurement:
+        return _measure_mapper(attribute.measurement, missing)
     lookup = attribute.lookup()
     lookup |= {spell_out(spelling): value for spelling, value in lookup.items()}
     separators = compile_rule(attribute.separators)
@@ -162,6 +167,30 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
         return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
 
     return values_of
+
+
+def _measure_mapper(measurement: Measurement, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
+    reader = MeasureReader(measurement)
+
+    def values_of(raw: str | None) -> tuple[str, ...] | int:
+        if fold(raw or "") in missing:
+            return MISSING
+        try:
+            return (reader.value(raw or ""),)
+        except MeasureError:
+            return UNMAPPED
+
+    return values_of
+
+
+def reason_unmapped(attribute: Attribute, raw: str) -> str:
+    """Why ``raw`` has no value; empty if all that can be said is that no value or rule knows it."""
+    try:
+        if attribute.measurement:
+            MeasureReader(attribute.measurement).value(raw)
+    except MeasureError as error:
+        return str(error)
+    return ""
 
 
 class _RawLabels:
@@ -287,7 +316,8 @@ class _FedLabels:
             "unmapped": self._unmapped,
             "conflicts": self._conflicts,
             "most_frequent_unmapped": [
-                {"value": text, "count": -count} for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
+                {"value": text, "count": -count, "reason": reason_unmapped(self._attribute, text)}
+                for count, text in heapq.nsmallest(_MOST_FREQUENT, unmapped)
             ],
         }
 

@@ -1,7 +1,7 @@
 """Removes rare values (appendix B): per attribute the least frequent ones that make up at most 1 % of its labels."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -10,17 +10,20 @@ import pyarrow.compute as pc
 from moemoe.schemas import LABELS, RARE_VALUES
 
 
-def find_rare_values(labels: Iterable[pa.Table], rare_share: float) -> pa.Table:
+def find_rare_values(labels: Iterable[pa.Table], rare_share: float, measurements: Collection[str] = ()) -> pa.Table:
     """The rare values (RARE_VALUES, by attribute, most frequent first) of labels (LABELS) in parts, read once.
 
     Per attribute values go from the least frequent on, of equally frequent ones the alphabetically last first, while
-    together they occur at most ``rare_share`` times the number of its labels.
+    together they occur at most ``rare_share`` times the number of its labels. ``measurements`` are attributes that keep
+    all of theirs: a number is rare because there are many, not because it is wrong; its range keeps wrong ones out, and
+    an answer beside a rare number is right within the tolerance.
     """
     occurs: Counter[tuple[str, str]] = Counter()
     labels_of: Counter[str] = Counter()
     for part in labels:
         label_of_value = pc.list_parent_indices(part["values"].combine_chunks())
         pairs = pa.table([part["attribute"].take(label_of_value), pc.list_flatten(part["values"])], ["a", "v"])
+        pairs = pairs.filter(pc.invert(pc.is_in(pairs["a"], pa.array(measurements, pa.string()))))
         for pair in pairs.group_by(["a", "v"]).aggregate([([], "count_all")]).to_pylist():
             occurs[pair["a"], pair["v"]] += pair["count_all"]
         labels_of.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})

@@ -9,7 +9,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "accepted", "image_weight", "text_weight"]
+OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "accepted", "image_weight", "text_weight",
+          "attribute_id", "value_id"]  # fmt: skip
 
 
 class ServedModel(PythonModel):
@@ -54,6 +55,7 @@ class ServedModel(PythonModel):
         records = []
         for question, answers in zip(questions, model.predictor.answer(questions), strict=True):
             for decided in decide(question, answers, model, rule):
+                attribute_id, value_id = model.contract.ids(decided.attribute, decided.answer.value)
                 records.append(
                     {
                         "product_id": question.product_id or None,
@@ -64,11 +66,14 @@ class ServedModel(PythonModel):
                         "accepted": decided.accepted,
                         "image_weight": decided.answer.image_weight,
                         "text_weight": decided.answer.text_weight,
+                        "attribute_id": attribute_id,
+                        "value_id": value_id,
                     }
                 )
         table = pd.DataFrame.from_records(records, columns=OUTPUT)
         # pandas makes NaN of a missing text, which is no JSON
-        table["product_id"] = pd.Series([record["product_id"] for record in records], table.index, object)
+        for name in ("product_id", "attribute_id", "value_id"):
+            table[name] = pd.Series([record[name] for record in records], table.index, object)
         return table
 
 

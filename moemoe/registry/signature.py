@@ -38,6 +38,8 @@ def signature() -> "ModelSignature":
         ColSpec(DataType.boolean, "accepted"),
         ColSpec(DataType.double, "image_weight"),
         ColSpec(DataType.double, "text_weight"),
+        ColSpec(text, "attribute_id", **optional),
+        ColSpec(text, "value_id", **optional),
     ]
     params = ParamSchema([ParamSpec(PARAMETER, DataType.string, PLAIN)])
     return ModelSignature(Schema([*inputs]), Schema([*outputs]), params)

@@ -24,7 +24,7 @@ from moemoe.systems.saved import system_of
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
-                "tqdm", "google-re2", "pandas", "safetensors")  # fmt: skip
+                "tqdm", "google-re2", "pint", "pandas", "safetensors")  # fmt: skip
 OF_FITTED_SYSTEMS = ("scikit-learn", "scipy")
 
 #: How the lines begin that are printed for every version that is registered.

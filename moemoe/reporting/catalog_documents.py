@@ -82,7 +82,7 @@ def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> D
     """
     rows = []
     for row in normalized.statistics.to_pylist():
-        unmapped = ", ".join(f"{entry['value']} ({entry['count']})" for entry in row["most_frequent_unmapped"][:5])
+        unmapped = ", ".join(map(_unmapped, row["most_frequent_unmapped"][:5]))
         numbers = [row[key] for key in ("raw_values", "canonical_values", "labels", "dropped", "unmapped", "conflicts")]
         rows.append([row["attribute"], *numbers, unmapped])
     heads = ["attribute", "raw values", "values", "labels", "dropped (missing)", "unmapped", "conflicts"]
@@ -93,6 +93,11 @@ def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> D
     names = [name.replace("_", " ") for name in types.schema.names]
     shown = [list(row.values()) for row in types.slice(0, SHOWN).to_pylist()]
     return document("Raw labels to values", [*blocks, Heading("Product types"), Table(names, shown)], is_sample)
+
+
+def _unmapped(entry: Mapping[str, Any]) -> str:
+    reason = entry.get("reason")
+    return f"{entry['value']} ({entry['count']}{': ' + reason if reason else ''})"
 
 
 def _unread_keys(unread: "pa.Table") -> list[Block]:

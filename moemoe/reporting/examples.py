@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from moemoe.correctness import is_right
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.reporting.document import (
@@ -182,7 +183,7 @@ def _of_products(
 
 
 def _right(row: Mapping[str, Any] | None) -> bool | None:
-    return None if row is None else row["prediction"] in row["gold"]
+    return None if row is None else is_right(row["prediction"], row["gold"], row.get("tolerance"))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -42,13 +42,18 @@ class Hidden:
         """
         words: tuple[str, ...] = ()
         if withhold:
-            words = tuple(spellings(contract.attributes[_known(withhold, contract.attributes, "withhold: attribute")]))
+            attribute = contract.attributes[_known(withhold, contract.attributes, "withhold: attribute")]
+            if attribute.measurement:
+                raise ConfigError(f"withhold: {withhold!r} is a measurement; only named values can be cut out of texts")
+            words = tuple(spellings(attribute))
         values: dict[str, tuple[str, ...]] = {}
         for part in filter(None, (part.strip() for part in unseen.split(";"))):
             name, equals, listed = (text.strip() for text in part.partition("="))
             if not equals:
                 raise ConfigError(f"unseen is {part!r}; allowed is 'attribute=value, value; attribute=value'")
             attribute = contract.attributes[_known(name, contract.attributes, "unseen: attribute")]
+            if attribute.measurement:
+                raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be kept out of training")
             wanted = (value.strip() for value in listed.split(","))
             values[name] = tuple(_known(value, attribute.values, f"unseen: {name}") for value in wanted)
         return cls(words, values)

@@ -122,6 +122,7 @@ def _part(numbers: np.ndarray, shown: str, condition: str, accuracy: float) -> p
         "confidence": np.clip(rng.beta(4, 2, rows) * 0.7 + 0.3 * right, 0, 1),
         "image_weight": weight,
         "text_weight": 1 - weight,
+        "tolerance": pa.nulls(rows, pa.float64()),
     }
     flags = {name: rng.random(rows) < 0.3 for name in ("has_image", "explicit", "rare", "canonical", "unseen")}
     return pa.table({**columns, **flags}, schema=PREDICTIONS)

@@ -156,7 +156,7 @@ def normalize_catalog(labels: int) -> dict:
         start = time.perf_counter()
         normalized = normalize_parts(parts(), contract, f"{folder}/labels-all", f"{folder}/contradictions.parquet")
         middle = time.perf_counter()
-        frequent = filter_parts(normalized.labels, contract.rare_share, f"{folder}/labels-frequent")
+        frequent = filter_parts(normalized.labels, contract, f"{folder}/labels-frequent")
         end = time.perf_counter()
     wall = end - start - generated
     return {

@@ -153,6 +153,21 @@ class TestLoadImage:
             load_image({"path": path}, str(catalog))
         assert raised.value.reason == reason
 
+    def test_a_url_is_what_was_fetched_of_it(self, catalog):
+        assert load_image({"path": "HTTPS://example.com/1.jpg"}, str(catalog), read_url=str.encode) == (
+            b"HTTPS://example.com/1.jpg"
+        )
+        with pytest.raises(ImageError, match="only http and https are fetched"):
+            load_image({"path": "ftp://example.com/1.jpg"}, str(catalog), read_url=str.encode)
+
+    @pytest.mark.parametrize(
+        "path", ["http://me:geheim@host/1.jpg", "ftp://me:ge@geheim@host/1", "//me:geheim@host/x", "https:geheim@h/x"]
+    )
+    def test_no_message_shows_the_password_of_a_url(self, catalog, path):
+        with pytest.raises(ImageError) as raised:
+            load_image({"path": path}, str(catalog))
+        assert "geheim" not in str(raised.value)
+
     def test_symbolic_links(self, catalog):
         (catalog.parent / "out.jpg").symlink_to(catalog.parent.parent / "secret.jpg")
         (catalog.parent / "in.jpg").symlink_to(catalog.parent / "img" / "1.jpg")

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from moemoe.catalog import products as products_module
+from moemoe.catalog.fetch_images import ImageFetcher
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import (
     Collection,
@@ -21,10 +23,12 @@ from moemoe.catalog.products import (
     read_products_with_images,
     write_parts,
 )
+from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, PRODUCTS, QUARANTINE
 from moemoe.storage import read_table
+from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
 from tests.support.whole_labels import collect, in_parts
 
@@ -192,6 +196,57 @@ class TestCollectProducts:
         collected = collect([write(folder / "a.parquet", table)], make_contract(folder, 1.0))
         set_aside = [field for _, field, _ in reasons(collected)]
         assert collected.rows == len(table) == collected.products.num_rows + len(set_aside) - set_aside.count("image")
+
+
+class TestImagesBehindUrls:
+    @pytest.fixture
+    def server(self):
+        with image_server() as server:
+            server.answers = {"/1.jpg": body(picture("red")), "/half.jpg": body(picture("blue", (400, 300))[:-200])}
+            yield server
+
+    @pytest.fixture
+    def catalog(self, tmp_path, server) -> str:
+        paths = ["1.jpg", "gone.jpg", "1.jpg", "half.jpg"]
+        rows = [product(f"p{i}", path=f"{server.url}/{path}") for i, path in enumerate(paths)]
+        return write(tmp_path / "a.parquet", [*rows, product("own", picture("green"))])
+
+    def test_they_are_fetched_once_and_dead_ones_are_set_aside(self, tmp_path, server, catalog, contract):
+        images = UrlImages(str(tmp_path / "images"))
+        with ImageFetcher(images, allow_private=True) as fetcher:
+            collected = collect([catalog], contract, fetcher=fetcher)
+        assert [(i, reason) for i, _, reason in reasons(collected)] == [
+            ("p1", "image URL answers 404"),
+            ("p3", "image is cut short"),
+        ]
+        assert collected.quarantine["detail"][0].as_py() == f"a.parquet, row 1: '{server.url}/gone.jpg': Not Found"
+        server.answers = {}
+        (table,) = read_products_with_images([catalog], [collected.products], contract, read_url=images.read)
+        assert table["image"].to_pylist() == [picture("red"), None, picture("red"), None, picture("green")]
+        assert server.asked == {"/1.jpg": 1, "/gone.jpg": 1, "/half.jpg": 1}
+
+    def test_private_hosts_are_not_asked_unless_allowed(self, tmp_path, server, catalog, contract):
+        with ImageFetcher(UrlImages(str(tmp_path / "images"))) as fetcher:
+            collected = collect([catalog], contract, fetcher=fetcher)
+        assert {reason for *_, reason in reasons(collected)} == {"image host has a private address"}
+        assert not server.asked
+
+    def test_only_the_first_rows_images_are_asked(self, tmp_path, server, catalog, contract):
+        with ImageFetcher(UrlImages(str(tmp_path / "images")), allow_private=True) as fetcher:
+            assert collect([catalog], contract, max_products=2, fetcher=fetcher).rows == 2
+        assert server.asked == {"/1.jpg": 1, "/gone.jpg": 1}
+
+    def test_one_that_is_gone_from_the_root_is_named(self, tmp_path, server, catalog, contract):
+        images = UrlImages(str(tmp_path / "images"))
+        with ImageFetcher(images, allow_private=True) as fetcher:
+            collected = collect([catalog], contract, fetcher=fetcher)
+        shutil.rmtree(tmp_path / "images" / "urls")
+        with pytest.raises(CatalogError, match=r"the catalog changed.*image URL was not fetched: 'http://127"):
+            list(read_products_with_images([catalog], [collected.products], contract, read_url=images.read))
+
+    def test_without_a_fetcher_none_is_followed(self, server, catalog, contract):
+        assert ("p0", "image", "image is a URL") in reasons(collect([catalog], contract))
+        assert not server.asked
 
 
 class TestReadProductsWithImages:

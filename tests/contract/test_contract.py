@@ -46,7 +46,7 @@ def test_a_contract_is_plain_data(tmp_path):
         "shirt": "shirt", "tshirts": "shirt", "t shirts": "shirt", "kurta": "kurta", "kurtas": "kurta",
     }  # fmt: skip
     assert contract.attributes["color"].keys == ("color", "baseColour")
-    assert contract.canonical_values()["material"] == {"Cotton", "Nylon", "Wool"}
+    assert set(contract.attributes["material"].values) == {"Cotton", "Nylon", "Wool"}
 
 
 def test_the_hash_is_of_the_content_not_the_layout(tmp_path):
@@ -55,6 +55,17 @@ def test_the_hash_is_of_the_content_not_the_layout(tmp_path):
         load_contract(write_contract(tmp_path, "# a comment\n" + SMALL.replace("[navy]", "[ 'navy' ]"))).hash == before
     )
     assert load_contract(write_contract(tmp_path, SMALL.replace("[navy]", "[navi]"))).hash != before
+
+
+def test_ids_of_another_system(tmp_path):
+    text = SMALL.replace("    rules:", "    id: 0012\n    value_ids: {Red: gid://shop/Value/13, Blue: 7}\n    rules:")
+    contract = load_contract(write_contract(tmp_path, text + "product_type_ids: {kurta: aa-1}\n"))
+    assert contract.product_type_ids == {"kurta": "aa-1"}
+    assert contract.ids("color", "Red") == ("0012", "gid://shop/Value/13")  # as written, not as a number
+    assert contract.ids("color", "Navy Blue") == ("0012", None)
+    assert contract.ids("material", "Wool") == (None, None)
+    assert contract.ids("no attribute", "Red") == (None, None)
+    assert contract.hash != load_contract(write_contract(tmp_path)).hash
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,10 @@ def test_the_hash_is_of_the_content_not_the_layout(tmp_path):
             5,
             "unknown key 'colour' .* did you mean 'color'",
         ),
+        ("missing: [NA, None]", "product_type_ids: {shirts: 1}", 5, "'shirts' is unknown; did you mean 'shirt'"),
+        ("missing: [NA, None]", "product_type_ids: {shirt: [1]}", 5, "'shirt' must be a text"),
+        ("    rules:", "    value_ids: {Rd: 1}\n    rules:", 13, "'Rd' is unknown; did you mean 'Red'"),
+        ("    rules:", "    id: [1]\n    rules:", 13, "'id' must be a text"),
         ("dataset: small\n", "", 1, "key 'dataset' is missing"),
         ("dataset: small", "dataset: [", 3, "not valid YAML"),
         ("dataset: small", "dataset: !!python/object/apply:os.system [ls]", 1, "YAML tag .* is not allowed"),

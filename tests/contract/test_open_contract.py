@@ -98,6 +98,17 @@ def test_names_as_shops_write_them(tmp_path):
     assert {label["product_type"] for label in labels} == {"Men\u2019s T-Shirts"}
 
 
+def test_ids_stay_with_what_the_catalog_has(tmp_path):
+    sole = "  sole: {values: {rubber: [], leather: []}, id: a2, value_ids: {leather: v7}}\n"
+    text = OPEN.replace("{keys: [baseColour]}\n", "{keys: [baseColour], id: a1}\n" + sole)
+    text = text.replace("product_types:\n", "product_type_ids: {shoe: t1, hat: t2}\nproduct_types:\n  hat: []\n")
+    (tmp_path / "open.yaml").write_text(text)
+    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], tmp_path / "contract.yaml")
+    assert closed.product_type_ids == {"shoe": "t1"}
+    assert closed.ids("color", "Blue") == ("a1", None)
+    assert closed.ids("sole", "leather") == ("a2", "v7")
+
+
 def test_a_closed_contract_stays_as_it_is(closed, tmp_path):
     same = close_contract(closed, [products(CATALOG)], tmp_path / "copy.yaml")
     assert same.hash == closed.hash

@@ -78,7 +78,8 @@ def test_the_weights_and_the_payload_lie_there_too(on_s3):
 
 
 def test_a_step_s_scratch_folder_is_gone_when_it_ends(on_s3):
-    assert not [path for path in on_s3.scratch.iterdir() if path.name.startswith(("moemoe-", "torchelastic"))]
+    assert not [path for path in on_s3.scratch.glob("moemoe-*") if os.listdir(path)]
+    assert not list(on_s3.scratch.glob("torchelastic*"))
 
 
 def test_labels_that_drift_are_told_of_once(on_s3):

@@ -2,8 +2,8 @@ import pyarrow as pa
 import pytest
 
 from moemoe.errors import CatalogError
-from moemoe.inference.audit import draw_audit, with_verdicts
-from moemoe.schemas import SAMPLE
+from moemoe.inference.audit import checked_verdicts, draw_audit, with_verdicts
+from moemoe.schemas import AUDIT, SAMPLE
 
 HEAD = b"product_id,attribute,prediction,verdict\n"
 
@@ -28,6 +28,13 @@ def test_verdicts_come_back_by_product_and_attribute():
     text = b'\xef\xbb\xbfproduct_id,attribute,prediction,verdict\r\n"color1","color","a, ""b""","Right"\r\n'
     judged = with_verdicts(audit(), text, "v.csv").to_pylist()
     assert {row["product_id"]: row["verdict"] for row in judged if row["verdict"]} == {"color1": "right"}
+
+
+def test_an_audit_from_before_there_were_ids_is_read():
+    old = audit().drop_columns(["attribute_id", "value_id"])
+    read = checked_verdicts(old, "audit.parquet")
+    assert read.schema.equals(AUDIT)
+    assert read["value_id"].null_count == read.num_rows
 
 
 @pytest.mark.parametrize(

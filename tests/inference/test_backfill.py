@@ -1,5 +1,6 @@
 """Backfill of partitions with a predictor whose answers are known; the real model's turn is in tests/flows."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from moemoe.model.outputs import Answer
 from moemoe.reporting.audit_page import audit_page
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
+from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
 from tests.support.small_shards import picture
 
@@ -80,8 +82,8 @@ def partition(folder: Path, rows=ROWS, name="part.parquet") -> str:
     return str(path)
 
 
-def run(model, folder, partitions, rule="plain"):
-    job = start_backfill("moemoe-test/3", rule, str(folder), partitions)
+def run(model, folder, partitions, rule="plain", allow_private_hosts=False):
+    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts)
     return job, backfill_partitions(lambda: model, partitions, job)
 
 
@@ -112,6 +114,34 @@ def test_every_decision(model, tmp_path):
         ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken picture", "image"),
     ]  # fmt: skip
     assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed):
+    with image_server() as server:
+        server.answers["/1.jpg"] = body(picture((200, 0, 0)))
+        rows = [row(name, 0.8) | {"image": {"path": f"{server.url}/{name}.jpg"}} for name in ("1", "gone")]
+        for _ in range(2):
+            job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], allow_private_hosts=allowed)
+            Path(job.output, "parts", f"{Path(part.values).stem}.json").unlink()  # as if it had been killed there
+        assert server.asked == ({"/1.jpg": 1, "/gone.jpg": 1} if allowed else {})
+    weights = {r["product_id"]: r["image_weight"] for r in read_table(f"{job.output}/{part.values}").to_pylist()}
+    assert weights["1"] == float(allowed)
+    found = [r["reason"] for r in read_table(f"{job.output}/{part.quarantine}").to_pylist()]
+    assert found == (["image URL answers 404"] if allowed else ["image host has a private address"] * 2)
+
+
+def test_the_contracts_ids_stand_beside_the_names(model, tmp_path):
+    color = dataclasses.replace(model.contract.attributes["color"], id="gid/1", value_ids={"Red": "gid/13"})
+    contract = dataclasses.replace(model.contract, attributes={**model.contract.attributes, "color": color})
+    job, [part] = run(dataclasses.replace(model, contract=contract), tmp_path / "out", [partition(tmp_path, ROWS[:2])])
+    values = read_table(f"{job.output}/{part.values}")
+    assert {(r["attribute"], r["attribute_id"], r["value_id"]) for r in values.to_pylist()} == {
+        ("color", "gid/1", "gid/13"),
+        ("material", None, None),
+        ("pattern type", None, None),  # an answer that is no value
+    }
+    assert values.schema.equals(BACKFILL)
 
 
 class Dresser:

@@ -27,7 +27,7 @@ def through(folder: Path, catalog, parts: int):
     products, contract = catalog
     uris = [write_table(part, f"{folder}/products/{i}.parquet") for i, part in enumerate(in_parts(products, parts))]
     normalized = normalize_parts(Parts(uris), contract, f"{folder}/all", f"{folder}/contradictions.parquet")
-    frequent = filter_parts(normalized.labels, contract.rare_share, f"{folder}/frequent")
+    frequent = filter_parts(normalized.labels, contract, f"{folder}/frequent")
     assigned = split_parts(uris, frequent.labels, contract, (), f"{folder}/labels", f"{folder}/splits.parquet")
     labels = pa.concat_tables(Parts(assigned.labels))
     assert frequent.number == len(labels)

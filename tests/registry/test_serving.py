@@ -1,6 +1,7 @@
 """The registered model as a client meets it: by pyfunc, and over HTTP by ``mlflow models serve``."""
 
 import base64
+import dataclasses
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import register
+from tests.support.image_server import body, image_server
 from tests.support.small_registry import new_run, new_store, predictions, tiny_model, trained
 
 pytestmark = pytest.mark.xdist_group("registry")
@@ -133,6 +135,21 @@ def test_no_path_leads_out_of_the_folder(model, tmp_path, monkeypatch, path, rea
         ask(model, {**SHIRT, "image": path})
 
 
+@pytest.mark.parametrize("folder", [None, "images"])
+def test_a_url_is_never_followed(model, tmp_path, monkeypatch, folder):
+    """The served model reaches into no network, whether or not it may read paths, and keeps a password to itself."""
+    if folder:
+        monkeypatch.setenv(IMAGE_FOLDER, str(tmp_path / folder))
+    with image_server() as server:
+        server.answers["/1.jpg"] = body(jpeg())
+        url = server.url.replace("http://", "http://user:geheim@") + "/1.jpg"
+        for image in (url, {"bytes": None, "path": url}, {"path": url.replace("http:", "HTTP:")}):
+            with pytest.raises(MlflowException, match="image") as raised:
+                ask(model, {**SHIRT, "image": image})
+            assert "geheim" not in raised.value.message
+        assert not server.asked
+
+
 def test_what_pandas_makes_of_gaps_and_ids_is_taken(model):
     """Bullet points in some rows only, columns of NaN alone, ids of integers, of doubles, one integer among texts."""
     nan = float("nan")
@@ -224,6 +241,23 @@ def test_no_accepted_values_break_the_contract(model):
     assert accepted(thresholds="guarded") == [False] * 3
     said[department] = "Girls"
     assert accepted() == [True, True, True]
+
+
+def test_the_contracts_ids_stand_beside_the_names(model):
+    from moemoe.registry.served_model import ServedModel
+
+    contract = data_contracts.load("30pt")
+    color = dataclasses.replace(contract.attributes["color"], id="gid/1", value_ids={"Red": "gid/13"})
+    served = ServedModel()
+    served.model = AttributeModel(
+        Dresser({"color": "Red", "material": "Cotton"}),
+        dataclasses.replace(contract, attributes={**contract.attributes, "color": color}),
+        Thresholds({"kurta": {name: {"plain": 0.5, "guarded": 0.95} for name in ("color", "material")}}),
+    )
+    answers = served.predict(None, pd.DataFrame([{"product_type": "kurta", "title": "Kurta"}]))
+    assert answers[["attribute", "attribute_id", "value_id"]].values.tolist() == [
+        ["color", "gid/1", "gid/13"], ["material", None, None],
+    ]  # fmt: skip
 
 
 def test_unknown_parameters(model):

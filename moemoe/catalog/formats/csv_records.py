@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from moemoe.catalog.formats.table import GridTable
@@ -29,6 +29,8 @@ _OTHER_FILES = {
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
+#: One of these is in the header of Amazon's files, which has at most so many records above it.
+_FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
 
 
 class _BadRecordError(Exception):
@@ -92,10 +94,11 @@ class CsvRecords:
         else:
             self.delimiter = self._found_delimiter(lines[0])
         try:
-            for _ in range(preamble_records(lines[0])):
-                self.preamble.append(self._cells(lines, width=None))
-                lines = [self._take()]
-            return self._cells(lines, width=None)
+            header = self._cells(lines, width=None)
+            while is_above_header(self.preamble, header):
+                self.preamble.append(header)
+                header = self._cells([self._take()], width=None)
+            return header
         except (_BadRecordError, csv.Error) as error:
             raise CatalogError(f"{self._partition} is cut short or is not CSV: line 1: {error}") from error
 
@@ -180,9 +183,11 @@ class CsvRecords:
         raise _BadRecordError(f"{_OPEN}: a quote opens a cell that does not close")
 
 
-def preamble_records(first_line: str) -> int:
-    """How many records stand above the header of a file that begins so: Amazon's flat files have two."""
-    return 2 if first_line.lstrip('"').startswith("TemplateType=") else 0
+def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) -> bool:
+    """Whether a record behind ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
+    first = (preamble[0] if preamble else record) or [""]
+    is_amazon = first[0].startswith(("TemplateType=", "settings="))
+    return is_amazon and len(preamble) < _MOST_ABOVE and not _FIELD_NAMES & set(record)
 
 
 def _width(line: str, delimiter: str) -> int:

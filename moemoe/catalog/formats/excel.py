@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.csv_records import preamble_records
+from moemoe.catalog.formats.csv_records import is_above_header
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.formats.text import first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -42,11 +42,12 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     header = next(rows, None)
     if header is None:
         raise CatalogError(f"{partition} has no rows in any sheet; its first row is the header")
-    preamble = []
-    for _ in range(preamble_records(str(header[0]))):
-        preamble.append([str(cell) for cell in header])
-        header = next(rows, [])
-    return GridTable(partition, [str(cell) for cell in header], rows, constants, preamble, "Excel")
+    preamble: list[list[str]] = []
+    names = [str(cell) for cell in header]
+    while is_above_header(preamble, names):
+        preamble.append(names)
+        names = [str(cell) for cell in next(rows, [])]
+    return GridTable(partition, names, rows, constants, preamble, "Excel")
 
 
 def _rows(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:

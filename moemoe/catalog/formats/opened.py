@@ -9,14 +9,17 @@ from moemoe.catalog.formats.csv_records import open_csv
 from moemoe.catalog.formats.excel import open_excel
 from moemoe.catalog.formats.json_rows import open_json
 from moemoe.catalog.formats.table import Table
+from moemoe.catalog.formats.xml_rows import open_xml
 from moemoe.errors import CatalogError
 
 _PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow",), (".xlsx",)
 _JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv", ".tab", ".txt")
+_XML = (".xml",)
+_TEXTS = (*_JSON, *_DELIMITED, *_XML)
 #: Names of catalog files.
-SUFFIXES = (*_PARQUET, *_ARROW, *_JSON, *_DELIMITED, *_EXCEL, *(suffix + ".gz" for suffix in (*_JSON, *_DELIMITED)))
+SUFFIXES = (*_PARQUET, *_ARROW, *_EXCEL, *_TEXTS, *(suffix + ".gz" for suffix in _TEXTS))
 #: Endings that notes and settings have too: in a folder they count only if no file has another one.
-UNSURE = (".json", ".txt")
+UNSURE = (".json", ".txt", ".xml")
 
 _HIVE = re.compile(r"([^/=]+)=([^/]*)")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -42,6 +45,8 @@ def open_table(partition: str, path: Path) -> Table:
         return open_json(partition, path, constants)
     if plain.endswith(_DELIMITED):
         return open_csv(partition, path, constants)
+    if plain.endswith(_XML):
+        return open_xml(partition, path, constants)
     raise CatalogError(f"{partition} is none of {', '.join(SUFFIXES)}")
 
 

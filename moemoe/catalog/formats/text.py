@@ -59,6 +59,12 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+def open_bytes(partition: str, path: Path) -> io.BufferedReader:
+    """The bytes of a file, plain or .gz; reading them raises CatalogError if it is a zip bomb."""
+    packed = path.suffix.lower() == ".gz"
+    return io.BufferedReader(_Unpacked(partition, path) if packed else io.FileIO(path), 2**18)
+
+
 class TextFile:
     """A text file's lines; its encoding is found.
 
@@ -77,8 +83,7 @@ class TextFile:
     def __init__(self, partition: str, path: Path, newline: str):
         self.partition = partition
         self.counts: Counter[str] = Counter()
-        packed = path.suffix.lower() == ".gz"
-        file = io.BufferedReader(_Unpacked(partition, path) if packed else io.FileIO(path), 2**18)
+        file = open_bytes(partition, path)
         try:
             encoding = _encoding(file.peek(64)[:64])
         except STREAM_ERRORS as error:

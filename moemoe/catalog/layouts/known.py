@@ -1,13 +1,28 @@
 """Every layout by name, and which of them a file has."""
 
-from moemoe.catalog.layouts import flat, long_form, own
+from moemoe.catalog.layouts import (
+    abo,
+    amazon,
+    amazon_reviews,
+    bigcommerce,
+    flat,
+    flipkart,
+    google,
+    kaggle_fashion,
+    long_form,
+    magento,
+    own,
+    shopify,
+    woocommerce,
+)
 from moemoe.catalog.layouts.layout import Layout, SellerFile
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-LAYOUTS = {layout.name: layout for layout in (own.LAYOUT, flat.LAYOUT, long_form.LAYOUT)}
+_SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
+LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
 #: If one of these is named and does not fit, reading says which column it lacks.
 SAY_WHAT_IS_MISSING = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 

@@ -92,9 +92,9 @@ def catalog(space, options, place):
 
 
 @pytest.fixture(scope="session")
-def collected(space, catalog):
+def collected(space, options, catalog):
     """What two tasks have read, as if each file were a group."""
-    return [stages.collect.collect_group(space, catalog.partitions, [task], task, Options()) for task in range(2)]
+    return [stages.collect.collect_group(space, catalog.partitions, [task], task, options) for task in range(2)]
 
 
 @pytest.fixture(scope="session")

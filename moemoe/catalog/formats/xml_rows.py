@@ -1,0 +1,141 @@
+"""XML feeds -> a table: a row for each <item> of RSS or <entry> of Atom, while the file is read.
+
+Declarations of document types are refused, and with them entities that grow or reach for other files.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from moemoe.catalog.formats.table import ObjectTable, Row
+from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, first_line, open_bytes
+from moemoe.catalog.records import RowError
+from moemoe.errors import CatalogError
+
+#: Elements that are rows, by their name without namespace.
+ROWS = ("item", "entry")
+#: Namespace -> what its names begin with; those of other namespaces go by their bare names.
+PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
+
+#: Rows whose elements are the file's columns.
+_HEAD_ROWS = 256
+_CHUNK = 2**18
+_DEEPEST = 100
+
+
+def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
+    """A feed's items. A value is the element's text, a list if the element repeats, a mapping if it has elements.
+
+    Raises:
+        CatalogError: the file has no item, declares a document type, or (later) is cut short or not well-formed.
+    """
+    rows = _rows(partition, open_bytes(partition, path))
+    first = list(islice(rows, _HEAD_ROWS))
+    if not first:
+        raise CatalogError(f"{partition} has no <item> or <entry>; of XML, feeds in RSS or Atom are read")
+    columns = list(dict.fromkeys(column for row in first for column in row))
+    found: Iterator[Row | RowError] = chain(first, rows)
+    return ObjectTable(partition, columns, found, constants, "XML")
+
+
+def _rows(partition: str, file: BinaryIO) -> Iterator[Row]:
+    reader = _Reader(partition)
+    with file:
+        while True:
+            try:
+                chunk = file.read(_CHUNK)
+                reader.feed(chunk)
+            except expat.ExpatError as error:
+                raise CatalogError(
+                    f"{partition} is cut short or is not well-formed XML: {first_line(error)}"
+                ) from error
+            except STREAM_ERRORS as error:
+                raise CatalogError(f"{partition} is damaged or cut short: {first_line(error)}") from error
+            yield from reader.take()
+            if not chunk:
+                return
+
+
+class _Element:
+    def __init__(self, name: str):
+        self.name = name
+        self.texts: list[str] = []
+        self.children: dict[str, Any] = {}
+
+    def add(self, name: str, value: Any) -> None:
+        if name not in self.children:
+            self.children[name] = value
+        elif isinstance(self.children[name], list):
+            self.children[name].append(value)
+        else:
+            self.children[name] = [self.children[name], value]
+
+    def value(self) -> Any:
+        """The text, or the children if there is no text beside them."""
+        text = "".join(self.texts).strip()
+        if self.children and not text:
+            return self.children
+        return "\n".join([text, *map(str, self.children.values())]).strip() or None
+
+
+class _Reader:
+    """Expat's calls -> rows."""
+
+    def __init__(self, partition: str):
+        self._partition = partition
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+        self._open: list[_Element] = []  # the row that is read and what is open in it
+        self._done: list[Row] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Reads on; with no bytes, checks that the document has ended."""
+        self._parser.Parse(chunk, not chunk)
+
+    def take(self) -> list[Row]:
+        """The rows that have ended since."""
+        done, self._done = self._done, []
+        return done
+
+    def _refuse(self, *_: Any) -> None:
+        raise CatalogError(
+            f"{self._partition} declares a document type (<!DOCTYPE>), whose entities may reach anywhere; delete it"
+        )
+
+    def _start(self, name: str, attributes: Any) -> None:
+        namespace, _, bare = name.rpartition(" ")
+        if self._open:
+            self._open.append(_Element(PREFIXES.get(namespace, "") + bare))
+            self._count(1)
+        elif bare in ROWS:
+            self._open, self._size = [_Element(bare)], 0
+
+    def _end(self, name: str) -> None:
+        if not self._open:
+            return
+        element = self._open.pop()
+        if self._open:
+            self._open[-1].add(element.name, element.value())
+        else:
+            self._done.append({name: value for name, value in element.children.items() if value is not None})
+
+    def _text(self, data: str) -> None:
+        if self._open:
+            self._open[-1].texts.append(data)
+            self._count(len(data))
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_RECORD or len(self._open) > _DEEPEST:
+            line = self._parser.CurrentLineNumber
+            raise CatalogError(
+                f"{self._partition} has an item around line {line} of more than {MAX_RECORD >> 20} MiB, or elements "
+                f"more than {_DEEPEST} deep; is it a product feed?"
+            )

@@ -1,0 +1,163 @@
+"""Amazon Berkeley Objects: JSON lines with texts in several languages, images by id, quantities in normalized units.
+
+Every product is read in one language, its market's: of the languages that its name is in, one of its country (English
+first), else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
+from moemoe.catalog.records import RowError
+
+_BECAME = {
+    "item_id": "product_id",
+    "domain_name": "product_id",  # an item has a listing in each market
+    "country": "marketplace",
+    "product_type": "product_type",
+    "item_name": "title, in the market's language",
+    "bullet_point": "bullet_points, in the market's language",
+    "product_description": "description, in the market's language",
+    "main_image_id": "image",
+    "other_image_id": "image",
+}
+_UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
+#: Where a listing's images are told and lie, relative to it; the archives are unpacked beside each other.
+_IMAGE_LISTS = (
+    ("images/metadata/images.csv.gz", "images/small/"),
+    ("images/metadata/images.csv", "images/small/"),
+    ("metadata/images.csv.gz", "small/"),
+    ("images.csv.gz", "images/small/"),
+    ("images.csv", "images/small/"),
+)
+
+
+def fits(file: SellerFile) -> bool:
+    """ABO's names of item and name, and texts with their language; or its list of images."""
+    columns = set(file.table.columns)
+    if {"item_id", "item_name", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
+        return any(_is_tagged(row.get("item_name")) for row in file.table.first(20))
+    return file.table.columns == ["image_id", "height", "width", "path"]
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each listing; the list of images gives none."""
+    if "image_id" in file.table.columns:
+        file.became.update(dict.fromkeys(file.table.columns, "image, of the listings"))
+        return
+    file.became.update({c: _BECAME.get(c, ATTRIBUTE) for c in file.table.columns if c not in _UNUSED})
+    images = _image_paths(file)
+    if images is None:
+        missing = f"unused: no {_IMAGE_LISTS[0][0]} beside the file"
+        file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
+    yield from each_row(file, lambda row: _product(row, images or {}))
+
+
+def _product(row: Row, paths: Mapping[str, str]) -> Row:
+    country = str(row.get("country") or "")
+    language = _language(row.get("item_name"), country)
+    ids = [row.get("main_image_id"), *(row.get("other_image_id") or [])]
+    images = in_order(paths.get(str(image)) for image in ids if image)
+    body = html_text("\n".join(_texts(row.get("product_description"), language, country)))
+    points = [line_text(point) for point in _texts(row.get("bullet_point"), language, country)]
+    labels = Labels()
+    for key, value in row.items():
+        if key in _BECAME or key in _UNUSED:
+            continue
+        for name, label in _labels(key, value, language, country):
+            labels.add(name, label)
+    item, domain = row.get("item_id"), row.get("domain_name")
+    return {
+        "product_id": f"{item}@{domain}" if item and domain else item,
+        "marketplace": country or None,
+        "product_type": next(iter(_texts(row.get("product_type"), language, country)), None),
+        "title": line_text(next(iter(_texts(row.get("item_name"), language, country)), None)),
+        "bullet_points": in_order([*points, *body.bullet_points]),
+        "description": body.description,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _is_tagged(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict) and "language_tag" in one for one in value)
+
+
+def _language(value: Any, country: str) -> str:
+    """The language in which to read a product that has these names."""
+    tags = (
+        [str(one.get("language_tag") or "") for one in value or [] if isinstance(one, dict)]
+        if isinstance(value, list)
+        else []
+    )
+    return min(tags, key=lambda tag: _rank(tag, "", country), default="")
+
+
+def _rank(tag: str, language: str, country: str) -> tuple[bool, bool, bool, bool, str]:
+    """Sorts languages: the chosen one first, then its other spellings, the country's, English ones, the alphabet."""
+    of, _, region = tag.partition("_")
+    same = bool(language) and of == language.partition("_")[0]
+    return tag != language, not same, region != country, of != "en", tag
+
+
+def _chosen(value: Any, language: str, country: str) -> list[dict[str, Any]]:
+    """The entries of a list in one language; those without language are in all."""
+    entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    tags = {str(one["language_tag"]) for one in entries if one.get("language_tag")}
+    best = min(tags, key=lambda tag: _rank(tag, language, country), default=None)
+    return [one for one in entries if not one.get("language_tag") or one["language_tag"] == best]
+
+
+def _texts(value: Any, language: str, country: str) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return in_order(str(one["value"]) for one in _chosen(value, language, country) if one.get("value") is not None)
+
+
+def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple[str, Any]]:
+    """The labels of one field: texts with their standardized values, quantities ("0.3 pounds"), category paths."""
+    if isinstance(value, dict):  # item_dimensions
+        for part, quantity in value.items():
+            if isinstance(quantity, dict):
+                yield f"{key}.{part}", _quantity(quantity)
+        return
+    if not isinstance(value, list):
+        yield key, value
+        return
+    if all(not isinstance(one, dict) for one in value):  # color_code
+        yield key, value
+    for one in _chosen(value, language, country):
+        if key == "node":
+            yield key, one.get("node_name") or one.get("path")
+        elif "unit" in one or "normalized_value" in one:
+            yield key, _quantity(one)
+        else:
+            yield key, one.get("value")
+            yield f"{key}_standardized", one.get("standardized_values")
+
+
+def _quantity(given: Mapping[str, Any]) -> str | None:
+    """A number with its unit, the normalized one if there is one."""
+    normalized = given.get("normalized_value")
+    quantity = normalized if isinstance(normalized, dict) else given
+    value, unit = quantity.get("value"), quantity.get("unit")
+    return None if value is None else f"{value} {unit or ''}".strip()
+
+
+def _image_paths(file: SellerFile) -> dict[str, str] | None:
+    """Image id -> its path relative to the listing, by the list of images beside it; None if there is none."""
+    for name, folder in _IMAGE_LISTS:
+        table = file.beside(name)
+        if table is not None and {"image_id", "path"} <= set(table.columns):
+            found = (row for row in table.rows() if not isinstance(row, RowError))
+            return {
+                str(row["image_id"]): folder + str(row["path"]) for row in found if {"image_id", "path"} <= row.keys()
+            }
+    return None
+
+
+LAYOUT = Layout("abo", "Amazon Berkeley Objects' listings", fits, rows)

@@ -1,0 +1,201 @@
+"""Amazon's flat files for sellers: rows of settings and labels above the row of field names, in the template as it was
+until 2024 (``item_sku``, ``color_name``) and since (``color[marketplace_id=...][language_tag=en_US]#1.value``).
+
+Each child of a variation family is a product of its own: it has its own title, color and image. A parent is not sold;
+its texts stand in where a child behind it has none.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from urllib.parse import unquote
+
+from moemoe.catalog.formats.table import GridTable, Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, filled_rows, in_order
+from moemoe.catalog.records import RowError
+
+#: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
+_FIELDS = {
+    "product_id": ("item_sku", "contribution_sku"),
+    "product_type": ("feed_product_type", "product_type"),
+    "title": ("item_name",),
+    "description": ("product_description", "rtip_product_description"),
+    "bullet_points": ("bullet_point",),
+    "image": ("main_image_url", "main_product_image_locator.media_location"),
+    "images": ("other_image_url", "other_product_image_locator.media_location"),
+    "parentage": ("parent_child", "parentage_level"),
+    "parent": ("parent_sku", "child_parent_sku_relationship.parent_sku"),
+    "action": ("update_delete", "::record_action"),
+}
+_BECAME = {
+    "images": "image",
+    "parentage": "tells parents from products",
+    "parent": "tells whose texts stand in",
+    "action": "tells deleted products",
+}
+#: Fields of offers, ids, delivery and compliance, which say nothing of the product.
+_COMMERCE = re.compile(
+    r"::.*|.*price.*|.*quantity.*|.*(?:_|^)(?:sku|gtin|asin|upc|ean|url|image|locator)(?:_|\d|\.|$).*|.*offer.*|"
+    r"fulfillment.*|merchant_.*|external_product_id.*|amzn1\..*|condition_.*|currency|.*tax.*|.*shipping.*|sale_.*|"
+    r"restock_.*|launch_date|.*release_date|recommended_browse_node.*|generic_keyword.*|relationship_type|"
+    r"variation_theme.*|part_number|manufacturer_part_number|.*hazmat.*|ghs.*|batter.*|.*regulat.*|.*warranty.*|"
+    r"package_.*|item_package.*|supplier_declared.*|skip_offer.*|list_price.*|max_order.*|number_of_boxes.*",
+    re.IGNORECASE,
+)
+#: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
+_NEW_FIELD = re.compile(r"(?P<name>[^\[#]+)(?P<tags>(?:\[[^\]]*\])*)(?:#(?P<number>\d+))?(?:\.(?P<part>.+))?")
+_UNIT = re.compile(r"(.+?)(?:_unit_of_measure|[._]unit)")
+#: Amazon's ids of its markets -> countries.
+_MARKETS = {
+    **{"ATVPDKIKX0DER": "US", "A2EUQ1WTGCTBG2": "CA", "A1AM78C64UM0Y8": "MX", "A2Q3Y263D00KWC": "BR"},
+    **{"A1F83G8C2ARO7P": "GB", "A1PA6795UKMFR9": "DE", "A13V1IB3VIYZZH": "FR", "APJ6JRA9NG5V4": "IT"},
+    **{"A1RKKUPIHCS9HS": "ES", "A1805IZSGTT6HS": "NL", "A2NODRKZP88ZB9": "SE", "A1C3SOZRARQ6R3": "PL"},
+    **{"AMEN7PMS3EDWL": "BE", "A28R8C7NBKEWEA": "IE", "A33AVAJ2PDY3EV": "TR", "A21TJRUUN4KGV": "IN"},
+    **{"A2VIGQ35RCS4UG": "AE", "A17E79C6D8DWNP": "SA", "ARBP9OOSHTCHU": "EG", "AE08WJ6YKNBMC": "ZA"},
+    **{"A1VC38T7YXB528": "JP", "A19VAU5U5O7RUS": "SG", "A39IBJ37TRP1C6": "AU"},
+}
+
+
+def fits(file: SellerFile) -> bool:
+    """Amazon's names of SKU and item among the columns, as no other file has them."""
+    names = {_split_name(column)[0] for column in file.table.columns}
+    return bool({"item_sku", "contribution_sku"} & names) and bool({"item_name", "feed_product_type"} & names)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each row but parents and deleted ones, which are counted."""
+    fields = _Fields.of(file)
+    check_product_type(file, bool(fields.named["product_type"]), "feed_product_type or product_type")
+    market = _market(file)
+    parent: Row | None = None
+    for row in islice(filled_rows(file), _rows_before_data(file), None):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        action = fields.text(row, "action").casefold()
+        if "delete" in action and "update" not in action:
+            file.counts["rows of deleted products left out"] += 1
+            continue
+        product = fields.product(row, market)
+        if fields.text(row, "parentage").casefold() == "parent":
+            file.counts["rows of parents left out: their children are the products"] += 1
+            parent = product
+            continue
+        if parent and fields.text(row, "parent") == parent["product_id"]:
+            product = {column: value if value else parent.get(column) for column, value in product.items()}
+        yield product
+
+
+@dataclass
+class _Fields:
+    """Which columns hold what."""
+
+    named: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    labels: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # key -> columns
+    units: dict[str, str] = field(default_factory=dict)  # column -> the column with its unit
+
+    @classmethod
+    def of(cls, file: SellerFile) -> "_Fields":
+        fields, columns = cls(), file.table.columns
+        language = _language(file)
+        meanings = {name: meaning for meaning, names in _FIELDS.items() for name in names}
+        spelled = {}
+        for column in columns:
+            key, tag = field_key(column)
+            if tag and language and tag != language:
+                file.became[column] = f"{UNUSED}: another language than {language}"
+            elif key in meanings:
+                fields.named[meanings[key]].append(column)
+                file.became[column] = _BECAME.get(meanings[key], meanings[key])
+            elif key and not _COMMERCE.fullmatch(key):
+                spelled[column] = key
+        values = {key: column for column, key in spelled.items()}
+        for column, key in spelled.items():
+            unit = _UNIT.fullmatch(key)
+            if unit and (measured := values.get(unit[1]) or values.get(f"{unit[1]}.value")):
+                fields.units[measured] = column
+                file.became[column] = f"unit of {measured}"
+            else:
+                fields.labels[key.removesuffix(".value")].append(column)
+                file.became[column] = ATTRIBUTE
+        return fields
+
+    def texts(self, row: Row, name: str) -> list[str]:
+        return in_order(as_cell(row.get(column)) for column in self.named[name])
+
+    def text(self, row: Row, name: str) -> str:
+        return next(iter(self.texts(row, name)), "")
+
+    def product(self, row: Row, market: str | None) -> Row:
+        labels = Labels()
+        for key, columns in self.labels.items():
+            for column in columns:
+                if value := as_cell(row.get(column)):
+                    labels.add(key, f"{value} {as_cell(row.get(self.units.get(column, '')))}")
+        body = html_text(self.text(row, "description"))
+        images = in_order([*self.texts(row, "image"), *self.texts(row, "images")])
+        return {
+            "product_id": self.text(row, "product_id"),
+            "marketplace": market,
+            "product_type": self.text(row, "product_type") or None,
+            "title": line_text(self.text(row, "title")),
+            "bullet_points": in_order([*map(line_text, self.texts(row, "bullet_points")), *body.bullet_points]),
+            "description": body.description,
+            "image": images[0] if images else None,
+            "images": images,
+            "attributes": labels.pairs(),
+        }
+
+
+def _split_name(column: str) -> tuple[str, str, str]:
+    """Name, language and part of a field: "color", "en_US" and "value"."""
+    found = _NEW_FIELD.fullmatch(column.strip())
+    if found is None:
+        return column.strip(), "", ""
+    language = re.search(r"\[language_tag=([^\]]*)\]", found["tags"])
+    return found["name"], language[1] if language else "", found["part"] or ""
+
+
+def field_key(column: str) -> tuple[str, str]:
+    """Key and language of a column: numbered ones ("bullet_point1", "material_type2") have one key."""
+    name, language, part = _split_name(column)
+    key = name if part in ("", "value") else f"{name}.{part}"
+    numbered = re.fullmatch(r"(.*?\D)_?\d{1,2}(\..*)?", key)
+    if numbered:
+        key = numbered[1].rstrip("_") + (numbered[2] or "")
+    return key, language
+
+
+def _settings(file: SellerFile) -> str:
+    """What stands in the first row: template, languages, market."""
+    preamble = file.table.preamble if isinstance(file.table, GridTable) else ()
+    return " ".join(str(cell) for cell in preamble[0]) if preamble else ""
+
+
+def _rows_before_data(file: SellerFile) -> int:
+    """How many rows of notes or examples the settings tell of, between the field names and the products."""
+    numbers = [re.search(rf"{row}Row=(\d+)", _settings(file)) for row in ("attribute", "data")]
+    return max(0, int(numbers[1][1]) - int(numbers[0][1]) - 1) if numbers[0] and numbers[1] else 0
+
+
+def _language(file: SellerFile) -> str:
+    """The language of the texts: that of the settings, else of the first column that has one."""
+    if found := re.search(r"contentLanguageTag=(\w+)", _settings(file)):
+        return found[1]
+    return next((tag for column in file.table.columns if (tag := _split_name(column)[1])), "")
+
+
+def _market(file: SellerFile) -> str | None:
+    """The country that the settings or the fields name."""
+    found = re.search(
+        r"(?:primaryMarketplaceId=(?:amzn1\.mp\.o\.)?|marketplace_id=)(\w+)",
+        unquote(_settings(file)) + " ".join(file.table.columns),
+    )
+    return _MARKETS.get(found[1], found[1]) if found else None
+
+
+LAYOUT = Layout("amazon", "Amazon's flat file for sellers", fits, rows)

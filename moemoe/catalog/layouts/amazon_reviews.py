@@ -1,0 +1,92 @@
+"""Item metadata of Amazon Reviews 2023 (McAuley Lab), JSON lines or the data set's Parquet: an item a row."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
+from moemoe.catalog.records import RowError
+
+_BECAME = {
+    "parent_asin": "product_id",
+    "title": "title",
+    "features": "bullet_points",
+    "description": "description",
+    "images": "image",
+    "categories": f"product_type (the last), {ATTRIBUTE}",
+    "main_category": f"{ATTRIBUTE}, product_type where categories are empty",
+    "details": ATTRIBUTE,
+    "store": ATTRIBUTE,
+}
+#: What the sizes of an image are called, the largest first.
+_SIZES = ("hi_res", "large", "thumb")
+
+
+def fits(file: SellerFile) -> bool:
+    """The item's id with details and main category, which the data set's reviews have not."""
+    return {"parent_asin", "details", "main_category"} <= set(file.table.columns)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each item."""
+    file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
+    yield from each_row(file, _product)
+
+
+def _product(row: Row) -> Row:
+    categories = _texts(row.get("categories"))
+    labels = Labels()
+    labels.add("store", row.get("store"))
+    labels.add("main_category", row.get("main_category"))
+    labels.add("categories", " > ".join(categories))
+    for key, label in _details(row.get("details")).items():
+        if not isinstance(label, dict):  # the only one is the item's ranks among the best sellers
+            labels.add(key, label)
+    images = _images(row.get("images"))
+    paragraphs = [html_text(text) for text in _texts(row.get("description"))]
+    points = [line_text(text) for text in _texts(row.get("features"))]
+    return {
+        "product_id": row.get("parent_asin"),
+        "product_type": categories[-1] if categories else row.get("main_category"),
+        "title": line_text(row.get("title")),
+        "bullet_points": in_order([*points, *(point for part in paragraphs for point in part.bullet_points)]),
+        "description": "\n".join(part.description for part in paragraphs if part.description) or None,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _details(value: Any) -> dict[str, Any]:
+    """The details: an object, in Parquet its JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError) as error:
+            raise RowError(
+                "attributes", "attributes are not a map", f"details are no JSON object: {value[:200]!r}"
+            ) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    found = value if isinstance(value, list) else [value]
+    return [text.strip() for text in found if isinstance(text, str) and text.strip()]
+
+
+def _images(value: Any) -> list[str]:
+    """The largest size of each image, the main one first: a list of objects, in Parquet an object of lists."""
+    if isinstance(value, dict):
+        columns = [name for name in (*_SIZES, "variant") if isinstance(value.get(name), list)]
+        value = [
+            dict(zip(columns, image, strict=False)) for image in zip(*(value[name] for name in columns), strict=False)
+        ]
+    found = [image for image in value if isinstance(image, dict)] if isinstance(value, list) else []
+    found.sort(key=lambda image: image.get("variant") != "MAIN")
+    return in_order(next((str(image[size]) for size in _SIZES if image.get(size)), None) for image in found)
+
+
+LAYOUT = Layout("amazon-reviews", "item metadata of Amazon Reviews 2023", fits, rows)

@@ -1,0 +1,205 @@
+"""BigCommerce's product CSV, of the modern export (Item: Product, Variant, Image) and of the legacy one (Item Type:
+Product, SKU, Rule): the rows behind a product are its variants and images.
+
+Of a variant's options the product has all values, as in Shopify's layout.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import (
+    Labels,
+    as_cell,
+    check_product_type,
+    deepest_path,
+    filled_rows,
+    found_columns,
+    in_order,
+    last_of_path,
+    split_list,
+)
+from moemoe.catalog.records import RowError
+
+#: What we call a column -> its modern name, its legacy names.
+_COLUMNS = {
+    "item": ("Item", "Item Type"),
+    "id": ("ID", "Product ID"),
+    "sku": ("SKU", "Product Code/SKU"),
+    "name": ("Name", "Product Name"),
+    "options": ("Options", "Product Name"),
+    "categories": ("Categories", "Category", "Category String", "Category Details"),
+    "description": ("Description", "Product Description"),
+    "brand": ("Brand Name", "Brand"),
+    "fields": ("Custom Fields", "Product Custom Fields"),
+    "image": ("Internal Image URL (Export)",),
+    "given image": ("Image URL (Import)",),
+    "variant image": ("Variant Image URL",),
+    "is first": ("Image is Thumbnail",),
+    "image order": ("Image Sort Order",),
+    "condition": ("Product Condition",),
+}
+_BECAME = {
+    "item": "tells variants and images from products",
+    "id": "product_id",
+    "sku": "product_id where the id is missing",
+    "options": ATTRIBUTE,
+    "name": "title",
+    "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
+    "description": "description, bullet_points",
+    "brand": ATTRIBUTE,
+    "fields": ATTRIBUTE,
+    "image": "image",
+    "given image": "image",
+    "variant image": "image",
+    "is first": "order of images",
+    "image order": "order of images",
+    "condition": ATTRIBUTE,
+}
+_NUMBERED_IMAGE = re.compile(r"Product Image (?:File|URL) - (\d+)", re.IGNORECASE)
+#: What the legacy export tells Google Shopping.
+_GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
+_BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
+#: What a swatch is painted with: "Red[#ff0000]", in the legacy export "Red:#ff0000".
+_PAINT = re.compile(r"(?:\[[^\[\]]*\]|: ?(?:#|https?:).*)$")
+_CATEGORY_PATH = re.compile(r"Category Path: *([^,|;]+)")
+
+
+def fits(file: SellerFile) -> bool:
+    """The kind of item with BigCommerce's columns of either export."""
+    columns = {column.strip().casefold() for column in file.table.columns}
+    modern = {"options", "inventory tracking", "custom fields", "image url (import)", "internal image url (export)"}
+    legacy = {"product code/sku", "option set", "product visible?", "product custom fields"}
+    return ({"item", "name", "sku"} <= columns and bool(modern & columns)) or (
+        {"item type", "product name"} <= columns and bool(legacy & columns)
+    )
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each row of one and those behind it; rows before the first product are RowErrors."""
+    columns = _Columns(file)
+    product: _Product | None = None
+    for number, row in enumerate(filled_rows(file), start=1):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        item = columns.cell(row, "item")
+        if item.casefold() == "product":
+            if product:
+                yield product.row()
+            product = _Product(row, columns)
+        elif product is None or not item:
+            detail = f"record {number} after the header is {item or 'no'!r} item, with no product before it"
+            yield RowError("row", "row belongs to no product", detail)
+        else:
+            product.add(row, columns)
+            file.counts["rows of variants, images, videos and rules joined"] += 1
+    if product:
+        yield product.row()
+
+
+class _Columns:
+    """Where everything lies; says so in ``file.became``."""
+
+    def __init__(self, file: SellerFile):
+        columns = file.table.columns
+        self._named: dict[str, str] = {}
+        for name, spellings in _COLUMNS.items():
+            if spelled := list(found_columns(columns, spellings).values()):
+                self._named[name] = spelled[0]
+        self.images = [column for column in columns if _NUMBERED_IMAGE.fullmatch(column.strip())]
+        self.images.sort(key=lambda column: int(_NUMBERED_IMAGE.fullmatch(column.strip())[1]))  # type: ignore[index]
+        self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
+        check_product_type(file, "categories" in self._named, "Categories")
+        file.became.update({column: _BECAME[name] for name, column in self._named.items()})
+        file.became.update(dict.fromkeys(self.keys, ATTRIBUTE) | dict.fromkeys(self.images, "image"))
+
+    def cell(self, row: Row, name: str) -> str:
+        """The cell of one of ``_COLUMNS``, without blanks around it."""
+        return as_cell(row.get(self._named.get(name, "")))
+
+
+class _Product:
+    def __init__(self, row: Row, columns: _Columns):
+        self._texts = {name: columns.cell(row, name) for name in ("id", "sku", "name", "description")}
+        self._categories = _categories(columns.cell(row, "categories"))
+        self._labels = Labels()
+        for key, value in (
+            ("Brand", columns.cell(row, "brand")),
+            ("Categories", self._categories),
+            ("Product Condition", columns.cell(row, "condition")),
+            *((key, row.get(column)) for column, key in columns.keys.items()),
+            *_fields(columns.cell(row, "fields")),
+        ):
+            self._labels.add(key, value)
+        self._images: list[tuple[bool, int, str]] = []  # sorts by: not first, order
+        self._variant_images: list[str] = []
+        for column in columns.images:
+            self._images.append((True, len(self._images), as_cell(row.get(column))))
+        self._add_images(row, columns)
+
+    def add(self, row: Row, columns: _Columns) -> None:
+        """A variant (an SKU of the legacy export) or image of this product; videos and rules say nothing of it."""
+        if columns.cell(row, "item").casefold() in ("variant", "sku"):
+            for key, value in _options(columns.cell(row, "options")):
+                self._labels.add(key, value)
+        self._add_images(row, columns)
+
+    def _add_images(self, row: Row, columns: _Columns) -> None:
+        if image := columns.cell(row, "image") or columns.cell(row, "given image"):
+            order = columns.cell(row, "image order")
+            is_first = columns.cell(row, "is first").casefold() in ("true", "y", "1")
+            self._images.append((not is_first, int(order) if order.isdecimal() else len(self._images), image))
+        self._variant_images.append(columns.cell(row, "variant image"))
+
+    def row(self) -> Row:
+        body = html_text(self._texts["description"])
+        images = in_order([image for *_, image in sorted(self._images, key=lambda one: one[:2])] + self._variant_images)
+        return {
+            "product_id": self._texts["id"] or self._texts["sku"],
+            "product_type": last_of_path(deepest_path(self._categories, "/"), "/"),
+            "title": line_text(self._texts["name"]),
+            "bullet_points": body.bullet_points,
+            "description": body.description,
+            "image": images[0] if images else None,
+            "images": images,
+            "attributes": self._labels.pairs(),
+        }
+
+
+def _categories(cell: str) -> list[str]:
+    """The category paths of a product, or their ids, which are all that some modern exports have."""
+    return in_order(_CATEGORY_PATH.findall(cell)) or split_list(cell, ";")
+
+
+def _options(cell: str) -> Iterator[tuple[str, str]]:
+    """Name and value of a variant's options: "Type=Swatch|Name=Color|Value=Red[#f00]Type=...", "[CS]Color=Red:#f00"."""
+    for option in cell.split("Type=")[1:]:
+        name, _, value = option.partition("|Name=")[2].partition("|Value=")
+        yield name, _PAINT.sub("", value.strip(" |"))
+    for option in _BETWEEN_LEGACY_OPTIONS.split(cell)[1:]:
+        name, _, value = option.partition("=")
+        yield name, _PAINT.sub("", value)
+
+
+def _fields(cell: str) -> Iterator[tuple[str, Any]]:
+    """Name and value of custom fields: JSON objects, in the legacy export ``name=value;name=value``."""
+    if cell.startswith("["):
+        try:
+            found = json.loads(cell, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            found = []
+        for field in found if isinstance(found, list) else []:
+            if isinstance(field, dict):
+                yield str(field.get("name") or ""), field.get("value")
+        return
+    for field in split_list(cell, ";"):
+        name, _, value = field.partition("=")
+        yield name, value
+
+
+LAYOUT = Layout("bigcommerce", "BigCommerce's product export", fits, rows)

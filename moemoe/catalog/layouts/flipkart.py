@@ -1,0 +1,121 @@
+"""Flipkart's crawl (PromptCloud's sample on Kaggle): lists as JSON, specifications as Ruby prints a hash."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, each_row, in_order
+from moemoe.catalog.records import RowError
+
+_BECAME = {
+    "uniq_id": "product_id",
+    "product_name": "title",
+    "product_category_tree": f"product_type, {ATTRIBUTE}",
+    "description": "description",
+    "image": "image",
+    "brand": ATTRIBUTE,
+    "product_specifications": ATTRIBUTE,
+}
+#: A string, or what Ruby writes otherwise than JSON.
+_RUBY = re.compile(r'"(?:[^"\\]|\\.)*"|=>|\bnil\b', re.DOTALL)
+_ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]{1,6}\}|.)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def fits(file: SellerFile) -> bool:
+    """Flipkart's names of the category tree and the specifications."""
+    return {"uniq_id", "product_category_tree", "product_specifications"} <= set(file.table.columns)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each row; one whose specifications cannot be read is a RowError."""
+    file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
+    yield from each_row(file, _product)
+
+
+def _product(row: Row) -> Row:
+    title, brand = line_text(row.get("product_name")), as_cell(row.get("brand"))
+    tree = [name.strip() for name in " >> ".join(_list(row.get("product_category_tree"))).split(">>") if name.strip()]
+    labels = Labels()
+    labels.add("brand", brand)
+    labels.add("product_category_tree", " > ".join(tree))
+    for key, label in _specifications(row.get("product_specifications")):
+        labels.add(key, label)
+    body = html_text(row.get("description"))
+    images = in_order(_list(row.get("image")))
+    return {
+        "product_id": row.get("uniq_id"),
+        "product_type": _product_type(tree, title or "", brand),
+        "title": title,
+        "bullet_points": body.bullet_points,
+        "description": body.description,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _product_type(tree: list[str], title: str, brand: str) -> str | None:
+    """The last category: behind it the tree often goes on with brand and type, and with the title, whole or cut."""
+    for name in reversed(tree):
+        as_compared = name.casefold().removesuffix("...").rstrip()
+        is_title = name is tree[-1] and bool(title) and title.casefold().startswith(as_compared)
+        is_brand = bool(brand) and f"{as_compared} ".startswith(f"{brand.casefold()} ")
+        if not (is_title or is_brand):
+            return name
+    return None
+
+
+def _list(cell: Any) -> list[str]:
+    """The texts of a JSON list; another text is the only one."""
+    text = as_cell(cell)
+    try:
+        found = json.loads(text) if text.startswith("[") else text
+    except (ValueError, RecursionError):
+        found = text.strip("[]\"' ")
+    return [str(one) for one in (found if isinstance(found, list) else [found]) if one]
+
+
+def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
+    """Key and value of each specification; one without key goes under the column's name."""
+    if not as_cell(cell):
+        return
+    found = _parse_ruby(as_cell(cell))
+    listed = found.get("product_specification") if isinstance(found, dict) else None
+    for one in listed if isinstance(listed, list) else [listed]:
+        if isinstance(one, dict) and one.get("value") is not None:
+            yield str(one.get("key") or "product_specifications"), str(one["value"])
+
+
+def _parse_ruby(text: str) -> Any:
+    """A hash as Ruby prints it: ``{"a"=>[1, nil]}``.
+
+    Raises:
+        RowError: it is none, or was cut.
+    """
+    try:
+        return json.loads(_RUBY.sub(_as_json, text))
+    except (ValueError, RecursionError) as error:
+        detail = f"product_specifications are no Ruby hash: {text[:200]!r}"
+        raise RowError("attributes", "attributes are not a map", detail) from error
+
+
+def _as_json(found: re.Match[str]) -> str:
+    text = found[0]
+    if text[0] != '"':
+        return ":" if text == "=>" else "null"
+    return _CONTROL.sub(lambda control: f"\\u{ord(control[0]):04x}", _ESCAPE.sub(_as_json_escape, text))
+
+
+def _as_json_escape(found: re.Match[str]) -> str:
+    escape = found[1]
+    if escape.startswith("u{"):
+        return chr(min(int(escape[2:-1], 16), 0x10FFFF))
+    return found[0] if escape in '"\\/bfnrtu' else escape  # Ruby also writes \\# and \\e
+
+
+LAYOUT = Layout("flipkart", "Flipkart's crawl with specifications as Ruby hashes", fits, rows)

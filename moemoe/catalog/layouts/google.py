@@ -1,0 +1,155 @@
+"""Google Merchant Center's product data: TSV, CSV or an XML feed (RSS, Atom); other shopping channels read it too.
+
+Each item is a product of its own: variants, which an item_group_id joins, have their own title, color and image.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import (
+    Labels,
+    as_cell,
+    check_product_type,
+    each_row,
+    in_order,
+    last_of_path,
+    split_list,
+    split_urls,
+)
+from moemoe.catalog.records import RowError
+
+_BECAME = {
+    "id": "product_id",
+    "title": "title",
+    "structured_title": "title",
+    "description": "description, bullet_points",
+    "structured_description": "description",
+    "product_type": f"product_type, {ATTRIBUTE}",
+    "google_product_category": f"{ATTRIBUTE}, product_type where product_type is empty",
+    "product_highlight": "bullet_points",
+    "image_link": "image",
+    "additional_image_link": "image",
+    "product_detail": ATTRIBUTE,
+    "target_country": "marketplace",
+    "feed_label": "marketplace",
+}
+#: What Google's specification knows about price, stock, delivery and campaigns, not about the product.
+_COMMERCE = frozenset(
+    (
+        *("link", "mobile_link", "canonical_link", "link_template", "mobile_link_template", "lifestyle_image_link"),
+        *("virtual_model_link", "video_link", "availability", "availability_date", "expiration_date", "price"),
+        *("sale_price", "sale_price_effective_date", "cost_of_goods_sold", "unit_pricing_measure", "installment"),
+        *("unit_pricing_base_measure", "subscription_cost", "loyalty_points", "loyalty_program", "gtin", "mpn"),
+        *("auto_pricing_min_price", "maximum_retail_price", "identifier_exists", "item_group_id", "ads_redirect"),
+        *("custom_label_0", "custom_label_1", "custom_label_2", "custom_label_3", "custom_label_4", "promotion_id"),
+        *("adwords_redirect", "adwords_grouping", "adwords_labels", "excluded_destination", "included_destination"),
+        *("shopping_ads_excluded_country", "pause", "shipping", "shipping_label", "shipping_weight", "tax"),
+        *("shipping_length", "shipping_width", "shipping_height", "ships_from_country", "max_handling_time"),
+        *("min_handling_time", "transit_time_label", "tax_category", "free_shipping_threshold", "external_seller_id"),
+        *("quantity", "sell_on_google_quantity", "inventory", "content_language", "channel", "return_policy_label"),
+        *("published", "updated", "pubdate", "guid", "author", "category"),  # of RSS and Atom
+    )
+)
+#: Google's separator between several values of these.
+_SLASHED = ("color", "material")
+
+
+def fits(file: SellerFile) -> bool:
+    """Google's names of the id, title and image, with one that only product data has; in XML those of its namespace."""
+    columns = file.table.columns
+    if file.table.format == "XML":
+        return "g:id" in columns or {"g:title", "g:image_link"} <= set(columns)
+    names = {_name(column) for column in columns}
+    others = {"link", "availability", "google_product_category", "item_group_id", "gtin", "price"}
+    return {"id", "title", "image_link"} <= names and bool(others & names)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each item."""
+    names = {column: _name(column) for column in file.table.columns}
+    has_type = bool({"product_type", "google_product_category"} & set(names.values()))
+    check_product_type(file, has_type, "product_type and no google_product_category")
+    for column, name in names.items():
+        file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
+    is_xml = file.table.format == "XML"
+    yield from each_row(file, lambda row: _product(row, is_xml))
+
+
+def _product(row: Row, is_xml: bool) -> Row:
+    given: dict[str, Any] = {}
+    for column in sorted(row, key=lambda column: column.startswith("g:")):  # Google's title comes before RSS's own
+        given[_name(column)] = row[column]
+
+    def values(name: str) -> list[Any]:
+        """The values of an attribute: of XML the elements of that name, else the cell."""
+        found = given.get(name)
+        return found if isinstance(found, list) else [] if found is None else [found]
+
+    def text(name: str) -> str | None:
+        return next((text for text in map(_text, values(name)) if text), None)
+
+    def several(name: str) -> list[str]:
+        """The values of an attribute that may repeat: in a cell they are a list."""
+        texts = in_order(map(_text, values(name)))
+        return texts if is_xml else [item for one in texts for item in split_list(one)]
+
+    body = html_text(text("description") or text("structured_description"))
+    more_images = [url for one in values("additional_image_link") for url in split_urls(_text(one))]
+    images = in_order([text("image_link"), *more_images])
+    labels = Labels()
+    for name in given:
+        if name not in _COMMERCE and ATTRIBUTE in _BECAME.get(name, ATTRIBUTE) and name != "product_detail":
+            for label in in_order(map(_text, values(name))):
+                labels.add(name, label.split("/") if name in _SLASHED else label)
+    for key, label in _details(values("product_detail")):
+        labels.add(key, label)
+    return {
+        "product_id": text("id"),
+        "marketplace": text("target_country") or text("feed_label"),
+        "product_type": last_of_path(_first_path(text("product_type")) or text("google_product_category")),
+        "title": line_text(text("title") or text("structured_title")),
+        "bullet_points": [*several("product_highlight"), *body.bullet_points],
+        "description": body.description,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
+    """Name and value of product details: elements of that name, or "section:name:value, section:name:value"."""
+    for value in values:
+        if isinstance(value, dict):
+            yield str(value.get("g:attribute_name") or ""), str(value.get("g:attribute_value") or "")
+            continue
+        for detail in split_list(str(value)):
+            _, _, pair = detail.partition(":")
+            name, _, label = pair.partition(":")
+            yield name, label
+
+
+def _first_path(cell: str | None) -> str | None:
+    """The first of several category paths, which is the one that Google reads."""
+    paths = split_list(cell)
+    is_list = bool(cell) and ('"' in str(cell) or all(">" in path for path in paths))
+    return paths[0] if is_list and paths else cell
+
+
+def _text(value: Any) -> str | None:
+    """A value as text; of elements their text, of structured titles and descriptions the content."""
+    if isinstance(value, dict):
+        value = value.get("g:content") or "\n".join(str(part) for part in value.values())
+    return as_cell(value) or None
+
+
+@lru_cache(4096)
+def _name(column: str) -> str:
+    """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
+    return column.partition("(")[0].strip().casefold().removeprefix("g:").replace(" ", "_").replace("-", "_")
+
+
+LAYOUT = Layout("google", "Google Merchant Center's product data", fits, rows)

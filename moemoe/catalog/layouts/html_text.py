@@ -1,0 +1,121 @@
+"""A shop's HTML body -> paragraphs and bullet points of plain text."""
+
+import html
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from moemoe.catalog.records import RowError
+from moemoe.contract.cell_text import as_text
+
+#: Elements whose content nobody reads as text.
+_HIDDEN = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "head"))
+#: Elements that begin and end a line.
+_BLOCKS = frozenset(
+    (
+        *("address", "article", "aside", "blockquote", "body", "dd", "details", "div", "dl", "dt", "fieldset"),
+        *("figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li"),
+        *("main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"),
+    )
+)
+_LISTS = frozenset(("ul", "ol"))
+_CELLS = frozenset(("td", "th"))
+#: A tag as a browser sees it: "sizes <5 and >3" has none.
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|<!\[CDATA\[|<!doctype", re.IGNORECASE)
+#: Declarations, and a < that opens no tag: there html.parser would search the whole body for its end, each time.
+_NO_TAG = re.compile(r"(<!\[CDATA\[|\]\]>|<[!?][^<>]*>)|<(?![a-zA-Z/][^<>]*>)")
+#: A longer body is no description; what comes after is left out.
+MAX_CHARACTERS = 1_000_000
+
+
+@dataclass
+class HtmlText:
+    """The text of a body: ``paragraphs`` in their order, and the items of its lists as ``bullet_points``."""
+
+    paragraphs: list[str] = field(default_factory=list)
+    bullet_points: list[str] = field(default_factory=list)
+
+    @property
+    def description(self) -> str | None:
+        """The paragraphs, one a line."""
+        return "\n".join(self.paragraphs) or None
+
+
+def html_text(body: Any) -> HtmlText:
+    """The text of an HTML body, of plain text its lines; entities are resolved, scripts, styles and comments left out.
+
+    Raises:
+        RowError: the body is a list or an object.
+    """
+    if isinstance(body, (list, dict)):
+        raise RowError("row", "row is not readable", f"a text is expected, not {str(body)[:200]!r}")
+    body = (body if isinstance(body, str) else as_text(body) or "")[:MAX_CHARACTERS]
+    if not _TAG.search(body):
+        return HtmlText([line for line in map(_one_line, html.unescape(body).splitlines()) if line])
+    reader = _Reader()
+    reader.feed(_NO_TAG.sub(lambda found: "" if found[1] else "&lt;", _without_comments(body)))
+    reader.close()
+    return reader.finished()
+
+
+def line_text(body: Any) -> str | None:
+    """The text of HTML that is one line, such as a title; None if nothing is left. Raises RowError as ``html_text``."""
+    text = html_text(body)
+    return " ".join((*text.paragraphs, *text.bullet_points)) or None
+
+
+def _without_comments(body: str) -> str:
+    parts, at = [], 0
+    while (start := body.find("<!--", at)) >= 0 and (end := body.find("-->", start + 4)) >= 0:
+        parts.append(body[at:start])
+        at = end + 3
+    return "".join((*parts, body[at:]))
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._found = HtmlText()
+        self._line: list[str] = []
+        self._hidden: list[str] = []  # the elements that hide what is read now, the outermost first
+        self._lists = 0  # how many are open
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in _HIDDEN:
+            self._hidden.append(tag)
+        elif tag in _BLOCKS or tag == "br":
+            self._end_line()
+            self._lists += tag in _LISTS
+        elif tag in _CELLS and any(part.strip() for part in self._line):
+            self._line.append(" | ")
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        if tag not in _HIDDEN:
+            self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._hidden:
+            del self._hidden[self._hidden.index(tag) :]
+        elif tag in _BLOCKS:
+            self._end_line()
+            self._lists = max(self._lists - (tag in _LISTS), 0)
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self._line.append(data)
+
+    def finished(self) -> HtmlText:
+        """What was found, the last line included."""
+        self._end_line()
+        return self._found
+
+    def _end_line(self) -> None:
+        text = _one_line("".join(self._line))
+        self._line = []
+        if text:
+            (self._found.bullet_points if self._lists else self._found.paragraphs).append(text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,144 @@
+"""Magento 2's (Adobe Commerce's) product CSV: attributes as "code=value,code=value" in one cell; variations as simple
+products, which are not visible on their own, and in a cell of their configurable product.
+
+A configurable product has all values of what its variations differ in. Rows of further store views repeat a product in
+another language and are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import (
+    Labels,
+    as_cell,
+    deepest_path,
+    filled_rows,
+    in_order,
+    last_of_path,
+    split_list,
+)
+from moemoe.catalog.records import RowError
+
+_BECAME = {
+    "sku": "product_id",
+    "store_view_code": "tells repeated products",
+    "product_websites": "marketplace",
+    "product_type": "tells configurable products",
+    "visibility": "tells variations",
+    "attribute_set_code": f"{ATTRIBUTE}, product_type where categories are empty",
+    "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
+    "name": "title",
+    "short_description": "description, bullet_points",
+    "description": "description, bullet_points",
+    "base_image": "image",
+    "additional_images": "image",
+    "additional_attributes": ATTRIBUTE,
+    "configurable_variations": ATTRIBUTE,
+    "country_of_manufacture": ATTRIBUTE,
+    "weight": ATTRIBUTE,
+}
+_PLAIN = ("attribute_set_code", "country_of_manufacture", "weight")
+#: Where a pair begins: a comma within a value has no code and = behind it.
+_PAIR = re.compile(r'(?:^|,)\s*([A-Za-z]\w*)=(?:"([^"]*+(?:""[^"]*+)*+)"(?=,|$))?')
+VARIATIONS = "rows of variations, which their products list"
+_NOT_VISIBLE = "not visible individually"
+#: What a variation has besides the values it differs in.
+_OF_VARIATION = frozenset(("sku", "price", "qty", "display", "image", "default", "weight"))
+
+
+def fits(file: SellerFile) -> bool:
+    """Magento's names of attribute set and product type, with its cell of attributes or of variations."""
+    columns = set(file.table.columns)
+    own = {"additional_attributes", "configurable_variations", "store_view_code", "product_websites"}
+    return {"sku", "attribute_set_code", "product_type"} <= columns and bool(own & columns)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each row that is no variation; at the end a RowError for each variation that no product named."""
+    file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
+    before = None
+    joins = "configurable_variations" in file.table.columns
+    # skus of variations that no product has named yet, and of named ones that have not come; they stand close together
+    unnamed: dict[str, None] = {}
+    awaited: set[str] = set()
+    for row in filled_rows(file):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        sku = as_cell(row.get("sku"))
+        if row.get("store_view_code") and sku in ("", before):
+            file.counts["rows of further store views left out"] += 1
+            continue
+        before = sku
+        if joins and sku and as_cell(row.get("visibility")).casefold() == _NOT_VISIBLE:
+            if sku in awaited:
+                awaited.remove(sku)
+                file.counts[VARIATIONS] += 1
+            else:
+                unnamed[sku] = None
+            continue
+        labels = Labels()
+        for variation in _variations(row.get("configurable_variations")):
+            if (named := variation.pop("sku", "")) in unnamed:
+                del unnamed[named]
+                file.counts[VARIATIONS] += 1
+            else:
+                awaited.add(named)
+            for code, value in variation.items():
+                labels.add(code, value)
+        yield _product(row, sku, labels)
+    for sku in unnamed:
+        detail = f"{sku!r} is not visible individually, and no product of the file has it as a variation"
+        yield RowError("row", "row belongs to no product", detail)
+
+
+def _product(row: Row, sku: str, labels: Labels) -> Row:
+    paths = split_list(as_cell(row.get("categories")))
+    for column in _PLAIN:
+        labels.add(column, row.get(column))
+    labels.add("categories", paths)
+    for code, value in _pairs(row.get("additional_attributes")):
+        labels.add(code, value.split("|"))
+    short, body = html_text(row.get("short_description")), html_text(row.get("description"))
+    images = in_order([*map(_image, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
+    return {
+        "product_id": sku,
+        "marketplace": row.get("product_websites"),
+        "product_type": last_of_path(deepest_path(paths, "/"), "/") or row.get("attribute_set_code"),
+        "title": line_text(row.get("name")),
+        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
+        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _pairs(cell: Any) -> Iterator[tuple[str, str]]:
+    """Code and value of ``code=value,code="value"``."""
+    text = as_cell(cell)
+    found = list(_PAIR.finditer(text))
+    for i, pair in enumerate(found):
+        end = found[i + 1].start() if i + 1 < len(found) else len(text)
+        yield pair[1].casefold(), text[pair.end() : end] if pair[2] is None else pair[2].replace('""', '"')
+
+
+def _variations(cell: Any) -> Iterator[dict[str, str]]:
+    """The variations of ``sku=A-S,size=S|sku=A-M,size=M``, without their prices and stock."""
+    for variation in re.split(r"\|(?=\s*sku=)", as_cell(cell)):
+        found = {code: value.strip() for code, value in _pairs(variation)}
+        if found:
+            yield {code: value for code, value in found.items() if code == "sku" or code not in _OF_VARIATION}
+
+
+def _image(path: Any) -> str | None:
+    """The path in the shop's media folder, relative; a URL as it is."""
+    text = as_cell(path)
+    return None if text == "no_selection" else text.lstrip("/")
+
+
+LAYOUT = Layout("magento", "Magento 2's product export", fits, rows)

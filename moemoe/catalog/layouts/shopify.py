@@ -1,0 +1,181 @@
+"""Shopify's product CSV, as it was until 2025 and as it is now: a row a variant or image, joined by the handle.
+
+Of a variant's options (Color: Olive, Black) the product has all values: the contract reads several values of an
+attribute, and no image tells which variant it shows.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import (
+    Labels,
+    as_cell,
+    check_product_type,
+    filled_rows,
+    found_columns,
+    in_order,
+    last_of_path,
+)
+from moemoe.catalog.records import RowError
+
+#: What we call a column -> its name until 2025, and since.
+_COLUMNS = {
+    "handle": ("Handle", "URL handle"),
+    "title": ("Title",),
+    "body": ("Body (HTML)", "Body HTML", "Description"),
+    "vendor": ("Vendor",),
+    "category": ("Product Category", "Standardized Product Type"),
+    "type": ("Type", "Custom Product Type"),
+    "tags": ("Tags",),
+    "image": ("Image Src", "Product image URL"),
+    "position": ("Image Position",),
+    "variant image": ("Variant Image", "Variant image URL"),
+}
+_OPTIONS = tuple((f"Option{number} Name", f"Option{number} Value") for number in (1, 2, 3))
+_BECAME = {
+    "handle": "product_id",
+    "title": "title",
+    "body": "description, bullet_points",
+    "vendor": ATTRIBUTE,
+    "category": f"{ATTRIBUTE}, product_type where Type is empty",
+    "type": "product_type",
+    "tags": ATTRIBUTE,
+    "image": "image",
+    "position": "order of images",
+    "variant image": "image",
+}
+#: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
+_METAFIELD = re.compile(
+    r"(?P<label>.+?) \((?:product|variant)\.metafields\.[^)]*\)|"
+    r"(?:Variant )?Metafield: (?:[^.]+\.)?(?P<key>\S+)(?: \[.*\])?",
+    re.IGNORECASE,
+)
+_GOOGLE = re.compile(r"Google Shopping / (Gender|Age Group|Color|Size|Material|Pattern|Google Product Category)", re.I)
+
+
+def fits(file: SellerFile) -> bool:
+    """A handle and a title, with options of variants or columns that begin with "Variant"."""
+    found = found_columns(file.table.columns, ["Handle", "URL handle", "Title", "Option1 Name", "Option1 Value"])
+    others = {column.strip().casefold() for column in file.table.columns}
+    is_variant = "Option1 Name" in found or bool(others & {"variant sku", "variant price", "body (html)"})
+    return "Title" in found and bool({"Handle", "URL handle"} & set(found)) and is_variant
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each run of rows with the same handle; rows without one, and rows of no product, are RowErrors."""
+    columns = _Columns(file)
+    product: _Product | None = None
+    for number, row in enumerate(filled_rows(file), start=1):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        handle = columns.cell(row, "handle")
+        if handle and product and handle == product.handle:
+            file.counts["rows of variants and further images joined"] += 1
+        elif handle and (columns.cell(row, "title") or columns.cell(row, "body")):
+            if product:
+                yield product.row()
+            product = _Product(handle)
+        else:
+            detail = f"record {number} after the header has " + (
+                f"handle {handle[:100]!r} but neither title nor body, and the product before it another handle"
+                if handle
+                else "no handle"
+            )
+            yield RowError("row", "row belongs to no product", detail)
+            continue
+        product.add(row, columns)
+    if product:
+        yield product.row()
+
+
+class _Columns:
+    """Where everything lies; says so in ``file.became``."""
+
+    def __init__(self, file: SellerFile):
+        columns = file.table.columns
+        self._named: dict[str, str] = {}
+        for name, spellings in _COLUMNS.items():
+            if spelled := list(found_columns(columns, spellings).values()):
+                self._named[name] = spelled[0]
+        options = found_columns(columns, (name for pair in _OPTIONS for name in pair))
+        self.options = [(options[name], options[value]) for name, value in _OPTIONS if {name, value} <= set(options)]
+        self.keys: dict[str, str] = {}
+        for column in columns:
+            if found := _METAFIELD.fullmatch(column.strip()):
+                self.keys[column] = found["label"] or found["key"]
+            elif found := _GOOGLE.fullmatch(column.strip()):
+                self.keys[column] = found[1]
+        check_product_type(file, bool({"type", "category"} & set(self._named)), "Type and no Product Category")
+        file.became.update({column: _BECAME[name] for name, column in self._named.items()})
+        file.became.update(dict.fromkeys((*self.keys, *(c for pair in self.options for c in pair)), ATTRIBUTE))
+        self.keys.update(
+            {self._named[name]: self._named[name] for name in ("vendor", "category", "tags") if name in self._named}
+        )
+
+    def cell(self, row: Row, name: str) -> str:
+        """The cell of one of ``_COLUMNS``, without blanks around it."""
+        return as_cell(row.get(self._named.get(name, "")))
+
+
+class _Product:
+    """What the rows of one handle say together: texts once, labels and images of all rows."""
+
+    def __init__(self, handle: str):
+        self.handle = handle
+        self._texts: dict[str, str] = {}
+        self._labels = Labels()
+        self._options: dict[int, str] = {}
+        self._images: list[tuple[int, str]] = []
+        self._variant_images: list[str] = []
+
+    def add(self, row: Row, columns: _Columns) -> None:
+        for name in ("title", "body", "type", "category"):
+            if name not in self._texts and (text := columns.cell(row, name)):
+                self._texts[name] = text
+        for i, (name, value) in enumerate(columns.options):
+            self._options[i] = as_cell(row.get(name)) or self._options.get(
+                i, ""
+            )  # the first row alone names the options
+            if (option := as_cell(row.get(value))) != "Default Title":
+                self._labels.add(self._options[i], option)
+        for column, key in columns.keys.items():
+            self._labels.add(key, _list_of(row.get(column)))
+        if image := columns.cell(row, "image"):
+            position = columns.cell(row, "position")
+            self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))
+        self._variant_images.append(columns.cell(row, "variant image"))
+
+    def row(self) -> Row:
+        body = html_text(self._texts.get("body"))
+        images = in_order([image for _, image in sorted(self._images, key=lambda one: one[0])] + self._variant_images)
+        return {
+            "product_id": self.handle,
+            "product_type": last_of_path(self._texts.get("type") or self._texts.get("category")),
+            "title": line_text(self._texts.get("title")),
+            "bullet_points": body.bullet_points,
+            "description": body.description,
+            "image": images[0] if images else None,
+            "images": images,
+            "attributes": self._labels.pairs(),
+        }
+
+
+def _list_of(cell: Any) -> Any:
+    """A metafield of a list type, which comes as JSON; anything else as it is."""
+    text = as_cell(cell)
+    if not (text.startswith("[") and text.endswith("]")):
+        return cell
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return cell
+    return [one for one in found if isinstance(one, (str, int, float))] if isinstance(found, list) else cell
+
+
+LAYOUT = Layout("shopify", "Shopify's product export", fits, rows)

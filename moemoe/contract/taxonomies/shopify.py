@@ -1,0 +1,160 @@
+"""Shopify's product taxonomy, from its JSON files (``dist/en``) or the YAML files that they are made of (``data``).
+
+https://github.com/Shopify/product-taxonomy. Categories list attributes by handle (YAML: by friendly id). An extended
+attribute has the values, and here also the id, of the attribute that it extends, under a name and a handle of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moemoe.contract.taxonomies.files import read_json, read_yaml
+from moemoe.contract.taxonomies.taxonomy import Category, Taxonomy, TaxonomyAttribute, TaxonomyValue, paths
+from moemoe.errors import ConfigError
+
+FORM = (
+    "a checkout or release of github.com/Shopify/product-taxonomy: a folder with categories.json and attributes.json "
+    "(dist/en), or with categories/, attributes.yml and values.yml (data)"
+)
+_GID = "gid://shopify/Taxonomy"
+
+
+@dataclass
+class _Entries:
+    """What the files say, before categories and attributes are joined: names and parents by the category's id."""
+
+    version: str = "without a version"
+    attributes: dict[str, TaxonomyAttribute] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    attributes_of: dict[str, list[str]] = field(default_factory=dict)
+    deprecated: set[str] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
+
+
+def read_shopify(path: Path) -> Taxonomy:
+    """Reads a folder of JSON files (English ones first) or of YAML files, or one file ``taxonomy.json``.
+
+    Raises:
+        ConfigError: it is no such folder, a file is not whole, or the categories' parents go in a circle.
+    """
+    where, entries = _entries(path)
+    categories = []
+    for id, names in paths(entries.names, entries.parents, str(where)).items():
+        unknown = [key for key in entries.attributes_of[id] if key not in entries.attributes]
+        if unknown:
+            raise ConfigError(f"{where}: category {id!r} has the attribute {unknown[0]!r}, which the attributes' file "
+                              "does not have; are both whole, and of one version?")  # fmt: skip
+        if id in entries.deprecated:
+            entries.left_out.append(f"category {names[-1]!r} ({id}) is deprecated")
+            continue
+        attributes = tuple(entries.attributes[key] for key in entries.attributes_of[id])
+        categories.append(Category(id, names, attributes, id.rpartition("/")[2]))
+    if not categories:
+        raise ConfigError(f"{where} has no category; expected is {FORM}")
+    order = {id: at for at, id in enumerate(entries.names)}
+    categories.sort(key=lambda category: order[category.id])
+    return Taxonomy(f"Shopify's product taxonomy {entries.version}", categories, entries.left_out)
+
+
+def _entries(path: Path) -> tuple[Path, _Entries]:
+    """The folder or file that is read, and what it says."""
+    folders = [path, path / "en", path / "dist" / "en", path / "data"]
+    try:
+        if path.is_file():
+            return path, _from_json(read_json(path))
+        for folder in folders:
+            if (folder / "categories.json").is_file() and (folder / "attributes.json").is_file():
+                return folder, _from_json(read_json(folder / "categories.json") | read_json(folder / "attributes.json"))
+            if (folder / "taxonomy.json").is_file():
+                return folder, _from_json(read_json(folder / "taxonomy.json"))
+            if (folder / "categories").is_dir() and (folder / "attributes.yml").is_file():
+                return folder, _from_yaml(folder)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ConfigError(
+            f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected is {FORM}"
+        ) from error
+    found = "is no taxonomy of Shopify" if path.is_dir() else "there is no such folder"
+    raise ConfigError(f"{path}: {found}; expected is {FORM}")
+
+
+def _from_json(document: Mapping[str, Any]) -> _Entries:
+    entries = _Entries(str(document["version"]))
+    for entry in document["attributes"]:
+        values = tuple(_value(value["id"], value, entries) for value in _current(entry.get("values", ()), entries))
+        for each in (entry, *entry.get("extended_attributes", ())):
+            _add_attribute(each["handle"], entry["id"], each, values, entry, entries)
+    for vertical in document["verticals"]:
+        for category in vertical["categories"]:
+            id = category["id"]
+            if category.get("parent_id"):
+                entries.parents[id] = category["parent_id"]
+            _add_category(id, category, [attribute["handle"] for attribute in category["attributes"]], entries)
+    return entries
+
+
+def _from_yaml(folder: Path) -> _Entries:
+    version = folder.parent / "VERSION"
+    entries = _Entries(version.read_text().strip() if version.is_file() else "without a version")
+    known = {
+        value["friendly_id"]: _value(f"{_GID}Value/{value['id']}", value, entries)
+        for value in _current(read_yaml(folder / "values.yml"), entries)
+    }
+    document = read_yaml(folder / "attributes.yml")
+    values_of: dict[str, tuple[TaxonomyValue, ...]] = {}
+    ids: dict[str, str] = {}
+    for entry in document["base_attributes"]:
+        name = entry["friendly_id"]
+        try:
+            values_of[name] = tuple(known[value] for value in entry.get("values") or ())
+        except KeyError as error:
+            raise ConfigError(f"{folder / 'attributes.yml'}: attribute {name!r} has the value {error}, which "
+                              "values.yml does not have; are both whole, and of one version?") from error  # fmt: skip
+        ids[name] = f"{_GID}Attribute/{entry['id']}"
+        _add_attribute(name, ids[name], entry, values_of[name], entry, entries)
+    for entry in document["extended_attributes"]:
+        base = entry["values_from"]
+        _add_attribute(entry["friendly_id"], ids[base], entry, values_of[base], entry, entries)
+    for file in sorted((folder / "categories").glob("*.yml")):
+        for category in read_yaml(file):
+            for child in category.get("children") or ():
+                entries.parents[f"{_GID}Category/{child}"] = f"{_GID}Category/{category['id']}"
+            _add_category(f"{_GID}Category/{category['id']}", category, category.get("attributes") or [], entries)
+    if without_entry := [child for child in entries.parents if child not in entries.names]:
+        raise ConfigError(f"{folder}: category {without_entry[0]!r} is named as a child and not there; "
+                          "is every file in categories/ whole?")  # fmt: skip
+    return entries
+
+
+def _current(values: Iterable[Mapping[str, Any]], entries: _Entries) -> list[Mapping[str, Any]]:
+    """``values`` without the deprecated ones."""
+    deprecated = [value for value in values if value.get("deprecated")]
+    entries.left_out += [f"value {value['name']!r} ({value['id']}) is deprecated" for value in deprecated]
+    return [value for value in values if not value.get("deprecated")]
+
+
+def _value(id: str, entry: Mapping[str, Any], entries: _Entries) -> TaxonomyValue:
+    handle = str(entry["handle"])
+    return TaxonomyValue(id, str(entry["name"]), (handle, handle.rpartition("__")[2]))
+
+
+def _add_attribute(
+    key: str,
+    id: str,
+    entry: Mapping[str, Any],
+    values: tuple[TaxonomyValue, ...],
+    base: Mapping[str, Any],
+    entries: _Entries,
+) -> None:
+    units = ", ".join(map(str, base.get("supported_units") or ()))
+    note = f"it is a measurement ({units})" if units else "it has no values"
+    entries.attributes[key] = TaxonomyAttribute(id, str(entry["name"]), values, (str(entry["handle"]),), note)
+
+
+def _add_category(id: str, entry: Mapping[str, Any], attributes: list[str], entries: _Entries) -> None:
+    if id in entries.names:
+        raise ConfigError(f"category {id!r} of Shopify's taxonomy is there twice; each id is allowed once")
+    entries.names[id], entries.attributes_of[id] = str(entry["name"]), attributes
+    if entry.get("deprecated"):
+        entries.deprecated.add(id)

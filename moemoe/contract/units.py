@@ -1,0 +1,106 @@
+"""What a contract's units are: pint says whether they exist, how they convert and what else they are called.
+
+Only this module knows pint, and only a contract with measurements needs it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from moemoe.contract.measurement import Unit
+from moemoe.contract.text import plain_measure
+
+#: What a unit may be written like; pint would evaluate anything.
+_NAME = r"(?:°?[^\W\d]+|%)(?:\*\*[1-9]|\^[1-9]|[²³])?"
+_WRITTEN = re.compile(rf"{_NAME}(?:(?: ?[/*] ?| ){_NAME})*")
+
+#: What sellers write besides a unit's name, symbol and plural.
+_SELLERS: Mapping[str, tuple[str, ...]] = {
+    "inch": ('"', "ins", "inches"),
+    "foot": ("'", "feet", "fts"),
+    "yard": ("yds",),
+    "gram": ("gm", "gms", "gr", "grm", "grms", "grs", "gramme", "grammes"),
+    "kilogram": ("kgs", "kilo", "kilos", "kgm", "kilogramme", "kilogrammes"),
+    "pound": ("lbs",),
+    "ounce": ("ozs",),
+    "carat": ("cts", "carats"),
+    "liter": ("lt", "lts", "ltr", "ltrs", "lit"),
+    "milliliter": ("mls", "mltr", "mltrs"),
+    "centimeter": ("cms", "cmtr"),
+    "millimeter": ("mms",),
+    "meter": ("mtr", "mtrs", "mts"),
+    "micrometer": ("micron", "microns", "um"),
+    "day": ("days",),
+    "month": ("mth", "mths", "mnth", "mnths", "mon", "mo", "mos"),
+    "year": ("yr", "yrs", "y"),
+    "hour": ("hr", "hrs"),
+    "minute": ("mins",),
+    "degree_Celsius": ("°c", "c", "deg c", "degree c", "degrees c", "degree celsius", "degrees celsius", "celsius"),
+    "degree_Fahrenheit": (
+        *("°f", "f", "deg f", "degree f", "degrees f", "degree fahrenheit", "degrees fahrenheit", "fahrenheit"),
+    ),
+    "percent": ("%", "per cent", "pct"),
+    "watt": ("watts",),
+}
+
+
+class UnitError(ValueError):
+    """A text that is no unit, or none that converts."""
+
+
+def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
+    """The unit that a contract calls ``name``, converted to the one it calls ``canonical``.
+
+    Raises:
+        UnitError: a unit that does not exist, or another kind of quantity than ``canonical``.
+    """
+    registry = _registry()
+    own, wanted = _parse(name), _parse(canonical)
+    if own.dimensionality != wanted.dimensionality:
+        raise UnitError(
+            f"unit {name!r} is of {_kind(own)}, {canonical!r} of {_kind(wanted)}; accepted units must convert into "
+            "the canonical one"
+        )
+    try:
+        start, one = (registry.Quantity(Fraction(n), own).to(wanted).magnitude for n in (0, 1))
+    except Exception as error:  # pint's own are many
+        raise UnitError(f"unit {name!r} does not convert into {canonical!r}") from error
+    squared = name.replace("**", "").replace("^", "")  # "g/m2", which "g/m²" becomes
+    found = dict.fromkeys(map(plain_measure, (name, squared, *aliases, *_spellings(name))))
+    return Unit(name, tuple(aliases), tuple(found), Fraction(one) - Fraction(start), Fraction(start))
+
+
+def _spellings(name: str) -> list[str]:
+    """Name, symbol, both ways to write metre, plurals, and what sellers write; of a compound unit none."""
+    parsed = _registry().parse_unit_name(name)
+    if not parsed:
+        return []
+    full, symbol = _registry().get_name(name), str(_registry().get_symbol(name))
+    words = [full.replace("_", " ")]
+    words += [words[0].replace(ours, theirs) for ours, theirs in (("meter", "metre"), ("liter", "litre"))]
+    plurals = [word + "s" for word in (*words, symbol) if len(word) > 1 and word.isalpha()]
+    return [*words, symbol, *plurals, *_SELLERS.get(full, ())]
+
+
+def _parse(name: str) -> Any:
+    problem = f"unit {name!r} does not exist; allowed are units that pint knows, e.g. cm, inch, kg, month, degC, g/m**2"
+    if not _WRITTEN.fullmatch(name):
+        raise UnitError(problem)
+    try:
+        return _registry().parse_units(name)
+    except Exception as error:  # UndefinedUnitError, and whatever its parser stumbles on
+        raise UnitError(problem) from error
+
+
+def _kind(unit: Any) -> str:
+    powers = sorted(unit.dimensionality.items())
+    return " ".join(name.strip("[]") + ("" if power == 1 else f"^{power}") for name, power in powers) or "no dimension"
+
+
+@cache
+def _registry() -> Any:
+    import pint
+
+    return pint.UnitRegistry(non_int_type=Fraction)  # 12.6 inch are 32.004 cm, exactly

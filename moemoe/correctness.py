@@ -1,0 +1,51 @@
+"""Whether an answer is right: one of the gold values or, of a measurement, within its tolerance of one.
+
+Works on the values' text alone, so that whoever has a table of predictions can measure it.
+"""
+
+import re
+from collections.abc import Collection
+from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_MEASURE = re.compile(r"(-?\d+(?:\.\d+)?) (.+)")
+
+
+def is_right(answer: str | None, gold: Collection[str], tolerance: float | None = None) -> bool:
+    """Whether ``answer`` is one of the ``gold`` values.
+
+    Args:
+        tolerance: of a measurement ("32 cm"), how far its number may lie from that of a gold value in the same unit;
+            None: values are names, and equal or not.
+    """
+    if tolerance is None or answer in gold:
+        return answer in gold
+    return answer is not None and any(_is_near(answer, value, tolerance) for value in gold)
+
+
+def are_right(
+    answers: pa.ChunkedArray, golds: pa.ChunkedArray, tolerances: pa.ChunkedArray | None = None
+) -> np.ndarray:
+    """``is_right`` of each row of columns ``prediction``, ``gold`` and ``tolerance`` of PREDICTIONS, bool [N]."""
+    lists, given = golds.combine_chunks(), answers.combine_chunks()
+    row = pc.list_parent_indices(lists)
+    equal = pc.fill_null(pc.equal(lists.flatten(), given.take(row)), False).to_numpy(zero_copy_only=False)
+    right = np.zeros(len(lists), dtype=bool)
+    right[row.to_numpy()[equal]] = True
+    if tolerances is not None and tolerances.null_count < len(tolerances):
+        measured = pc.is_valid(tolerances).to_numpy(zero_copy_only=False)
+        for index in np.flatnonzero(measured & ~right).tolist():
+            right[index] = is_right(given[index].as_py(), lists[index].as_py() or (), tolerances[index].as_py())
+    return right
+
+
+@lru_cache(100_000)
+def _is_near(one: str, other: str, tolerance: float) -> bool:
+    found, wanted = _MEASURE.fullmatch(one), _MEASURE.fullmatch(other)
+    if not found or not wanted or found[2] != wanted[2]:
+        return False
+    return abs(Decimal(found[1]) - Decimal(wanted[1])) <= Decimal(str(tolerance))  # 6.4 - 6.1 is 0.3

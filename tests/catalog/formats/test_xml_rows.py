@@ -1,0 +1,83 @@
+"""XML feeds: items in order, in bounded memory, and nothing that reaches outside of the file."""
+
+import gzip
+
+import pytest
+
+from moemoe.catalog.formats import xml_rows
+from moemoe.catalog.formats.opened import open_table
+from moemoe.errors import CatalogError
+
+NAMESPACE = 'xmlns:g="http://base.google.com/ns/1.0" xmlns:x="http://other.test"'
+
+
+def feed(items: str) -> str:
+    return f'<?xml version="1.0"?><rss {NAMESPACE}><channel><title>Shop</title>{items}</channel></rss>'
+
+
+def table(path, content: str | bytes):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return open_table(str(path), path)
+
+
+def test_values(tmp_path):
+    found = table(
+        tmp_path / "a.xml",
+        feed(
+            "<item><g:id> 7 </g:id><title>A &amp; B</title><empty/><x:tag>one</x:tag><x:tag>two</x:tag>"
+            "<g:ship><g:country>DE</g:country></g:ship><text>mixed <b>bold</b></text></item><item><g:id>8</g:id></item>"
+        ),
+    )
+    assert found.columns == ["g:id", "title", "tag", "g:ship", "text"]
+    assert list(found.rows()) == [
+        {"g:id": "7", "title": "A & B", "tag": ["one", "two"], "g:ship": {"g:country": "DE"}, "text": "mixed\nbold"},
+        {"g:id": "8"},
+    ]
+
+
+def test_gz_and_many_items(tmp_path):
+    items = "".join(f"<item><g:id>{i}</g:id></item>" for i in range(1000))
+    found = table(tmp_path / "a.xml.gz", gzip.compress(feed(items).encode()))
+    assert [row["g:id"] for row in found.rows()] == [str(i) for i in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!DOCTYPE rss [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>',
+        '<!DOCTYPE rss [<!ENTITY b SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE rss SYSTEM "http://127.0.0.1/x.dtd">',
+    ],
+)
+def test_entities_are_refused(tmp_path, declaration):
+    content = feed("<item><title>&b;</title></item>").replace("<rss", f"{declaration}<rss", 1)
+    with pytest.raises(CatalogError, match=r"a\.xml declares a document type"):
+        table(tmp_path / "a.xml", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (feed("<item><g:id>7</g:id></item>")[:-20], "is cut short or is not well-formed XML"),
+        (feed("<item><g:id>7</g:id>")[:-30], "is cut short or is not well-formed XML"),
+        (feed("<item><g:id>7 & 8</g:id></item>"), "is cut short or is not well-formed XML.*line 1"),
+        (feed(""), "has no <item> or <entry>"),
+        ("", "is cut short or is not well-formed XML"),
+        (feed("<item>" + "<a>" * 200), "elements more than 100 deep"),
+    ],
+)
+def test_bad_files(tmp_path, content, problem):
+    with pytest.raises(CatalogError, match=problem):
+        list(table(tmp_path / "a.xml", content).rows())
+
+
+def test_an_item_has_a_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(xml_rows, "MAX_RECORD", 1000)
+    with pytest.raises(CatalogError, match="is it a product feed"):
+        table(tmp_path / "a.xml", feed(f"<item><title>{'x' * 2000}</title></item>"))
+
+
+def test_a_damaged_gz(tmp_path):
+    content = gzip.compress(feed("<item><g:id>7</g:id></item>" * 1000).encode())
+    with pytest.raises(CatalogError, match="is damaged or cut short"):
+        list(table(tmp_path / "a.xml.gz", content[:-40]).rows())

@@ -1,0 +1,79 @@
+"""Amazon Berkeley Objects: one language a product, images by id, normalized quantities."""
+
+import gzip
+import json
+
+import pytest
+
+from moemoe.catalog.layouts import abo
+from tests.support.seller_files import images_of, read, write
+from tests.support.shop_samples import ABO_LISTING, tagged, write_listings
+
+
+def test_a_listing(tmp_path):
+    images = tmp_path / "images/metadata/images.csv.gz"
+    images.parent.mkdir(parents=True)
+    images.write_bytes(gzip.compress(b"image_id,height,width,path\n01+x,9,9,ab/1.jpg\n02,9,9,cd/2.jpg\n"))
+    path = write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING)
+    found = read(path)
+    assert found.first == {
+        "product_id": "B1@amazon.in",  # an item has a listing in each market
+        "marketplace": "IN",
+        "product_type": "SHIRT",
+        "title": "Shirt",
+        "bullet_points": ["Cotton", "Light"],
+        "description": "Soft.",
+        "image": "images/small/ab/1.jpg",
+        "attributes": {
+            "brand": "Acme",
+            "color": "Olive Mist",
+            "color_standardized": "Olive",
+            "color_code": "#8B8B5B",
+            "item_dimensions.height": "4.5 inches",
+            "item_weight": "0.3 pounds",
+            "model_year": "2017",
+            "node": "/Categories/Men/Shirts",
+        },
+    }
+    assert found.how.layout == "abo"
+    assert images_of(path, abo.LAYOUT) == [["images/small/ab/1.jpg", "images/small/cd/2.jpg"]]
+    of_images = read(images)
+    assert (of_images.products, of_images.how.layout) == ([], "abo")
+
+
+def test_without_the_list_of_images_it_says_so(tmp_path):
+    found = read(write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING))
+    assert found.first["image"] is None
+    assert found.how.columns["main_image_id"] == "unused: no images/metadata/images.csv.gz beside the file"
+
+
+@pytest.mark.parametrize(
+    ("names", "country", "title"),
+    [
+        ({"hi_IN": "Kameez", "en_IN": "Shirt", "en_US": "Tee"}, "IN", "Shirt"),  # its country's, English first
+        ({"en_US": "Tee", "hi_IN": "Kameez"}, "IN", "Kameez"),
+        ({"de_DE": "Hemd", "en_US": "Tee", "en_GB": "Shirt"}, "JP", "Shirt"),  # English, then the alphabet
+        ({"nl_NL": "Hemd", "fr_FR": "Chemise"}, "", "Chemise"),
+    ],
+)
+def test_language(tmp_path, names, country, title):
+    rows = [
+        ABO_LISTING | {"item_name": tagged(**dict(order)), "country": country}
+        for order in (list(names.items()), list(names.items())[::-1])
+    ]
+    found = read(write_listings(tmp_path / "a.json.gz", *rows))
+    assert [product["title"] for product in found.products] == [title, title]
+
+
+def test_other_texts_follow_the_language_of_the_name(tmp_path):
+    row = ABO_LISTING | {"item_name": tagged(de_DE="Hemd"), "country": "DE", "brand": tagged(de_AT="A", en_US="B")}
+    product = read(write_listings(tmp_path / "a.json.gz", row)).first
+    assert (product["title"], product["bullet_points"]) == ("Hemd", ["Warm"])
+    assert product["attributes"]["brand"] == "A"  # German of Austria before English
+    assert product["attributes"]["color"] == "Oliv"
+
+
+def test_product_type_as_the_readme_has_it(tmp_path):
+    row = {"item_id": "B2", "item_name": tagged(en_US="Shoe"), "product_type": "SHOES", "domain_name": "amazon.com"}
+    product = read(write(tmp_path / "a.jsonl", json.dumps(row))).first
+    assert (product["product_type"], product["marketplace"]) == ("SHOES", None)

@@ -1,0 +1,76 @@
+"""Amazon's flat files, with the field names of until 2024 and of since."""
+
+import pytest
+
+from moemoe.catalog.layouts import amazon
+from tests.support.seller_files import images_of, read
+from tests.support.shop_samples import AMAZON, AMAZON_NEW, AMAZON_NEW_ROW, AMAZON_RED, US, write_flat_file
+
+PARENT = ["shirt", "P1", "Shirt", "Update", "Parent", "", "<p>Soft.</p>", "Warm", "Light"] + [""] * 9
+GONE = ["shirt", "C2", "Blue shirt", "Delete"] + [""] * 14
+
+
+def test_the_template_until_2024(tmp_path):
+    path = write_flat_file(tmp_path / "clothing.txt", AMAZON, PARENT, AMAZON_RED, GONE, [""])
+    found = read(path)
+    assert found.products == [
+        {
+            "product_id": "C1",
+            "marketplace": None,
+            "product_type": "shirt",
+            "title": "Red shirt",
+            "bullet_points": ["Warm", "Light"],  # of its parent, as it has none
+            "description": "Soft.",
+            "image": "https://img.test/1.jpg",
+            "attributes": {"color_name": "Red", "material_type": "Cotton, Linen", "item_length": "12.6 IN"},
+        }
+    ]
+    assert found.aside == []
+    assert found.how.layout == "amazon"
+    assert found.how.counts == {
+        "rows of parents left out: their children are the products": 1,
+        "rows of deleted products left out": 1,
+    }
+    assert found.how.columns["standard_price"] == found.how.columns["quantity"] == "unused"
+    assert found.how.columns["item_length_unit_of_measure"] == "unit of item_length"
+    assert images_of(path, amazon.LAYOUT) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
+
+
+def test_the_template_since(tmp_path):
+    path = write_flat_file(tmp_path / "SHIRT.txt", AMAZON_NEW, ["ABC123", "", "example"], AMAZON_NEW_ROW)
+    found = read(path)
+    assert found.products == [
+        {
+            "product_id": "S1",
+            "marketplace": "US",
+            "product_type": "SHIRT",
+            "title": "Red shirt",
+            "bullet_points": ["Warm", "Light"],
+            "description": None,
+            "image": "https://img.test/1.jpg",
+            "attributes": {
+                "color": "Red",
+                "material": "Cotton, Linen",
+                "item_length_width.length": "12.6 Inches",
+            },
+        }
+    ]
+    spanish = f"item_name{US}[language_tag=es_US]#1.value"
+    assert found.how.columns[spanish] == "unused: another language than en_US"
+    assert images_of(path, amazon.LAYOUT) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "key"),
+    [
+        ("bullet_point3", "bullet_point"),
+        ("material_type", "material_type"),
+        (
+            "other_product_image_locator_1[marketplace_id=X]#1.media_location",
+            "other_product_image_locator.media_location",
+        ),
+        ("size[marketplace_id=X][language_tag=de_DE]#2.value", "size"),
+    ],
+)
+def test_numbered_fields_have_one_key(column, key):
+    assert amazon.field_key(column)[0] == key

@@ -1,0 +1,93 @@
+"""BigCommerce's product exports, modern and legacy."""
+
+import pytest
+
+from moemoe.catalog.layouts import bigcommerce
+from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.shop_samples import BIGCOMMERCE, BIGCOMMERCE_LEGACY, BIGCOMMERCE_PRODUCT, BIGCOMMERCE_ROWS
+
+
+def test_modern(tmp_path):
+    path = write_dicts(tmp_path / "products.csv", BIGCOMMERCE, *BIGCOMMERCE_ROWS)
+    found = read(path)
+    assert found.products == [
+        {
+            "product_id": "100",
+            "marketplace": None,
+            "product_type": "Shirts",
+            "title": "Shirt",
+            "bullet_points": ["Warm"],
+            "description": "Soft.",
+            "image": "https://img.test/1.jpg",
+            "attributes": {
+                "Brand": "Acme",
+                "Categories": "Sale, Clothing/Men/Shirts",
+                "Fabric": "Cotton",
+                "Fit": "Slim",
+                "Color": "Red, Blue",
+                "Size": "M",
+            },
+        }
+    ]
+    assert found.how.layout == "bigcommerce"
+    assert found.how.counts == {"rows of variants, images, videos and rules joined": 4}
+    assert images_of(path, bigcommerce.LAYOUT) == [[f"https://img.test/{name}.jpg" for name in ("1", "2", "v")]]
+
+
+def test_rows_before_the_first_product_are_told(tmp_path):
+    found = read(
+        write_dicts(
+            tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_ROWS[1], BIGCOMMERCE_PRODUCT, {"Name": "no item"}
+        )
+    )
+    assert [product["product_id"] for product in found.products] == ["100"]
+    assert [reason for reason, _ in found.aside] == ["row belongs to no product"] * 2
+    assert found.aside[0][1] == "record 1 after the header is 'Variant' item, with no product before it"
+
+
+def test_legacy(tmp_path):
+    rows = [
+        {
+            "Item Type": "Product",
+            "Product ID": "7",
+            "Product Name": "Hat",
+            "Product Type": "P",
+            "Category": "Shop All/Hats;Sale",
+            "Product Image File - 1": "https://img.test/1.jpg",
+            "Product Image File - 2": "https://img.test/2.jpg",
+            "GPS Gender": "Male",
+            "Product Custom Fields": '"Fabric=Wool; pure";Lining=None',
+        },
+        {"Item Type": "  SKU", "Product Name": '[CS]Color=Red:#ff0000,[RB]Size=7/8"'},
+        {"Item Type": "  SKU", "Product Name": "[CS]Color=Blue:#00f,[RB]Size=M, tall"},
+        {"Item Type": "  Rule", "Product Name": "[RB]Size=XXL"},
+        {
+            "Item Type": "Product",
+            "Product Code/SKU": "C-1",
+            "Product Name": "Cap",
+            "Category": "Category Path: Hats/Caps",
+        },
+    ]
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE_LEGACY, *rows))
+    hat, cap = found.products
+    assert (hat["product_id"], hat["product_type"], hat["title"], hat["image"]) == (
+        "7",
+        "Hats",
+        "Hat",
+        "https://img.test/1.jpg",
+    )
+    assert hat["attributes"] == {
+        "Categories": "Shop All/Hats, Sale",
+        "Gender": "Male",
+        "Fabric": "Wool; pure",
+        "Lining": "None",
+        "Color": "Red, Blue",
+        "Size": '7/8", M, tall',  # a rule is no variant
+    }
+    assert (cap["product_id"], cap["product_type"]) == ("C-1", "Caps")
+
+
+@pytest.mark.parametrize("fields", ["[broken", "[1, 2]", "plain text"])
+def test_odd_custom_fields_are_nothing(tmp_path, fields):
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | {"Custom Fields": fields}))
+    assert found.first["attributes"] == {"Brand": "Acme", "Categories": "Sale, Clothing/Men/Shirts"}

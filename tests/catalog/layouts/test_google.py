@@ -1,0 +1,91 @@
+"""Google Merchant Center's product data as TSV and as XML feeds."""
+
+import pytest
+
+from moemoe.catalog.layouts import google
+from moemoe.errors import CatalogError
+from tests.support.seller_files import images_of, read, write
+from tests.support.shop_samples import GOOGLE, GOOGLE_ROW, GOOGLE_RSS, write_tabs
+
+
+@pytest.mark.parametrize("name", ["feed.tsv", "feed.txt", "feed.csv"])
+def test_tsv(tmp_path, name):
+    found = read(write_tabs(tmp_path / name, GOOGLE, GOOGLE_ROW))
+    assert found.first == {
+        "product_id": "7",
+        "marketplace": None,
+        "product_type": "Shirts",
+        "title": "Red shirt",
+        "bullet_points": ["Washable", "Light, airy"],
+        "description": "Soft & warm",
+        "image": "https://img.test/1.jpg",
+        "attributes": {
+            "product_type": "Home > Men > Shirts, Home > Sale",
+            "google_product_category": "Apparel & Accessories > Clothing",
+            "color": "Red, Blue",
+            "material": "Cotton, Linen",
+            "custom_neckline": "Round",
+            "Cut": "Slim",
+            "Care": "Wash cold",
+        },
+    }
+    assert found.how.layout == "google"
+    assert {c for c, became in found.how.columns.items() if became == "unused"} == {
+        "link", "price", "item_group_id", "shipping(country:price)",
+    }  # fmt: skip
+    assert images_of(tmp_path / name, google.LAYOUT) == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "product_type"),
+    [
+        ("Shirts", "Shirts"),
+        ("Bags, Belts", "Bags, Belts"),  # one name with a comma
+        ("Home > Bags, Belts", "Bags, Belts"),
+        ('"Home > Bags, Belts",Sale', "Bags, Belts"),
+        ("A > Hats,A > Sale", "Hats"),
+        ("", "Clothing"),
+    ],
+)
+def test_product_type(tmp_path, cell, product_type):
+    row = [cell if name == "product_type" else value for name, value in zip(GOOGLE, GOOGLE_ROW, strict=True)]
+    assert read(write_tabs(tmp_path / "feed.tsv", GOOGLE, row)).first["product_type"] == product_type
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1"])
+def test_rss(tmp_path, encoding):
+    feed = tmp_path / "feed.xml"
+    feed.write_bytes(GOOGLE_RSS.format(encoding=encoding).encode(encoding))
+    found = read(feed)
+    assert found.first == {
+        "product_id": "7",
+        "marketplace": None,
+        "product_type": "Shirts",
+        "title": "Größe & more",  # Google's own comes before GOOGLE_RSS's
+        "bullet_points": ["Light, airy", "Washable", "Warm"],
+        "description": "Soft.",
+        "image": "https://img.test/1.jpg",
+        "attributes": {"product_type": "Men > Shirts, Sale", "color": "Red", "Cut": "Slim"},
+    }
+    assert found.products[1]["attributes"] == {"product_type": "Hats", "size": "M"}
+    assert found.how.format == "XML"
+    assert found.how.columns["g:shipping"] == "unused"
+    assert images_of(feed, google.LAYOUT)[0] == [f"https://img.test/{i}.jpg" for i in ("1", "2,x", "3")]
+
+
+def test_atom(tmp_path):
+    feed = write(
+        tmp_path / "feed.xml",
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><title>Shop</title><entry>'
+        "<g:id>7</g:id><title>Hat</title><summary>Warm</summary><g:product_type>Hats</g:product_type></entry></feed>",
+    )
+    assert (read(feed).first["title"], read(feed).first["product_type"]) == ("Hat", "Hats")
+
+
+def test_without_a_type_it_says_what_to_add(tmp_path):
+    feed = write(
+        tmp_path / "feed.xml",
+        '<rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>7</g:id></item></channel></rss>',
+    )
+    with pytest.raises(CatalogError, match="has no product_type and no google_product_category"):
+        read(feed)

@@ -1,0 +1,83 @@
+"""Magento 2's product export: attributes in one cell, variations before their product, further store views."""
+
+import pytest
+
+from moemoe.catalog.layouts import magento
+from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.shop_samples import MAGENTO, MAGENTO_HOODIE
+
+VARIATION = {
+    "sku": "MH01-S",
+    "attribute_set_code": "Top",
+    "product_type": "simple",
+    "name": "Hoodie-S",
+    "visibility": "Not Visible Individually",
+}
+
+
+def test_variations_are_part_of_their_product(tmp_path):
+    path = write_dicts(tmp_path / "export.csv", MAGENTO, VARIATION, MAGENTO_HOODIE, VARIATION | {"sku": "MH01-M"})
+    found = read(path)
+    assert found.products == [
+        {
+            "product_id": "MH01",
+            "marketplace": "base",
+            "product_type": "Hoodies & Sweatshirts",
+            "title": "Chaz Hoodie",
+            "bullet_points": ["Warm"],
+            "description": "Light\nSoft.",
+            "image": "m/h/mh01-gray_main.jpg",
+            "attributes": {
+                "size": "S, M",
+                "color": "Black, Gray",
+                "attribute_set_code": "Top",
+                "categories": ", ".join(MAGENTO_HOODIE["categories"].split(",")),
+                "climate": "Cool, Indoor",
+                "note": "Fits 10, 12 and 14",
+                "pattern": "Solid",
+            },
+        }
+    ]
+    assert found.how.layout == "magento"
+    assert found.how.counts == {"rows of variations, which their products list": 2}
+    assert images_of(path, magento.LAYOUT) == [["m/h/mh01-gray_main.jpg", "m/h/mh01-gray_back.jpg"]]
+
+
+def test_a_variation_that_no_product_names_is_told(tmp_path):
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, VARIATION | {"sku": "lost"}, MAGENTO_HOODIE, VARIATION))
+    assert [product["product_id"] for product in found.products] == ["MH01"]
+    assert [reason for reason, _ in found.aside] == ["row belongs to no product"]
+    assert found.aside[0][1].startswith("'lost' is not visible individually")
+
+
+def test_further_store_views_are_left_out(tmp_path):
+    german = {"sku": "MH01", "store_view_code": "de", "name": "Kapuzenjacke"}
+    alone = {
+        "sku": "MH02",
+        "store_view_code": "de",
+        "attribute_set_code": "Top",
+        "name": "Jacke",
+        "base_image": "no_selection",
+    }
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, MAGENTO_HOODIE, german, alone))
+    assert [(product["title"], product["product_type"]) for product in found.products] == [
+        ("Chaz Hoodie", "Hoodies & Sweatshirts"), ("Jacke", "Top"),
+    ]  # fmt: skip
+    assert found.products[1]["image"] is None
+    assert found.how.counts == {"rows of further store views left out": 1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ('color="Red, dark",note="5"" wide",fit=Slim', {"color": "Red, dark", "note": '5" wide', "fit": "Slim"}),
+        ("color=Red,,fit=", {"color": "Red,"}),
+        ("formula=a=b, c", {"formula": "a=b, c"}),
+        ("no pair at all", {}),
+    ],
+)
+def test_pairs(tmp_path, cell, labels):
+    row = {"sku": "1", "attribute_set_code": "Top", "name": "A", "additional_attributes": cell}
+    attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
+    assert attributes.pop("attribute_set_code") == "Top"
+    assert attributes == labels

@@ -1,0 +1,55 @@
+"""Lists in cells, category paths and labels of several rows."""
+
+import pytest
+
+from moemoe.catalog.layouts.shop_values import Labels, deepest_path, found_columns, last_of_path, split_list, split_urls
+
+
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ("Blue, Green , Red", ["Blue", "Green", "Red"]),
+        (r"red\, blue, white", ["red, blue", "white"]),
+        ('"Powered up, not tested.", New', ["Powered up, not tested.", "New"]),
+        ('15" wide, "half open', ['15" wide', '"half open']),
+        ('"a ""b"" c"', ['a "b" c']),
+        (r"C:\x", [r"C:\x"]),
+        (", ,", []),
+        (None, []),
+    ],
+)
+def test_lists_in_a_cell(cell, items):
+    assert split_list(cell) == items
+
+
+def test_urls_keep_their_commas():
+    assert split_urls("https://a.test/1,w_2.jpg, https://a.test/2.jpg") == [
+        "https://a.test/1,w_2.jpg", "https://a.test/2.jpg",
+    ]  # fmt: skip
+    assert split_urls("m/1.jpg,m/2.jpg") == ["m/1.jpg", "m/2.jpg"]
+
+
+def test_category_paths():
+    assert last_of_path("Home > Men > Shirts > ") == "Shirts"
+    assert last_of_path("Shirts") == "Shirts"
+    assert last_of_path(" > ") is None
+    assert deepest_path(["Sale", "Men > Shirts", "Men > Summer"]) == "Men > Shirts"
+
+
+def test_labels_of_a_key_are_all_kept_once():
+    labels = Labels()
+    for key, label in (
+        ("Size", "S"),
+        ("Size", "M"),
+        ("Size", "S"),
+        ("Fit", " Slim "),
+        ("Fit", ""),
+        ("", "x"),
+        ("N", 2.0),
+    ):
+        labels.add(key, label)
+    assert labels.pairs() == {"Size": ["S", "M"], "Fit": "Slim", "N": "2"}
+
+
+def test_columns_are_found_in_any_case():
+    assert found_columns([" title", "HANDLE"], ["Handle", "Title", "Vendor"]) == {"Handle": "HANDLE", "Title": " title"}

@@ -1,0 +1,108 @@
+"""Shopify's product export: rows of variants and images joined by their handle."""
+
+import pytest
+
+from moemoe.catalog.layouts import shopify
+from moemoe.errors import CatalogError
+from tests.support.seller_files import images_of, read, write
+from tests.support.shop_samples import SHOPIFY, SHOPIFY_SHIRT
+
+VARIANT = "red-shirt,,,,,,,,,Blue,,M,A-2,30.00,https://cdn.test/1.jpg,1,,,,"
+IMAGE = "red-shirt,,,,,,,,,,,,,,https://cdn.test/3.jpg,3,,,,"
+HAT = "hat,Hat,,Acme,,Hats,,true,Title,Default Title,,,H-1,9.00,,,,Wool,,active"
+
+
+@pytest.fixture
+def export(tmp_path):
+    return tmp_path / "products_export.csv"
+
+
+def test_variants_and_images_are_joined(export):
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, VARIANT, IMAGE, HAT))
+    assert found.first == {
+        "product_id": "red-shirt",
+        "marketplace": None,
+        "product_type": "Shirts",  # the category's last, as Type is empty
+        "title": "Red & Blue Shirt",
+        "bullet_points": ["Cotton"],
+        "description": "Soft.",
+        "image": "https://cdn.test/1.jpg",  # by its position
+        "attributes": {
+            "Color": "Red, Blue",  # of variants that differ the product has both
+            "Size": "S, M",
+            "Gender": "Men",
+            "Fabric": "Cotton, Linen",
+            "Vendor": "Acme",
+            "Product Category": "Apparel > Tops > Shirts",
+            "Tags": "new, summer",
+        },
+    }
+    hat = found.products[1]
+    assert (hat["product_type"], hat["image"]) == ("Hats", None)
+    assert hat["attributes"] == {"Fabric": "Wool", "Vendor": "Acme"}  # "Default Title" is no option
+    assert found.how.layout == "shopify"
+    assert found.how.counts == {"rows of variants and further images joined": 2}
+    assert found.how.columns["Variant Price"] == "unused"
+    assert found.how.columns["Handle"] == "product_id"
+    assert found.how.columns["Option2 Value"] == "attribute"
+
+
+def test_all_images_in_order(export):
+    write(export, SHOPIFY, SHOPIFY_SHIRT, VARIANT, IMAGE)
+    assert images_of(export, shopify.LAYOUT) == [[f"https://cdn.test/{name}.jpg" for name in ("1", "2", "3", "v")]]
+
+
+def test_the_export_since_2025(export):
+    header = (
+        "Title,URL handle,Description,Vendor,Product category,Type,Option1 name,Option1 value,Option1 Linked To,SKU,"
+        "Product image URL,Image position,Variant image URL,Color (product.metafields.shopify.color-pattern)"
+    )
+    rows = [
+        "Shirt,shirt,<p>Soft.</p>,Acme,Apparel,Shirts,Size,S,,A-1,https://cdn.test/1.jpg,1,,red; blue",
+        ",shirt,,,,,,M,,A-2,,,,",
+    ]
+    found = read(write(export, header, *rows))
+    assert found.first["title"] == "Shirt"
+    assert found.first["image"] == "https://cdn.test/1.jpg"
+    assert found.first["attributes"]["Size"] == "S, M"
+    assert found.first["attributes"]["Color"] == "red; blue"
+
+
+def test_rows_of_no_product_are_told(export):
+    note = "Note: the red column is required" + "," * 19
+    nameless = ",,,,,,,,,Blue,,M,A-3,30.00,,,,,,"
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, note, VARIANT, nameless, HAT))
+    assert [product["product_id"] for product in found.products] == ["red-shirt", "hat"]
+    assert found.first["attributes"]["Size"] == "S, M"  # a row of another product between does not part them
+    reasons = [
+        ("record 2 after the header has handle 'Note: the red column is required'", "neither title nor body"),
+        ("record 4 after the header has no handle", ""),
+    ]
+    assert [reason for reason, _ in found.aside] == ["row belongs to no product"] * 2
+    for (_, detail), (begins, holds) in zip(found.aside, reasons, strict=True):
+        assert detail.startswith(begins)
+        assert holds in detail
+
+
+def test_a_row_that_cannot_be_read_costs_no_more(export):
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, "red-shirt,too,few", VARIANT, HAT))
+    assert found.aside == [("row is not readable", "line 4 has 3 cells; the header has 20")]
+    assert [product["attributes"].get("Size") for product in found.products] == ["S, M", None]
+
+
+@pytest.mark.parametrize("cut", ['hat,Hat,"<p>A hat of w', "hat,Hat"])
+def test_an_export_cut_in_the_middle_of_a_product(export, cut):
+    export.write_text(f"{SHOPIFY}\n{SHOPIFY_SHIRT}\n{VARIANT}\n{cut}")
+    if '"' in cut:
+        with pytest.raises(CatalogError, match=r"products_export\.csv is cut short or is not CSV: line 5"):
+            read(export)
+    else:
+        found = read(export)
+        assert [product["product_id"] for product in found.products] == ["red-shirt"]
+        assert found.aside == [("row is not readable", "line 5 has 2 cells; the header has 20")]
+
+
+def test_without_a_type_it_says_what_to_export(export):
+    header = "Handle,Title,Option1 Name,Option1 Value,Variant SKU"
+    with pytest.raises(CatalogError, match="has no Type and no Product Category, which becomes the product type"):
+        read(write(export, header, "a,A,Size,S,1"))

@@ -1,0 +1,207 @@
+"""Measurements: what a label states, why it states nothing, and what a contract must say."""
+
+import re
+from contextlib import suppress
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moemoe.contract.load import load_contract
+from moemoe.contract.measures import MeasureError, MeasureReader
+from moemoe.contract.open_contract import to_yaml
+from moemoe.errors import ContractError
+from tests.support.small_contract import write_contract
+
+MEASURES = """\
+dataset: shoes
+product_types:
+  shoe: []
+missing: [NA]
+attributes:
+  heel height:
+    keys: [Heel]
+    measurement:
+      unit: cm
+      units: {inch: [], mm: [], ft: [], cm: [centi]}
+      decimals: 1
+      at_least: 0
+      at_most: 300
+      tolerance: 0.3
+  temperature:
+    measurement: {unit: degC, units: {degF: []}, decimals: 0, at_least: -50, at_most: 300, tolerance: 1}
+  warranty:
+    measurement: {unit: month, units: {year: [], day: []}, default_unit: year, decimals: 1, at_least: 0, at_most: 600,
+      tolerance: 0}
+  fabric weight:
+    measurement: {unit: g/m**2, units: {g/m**2: [gsm]}, decimals: 0, at_least: 1, at_most: 2000, tolerance: 5}
+  power: {measurement: {unit: mW, units: {MW: []}, decimals: 3, at_least: 0, at_most: 1.0e+12, tolerance: 0}}
+"""
+
+
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory):
+    return load_contract(write_contract(tmp_path_factory.mktemp("contract"), MEASURES))
+
+
+@pytest.fixture(scope="module")
+def readers(contract):
+    return {name: MeasureReader(attribute.measurement) for name, attribute in contract.attributes.items()}
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        *((raw, "32 cm") for raw in ("12.6 in", "32 cm", "32.0cm", '12.6"', "12.6″", "12.6''", "320 MM", "32 centi")),
+        *((raw, "31.8 cm") for raw in ("12 1/2 in", "12½ inches", '12-1/2"', "12&frac12; in")),
+        ("1/2 inch", "1.3 cm"),
+        ("10,5 cm", "10.5 cm"),
+        ("1,200 mm", "120 cm"),
+        ("1.234,5 mm", "123.5 cm"),
+        ("1,000.5 mm", "100.1 cm"),
+        ("1\u202f200 mm", "120 cm"),
+        ("0,125 cm", "0.1 cm"),
+        ("approx. 5 cms", "5 cm"),
+        ("~5 centimetres (approx)", "5 cm"),
+        ("<b>Heel</b> - 5 cm", "5 cm"),
+        ("५ cm", "5 cm"),
+        ("Ø36mm", "3.6 cm"),
+        ("5 ft 6 in", "167.6 cm"),
+        ("5' 6\"", "167.6 cm"),
+        ("2 in / 5 cm", "5.1 cm"),
+        ("5 cm (2 inches) per shoe", "5 cm"),
+        ("10 to 10.6 cm", "10.3 cm"),
+        ("0 inch", "0 cm"),
+    ],
+)
+def test_a_length_in_any_spelling(readers, raw, value):
+    assert readers["heel height"].value(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("attribute", "raw", "value"),
+    [
+        *(("temperature", raw, "-5 degC") for raw in ("-5 °C", "−5°C", "23 F", "-5 degrees celsius")),
+        ("temperature", "-18 to -20 ℃", "-19 degC"),
+        ("temperature", "30ºC", "30 degC"),
+        *(("warranty", raw, "24 month") for raw in ("2", "2 years", "24 mths", "2 Year Manufacturer Warranty")),
+        ("warranty", "1 year 6 months", "18 month"),
+        *(("fabric weight", raw, "180 g/m**2") for raw in ("180 g/m²", "180 GSM", "180 g/m2")),
+        ("power", "5 mW", "5 mW"),
+        ("power", "5 MW", "5000000000 mW"),
+    ],
+)
+def test_other_quantities(readers, attribute, raw, value):
+    assert readers[attribute].value(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("5", "no unit; it may be one of cm, inch, mm, ft"),
+        ("5 kg", "unit 'kg' is not accepted; accepted are cm, inch, mm, ft"),
+        ("5 cm2", "unit 'cm2' is not accepted"),
+        ("500 cm", "500 cm is outside 0 to 300 cm"),
+        ("-5 cm", "-5 cm is outside 0 to 300 cm"),
+        ("20 x 30 cm", "several dimensions"),
+        ("20cm x30cm", "several dimensions"),
+        ("20 × 30 cm", "several dimensions"),
+        ("10-12 cm", "a range"),
+        ("10 -12 cm", "a range"),
+        ("between 10 and 12 cm", "a range"),
+        ("15 inch / 40 cm", "several numbers"),
+        ("set of 2, 5 cm", "several numbers"),
+        ("up to 5 cm", "'up to' makes it a bound"),
+        ("5 cm and more", "'and more' makes it a bound"),
+        ("5+ cm", "a bound"),
+        ("no 5 cm heel", "'no' makes it a bound"),
+        ("5.5.5 cm", "cannot be read"),
+        ("5 mW", "unit 'mW' is not accepted"),
+        ("9" * 50 + " cm", "cannot be read"),
+        ("high", "no number"),
+        ("a heel of 5 cm " * 20, "a text"),
+    ],
+)
+def test_what_states_no_single_measure_is_told(readers, raw, reason):
+    with pytest.raises(MeasureError, match=re.escape(reason)):
+        readers["heel height"].value(raw)
+
+
+def test_a_symbol_whose_case_decides_is_not_guessed(readers):
+    with pytest.raises(MeasureError, match="unit 'mw' is not accepted"):
+        readers["power"].value("5 mw")
+
+
+@given(st.integers(0, 3000), st.sampled_from(["cm", "inch", "mm", "ft"]))
+def test_value_to_text_to_value_is_stable_over_units(readers, tenths, name):
+    reader, measurement = readers["heel height"], readers["heel height"]._measurement
+    value = measurement.text(Fraction(tenths, 10))
+    assert measurement.allows(value)
+    assert reader.value(value) == value
+    unit = next(unit for unit in measurement.units if unit.name == name)
+    written = f"{float(Fraction(measurement.number(value)) / unit.factor):.9f} {name}"
+    assert reader.value(written) == value
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused_with_a_reason(readers, text):
+    for reader in readers.values():
+        with suppress(MeasureError):
+            assert reader._measurement.allows(reader.value(text))
+        list(reader.numbers_in(text))
+
+
+def test_only_canonical_text_is_allowed(contract):
+    allowed = ("5 cm", "5.5 cm", "0 cm", "300 cm")
+    refused = ("5.0 cm", "5cm", "05 cm", "5.55 cm", "5 inch", "-1 cm", "301 cm", "", "cm", "5 cm ", "-0 cm")
+    assert all(contract.allows("heel height", value) for value in allowed)
+    assert not any(contract.allows("heel height", value) for value in refused)
+
+
+def test_measures_in_running_text(readers):
+    found = readers["heel height"].numbers_in("Pumps, 3 inch heel (7,62 cm), size 38, made in 2012 with 2 kg")
+    assert [float(number) for number in found] == [7.62, 7.62]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "problem"),
+    [
+        ("unit: cm", "unit: cmm", 9, "unit 'cmm' does not exist"),
+        ("inch: [], mm", "inhc: [], mm", 10, "unit 'inhc' does not exist"),
+        ("inch: [], mm", "kg: [], mm", 10, "unit 'kg' is of mass, 'cm' of length"),
+        ("unit: cm", "unit: 9**9**9", 9, "unit '9**9**9' does not exist"),
+        ("unit: cm", "unit: __import__('os')", 9, "does not exist"),
+        ("mm: []", "mm: [ins]", 10, "'ins' means both unit 'inch' and 'mm'"),
+        ("[centi]", "[5c]", 10, "'5c' cannot be the spelling of a unit"),
+        ("at_least: 0\n", "at_least: 300\n", 13, "at_most is 300 and at_least 300"),
+        ("tolerance: 0.3", "tolerance: 300", 14, "tolerance is 300; allowed is less than"),
+        ("decimals: 1\n", "decimals: 1.5\n", 11, "must be a whole number from 0 to 6"),
+        ("default_unit: year", "default_unit: week", 18, "'default_unit' 'week' is unknown"),
+        (
+            "keys: [Heel]",
+            "values: {High: []}",
+            7,
+            "'heel height' is a measurement, so it cannot have 'values'",
+        ),
+        ("tolerance: 0.3\n", "\n", 9, "key 'tolerance' is missing"),
+    ],
+)
+def test_a_fault_of_a_contract_is_named_with_its_line(tmp_path, old, new, line, problem):
+    assert MEASURES.count(old) == 1
+    path = write_contract(tmp_path, MEASURES.replace(old, new))
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert problem in str(caught.value)
+
+
+def test_contradictions_are_between_named_values(tmp_path):
+    rule = "contradictions:\n  - {when: {warranty: [1 month]}, never: {power: [1 mW]}, reason: none}\n"
+    with pytest.raises(ContractError, match="'warranty' is a measurement; contradictions are between named values"):
+        load_contract(write_contract(tmp_path, MEASURES + rule))
+
+
+def test_a_written_contract_has_the_same_measurements(contract, tmp_path):
+    again = load_contract(write_contract(tmp_path, to_yaml(contract)))
+    assert again.attributes == contract.attributes

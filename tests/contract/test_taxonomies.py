@@ -1,0 +1,232 @@
+"""``moemoe contract``: the three published taxonomies as contracts that load, with their ids."""
+
+import json
+import sys
+
+import pytest
+
+from moemoe.cli import main
+from moemoe.contract.load import load_contract
+from moemoe.contract.new_contract import MISSING
+from moemoe.labels.normalize import value_mapper
+from tests.support.taxonomies import GOOGLE, GPC_JSON, GPC_XML, shopify_json, shopify_yaml
+
+
+def contract_of(source, path, tmp_path, *patterns):
+    """What the command writes, loaded."""
+    output = tmp_path / "contract.yaml"
+    given = [word for pattern in patterns for word in ("--categories", pattern)]
+    main(["contract", str(path), "--from", source, "--output", str(output), *given])
+    return load_contract(output)
+
+
+def refused(source, path, tmp_path, *patterns):
+    """The sentence with which the command ends; it has written nothing."""
+    with pytest.raises(SystemExit) as error:
+        contract_of(source, path, tmp_path, *patterns)
+    assert not (tmp_path / "contract.yaml").exists()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("write", [shopify_json, shopify_yaml])
+def test_shopify(write, tmp_path, capsys):
+    contract = contract_of("shopify", write(tmp_path / "taxonomy"), tmp_path, "Apparel & Accessories > *")
+    assert contract.product_type_ids == {
+        "Clothing": "gid://shopify/TaxonomyCategory/aa-1",
+        "T-Shirts": "gid://shopify/TaxonomyCategory/aa-1-1",
+        "Pants": "gid://shopify/TaxonomyCategory/aa-1-2",
+        "Pants > Jeans": "gid://shopify/TaxonomyCategory/aa-1-2-1",
+        "Baby Clothing": "gid://shopify/TaxonomyCategory/aa-1-3",
+        "Baby Clothing > Jeans": "gid://shopify/TaxonomyCategory/aa-1-3-1",
+        "Eyewear": "gid://shopify/TaxonomyCategory/aa-2",
+    }
+    types = contract.product_type_aliases()
+    assert types["apparel & accessories > clothing > pants > jeans"] == types["aa 1 2 1"] == "Pants > Jeans"
+    color, neckline = contract.attributes["Color"], contract.attributes["Neckline"]
+    assert next(iter(contract.attributes)) == "Color"  # most categories have it
+    assert contract.ids("Color", "Rose gold") == (
+        "gid://shopify/TaxonomyAttribute/1", "gid://shopify/TaxonomyValue/16"
+    )  # fmt: skip
+    understood = value_mapper(color, contract.folded_missing())
+    assert [understood(raw) for raw in ("ROSE GOLD", "color__rose-gold", "rose-gold")] == [("Rose gold",)] * 3
+    assert contract.ids("Eyewear lens color", "Beige") == contract.ids("Color", "Beige")  # an extended attribute
+    assert contract.ids("Color", "no value") == (color.id, None)
+    assert list(neckline.values) == ["V-neck", "Crew"]
+    assert "None" in contract.attributes["Closure type"].values
+    assert "None" not in contract.missing
+    assert "Load" not in contract.attributes
+    said = capsys.readouterr().out
+    assert "Shopify's product taxonomy 2026-08, 7 of 9 categories" in said
+    end = (tmp_path / "contract.yaml").read_text().partition("# Left out:\n")[2]
+    assert "value 'V neck.' (gid://shopify/TaxonomyValue/391) of attribute 'Neckline' is spelled like 'V-neck'" in end
+
+
+def test_both_forms_of_shopify_make_one_contract(tmp_path):
+    folders = [shopify_json(tmp_path / "json"), shopify_yaml(tmp_path / "yaml")]
+    hashes = []
+    for folder in folders:
+        hashes.append(contract_of("shopify", folder, folder).hash)
+    assert hashes[0] == hashes[1]
+
+
+def test_a_measurement_of_shopify_is_told(tmp_path, capsys):
+    contract = contract_of("shopify", shopify_json(tmp_path / "taxonomy"), tmp_path, "Furniture")
+    assert list(contract.attributes) == ["Color"]
+    assert "attribute 'Load' (gid://shopify/TaxonomyAttribute/99): it is a measurement (KILOGRAMS)" in (
+        capsys.readouterr().out
+    )
+
+
+def test_deprecated_entries_are_left_out_and_told(tmp_path, capsys):
+    folder = shopify_json(tmp_path / "taxonomy", aa_2={"deprecated": True})
+    assert "Eyewear" not in contract_of("shopify", folder, tmp_path).product_types
+    assert "category 'Eyewear' (gid://shopify/TaxonomyCategory/aa-2) is deprecated" in capsys.readouterr().out
+
+
+def test_google_has_product_types_alone(tmp_path):
+    file = tmp_path / "taxonomy-with-ids.en-US.txt"
+    file.write_text(GOOGLE)
+    contract = contract_of("google", tmp_path, tmp_path, "apparel*clothing > *")
+    assert contract.product_type_ids == {"Dresses": "2271", "Shirts & Tops": "212"}
+    assert contract.product_type_aliases()["212"] == "Shirts & Tops"
+    assert contract.open is not None
+    assert contract.attributes == {}
+
+
+@pytest.mark.parametrize("name", ["GPC as of May 2025 v20250509 EN.xml", "gpc.xml"])
+def test_gpc_as_xml(name, tmp_path, capsys):
+    (tmp_path / name).write_text(GPC_XML)
+    (tmp_path / "GPC as of May 2025 v20250509 DE.xml").write_text(GPC_XML.replace('"EN"', '"DE"').replace("CO", "BAU"))
+    contract = contract_of("gpc", tmp_path, tmp_path)
+    assert contract.product_type_ids == {"Shirts & Blouses": "10001352", "Sweaters": "10001353"}
+    assert {name: attribute.value_ids for name, attribute in contract.attributes.items()} == {
+        "Type of Material (20000794)": {"COTTON": "30002654", "WOOL": "30002655"},  # of both bricks
+        "Type of Material (20009999)": {"LINING": "30002700"},
+        "Consumer Gender": {"MALE": "30001001"},
+    }
+    assert contract.missing == ("UNIDENTIFIED", "UNCLASSIFIED", "NOT APPLICABLE", *MISSING)
+    assert contract.attributes["Consumer Gender"].lookup()["30001001"] == "MALE"
+    end = (tmp_path / "contract.yaml").read_text().partition("# Left out:\n")[2]
+    assert "Clothing > Clothing > Upper Body Wear > Ruffs (10009999) is not active" in end
+    assert "LADIES (30001002) is not active" in end
+    assert "'UNIDENTIFIED' (30002518) of attribute 'Type of Material' says nothing" in end
+
+
+def test_gpc_as_json(tmp_path):
+    (tmp_path / "GPC as of May 2026 EN.json").write_text(json.dumps(GPC_JSON))
+    (tmp_path / "package.json").write_text("{}")
+    contract = contract_of("gpc", tmp_path, tmp_path)
+    assert contract.product_type_ids == {"Shirts & Blouses": "10001352"}
+    assert contract.ids("Type of Material", "COTTON") == ("20000794", "30002654")
+
+
+def test_the_first_words_of_names_find_categories_if_nothing_has_the_whole_name(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    assert len(contract_of("shopify", folder, tmp_path, "Apparel > *").product_types) == 7
+    (tmp_path / "contract.yaml").unlink()
+    assert list(contract_of("shopify", folder, tmp_path, "*jeans", "furniture").product_types) == [
+        "Pants > Jeans", "Baby Clothing > Jeans", "Furniture",
+    ]  # fmt: skip
+
+
+def test_categories_that_nothing_matches(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    said = refused("shopify", folder, tmp_path, "Aparel & Accessories > *")
+    assert (
+        "--categories 'Aparel & Accessories > *' matches no category; did you mean 'Apparel & Accessories > *'" in said
+    )
+    said = refused("shopify", folder, tmp_path, "Apparel & Accessories > Clothing > Tshirts")
+    assert "did you mean 'Apparel & Accessories > Clothing > T-Shirts'" in said
+    assert "known are" in refused("shopify", folder, tmp_path, "*.*")
+
+
+def test_parents_in_a_circle(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy", aa_1={"parent_id": "gid://shopify/TaxonomyCategory/aa-1-1"})
+    said = refused("shopify", folder, tmp_path)
+    ids = [f"gid://shopify/TaxonomyCategory/{id}" for id in ("aa-1", "aa-1-1", "aa-1")]
+    assert f"go in a circle: {' > '.join(ids)}" in said
+
+
+def test_a_very_deep_tree_is_no_circle(tmp_path):
+    """Parents are followed without recursion."""
+    from moemoe.contract.taxonomies.taxonomy import paths
+
+    number = sys.getrecursionlimit() * 2
+    names = {str(at): f"n{at}" for at in range(number)}
+    found = paths(names, {str(at): str(at + 1) for at in range(number - 1)}, "here")
+    assert len(found["0"]) == number
+
+
+def test_an_unknown_parent_or_attribute(tmp_path):
+    folder = shopify_json(tmp_path / "a", aa_1={"parent_id": "gid://shopify/TaxonomyCategory/zz"})
+    assert "has the parent 'gid://shopify/TaxonomyCategory/zz', which is not there" in refused(
+        "shopify", folder, tmp_path
+    )
+    folder = shopify_json(tmp_path / "b", aa_2={"attributes": [{"handle": "scent"}]})
+    assert "has the attribute 'scent', which the attributes' file does not have" in refused("shopify", folder, tmp_path)
+
+
+@pytest.mark.parametrize(("source", "name"), [
+    ("shopify", "dist/en/categories.json"),
+    ("shopify", "dist/en/attributes.json"),
+    ("shopify", "data/values.yml"),
+    ("shopify", "data/attributes.yml"),
+    ("shopify", "data/categories/aa_apparel_accessories.yml"),
+    ("google", "taxonomy-with-ids.en-US.txt"),
+    ("gpc", "EN.xml"),
+    ("gpc", "EN.json"),
+])  # fmt: skip
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.97])
+def test_a_file_cut_short(source, name, share, tmp_path):
+    folder = tmp_path / "taxonomy"
+    if source == "shopify":
+        (shopify_yaml if name.startswith("data") else shopify_json)(folder)
+    else:
+        folder.mkdir()
+        whole = GOOGLE if source == "google" else GPC_XML if name.endswith("xml") else json.dumps(GPC_JSON)
+        (folder / name).write_text(whole)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(len(content) * share)])
+    said = refused(source, folder, tmp_path)
+    assert said.startswith("moemoe: ")
+    assert "\n" not in said
+    assert str(folder) in said
+
+
+@pytest.mark.parametrize("source", ["shopify", "google", "gpc"])
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", "{}", '{"Schema": [1]}', "<a/>", "1 - A\nB\n", '{"version": "1", "attributes": 3}']
+)
+def test_what_is_no_such_taxonomy(source, content, tmp_path):
+    folder = tmp_path / "taxonomy"
+    folder.mkdir()
+    if content is not None:
+        for name in ("taxonomy.json", "x.xml", "taxonomy-with-ids.de-DE.txt"):
+            (folder / name).write_text(content)
+    said = refused(source, folder, tmp_path)
+    assert "\n" not in said
+    assert "expected is" in said or "whole" in said
+    assert "there is no such" in refused(source, tmp_path / "nothing", tmp_path)
+
+
+@pytest.mark.parametrize("dtd", [
+    '<!DOCTYPE schema [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>',
+    '<!DOCTYPE schema SYSTEM "file:///etc/passwd">',
+])  # fmt: skip
+def test_xml_with_entities_is_refused(dtd, tmp_path):
+    (tmp_path / "EN.xml").write_text(GPC_XML.replace("?>\n", f"?>\n{dtd}\n", 1))
+    assert "XML with a DTD or entities is not read" in refused("gpc", tmp_path, tmp_path)
+
+
+def test_gpc_in_another_language_is_named(tmp_path):
+    file = tmp_path / "DE.xml"
+    file.write_text(GPC_XML.replace('"EN"', '"DE"'))
+    assert "holds GPC in DE and not in English; name one file to take it" in refused("gpc", tmp_path, tmp_path)
+    assert len(contract_of("gpc", file, tmp_path).product_types) == 2
+
+
+def test_a_contract_that_is_there_is_kept(tmp_path):
+    (tmp_path / "contract.yaml").write_text("mine")
+    with pytest.raises(SystemExit, match="exists; give another"):
+        contract_of("shopify", shopify_json(tmp_path / "taxonomy"), tmp_path)
+    assert (tmp_path / "contract.yaml").read_text() == "mine"
