@@ -6,6 +6,7 @@ validation, are over the slice's predictions pooled; Recall@90P is the mean over
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -73,12 +74,20 @@ def _chosen(cells: Cells) -> Iterator[tuple[str, str, Callable[[CellRows], np.nd
         ("value's frequency", "rare", "rare", "frequent"),
         ("picture", "has_image", "with picture", "without picture"),
     ):
-        yield slice_by, yes, lambda scores, trait=trait: scores.has(trait)
-        yield slice_by, no, lambda scores, trait=trait: ~scores.has(trait)
+        yield slice_by, yes, partial(_with_trait, trait, True)
+        yield slice_by, no, partial(_with_trait, trait, False)
     numbers = {name: number for number, name in enumerate(cells.marketplaces)}
     largest = sorted(cells.marketplaces.items(), key=lambda entry: (-entry[1], entry[0]))[:MARKETPLACES]
     for name, _ in largest:
-        yield "marketplace", name, lambda scores, number=numbers[name]: scores.marketplace == number
+        yield "marketplace", name, partial(_of_marketplace, numbers[name])
+
+
+def _with_trait(trait: str, wanted: bool, scores: CellRows) -> np.ndarray:
+    return scores.has(trait) == wanted
+
+
+def _of_marketplace(number: int, scores: CellRows) -> np.ndarray:
+    return scores.marketplace == number
 
 
 def _figures(
