@@ -7,6 +7,8 @@ from moemoe.catalog.formats.opened import SUFFIXES, UNSURE
 from moemoe.errors import CatalogError
 from moemoe.storage import absolute, files_below, matching_files
 
+_PACKED = (".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst")
+
 
 def find_partitions(catalog: str) -> list[str]:
     """The files of a catalog given as path, folder, glob or ``s3://`` URI, prefix or glob; absolute and sorted.
@@ -15,7 +17,7 @@ def find_partitions(catalog: str) -> list[str]:
 
     What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
     left out (READMEs, pictures), and those whose name, or a folder's below the one that is given, begins with ``_`` or
-    ``.``.
+    ``.``. Notes and settings end in .txt and .json too: these are left out where there is another file.
 
     Raises:
         CatalogError: nothing matches, or nothing of an allowed kind.
@@ -30,7 +32,10 @@ def find_partitions(catalog: str) -> list[str]:
     partitions = [f for f in partitions if not f.lower().endswith(UNSURE)] or partitions
     if not partitions:
         names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
-        raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {allowed}")
+        packed = any(Path(f).suffix.lower() in _PACKED for f in found)
+        raise CatalogError(
+            f"{catalog!r} holds no catalog file (found: {names}); {'unpack it first; ' if packed else ''}{allowed}"
+        )
     return partitions
 
 

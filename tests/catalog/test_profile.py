@@ -14,6 +14,8 @@ from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
 from tests.support.whole_labels import collect, normalize
 
+LABELS = {"Color": ("Red", "Blue"), "Fit": ("Slim", "Loose")}
+
 
 def test_spellings_of_one_name_are_aliases_of_the_most_frequent():
     names = Counter({"T-Shirts": 5, "tshirt": 2, "T Shirts": 1, "Dress": 3, "dresses": 1, "3/4": 2, "34": 1})
@@ -35,6 +37,18 @@ def test_the_suggested_contract_of_the_sample_catalog_loads_and_normalizes(tmp_p
     statistics = {row["attribute"]: row for row in normalized.statistics.to_pylist()}
     color = next(row for name, row in statistics.items() if "colo" in name)
     assert color["canonical_values"] >= 8
+
+
+def test_a_catalog_in_another_layout(tmp_path, capsys):
+    rows = [f"p{i},Shirts,t,{key},{values[i % 2]}" for i in range(9) for key, values in LABELS.items()]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,attribute,value", *rows, ""]))
+    for layout in ("auto", "long"):
+        output = tmp_path / f"{layout}.yaml"
+        main(["profile", str(tmp_path / "a.csv"), "--layout", layout, "--output", str(output)])
+        assert set(load_contract(output).attributes) == {"color", "fit"}
+    assert f"--catalog {tmp_path}/a.csv --layout long" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="--layout 'lang' is unknown; did you mean 'long'"):
+        main(["profile", str(tmp_path / "a.csv"), "--layout", "lang", "--output", str(tmp_path / "c.yaml")])
 
 
 def test_names_that_differ_in_more_are_not_merged():

@@ -94,6 +94,19 @@ class TestFindPartitions:
         with pytest.raises(CatalogError, match=r"holds no catalog file \(found: .*allowed is"):
             find_partitions(f"{folder}/{given}")
 
+    def test_an_archive(self, tmp_path):
+        (tmp_path / "catalog.csv.zip").touch()
+        with pytest.raises(CatalogError, match=r"\(found: catalog\.csv\.zip\); unpack it first; allowed is"):
+            find_partitions(str(tmp_path))
+
+    def test_notes_and_settings_beside_a_catalog(self, tmp_path):
+        for name in ("notes.txt", "schema.json"):
+            (tmp_path / name).touch()
+        assert len(find_partitions(str(tmp_path))) == 2
+        (tmp_path / "a.json.gz").touch()
+        assert find_partitions(str(tmp_path)) == [str(tmp_path / "a.json.gz")]
+        assert find_partitions(f"{tmp_path}/*.txt") == [str(tmp_path / "notes.txt")]
+
     def test_empty_path(self):
         with pytest.raises(CatalogError, match="empty path"):
             find_partitions(" ")

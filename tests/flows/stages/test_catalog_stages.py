@@ -2,8 +2,13 @@
 
 import pytest
 import stages
+from stages.options import Options
 
-from moemoe.errors import CatalogError
+from moemoe.catalog.reading import from_json
+from moemoe.contract.load import load_contract
+from moemoe.errors import CatalogError, ConfigError
+from moemoe.reporting import catalog_documents
+from moemoe.reporting.text import document_text
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
@@ -31,6 +36,30 @@ def test_validate_puts_the_tasks_together_and_says_what_is_broken(space, validat
     assert [failure.severity for failure in validated.report.failures] == ["warning"]  # fit type is not always there
     assert len(space.folder.products()) == 2
     assert "expectations hold" in (space.local(space.folder.data_docs) / "index.html").read_text()
+
+
+def test_the_run_says_how_its_files_were_read(space, validated):
+    [reading] = from_json(space.folder.reading.read_text())
+    assert [reading] == validated.collection.readings
+    assert (reading.layout, reading.format, reading.files, reading.example) == ("own", "Parquet", 2, "part-0.parquet")
+    assert reading.columns["attributes"] == "attributes"
+    what = (validated.report, validated.collection, validated.quarantine, False)
+    said = document_text(catalog_documents.raw_catalog(*what))
+    assert "2 files such as part-0.parquet: Parquet, layout **own**." in said
+
+
+@pytest.mark.parametrize(
+    ("layout", "error", "said"),
+    [
+        ("flatt", ConfigError, "--layout 'flatt' is unknown; did you mean 'flat'"),
+        ("auto", CatalogError, r"b\.csv: column 'product_id' is missing.*it has none of the layouts flat, long"),
+    ],
+)
+def test_a_layout_that_is_not_known_is_found_at_the_start(space, catalog, place, tmp_path, layout, error, said):
+    (tmp_path / "b.csv").write_text("name,price\nshirt,3\n")
+    options = Options(catalog=str(tmp_path), layout=layout)
+    with pytest.raises(error, match=said):
+        stages.collect.find_catalog(space, options, load_contract(place / "contract.yaml"))
 
 
 def test_a_catalog_of_bad_rows_stops_the_run(space, collected):
