@@ -6,7 +6,6 @@ from pathlib import Path
 from moemoe.errors import ConfigError
 from moemoe.registry.tracking import client
 from moemoe.schemas import PREDICTIONS
-from moemoe.storage import join
 from moemoe.table_parts import ListedParts
 
 #: The predictions of a run; an earlier version's are a single file.
@@ -67,8 +66,9 @@ def _finished_run(uri: str, run_id: str, folder: Path) -> FinishedRun:
     try:
         names = [file.path for file in mlflow.list_artifacts(run_id, "evaluation")]
         found = PREDICTIONS_FOLDER if PREDICTIONS_FOLDER in names else f"{PREDICTIONS_FOLDER}.parquet"
-        mlflow.download_artifacts(run_id, found, str(folder))
-        contract = Path(mlflow.download_artifacts(run_id, CONTRACT_FILE, str(folder)))
+        predictions, contract = (
+            Path(mlflow.download_artifacts(run_id, name, str(folder))) for name in (found, CONTRACT_FILE)
+        )
     except Exception as error:  # stores differ in what they raise
         raise ConfigError(
             f"run {run.info.run_name} ({run_id}) cannot be compared: it has no {PREDICTIONS_FOLDER} and "
@@ -83,7 +83,7 @@ def _finished_run(uri: str, run_id: str, folder: Path) -> FinishedRun:
         model=params.get("model", ""),
         settings="" if settings == "none" else settings,
         sample_catalog=params.get("catalog") == "sample catalog",
-        predictions=ListedParts(join(str(folder), PREDICTIONS_FOLDER), PREDICTIONS),
+        predictions=ListedParts(str(predictions).removesuffix(".parquet"), PREDICTIONS),
         contract=contract,
         baselines={name: value for name, value in run.data.metrics.items() if name.startswith("baseline/")},
     )
