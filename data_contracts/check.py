@@ -102,8 +102,10 @@ def check_shards(
     return _check(shard_suite(manifest, root, sidecar, contract), contract.dataset, docs_dir)
 
 
-def check_predictions(predictions: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
-    """PREDICTIONS against the contract; Data Docs as in ``check_raw``."""
+def check_predictions(
+    predictions: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str]
+) -> ContractReport:
+    """Parts of PREDICTIONS, which can be gone over several times, against the contract; else as ``check_raw``."""
     return _check(prediction_suite(predictions, contract), contract.dataset, docs_dir)
 
 

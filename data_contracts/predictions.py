@@ -1,13 +1,21 @@
 """What is promised of predictions: known splits and conditions, weights that sum to one, values of the contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.suites import Suite, Tally
 from moemoe.contract.contract import CRITICAL, WARNING, Contract
-from moemoe.schemas import AS_IS, NOT_APPLICABLE, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, WITHHELD
+from moemoe.schemas import (
+    AS_IS,
+    NOT_APPLICABLE,
+    PICTURE_BLANKED,
+    TEXT_BLANKED,
+    TITLE_ONLY,
+    UNANSWERABLE,
+    WITHHELD,
+)
 
 SLICE_ROWS = 200_000
 _READ = ["product_id", "split", "condition", "confidence", "image_weight", "text_weight"]
@@ -15,10 +23,20 @@ _READ = ["product_id", "split", "condition", "confidence", "image_weight", "text
 _ROUNDING = 1e-3
 
 
-def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
-    """Promises of PREDICTIONS of validation and test."""
+def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Suite:
+    """Promises of PREDICTIONS of validation and test; two passes over its parts."""
+    total, off, seen, strange = 0, Tally(), Tally(), Tally()
+    for part in predictions:
+        total += len(part)
+        weights = pc.add(part["image_weight"], part["text_weight"])
+        off.add(part, pc.fill_null(pc.greater(pc.abs(pc.subtract(weights, 1.0)), _ROUNDING), False))
+        blanked = pc.equal(part["condition"], PICTURE_BLANKED)
+        seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
+        answers = part.select(["product_id", "canonical", "prediction"])
+        answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
+        strange.add(answers, pc.invert(answers["canonical"]))
     suite = Suite("predictions", {"rows": _slices(predictions)})
-    told = f"{len(predictions):,} predictions"
+    told = f"{total:,} predictions"
     conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
     for name in ("product_id", "confidence"):
         words = f"every prediction has a {name.replace('_', ' ')}"
@@ -33,10 +51,7 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
         between = "ExpectColumnValuesToBeBetween"
         suite.add(words, CRITICAL, "rows", between, told, column=name, min_value=0, max_value=1)
 
-    suite.figure("there are predictions", CRITICAL, "predictions", "predictions", len(predictions), told, at_least=1)
-    weights = pc.add(predictions["image_weight"], predictions["text_weight"])
-    off = Tally()
-    off.add(predictions, pc.fill_null(pc.greater(pc.abs(pc.subtract(weights, 1.0)), _ROUNDING), False))
+    suite.figure("there are predictions", CRITICAL, "predictions", "predictions", total, told, at_least=1)
     suite.figure(
         "the weights of picture and text sum to 1",
         WARNING,
@@ -47,9 +62,6 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
         off.product_ids,
         at_most=0,
     )
-    seen = Tally()
-    blanked = pc.equal(predictions["condition"], PICTURE_BLANKED)
-    seen.add(predictions, pc.and_(blanked, pc.fill_null(pc.greater(predictions["image_weight"], 0), False)))
     suite.figure(
         "a picture that is blanked weighs nothing",
         WARNING,
@@ -61,10 +73,6 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
         at_most=0,
     )
     if (expected := contract.expectations.get("canonical_predictions")) and expected.at_least is not None:
-        strange = Tally()
-        answers = predictions.select(["product_id", "canonical", "prediction"])
-        answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
-        strange.add(answers, pc.invert(answers["canonical"]))
         suite.figure(
             f"at least {expected.at_least:.0%} of the predictions are values of the contract",
             expected.severity,
@@ -78,6 +86,13 @@ def prediction_suite(predictions: pa.Table, contract: Contract) -> Suite:
     return suite
 
 
-def _slices(predictions: pa.Table) -> Iterator[pa.Table]:
-    columns = predictions.select(_READ)
-    return (columns.slice(start, SLICE_ROWS) for start in range(0, len(columns), SLICE_ROWS))
+def _slices(predictions: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The parts, as many together as SLICE_ROWS allow: checking a slice has a price of its own."""
+    waiting: list[pa.Table] = []
+    for part in predictions:
+        if waiting and sum(map(len, waiting)) + len(part) > SLICE_ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+        waiting.append(part.select(_READ))
+    if waiting:
+        yield pa.concat_tables(waiting)

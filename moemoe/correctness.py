@@ -4,12 +4,13 @@ Works on the values' text alone, so that whoever has a table of predictions can 
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _MEASURE = re.compile(r"(-?\d+(?:\.\d+)?) (.+)")
 
@@ -30,9 +31,16 @@ def are_right(
     answers: pa.ChunkedArray, golds: pa.ChunkedArray, tolerances: pa.ChunkedArray | None = None
 ) -> np.ndarray:
     """``is_right`` of each row of columns ``prediction``, ``gold`` and ``tolerance`` of PREDICTIONS, bool [N]."""
-    columns: list[Sequence] = [answers.to_pylist(), golds.to_pylist()]
-    columns.append([None] * len(answers) if tolerances is None else tolerances.to_pylist())
-    return np.array([is_right(*row) for row in zip(*columns, strict=True)], dtype=bool)
+    lists, given = golds.combine_chunks(), answers.combine_chunks()
+    row = pc.list_parent_indices(lists)
+    equal = pc.fill_null(pc.equal(lists.flatten(), given.take(row)), False).to_numpy(zero_copy_only=False)
+    right = np.zeros(len(lists), dtype=bool)
+    right[row.to_numpy()[equal]] = True
+    if tolerances is not None and tolerances.null_count < len(tolerances):
+        measured = pc.is_valid(tolerances).to_numpy(zero_copy_only=False)
+        for index in np.flatnonzero(measured & ~right).tolist():
+            right[index] = is_right(given[index].as_py(), lists[index].as_py() or (), tolerances[index].as_py())
+    return right
 
 
 @lru_cache(100_000)

@@ -28,6 +28,7 @@ from moemoe.schemas import (
     UNREAD_KEYS,
 )
 from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_table, write_bytes, write_table
+from moemoe.table_parts import ListedParts, completed
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class TableFile:
         Raises:
             StorageError: there is none, or it has another schema.
         """
-        table = _completed(read_table(self.uri), self.schema)
+        table = completed(read_table(self.uri), self.schema)
         if not table.schema.equals(self.schema):
             raise StorageError(f"{self.uri}: it has columns {table.schema.names}; this code reads {self.schema.names}")
         return table
@@ -98,18 +99,7 @@ class TableParts:
     schema: pa.Schema
 
 
-#: Columns that earlier releases did not write; their files are read with null there.
-ADDED = {"tolerance"}
-
-
-def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """``table`` with the columns of ``schema`` that an earlier release did not write."""
-    for name in ADDED & (set(schema.names) - set(table.column_names)):
-        table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
-    return table.select(schema.names) if set(table.column_names) == set(schema.names) else table
-
-
-Kind = TypeVar("Kind", PlainFile, TableFile, TableParts)
+Kind = TypeVar("Kind", PlainFile, TableFile, TableParts, ListedParts)
 
 
 class Named(Generic[Kind]):
@@ -137,6 +127,10 @@ def _table(path: str, schema: pa.Schema) -> Named[TableFile]:
 
 def _parts(path: str, schema: pa.Schema) -> Named[TableParts]:
     return Named(path, lambda uri: TableParts(uri, schema), schema)
+
+
+def _listed(path: str, schema: pa.Schema) -> Named[ListedParts]:
+    return Named(path, lambda uri: ListedParts(uri, schema), schema)
 
 
 @dataclass(frozen=True)
@@ -176,7 +170,7 @@ class RunFolder:
     training_quarantine = _table("quarantine-train.parquet", QUARANTINE)
     prediction_docs = _plain("prediction_docs")
     evaluation_quarantine = _table("quarantine-evaluate.parquet", QUARANTINE)
-    predictions = _table("predictions.parquet", PREDICTIONS)
+    predictions = _listed("predictions", PREDICTIONS)
     evaluation = _table("evaluation.parquet", EVALUATION)
     slices = _table("slices.parquet", SLICES)
     routing = _table("routing.parquet", ROUTING)

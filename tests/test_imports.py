@@ -54,7 +54,8 @@ GROUND: dict[str, set[str]] = {
     "atomic_files": set(),
     "s3": {"errors"},
     "storage": {"", "atomic_files", "errors", "s3"},
-    "run_folder": {"errors", "schemas", "storage"},
+    "table_parts": {"errors", "storage"},
+    "run_folder": {"errors", "schemas", "storage", "table_parts"},
     "torchvision_compat": set(),
     "words": set(),
 }

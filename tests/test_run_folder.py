@@ -47,7 +47,7 @@ def test_a_table_keeps_its_schema(tmp_path):
 def test_predictions_of_an_earlier_release_have_no_tolerances(tmp_path):
     predictions = RunFolder.of_run(str(tmp_path), "17").predictions
     earlier = pa.table({f.name: pa.nulls(2, f.type) for f in PREDICTIONS if f.name != "tolerance"})
-    write_table(earlier, predictions.uri)
+    write_table(earlier, f"{predictions.uri}.parquet")
     found = predictions.read()
     assert found.schema.equals(PREDICTIONS)
     assert found["tolerance"].null_count == 2

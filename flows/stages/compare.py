@@ -126,8 +126,9 @@ def _recipes(options: Options, asked: CompareOptions) -> dict[System, Recipe]:
 
 def _candidate_of_run(folder: RunFolder, run: FinishedRun) -> Candidate:
     predictions = folder.system(run.run_id).predictions
-    predictions.publish(run.predictions)
-    return Candidate(run.name, System(run.model, run.settings), predictions.uri, baselines=run.baselines)
+    with predictions.writing() as writer:
+        writer.write_all(run.predictions)
+    return Candidate(run.name, System(run.model, run.settings), predictions, baselines=run.baselines)
 
 
 def _start(
@@ -189,8 +190,8 @@ def _candidate_of_task(task: Any) -> Candidate:
             where = " ".join(filter(None, ["in", step, task.fold and f"({task.fold})"]))
             return Candidate(task.system.name, task.system, failure=f"{where}: {reason(failure)}")
     baselines = {name: value for name, value in task.metrics.items() if name.startswith("baseline/")}
-    uri = task.folder.predictions.uri
-    return Candidate(task.system.name, task.system, uri, task.training_minutes, baselines)
+    predictions = task.folder.predictions
+    return Candidate(task.system.name, task.system, predictions, task.training_minutes, baselines)
 
 
 def compare_systems(

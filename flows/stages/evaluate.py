@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 import data_contracts
 from data_contracts import ContractReport
 from moemoe.evaluation.measure import Measurement, measure
@@ -27,9 +25,8 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A model's predictions, what is measured of them, and the report on them with what it is of."""
+    """What is measured of a model's predictions, and the report on them with what it is of."""
 
-    predictions: pa.Table
     found: Measurement
     identity: Identity
     document: Document
@@ -61,7 +58,8 @@ def evaluate_model(
     contract, folder = space.contract, space.folder
     dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
     model = space.local(folder.model)
-    answers = answer_everything(model, dataset, contract, options.decoding, recipe["training"])
+    where = (folder.predictions, space.scratch)
+    answers = answer_everything(model, dataset, contract, *where, options.decoding, recipe["training"])
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
     checked = _check(space, answers)
     events = read_events(space.local(folder.events)) if folder.events.exists() else []
@@ -74,7 +72,7 @@ def evaluate_model(
     log_training_events(tracked, events)  # after the headline: MLflow compares runs by what was logged first
     identity = identity_of(recipe, settings, options, dataset.manifest.rows, tracked)
     document = write_report(space, found, identity, dataset, checked, plots)
-    return Evaluated(answers.predictions, found, identity, document)
+    return Evaluated(found, identity, document)
 
 
 def _check(space: Workspace, answers: Answers) -> ContractReport:
@@ -89,7 +87,6 @@ def _check(space: Workspace, answers: Answers) -> ContractReport:
 def _write(space: Workspace, answers: Answers, found: Measurement) -> None:
     folder = space.folder
     folder.evaluation_quarantine.write(answers.quarantine)
-    folder.predictions.write(answers.predictions)
     folder.evaluation.write(found.evaluation.table)
     folder.slices.write(found.slices)
     folder.routing.write(found.routing)

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from moemoe.inference.predictions import predict_test
 from moemoe.inference.predictor import Predictor
 from moemoe.registry.gate import Rules
 from moemoe.registry.register import Registration, Trained, register
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.model_card import Data
+from moemoe.schemas import PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
+from moemoe.table_parts import ListedParts
 from stages.measured import Measured
 from stages.options import Options
 from stages.workspace import Workspace
@@ -37,9 +37,13 @@ def register_model(
     """
     contract, folder, manifest = space.contract, space.folder, Manifest.read(manifest_uri)
 
-    def champion_predictions(champion: Path) -> pa.Table:
+    def champion_predictions(champion: Path) -> ListedParts:
         dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
-        return predict_test(Predictor.load(champion, values=contract.canonical_values()), dataset, contract)
+        predictor = Predictor.load(champion, values=contract.canonical_values())
+        predictions = ListedParts(space.path("champion-predictions"), PREDICTIONS)
+        with predictions.writing() as writer:
+            writer.write_all(predict_test(predictor, dataset, contract))
+        return predictions
 
     hashes = (manifest.contract_hash, manifest.data_hash)
     trained = Trained(
@@ -49,7 +53,7 @@ def register_model(
         recipe=recipe,
         evaluation=folder.evaluation.read(),
         metrics=measured.metrics,
-        predictions=folder.predictions.read(),
+        predictions=folder.predictions,
         report_product_types=contract.report_product_types,
         no_means=measured.no_means,
     )

@@ -11,6 +11,7 @@ from moemoe.catalog.products import read_products_with_images
 from moemoe.catalog.url_images import UrlImages
 from moemoe.labels.folds import split_of_fold
 from moemoe.labels.label_parts import labelled_parts
+from moemoe.labels.parts import Batches
 from moemoe.shards import write
 from moemoe.shards.manifest import File, Manifest
 from moemoe.storage import fetch, join
@@ -38,7 +39,7 @@ def write_manifest(space: Workspace, tasks: Iterable[Sequence[File]], dataset: s
     """Joins labels and splits to the shards' rows, writes the manifest and checks the shards."""
     payload = [shard for shards in tasks for shard in shards]
     root, contract, docs = space.folder.root, space.contract, space.path("shard_docs")
-    splits = space.folder.splits.read()
+    splits = Batches(space.local(space.folder.splits))
     manifest, uri = write.write_manifest(payload, _labels(space), splits, root, dataset, contract.hash, is_sample)
     sidecar = fetch(join(root, manifest.sidecar.path), space.scratch)
     report = data_contracts.check_shards(manifest, root, sidecar, contract, docs)
@@ -48,7 +49,7 @@ def write_manifest(space: Workspace, tasks: Iterable[Sequence[File]], dataset: s
 
 def write_folds(space: Workspace, manifest_uri: str, folds: int) -> list[str]:
     """Writes a manifest for each fold of a cross-validation, of the same payload shards; returns where they lie."""
-    whole, splits = Manifest.read(manifest_uri), space.folder.splits.read()
+    whole, splits = Manifest.read(manifest_uri), Batches(space.local(space.folder.splits))
     return [
         write.write_manifest(
             whole.shards,

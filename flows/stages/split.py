@@ -8,7 +8,7 @@ import data_contracts
 from data_contracts import ContractReport
 from moemoe.labels.drift import label_drift, read_labels
 from moemoe.labels.label_parts import SplitParts, split_parts
-from moemoe.labels.parts import Parts
+from moemoe.labels.parts import Batches, Parts
 from moemoe.shards.write import earlier_run
 from moemoe.storage import fetch
 from stages.workspace import Workspace
@@ -43,9 +43,10 @@ def split_labels(space: Workspace, dataset: str, is_sample: bool) -> Split:
     folder, docs = space.folder, space.path("label_docs")
     earlier = earlier_run(folder.root, dataset, is_sample)
     frequent = folder.part_uris(folder.frequent_labels)
-    assigned = split_parts(folder.products(), frequent, space.contract, earlier.splits, folder.labels.uri)
+    splits = Batches(fetch(earlier.splits, space.scratch)) if earlier.splits else ()
+    where = (folder.labels.uri, folder.splits.uri)
+    assigned = split_parts(folder.products(), frequent, space.contract, splits, *where)
     folder.split_quarantine.write(assigned.quarantine)
-    folder.splits.write(assigned.splits)
     report = data_contracts.check_labels(Parts(assigned.labels), space.contract, docs, assigned.common)
     drift = None
     if earlier.labels is not None:

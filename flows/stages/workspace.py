@@ -8,6 +8,7 @@ from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
 from moemoe.run_folder import PlainFile, RunFolder, TableFile
 from moemoe.storage import absolute, fetch, join
+from moemoe.table_parts import ListedParts
 
 
 def run_folder(root: str, run_id: str) -> RunFolder:
@@ -37,7 +38,7 @@ class Workspace:
         """The contract of the run, complete."""
         return load_contract(self.local(self.folder.contract))
 
-    def local(self, file: PlainFile | TableFile) -> Path:
+    def local(self, file: PlainFile | TableFile | ListedParts) -> Path:
         """A local path with what a file of the run holds."""
         return fetch(file.uri, self.scratch)
 

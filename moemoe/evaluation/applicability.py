@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
+from moemoe.evaluation.parts import have_gold
 from moemoe.evaluation.uncertainty import Resamples, interval
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
@@ -33,31 +34,35 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
         SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). No row
         where nothing that does not apply was asked, none of precision where no answer is empty.
     """
-    predictions = cells.predictions
-    test = pc.equal(predictions["split"], "test")
-    positive = pc.and_(test, pc.equal(predictions["condition"], NOT_APPLICABLE))
-    asked = pc.is_in(predictions["product_id"], predictions["product_id"].filter(positive).combine_chunks())
-    negative = pc.and_(pc.and_(test, asked), pc.equal(predictions["condition"], cells.condition))
-    negative = pc.and_(negative, pc.greater(pc.list_value_length(predictions["gold"]), 0))
-    positives, negatives = (np.flatnonzero(mask.to_numpy(zero_copy_only=False)) for mask in (positive, negative))
-    rows = np.concatenate([positives, negatives])
-    names = predictions.select(["product_type", "attribute", "prediction"]).take(pa.array(rows)).to_pylist()
+    read = ["product_id", "product_type", "attribute", "prediction", "gold"]
+    positives, groups = cells.answers(NOT_APPLICABLE, read)
+    if not positives.num_rows:
+        return SLICES.empty_table()
+    asked = positives["product_id"].combine_chunks().unique()
+
+    def has_gold(part: pa.Table) -> np.ndarray:
+        return have_gold(part) & pc.is_in(part["product_id"], asked).to_numpy()
+
+    negatives, others = cells.answers(cells.condition, read, has_gold)
+    group = np.concatenate([groups, others])
+    names = [*positives.to_pylist(), *negatives.to_pylist()]
     empty = np.array([not name["prediction"] for name in names])
-    applies_not = np.arange(len(rows)) < len(positives)
+    applies_not = np.arange(len(group)) < len(positives)
     asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
-    resamples = Resamples(predictions, replicates)
+    resamples = Resamples(cells.groups, replicates)
     # F1 = 2 TP / (2 TP + FP + FN): the share of TP where empty answers and positives are counted, TP twice
     both = np.concatenate([np.flatnonzero(empty), np.flatnonzero(applies_not)])
     counted = {
         PRECISION: (np.flatnonzero(empty), int(empty.sum())),
         RECALL: (np.flatnonzero(applies_not), len(positives)),
-        F1: (both, len(rows)),
+        F1: (both, len(group)),
     }
     found = []
     for metric, (among, n) in counted.items():
         if len(among):
             yes = (empty & applies_not)[among]
-            i = interval(float(yes.mean()), resamples.share(yes, rows[among]), n)
+            [replicates_R] = resamples.shares([(yes, group[among])])
+            i = interval(float(yes.mean()), replicates_R, n)
             found.append(
                 {
                     "slice_by": SLICE_BY,

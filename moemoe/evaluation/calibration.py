@@ -12,7 +12,7 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
         confidence: float [N] in [0, 1].
         correct: bool [N].
     """
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    place = np.minimum((confidence * bins).astype(np.uint8), bins - 1)
     return [
         (float(confidence[place == b].mean()), float(correct[place == b].mean()), int((place == b).sum()))
         for b in np.unique(place)

@@ -1,25 +1,43 @@
-"""The predictions table, checked and cut into product type x attribute cells, once for all that is measured of it."""
+"""Predictions, checked once and cut into product type x attribute cells for all that is measured of them.
+
+Memory: about 20 bytes a row of the splits and conditions in use; the rows themselves stay in their parts.
+"""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.correctness import are_right
-from moemoe.errors import MoEMoEError
-from moemoe.schemas import AS_IS, PREDICTIONS, WITHHELD
+from moemoe.evaluation.numbering import Numbering
+from moemoe.evaluation.parts import (
+    EvaluationError,
+    Parts,
+    Predictions,
+    Shown,
+    group_names,
+    have_gold,
+    in_parts,
+    main_condition,
+    rows_shown,
+)
+from moemoe.evaluation.survey import UNKNOWN, survey
+from moemoe.schemas import PREDICTIONS
+
+__all__ = ["MIN_SUPPORT", "TRAITS", "Cell", "CellPredictions", "CellRows", "Cells", "EvaluationError"]
 
 MIN_SUPPORT = 30
 
 Cell = tuple[str, str]
 """Product type and attribute."""
 
-
-class EvaluationError(MoEMoEError):
-    """A predictions table that cannot be evaluated."""
+#: Columns of PREDICTIONS that slices are made by.
+TRAITS = ("explicit", "unseen", "rare", "has_image")
+_READ = ["product_id", "product_type", "marketplace", "group", "attribute", "split", "condition", "gold", "prediction",
+         "confidence", "tolerance", *TRAITS]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,12 +47,12 @@ class CellPredictions:
     Args:
         confidence: float [N].
         correct: bool [N], whether the prediction is among the gold values.
-        rows: int [N], their rows in the predictions table.
+        group: int32 [N], the number of the product's group.
     """
 
     confidence: np.ndarray
     correct: np.ndarray
-    rows: np.ndarray
+    group: np.ndarray
 
     @property
     def support(self) -> int:
@@ -46,77 +64,167 @@ class CellPredictions:
         """Share of right predictions."""
         return float(self.correct.mean()) if self.support else math.nan
 
-    def of(self, chosen: np.ndarray) -> "CellPredictions":
-        """Those of its products that ``chosen`` (bool, one per row of the predictions table) names."""
-        mine = chosen[self.rows]
-        return CellPredictions(self.confidence[mine], self.correct[mine], self.rows[mine])
 
+@dataclass(frozen=True)
+class CellRows(CellPredictions):
+    """The same with what slices and examples need.
 
-def check_predictions(predictions: pa.Table) -> None:
-    """Raises EvaluationError where the table is not one of predictions."""
-    needed = [name for name in PREDICTIONS.names if name != "tolerance"]  # of earlier releases
-    missing = [name for name in needed if name not in predictions.column_names]
-    if missing:
-        raise EvaluationError(f"predictions lack the columns {', '.join(missing)}")
-    confidence = predictions["confidence"]
-    bad = pc.sum(pc.or_kleene(pc.is_null(confidence, nan_is_null=True), False)).as_py()
-    if bad:
-        raise EvaluationError(f"{bad} predictions have no confidence (null or NaN); each needs one in [0, 1]")
-    outside = pc.sum(pc.or_(pc.less(confidence, 0), pc.greater(confidence, 1))).as_py()
-    if outside:
-        raise EvaluationError(f"{outside} predictions have a confidence outside [0, 1]")
-    keys = predictions.select(["product_id", "attribute", "split", "condition"])
-    groups = keys.append_column("n", pa.array(np.ones(len(keys), dtype=np.int64))).group_by(keys.column_names)
-    twice = groups.aggregate([("n", "sum")]).filter(pc.field("n_sum") > 1)
-    if twice.num_rows:
-        first = twice.to_pylist()[0]
-        raise EvaluationError(
-            f"{twice.num_rows} duplicate predictions, first product {first['product_id']}, attribute "
-            f"{first['attribute']}, condition {first['condition']}"
-        )
+    Args:
+        row: uint32 [N], the row in the table of predictions.
+        traits: uint8 [N], a bit for each of TRAITS, from the lowest.
+        marketplace: uint16 [N], its number in ``Cells.marketplaces``.
+        majority: bool [N], whether the cell's majority value is among the gold values.
+    """
 
+    row: np.ndarray
+    traits: np.ndarray
+    marketplace: np.ndarray
+    majority: np.ndarray
 
-def main_condition(predictions: pa.Table) -> str:
-    """The condition that a table's headline is of: ``as is``, or ``withheld`` where it has no row as is."""
-    conditions = predictions["condition"].unique().to_pylist()
-    return WITHHELD if WITHHELD in conditions and AS_IS not in conditions else AS_IS
+    def has(self, trait: str) -> np.ndarray:
+        """Which products have a trait, bool [N]."""
+        return (self.traits >> TRAITS.index(trait) & 1).astype(bool)
+
+    def where(self, chosen: np.ndarray) -> CellPredictions:
+        """Those of its products that ``chosen`` (bool [N]) names."""
+        if chosen.all():
+            return self
+        return CellPredictions(self.confidence[chosen], self.correct[chosen], self.group[chosen])
 
 
 class Cells:
-    """A predictions table, cut into the products of each product type and attribute; rows without gold are left out.
+    """Predictions, cut into the products of each product type and attribute; rows without gold are left out.
+
+    The validation split and the test split in the main condition stay in memory once they were asked for, of the other
+    conditions the last one.
 
     Args:
-        predictions: PREDICTIONS.
+        predictions: PREDICTIONS; every pass over it reads its parts again.
+        majority: each cell's most frequent training value.
+
+    Attributes:
+        conditions: those that there are; ``condition`` is the main one.
+        marketplaces: how often each comes.
+        groups: number of groups in the test split.
+        canonical: share of the test answers that are values of the contract.
 
     Raises:
-        EvaluationError: as ``check_predictions``.
+        EvaluationError: as ``survey``.
     """
 
-    def __init__(self, predictions: pa.Table):
-        check_predictions(predictions)
-        self.predictions = predictions
-        self.condition = main_condition(predictions)
-        self.conditions = set(predictions["condition"].unique().to_pylist())
-        self._found = _cut(predictions)
+    def __init__(self, predictions: Predictions, majority: Mapping[Cell, str] | None = None):
+        self.predictions: Parts = in_parts(predictions)
+        self._survey = survey(self.predictions)
+        self._majority = majority or {}
+        self.conditions = self._survey.conditions
+        self.condition = main_condition(self.conditions)
+        self.marketplaces = self._survey.marketplaces
+        self.groups = len(self._survey.groups)
+        self.canonical = self._survey.canonical.get(self.condition, math.nan)
+        self._found: dict[Shown, dict[Cell, CellRows]] = {}
 
-    def of(self, split: str, condition: str | None = None) -> Mapping[Cell, CellPredictions]:
+    def of(self, split: str, condition: str | None = None) -> Mapping[Cell, CellRows]:
         """The cells of a split in a condition, the main one by default, sorted by product type and attribute."""
-        return self._found.get((split, condition or self.condition), {})
+        shown = split, condition or self.condition
+        if shown not in self._found:
+            kept = {own: cells for own, cells in self._found.items() if own[1] == self.condition}
+            self._found = kept  # before the new ones are read
+            kept[shown] = self._cut(*shown)
+        return self._found[shown]
+
+    def release(self) -> None:
+        """Forgets what was cut; it is cut again when it is asked for."""
+        self._found = {}
+
+    def answers(
+        self, condition: str, columns: Sequence[str], keep: Callable[[pa.Table], np.ndarray] | None = None
+    ) -> tuple[pa.Table, np.ndarray]:
+        """Test rows in a condition, with gold or without, and the numbers of their groups.
+
+        Args:
+            columns: of PREDICTIONS.
+            keep: which rows of some to keep, bool; all by default.
+        """
+        tables, groups = [PREDICTIONS.empty_table().select(columns)], [np.empty(0, np.int32)]
+        read = list(dict.fromkeys(["product_id", "group", "split", "condition", *columns]))
+        for index in self._survey.parts.get(("test", condition), ()):
+            part = self.predictions.part(index, read)
+            part = part.take(pa.array(rows_shown(part, "test", condition)))
+            if keep is not None:
+                part = part.filter(pa.array(keep(part), pa.bool_()))
+            tables.append(part.select(columns))
+            groups.append(self._survey.groups(group_names(part)))
+        return pa.concat_tables(tables), np.concatenate(groups)
+
+    def rows(self, numbers: np.ndarray) -> pa.Table:
+        """The rows of the table of predictions with these numbers, in this order."""
+        order = np.argsort(numbers, kind="stable")
+        rising, found = numbers[order], []
+        for index, (start, stop) in enumerate(zip(self._survey.starts, self._survey.starts[1:], strict=False)):
+            first, last = np.searchsorted(rising, [start, stop])
+            if first < last:
+                found.append(self.predictions.part(index).take(pa.array(rising[first:last].astype(np.int64) - start)))
+        if not found:
+            return self.predictions.part(0).slice(0, 0)
+        return pa.concat_tables(found).take(pa.array(np.argsort(order, kind="stable")))
+
+    def _cut(self, split: str, condition: str) -> dict[Cell, CellRows]:
+        groups = self._survey.groups if split == "test" else Numbering()
+        cells: dict[Cell, int] = {}
+        columns: dict[str, list[np.ndarray]] = {"cell": [], **{field.name: [] for field in fields(CellRows)}}
+        for found in self._columns(split, condition, groups, cells):
+            for name, column in found.items():
+                columns[name].append(column)
+        if not cells:
+            return {}
+        place = {cell: index for index, cell in enumerate(sorted(cells))}
+        own = np.array([place[cell] for cell in cells], np.int32)[np.concatenate(columns.pop("cell"))]
+        order = np.argsort(own, kind="stable").astype(np.uint32)
+        ends = np.cumsum(np.bincount(own, minlength=len(cells)))
+        whole = {name: np.concatenate(columns.pop(name))[order] for name in list(columns)}
+        return {
+            cell: CellRows(**{name: column[end - number : end] for name, column in whole.items()})
+            for cell, end, number in zip(place, ends, np.diff(ends, prepend=0), strict=True)
+        }
+
+    def _columns(
+        self, split: str, condition: str, groups: Numbering, cells: dict[Cell, int]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """The columns of CellRows of each part, and the number of the cell of each row, by ``cells``."""
+        places = pa.array(list(self.marketplaces), pa.string())
+        for index in self._survey.parts.get((split, condition), ()):
+            part = self.predictions.part(index, _READ)
+            rows = rows_shown(part, split, condition)
+            part = part.take(pa.array(rows))
+            known = have_gold(part)
+            part, rows = part.filter(pa.array(known)), rows[known]
+            cell = _numbered(part, cells)
+            place = pc.index_in(pc.fill_null(part["marketplace"], UNKNOWN), places)
+            majority = pa.array([self._majority.get(own) for own in cells], pa.string()).take(pa.array(cell))
+            yield {
+                "cell": cell,
+                "confidence": part["confidence"].to_numpy(),
+                "correct": are_right(part["prediction"], part["gold"], part["tolerance"]),
+                "group": groups(group_names(part)),
+                "row": (rows + self._survey.starts[index]).astype(np.uint32),
+                "traits": _traits(part),
+                "marketplace": place.to_numpy().astype(np.uint16),
+                "majority": are_right(pa.chunked_array([majority]), part["gold"], part["tolerance"]),
+            }
 
 
-def _cut(predictions: pa.Table) -> dict[tuple[str, str], dict[Cell, CellPredictions]]:
-    """(split, condition) -> cell -> its products."""
-    rows = np.flatnonzero(pc.greater(pc.list_value_length(predictions["gold"]), 0).to_numpy(zero_copy_only=False))
-    names = ["split", "condition", "product_type", "attribute", "gold", "prediction", "confidence"]
-    columns = predictions.select(names).take(pa.array(rows))
-    tolerance = predictions["tolerance"].take(pa.array(rows)) if "tolerance" in predictions.column_names else None
-    correct = are_right(columns["prediction"], columns["gold"], tolerance)
-    confidence = columns["confidence"].to_numpy()
-    indices: dict[tuple[str, str], dict[Cell, list[int]]] = {}
-    keys = zip(*(columns[name].to_pylist() for name in names[:4]), strict=True)
-    for index, (split, condition, product_type, attribute) in enumerate(keys):
-        indices.setdefault((split, condition), {}).setdefault((product_type, attribute), []).append(index)
-    return {
-        shown: {cell: CellPredictions(confidence[i], correct[i], rows[i]) for cell, i in sorted(own.items())}
-        for shown, own in indices.items()
-    }
+def _numbered(part: pa.Table, cells: dict[Cell, int]) -> np.ndarray:
+    """The number of each row's cell, int32 [N]; new ones are added to ``cells``."""
+    types, attributes = (part[name].combine_chunks().dictionary_encode() for name in ("product_type", "attribute"))
+    names = types.dictionary.to_pylist(), attributes.dictionary.to_pylist()
+    pair = types.indices.to_numpy().astype(np.int64) * len(names[1]) + attributes.indices.to_numpy()
+    distinct, inverse = np.unique(pair, return_inverse=True)
+    found = [(names[0][code // len(names[1])], names[1][code % len(names[1])]) for code in distinct.tolist()]
+    return np.array([cells.setdefault(cell, len(cells)) for cell in found], np.int32)[inverse]
+
+
+def _traits(part: pa.Table) -> np.ndarray:
+    bits = np.zeros(len(part), np.uint8)
+    for bit, name in enumerate(TRAITS):
+        bits |= pc.fill_null(part[name], False).to_numpy(zero_copy_only=False).astype(np.uint8) << bit
+    return bits

@@ -4,18 +4,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
-
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
 from moemoe.evaluation.paper import System
-from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, difference_on, shared_rows
-from moemoe.storage import join, read_table, write_table
+from moemoe.evaluation.parts import Predictions, all_parts, in_parts
+from moemoe.evaluation.shared_rows import SharedRows, TestRows, read_test_rows
+from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, difference_on
+from moemoe.schemas import PREDICTIONS
+from moemoe.storage import join
+from moemoe.table_parts import ListedParts
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One system before it is measured: where its predictions lie, or why there are none.
+    """One system before it is measured: its predictions, or why there are none.
 
     Args:
         name: what tables call it; each is another.
@@ -27,7 +29,7 @@ class Candidate:
 
     name: str
     system: System
-    predictions_uri: str = ""
+    predictions: Predictions | None = None
     minutes: float = math.nan
     baselines: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
@@ -44,11 +46,14 @@ def pooled(folds: Sequence[Candidate], folder: str) -> Candidate:
     failed = [fold for fold in folds if fold.failure]
     if failed or len(folds) == 1:
         return (failed or folds)[0]
-    predictions = pa.concat_tables([read_table(fold.predictions_uri) for fold in folds])
+    predictions = ListedParts(join(folder, "predictions"), PREDICTIONS)
+    with predictions.writing() as writer:
+        for fold in folds:
+            writer.write_all(all_parts(in_parts(fold.predictions)))
     names = folds[0].baselines
     return replace(
         folds[0],
-        predictions_uri=write_table(predictions, join(folder, "predictions.parquet")),
+        predictions=predictions,
         minutes=sum(fold.minutes for fold in folds),
         baselines={name: sum(fold.baselines[name] for fold in folds) / len(folds) for name in names},
         folds=len(folds),
@@ -109,17 +114,21 @@ def compare(
     failures = {candidate.name: candidate.failure for candidate in candidates if candidate.failure}
     results: list[Result] = []
     differences = {}
+    first: TestRows | None = None
     for candidate in candidates:
         if candidate.failure:
             continue
-        cells = Cells(read_table(candidate.predictions_uri))
+        cells = Cells(candidate.predictions)
         evaluation = evaluate(cells, report_product_types, replicates=replicates)
         evaluation.metrics.update(candidate.baselines)
+        cells.release()  # of many systems not all fit into memory
         results.append(Result(candidate.name, candidate.system, cells, evaluation, candidate.minutes))
-        if len(results) > 1:
-            first, other = shared_with_first(results[0], results[-1])
+        if first is None:
+            first = read_test_rows(cells.predictions)
+        else:
+            shared = _shared(results[0].name, first, results[-1])
             if replicates and results[0].evaluation.metrics["recall_at_90p/cells"]:
-                found = difference_on((other, first), report_product_types, replicates=replicates)
+                found = difference_on(shared, report_product_types, replicates=replicates)
                 differences[candidate.name] = found
     if not results:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
@@ -128,18 +137,22 @@ def compare(
     return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences, folds)
 
 
-def shared_with_first(first: Result, other: Result) -> tuple[Cells, Cells]:
-    """The test rows of two results.
+def _shared(name: str, first: TestRows, result: Result) -> SharedRows:
+    """The test rows that a result shares with the first one: the result's answers, and the first one's.
+
+    Args:
+        name: of the first result.
 
     Raises:
         EvaluationError: they are not of the same test rows; with both names and the reason.
     """
-    if first.evaluation.condition != other.evaluation.condition:
+    other = result.cells.condition
+    if first.condition != other:
         raise EvaluationError(
-            f"{first.name} and {other.name} cannot be compared: one is measured {first.evaluation.condition}, the "
-            f"other {other.evaluation.condition}"
+            f"{name} and {result.name} cannot be compared: one is measured {first.condition}, the other {other}"
         )
     try:
-        return shared_rows(first.cells.predictions, other.cells.predictions, first.evaluation.condition)
+        shared = SharedRows.of(first, read_test_rows(result.cells.predictions, other))
     except EvaluationError as error:
-        raise EvaluationError(f"{first.name} (first) and {other.name} (second) cannot be compared: {error}") from None
+        raise EvaluationError(f"{name} (first) and {result.name} (second) cannot be compared: {error}") from None
+    return SharedRows(shared.second, shared.first)

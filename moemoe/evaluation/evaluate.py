@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from moemoe.correctness import are_right
 from moemoe.evaluation.calibration import expected_calibration_error
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.recall_at_precision import (
     guarded_threshold,
     least_support,
@@ -49,7 +47,7 @@ class Evaluation:
 def evaluate(
     cells: Cells,
     report_product_types: Sequence[str],
-    majority: Mapping[Cell, str] | None = None,
+    with_majority: bool = False,
     min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
 ) -> Evaluation:
@@ -63,43 +61,40 @@ def evaluate(
 
     Args:
         cells: of PREDICTIONS with splits validation and test.
-        majority: each cell's most frequent training value (``majority_values``), the baseline.
+        with_majority: measure the baseline too; ``cells`` know each cell's most frequent training value.
         replicates: bootstrap samples for the intervals; 0: none.
     """
-    predictions, main = cells.predictions, cells.condition
+    main = cells.condition
     test, validation = cells.of("test"), cells.of("validation")
-    groups = pc.coalesce(predictions["group"], predictions["product_id"]).to_numpy(zero_copy_only=False)
-    rows = [_row(cell, scores, validation.get(cell), groups) for cell, scores in test.items()]
+    rows = [_row(cell, scores, validation.get(cell)) for cell, scores in test.items()]
     table = pa.Table.from_pylist(rows, EVALUATION)
     headline = [row for row in rows if row["product_type"] in report_product_types and row["support"] >= min_support]
     shown = {(row["product_type"], row["attribute"]) for row in headline}
     metrics = _means(headline, report_product_types)
     intervals = {}
     if replicates and headline:
-        drawn = _replicates(headline, test, Resamples(predictions, replicates))
+        drawn = _replicates(headline, test, Resamples(cells.groups, replicates))
         n = sum(row["support"] for row in headline)
         for name, values in _means(drawn, report_product_types).items():
             if isinstance(values, np.ndarray):
                 intervals[name] = interval(metrics[name], values, n)
                 metrics |= {f"{name}/low": intervals[name].low, f"{name}/high": intervals[name].high}
     metrics |= _promises(headline)
-    if majority is not None:
-        metrics |= _majority({cell: scores for cell, scores in test.items() if cell in shown}, predictions, majority)
+    if with_majority:
+        metrics |= _majority([scores for cell, scores in test.items() if cell in shown])
     for condition in sorted(cells.conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
-        other = [scores for cell, scores in cells.of("test", condition).items() if cell in shown]
-        if other:
+        found = cells.of("test", condition).items()
+        own = [(_recall(scores), scores.accuracy) for cell, scores in found if cell in shown]
+        del found  # before the next condition is read
+        if own:
             name = condition.replace(" ", "_")
-            recalls = (recall_at_precision(s.confidence, s.correct)[0] for s in other)
-            metrics[f"{name}/recall_at_90p/mean"] = _mean(recalls)
-            metrics[f"{name}/accuracy/mean"] = _mean(s.accuracy for s in other)
-    answered = predictions.filter(
-        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], main))
-    )
+            metrics[f"{name}/recall_at_90p/mean"] = _mean(recall for recall, _ in own)
+            metrics[f"{name}/accuracy/mean"] = _mean(accuracy for _, accuracy in own)
     if test:
         confidence = np.concatenate([scores.confidence for scores in test.values()])
         correct = np.concatenate([scores.correct for scores in test.values()])
         metrics["calibration/ece"] = expected_calibration_error(confidence, correct)
-    metrics["canonical/share"] = pc.mean(answered["canonical"]).as_py() if answered.num_rows else math.nan
+    metrics["canonical/share"] = cells.canonical
     no_means = "" if headline else _no_means(rows, report_product_types, min_support)
     return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main, no_means)
 
@@ -128,12 +123,12 @@ def _no_means(rows: Sequence[Mapping[str, Any]], report_product_types: Sequence[
     )
 
 
-def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None, groups: np.ndarray) -> dict[str, Any]:
+def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) -> dict[str, Any]:
     threshold = guarded = math.nan
     independent = accepted = accepted_guarded = 0
     if validation is not None:
         _, threshold = recall_at_precision(validation.confidence, validation.correct)
-        _, one_each = np.unique(groups[validation.rows], return_index=True)  # products of a group err together
+        _, one_each = np.unique(validation.group, return_index=True)  # products of a group err together
         guarded = guarded_threshold(validation.confidence[one_each], validation.correct[one_each])
         independent = len(one_each)
         accepted = int((validation.confidence >= threshold).sum())  # NaN accepts nothing
@@ -145,7 +140,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None, 
         "attribute": cell[1],
         "support": test.support,
         "accuracy": test.accuracy,
-        "recall_at_90p": recall_at_precision(test.confidence, test.correct)[0],
+        "recall_at_90p": _recall(test),
         "threshold": threshold,
         "precision_at_threshold": precision,
         "recall_at_threshold": recall,
@@ -172,16 +167,14 @@ def _replicates(
     headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: Resamples
 ) -> list[dict]:
     """The headline's rows with arrays [R] in place of figures: ``_means`` of them are the means' replicates."""
-    rows = []
-    for row in headline:
-        scores = test[row["product_type"], row["attribute"]]
-        drawn = dict(row, recall_at_90p=resamples.recall_at_90p(scores))
-        drawn["accuracy"] = resamples.share(scores.correct, scores.rows)
-        for kind in ("", "_guarded"):
-            accepted = scores.correct & (scores.confidence >= row["threshold" + kind])  # NaN accepts nothing
-            drawn["recall_at_threshold" + kind] = resamples.share(accepted, scores.rows)
-        rows.append(drawn)
-    return rows
+    own = [test[row["product_type"], row["attribute"]] for row in headline]
+    drawn = {"recall_at_90p": resamples.recalls_at_90p(own)}
+    drawn["accuracy"] = resamples.shares([(scores.correct, scores.group) for scores in own])
+    for kind in ("", "_guarded"):
+        least = [row["threshold" + kind] for row in headline]  # NaN accepts nothing
+        right = [(s.correct & (s.confidence >= at), s.group) for s, at in zip(own, least, strict=True)]
+        drawn["recall_at_threshold" + kind] = resamples.shares(right)
+    return [{**row, **{name: values[i] for name, values in drawn.items()}} for i, row in enumerate(headline)]
 
 
 def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) -> dict[str, Any]:
@@ -220,18 +213,17 @@ def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     return metrics
 
 
-def _majority(
-    test: Mapping[Cell, CellPredictions], predictions: pa.Table, majority: Mapping[Cell, str]
-) -> dict[str, float]:
+def _recall(scores: CellPredictions) -> float:
+    return recall_at_precision(scores.confidence, scores.correct)[0]
+
+
+def _majority(test: Sequence[CellRows]) -> dict[str, float]:
     """The baseline that always answers a cell's most frequent training value, with constant confidence."""
-    right = []
-    for cell, scores in test.items():
-        own = predictions.take(pa.array(scores.rows))
-        always = pa.chunked_array([pa.repeat(pa.scalar(majority.get(cell), pa.string()), len(own))])
-        right.append(are_right(always, own["gold"], own["tolerance"] if "tolerance" in own.column_names else None))
     return {
-        "baseline/majority_accuracy": _mean(r.mean() for r in right),
-        "baseline/majority_recall_at_90p": _mean(recall_at_precision(np.ones(len(r)), r)[0] for r in right),
+        "baseline/majority_accuracy": _mean(scores.majority.mean() for scores in test),
+        "baseline/majority_recall_at_90p": _mean(
+            recall_at_precision(np.ones(scores.support), scores.majority)[0] for scores in test
+        ),
     }
 
 

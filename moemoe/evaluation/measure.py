@@ -12,6 +12,7 @@ from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation, evaluate, majority_values
 from moemoe.evaluation.out_of_context import out_of_context, out_of_context_metrics
+from moemoe.evaluation.parts import Predictions
 from moemoe.evaluation.routing import routing_metrics, routing_warnings
 from moemoe.evaluation.slices import slice_metrics, slices
 from moemoe.schemas import SLICES
@@ -42,7 +43,7 @@ class Answers(Protocol):
     """What is measured; ``moemoe.inference.answers.Answers`` is one. See there."""
 
     @property
-    def predictions(self) -> pa.Table: ...  # noqa: D102
+    def predictions(self) -> Predictions: ...  # noqa: D102
     @property
     def probability(self) -> np.ndarray: ...  # noqa: D102
     @property
@@ -62,15 +63,15 @@ def measure(
     Raises:
         EvaluationError: the predictions cannot be evaluated.
     """
-    cells, routing = Cells(answers.predictions), answers.routing
-    evaluation = evaluate(cells, report_product_types, majority_values(training_values))
+    cells, routing = Cells(answers.predictions, majority_values(training_values)), answers.routing
+    evaluation = evaluate(cells, report_product_types, with_majority=True)
     cut = slices(cells, evaluation, report_product_types)
     asked = out_of_context(cells, evaluation)
     metrics = {**evaluation.metrics, **slice_metrics(cut), **out_of_context_metrics(asked), **routing_metrics(routing)}
     applies = applicability(cells)
     metrics |= {**applicability_metrics(applies), **answers.metrics}
     if test := list(cells.of("test").values()):
-        before = np.concatenate([answers.probability[own.rows] for own in test])
+        before = np.concatenate([answers.probability[own.row] for own in test])
         correct = np.concatenate([own.correct for own in test])
         metrics["calibration/ece_before"] = expected_calibration_error(before, correct)
     return Measurement(

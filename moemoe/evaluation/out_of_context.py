@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
@@ -32,16 +31,14 @@ def out_of_context(
     give. A cell whose threshold says abstain abstains. Not canonical: answered with what is no value of the contract.
     """
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-    predictions, validation = cells.predictions, cells.of("validation")
+    validation = cells.of("validation")
     overall = global_threshold(cells)
-    resamples = Resamples(predictions, replicates)
+    resamples = Resamples(cells.groups, replicates)
     found = []
     for kind in kinds:
-        mine = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], kind))
-        rows = np.flatnonzero(mine.to_numpy(zero_copy_only=False))
-        if not len(rows):
+        asked, group = cells.answers(kind, ["product_type", "attribute", "prediction", "confidence", "canonical"])
+        if not asked.num_rows:
             continue
-        asked = predictions.take(pa.array(rows))
         names: list[Cell] = list(zip(asked["product_type"].to_pylist(), asked["attribute"].to_pylist(), strict=True))
         least = np.array([thresholds[c] if c in thresholds and c in validation else overall for c in names])
         empty = np.array([not value for value in asked["prediction"].to_pylist()])
@@ -51,8 +48,9 @@ def out_of_context(
             NOT_CANONICAL: ~canonical.astype(bool) & ~empty,
             EMPTY: empty,
         }
-        for metric, yes in shares.items():
-            i = interval(float(yes.mean()), resamples.share(yes, rows), len(rows))
+        drawn = resamples.shares([(yes, group) for yes in shares.values()])
+        for (metric, yes), replicates_R in zip(shares.items(), drawn, strict=True):
+            i = interval(float(yes.mean()), replicates_R, len(group))
             found.append(
                 {
                     "slice_by": SLICE_BY,

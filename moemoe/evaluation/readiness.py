@@ -62,8 +62,9 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     """All attributes together, and each attribute: the ready ones first, by coverage."""
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
-    resamples = Resamples(cells.predictions, replicates)
-    test, image, text = (cells.of("test", shown) for shown in (None, TEXT_BLANKED, PICTURE_BLANKED))
+    resamples = Resamples(cells.groups, replicates)
+    right = {shown: _right(cells.of("test", shown)) for shown in (TEXT_BLANKED, PICTURE_BLANKED)}
+    test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
     for cell in test:
         by_attribute.setdefault(cell[1], []).append(cell)
@@ -72,9 +73,9 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
         coverage, precision = _answered({cell: test[cell] for cell in own}, thresholds, resamples)
         accepted = sum(rows[cell]["validation_accepted"] for cell in own)
         seen = sum(rows[cell]["validation_support"] for cell in own)
-        accuracy = _accuracy(test[cell] for cell in own)
+        accuracy = _accuracy(test[cell].correct for cell in own)
         state, reason = _state(coverage, precision, accuracy, accepted, seen)
-        image_alone, text_alone = (_accuracy(shown[cell] for cell in own if cell in shown) for shown in (image, text))
+        image_alone, text_alone = (_accuracy(found[cell] for cell in own if cell in found) for found in right.values())
         return Readiness(
             attribute, len(own), coverage.n, coverage, precision, accuracy, image_alone, text_alone, state, reason
         )
@@ -92,18 +93,24 @@ def _answered(
     if not own:
         nothing = Interval(math.nan, math.nan, math.nan, 0)
         return nothing, nothing
-    rows = np.concatenate([each.rows for each in own.values()])
+    group = np.concatenate([each.group for each in own.values()])
     correct = np.concatenate([each.correct for each in own.values()])
     accepted = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
-    coverage = interval(float(accepted.mean()), resamples.share(accepted, rows), len(rows))
+    right = correct[accepted]
+    drawn = resamples.shares([(accepted, group), (right, group[accepted])])
+    coverage = interval(float(accepted.mean()), drawn[0], len(group))
     if not accepted.any():
         return coverage, Interval(math.nan, math.nan, math.nan, 0)
-    right, among = correct[accepted], rows[accepted]
-    return coverage, interval(float(right.mean()), resamples.share(right, among), len(among))
+    return coverage, interval(float(right.mean()), drawn[1], len(right))
 
 
-def _accuracy(own: Iterable[CellPredictions]) -> float:
-    correct = [each.correct for each in own]
+def _right(cells: Mapping[Cell, CellPredictions]) -> dict[Cell, np.ndarray]:
+    """Which products of each cell are answered rightly, bool [N]."""
+    return {cell: each.correct.copy() for cell, each in cells.items()}
+
+
+def _accuracy(own: Iterable[np.ndarray]) -> float:
+    correct = list(own)
     return float(np.concatenate(correct).mean()) if correct else math.nan
 
 

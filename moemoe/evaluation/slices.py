@@ -6,12 +6,12 @@ validation, are over the slice's predictions pooled; Recall@90P is the mean over
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Interval, Resamples, interval
@@ -36,20 +36,21 @@ def slices(
     """SLICES of the predictions that ``evaluation`` was made from."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
 
-    def headline(condition: str) -> dict[Cell, CellPredictions]:
+    def headline(condition: str) -> dict[Cell, CellRows]:
         found = cells.of("test", condition)
         return {c: s for c, s in found.items() if c[0] in report_product_types and thresholds.get(c) is not None}
 
     test = headline(evaluation.condition)
     test = {cell: scores for cell, scores in test.items() if scores.support >= min_support}
-    resamples = Resamples(cells.predictions, replicates)
+    resamples = Resamples(cells.groups, replicates)
     rows = []
-    for slice_by, name, chosen in _chosen(cells.predictions, evaluation.condition):
-        found = {cell: scores.of(chosen) for cell, scores in test.items()}
+    for slice_by, name, chosen in _chosen(cells):
+        found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
     for condition in (PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
-        found = {cell: scores for cell, scores in headline(condition).items() if cell in test}
+        found = {c: scores for c, scores in headline(condition).items() if c in test}
         rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
+        del found  # before the next condition is read
     return pa.Table.from_pylist(rows, SLICES)
 
 
@@ -64,22 +65,29 @@ def slice_metrics(table: pa.Table) -> dict[str, float]:
     return metrics
 
 
-def _chosen(predictions: pa.Table, condition: str) -> Iterator[tuple[str, str, np.ndarray]]:
-    """What slices differ in, each slice's name, and its rows of the predictions table (bool)."""
-    yield "all", condition, np.ones(len(predictions), dtype=bool)
-    for slice_by, column, yes, no in (
+def _chosen(cells: Cells) -> Iterator[tuple[str, str, Callable[[CellRows], np.ndarray]]]:
+    """What slices differ in, each slice's name, and which products of a cell are in it (bool [N])."""
+    yield "all", cells.condition, lambda scores: np.ones(scores.support, dtype=bool)
+    for slice_by, trait, yes, no in (
         ("value in the context", "explicit", "explicit", "implicit"),
         ("value in training", "unseen", "never seen in training", "seen in training"),
         ("value's frequency", "rare", "rare", "frequent"),
         ("picture", "has_image", "with picture", "without picture"),
     ):
-        mine = pc.fill_null(predictions[column], False).to_numpy(zero_copy_only=False)
-        yield slice_by, yes, mine
-        yield slice_by, no, ~mine
-    marketplaces = pc.value_counts(pc.fill_null(predictions["marketplace"], "unknown")).to_pylist()
-    for entry in sorted(marketplaces, key=lambda e: (-e["counts"], e["values"]))[:MARKETPLACES]:
-        mine = pc.equal(pc.fill_null(predictions["marketplace"], "unknown"), entry["values"])
-        yield "marketplace", entry["values"], mine.to_numpy(zero_copy_only=False)
+        yield slice_by, yes, partial(_with_trait, trait, True)
+        yield slice_by, no, partial(_with_trait, trait, False)
+    numbers = {name: number for number, name in enumerate(cells.marketplaces)}
+    largest = sorted(cells.marketplaces.items(), key=lambda entry: (-entry[1], entry[0]))[:MARKETPLACES]
+    for name, _ in largest:
+        yield "marketplace", name, partial(_of_marketplace, numbers[name])
+
+
+def _with_trait(trait: str, wanted: bool, scores: CellRows) -> np.ndarray:
+    return scores.has(trait) == wanted
+
+
+def _of_marketplace(number: int, scores: CellRows) -> np.ndarray:
+    return scores.marketplace == number
 
 
 def _figures(
@@ -93,23 +101,22 @@ def _figures(
     found = {cell: scores for cell, scores in found.items() if scores.support}
     if not found:
         return []
-    rows = np.concatenate([s.rows for s in found.values()])
+    group = np.concatenate([s.group for s in found.values()])
     correct = np.concatenate([s.correct for s in found.values()])
     accepted = np.concatenate([s.confidence >= thresholds[cell] for cell, s in found.items()])  # NaN accepts nothing
     enough = [scores for scores in found.values() if scores.support >= min_support]
     pooled = {
-        ACCURACY: (correct, rows, len(found)),
-        PRECISION: (correct[accepted], rows[accepted], len(found)),
-        RECALL: (correct & accepted, rows, len(found)),
+        ACCURACY: (correct, group),
+        PRECISION: (correct[accepted], group[accepted]),
+        RECALL: (correct & accepted, group),
     }
+    pooled = {metric: counted for metric, counted in pooled.items() if len(counted[0])}
     figures: list[tuple[str, Interval, int]] = []
-    for metric, (yes, among, count) in pooled.items():
-        if len(yes):
-            figures.append((metric, interval(float(yes.mean()), resamples.share(yes, among), len(yes)), count))
+    for (metric, (yes, _)), replicates in zip(pooled.items(), resamples.shares(list(pooled.values())), strict=True):
+        figures.append((metric, interval(float(yes.mean()), replicates, len(yes)), len(found)))
     if enough:
         recalls = [recall_at_precision(s.confidence, s.correct)[0] for s in enough]
-        drawn: Callable[[CellPredictions], np.ndarray] = resamples.recall_at_90p
-        replicates = np.nanmean([drawn(s) for s in enough], axis=0)
+        replicates = np.nanmean(resamples.recalls_at_90p(enough), axis=0)
         n = sum(s.support for s in enough)
         figures.append((RECALL_AT_90P, interval(sum(recalls) / len(recalls), replicates, n), len(enough)))
     common = {"slice_by": slice_by, "slice": name}

@@ -15,24 +15,18 @@ Shapes: R replicates, G groups, N products of a cell.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from moemoe.evaluation.cells import (
-    MIN_SUPPORT,
-    Cell,
-    CellPredictions,
-    Cells,
-    EvaluationError,
-    check_predictions,
-    main_condition,
-)
-from moemoe.evaluation.recall_at_precision import resampled_recall_at_precision
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, EvaluationError
+from moemoe.evaluation.parts import Predictions
+from moemoe.evaluation.recall_at_precision import SAMPLES_AT_ONCE, resampled_recall_at_precision
+from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
 
+#: Rows of predictions, and rows times replicates, that are counted at once.
+ROWS_AT_ONCE, VALUES_AT_ONCE = 1 << 16, 1 << 21
 REPLICATES = 1000
 LEVEL = 0.95
 
@@ -79,34 +73,57 @@ class PairedDifference:
 class Resamples:
     """R draws of the test products' groups, the same for every cell and figure of a table.
 
+    Draws are made anew, SAMPLES_AT_ONCE of them at a time, whenever figures are asked for, so that memory does not grow
+    with groups times R; the same seed gives the same draws.
+
     Args:
-        predictions: PREDICTIONS; a row without a group is one of its own. Groups of the test split are drawn.
+        groups: number of the test split's groups.
     """
 
-    def __init__(self, predictions: pa.Table, replicates: int = REPLICATES, seed: int = 0):
-        names = pc.coalesce(predictions["group"], predictions["product_id"])
-        names = pc.if_else(pc.equal(predictions["split"], "test"), names, pa.scalar(None, pa.string()))
-        groups = names.combine_chunks().dictionary_encode()
-        self._group = pc.fill_null(groups.indices, 0).to_numpy()  # of rows that are not asked for
-        count = len(groups.dictionary)
-        rng = np.random.default_rng(seed)
-        self._drawn_GR = np.empty((count, replicates), dtype=np.uint8)  # a group drawn 255 times does not happen
-        for replicate in range(replicates):
-            self._drawn_GR[:, replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
+    def __init__(self, groups: int, replicates: int = REPLICATES, seed: int = 0):
+        self.groups, self.replicates, self._seed = groups, replicates, seed
 
-    def weight(self, rows: np.ndarray) -> np.ndarray:
-        """How often each of the table's ``rows``, all of them test rows, is drawn, [N, R]."""
-        return self._drawn_GR[self._group[rows]]
+    def draws(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Which replicates, and how often each group is drawn in them, uint8 [G, up to SAMPLES_AT_ONCE].
 
-    def recall_at_90p(self, scores: CellPredictions) -> np.ndarray:
-        """Recall@90P of a cell in each replicate, [R]."""
-        return resampled_recall_at_precision(scores.confidence, scores.correct, self.weight(scores.rows))
+        A group that is drawn 255 times does not happen.
+        """
+        rng, count = np.random.default_rng(self._seed), self.groups
+        for start in range(0, self.replicates, SAMPLES_AT_ONCE):
+            chosen = slice(start, min(start + SAMPLES_AT_ONCE, self.replicates))
+            drawn_GR = np.empty((count, chosen.stop - start), dtype=np.uint8)
+            for replicate in range(drawn_GR.shape[1]):
+                drawn_GR[:, replicate] = np.bincount(rng.integers(0, count, count), minlength=count)
+            yield chosen, drawn_GR
 
-    def share(self, yes: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The share of ``yes`` (bool [N]) among the drawn rows, [R]; NaN where none is drawn."""
-        weight = self.weight(rows)
-        total = weight.sum(axis=0, dtype=np.int64)
-        return np.where(total > 0, weight[yes].sum(axis=0, dtype=np.int64) / np.maximum(total, 1), np.nan)
+    def recalls_at_90p(self, cells: Sequence[CellPredictions]) -> np.ndarray:
+        """Recall@90P of each cell in each replicate, [cells, R]."""
+        found = np.empty((len(cells), self.replicates))
+        for chosen, drawn_GR in self.draws() if cells else ():
+            for index, cell in enumerate(cells):
+                # of a large cell fewer replicates at a time
+                step = max(1, min(drawn_GR.shape[1], VALUES_AT_ONCE // max(1, cell.support)))
+                for start in range(0, drawn_GR.shape[1], step):
+                    weight_NR = drawn_GR[cell.group, start : start + step]
+                    recall_R = resampled_recall_at_precision(cell.confidence, cell.correct, weight_NR)
+                    found[index, chosen.start + start : chosen.start + start + len(recall_R)] = recall_R
+        return found
+
+    def shares(self, counted: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """The share of ``yes`` (bool [N]) among predictions of groups (int [N]), of several such, [pairs, R].
+
+        NaN where none of them is drawn.
+        """
+        found = np.empty((len(counted), self.replicates))
+        for chosen, drawn_GR in self.draws() if counted else ():
+            for index, (yes, group) in enumerate(counted):
+                right, total = np.zeros((2, drawn_GR.shape[1]), np.int64)
+                for start in range(0, len(group), ROWS_AT_ONCE):
+                    weight_NR = drawn_GR[group[start : start + ROWS_AT_ONCE]]
+                    total += weight_NR.sum(axis=0, dtype=np.int64)
+                    right += weight_NR[yes[start : start + ROWS_AT_ONCE]].sum(axis=0, dtype=np.int64)
+                found[index, chosen] = np.where(total > 0, right / np.maximum(total, 1), np.nan)
+        return found
 
 
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
@@ -116,8 +133,8 @@ def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
 
 
 def paired_difference(
-    predictions_a: pa.Table,
-    predictions_b: pa.Table,
+    predictions_a: Predictions,
+    predictions_b: Predictions,
     report_product_types: Sequence[str],
     condition: str | None = None,
     min_support: int = MIN_SUPPORT,
@@ -135,35 +152,34 @@ def paired_difference(
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
-    shared = shared_rows(predictions_a, predictions_b, condition)
+    first = read_test_rows(predictions_a, condition)
+    shared = SharedRows.of(first, read_test_rows(predictions_b, first.condition))
     return difference_on(shared, report_product_types, min_support, replicates, seed)
 
 
 def difference_on(
-    shared: tuple[Cells, Cells],
+    shared: SharedRows,
     report_product_types: Sequence[str],
     min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> PairedDifference:
-    """``paired_difference`` on rows that ``shared_rows`` has found."""
-    test_rows = shared[0].predictions
-    resamples = Resamples(test_rows, replicates, seed)
+    """``paired_difference`` on rows that two runs share."""
+    resamples = Resamples(shared.groups, replicates, seed)
     found = []
-    for cells in shared:
-        mine = cells.of("test").items()
-        found.append({c: s for c, s in mine if c[0] in report_product_types and s.support >= min_support})
+    for cells in shared.cells():
+        found.append({c: s for c, s in cells.items() if c[0] in report_product_types and s.support >= min_support})
     if not found[0]:
         raise EvaluationError(
             f"no cell of {', '.join(report_product_types)} has {min_support} test products; nothing can be compared"
         )
-    drawn = [{cell: _drawn(scores, resamples) for cell, scores in run.items()} for run in found]
+    drawn = [_drawn(run, resamples) for run in found]
     own = {}
     for kind in report_product_types:
         of_type = [{cell: each for cell, each in run.items() if cell[0] == kind} for run in drawn]
         if of_type[0]:
-            own[kind] = _paired(of_type, test_rows.filter(pc.equal(test_rows["product_type"], kind)))
-    return replace(_paired(drawn, test_rows), product_types=own)
+            own[kind] = _paired(of_type, shared.products(kind))
+    return replace(_paired(drawn, shared.products()), product_types=own)
 
 
 @dataclass(frozen=True)
@@ -174,11 +190,13 @@ class _Drawn:
     accuracy: np.ndarray
 
 
-def _drawn(scores: CellPredictions, resamples: Resamples) -> _Drawn:
-    return _Drawn(
-        np.append(resampled_recall(scores), resamples.recall_at_90p(scores)),
-        np.append(scores.accuracy, resamples.share(scores.correct, scores.rows)),
-    )
+def _drawn(cells: Mapping[Cell, CellPredictions], resamples: Resamples) -> dict[Cell, _Drawn]:
+    recalls = resamples.recalls_at_90p(list(cells.values()))
+    shares = resamples.shares([(scores.correct, scores.group) for scores in cells.values()])
+    return {
+        cell: _Drawn(np.append(resampled_recall(scores), recall), np.append(scores.accuracy, share))
+        for (cell, scores), recall, share in zip(cells.items(), recalls, shares, strict=True)
+    }
 
 
 def resampled_recall(scores: CellPredictions) -> float:
@@ -186,12 +204,12 @@ def resampled_recall(scores: CellPredictions) -> float:
     return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((scores.support, 1), np.uint8))[0]
 
 
-def _paired(runs: Sequence[Mapping[Cell, _Drawn]], test_rows: pa.Table) -> PairedDifference:
+def _paired(runs: Sequence[Mapping[Cell, _Drawn]], products: int) -> PairedDifference:
     return PairedDifference(
         _difference([[cell.recall_at_90p for cell in run.values()] for run in runs]),
         _difference([[cell.accuracy for cell in run.values()] for run in runs]),
         cells=len(runs[0]),
-        products=len(test_rows["product_id"].unique()),
+        products=products,
     )
 
 
@@ -222,45 +240,3 @@ def _bounds(value: float, replicates: np.ndarray) -> tuple[float, float]:
         return math.nan, math.nan
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(min(low, 2 * value - high)), float(max(high, 2 * value - low))
-
-
-def shared_rows(predictions_a: pa.Table, predictions_b: pa.Table, condition: str | None = None) -> tuple[Cells, Cells]:
-    """The test rows of both in one condition (the first run's main one by default), in one order, cut into cells.
-
-    Raises:
-        EvaluationError: a table is not one of predictions, or the test rows are not the same; the message says why.
-    """
-    check_predictions(predictions_a)
-    condition = condition or main_condition(predictions_a)
-    tables = []
-    for table in (predictions_a, predictions_b):
-        check_predictions(table)
-        mine = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
-        tables.append(table.filter(mine).sort_by([("product_id", "ascending"), ("attribute", "ascending")]))
-    a, b = tables
-    for name, table in (("first", a), ("second", b)):
-        if not table.num_rows:
-            raise EvaluationError(f"the {name} run has no test predictions of condition {condition!r}")
-    keys = [set(zip(t["product_id"].to_pylist(), t["attribute"].to_pylist(), strict=True)) for t in (a, b)]
-    if not keys[0] & keys[1]:
-        raise EvaluationError("the runs share no test row: they are of different datasets or splits")
-    for name, (mine, theirs) in (("first", keys), ("second", keys[::-1])):
-        if alone := mine - theirs:
-            product, attribute = min(alone)
-            raise EvaluationError(
-                f"the runs have different test rows, so they cannot be compared: {len(alone)} of the {name} run's "
-                f"{len(mine)} are not in the other's, e.g. product {product}, attribute {attribute}"
-            )
-    for column, what in (("gold", "gold values"), ("group", "groups"), ("product_type", "product types")):
-        pairs = zip(a[column].to_pylist(), b[column].to_pylist(), a["product_id"].to_pylist(), strict=True)
-        differ = [product for mine, theirs, product in pairs if _plain(mine) != _plain(theirs)]
-        if differ:
-            raise EvaluationError(
-                f"the runs' {what} differ in {len(differ)} test rows, e.g. of product {differ[0]}: they are of "
-                "different datasets or contracts"
-            )
-    return Cells(a), Cells(b)
-
-
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, list) else value

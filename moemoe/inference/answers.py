@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from moemoe.contract.contract import Contract
 from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
-from moemoe.inference.predictions import calibrate, predict_all, tokenizer_metrics
+from moemoe.inference.predictions import tokenizer_metrics, write_predictions
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
 from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.table_parts import ListedParts
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Answers:
 
     Args:
         predictions: PREDICTIONS with temperature-scaled confidences.
-        probability: the raw sequence probability of each row, [N].
+        probability: the raw sequence probability of the rows of the main condition, which come first, [N].
         answering: what belongs beside the model's weights as ``answering.json``.
         routing: ROUTING, empty for a model without experts.
         metrics: of the tokenizer, and the temperature.
         quarantine: QUARANTINE of the pictures that did not decode; those products were answered from their texts.
     """
 
-    predictions: pa.Table
+    predictions: ListedParts
     probability: np.ndarray
     answering: Answering
     routing: pa.Table
@@ -42,12 +43,16 @@ def answer_everything(
     model_dir: str | Path,
     dataset: ShardedDataset,
     contract: Contract,
+    predictions: ListedParts,
+    scratch: str,
     decoding: str = FREE,
     training: Mapping[str, Any] | None = None,
 ) -> Answers:
     """Predicts validation and test in every condition and fits the temperature on validation.
 
     Args:
+        predictions: where they are written.
+        scratch: a local folder for what nobody keeps.
         decoding: ``free``, or ``canonical``: answers are values of the contract, those of a measurement of the
             training split.
         training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
@@ -63,12 +68,11 @@ def answer_everything(
             for name, attribute in contract.attributes.items()
         }
     predictor = Predictor.load(model_dir, Answering(values=values), contract.canonical_values())
-    raw = predict_all(predictor, dataset, contract)
-    predictions, answering = calibrate(raw, predictor.answering)
+    answering, probability = write_predictions(predictor, dataset, contract, predictions, scratch)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}
     return Answers(
         predictions,
-        raw["confidence"].to_numpy(),
+        probability,
         answering,
         routing(predictor, dataset),
         metrics,

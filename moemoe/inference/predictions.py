@@ -2,9 +2,10 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import Product, ShardedDataset
+from moemoe.storage import join
+from moemoe.table_parts import ListedParts
 
 CHUNK_PRODUCTS = 2048
 RARE_SHARE = 0.01
@@ -101,41 +104,68 @@ class ValueSets:
         return self._patterns[attribute, value]
 
 
-def predict_all(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
-    """PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
+def write_predictions(
+    predictor: Predictor, dataset: ShardedDataset, contract: Contract, kept: ListedParts, scratch: str
+) -> tuple[Answering, np.ndarray]:
+    """Writes PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
     blanked and with the title as the only text, and of questions out of context.
 
     Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
     nothing from what the system reads, its answers are those of the main condition, and are not computed again.
-    """
-    values = ValueSets.of(dataset, contract)
-    main = main_condition(dataset)
-    validation, test = (predict_split(predictor, dataset, split, main, values) for split in ("validation", "test"))
-    tables = [validation, test]
-    for condition, source in ((PICTURE_BLANKED, "image"), (TEXT_BLANKED, "text")):
-        if source in predictor.model.config.sources:
-            tables.append(predict_split(predictor, dataset, "test", condition, values))
-        else:
-            tables.append(_relabelled(test, condition))
-    tables.append(_title_only(predictor, dataset, values, test))
-    tables += [predict_split(predictor, dataset, "test", asked, values) for asked in (UNANSWERABLE, NOT_APPLICABLE)]
-    return pa.concat_tables(tables)
-
-
-def _title_only(predictor: Predictor, dataset: ShardedDataset, values: ValueSets, test: pa.Table) -> pa.Table:
-    """PREDICTIONS of the test split in the condition ``title only``.
+    Memory holds a part, and 8 bytes a row of the main condition.
 
     Args:
-        test: those of the main condition, which hold as they are for products whose only text is a title, and for a
-            system that reads no text.
+        predictor: at temperature 1.
+        kept: where the predictions are written, confidences scaled by the temperature that validation gives.
+        scratch: a local folder for the validation answers, until the temperature is known.
+
+    Returns:
+        What to write beside the model, and the unscaled confidences of validation and test in the main condition, the
+        first rows of the table, [N].
+
+    Raises:
+        StorageError: a disk is full.
     """
+    values, main = ValueSets.of(dataset, contract), main_condition(dataset)
+    unscaled = ListedParts(join(scratch, "validation"), PREDICTIONS)
+    with unscaled.writing() as spilled:
+        for part in predict_split(predictor, dataset, "validation", main, values):
+            spilled.write(part)
+    answering = calibrate(unscaled, predictor.answering)
+    probability = [np.empty(0)]
+
+    def asked(split: str, condition: str) -> Iterator[pa.Table]:
+        return predict_split(predictor, dataset, split, condition, values)
+
+    with kept.writing() as written:
+        for part in chain(unscaled, asked("test", main)):
+            probability.append(part["confidence"].to_numpy())
+            written.write(_scaled(part, answering))
+        test = range(len(unscaled), len(written))
+        for condition, source in ((PICTURE_BLANKED, "image"), (TEXT_BLANKED, "text")):
+            if source in predictor.model.config.sources:
+                written.write_all(_scaled(part, answering) for part in asked("test", condition))
+            else:
+                written.write_all(_relabelled(written.part(index), condition) for index in test)
+        longer = _longer_than_their_title(predictor, dataset)
+        parts = _predict(predictor, dataset, longer, TITLE_ONLY, values)
+        written.write_all(_scaled(part, answering) for part in parts)
+        products = pa.array([dataset.product_id(row) for row in longer.tolist()], pa.string())
+        for index in test:
+            part = written.part(index)
+            same = part.filter(pc.invert(pc.is_in(part["product_id"], products)))
+            written.write(_relabelled(same, TITLE_ONLY))
+        for condition in (UNANSWERABLE, NOT_APPLICABLE):
+            written.write_all(_scaled(part, answering) for part in asked("test", condition))
+    return answering, np.concatenate(probability)
+
+
+def _longer_than_their_title(predictor: Predictor, dataset: ShardedDataset) -> np.ndarray:
+    """The test products that the condition ``title only`` takes a text from; none for a system that reads no text."""
     if "text" not in predictor.model.config.sources:
-        return _relabelled(test, TITLE_ONLY)
+        return np.empty(0, np.int64)
     products = ((row, dataset[row]) for row in dataset.rows("test"))
-    longer = np.array([row for row, product in products if product.title_context != product.context], np.int64)
-    asked = pa.concat_tables([test.slice(0, 0), *_predict(predictor, dataset, longer, TITLE_ONLY, values)])
-    same = test.filter(pc.invert(pc.is_in(test["product_id"], asked["product_id"].combine_chunks())))
-    return pa.concat_tables([asked, _relabelled(same, TITLE_ONLY)])
+    return np.array([row for row, product in products if product.title_context != product.context], np.int64)
 
 
 def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
@@ -144,8 +174,15 @@ def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
     return predictions.set_column(place, predictions.schema.field(place), column)
 
 
-def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> pa.Table:
-    """PREDICTIONS of test in the main condition."""
+def _scaled(predictions: pa.Table, answering: Answering) -> pa.Table:
+    """Predictions made at temperature 1 with the confidences of ``answering``; one of 0 stays 0."""
+    place = predictions.schema.get_field_index("confidence")
+    confidence = pa.array(answering.confidence(predictions["confidence"].to_numpy()))
+    return predictions.set_column(place, predictions.schema.field(place), confidence)
+
+
+def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> Iterator[pa.Table]:
+    """PREDICTIONS of test in the main condition, in parts."""
     return predict_split(predictor, dataset, "test", main_condition(dataset), ValueSets.of(dataset, contract))
 
 
@@ -154,26 +191,25 @@ def main_condition(dataset: ShardedDataset) -> str:
     return WITHHELD if dataset.hidden.words else AS_IS
 
 
-def calibrate(predictions: pa.Table, answering: Answering) -> tuple[pa.Table, Answering]:
-    """Fits the temperature on validation; the predictions with scaled confidences, and what to write beside the model.
+def calibrate(validation: Iterable[pa.Table], answering: Answering) -> Answering:
+    """``answering`` with the temperature that validation gives.
 
     Args:
-        predictions: made at temperature 1. An answer of nothing keeps its confidence of 0.
+        validation: parts of PREDICTIONS, made at temperature 1. An empty answer does not count.
     """
-    answered = pc.and_(pc.equal(predictions["split"], "validation"), pc.not_equal(predictions["prediction"], ""))
-    validation = predictions.select(["gold", "prediction", "tolerance", "confidence"]).filter(answered)
-    correct = are_right(validation["prediction"], validation["gold"], validation["tolerance"])
-    temperature = fit_temperature(validation["confidence"].to_numpy(), correct)
-    fitted = replace(answering, temperature=temperature)
-    place = predictions.schema.get_field_index("confidence")
-    confidence = pa.array(fitted.confidence(predictions["confidence"].to_numpy()))
-    return predictions.set_column(place, predictions.schema.field(place), confidence), fitted
+    confidence, correct = [np.empty(0)], [np.empty(0, bool)]
+    for part in validation:
+        part = part.filter(pc.not_equal(part["prediction"], ""))
+        confidence.append(part["confidence"].to_numpy())
+        correct.append(are_right(part["prediction"], part["gold"], part["tolerance"]))
+    temperature = fit_temperature(np.concatenate(confidence), np.concatenate(correct))
+    return replace(answering, temperature=temperature)
 
 
 def predict_split(
     predictor: Predictor, dataset: ShardedDataset, split: str, condition: str, values: ValueSets
-) -> pa.Table:
-    """PREDICTIONS for all labelled attributes of a split's products.
+) -> Iterator[pa.Table]:
+    """PREDICTIONS for all labelled attributes of a split's products, in parts of CHUNK_PRODUCTS products.
 
     ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``picture blanked`` (no image is shown), ``text
     blanked`` (an empty context), ``title only`` (no bullet points, no description), ``unanswerable`` (neither text nor
@@ -185,7 +221,7 @@ def predict_split(
     rows = dataset.rows(split)
     if condition in (UNANSWERABLE, NOT_APPLICABLE):
         rows = rows[:OUT_OF_CONTEXT_PRODUCTS]
-    return pa.concat_tables([PREDICTIONS.empty_table(), *_predict(predictor, dataset, rows, condition, values)])
+    return _predict(predictor, dataset, rows, condition, values)
 
 
 def _predict(

@@ -16,7 +16,7 @@ from moemoe.labels.normalize import Normalizer
 from moemoe.labels.parts import Parts
 from moemoe.labels.rare_values import find_rare_values, remove_values
 from moemoe.labels.split import Groups
-from moemoe.schemas import CONTRADICTIONS
+from moemoe.schemas import CONTRADICTIONS, SPLITS
 from moemoe.storage import part_uri, read_table, write_table, writing_table
 
 
@@ -80,7 +80,7 @@ def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> Freq
 
 @dataclass(frozen=True)
 class SplitParts:
-    """URIs of the labels with group and split; products set aside (QUARANTINE); SPLITS so far; products per cell.
+    """URIs of the labels with group and split; products set aside (QUARANTINE); products per cell.
 
     ``products`` has columns product_type, split and products; ``common`` names the titles and pictures that a large
     share of the products has, which therefore join no groups.
@@ -88,17 +88,23 @@ class SplitParts:
 
     labels: list[str]
     quarantine: pa.Table
-    splits: pa.Table
     products: pa.Table
     common: list[str]
 
 
 def split_parts(
-    products: Sequence[str], labels: Sequence[str], contract: Contract, earlier: pa.Table | None, folder: str
+    products: Sequence[str],
+    labels: Sequence[str],
+    contract: Contract,
+    earlier: Iterable[pa.RecordBatch],
+    folder: str,
+    splits_uri: str,
 ) -> SplitParts:
-    """Labels with group and split (see ``split.Groups``); ``earlier`` are the SPLITS of earlier runs.
+    """Labels with group and split (see ``split.Groups``); only products with a label count.
 
-    Only products with a label count.
+    Args:
+        earlier: SPLITS of earlier runs.
+        splits_uri: where the SPLITS so far are written.
     """
     pairs = list(zip(products, labels, strict=True))
     groups = Groups((_keyed(uri, read_table(own, _ID)) for uri, own in pairs), contract.split, earlier)
@@ -109,9 +115,12 @@ def split_parts(
         one_a_product = part.group_by(["product_type", "split", "product_id"]).aggregate([])
         counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
         uris.append(write_table(part, part_uri(folder, index)))
+    with writing_table(splits_uri, SPLITS) as writer:
+        for splits in groups.splits():
+            writer.write_table(splits)
     number = pa.concat_tables(counts).group_by(["product_type", "split"]).aggregate([("count_all", "sum")])
     products_of_split = number.rename_columns(["product_type", "split", "products"])
-    return SplitParts(uris, groups.quarantine(), groups.splits(), products_of_split, groups.common)
+    return SplitParts(uris, groups.quarantine(), products_of_split, groups.common)
 
 
 def labelled(products: pa.Table, labels: pa.Table) -> pa.Table:

@@ -1,10 +1,14 @@
-"""A table too large for memory: parts, each a Parquet file, read one after the other."""
+"""Tables too large for memory: parts, each a Parquet file, read one after the other, or a file's record batches."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from moemoe.storage import read_table
+
+BATCH_ROWS = 1 << 18
 
 
 class Parts:
@@ -24,3 +28,14 @@ class Parts:
     def select(self, columns: Sequence[str]) -> "Parts":
         """The same parts, with ``columns`` only."""
         return Parts(self.uris, columns)
+
+
+class Batches:
+    """The record batches of a local Parquet file; every pass reads it again and holds one of them at a time."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = path
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self._path) as file:
+            yield from file.iter_batches(BATCH_ROWS)

@@ -7,9 +7,10 @@ says nothing of a product and joins none.
 
 import hashlib
 import html
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ _NONE = -1
 COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
 #: In place of a split in SPLITS: a key that joins no groups, and stays so in later runs.
 COMMON = "common"
-_ROWS = 1 << 20
+_ROWS = 1 << 18
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
 
@@ -36,74 +37,90 @@ class Groups:
     A key is the hash of a folded title or of a picture (or of the product id where a product has neither, or common
     ones alone: see COMMON_SHARE); products that share a key are one group, whose name is its smallest key as 32 hex
     digits. So groups and splits depend on the content of a group and on earlier splits alone, not on the order or
-    number of rows. About 150 bytes a product.
+    number of rows. At most some 130 bytes a product, and its id.
 
     Args:
         products: parts of PRODUCTS, only those with a label.
         shares: of the splits.
-        earlier: SPLITS of earlier runs.
+        earlier: SPLITS of earlier runs, by key; gone over several times.
     """
 
-    def __init__(self, products: Iterable[pa.Table], shares: Split, earlier: pa.Table | None = None):
-        keys, self._starts, ids = [], [0], []
+    def __init__(self, products: Iterable[pa.Table], shares: Split, earlier: Iterable[pa.RecordBatch] = ()):
+        keys, self._starts, ids = [np.empty((0, 2, 2), np.uint64)], [0], []
         for part in products:
             columns = (part[name].to_pylist() for name in ("product_id", "title", "image_hash"))
             digests = [_keys(*product) for product in zip(*columns, strict=True)]
-            keys.append(np.frombuffer(b"".join(digests), ">u8").reshape(-1, 2, 2))
+            keys.append(_halves(b"".join(digests)).reshape(-1, 2, 2))
             ids.append(part["product_id"].cast(pa.large_string()))
             self._starts.append(self._starts[-1] + len(part))
         self.common: list[str] = []
         self._ids = pa.chunked_array(ids or [[]], pa.large_string())
-        key_P2H = np.concatenate([np.empty((0, 2, 2), ">u8"), *keys])  # two keys, each two halves, per product
         self._earlier = earlier
-        key_P2H = self._without_common(key_P2H)
+        # two keys per product, the first and the second half of each
+        high_P2, low_P2 = (np.concatenate([key_P2H[..., half] for key_P2H in keys]) for half in (0, 1))
+        del keys, ids
+        self._replace_common(high_P2, low_P2)
         # 64 of a key's 128 bits tell keys apart: two of 40 million are the same with probability 4e-5
-        self._high_K, first, code = np.unique(key_P2H[..., 0].ravel().astype(np.uint64), True, True)
-        self._low_K = key_P2H[..., 1].ravel()[first].astype(np.uint64)
+        order = np.argsort(high_P2.ravel(), kind="stable")
+        rising = high_P2.ravel()[order]
+        del high_P2
+        is_first = np.ones(len(rising), bool)
+        is_first[1:] = rising[1:] != rising[:-1]
+        self._high_K = rising[is_first]
+        del rising
+        self._low_K = low_P2.ravel()[order[is_first]]
+        code = np.empty(len(order), np.int32)
+        code[order] = np.cumsum(is_first, dtype=np.int32) - 1
+        del order, low_P2, is_first
         code_P2 = code.reshape(-1, 2)
         group_K = _connected(code_P2, len(self._high_K))
         split_K = self._earlier_splits()
         self._group_P, self._name_G, self._split_G = self._with_splits(code_P2, group_K, split_K, shares)
-        self._group_K = np.full(len(self._high_K), _NONE)
-        self._group_K[code_P2[self._group_P != _NONE]] = self._group_P[self._group_P != _NONE, None]
+        self._group_K = np.full(len(self._high_K), _NONE, np.int32)
+        for place in (0, 1):
+            joined = self._group_P != _NONE
+            self._group_K[code_P2[joined, place]] = self._group_P[joined]
 
-    def _without_common(self, key_P2H: np.ndarray) -> np.ndarray:
-        """``key_P2H`` with each common key replaced by the product's other key, or by that of its id.
+    def _replace_common(self, high_P2: np.ndarray, low_P2: np.ndarray) -> None:
+        """Replaces each common key, in place, by the product's other key, or by that of its id.
 
         A key that has a split from an earlier run keeps on joining; one that was common stays so.
         """
-        high_P2 = key_P2H[..., 0].astype(np.uint64)
         twice_P = high_P2[:, 0] == high_P2[:, 1]
-        high_K, number_K = np.unique(np.concatenate([high_P2[:, 0], high_P2[~twice_P, 1]]), return_counts=True)
-        frequent = high_K[number_K >= max(COMMON_PRODUCTS, COMMON_SHARE * len(high_P2))]
-        had_split, was_common = self._earlier_keys(frequent), self._earlier_keys(high_K, common=True)
+        rising = np.concatenate([high_P2[:, 0], high_P2[~twice_P, 1]])
+        rising.sort()
+        least = max(COMMON_PRODUCTS, math.ceil(COMMON_SHARE * len(high_P2)))
+        frequent = np.unique(rising[: max(0, len(rising) - least + 1)][rising[: -least + 1] == rising[least - 1 :]])
+        had_split, was_common = self._earlier_keys(frequent), self._earlier_keys(rising, common=True)
         common_K = np.union1d(np.setdiff1d(frequent, had_split), was_common)
+        number_K = np.searchsorted(rising, common_K, "right") - np.searchsorted(rising, common_K)
+        del rising
         self._common_names: list[str] = []
         self._examples: list[tuple[int, int, int]] = []  # product, half of its keys, number of products
-        for high in common_K:
+        for high, number in zip(common_K, number_K, strict=True):
             product, place = (int(found[0]) for found in np.nonzero(high_P2 == high))
-            self._common_names.append("".join(f"{half:016x}" for half in key_P2H[product, place].tolist()))
-            self._examples.append((product, int(high), int(number_K[np.searchsorted(high_K, high)])))
+            self._common_names.append(f"{int(high):016x}{int(low_P2[product, place]):016x}")
+            self._examples.append((product, int(high), int(number)))
         is_common_P2 = np.isin(high_P2, common_K)
         if not is_common_P2.any():
-            return key_P2H
-        key_P2H = key_P2H.copy()
+            return
         for place in (0, 1):
             other = is_common_P2[:, place] & ~is_common_P2[:, 1 - place]
-            key_P2H[other, place] = key_P2H[other, 1 - place]
+            for half_P2 in (high_P2, low_P2):
+                half_P2[other, place] = half_P2[other, 1 - place]
         alone = np.flatnonzero(is_common_P2.all(1))
         own = [_key("product", product_id) for product_id in self._ids.take(pa.array(alone)).to_pylist()]
-        key_P2H[alone] = np.frombuffer(b"".join(own), ">u8").reshape(-1, 1, 2)
-        return key_P2H
+        key_A2 = _halves(b"".join(own)).reshape(-1, 2)
+        high_P2[alone], low_P2[alone] = key_A2[:, :1], key_A2[:, 1:]
 
-    def _earlier_keys(self, high_K: np.ndarray, common: bool = False) -> np.ndarray:
-        """Those of ``high_K`` that have a split from earlier runs, or that were common."""
+    def _earlier_keys(self, rising: np.ndarray, common: bool = False) -> np.ndarray:
+        """Those of the ``rising`` keys that have a split from earlier runs, or that were common."""
         found = [np.empty(0, np.uint64)]
-        for batch in self._earlier.to_batches(_ROWS) if self._earlier is not None else ():
+        for batch in self._earlier if len(rising) else ():
             wanted = pc.equal(batch["split"], COMMON)
-            keys = batch["key"].filter(wanted if common else pc.invert(wanted)).to_pylist()
-            found.append(np.frombuffer(bytes.fromhex("".join(keys)), ">u8")[::2].astype(np.uint64))
-        return np.intersect1d(high_K, np.concatenate(found))
+            high = _hex_halves(batch["key"].filter(wanted if common else pc.invert(wanted)))[:, 0]
+            found.append(high[_places(rising, high)[1]])
+        return np.unique(np.concatenate(found))
 
     def assign(self, part: int, products: pa.Table, labels: pa.Table) -> pa.Table:
         """``labels`` (LABELS) of a part, group and split filled in; those of products set aside are left out.
@@ -135,29 +152,42 @@ class Groups:
         told = {"stage": STAGE, "field": "group", "reason": "joins groups of two splits", "detail": None}
         return pa.Table.from_pylist([{"product_id": product_id, **told} for product_id in aside], QUARANTINE)
 
-    def splits(self) -> pa.Table:
+    def splits(self) -> Iterator[pa.Table]:
         """The SPLITS of every key so far, earlier ones included, by key."""
         known = np.flatnonzero(self._group_K != _NONE)
-        parts = [self._earlier.cast(SPLITS)] if self._earlier is not None else []
-        parts.append(pa.table([self._common_names, [COMMON] * len(self._common_names)], schema=SPLITS))
-        for start in range(0, len(known), _ROWS):
-            some = known[start : start + _ROWS]
-            names = pa.array([self._name(key) for key in some], pa.string())
-            splits = pa.array(NAMES).take(pa.array(self._split_G[self._group_K[some]]))
-            parts.append(pa.table([names, splits], schema=SPLITS))
+        high = self._high_K[known]
+        begin, common = 0, sorted(self._common_names)
+        for batch in self._earlier:
+            last = batch["key"][-1].as_py() if len(batch) else ""
+            end = begin + int(np.searchsorted(high[begin:], np.uint64(int(last[:16] or "0", 16)), "right"))
+            named = [key for key in common if key <= last]
+            yield self._merged(known[begin:end], named, pa.Table.from_batches([batch]).cast(SPLITS))
+            begin, common = end, common[len(named) :]
+        while begin < len(known) or common:
+            some = known[begin : begin + _ROWS]
+            begin += len(some)
+            last = self._name(some[-1]) if begin < len(known) else "g"  # behind every hex digit
+            named = [key for key in common if key <= last]
+            yield self._merged(some, named, SPLITS.empty_table())
+            common = common[len(named) :]
+
+    def _merged(self, known: np.ndarray, common: Sequence[str], earlier: pa.Table) -> pa.Table:
+        """SPLITS of some of this run's keys, of common ones and of earlier ones, by key."""
+        names = pa.array([self._name(key) for key in known], pa.string())
+        splits = pa.array(NAMES).take(pa.array(self._split_G[self._group_K[known]]))
+        own = pa.table([names, splits], schema=SPLITS)
+        shared = pa.table([pa.array(common, pa.string()), pa.repeat(COMMON, len(common))], schema=SPLITS)
         # a key that was there before keeps its split, so both rows of it are the same
-        return pa.concat_tables(parts).group_by(["key", "split"]).aggregate([]).sort_by("key").cast(SPLITS)
+        return pa.concat_tables([earlier, shared, own]).group_by(SPLITS.names).aggregate([]).sort_by("key").cast(SPLITS)
 
     def _name(self, key: int) -> str:
         return f"{self._high_K[key]:016x}{self._low_K[key]:016x}"
 
     def _earlier_splits(self) -> np.ndarray:
         """Per key the number of its split in earlier runs, or _NONE."""
-        split_K = np.full(len(self._high_K), _NONE)
-        for batch in self._earlier.to_batches(_ROWS) if self._earlier is not None else ():
-            high = np.frombuffer(bytes.fromhex("".join(batch["key"].to_pylist())), ">u8")[::2].astype(np.uint64)
-            place = np.minimum(np.searchsorted(self._high_K, high), max(len(self._high_K) - 1, 0))
-            found = self._high_K[place] == high if len(self._high_K) else np.zeros(len(high), bool)
+        split_K = np.full(len(self._high_K), _NONE, np.int8)
+        for batch in self._earlier if len(self._high_K) else ():
+            place, found = _places(self._high_K, _hex_halves(batch["key"])[:, 0])
             split_K[place[found]] = pc.index_in(batch["split"], pa.array(NAMES)).fill_null(_NONE).to_numpy()[found]
         return split_K
 
@@ -166,17 +196,19 @@ class Groups:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each product's group or _NONE, each group's smallest key, each group's split."""
         groups = int(group_K.max()) + 1 if len(group_K) else 0
-        name_G = np.unique(group_K, return_index=True)[1]
+        name_G = np.empty(groups, np.int32)
+        name_G[group_K[::-1]] = np.arange(len(group_K), dtype=np.int32)[::-1]  # of several writes the last one stays
         had = split_K != _NONE
-        most_G, least_G = np.full(groups, _NONE), np.full(groups, len(NAMES))
+        most_G, least_G = np.full(groups, _NONE, np.int8), np.full(groups, len(NAMES), np.int8)
         np.maximum.at(most_G, group_K[had], split_K[had])
         np.minimum.at(least_G, group_K[had], split_K[had])
-        group_P = group_K[code_P2[:, 0]] if len(code_P2) else np.empty(0, np.int64)
+        group_P = group_K[code_P2[:, 0]] if len(code_P2) else np.empty(0, np.int32)
         torn_P = np.flatnonzero((least_G < most_G)[group_P])
         new_G = np.flatnonzero(most_G == _NONE)
-        most_G[new_G] = [NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G]]
+        drawn = (NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G])
+        most_G[new_G] = np.fromiter(drawn, np.int8, len(new_G))
         if len(torn_P):  # earlier splits disagree: one product after the other, as each may join or not
-            names, splits, group_P = list(name_G), list(most_G), group_P.copy()
+            names, splits, group_P = name_G.tolist(), most_G.tolist(), group_P.copy()
             number_of: dict[int, int] = {}
             found = _one_by_one(code_P2[torn_P], self._ids.take(pa.array(torn_P)).to_pylist(), split_K)
             for i, (smallest, split) in zip(torn_P, found, strict=True):
@@ -186,8 +218,24 @@ class Groups:
                     new = NAMES.index(split_of_group(self._name(smallest), shares))
                     splits.append(new if split == _NONE else split)
                 group_P[i] = number_of.get(smallest, _NONE)
-            name_G, most_G = np.array(names), np.array(splits)
+            name_G, most_G = np.array(names, np.int32), np.array(splits, np.int8)
         return group_P, name_G, most_G
+
+
+def _halves(keys: bytes) -> np.ndarray:
+    """Keys of 16 bytes as the numbers of their halves, uint64 [N, 2]."""
+    return np.frombuffer(keys, ">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def _hex_halves(keys: pa.Array) -> np.ndarray:
+    """The same of keys in hex digits."""
+    return _halves(bytes.fromhex("".join(keys.to_pylist())))
+
+
+def _places(rising: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each of ``high`` stands among the ``rising`` numbers, and whether it is one of them."""
+    place = np.minimum(np.searchsorted(rising, high), len(rising) - 1)
+    return place, rising[place] == high
 
 
 def _connected(code_P2: np.ndarray, keys: int) -> np.ndarray:

@@ -5,13 +5,16 @@ from pathlib import Path
 
 from moemoe.errors import ConfigError
 from moemoe.registry.tracking import client
+from moemoe.schemas import PREDICTIONS
+from moemoe.table_parts import ListedParts
 
-PREDICTIONS_FILE, CONTRACT_FILE = "evaluation/predictions.parquet", "contract.yaml"
+#: The predictions of a run; an earlier version's are a single file.
+PREDICTIONS_FOLDER, CONTRACT_FILE = "evaluation/predictions", "contract.yaml"
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run: what it is called, what made it, its predictions and contract as local files, the baselines' figures."""
+    """One run: what it is called, what made it, local copies of predictions and contract, the baselines' figures."""
 
     run_id: str
     name: str
@@ -20,7 +23,7 @@ class FinishedRun:
     model: str
     settings: str
     sample_catalog: bool
-    predictions: Path
+    predictions: ListedParts
     contract: Path
     baselines: dict[str, float]
 
@@ -61,13 +64,15 @@ def _finished_run(uri: str, run_id: str, folder: Path) -> FinishedRun:
     except MlflowException as error:
         raise ConfigError(f"MLflow has no run {run_id}") from error
     try:
+        names = [file.path for file in mlflow.list_artifacts(run_id, "evaluation")]
+        found = PREDICTIONS_FOLDER if PREDICTIONS_FOLDER in names else f"{PREDICTIONS_FOLDER}.parquet"
         predictions, contract = (
-            Path(mlflow.download_artifacts(run_id, name, str(folder))) for name in (PREDICTIONS_FILE, CONTRACT_FILE)
+            Path(mlflow.download_artifacts(run_id, name, str(folder))) for name in (found, CONTRACT_FILE)
         )
     except Exception as error:  # stores differ in what they raise
         raise ConfigError(
-            f"run {run.info.run_name} ({run_id}) cannot be compared: it has no {PREDICTIONS_FILE} and {CONTRACT_FILE}; "
-            "a finished run of a training has them"
+            f"run {run.info.run_name} ({run_id}) cannot be compared: it has no {PREDICTIONS_FOLDER} and "
+            f"{CONTRACT_FILE}; a finished run of a training has them"
         ) from error
     params, settings = run.data.params, run.data.params.get("settings", "")
     return FinishedRun(
@@ -78,7 +83,7 @@ def _finished_run(uri: str, run_id: str, folder: Path) -> FinishedRun:
         model=params.get("model", ""),
         settings="" if settings == "none" else settings,
         sample_catalog=params.get("catalog") == "sample catalog",
-        predictions=predictions,
+        predictions=ListedParts(str(predictions).removesuffix(".parquet"), PREDICTIONS),
         contract=contract,
         baselines={name: value for name, value in run.data.metrics.items() if name.startswith("baseline/")},
     )

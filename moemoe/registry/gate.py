@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
 from moemoe.errors import ConfigError
-from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, Cells, EvaluationError, main_condition
+from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationError
+from moemoe.evaluation.parts import Predictions
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import Resamples, difference_on, shared_rows, upper_bound
+from moemoe.evaluation.shared_rows import SharedRows, TestRows, read_test_rows
+from moemoe.evaluation.uncertainty import Resamples, difference_on, upper_bound
 from moemoe.names import cell_name
 
 GATE, REPORT = "gate", "report"
@@ -96,15 +97,15 @@ class Decision:
 
 
 def decide(
-    challenger: pa.Table,
-    champion: pa.Table,
+    challenger: Predictions,
+    champion: Predictions,
     champion_version: str,
     report_product_types: Sequence[str],
     rules: Rules,
     broken: Sequence[str] = (),
     no_means: str = "",
 ) -> Decision:
-    """Compares two PREDICTIONS tables of the same test rows, as they are.
+    """Compares two models' PREDICTIONS of the same test rows, as they are.
 
     Args:
         report_product_types: the mean is over their cells, as in ``evaluate``.
@@ -113,14 +114,15 @@ def decide(
     """
     if no_means:
         return _unmeasured(rules, broken, no_means, champion_version)
-    tables = [_test_rows(table) for table in (challenger, champion)]
-    halves, shared = {}, {}
-    for name in (GATE, REPORT):
-        try:
-            shared[name] = shared_rows(*(_only(table, name) for table in tables))
+    halves, shared, name = {}, {}, GATE
+    try:
+        own = read_test_rows(challenger)
+        theirs = read_test_rows(champion, own.condition)
+        for name in (GATE, REPORT):
+            shared[name] = SharedRows.of(_only(own, name), _only(theirs, name))
             halves[name] = _half(shared[name], report_product_types)
-        except EvaluationError as error:
-            return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
+    except EvaluationError as error:
+        return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
     compared = _compare_cells(shared[GATE], rules)
     failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
     gate = halves[GATE]
@@ -149,24 +151,18 @@ def half_of(group: str) -> str:
     return (GATE, REPORT)[hashlib.sha256(f"gate|{group}".encode()).digest()[0] & 1]
 
 
-def _test_rows(table: pa.Table) -> pa.Table:
-    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], main_condition(table)))
-    return table.filter(wanted).sort_by([("product_id", "ascending"), ("attribute", "ascending")])
+def _only(rows: TestRows, half: str) -> TestRows:
+    mine = np.array([half_of(group) == half for group in rows.names["group"].to_pylist()], bool)
+    return rows.where(mine[rows.codes["group"]])
 
 
-def _only(table: pa.Table, half: str) -> pa.Table:
-    groups = pc.coalesce(table["group"], table["product_id"]).to_pylist()
-    known = {group: half_of(group) == half for group in set(groups)}
-    return table.filter(pa.array([known[group] for group in groups], pa.bool_()))
-
-
-def _half(shared: tuple[Cells, Cells], report_product_types: Sequence[str]) -> Half:
+def _half(shared: SharedRows, report_product_types: Sequence[str]) -> Half:
     """A half has half the support, so half of it makes a cell."""
     least = MIN_SUPPORT // 2
     paired = difference_on(shared, report_product_types, min_support=least)
     shown = [
         scores
-        for cell, scores in shared[1].of("test").items()
+        for cell, scores in shared.second.cells().items()
         if cell[0] in report_product_types and scores.support >= least
     ]
     theirs = sum(_recall(scores) for scores in shown) / len(shown)
@@ -174,25 +170,23 @@ def _half(shared: tuple[Cells, Cells], report_product_types: Sequence[str]) -> H
     return Half(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
 
 
-def _compare_cells(shared: tuple[Cells, Cells], rules: Rules) -> list[dict[str, Any]]:
+def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
     """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
-    mine, theirs = (cells.of("test") for cells in shared)
-    resamples = Resamples(shared[0].predictions)
+    mine, theirs = shared.cells()
+    looked_at = [cell for cell, scores in mine.items() if scores.support >= rules.least_products]
+    resamples = Resamples(shared.groups)
+    drawn = [resamples.recalls_at_90p([run[cell] for cell in looked_at]) for run in (mine, theirs)]
     compared = []
-    for (product_type, attribute), scores in mine.items():
-        if scores.support < rules.least_products:
-            continue
-        other: CellPredictions = theirs[product_type, attribute]
-        champion_recall, challenger_recall = _recall(other), _recall(scores)
-        drawn = resamples.recall_at_90p(scores) - resamples.recall_at_90p(other)
+    for cell, own_R, other_R in zip(looked_at, *drawn, strict=True):
+        champion_recall, challenger_recall = _recall(theirs[cell]), _recall(mine[cell])
         compared.append(
             {
-                "product_type": product_type,
-                "attribute": attribute,
-                "products": scores.support,
+                "product_type": cell[0],
+                "attribute": cell[1],
+                "products": mine[cell].support,
                 "champion": champion_recall,
                 "challenger": challenger_recall,
-                "difference_high": upper_bound(challenger_recall - champion_recall, drawn),
+                "difference_high": upper_bound(challenger_recall - champion_recall, own_R - other_R),
             }
         )
     return compared

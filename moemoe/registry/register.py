@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from moemoe.contract.contract import CRITICAL
+from moemoe.evaluation.parts import Predictions
 from moemoe.inference.attribute_model import CONTRACT
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import Thresholds
@@ -42,7 +43,7 @@ class Trained:
     recipe: Mapping[str, Any]
     evaluation: pa.Table
     metrics: Mapping[str, float]
-    predictions: pa.Table
+    predictions: Predictions
     report_product_types: tuple[str, ...]
     no_means: str = ""
 
@@ -67,7 +68,7 @@ def register(
     name: str,
     trained: Trained,
     rules: Rules,
-    champion_predictions: Callable[[Path], pa.Table],
+    champion_predictions: Callable[[Path], Predictions],
 ) -> Registration:
     """Logs the whole model under its run, registers it and lets the gate decide.
 
@@ -122,7 +123,7 @@ def _decide(
     champion: Version | None,
     trained: Trained,
     rules: Rules,
-    champion_predictions: Callable[[Path], pa.Table],
+    champion_predictions: Callable[[Path], Predictions],
 ) -> Decision:
     critical = [promise for promise in trained.data.broken if promise.startswith(CRITICAL)]
     if champion is None:

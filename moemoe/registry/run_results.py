@@ -79,7 +79,7 @@ def log_evaluation(
     bounds = {name for name in evaluation.metrics if name.endswith(("/low", "/high")) and "/mean/" not in name}
     run.log_metrics({name: value for name, value in evaluation.metrics.items() if name not in bounds})
     for file in files:
-        run.log_files(file, "evaluation")
+        run.log_files(file, f"evaluation/{Path(file).name}" if Path(file).is_dir() else "evaluation")
     run.log_figures(figures)
     _log_matrix(run, evaluation)
     _log_product_types(run, evaluation.table.to_pylist())

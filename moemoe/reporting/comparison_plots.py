@@ -59,6 +59,7 @@ def precision_recall(comparison: Comparison) -> Any:
                 continue
             confidence = np.concatenate([scores.confidence for scores in mine])
             correct = np.concatenate([scores.correct for scores in mine])
+            result.cells.release()
             _, accepted, right = _sweep(confidence, correct)
             style = ("-", "--", ":")[index // 6 % 3]
             axes.plot(right / len(correct), right / accepted, style, label=result.name, color=_color(index), lw=1.6)

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import MIN_SUPPORT
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.evaluate import NAMED_TYPES, TOP
 from moemoe.evaluation.paper import MARK, PaperTable
+from moemoe.evaluation.parts import all_parts, rows_shown
 from moemoe.evaluation.uncertainty import Difference, Interval
 from moemoe.names import escaped
 from moemoe.reporting import document
@@ -281,10 +283,17 @@ def cells_csv(comparison: Comparison) -> str:
 
 def _picture_shares(result: Result) -> dict[tuple[str, str], float]:
     """The mean weight of the picture in each cell's test answers."""
-    predictions, condition = result.cells.predictions, result.cells.condition
-    rows = predictions.filter((pc.field("split") == "test") & (pc.field("condition") == condition))
-    means = rows.group_by(["product_type", "attribute"]).aggregate([("image_weight", "mean")]).to_pylist()
-    return {(row["product_type"], row["attribute"]): row["image_weight_mean"] for row in means}
+    sums: dict[tuple[str, str], list[float]] = {}
+    parts = result.cells.predictions
+    for part in all_parts(parts, ["product_type", "attribute", "split", "condition", "image_weight"]):
+        part = part.take(pa.array(rows_shown(part, "test", result.cells.condition)))
+        part = part.filter(pc.is_valid(part["image_weight"]))
+        names = zip(part["product_type"].to_pylist(), part["attribute"].to_pylist(), strict=True)
+        for cell, weight in zip(names, part["image_weight"].to_pylist(), strict=True):
+            own = sums.setdefault(cell, [0.0, 0])
+            own[0] += weight
+            own[1] += 1
+    return {cell: total / number for cell, (total, number) in sums.items()}
 
 
 def tables_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:

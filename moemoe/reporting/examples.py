@@ -2,13 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.correctness import is_right
 from moemoe.evaluation.cells import Cell, Cells
@@ -27,7 +26,7 @@ from moemoe.reporting.document import (
 )
 from moemoe.reporting.document import Cell as Shown
 from moemoe.reporting.formats import DASH
-from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+from moemoe.schemas import PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
 
 ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
 #: Of one attribute so many examples, so that a page shows more than the worst attribute.
@@ -150,26 +149,37 @@ def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str
     own = cells.of("test")
     if not own:
         return [[], [], []]
-    rows = np.concatenate([each.rows for each in own.values()])
-    confidence = np.concatenate([each.confidence for each in own.values()])
-    right = np.concatenate([each.correct for each in own.values()])
-    sure = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
-    order = np.lexsort((rows, -confidence))
-    pools = []
-    for mask in (sure & ~right, sure & right, ~sure & right):
-        pools.append(cells.predictions.take(pa.array(rows[order[mask[order]][:POOL]])).to_pylist())
-    return pools
+
+    def rows(accepted: bool, right: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for cell, each in own.items():
+            mine = ((each.confidence >= thresholds[cell]) == accepted) & (each.correct == right)  # NaN accepts none
+            yield each.row[mine], each.confidence[mine]
+
+    return [cells.rows(_surest(rows(*kind))).to_pylist() for kind in ((True, False), (True, True), (False, True))]
+
+
+def _surest(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Of rows and their confidences the surest POOL rows; equally sure ones in their order."""
+    rows, confidence = np.empty(0, np.uint32), np.empty(0)
+    for more_rows, more_confidence in found:
+        rows, confidence = np.concatenate([rows, more_rows]), np.concatenate([confidence, more_confidence])
+        order = np.lexsort((rows, -confidence))[:POOL]
+        rows, confidence = rows[order], confidence[order]
+    return rows
 
 
 def _of_products(
     cells: Cells, condition: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the same test products are answered in another condition, by product and attribute."""
-    table = cells.predictions
-    products = pa.array(sorted({row["product_id"] for row in rows}), pa.string())
-    wanted = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["condition"], condition))
-    wanted = pc.and_(wanted, pc.is_in(table["product_id"], products))
-    return {_key(row): row for row in table.filter(wanted).to_pylist()}
+    """What the same questions are answered in another condition, by product and attribute."""
+    wanted = {_key(row) for row in rows}
+
+    def same(part: pa.Table) -> np.ndarray:
+        keys = zip(part["product_id"].to_pylist(), part["attribute"].to_pylist(), strict=True)
+        return np.array([key in wanted for key in keys], bool)
+
+    found, _ = cells.answers(condition, PREDICTIONS.names, same)
+    return {_key(row): row for row in found.to_pylist()}
 
 
 def _right(row: Mapping[str, Any] | None) -> bool | None:

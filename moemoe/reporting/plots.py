@@ -94,9 +94,9 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
     shown = (cells.condition, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
-    found = {c: _pooled(cells.of("test", c), product_types) for c in shown}
-    names = list(_largest(found[cells.condition], 16))
-    for offset, (label, mine) in enumerate(found.items()):
+    names = list(_largest(_pooled(cells.of("test"), product_types), 16))
+    for offset, label in enumerate(shown):
+        mine = _pooled(cells.of("test", label), product_types)
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
     axes.set_xticks(np.arange(len(names)) + 0.315, names, rotation=40, ha="right", fontsize=8)
@@ -174,7 +174,7 @@ def _pooled(
         name: CellPredictions(
             np.concatenate([found[t, name].confidence for t in product_types if (t, name) in found]),
             np.concatenate([found[t, name].correct for t in product_types if (t, name) in found]),
-            np.concatenate([found[t, name].rows for t in product_types if (t, name) in found]),
+            np.concatenate([found[t, name].group for t in product_types if (t, name) in found]),
         )
         for name in sorted(names)
     }

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.schemas import SPLITS
 from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, arrow_bytes, store, store_file
 from moemoe.shards.mapped_labels import map_labels
-from moemoe.storage import exists, join, read_bytes, read_table, write_bytes
+from moemoe.storage import exists, join, read_bytes, write_bytes
 
 SHARD_ROWS = 2048
 
@@ -33,7 +34,7 @@ def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
 def write_manifest(
     shards: Sequence[File],
     parts: Iterable[tuple[pa.ChunkedArray, pa.Table]],
-    splits: pa.Table,
+    splits: Iterable[pa.RecordBatch],
     root: str,
     dataset: str,
     contract_hash: str,
@@ -68,8 +69,7 @@ def write_manifest(
                 rows, labels = rows + len(product_ids), labels + sidecar.num_rows
         assert sum(shard.rows for shard in shards) == rows
         sidecar_file = store_file(root, "labels", ".parquet", path, labels)
-    splits_file = store(root, "splits", ".parquet", _parquet_bytes(splits), splits.num_rows)
-
+    splits_file = _store_splits(splits, root)
     manifest = Manifest(
         SCHEMA_VERSION, dataset, contract_hash, data_hash, sample_catalog, tuple(shards), sidecar_file, tuple(mapped),
         splits_file,
@@ -85,9 +85,9 @@ def write_manifest(
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the last run of a dataset under the same root left: its SPLITS, and the URI of its labels (SIDECAR)."""
+    """What the last run of a dataset under the same root left: the URIs of its SPLITS and of its labels (SIDECAR)."""
 
-    splits: pa.Table | None = None
+    splits: str | None = None
     labels: str | None = None
 
 
@@ -97,7 +97,7 @@ def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
     if not exists(uri):
         return Earlier()
     paths = json.loads(read_bytes(uri))
-    return Earlier(read_table(join(root, paths["splits"])), join(root, paths["labels"]))
+    return Earlier(join(root, paths["splits"]), join(root, paths["labels"]))
 
 
 def _latest(root: str, dataset: str, sample_catalog: bool) -> str:
@@ -121,7 +121,12 @@ def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _parquet_bytes(table: pa.Table) -> bytes:
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue().to_pybytes()
+def _store_splits(splits: Iterable[pa.RecordBatch], root: str) -> File:
+    rows = 0
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        path = Path(scratch) / "splits.parquet"
+        with pq.ParquetWriter(path, SPLITS, compression="zstd") as writer:
+            for batch in splits:
+                writer.write_batch(batch)
+                rows += len(batch)
+        return store_file(root, "splits", ".parquet", path, rows)

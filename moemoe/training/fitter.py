@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from moemoe.batches.collate import Item, PictureSlot
@@ -17,6 +18,8 @@ from moemoe.training.items import item_of, picture_buffer, training_values
 from moemoe.training.job import Job
 
 EVENT_PRODUCTS = 1000
+#: A system is fitted to so many products at most.
+MOST_PRODUCTS = 200_000
 
 
 def fit(job: Job, recipe: Recipe) -> None:
@@ -31,8 +34,15 @@ def fit(job: Job, recipe: Recipe) -> None:
     job.folder.model.publish(folder)
 
 
+def _chosen(rows: np.ndarray, seed: int) -> np.ndarray:
+    """All training products, or MOST_PRODUCTS of them by seed: a fitted system holds its products in memory."""
+    if len(rows) <= MOST_PRODUCTS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_PRODUCTS, replace=False))
+
+
 def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
-    rows = dataset.rows("train")
+    rows = _chosen(dataset.rows("train"), job.seed)
     started, examples = time.monotonic(), 0
     pictures = PictureReader("train")
     for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):

@@ -59,7 +59,7 @@ def write(root: str, parts: int, relabelled: bool = False) -> str:
     shards = write_payload((labels_of(part, relabelled)[0] for part in range(parts)), root)
     labels = ((payload["product_id"], own) for payload, own in (labels_of(part, relabelled) for part in range(parts)))
     splits = pa.table({"key": pa.array([], pa.string()), "split": pa.array([], pa.string())})
-    return write_manifest(shards, labels, splits, root, "30pt", f"contract {relabelled}")[1]
+    return write_manifest(shards, labels, splits.to_batches(), root, "30pt", f"contract {relabelled}")[1]
 
 
 def in_memory(manifest: str, other: str) -> dict[str, str]:

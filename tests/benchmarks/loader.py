@@ -101,7 +101,7 @@ def write_ours(folder: Path) -> dict:
     start = time.perf_counter()
     shards = write_payload(slices(), root)
     splits = pa.table({"key": ["x"], "split": ["train"]})
-    _, uri = write_manifest(shards, [(pa.chunked_array([ids]), labels)], splits, root, "benchmark", "none")
+    _, uri = write_manifest(shards, [(pa.chunked_array([ids]), labels)], splits.to_batches(), root, "benchmark", "none")
     dataset = ShardedDataset(uri, folder)
     tokens = Tokens(dataset, list, "given")
     for shard in range(len(shards)):

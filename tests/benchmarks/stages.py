@@ -81,7 +81,7 @@ def measure(count: int) -> dict[str, Any]:
         products = pa.concat_tables(part.products for part in parts)
         with_images = read_products_with_images(partitions, [products], contract)
         shards = timed("shard", lambda: write_payload(with_images, root))
-        labels, splits = make_labels(count), pa.table({"key": ["x"], "split": ["train"]})
+        labels, splits = make_labels(count), pa.table({"key": ["x"], "split": ["train"]}).to_batches()
         pairs = [(products["product_id"], labels)]
         manifest, uri = timed("manifest", lambda: write_manifest(shards, pairs, splits, root, "benchmark", "none"))
         dataset = ShardedDataset(uri, folder)

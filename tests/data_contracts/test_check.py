@@ -301,7 +301,7 @@ class TestShards:
 
 
 class TestPredictions:
-    def predictions(self, change: dict[int, dict] | None = None) -> pa.Table:
+    def predictions(self, change: dict[int, dict] | None = None) -> list[pa.Table]:
         rows = [
             {
                 "product_id": f"p{i}",
@@ -317,7 +317,7 @@ class TestPredictions:
             }
             for i in range(20)
         ]
-        return pa.Table.from_pylist(rows, PREDICTIONS)
+        return [pa.Table.from_pylist(rows[start : start + 7], PREDICTIONS) for start in range(0, 20, 7)]
 
     def test_good_predictions(self, contract, tmp_path):
         report = check_predictions(self.predictions(), contract, tmp_path)
@@ -362,7 +362,7 @@ class TestPredictions:
 
     def test_no_predictions(self, contract, tmp_path):
         with pytest.raises(CatalogError, match="critical: there are predictions: 0 predictions"):
-            check_predictions(PREDICTIONS.empty_table(), contract, tmp_path).raise_if_critical()
+            check_predictions([PREDICTIONS.empty_table()], contract, tmp_path).raise_if_critical()
 
 
 class TestDatasets:

@@ -12,15 +12,13 @@ from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, t
 from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
 from moemoe.schemas import PREDICTIONS
-from moemoe.storage import read_table, write_table
 from tests.support.compared_predictions import TYPES, predictions
 
 
 @pytest.fixture
-def candidate(tmp_path):
+def candidate():
     def make(name: str, right: int, model: str = "", settings: str = "", **kind) -> Candidate:
-        uri = write_table(predictions(right, **kind), str(tmp_path / f"{name}.parquet"))
-        return Candidate(name, System(model or name, settings), uri)
+        return Candidate(name, System(model or name, settings), predictions(right, **kind))
 
     return make
 
@@ -103,22 +101,19 @@ def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     assert "kurta,theme,10,1.0,1.0,0.5" in cells_csv(comparison)
 
 
-def test_cells_tell_how_much_the_picture_weighs_in_test_answers_as_they_are(tmp_path):
+def test_cells_tell_how_much_the_picture_weighs_in_test_answers_as_they_are():
     weight = {"shirt": 0.25, "kurta": 0.75}
     shown = [dict(row, image_weight=weight[row["product_type"]]) for row in predictions(40).to_pylist()]
     blanked = [dict(row, condition="picture blanked", image_weight=0.0) for row in shown]
-    uri = write_table(pa.Table.from_pylist(shown + blanked, PREDICTIONS), str(tmp_path / "p.parquet"))
-    found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", System("moemoe"), uri)))))
+    own = pa.Table.from_pylist(shown + blanked, PREDICTIONS)
+    found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", System("moemoe"), own)))))
     assert {(row["product_type"], row["moemoe: picture"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
 
 
-def test_the_overview_shows_what_each_system_makes_of_the_title_alone(tmp_path):
+def test_the_overview_shows_what_each_system_makes_of_the_title_alone():
     told = [dict(row, condition="title only") for row in predictions(10).to_pylist()]
-    uris = [
-        write_table(pa.Table.from_pylist(rows, PREDICTIONS), str(tmp_path / f"{i}.parquet"))
-        for i, rows in enumerate(([*predictions(40).to_pylist(), *told], predictions(40).to_pylist()))
-    ]
-    overview = all_tables(compared(*(Candidate(n, System(n), uri) for n, uri in zip("ab", uris, strict=True))), [])[0]
+    both = (pa.concat_tables([predictions(40), pa.Table.from_pylist(told, PREDICTIONS)]), predictions(40))
+    overview = all_tables(compared(*(Candidate(n, System(n), own) for n, own in zip("ab", both, strict=True))), [])[0]
     place = overview.headings().index("title only")
     assert [row[place] for row in overview.cells()][:2] == ["25.0", "-"]
 
@@ -171,11 +166,10 @@ def test_nothing_to_compare_is_said():
         compared(Candidate("mxt", System("mxt"), failure="in training: it broke"))
 
 
-def test_too_few_products_for_a_mean_still_make_tables(tmp_path):
+def test_too_few_products_for_a_mean_still_make_tables():
     few = pa.concat_tables([predictions(5, products=5).filter(pa.array([True] * 15 + [False] * 10))])
     assert few.schema == PREDICTIONS
-    uri = write_table(few, str(tmp_path / "few.parquet"))
-    comparison = compared(Candidate("moemoe", System("moemoe"), uri), Candidate("qga", System("qga"), uri))
+    comparison = compared(Candidate("moemoe", System("moemoe"), few), Candidate("qga", System("qga"), few))
     tables = all_tables(comparison, tables_of("30pt"))
     assert "| moemoe | - |" in tables[0].markdown()
     comparison_figures(comparison, tables_of("30pt"))
@@ -190,13 +184,10 @@ def test_runs_of_a_contract_that_reports_on_no_type_are_compared_without_figures
 
 def test_the_folds_of_a_system_are_measured_together(candidate, tmp_path):
     first = replace(candidate("one", 30), minutes=1.0, baselines={"baseline/majority/accuracy": 0.4})
-    halves = [read_table(first.predictions_uri).slice(*part) for part in ((0, 65), (65,))]
-    folds = [
-        replace(first, predictions_uri=write_table(half, str(tmp_path / f"{index}.parquet")))
-        for index, half in enumerate(halves)
-    ]
+    folds = [replace(first, predictions=first.predictions.slice(*part)) for part in ((0, 65), (65,))]
     together = pooled(folds, str(tmp_path / "together"))
-    assert read_table(together.predictions_uri) == read_table(first.predictions_uri)
+    assert together.predictions.read() == first.predictions
+    assert len(together.predictions) == 2
     assert (together.minutes, together.baselines, together.folds) == (2.0, first.baselines, 2)
     assert pooled([first], str(tmp_path)) is first
     assert "2-fold cross-validation by group" in all_tables(compared(together), [])[0].markdown()

@@ -103,12 +103,12 @@ def test_other_conditions_and_the_majority_baseline_have_metrics():
     predictions = table(
         rows(40, 40), rows(40, 10, condition=PICTURE_BLANKED), rows(40, 30, condition=TITLE_ONLY)
     )  # fmt: skip
-    metrics = evaluate(Cells(predictions), ["shirt"], {("shirt", "color"): "Crimson"}).metrics
+    metrics = evaluate(Cells(predictions, {("shirt", "color"): "Crimson"}), ["shirt"], with_majority=True).metrics
     assert metrics["picture_blanked/accuracy/mean"] == 0.25
     assert (metrics["title_only/accuracy/mean"], metrics["title_only/recall_at_90p/mean"]) == (0.75, 0.75)
     assert metrics["baseline/majority_accuracy"] == 1.0
     assert metrics["baseline/majority_recall_at_90p"] == 1.0
-    assert evaluate(Cells(predictions), ["shirt"], {}).metrics["baseline/majority_accuracy"] == 0.0
+    assert evaluate(Cells(predictions), ["shirt"], with_majority=True).metrics["baseline/majority_accuracy"] == 0.0
 
 
 def test_rows_without_gold_do_not_count():

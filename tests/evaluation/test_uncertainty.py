@@ -51,8 +51,10 @@ def simulated(seed: int, products: int, accuracy: float, attributes=("color", "m
 
 
 def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
-    predictions = simulated(0, 40, 0.5)
-    weight = Resamples(predictions, 50).weight(np.arange(80))
+    cells = Cells(simulated(0, 40, 0.5))
+    drawn_GR = np.concatenate([drawn for _, drawn in Resamples(cells.groups, 50).draws()], axis=1)
+    found = [cells.of("test")["shirt", attribute] for attribute in ("color", "material")]
+    weight = np.concatenate([drawn_GR[cell.group] for cell in found])
     assert (weight[0:40:2] == weight[1:40:2]).all()
     assert (weight[:40] == weight[40:]).all()
     assert weight.shape == (80, 50)
@@ -60,8 +62,10 @@ def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
 
 
 def test_test_products_alone_are_drawn():
-    predictions = table(rows(30, 30, split="validation"), rows(20, 20))
-    assert (Resamples(predictions, 10).weight(np.arange(30, 50)).sum(axis=0) == 20).all()
+    cells = Cells(table(rows(30, 30, split="validation"), rows(20, 20)))
+    assert cells.groups == 20
+    [(_, drawn_GR)] = Resamples(cells.groups, 10).draws()
+    assert (drawn_GR[cells.of("test")["shirt", "color"].group].sum(axis=0) == 20).all()
 
 
 def test_the_interval_covers_the_true_accuracy_at_its_rate():

@@ -18,6 +18,7 @@ from moemoe.errors import MoEMoEError, StorageError
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import no_space_left, read_table, write_table, writing_table
+from moemoe.table_parts import ListedParts
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.optimizers import Optimizers
 from tests.support.small_model import random_batch, tiny_config
@@ -110,6 +111,21 @@ def test_predictions(tmp_path, how):
     assert not (tmp_path / "run").exists() or not os.listdir(tmp_path / "run")
     how(uri)
     assert read_table(uri).num_rows == 40_000
+
+
+def test_predictions_in_parts_of_which_the_second_does_not_fit(tmp_path):
+    """Those of the run folder, and the validation answers that lie in the scratch folder meanwhile."""
+    kept = ListedParts(str(tmp_path / "predictions"), PREDICTIONS)
+    parts = [predictions(0.7, products=10), predictions(0.7, products=20_000)]
+    with small_disk(10_000), pytest.raises(StorageError, match=r"^cannot write .*00001\.parquet: File too large$"):
+        write_parts(kept, parts)
+    assert not kept.exists()
+    assert os.listdir(tmp_path / "predictions") == ["00000.parquet"]
+
+
+def write_parts(kept: ListedParts, parts: list) -> None:
+    with kept.writing() as writer:
+        writer.write_all(parts)
 
 
 @pytest.mark.faults

@@ -11,10 +11,11 @@ import pytest
 from metaflow.cards import get_cards
 
 from moemoe.errors import ConfigError
-from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FILE, finished_runs
-from moemoe.schemas import AS_IS
+from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FOLDER, finished_runs
+from moemoe.schemas import AS_IS, PREDICTIONS
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
+from moemoe.table_parts import ListedParts
 from tests.support.flows import FLOW, card_text, flow_environment, run_flow
 from tests.support.refused import refused
 
@@ -118,14 +119,15 @@ def test_runs_of_different_splits_are_refused(runs, metaflow_folder, tmp_path):
     """The other run's predictions are the first one's, without one product of the test split."""
     client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
     first = client.get_run(runs[0])
-    predictions = pq.read_table(client.download_artifacts(runs[0], PREDICTIONS_FILE, str(tmp_path)))
+    folder = client.download_artifacts(runs[0], PREDICTIONS_FOLDER, str(tmp_path))
+    predictions = ListedParts(folder, PREDICTIONS).read()
     [gone, *_] = predictions.filter(pc.equal(predictions["split"], "test"))["product_id"].to_pylist()
     fewer = predictions.filter(pc.not_equal(predictions["product_id"], gone))
-    pq.write_table(fewer, tmp_path / Path(PREDICTIONS_FILE).name)
+    pq.write_table(fewer, tmp_path / "predictions.parquet")  # as an earlier version kept them
     other = client.create_run(first.info.experiment_id, tags={"dataset": "30pt"}, run_name="elsewhere").info.run_id
     for name in ("model", "catalog", "settings"):
         client.log_param(other, name, first.data.params[name])
-    client.log_artifact(other, str(tmp_path / Path(PREDICTIONS_FILE).name), str(Path(PREDICTIONS_FILE).parent))
+    client.log_artifact(other, str(tmp_path / "predictions.parquet"), "evaluation")
     client.log_artifact(other, client.download_artifacts(runs[0], CONTRACT_FILE, str(tmp_path)))
     client.set_terminated(other)
     said = refused(metaflow_folder, "--runs", f"{runs[0]},{other}", flow=COMPARE)
@@ -165,7 +167,7 @@ def test_cross_validation_tests_every_product_once(metaflow_folder):
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     assert len(list(running.run["train"])) == 2
     [system] = running.run["compare"].task.data.compared
-    predictions = read_table(system.predictions_uri)
+    predictions = system.predictions.read()
     asked = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
     tested = predictions.filter(asked)
     labels = [read_table(uri) for _, uri in running.run["manifest"].task.data.folder.labelled_parts()]

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from moemoe.evaluation.measure import measure
 from moemoe.inference.answering import Answering
 from moemoe.inference.answers import answer_everything
 from moemoe.inference.catalog_rows import questions_of
-from moemoe.inference.predictions import ValueSets, calibrate, predict_all, predict_split
+from moemoe.inference.predictions import ValueSets, calibrate, predict_split, write_predictions
 from moemoe.inference.predictor import Predictor, Question
 from moemoe.inference.routing import routing
 from moemoe.model.config import ExpertConfig
@@ -34,6 +35,7 @@ from moemoe.schemas import (
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
+from moemoe.table_parts import ListedParts
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import picture, small_labels, small_products, small_shards, write_shards
 
@@ -44,6 +46,17 @@ def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:
     text = tiny_config().text
     config = tiny_config(text=type(text)(**{**vars(text), "vocab_size": len(tokenizer)}), **changes)
     return kind(MoEMoE.create(config), Collator(tokenizer, config))
+
+
+def table_of(parts: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables([PREDICTIONS.empty_table(), *parts])
+
+
+def written(predictor: Predictor, dataset: ShardedDataset, contract, folder) -> pa.Table:
+    """All predictions, as the evaluate step keeps them."""
+    kept = ListedParts(str(folder / "kept"), PREDICTIONS)
+    write_predictions(predictor, dataset, contract, kept, str(folder / "scratch"))
+    return kept.read()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +84,10 @@ def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
 def test_predictions_of_a_split(predictor, tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     values = ValueSets.of(dataset, data_contracts.load("30pt"))
-    tables = {c: predict_split(predictor, dataset, "test", c, values) for c in (AS_IS, PICTURE_BLANKED, TEXT_BLANKED)}
+    tables = {
+        c: table_of(predict_split(predictor, dataset, "test", c, values))
+        for c in (AS_IS, PICTURE_BLANKED, TEXT_BLANKED)
+    }
     labels = [label for label in dataset.labels.to_pylist() if label["split"] == "test"]
     for condition, table in tables.items():
         assert table.schema.equals(PREDICTIONS)
@@ -101,13 +117,13 @@ def test_questions_out_of_context(predictor, tmp_path):
     """All small products are shirts, and every attribute of the dataset is one that shirts have, until one is not."""
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     values = ValueSets.of(dataset, data_contracts.load("30pt"))
-    assert predict_split(predictor, dataset, "test", NOT_APPLICABLE, values).num_rows == 0
+    assert table_of(predict_split(predictor, dataset, "test", NOT_APPLICABLE, values)).num_rows == 0
     values.not_applicable = {"shirt": ["underwire type", "rise style"]}
-    asked = predict_split(predictor, dataset, "test", NOT_APPLICABLE, values)
+    asked = table_of(predict_split(predictor, dataset, "test", NOT_APPLICABLE, values))
     assert set(asked["attribute"].to_pylist()) == {"underwire type", "rise style"}
     assert set(map(len, asked["gold"].to_pylist())) == {0}
     assert len(asked["product_id"].unique()) == asked.num_rows == len(dataset.rows("test"))
-    blank = predict_split(predictor, dataset, "test", UNANSWERABLE, values)
+    blank = table_of(predict_split(predictor, dataset, "test", UNANSWERABLE, values))
     color = blank.filter(pc.equal(blank["attribute"], "color"))
     assert len(set(zip(color["prediction"].to_pylist(), color["confidence"].to_pylist(), strict=True))) == 1
     assert set(blank["image_weight"].to_pylist()) == {0.0}
@@ -118,7 +134,7 @@ def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     uri = small_shards(tmp_path)
     hidden = Hidden.of(contract, "material", unseen="color=Red")
     dataset = ShardedDataset(uri, tmp_path, hidden)
-    table = predict_all(predictor, dataset, contract)
+    table = written(predictor, dataset, contract, tmp_path)
     assert set(table["condition"].to_pylist()) == {WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE}
     rows = table.to_pylist()
     assert not any(row["explicit"] for row in rows)
@@ -137,11 +153,12 @@ def test_a_model_of_one_source_is_not_asked_again_without_the_other(tmp_path, so
             return super().answer(questions)
 
     model = small_model(Asked, sources=(source,), question_guidance=False, alignment=False)
-    table = predict_all(model, dataset, contract)
+    table = written(model, dataset, contract, tmp_path)
     # validation, test, the source blanked, title only (of texts), unanswerable, not applicable
     assert len(asked) == (6 if source == "text" else 5)
     blanked = table.filter(pc.equal(table["condition"], condition))
-    assert blanked.equals(predict_split(model, dataset, "test", condition, ValueSets.of(dataset, contract)))
+    again = table_of(predict_split(model, dataset, "test", condition, ValueSets.of(dataset, contract)))
+    assert blanked.drop_columns("confidence").equals(again.drop_columns("confidence"))
     assert blanked.num_rows > 0
     assert table.filter(pc.equal(table["condition"], TITLE_ONLY)).num_rows == blanked.num_rows
 
@@ -161,7 +178,7 @@ def test_with_the_title_alone_neither_bullet_points_nor_the_description_are_read
             asked.append(list(questions))
             return super().answer(asked[-1])
 
-    table = predict_all(small_model(Asked), dataset, contract)
+    table = written(small_model(Asked), dataset, contract, tmp_path)
     [titles] = [call for call in asked if all("point" not in q.context for q in call) and any(q.context for q in call)]
     assert [q.product_id for q in titles] == [f"p{i}" for i in range(5, 60, 5)]
     assert {q.context for q in titles} == {f"IN | shirt | Brand {i % 7} shirt" for i in range(5, 60, 5)}
@@ -173,7 +190,7 @@ def test_with_the_title_alone_neither_bullet_points_nor_the_description_are_read
     first, same = (t.filter(pc.equal(t["product_id"], "p0")).drop_columns("condition") for t in (main, only))
     assert first.num_rows > 0
     assert first.equals(same)
-    split = predict_split(small_model(), dataset, "test", TITLE_ONLY, ValueSets.of(dataset, contract))
+    split = table_of(predict_split(small_model(), dataset, "test", TITLE_ONLY, ValueSets.of(dataset, contract)))
     assert len(split) == len(only)
 
 
@@ -183,20 +200,22 @@ def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predi
     folder = tmp_path / "model"
     predictor.model.save_pretrained(folder)
     predictor.collator.tokenizer.save_pretrained(folder)
-    answers = answer_everything(folder, dataset, contract, "canonical")
-    assert answers.predictions.filter(pc.equal(answers.predictions["condition"], AS_IS))["canonical"].to_pylist()
-    assert set(answers.predictions["canonical"].to_pylist()) == {True}
+    kept = ListedParts(str(tmp_path / "kept"), PREDICTIONS), str(tmp_path / "scratch")
+    answers = answer_everything(folder, dataset, contract, *kept, "canonical")
+    predictions = answers.predictions.read()
+    assert predictions.filter(pc.equal(predictions["condition"], AS_IS))["canonical"].to_pylist()
+    assert set(predictions["canonical"].to_pylist()) == {True}
     (folder / "answering.json").write_text(answers.answering.to_json())
     served = Predictor.load(folder)
     assert served.answering == answers.answering
-    again = predict_split(served, dataset, "test", AS_IS, ValueSets.of(dataset, contract))
-    test = answers.predictions.filter(
-        pc.and_(pc.equal(answers.predictions["split"], "test"), pc.equal(answers.predictions["condition"], AS_IS))
+    again = table_of(predict_split(served, dataset, "test", AS_IS, ValueSets.of(dataset, contract)))
+    test = predictions.filter(
+        pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
     )
     assert again["prediction"].equals(test["prediction"])
     np.testing.assert_allclose(again["confidence"].to_numpy(), test["confidence"].to_numpy(), rtol=1e-5)
     # evaluated once more, from the same folder, the temperature does not add up
-    assert answer_everything(folder, dataset, contract, "canonical").answering == answers.answering
+    assert answer_everything(folder, dataset, contract, *kept, "canonical").answering == answers.answering
     found = measure(answers, ["shirt"], dataset.cell_value_counts("train"))
     assert not math.isnan(found.evaluation.metrics["calibration/ece_before"])
     assert "experts-by-attribute" in report_figures(found)
@@ -212,10 +231,10 @@ def test_an_empty_answer_is_an_abstention(predictor, tmp_path):
     [[answer]] = nothing.answer([Question("Cotton shirt", None, ["color"])])
     assert (answer.value, answer.confidence) == ("", 0.0)
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
-    table = predict_split(predictor, dataset, "validation", AS_IS, ValueSets.of(dataset, contract))
+    table = table_of(predict_split(predictor, dataset, "validation", AS_IS, ValueSets.of(dataset, contract)))
     place = table.schema.get_field_index("prediction")
     empty = table.set_column(place, "prediction", [[""] * table.num_rows])
-    assert calibrate(empty, Answering())[1].temperature == 1.0  # nothing to fit
+    assert calibrate([empty], Answering()).temperature == 1.0  # nothing to fit
 
 
 def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):

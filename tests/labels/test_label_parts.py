@@ -28,7 +28,7 @@ def through(folder: Path, catalog, parts: int):
     uris = [write_table(part, f"{folder}/products/{i}.parquet") for i, part in enumerate(in_parts(products, parts))]
     normalized = normalize_parts(Parts(uris), contract, f"{folder}/all", f"{folder}/contradictions.parquet")
     frequent = filter_parts(normalized.labels, contract, f"{folder}/frequent")
-    assigned = split_parts(uris, frequent.labels, contract, None, f"{folder}/labels")
+    assigned = split_parts(uris, frequent.labels, contract, (), f"{folder}/labels", f"{folder}/splits.parquet")
     labels = pa.concat_tables(Parts(assigned.labels))
     assert frequent.number == len(labels)
     pairs = list(labelled_parts(zip(uris, assigned.labels, strict=True), ["product_id"]))
@@ -38,7 +38,14 @@ def through(folder: Path, catalog, parts: int):
     counts = assigned.products.sort_by([("product_type", "ascending"), ("split", "ascending")])
     contradictions = read_table(f"{folder}/contradictions.parquet")
     assert contradictions.schema == CONTRADICTIONS
-    return labels, normalized.statistics, contradictions, frequent.removed, assigned.splits, counts
+    return (
+        labels,
+        normalized.statistics,
+        contradictions,
+        frequent.removed,
+        read_table(f"{folder}/splits.parquet"),
+        counts,
+    )
 
 
 def test_parts_make_what_the_whole_makes(tmp_path, catalog):

@@ -6,15 +6,11 @@ from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.reporting.comparison_report import comparison_report
 from moemoe.reporting.comparison_tables import all_tables
 from moemoe.reporting.html import page
-from moemoe.storage import write_table
 from tests.support.compared_predictions import TYPES, predictions
 
 
-def test_the_best_system_and_the_failures_come_first(tmp_path):
-    candidates = [
-        Candidate(name, System(name), write_table(predictions(right), str(tmp_path / f"{name}.parquet")))
-        for name, right in (("qga", 20), ("moemoe", 40))
-    ]
+def test_the_best_system_and_the_failures_come_first():
+    candidates = [Candidate(name, System(name), predictions(right)) for name, right in (("qga", 20), ("moemoe", 40))]
     failed = Candidate("mxt", System("mxt"), failure="in training: it broke")
     comparison = compare("30pt", [*candidates, failed], TYPES, replicates=20)
     shown = page(comparison_report(comparison, all_tables(comparison, []), comparison_figures(comparison, [])))

@@ -117,7 +117,7 @@ def test_labels_written_in_parts_are_the_same(tmp_path):
         (part["product_id"], labels.filter(pc.is_in(labels["product_id"], part["product_id"].combine_chunks())))
         for part in (products.slice(0, 25), products.slice(25, 1), products.slice(26))
     ]
-    splits = pa.table({"key": labels["group"], "split": labels["split"]})
+    splits = pa.table({"key": labels["group"], "split": labels["split"]}).to_batches()
     manifest, uri = write.write_manifest(shards, iter(parts), splits, str(tmp_path / "parts"), "30pt", "contract")
     assert pq.ParquetFile(tmp_path / "parts" / manifest.sidecar.path).num_row_groups == 3
     assert ShardedDataset(uri, tmp_path).labels == whole.labels
@@ -128,5 +128,5 @@ def test_the_next_run_gets_the_splits_and_labels_of_the_last(tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     earlier = write.earlier_run(str(tmp_path), "30pt", False)
     assert read_table(earlier.labels, LABELS.names).cast(LABELS).equals(dataset.labels)
-    assert set(earlier.splits["key"].to_pylist()) == set(dataset.labels["group"].to_pylist())
+    assert set(read_table(earlier.splits)["key"].to_pylist()) == set(dataset.labels["group"].to_pylist())
     assert write.earlier_run(str(tmp_path), "30pt", True) == write.Earlier()  # the sample catalog is another one

@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 
 from moemoe.registry import tracking
 from moemoe.sample_catalog.write import write_sample_catalog
+from moemoe.schemas import PREDICTIONS
 from moemoe.storage import read_table
+from moemoe.table_parts import ListedParts
 from moemoe.training.events import read_events
 from tests.support.flows import FLOW, flow_environment
 from tests.support.mlflow_database import database
@@ -109,12 +111,11 @@ class SmallFlow:
         metrics = {name: value for name, value in run.data.metrics.items() if not name.endswith(TIMED)}
         [own] = [path for path in (self.root / "runs").iterdir() if (path / "report.html").is_file()]
         events = [{k: v for k, v in e.items() if k not in TIMED} for e in read_events(own / "events.jsonl")]
-        assert read_table(str(own / "predictions.parquet")).equals(
-            read_table(str(folder / "evaluation" / "predictions.parquet"))
-        )
+        predictions = ListedParts(str(own / "predictions"), PREDICTIONS).read()
+        assert ListedParts(str(folder / "evaluation" / "predictions"), PREDICTIONS).read().equals(predictions)
         return Result(
             metrics, curves, load_file(own / "model" / "model.safetensors"),
-            read_table(str(own / "predictions.parquet")), read_table(str(own / "evaluation.parquet")), events,
+            predictions, read_table(str(own / "evaluation.parquet")), events,
         )  # fmt: skip
 
     @staticmethod

@@ -66,4 +66,4 @@ def write_shards(root, products: pa.Table, labels: pa.Table, contract_hash: str 
     splits = pa.table({"key": labels["group"], "split": labels["split"]})
     shards = write_payload(slices, str(root))
     parts = [(products["product_id"], labels)]
-    return write_manifest(shards, parts, splits, str(root), "30pt", contract_hash)[1]
+    return write_manifest(shards, parts, splits.to_batches(), str(root), "30pt", contract_hash)[1]

@@ -12,7 +12,7 @@ from moemoe.labels import drift
 from moemoe.labels.normalize import Normalizer
 from moemoe.labels.rare_values import find_rare_values, remove_values
 from moemoe.labels.split import Groups
-from moemoe.schemas import PRODUCTS, QUARANTINE
+from moemoe.schemas import PRODUCTS, QUARANTINE, SPLITS
 
 
 def in_parts(table: pa.Table, parts: int) -> list[pa.Table]:
@@ -56,13 +56,13 @@ def assign_splits(
     """Labels with group and split, the products set aside, the splits so far."""
     labelled = products.filter(pc.is_in(products["product_id"], labels["product_id"].combine_chunks()))
     cut = in_parts(labelled, parts)
-    groups = Groups(cut, shares, earlier)
+    groups = Groups(cut, shares, earlier.to_batches(max_chunksize=50) if earlier is not None else ())
     own = [labels.filter(pc.is_in(labels["product_id"], part["product_id"].combine_chunks())) for part in cut]
     filled = [groups.assign(i, part, some) for i, (part, some) in enumerate(zip(cut, own, strict=True))]
     return SimpleNamespace(
         labels=pa.concat_tables(filled).combine_chunks(),
         quarantine=groups.quarantine(),
-        splits=groups.splits(),
+        splits=pa.concat_tables([SPLITS.empty_table(), *groups.splits()]),
         common=groups.common,
     )
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -61,7 +62,7 @@ def test_without_kept_features_the_same_bits_are_trained_and_predicted(recipe, k
     contract = data_contracts.load("30pt")
     predictor, dataset = Predictor.load(folder / "run" / "model"), ShardedDataset(manifest, tmp_path / "scratch")
     assert predictor.image_features(dataset)[0] is not None
-    predictions, routed = predict_test(predictor, dataset, contract), routing(predictor, dataset)
+    predictions, routed = pa.concat_tables(predict_test(predictor, dataset, contract)), routing(predictor, dataset)
 
     monkeypatch.setattr(ImageFeatures, "fitting", lambda self: [])
     bare = small_shards(tmp_path / "root", cut_short=(2,))
@@ -70,7 +71,7 @@ def test_without_kept_features_the_same_bits_are_trained_and_predicted(recipe, k
     assert all(torch.equal(others[name], weight) for name, weight in weights.items())
     predictor, dataset = Predictor.load(tmp_path / "run" / "model"), ShardedDataset(bare, tmp_path / "scratch")
     assert predictor.image_features(dataset)[0] is None
-    assert predict_test(predictor, dataset, contract) == predictions
+    assert pa.concat_tables(predict_test(predictor, dataset, contract)) == predictions
     assert routing(predictor, dataset) == routed
 
 

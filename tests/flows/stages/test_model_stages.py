@@ -40,7 +40,8 @@ def test_a_job_says_where_the_training_starts_and_what_is_hidden(space, options,
 
 def test_evaluate_writes_tables_and_brings_them_to_mlflow(space, tracked, evaluated):
     folder, measured = space.folder, evaluated.measured
-    assert folder.predictions.read().equals(evaluated.predictions)
+    predictions = folder.predictions.read()
+    assert set(predictions["split"].to_pylist()) == {"validation", "test"}
     assert set(folder.evaluation.read()["attribute"].to_pylist()) == {"color", "fit type"}
     assert folder.slices.read().num_rows
     assert folder.routing.read().num_rows == folder.evaluation_quarantine.read().num_rows == 0
@@ -133,7 +134,7 @@ def test_finished_runs_are_compared_from_copies_of_their_predictions(space, trac
     runs = []
     for name in ("one", "other"):
         runs.append(TrackedRun.start(tracked.address, "moemoe-small", name, params, {"dataset": "small"}))
-        runs[-1].log_files(space.local(space.folder.predictions), "evaluation")
+        runs[-1].log_files(space.local(space.folder.predictions), "evaluation/predictions")
         runs[-1].log_files(space.contract.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", tracked.address)
@@ -141,7 +142,7 @@ def test_finished_runs_are_compared_from_copies_of_their_predictions(space, trac
         asked = CompareOptions(runs=",".join(run.run_id for run in runs))
         began = stages.compare.start(own, options, asked, "CompareFlow/20", True)
     assert [candidate.name for candidate in began.compared] == ["one", "other"]
-    assert own.folder.system(runs[0].run_id).predictions.read().equals(evaluated.predictions)
+    assert own.folder.system(runs[0].run_id).predictions.read().equals(space.folder.predictions.read())
     assert (began.compared_dataset, began.is_sample, own.contract.hash) == ("small", False, space.contract.hash)
     assert began.tracked.experiment == "moemoe-small"
 
