@@ -39,9 +39,10 @@ def register_model(
 
     def champion_predictions(champion: Path) -> ListedParts:
         dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
+        predictor = Predictor.load(champion, values=contract.canonical_values())
         predictions = ListedParts(space.path("champion-predictions"), PREDICTIONS)
         with predictions.writing() as writer:
-            writer.write_all(predict_test(Predictor.load(champion), dataset, contract))
+            writer.write_all(predict_test(predictor, dataset, contract))
         return predictions
 
     hashes = (manifest.contract_hash, manifest.data_hash)

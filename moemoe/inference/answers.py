@@ -67,7 +67,7 @@ def answer_everything(
             name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing]
             for name, attribute in contract.attributes.items()
         }
-    predictor = Predictor.load(model_dir, Answering(values=values))
+    predictor = Predictor.load(model_dir, Answering(values=values), contract.canonical_values())
     answering, probability = write_predictions(predictor, dataset, contract, predictions, scratch)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}
     return Answers(
