@@ -133,6 +133,7 @@ class MeasureReader:
         last: Unit | None = None
         for place, one in enumerate(found):
             unit = self._unit_of(one)
+            assert one.number is not None  # refused before
             if last is not None and _PARTS.fullmatch(between[place - 1]) and not (last.offset or unit.offset):
                 ratio = last.factor / unit.factor
                 whole = (numbers[-1] / last.factor).denominator == 1
