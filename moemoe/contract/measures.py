@@ -134,6 +134,7 @@ class MeasureReader:
         for place, one in enumerate(found):
             assert one.number is not None  # _number has refused such labels
             unit = self._unit_of(one)
+            assert one.number is not None  # refused before
             if last is not None and _PARTS.fullmatch(between[place - 1]) and not (last.offset or unit.offset):
                 ratio = last.factor / unit.factor
                 whole = (numbers[-1] / last.factor).denominator == 1
