@@ -110,12 +110,11 @@ def collect_products(
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
             what = (partitions[index], contract.columns, _remember(unreadable))
-            with closing(read_batches(*what, layout=layout, told=readings.append)) as batches:
-                wanted = batches if max_products is None else _first(batches, max_products - rows)
-                for batch in fetch_ahead(wanted, fetcher) if fetcher else wanted:
-                    tables.append(
-                        _accept(batch, partitions[index], index, start, unreadable, pool, quarantine, read_url)
-                    )
+            with closing(read_batches(*what, layout=layout, told=readings.append)) as read:
+                batches = read if max_products is None else _first(read, max_products - rows)
+                for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
+                    where = (partitions[index], index, start)
+                    tables.append(_accept(batch, *where, unreadable, pool, quarantine, read_url))
                     start += batch.num_rows
                     rows += batch.num_rows
                     if progress:

@@ -196,8 +196,8 @@ def _backfill_partition(
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
         with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
-            read = read_chunks(partition, model, quarantine, job.layout, readings.append, fetcher)
-            for chunk in one_ahead(read):
+            chunks = read_chunks(partition, model, quarantine, job.layout, readings.append, fetcher)
+            for chunk in one_ahead(chunks):
                 rows += chunk.rows
                 products += len(chunk.questions)
                 records = []
