@@ -39,7 +39,7 @@ def register_model(
 
     def champion_predictions(champion: Path) -> pa.Table:
         dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
-        return predict_test(Predictor.load(champion), dataset, contract)
+        return predict_test(Predictor.load(champion, values=contract.canonical_values()), dataset, contract)
 
     hashes = (manifest.contract_hash, manifest.data_hash)
     trained = Trained(

@@ -57,7 +57,7 @@ class Batch(Tensors):
         decoder_ids, decoder_mask: [N, T], what the decoder reads: question prefix (padded left), start, answer.
         labels: int64 [N, T], -100 where nothing is scored; None for generation.
         question_UJD: the questions' states where they are known already, else None.
-        root_N: each example's first state in the trie where answers are restricted to values, else None.
+        root_N: each example's first state in the trie or the drafts where there are some, else None.
     """
 
     sources: list[Source]

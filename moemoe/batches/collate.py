@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from moemoe.batches.batch import Batch, Source
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER, load_tokenizer
-from moemoe.batches.trie import Trie
+from moemoe.batches.trie import Drafts, Trie
 from moemoe.batches.value_tree import ValueTree
 from moemoe.errors import ConfigError
 
@@ -155,6 +155,7 @@ class Collator(SourceCollator):
     """Builds batches for one sequence-to-sequence model (of a ``ModelConfig``)."""
 
     trie: Trie | None = None
+    drafts: Drafts | None = None
 
     def __init__(
         self,
@@ -167,14 +168,17 @@ class Collator(SourceCollator):
 
     def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
         """From now on an attribute's answer is one of its ``values``."""
-        length = self.config.answer_length
-        self.trie = Trie.of(values, lambda value: self._short(value, length), self.tokenizer.eos_token_id)
+        self.trie = Trie.of(values, self._answer, self.tokenizer.eos_token_id)
+
+    def draft_answers(self, values: Mapping[str, Sequence[str]]) -> None:
+        """From now on an attribute's answers, any text, are drafted from its ``values``: the same answers, sooner."""
+        self.drafts = Drafts.of(values, self._answer, self.tokenizer.eos_token_id)
 
     def value_tree(self, values: Sequence[str]) -> ValueTree:
         """The tree of an attribute's values, made once."""
         key = tuple(values)
         if key not in self._trees:
-            self._trees[key] = ValueTree.of(values, lambda value: self._short(value, self.config.answer_length))
+            self._trees[key] = ValueTree.of(values, self._answer)
         return self._trees[key]
 
     def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
@@ -209,8 +213,18 @@ class Collator(SourceCollator):
             decoder_mask=decoder_mask,
             labels=labels,
             question_UJD=states,
-            root_N=None if self.trie is None else torch.tensor([self.trie.roots[question] for _, question in pairs]),
+            root_N=self._roots([question for _, question in pairs]),
         )
+
+    def _roots(self, questions: Sequence[str]) -> Tensor | None:
+        if self.trie is not None:
+            return torch.tensor([self.trie.roots[question] for question in questions])
+        if self.drafts is not None:
+            return torch.tensor([self.drafts.roots.get(question, -1) for question in questions])
+        return None
+
+    def _answer(self, value: str) -> list[int]:
+        return self._short(value, self.config.answer_length)
 
     def questions(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask [U, J] for the question encoder."""
@@ -240,7 +254,7 @@ class Collator(SourceCollator):
                 ahead = self._short(question, self.config.question_length)
                 prefixes.append((ahead if self.config.question_in == "decoder" else []) + start)
                 if item.answers is not None:
-                    answers.append(self._short(item.answers[index], self.config.answer_length))
+                    answers.append(self._answer(item.answers[index]))
         ids, mask = pad(prefixes, left=True)
         if not answers:
             return ids, mask, None

@@ -7,16 +7,23 @@ Why a trie and not the exact score of every value: it costs what free decoding c
 open contract has hundreds of values for some attributes), in the same batched, cached, fixed-shape loop. Greedy search
 can miss the likeliest value where two begin alike; with short values that differ in their first token, it does not.
 
-Shapes: S states of the trie, C most tokens that lead on from one, N examples, V vocabulary.
+``Drafts`` is the same trie for answers that are free: what it holds is guessed, not demanded.
+
+Shapes: S states of the trie, C most tokens that lead on from one, W longest chain of states with one way on, E edges,
+N examples, V vocabulary.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 NOTHING = ("",)
+#: More than any token.
+STATE = 2**32
+#: Drafted tokens read at once: few values are longer, and every answer's attention is as wide as the longest's.
+DRAFTED = 2
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,17 @@ class Trie:
     """Args:
     tokens_SC: what leads on from each state, -1 where there is nothing more.
     next_SC: where to; a state after the end token is a leaf and leads to itself.
+    chain_SW: the tokens behind each state up to where there is a choice or a leaf, -1 behind them; ``after_S``: that
+        state; ``leaf_S``: whether it is a leaf.
     roots: attribute -> its first state.
     values: leaf -> the value it stands for.
     """
 
     tokens_SC: Tensor
     next_SC: Tensor
+    chain_SW: Tensor
+    after_S: Tensor
+    leaf_S: Tensor
     roots: Mapping[str, int]
     values: Mapping[int, str]
 
@@ -40,23 +52,8 @@ class Trie:
         An attribute without values can be answered with nothing alone. Of two values with the same tokens (cut at the
         model's answer length) the first counts.
         """
-        states: list[dict[int, int]] = []
-        leaves: dict[int, str] = {}
-
-        def new_state() -> int:
-            states.append({})
-            return len(states) - 1
-
-        roots = {}
-        for attribute, names in values.items():
-            roots[attribute] = new_state()
-            for name in names or NOTHING:
-                state = roots[attribute]
-                for token in tokens_of(name):
-                    if token not in states[state]:
-                        states[state][token] = new_state()
-                    state = states[state][token]
-                leaves.setdefault(state, name)
+        states, roots, leaves = _states(values, tokens_of)
+        chains, after = _chains(states)
         for leaf in leaves:
             states[leaf] = {end_id: leaf}
         width = max(map(len, states), default=1)
@@ -65,11 +62,13 @@ class Trie:
         for state, onward in enumerate(states):
             tokens[state, : len(onward)] = torch.tensor(list(onward), dtype=torch.int64)
             following[state, : len(onward)] = torch.tensor(list(onward.values()), dtype=torch.int64)
-        return cls(tokens, following, roots, leaves)
+        leaf_S = torch.tensor([state in leaves for state in after], dtype=torch.bool)
+        return cls(tokens, following, _table(chains), torch.tensor(after, dtype=torch.int64), leaf_S, roots, leaves)
 
     def to(self, device: torch.device) -> "Trie":
         """The trie with its tables on ``device``."""
-        return Trie(self.tokens_SC.to(device), self.next_SC.to(device), self.roots, self.values)
+        tables = ("tokens_SC", "next_SC", "chain_SW", "after_S", "leaf_S")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tables})
 
     def choose(self, logits_NV: Tensor, state_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest token that leads on, its log-probability among those that do, the next state; each [N]."""
@@ -79,3 +78,94 @@ class Trie:
         log_probability, choice = logits_NC.log_softmax(-1).max(-1)
         pick = choice[:, None]
         return tokens_NC.gather(1, pick)[:, 0], log_probability, self.next_SC[state_N].gather(1, pick)[:, 0]
+
+
+@dataclass(frozen=True)
+class Drafts:
+    """How answers are likely to go on: a token that all known values have next is read before it has been chosen.
+
+    Args:
+        edges_E: state * STATE + token in rising order, and ``next_E`` where each leads to.
+        chain_SW: as in ``Trie``, without end tokens; ``after_S`` the state behind them. The last row is that of -1, the
+            state of an answer that no value begins with.
+        roots: attribute -> its first state.
+    """
+
+    edges_E: Tensor
+    next_E: Tensor
+    chain_SW: Tensor
+    after_S: Tensor
+    roots: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls, values: Mapping[str, Sequence[str]], tokens_of: Callable[[str], list[int]], end_id: int = 1
+    ) -> "Drafts":
+        """Of each attribute's values; ``tokens_of`` gives a value's tokens with the end token."""
+        states, roots, _ = _states(values, tokens_of)
+        edges = sorted(
+            (state * STATE + token, to) for state, onward in enumerate(states) for token, to in onward.items()
+        )
+        edges_E, next_E = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+        chains, after = _chains(states, end_id, DRAFTED)
+        return cls(edges_E, next_E, _table([*chains, []]), torch.tensor([*after, -1]), roots)
+
+    def to(self, device: torch.device) -> "Drafts":
+        """The drafts with their tables on ``device``."""
+        tables = ("edges_E", "next_E", "chain_SW", "after_S")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tables})
+
+    def follow(self, state_N: Tensor, token_N: Tensor) -> Tensor:
+        """The states behind a token, -1 where no value has it."""
+        if not len(self.edges_E):
+            return torch.full_like(state_N, -1)
+        edge_N = state_N * STATE + token_N
+        place_N = torch.searchsorted(self.edges_E, edge_N).clamp(max=len(self.edges_E) - 1)
+        return torch.where((self.edges_E[place_N] == edge_N) & (state_N >= 0), self.next_E[place_N], -1)
+
+
+def _states(
+    values: Mapping[str, Sequence[str]], tokens_of: Callable[[str], list[int]]
+) -> tuple[list[dict[int, int]], dict[str, int], dict[int, str]]:
+    """Each state's tokens with where they lead to, each attribute's first state, and the leaves' values."""
+    states: list[dict[int, int]] = []
+    leaves: dict[int, str] = {}
+
+    def new_state() -> int:
+        states.append({})
+        return len(states) - 1
+
+    roots = {}
+    for attribute, names in values.items():
+        roots[attribute] = new_state()
+        for name in names or NOTHING:
+            state = roots[attribute]
+            for token in tokens_of(name):
+                if token not in states[state]:
+                    states[state][token] = new_state()
+                state = states[state][token]
+            leaves.setdefault(state, name)
+    return states, roots, leaves
+
+
+def _chains(
+    states: Sequence[Mapping[int, int]], end_id: int | None = None, longest: int | None = None
+) -> tuple[list[list[int]], list[int]]:
+    """What follows each state while nothing else can, up to a choice, a leaf, or an ``end_id``; the state behind it."""
+    chains, after = [], []
+    for state in range(len(states)):
+        chain: list[int] = []
+        while len(states[state]) == 1 and end_id not in states[state] and len(chain) != longest:
+            [(token, state)] = states[state].items()
+            chain.append(token)
+        chains.append(chain)
+        after.append(state)
+    return chains, after
+
+
+def _table(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Rows of tokens, filled up with -1."""
+    table = torch.full((len(rows), max(map(len, rows), default=0)), -1)
+    for index, row in enumerate(rows):
+        table[index, : len(row)] = torch.tensor(row, dtype=torch.int64)
+    return table

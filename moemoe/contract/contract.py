@@ -151,6 +151,10 @@ class Contract:
         known = self.attributes.get(attribute)
         return known is not None and known.allows(value)
 
+    def canonical_values(self) -> dict[str, tuple[str, ...]]:
+        """Attribute -> its canonical values; none of a measurement."""
+        return {name: tuple(attribute.values) for name, attribute in self.attributes.items()}
+
     def measurements(self) -> set[str]:
         """The attributes whose values are measures."""
         return {name for name, attribute in self.attributes.items() if attribute.measurement}

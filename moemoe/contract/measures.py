@@ -132,6 +132,7 @@ class MeasureReader:
         numbers: list[Fraction] = []
         last: Unit | None = None
         for place, one in enumerate(found):
+            assert one.number is not None  # _number has refused such labels
             unit = self._unit_of(one)
             if last is not None and _PARTS.fullmatch(between[place - 1]) and not (last.offset or unit.offset):
                 ratio = last.factor / unit.factor

@@ -62,7 +62,7 @@ def answer_everything(
             name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing]
             for name, attribute in contract.attributes.items()
         }
-    predictor = Predictor.load(model_dir, Answering(values=values))
+    predictor = Predictor.load(model_dir, Answering(values=values), contract.canonical_values())
     raw = predict_all(predictor, dataset, contract)
     predictions, answering = calibrate(raw, predictor.answering)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}

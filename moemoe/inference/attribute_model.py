@@ -36,7 +36,7 @@ class AttributeModel:
                 raise ConfigError(f"{folder} holds no registered model: {name} is missing")
         check_preprocessing(folder)
         contract = load_contract(Path(folder) / CONTRACT)
-        return cls(Predictor.load(folder), contract, Thresholds.load(folder))
+        return cls(Predictor.load(folder, values=contract.canonical_values()), contract, Thresholds.load(folder))
 
     @cached_property
     def attributes(self) -> dict[str, list[str]]:

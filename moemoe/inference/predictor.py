@@ -1,6 +1,6 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,17 +53,31 @@ def product_question(product: Product, features: np.ndarray | None = None, condi
     )
 
 
+def _size(question: Question) -> tuple[int, int]:
+    """What makes products of one batch alike: little is padded."""
+    return len(question.context) // 64, len(question.attributes)
+
+
 class Predictor:
     """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
     An answer's confidence is temperature-scaled (see ``answering``); an empty answer is an abstention: confidence 0.
     A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
 
+    Args:
+        values: what each attribute's answers are likely to be; changes no answer, makes generating faster.
+
     Raises:
         ConfigError: ``answering`` restricts the answers of a system that does not generate them.
     """
 
-    def __init__(self, model: Trained | Fitted, collator: Any, answering: Answering | None = None):
+    def __init__(
+        self,
+        model: Trained | Fitted,
+        collator: Any,
+        answering: Answering | None = None,
+        values: Mapping[str, Collection[str]] | None = None,
+    ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval() if isinstance(model, nn.Module) else model
         self.collator = collator
@@ -74,19 +88,27 @@ class Predictor:
             if not hasattr(collator, "restrict_answers"):
                 raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
             collator.restrict_answers(self.answering.values)
+        elif values is not None and hasattr(collator, "draft_answers"):
+            collator.draft_answers(values)
 
     @classmethod
-    def load(cls, folder: str | Path, answering: Answering | None = None) -> "Predictor":
+    def load(
+        cls,
+        folder: str | Path,
+        answering: Answering | None = None,
+        values: Mapping[str, Collection[str]] | None = None,
+    ) -> "Predictor":
         """A predictor from a folder with ``config.json``, ``model.safetensors`` and, if trained, its tokenizers.
 
         ``answering`` overrides the folder's ``answering.json``.
         """
-        return cls(*load_with_collator(folder), answering or Answering.load(folder))
+        return cls(*load_with_collator(folder), answering or Answering.load(folder), values)
 
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
         everything = list(questions)
         asked = [index for index, question in enumerate(everything) if question.attributes]
+        asked.sort(key=lambda index: _size(everything[index]))
         chunks = [np.array(asked[i : i + BATCH_PRODUCTS]) for i in range(0, len(asked), BATCH_PRODUCTS)]
         answers: list[list[Answer]] = [[] for _ in everything]
         known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))

@@ -183,14 +183,14 @@ def _measure_mapper(measurement: Measurement, missing: frozenset[str]) -> Callab
     return values_of
 
 
-def reason_unmapped(attribute: Attribute, raw: str) -> str:
-    """Why ``raw`` has no value; empty if all that can be said is that no value or rule knows it."""
+def reason_unmapped(attribute: Attribute, raw: str) -> str | None:
+    """Why ``raw`` has no value; None if all that can be said is that no value or rule knows it."""
     try:
         if attribute.measurement:
             MeasureReader(attribute.measurement).value(raw)
     except MeasureError as error:
         return str(error)
-    return ""
+    return None
 
 
 class _RawLabels:

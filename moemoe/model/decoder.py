@@ -3,10 +3,8 @@
 The weights are those of transformers' ``T5Stack``, by its names; only the order of computation is ours: sources are
 projected once per product (``source_attention``), and feed-forward layers and routers see real tokens alone.
 
-Shapes: N examples, T decoder tokens, D d_model, H heads, d head width; ``start`` tokens lie in the cache already.
+Shapes: N examples, T decoder tokens, D d_model, H heads, d head width.
 """
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +13,6 @@ from transformers.models.t5.modeling_t5 import T5Stack
 from moemoe.model.mixture_of_experts import RouterLoad
 from moemoe.model.source_attention import SourceMemory, source_attention
 from moemoe.model.t5_layers import feed_forward, heads, position_bias, real_places, run_layer, self_attention
-
-
-@dataclass
-class Cache:
-    """Self-attention keys and values of all layers, [layers, N, H, T_max, d], filled from the left."""
-
-    keys: Tensor
-    values: Tensor
-
-    def of_examples(self, kept_M: Tensor) -> "Cache":
-        """The cache for some of the examples."""
-        return Cache(self.keys[:, kept_M], self.values[:, kept_M])
 
 
 class Decoder(nn.Module):
@@ -49,44 +35,20 @@ class Decoder(nn.Module):
             values.append([heads(attention.v(x), attention).contiguous() for x in sources])
         return keys, values
 
-    def new_cache(self, examples: int, length: int, like: Tensor) -> Cache:
-        """An empty cache for ``length`` tokens, in the dtype and on the device of ``like``."""
-        attention = self.stack.block[0].layer[0].SelfAttention
-        shape = (len(self.stack.block), examples, attention.n_heads, length, attention.key_value_proj_dim)
-        return Cache(like.new_zeros(shape), like.new_zeros(shape))
-
-    def forward(
-        self,
-        x_NTD: Tensor,
-        real_NK: Tensor,
-        memory: SourceMemory,
-        cache: Cache | None = None,
-        start: int = 0,
-        visible_NTK: Tensor | None = None,
-        place_NK: Tensor | None = None,
-    ) -> tuple[Tensor, list[RouterLoad]]:
+    def forward(self, x_NTD: Tensor, real_NT: Tensor, memory: SourceMemory) -> tuple[Tensor, list[RouterLoad]]:
         """Final states [N, T, D] and the routers' loads, one per expert layer.
 
-        ``real_NK`` marks the real tokens among all ``start + T`` so far; they may be padded on the left (a question
-        shorter than another) and on the right (an answer shorter than another). Tokens that stand in a tree come with
-        what each sees, ``visible_NTK``, and their positions, ``place_NK``.
+        ``real_NT`` marks the real tokens; they may be padded on the left (a question shorter than another) and on the
+        right (an answer shorter than another).
         """
-        end = real_NK.shape[1]
-        if visible_NTK is None:
-            place = torch.arange(end, device=x_NTD.device)
-            visible_NTK = (place[None, :] <= place[start:, None]) & real_NK[:, None, :]
-        mask_NHTK = position_bias(self.stack, visible_NTK, start, x_NTD, place_NK)
-        real = real_places(real_NK[:, start:])
+        place = torch.arange(real_NT.shape[1], device=x_NTD.device)
+        visible_NTT = (place[None, :] <= place[:, None]) & real_NT[:, None, :]
+        mask_NHTT = position_bias(self.stack, visible_NTT, 0, x_NTD)
+        real = real_places(real_NT)
 
         def layer(index: int, block: nn.Module, x_NTD: Tensor) -> tuple[Tensor, RouterLoad | None]:
             own, cross, last = block.layer
-
-            def kept(key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-                cache.keys[index, :, :, start:end] = key
-                cache.values[index, :, :, start:end] = value
-                return cache.keys[index, :, :, :end], cache.values[index, :, :, :end]
-
-            x_NTD = self_attention(own, x_NTD, mask_NHTK, kept if cache is not None else None)
+            x_NTD = self_attention(own, x_NTD, mask_NHTT)
             attention = cross.EncDecAttention
             query = attention.q(cross.layer_norm(x_NTD)).unflatten(-1, (-1, attention.key_value_proj_dim))
             rate = attention.dropout if self.training else 0.0

@@ -272,8 +272,9 @@ class MoEMoE(nn.Module):
 
     def answer(self, batch: Batch, collator: Collator) -> list[Answer]:
         """Greedy answers to the batch's questions, restricted where the collator says so."""
-        trie = collator.trie.to(batch.decoder_ids.device) if collator.trie is not None else None
-        generated = generate(self, batch, trie=trie)
+        device = batch.decoder_ids.device
+        trie, drafts = (x.to(device) if x is not None else None for x in (collator.trie, collator.drafts))
+        generated = generate(self, batch, trie=trie, drafts=drafts)
         values = collator.answers(generated.tokens_NA, generated.leaf_N)
         answers = []
         for value, confidence, shares in zip(

@@ -10,7 +10,7 @@ Shapes: N examples, B products, Q most questions of one product, T decoder token
 source (R times over they reach L), S sources, H heads, d head width.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -31,14 +31,6 @@ class SourceMemory:
     weights_SBQL: Tensor
     attended_BL: Tensor
     slot_N: Tensor
-
-    def of_examples(self, kept_M: Tensor) -> "SourceMemory":
-        """The memory for some of the examples, in rising order."""
-        S, B, Q, _ = self.weights_SBQL.shape
-        old_M = self.slot_N[kept_M]
-        slot_M, width = example_slots(old_M // Q, B)
-        weights_MLS = self.weights_SBQL.flatten(1, 2)[:, old_M].permute(1, 2, 0)
-        return replace(self, weights_SBQL=scatter_weights(weights_MLS, slot_M, B, width), slot_N=slot_M)
 
 
 def example_slots(product_N: Tensor, products: int) -> tuple[Tensor, int]:

@@ -50,20 +50,13 @@ def add_experts(stack: T5Stack, layers: list[int], experts: ExpertConfig) -> Non
         feed_forward.DenseReluDense = MixtureOfExperts.in_place_of(feed_forward.DenseReluDense, experts)
 
 
-def self_attention(
-    layer: nn.Module, x_XTD: Tensor, mask_XHTK: Tensor, cache: Callable[[Tensor, Tensor], Any] | None = None
-) -> Tensor:
-    """``x`` plus T5's self-attention; ``mask_XHTK`` holds the position bias, and the lowest number where not to look.
-
-    ``cache`` takes the new keys and values [X, H, T, d] and gives back all so far.
-    """
+def self_attention(layer: nn.Module, x_XTD: Tensor, mask_XHTT: Tensor) -> Tensor:
+    """``x`` plus T5's self-attention; ``mask_XHTT``: the position bias, and the lowest number where not to look."""
     attention = layer.SelfAttention
     normed = layer.layer_norm(x_XTD)
     query, key, value = (heads(linear(normed), attention) for linear in (attention.q, attention.k, attention.v))
-    if cache is not None:
-        key, value = cache(key, value)
     rate = attention.dropout if layer.training else 0.0
-    out = F.scaled_dot_product_attention(query, key, value, mask_XHTK, dropout_p=rate, scale=1.0)
+    out = F.scaled_dot_product_attention(query, key, value, mask_XHTT, dropout_p=rate, scale=1.0)
     return x_XTD + layer.dropout(attention.o(out.transpose(1, 2).flatten(2)))
 
 

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from moemoe.batches.batch import Batch
 from moemoe.batches.value_tree import ValueTree
+from moemoe.model.cached_decoder import CachedDecoder
 from moemoe.model.encoded import EncoderDecoder
+from moemoe.model.folded_memory import FoldedMemory
 
 #: Tree nodes that the decoder reads in one pass; it bounds the memory, whatever the number of values.
 NODES_AT_ONCE = 32
@@ -58,21 +60,16 @@ def value_probabilities(
         place_NJ[own, :nodes] = T - 1 + tree.depth_J
         real_NJ[own, :nodes] = True
         above_NJJ[torch.tensor(own), :nodes, :nodes] = above_JJ
-    place_NK = torch.cat([torch.arange(T).expand(N, T), place_NJ], dim=1).to(device)
-    real_NK = torch.cat([real_NT, real_NJ.to(device)], dim=1)
+    tokens_NJ, place_NJ, real_NJ = tokens_NJ.to(device), place_NJ.to(device), real_NJ.to(device)
     visible_NJK = torch.cat([real_NT[:, None, :].expand(N, width, T), above_NJJ.to(device)], dim=2)
-    tokens_NJ = tokens_NJ.to(device)
 
-    cache = model.decoder.new_cache(N, T + width, model.embedding.weight)
-    states, _ = model.decoder(model.embedding(ids_NT), real_NT, encoded.memory, cache)
-    found = [states[:, -1:]]
+    reader = CachedDecoder(model.decoder, FoldedMemory.of(encoded.memory))
+    found = [reader.begin(model.embedding(ids_NT), real_NT, torch.arange(N, device=device))[:, None]]
     for start in range(0, width, NODES_AT_ONCE):
-        chunk = slice(start, start + NODES_AT_ONCE)
-        end = T + min(start + NODES_AT_ONCE, width)
-        x_NJD = model.embedding(tokens_NJ[:, chunk])
-        seen = visible_NJK[:, chunk, :end]
-        states, _ = model.decoder(x_NJD, real_NK[:, :end], encoded.memory, cache, T + start, seen, place_NK[:, :end])
-        found.append(states)
+        chunk, end = slice(start, start + NODES_AT_ONCE), T + min(start + NODES_AT_ONCE, width)
+        x_NCD, real_NC = model.embedding(tokens_NJ[:, chunk]), real_NJ[:, chunk]
+        states_XD = reader.read(x_NCD, real_NC, place_NJ[:, chunk], visible_NJK[:, chunk, :end])
+        found.append(states_XD.new_zeros(x_NCD.shape).masked_scatter(real_NC[..., None], states_XD))
     states_NKD = torch.cat(found, dim=1)
 
     probabilities: list[np.ndarray] = [np.empty(0)] * N

@@ -83,7 +83,7 @@ def partition(folder: Path, rows=ROWS, name="part.parquet") -> str:
 
 
 def run(model, folder, partitions, rule="plain", allow_private_hosts=False):
-    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts)
+    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts=allow_private_hosts)
     return job, backfill_partitions(lambda: model, partitions, job)
 
 
@@ -125,8 +125,9 @@ def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed
             job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], allow_private_hosts=allowed)
             Path(job.output, "parts", f"{Path(part.values).stem}.json").unlink()  # as if it had been killed there
         assert server.asked == ({"/1.jpg": 1, "/gone.jpg": 1} if allowed else {})
-    weights = {r["product_id"]: r["image_weight"] for r in read_table(f"{job.output}/{part.values}").to_pylist()}
-    assert weights["1"] == float(allowed)
+    values = read_table(f"{job.output}/{part.values}").to_pylist()
+    weights = {r["product_id"]: r["image_weight"] for r in values if r["attribute"] == "color"}
+    assert weights == {"1": float(allowed), "gone": 0.0}
     found = [r["reason"] for r in read_table(f"{job.output}/{part.quarantine}").to_pylist()]
     assert found == (["image URL answers 404"] if allowed else ["image host has a private address"] * 2)
 

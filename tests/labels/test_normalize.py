@@ -76,7 +76,7 @@ def test_the_first_key_with_a_known_value_wins_and_conflicts_are_counted(contrac
         "dropped": 1,
         "unmapped": 1,
         "conflicts": 2,
-        "most_frequent_unmapped": [{"value": "plasma", "count": 1}],
+        "most_frequent_unmapped": [{"value": "plasma", "count": 1, "reason": None}],
     }
 
 
@@ -356,4 +356,5 @@ def test_labels_in_hindi_and_tamil(tmp_path):
     rows = [{"attributes": [("Fabric", raw)]} for raw in ("सूती", "பருத்தி, Wool", "रेशम")]
     normalized = normalize(products(*rows), contract)
     assert labels_of(normalized.labels) == [("p0", "material", ["Cotton"]), ("p1", "material", ["Cotton", "Wool"])]
-    assert statistics_of(normalized, "material")["most_frequent_unmapped"] == [{"value": "रेशम", "count": 1}]
+    [unmapped] = statistics_of(normalized, "material")["most_frequent_unmapped"]
+    assert unmapped == {"value": "रेशम", "count": 1, "reason": None}

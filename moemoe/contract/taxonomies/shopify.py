@@ -148,7 +148,7 @@ def _add_attribute(
     entries: _Entries,
 ) -> None:
     units = ", ".join(map(str, base.get("supported_units") or ()))
-    note = f"it is a measurement ({units})" if units else "it has no values"
+    note = f"it is a measurement ({units}) without a range; write it by hand" if units else "it has no values"
     entries.attributes[key] = TaxonomyAttribute(id, str(entry["name"]), values, (str(entry["handle"]),), note)
 
 
