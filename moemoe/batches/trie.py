@@ -67,8 +67,9 @@ class Trie:
 
     def to(self, device: torch.device) -> "Trie":
         """The trie with its tables on ``device``."""
-        tensors = (self.tokens_SC, self.next_SC, self.chain_SW, self.after_S, self.leaf_S)
-        return Trie(*(tensor.to(device) for tensor in tensors), self.roots, self.values)
+        tokens_SC, next_SC, chain_SW = (x.to(device) for x in (self.tokens_SC, self.next_SC, self.chain_SW))
+        after_S, leaf_S = self.after_S.to(device), self.leaf_S.to(device)
+        return Trie(tokens_SC, next_SC, chain_SW, after_S, leaf_S, self.roots, self.values)
 
     def choose(self, logits_NV: Tensor, state_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest token that leads on, its log-probability among those that do, the next state; each [N]."""
@@ -112,8 +113,8 @@ class Drafts:
 
     def to(self, device: torch.device) -> "Drafts":
         """The drafts with their tables on ``device``."""
-        tensors = (self.edges_E, self.next_E, self.chain_SW, self.after_S)
-        return Drafts(*(tensor.to(device) for tensor in tensors), self.roots)
+        edges_E, next_E = self.edges_E.to(device), self.next_E.to(device)
+        return Drafts(edges_E, next_E, self.chain_SW.to(device), self.after_S.to(device), self.roots)
 
     def follow(self, state_N: Tensor, token_N: Tensor) -> Tensor:
         """The states behind a token, -1 where no value has it."""
