@@ -14,11 +14,11 @@ from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
     Labels,
+    NamedColumns,
     as_cell,
     check_product_type,
     deepest_path,
     filled_rows,
-    found_columns,
     in_order,
     last_of_path,
     split_list,
@@ -102,25 +102,17 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield product.row()
 
 
-class _Columns:
+class _Columns(NamedColumns):
     """Where everything lies; says so in ``file.became``."""
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
-        self._named: dict[str, str] = {}
-        for name, spellings in _COLUMNS.items():
-            if spelled := list(found_columns(columns, spellings).values()):
-                self._named[name] = spelled[0]
+        super().__init__(file, _COLUMNS, _BECAME)
         self.images = [column for column in columns if _NUMBERED_IMAGE.fullmatch(column.strip())]
         self.images.sort(key=lambda column: int(_NUMBERED_IMAGE.fullmatch(column.strip())[1]))  # type: ignore[index]
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
-        check_product_type(file, "categories" in self._named, "Categories")
-        file.became.update({column: _BECAME[name] for name, column in self._named.items()})
+        check_product_type(file, "categories" in self.named, "Categories")
         file.became.update(dict.fromkeys(self.keys, ATTRIBUTE) | dict.fromkeys(self.images, "image"))
-
-    def cell(self, row: Row, name: str) -> str:
-        """The cell of one of ``_COLUMNS``, without blanks around it."""
-        return as_cell(row.get(self._named.get(name, "")))
 
 
 class _Product:

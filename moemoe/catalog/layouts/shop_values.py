@@ -1,7 +1,7 @@
 """What the layouts of shops share: raw labels from several columns and rows, category paths, lists in one cell."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -102,3 +102,21 @@ def found_columns(columns: Sequence[str], names: Iterable[str]) -> dict[str, str
     """Of ``names`` those that a file has -> the file's own spelling; case and blanks around it do not count."""
     spelled = {column.strip().casefold(): column for column in reversed(columns)}
     return {name: spelled[name.casefold()] for name in names if name.casefold() in spelled}
+
+
+class NamedColumns:
+    """A file's columns under the layout's names for them.
+
+    Args:
+        spellings: name -> how files spell it, the first that is there counts.
+        became: name -> what becomes of the column.
+    """
+
+    def __init__(self, file: SellerFile, spellings: Mapping[str, Iterable[str]], became: Mapping[str, str]):
+        found = {name: found_columns(file.table.columns, spelled) for name, spelled in spellings.items()}
+        self.named = {name: next(iter(columns.values())) for name, columns in found.items() if columns}
+        file.became.update({column: became[name] for name, column in self.named.items()})
+
+    def cell(self, row: Row, name: str) -> str:
+        """The cell of a named column, without blanks around it; "" if the file has no such column."""
+        return as_cell(row.get(self.named.get(name, "")))

@@ -14,6 +14,7 @@ from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
     Labels,
+    NamedColumns,
     as_cell,
     check_product_type,
     filled_rows,
@@ -94,15 +95,12 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield product.row()
 
 
-class _Columns:
+class _Columns(NamedColumns):
     """Where everything lies; says so in ``file.became``."""
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
-        self._named: dict[str, str] = {}
-        for name, spellings in _COLUMNS.items():
-            if spelled := list(found_columns(columns, spellings).values()):
-                self._named[name] = spelled[0]
+        super().__init__(file, _COLUMNS, _BECAME)
         options = found_columns(columns, (name for pair in _OPTIONS for name in pair))
         self.options = [(options[name], options[value]) for name, value in _OPTIONS if {name, value} <= set(options)]
         self.keys: dict[str, str] = {}
@@ -111,16 +109,11 @@ class _Columns:
                 self.keys[column] = found["label"] or found["key"]
             elif found := _GOOGLE.fullmatch(column.strip()):
                 self.keys[column] = found[1]
-        check_product_type(file, bool({"type", "category"} & set(self._named)), "Type and no Product Category")
-        file.became.update({column: _BECAME[name] for name, column in self._named.items()})
+        check_product_type(file, bool({"type", "category"} & set(self.named)), "Type and no Product Category")
         file.became.update(dict.fromkeys((*self.keys, *(c for pair in self.options for c in pair)), ATTRIBUTE))
         self.keys.update(
-            {self._named[name]: self._named[name] for name in ("vendor", "category", "tags") if name in self._named}
+            {self.named[name]: self.named[name] for name in ("vendor", "category", "tags") if name in self.named}
         )
-
-    def cell(self, row: Row, name: str) -> str:
-        """The cell of one of ``_COLUMNS``, without blanks around it."""
-        return as_cell(row.get(self._named.get(name, "")))
 
 
 class _Product:
