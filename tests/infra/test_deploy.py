@@ -179,7 +179,7 @@ def test_a_config_that_cannot_be_read_is_answered_by_one_sentence(monkeypatch, c
     ("change", "message"),
     [
         ({"steps": {"trian": {"gpu": 1}}}, "unknown step steps.trian; allowed are every, "),
-        ({"parameters": {"datset": "30pt"}}, "unknown parameter parameters.datset; allowed are batch-size"),
+        ({"parameters": {"datset": "30pt"}}, "unknown parameter parameters.datset; allowed are allow-private-hosts"),
         ({"nodes": 2}, "nodes is 2; deploy flows/multi_node_train_flow.py"),
     ],
 )

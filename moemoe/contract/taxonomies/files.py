@@ -65,8 +65,17 @@ def read_yaml(file: Path) -> Any:
         ConfigError: it cannot be read, or is no YAML.
     """
     try:
-        return yaml.load(read_text(file), Loader=_LOADER)  # a safe loader
+        return _load(read_text(file))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         at = f" (line {mark.line + 1})" if mark else ""
         raise ConfigError(f"{file} is no whole YAML{at}; if it was cut short, fetch it again") from error
+
+
+def _load(text: str) -> Any:
+    """As ``yaml.safe_load``, by the same loader in C where it is there: taxonomies have megabytes."""
+    loader = _LOADER(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
