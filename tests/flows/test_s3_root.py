@@ -67,7 +67,7 @@ def on_s3(metaflow_folder, tmp_path_factory):
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_run_leaves_its_results_on_s3(on_s3, number):
     run = on_s3.runs[number]
-    for name in ("predictions.parquet", "evaluation.parquet", "events.jsonl", "report.html"):
+    for name in ("predictions/parts.json", "evaluation.parquet", "events.jsonl", "report.html"):
         assert f"here/runs/{run.id}/{name}" in on_s3.keys
     assert run["evaluate"].task.data.folder.predictions.uri.startswith("s3://moemoe-root/here/runs/")
 

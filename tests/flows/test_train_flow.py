@@ -162,7 +162,7 @@ def test_mlflow_has_metrics_curves_and_artifacts(trained):
     assert run.data.metrics["recall_at_90p/mean"] == data(trained, "evaluate").metrics["recall_at_90p/mean"]
     assert client.get_metric_history(run_id, "train/cross_entropy")
     kept = {artifact.path for artifact in client.list_artifacts(run_id, "evaluation")}
-    assert {"evaluation/predictions.parquet", "evaluation/evaluation.parquet"} <= kept
+    assert {"evaluation/predictions", "evaluation/evaluation.parquet"} <= kept
     assert {"report.html", "data_docs", "label_docs", "plots"} <= {a.path for a in client.list_artifacts(run_id)}
 
 
