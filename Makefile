@@ -8,7 +8,7 @@ WORKERS ?= 2
 # TORCH=cpu installs a torch without CUDA's libraries, which are gigabytes.
 TORCH ?=
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 25
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder --durations 25
 
 CONFIG ?= infra/schedule.yaml
 FLOW ?= flows/train_flow.py

@@ -7,7 +7,7 @@ from tests.support.planted_secrets import SECRETS, places_of
 from tests.support.small_flow import SmallFlow
 from tests.support.whole_runs import assert_same, assert_whole
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 def test_a_run_that_meets_everything_ends_as_if_nothing_had_happened(unbroken, tmp_path):

@@ -6,7 +6,7 @@ from tests.support.planned_faults import kills
 from tests.support.small_flow import STEPS, SmallFlow
 from tests.support.whole_runs import assert_same, assert_whole
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 KILLS = {**dict.fromkeys(STEPS, 3), "worker-0": 3, "torchrun": 1}
 SEED = 6
 

@@ -24,7 +24,6 @@ from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
 from tests.support.flows import FLOW, card_text, flow_environment
 
-pytestmark = pytest.mark.xdist_group("trained")
 BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
 MODEL = "models:/moemoe-30pt-sample@champion"
 

@@ -11,8 +11,6 @@ from moemoe.training.events import read_events
 from tests.support.flows import card_text, run_flow
 from tests.support.hook import Hook
 
-pytestmark = pytest.mark.xdist_group("trained")
-
 
 @pytest.fixture(scope="module")
 def scheduled(trained, tmp_path_factory):

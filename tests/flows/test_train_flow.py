@@ -11,7 +11,6 @@ from pathlib import Path
 
 import mlflow
 import pyarrow as pa
-import pytest
 from metaflow.cards import get_cards
 
 from moemoe.inference.answering import Answering
@@ -22,7 +21,6 @@ from moemoe.training.events import read_events
 from tests.support.flows import card_text
 from tests.support.planted_secrets import SECRETS, places_of
 
-pytestmark = pytest.mark.xdist_group("trained")
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
     "register", "end",

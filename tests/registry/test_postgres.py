@@ -18,7 +18,7 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHAMPION, alias_of
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.postgres
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 

@@ -24,7 +24,6 @@ from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
 from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model, trained
 
-pytestmark = pytest.mark.xdist_group("registry")
 WORSE, GOOD, BETTER = predictions(0.5), predictions(0.7), predictions(0.95)
 
 

@@ -15,8 +15,6 @@ from moemoe.schemas import EVALUATION
 from moemoe.shards.manifest import File, Manifest
 from tests.support.small_registry import evaluation_table, new_run, new_store
 
-pytestmark = pytest.mark.xdist_group("registry")
-
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:

@@ -31,7 +31,6 @@ from moemoe.registry.register import register
 from tests.support.image_server import body, image_server
 from tests.support.small_registry import new_run, new_store, predictions, tiny_model, trained
 
-pytestmark = pytest.mark.xdist_group("registry")
 SHIRT = {"product_id": "a", "product_type": "Tshirts", "title": "cotton shirt"}
 
 

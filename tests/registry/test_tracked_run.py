@@ -11,8 +11,6 @@ from moemoe.registry.tracked_run import VIEW, VIEW_TAG, TrackedRun, _new_experim
 from moemoe.registry.tracking import client, default_tracking_uri
 from tests.support.small_registry import new_store
 
-pytestmark = pytest.mark.xdist_group("registry")
-
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:

@@ -9,8 +9,6 @@ from moemoe.errors import ConfigError
 from moemoe.registry import tracking
 from tests.support.small_registry import new_store
 
-pytestmark = pytest.mark.xdist_group("registry")
-
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:

@@ -14,8 +14,6 @@ from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from tests.flows.stages.conftest import ROWS
 
-pytestmark = pytest.mark.xdist_group("stages")
-
 
 def test_the_run_keeps_the_contract_that_it_began_with(space, catalog, place):
     assert space.given_contract.dataset == "small"

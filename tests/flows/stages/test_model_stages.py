@@ -18,8 +18,6 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
 from moemoe.storage import read_bytes
 
-pytestmark = pytest.mark.xdist_group("stages")
-
 
 def test_train_leaves_a_model_and_its_events(space, trained):
     minutes, seen = trained

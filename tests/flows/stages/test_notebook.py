@@ -4,10 +4,7 @@ import json
 import math
 from pathlib import Path
 
-import pytest
-
 NOTEBOOK = Path(__file__).parents[3] / "examples" / "explore_predictions.ipynb"
-pytestmark = pytest.mark.xdist_group("stages")
 
 
 def test_the_notebook_reads_a_run_and_its_figures_are_the_evaluation_s(space, evaluated, monkeypatch):

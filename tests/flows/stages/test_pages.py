@@ -13,7 +13,6 @@ from stages.options import BackfillOptions
 from moemoe import cli
 from tests.support.pages import PROJECT, blocks, command_lines
 
-pytestmark = pytest.mark.xdist_group("stages")
 #: What the pages call by a name of theirs, and this run by another.
 NAMES = {
     "moemoe-30pt": "moemoe-small", "1795739058538453": "17", "BEFORE": "17", "AFTER": "17",

@@ -10,8 +10,6 @@ from stages.workspace import Workspace
 from moemoe.errors import MoEMoEError
 from moemoe.run_folder import RunFolder
 
-pytestmark = pytest.mark.xdist_group("stages")
-
 
 @pytest.mark.parametrize(
     ("change", "message"),
