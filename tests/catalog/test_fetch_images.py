@@ -1,7 +1,6 @@
 """Images behind URLs, from hosts that behave in every way; small limits are given, so that nothing waits."""
 
 import gzip
-import io
 import json
 import socket
 import subprocess
@@ -10,58 +9,18 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 
 from moemoe.atomic_files import remove_leftovers
-from moemoe.catalog.addresses import is_public
 from moemoe.catalog.download import Limits
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.pictures import ImageError
 from moemoe.catalog.url_images import DEAD_SECONDS, UrlImages
 from moemoe.errors import StorageError
 from moemoe.schemas import CATALOG
-from tests.support.image_server import body, image_server, in_turn, raw, status, without_end
-
-LIMITS = Limits(connect_seconds=2, read_seconds=2, total_seconds=5, max_bytes=100_000, pause_seconds=0.001)
-
-
-def jpeg(color: int = 0) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((32, 32, 3), color, np.uint8)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-JPEG = jpeg()
-
-
-@pytest.fixture
-def server():
-    with image_server() as server:
-        yield server
-
-
-@pytest.fixture
-def images(tmp_path) -> UrlImages:
-    return UrlImages.under(str(tmp_path))
-
-
-def fetch(images: UrlImages, *urls: str, **options) -> ImageFetcher:
-    options = {"allow_private": True, "limits": LIMITS} | options
-    with ImageFetcher(images, **options) as fetcher:
-        for future in [fetcher.fetch(url) for url in urls]:
-            future.result(60)
-    return fetcher
-
-
-def reason(images: UrlImages, url: str, **options) -> tuple[str, str]:
-    """Why a URL gives no image, and what was seen."""
-    fetch(images, url, **options)
-    with pytest.raises(ImageError) as raised:
-        images.read(url)
-    return raised.value.reason, raised.value.detail
+from tests.support.image_server import body, in_turn, raw, status, without_end
+from tests.support.url_images import JPEG, LIMITS, fetch, jpeg, reason
 
 
 class TestGood:
@@ -305,114 +264,6 @@ class TestFailed:
         monkeypatch.setattr("moemoe.catalog.url_images.write_bytes", full)
         with pytest.raises(StorageError, match="No space left"):
             fetch(images, f"{server.url}/a.jpg")
-
-
-class TestPrivateAddresses:
-    @pytest.mark.parametrize(
-        "address",
-        [
-            *("127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0"),
-            *("100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "168.63.129.16"),
-            *("::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "fe80::1", "fe80::1%eth0", "fec0::1"),
-            *("fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1", "2002:7f00:1::", "64:ff9b::10.0.0.1"),
-        ],
-    )
-    def test_not_public(self, address):
-        assert not is_public(address)
-
-    @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"])
-    def test_public(self, address):
-        assert is_public(address)
-
-    @pytest.mark.parametrize(
-        "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "0x7f000001", "0"]
-    )
-    def test_refused_however_it_is_written(self, server, images, host):
-        port = server.url.rpartition(":")[2]
-        found, detail = reason(images, f"http://{host}:{port}/a.jpg", allow_private=False)
-        assert found == "image host has a private address"
-        assert "--allow-private-hosts" in detail
-        assert not server.asked
-
-    def test_refused_behind_a_redirect(self, server, images, monkeypatch):
-        """The first host is public by name and answers from here; what it redirects to is not asked."""
-        import moemoe.catalog.addresses as addresses
-
-        real, here = socket.getaddrinfo, "127.0.0.1"
-        monkeypatch.setattr(addresses, "is_public", lambda address: address == here)
-        monkeypatch.setattr(
-            socket, "getaddrinfo", lambda host, *a, **k: real({"cdn.test": here}.get(host, host), *a, **k)
-        )
-        port = server.url.rpartition(":")[2]
-        server.answers["/a.jpg"] = status(302, Location=f"http://127.0.0.2:{port}/secret.jpg")
-        server.answers["/secret.jpg"] = body(JPEG)
-        found, detail = reason(images, f"http://cdn.test:{port}/a.jpg", allow_private=False)
-        assert found == "image host has a private address"
-        assert "127.0.0.2" in detail
-        assert server.asked == {"/a.jpg": 1}
-
-    def test_the_name_is_resolved_once_and_that_address_is_asked(self, server, images, monkeypatch):
-        """A name that means another address the second time (DNS rebinding) gains nothing by it."""
-        answers = ["8.8.8.8", "127.0.0.1"]
-        port = int(server.url.rpartition(":")[2])
-        connected: list[tuple[str, int]] = []
-
-        def resolve(host, port, *args, **options):
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
-
-        def connect(self, address):
-            connected.append(address)
-            raise ConnectionRefusedError(111, "Connection refused")
-
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        monkeypatch.setattr("moemoe.catalog.download._Socket.connect", connect)
-        fetch(images, f"http://rebound.test:{port}/a.jpg", allow_private=False, limits=Limits(tries=1))
-        assert connected == [("8.8.8.8", port)]
-        assert answers == ["127.0.0.1"]
-
-    def test_of_several_addresses_only_the_public_ones_are_asked(self, images, monkeypatch):
-        connected = []
-
-        def resolve(host, port, *args, **options):
-            return [(socket.AF_INET, 1, 6, "", (own, port)) for own in ("10.0.0.1", "8.8.8.8", "8.8.4.4")]
-
-        def connect(self, address):
-            connected.append(address[0])
-            raise TimeoutError
-
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        monkeypatch.setattr("moemoe.catalog.download._Socket.connect", connect)
-        fetch(images, "http://some.test/a.jpg", allow_private=False, limits=Limits(tries=1))
-        assert connected == ["8.8.8.8", "8.8.4.4"]
-
-    def test_a_refusal_is_not_remembered(self, server, images):
-        server.answers["/a.jpg"] = body(JPEG)
-        assert reason(images, f"{server.url}/a.jpg", allow_private=False)[0] == "image host has a private address"
-        fetch(images, f"{server.url}/a.jpg", allow_private=True)
-        assert images.read(f"{server.url}/a.jpg") == JPEG
-
-
-class TestUserinfo:
-    def test_it_is_sent_to_its_host_and_shown_nowhere(self, server, images, tmp_path, caplog):
-        host = server.url.removeprefix("http://")
-        server.answers = {"/a.jpg": body(JPEG), "/b.jpg": status(302, Location="/gone.jpg")}
-        said: list[str] = []
-        urls = [f"http://user:geheim%21@{host}{path}" for path in ("/a.jpg", "/b.jpg", "/gone.jpg")]
-        urls += [
-            "http://user:geheim@no host/a.jpg",
-            "http://user:geheim@[::1/a.jpg",
-            f"http://user:gehe/im@{host}/a.jpg",
-        ]
-        with caplog.at_level("DEBUG"):
-            fetch(images, *urls, say=said.append)
-        assert server.headers["/a.jpg"]["authorization"] == "Basic dXNlcjpnZWhlaW0h"
-        seen = [*said, caplog.text, *(file.read_text() for file in Path(images.folder, "urls").rglob("*.json"))]
-        for url in urls[1:]:
-            with pytest.raises(ImageError) as raised:
-                images.read(url)
-            seen.append(str(raised.value))
-        assert len(seen) == 2 + 6 + 5
-        assert [text for text in seen if "gehe" in text or "dXNlcjpn" in text] == []
 
 
 class TestKilled:

@@ -10,106 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.find import find_partitions
 from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError, StorageError
 from moemoe.schemas import CATALOG
 from tests.support.catalog_files import REQUIRED, ROW, minimal, rows_of, write_lines, write_parquet
-from tests.support.s3 import s3_bucket
-
-
-class TestFindPartitions:
-    @pytest.fixture
-    def folder(self, tmp_path):
-        for name in ("b.parquet", "a.jsonl.gz", "sub/c.csv", "README.md", "_SUCCESS.csv", "sub/1.jpg"):
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).touch()
-        return tmp_path
-
-    @pytest.mark.parametrize(
-        ("given", "found"),
-        [
-            ("", ["a.jsonl.gz", "b.parquet", "sub/c.csv"]),
-            ("/*", ["a.jsonl.gz", "b.parquet"]),
-            ("/**/*.csv", ["sub/c.csv"]),
-            ("/b.parquet", ["b.parquet"]),
-        ],
-    )
-    def test_folder_glob_and_file(self, folder, given, found):
-        assert find_partitions(f"{folder}{given}") == [str(folder / name) for name in found]
-
-    def test_a_folder_whose_name_looks_like_a_glob(self, tmp_path):
-        folder = tmp_path / "of [2024]"
-        folder.mkdir()
-        (folder / "a.csv").touch()
-        assert find_partitions(str(folder)) == [str(folder / "a.csv")]
-        assert find_partitions(str(folder / "a.csv")) == [str(folder / "a.csv")]
-
-    def test_braces_as_in_a_shell(self, folder):
-        for name in ("shoes-1.csv", "hats-1.csv", "ties-1.csv", "{a,b}.csv"):
-            (folder / name).write_text("")
-        assert find_partitions(f"{folder}/{{shoes,hats}}-*.csv") == [
-            str(folder / "hats-1.csv"), str(folder / "shoes-1.csv"),
-        ]  # fmt: skip
-        assert find_partitions(f"{folder}/{{{{sho,ti}}es,hats}}-{{1,2}}.csv") == [
-            str(folder / f"{name}-1.csv") for name in ("hats", "shoes", "ties")
-        ]
-        assert find_partitions(f"{folder}/{{a,b}}.csv") == [str(folder / "{a,b}.csv")]  # a file of that name
-
-    def test_folders_that_match_and_brackets(self, tmp_path):
-        spark = ("day=1/part-0.parquet", "day=1/_SUCCESS.csv", "day=1/_temporary/0/part-0.parquet", "day=1/.part-0.csv")
-        for name in (*spark, "all.parquet/part-0.parquet", "x [2024]/a.csv", "x [2024]/b.csv", "_own/a.csv"):
-            (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-            (tmp_path / name).touch()
-        for given, found in {
-            "day=*": ["day=1/part-0.parquet"],
-            "day=?/": ["day=1/part-0.parquet"],
-            "*.parquet": ["all.parquet/part-0.parquet"],
-            "x [2024]/*.csv": ["x [2024]/a.csv", "x [2024]/b.csv"],
-            "_own": ["_own/a.csv"],
-        }.items():
-            assert find_partitions(f"{tmp_path}/{given}") == [str(tmp_path / name) for name in found], given
-
-    def test_keys_of_any_character_on_s3(self, monkeypatch):
-        with s3_bucket(monkeypatch) as client:
-            keys = [
-                f"shop [2024]/{name}.csv" for name in ("a?b", "c#d", "e%20f", "Größe & co+", "{x,y}", "a;b=c", "g*h")
-            ]
-            for key in (*keys, "shop [2024]/", "shop [2024]/_tmp/x.csv", "shop 2/a.csv"):
-                client.put_object(Bucket="bucket", Key=key, Body=b"product_id,product_type,title,attributes\n1,a,b,\n")
-            uris = [f"s3://bucket/{key}" for key in sorted(keys)]
-            assert find_partitions("s3://bucket/shop [2024]") == uris
-            assert find_partitions("s3://bucket/shop [2024]/") == uris
-            assert find_partitions("s3://bucket/shop [2024]/*.csv") == uris
-            for uri in uris:
-                assert find_partitions(uri) == [uri]
-                assert [row["product_id"] for row in rows_of(uri)] == ["1"]
-
-    def test_nothing_matches(self, folder):
-        with pytest.raises(CatalogError, match=r"no catalog file matches '.*/\*\.xml'; allowed is .*\.parquet"):
-            find_partitions(f"{folder}/*.xml")
-
-    @pytest.mark.parametrize("given", ["README.md", "sub/*.jpg"])
-    def test_another_kind(self, folder, given):
-        with pytest.raises(CatalogError, match=r"holds no catalog file \(found: .*allowed is"):
-            find_partitions(f"{folder}/{given}")
-
-    def test_an_archive(self, tmp_path):
-        (tmp_path / "catalog.csv.zip").touch()
-        with pytest.raises(CatalogError, match=r"\(found: catalog\.csv\.zip\); unpack it first; allowed is"):
-            find_partitions(str(tmp_path))
-
-    def test_notes_and_settings_beside_a_catalog(self, tmp_path):
-        for name in ("notes.txt", "schema.json"):
-            (tmp_path / name).touch()
-        assert len(find_partitions(str(tmp_path))) == 2
-        (tmp_path / "a.json.gz").touch()
-        assert find_partitions(str(tmp_path)) == [str(tmp_path / "a.json.gz")]
-        assert find_partitions(f"{tmp_path}/*.txt") == [str(tmp_path / "notes.txt")]
-
-    def test_empty_path(self):
-        with pytest.raises(CatalogError, match="empty path"):
-            find_partitions(" ")
 
 
 class TestParquet:
