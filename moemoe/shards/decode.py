@@ -6,7 +6,10 @@ from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
-import simplejpeg
+try:
+    import simplejpeg
+except ImportError:  # a bare GPU box; Pillow makes the same pixels
+    simplejpeg = None
 from PIL import Image
 
 from moemoe.catalog.pictures import UNDECODABLE
@@ -56,7 +59,7 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
     """
     size = len(pixels_HWC)
     decoded = None
-    if bytes(data[:3]) == b"\xff\xd8\xff":
+    if simplejpeg is not None and bytes(data[:3]) == b"\xff\xd8\xff":
         with suppress(ValueError):  # CMYK and the like
             fits = simplejpeg.decode_jpeg_header(data, size, size)[:2] == (size, size)
             decoded = simplejpeg.decode_jpeg(
