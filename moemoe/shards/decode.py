@@ -6,14 +6,15 @@ from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
-try:
-    import simplejpeg
-except ImportError:  # a bare GPU box; Pillow makes the same pixels
-    simplejpeg = None
 from PIL import Image
 
 from moemoe.catalog.images import UNDECODABLE
 from moemoe.schemas import QUARANTINE
+
+try:
+    import simplejpeg
+except ImportError:  # a bare GPU box
+    simplejpeg = None
 
 
 class ImageReader:
@@ -52,7 +53,8 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
     """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
 
     JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
-    Pillow, to the same pixels.
+    Pillow, to the same pixels. Where simplejpeg is not installed all go through Pillow, which knows fewer scales: pixels
+    of images that are made smaller differ a little.
 
     Raises:
         Exception: what a decoder raises on bytes that are no image, or not a whole one.

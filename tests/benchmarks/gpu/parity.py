@@ -23,17 +23,17 @@ TOLERANCES = {
     "fp32": {"loss": 1e-4, "gradients": 1e-2, "answers": 0.002, "confidence": 1e-3},
     "bf16": {"loss": 2e-2, "gradients": 0.2, "answers": 0.02, "confidence": 0.1},
 }
-EPOCHS = {"cuda": 2, "cpu": 1}
-PRODUCTS = {"cuda": 64, "cpu": 12}
+EPOCHS = {"cuda": 8, "cpu": 1}
+PRODUCTS = {"cuda": 192, "cpu": 12}
 
 
 def measure(box: Box) -> Iterator[dict[str, Any]]:
     """Trains a small model with experts on the CPU, then computes the same batch with it everywhere."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    recipe = recipe_of(replace(box, device="cpu"), "small", "full", EPOCHS[box.device])
-    trained = train(box, recipe, box.scratch / "parity", device="cpu")
+    on_cpu = Box("cpu", box.scratch / "parity")
+    trained = train(on_cpu, recipe_of(on_cpu, "small", "full", EPOCHS[box.device]), on_cpu.scratch)
     yield {"tolerances": TOLERANCES, "losses": [round(loss, 4) for loss in trained.losses]}
-    predictor, training, asked = _batches(box.dataset(), trained.model, PRODUCTS[box.device])
+    predictor, training, asked = _batches(on_cpu.dataset(), trained.model, PRODUCTS[box.device])
     expected = _computed(box, predictor, training, asked, "cpu", low=False)
     for name, tolerances in TOLERANCES.items():
         found = _differences(expected, _computed(box, predictor, training, asked, box.device, low=name == "bf16"))
@@ -42,9 +42,11 @@ def measure(box: Box) -> Iterator[dict[str, Any]]:
 
 
 def _batches(dataset: ShardedDataset, folder: Path, products: int) -> tuple[Predictor, Batch, Batch]:
-    """The predictor of a trained model, and products of the validation split with their answers and without."""
-    predictor = Predictor.load(folder, values={name: sorted(own) for name, own in dataset.value_counts("train").items()})
-    rows = dataset.rows("validation")[:products].tolist()
+    """The predictor of a trained model, and training products with their answers and without."""
+    predictor = Predictor.load(
+        folder, values={name: sorted(own) for name, own in dataset.value_counts("train").items()}
+    )
+    rows = dataset.rows("train")[:products].tolist()
     items = predictor.items([product_question(dataset[row]) for row in rows])
     answers = [[values[0] for values in dataset.values(row).values()] for row in rows]
     answered = [replace(item, answers=own) for item, own in zip(items, answers, strict=True)]
@@ -59,8 +61,8 @@ def _computed(
     where = torch.device(device)
     with box.precision() if low else nullcontext():
         losses = model(training.to(where))
-        loss, _ = joint_objective(losses, global_counts([training], 1), 0.1, 1, 1)
         answers = model.answer(asked.to(where), predictor.collator)
+    loss, _ = joint_objective(losses, global_counts([training], 1), 0.1, 1, 1)
     loss.backward()
     gradients = [p.grad.to_dense().flatten().float().cpu() for p in model.parameters() if p.grad is not None]
     return loss.item(), torch.cat(gradients), answers

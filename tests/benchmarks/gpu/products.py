@@ -16,8 +16,8 @@ from moemoe.shards.manifest import PAYLOAD
 from tests.support.small_shards import write_shards
 
 COLORS = {
-    "Red": (200, 30, 30), "Blue": (30, 30, 200), "Green": (30, 160, 30), "Black": (20, 20, 20), "White": (235, 235, 235),
-    "Yellow": (220, 210, 40), "Pink": (230, 120, 170), "Brown": (110, 70, 40),
+    "Red": (200, 30, 30), "Blue": (30, 30, 200), "Green": (30, 160, 30), "Black": (20, 20, 20),
+    "White": (235, 235, 235), "Yellow": (220, 210, 40), "Pink": (230, 120, 170), "Brown": (110, 70, 40),
 }  # fmt: skip
 ATTRIBUTES = (
     "material", "pattern", "neck style", "sleeve length", "fit type", "occasion", "season", "closure", "collar",

@@ -77,20 +77,12 @@ class Training:
         return round(statistics.median(found[len(found) // 4 :]), 1) if found else None
 
 
-def train(
-    box: Box, recipe: Recipe, folder: Path, seconds: float | None = None, device: str | None = None, low: bool = True
-) -> Training:
-    """Trains on the box's shards; after so many ``seconds`` of steps it is told to end, as a spot machine is.
-
-    Args:
-        device: the box's by default.
-        low: whether a GPU computes in bf16.
-    """
+def train(box: Box, recipe: Recipe, folder: Path, seconds: float | None = None) -> Training:
+    """Trains on the box's shards; after so many ``seconds`` of steps it is told to end, as a spot machine is."""
     job = Job(box.manifest(), str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 0, 3600.0)
     Path(job.scratch).mkdir(parents=True, exist_ok=True)
-    device = device or box.device
-    precision = box.precision() if device == "cuda" and low else nullcontext()
-    trainer = Trainer(job, recipe, torch.device(device), 0, 1, precision)
+    precision = nullcontext() if box.device == "cpu" else box.precision()
+    trainer = Trainer(job, recipe, torch.device(box.device), 0, 1, precision)
     watched = Watched(box, trainer.loader, seconds)
     trainer.loader = watched
     try:

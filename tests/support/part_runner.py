@@ -1,9 +1,10 @@
-"""One part of the benchmark in a process of its own: an error, a crash or a part that takes too long ends that part alone.
+"""One part of the GPU benchmark in a process of its own: an error, a crash, too long a time end that part alone.
 
 A CUDA error leaves its process useless, and memory that an allocator holds is only surely free when its process has
 ended. Processes come from multiprocessing's fork server, which has imported what all of them need, and no GPU.
 """
 
+import importlib
 import json
 import multiprocessing
 import time
@@ -28,11 +29,16 @@ def start_server(preloaded: Sequence[str]) -> None:
     multiprocessing.set_forkserver_preload(list(preloaded))
 
 
+def measure(module: str, box: Any) -> Iterator[Figures]:
+    """The part that ``module`` holds; only its own process imports it."""
+    yield from importlib.import_module(module).measure(box)
+
+
 def run_part(part: Part, box: Any, seconds: float, path: Path) -> Figures:
     """Runs ``part(box)`` for at most about ``seconds``.
 
     Args:
-        part: a function of a module.
+        part: a function of a module, or a partial of one.
         box: what it is given; pickled.
         path: where its process keeps what it has measured so far.
 
