@@ -18,7 +18,7 @@ from moemoe.catalog.reading import Reading
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
-from moemoe.storage import exists, fetch, is_s3, join
+from moemoe.storage import beside, exists, fetch, is_s3
 
 BATCH_ROWS = 256  # pictures travel with their rows: phone photos of 4 MB make a batch of 1 GB
 
@@ -81,11 +81,11 @@ def open_file(
     def opened(uri: str) -> Table:
         return open_table(uri, fetch(uri, scratch))
 
-    def beside(path: str) -> Table | None:
-        uri = join(partition.rsplit("/", 1)[0], path)
+    def open_beside(path: str) -> Table | None:
+        uri = beside(partition, path)
         return opened(uri) if exists(uri) else None
 
-    return SellerFile(opened(partition), columns, required, beside)
+    return SellerFile(opened(partition), columns, required, open_beside)
 
 
 def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> None:
