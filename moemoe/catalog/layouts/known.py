@@ -18,6 +18,7 @@ from moemoe.catalog.layouts import (
     woocommerce,
 )
 from moemoe.catalog.layouts.layout import Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import found_columns
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 
@@ -25,8 +26,8 @@ from moemoe.names import did_you_mean
 AUTO = "auto"
 _SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
-#: If one of these is named and does not fit, reading says which column it lacks.
-SAY_WHAT_IS_MISSING = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
+#: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
+BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
 
 def check_layout(name: str) -> None:
@@ -54,13 +55,21 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
             break
     else:
         file.table = first
-    if name in fitting or name in SAY_WHAT_IS_MISSING:
+    if name in fitting or name in BY_CONTRACT:
         return LAYOUTS[name]
     if len(fitting) > 1 and name == AUTO:
         raise CatalogError(f"{first.partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
     if name != AUTO or not fitting:
         raise _unknown(file, name)
     return LAYOUTS[fitting[0]]
+
+
+def ignored_columns(file: SellerFile, layout: Layout) -> dict[str, str]:
+    """Columns of a file that the contract names, in a layout that has names of its own -> the catalog columns."""
+    if layout.name in BY_CONTRACT:
+        return {}
+    named = {own: name for name, own in file.plain_names().items()}
+    return {column: named[own] for own, column in found_columns(file.table.columns, named).items()}
 
 
 def _unknown(file: SellerFile, name: str) -> CatalogError:
