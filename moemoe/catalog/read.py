@@ -20,12 +20,12 @@ from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 from moemoe.storage import beside, exists, fetch, is_s3
 
-BATCH_ROWS = 256  # pictures travel with their rows: phone photos of 4 MB make a batch of 1 GB
+BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a batch of 1 GB
 
 #: What is said of a column that the contract names for another catalog column.
 _IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
 
-#: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's picture is lost.
+#: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's image is lost.
 SetAside = Callable[[int, str, str, str], None]
 
 

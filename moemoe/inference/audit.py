@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog.pictures import shrink_image
+from moemoe.catalog.images import shrink_image
 from moemoe.errors import CatalogError
 from moemoe.schemas import AUDIT, CONTRADICTS, FILLED, RIGHT, SAMPLE, UNCLEAR, WRONG
 
 #: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
 PER_CELL = {FILLED: 30, CONTRADICTS: 3}
-PICTURE_SIDE = 360
+IMAGE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
 
@@ -56,8 +56,8 @@ class Sampler:
 
 @lru_cache(maxsize=16)
 def _small(image: bytes) -> bytes:
-    """A product's picture for people, made once for all its attributes."""
-    return shrink_image(image, PICTURE_SIDE)
+    """A product's image for people, made once for all its attributes."""
+    return shrink_image(image, IMAGE_SIDE)
 
 
 def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:

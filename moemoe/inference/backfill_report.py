@@ -50,7 +50,7 @@ class Finished:
     Args:
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
         drawn: AUDIT, the rows of ``audit`` without verdicts; ``page`` is where their page belongs.
-        sample: SAMPLE, filled and contradicting rows with their pictures.
+        sample: SAMPLE, filled and contradicting rows with their images.
         kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
         readings: how the partitions were read, those that are alike as one.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.reporting.document import Picture
+from moemoe.reporting.document import Image
 from moemoe.reporting.html import template_page
 from moemoe.schemas import RIGHT, UNCLEAR, WRONG
 
@@ -25,5 +25,5 @@ def audit_page(audit: pa.Table, model_version: str, name: str) -> str:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row as the page shows it; an audit of an earlier version has no text beside the title."""
-    image = Picture(row["image"], row["title"] or "") if row["image"] else None
+    image = Image(row["image"], row["title"] or "") if row["image"] else None
     return {**row, "image": image, "text": row.get("text") or row["title"] or "(no text)"}

@@ -18,8 +18,8 @@ from moemoe.reporting.document import (
     Example,
     Examples,
     Facts,
+    Image,
     Notice,
-    Picture,
     Section,
     Table,
     Text,
@@ -112,7 +112,7 @@ def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:
     step = max(1, len(first) // EXAMPLES)
     return [
         Example(
-            Picture(row["image"], row["title"] or "") if row["image"] else None,
+            Image(row["image"], row["title"] or "") if row["image"] else None,
             row["title"] or "(no title)",
             badge,
             [

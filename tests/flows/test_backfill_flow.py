@@ -78,7 +78,7 @@ def test_the_values_are_parquet_with_every_decision(backfilled):
     assert all(row["prediction"] for row in filled)
 
 
-def test_the_card_shows_coverage_and_pictures(backfilled):
+def test_the_card_shows_coverage_and_images(backfilled):
     run, _ = backfilled
     card = card_text(get_cards(run["report"].task)[0].get())
     assert "missing values" in card

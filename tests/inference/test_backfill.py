@@ -22,7 +22,7 @@ from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
 from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
-from tests.support.small_shards import picture
+from tests.support.small_shards import draw_image
 
 CELLS = {"color": {"plain": 0.5, "guarded": 0.9}, "material": {"plain": None, "guarded": None}}
 CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}
@@ -61,7 +61,7 @@ def row(product_id, confidence, labels=(), image=None, product_type="Tshirts", t
 
 
 ROWS = [
-    row("filled", 0.8, image=picture((200, 0, 0))),
+    row("filled", 0.8, image=draw_image((200, 0, 0))),
     row("unsure", 0.4),
     row("agrees", 0.8, [("baseColour", "RED ")]),
     row("contradicts", 0.8, [("baseColour", "Blue")]),
@@ -69,7 +69,7 @@ ROWS = [
     row("missing marker", 0.8, [("baseColour", "NA")]),
     row("unreadable label", 0.8, [("baseColour", "xyzzy")]),
     row("second key", 0.8, [("baseColour", "xyzzy"), ("color", "red")]),
-    row("broken picture", 0.8, image=b"no picture"),
+    row("broken image", 0.8, image=b"no image"),
     row("unknown type", 0.8, product_type="Sofa"),
     row(None, 0.8),
     row("no text", 0.8, title=None),
@@ -101,17 +101,17 @@ def test_every_decision(model, tmp_path):
         "missing marker": ("filled", None),
         "unreadable label": ("filled", "xyzzy"),
         "second key": ("agrees", "red"),
-        "broken picture": ("filled", None),
+        "broken image": ("filled", None),
     }
     assert color["filled"]["image_weight"] == 1
-    assert color["broken picture"]["image_weight"] == 0
+    assert color["broken image"]["image_weight"] == 0
     others = [r["decision"] for r in values.to_pylist() if r["attribute"] != "color"]
     assert set(others) == {"abstained"}  # no threshold; no value of the contract
     assert set(values["model_version"].to_pylist()) == {"moemoe-test/3"}
     quarantine = read_table(f"{job.output}/{part.quarantine}")
     assert quarantine.schema.equals(QUARANTINE)
     assert [(r["product_id"], r["field"]) for r in quarantine.to_pylist()] == [
-        ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken picture", "image"),
+        ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken image", "image"),
     ]  # fmt: skip
     assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
 
@@ -119,7 +119,7 @@ def test_every_decision(model, tmp_path):
 @pytest.mark.parametrize("allowed", [True, False])
 def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed):
     with image_server() as server:
-        server.answers["/1.jpg"] = body(picture((200, 0, 0)))
+        server.answers["/1.jpg"] = body(draw_image((200, 0, 0)))
         rows = [row(name, 0.8) | {"image": {"path": f"{server.url}/{name}.jpg"}} for name in ("1", "gone")]
         for _ in range(2):
             job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], allow_private_hosts=allowed)
@@ -283,7 +283,7 @@ def test_bad_input(model, tmp_path):
 
 
 def test_report_audit_and_manifest(model, tmp_path):
-    many = [row(f"p{i}", 0.8, image=picture((200, i, 0)) if i % 2 else None) for i in range(80)]
+    many = [row(f"p{i}", 0.8, image=draw_image((200, i, 0)) if i % 2 else None) for i in range(80)]
     partitions = [partition(tmp_path, many[:50], "a.parquet"), partition(tmp_path, [*many[50:], *ROWS], "b.parquet")]
     job, parts = run(model, tmp_path / "out", partitions)
     finished = finish_backfill(job, parts, 600)

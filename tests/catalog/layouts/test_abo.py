@@ -6,8 +6,8 @@ import json
 import pytest
 
 from moemoe.catalog.find import find_partitions
+from moemoe.catalog.images import ImageError, load_image
 from moemoe.catalog.layouts import abo
-from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.read import read_batches
 from tests.support.s3 import s3_bucket
 from tests.support.seller_files import images_of, read, write
