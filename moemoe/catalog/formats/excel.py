@@ -9,7 +9,7 @@ from typing import Any
 
 from moemoe.catalog.formats.csv_records import is_above_header
 from moemoe.catalog.formats.table import GridTable
-from moemoe.catalog.formats.text import first_line
+from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
 
 #: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
@@ -111,4 +111,9 @@ def _check_size(partition: str, path: Path) -> None:
                                 "CSV"
                             )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        with open(path, "rb") as file:
+            if file.read(len(OLD_EXCEL)) == OLD_EXCEL:
+                raise CatalogError(
+                    f"{partition} is a workbook of Excel 97 (.xls) or has a password; save it as .xlsx without one"
+                ) from None
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
