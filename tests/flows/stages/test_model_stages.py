@@ -1,6 +1,7 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ import stages
 from stages.options import BackfillOptions, CompareOptions, Options
 from stages.workspace import Workspace
 
-from moemoe.errors import ConfigError
+from moemoe.errors import CatalogError, ConfigError
 from moemoe.evaluation.paper import System
-from moemoe.inference.answering import Answering
+from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
@@ -50,6 +51,22 @@ def test_evaluate_writes_tables_and_brings_them_to_mlflow(space, tracked, evalua
     run = tracked.mlflow.get_run(tracked.run_id)
     assert run.data.metrics["recall_at_90p/mean"] == measured.metrics["recall_at_90p/mean"]
     assert run.inputs.dataset_inputs[0].dataset.name == "small"
+
+
+def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(
+    space, tracked, options, recipe, written, trained, tmp_path
+):
+    shutil.copytree(space.folder.model.uri, tmp_path / "run/model")
+    (tmp_path / "run/model" / ANSWERING).unlink(missing_ok=True)
+    contract = space.folder.contract.read_text().replace("Red: [], Blue: [], ", "")
+    strict = contract.replace("canonical_predictions: {severity: warning", "canonical_predictions: {severity: critical")
+    (tmp_path / "run/contract.yaml").write_text(strict)
+    other = Workspace(RunFolder(str(tmp_path / "run")), str(tmp_path / "scratch"))
+    with pytest.raises(CatalogError, match="a critical expectation does not hold"):
+        stages.evaluate.evaluate_model(other, tracked, written.uri, recipe, options, "")
+    assert not other.folder.predictions.exists()
+    assert not (tmp_path / "run/model" / ANSWERING).exists()
+    assert (tmp_path / "run/prediction_docs/index.html").is_file()
 
 
 def test_register_makes_the_first_model_champion(registered):
