@@ -33,6 +33,7 @@ def test_a_job_says_where_the_training_starts_and_what_is_hidden(space, options,
     job = stages.train.training_job(space, written.uri, recipe, hiding, True)
     assert job.warm_start == space.folder.warm_start.uri
     assert job.hidden["values"] == {"color": ("Red",)}
+    assert job.tolerances == {"color": None, "fit type": None}
     assert stages.train.training_job(space, written.uri, recipe, options, False).warm_start == ""
     assert stages.train.write_job(job) == f"{space.scratch}/job.json"
 
@@ -139,6 +140,7 @@ def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, 
     folder, run = stages.compare.open_system(space, tracked, *what)
     assert folder.path == "runs/17/systems/knn/fold-1-of-2"
     assert Workspace(folder, space.scratch).contract.hash == space.contract.hash
+    assert folder.reading.read_text() == space.folder.reading.read_text()  # its report has a section of it
     assert stages.compare.open_system(space, tracked, *what) == (folder, run)
     assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
     assert (stages.compare.fold_name(0, 2), stages.compare.fold_name(0, 0)) == ("fold 1 of 2", "")
