@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import data_contracts
 from moemoe.registry import tracking
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
@@ -33,18 +32,19 @@ SMALLER = {
 }
 
 
-def described(dataset: str, path: Path, products: int = 400) -> None:
-    """A catalog of the first product type of a contract, whose titles say the values."""
-    contract = data_contracts.load(dataset)
-    product_type, names = next(iter(contract.product_types.items()))
-    asked = [contract.attributes[name] for name in names if contract.attributes[name].values][:3]
+def described(path: Path, products: int = 400) -> None:
+    """A catalog of one product type, as its name says, for an open contract; titles say the values."""
     rows = []
     for index in range(products):
-        values = [list(attribute.values)[index % min(3, len(attribute.values))] for attribute in asked]
-        labels = [(attribute.keys[0], value) for attribute, value in zip(asked, values, strict=True)]
-        title = f"{' '.join(values)} number {index}"
+        values = {"Color": ("Red", "Blue", "Green")[index % 3], "Material": ("Leather", "Canvas")[index % 2]}
+        title = f"{' '.join(values.values())} {path.stem} number {index}"
         rows.append(
-            {"product_id": f"{path.stem}-{index}", "product_type": product_type, "title": title, "attributes": labels}
+            {
+                "product_id": f"{path.stem}-{index}",
+                "product_type": path.stem,
+                "title": title,
+                "attributes": [*values.items()],
+            }
         )
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), path)
 
@@ -58,7 +58,7 @@ class Shop:
         self.folder = folder
         write_sample_catalog(folder / "catalogs" / "part.parquet", 1000)
         for name in ("shoes", "hats"):
-            described("sl", folder / "catalogs" / f"{name}-1.parquet")
+            described(folder / "catalogs" / f"{name}-1.parquet")
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
         own = {**flow_environment(folder), **keys, "AWS_ENDPOINT_URL": s3, "BROWSER": "true"}
         self.environment = {**os.environ, **own, "PYTHONPATH": str(PROJECT)}
