@@ -96,7 +96,7 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
     shown = (cells.condition, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
     names = list(_largest(_pooled(cells.of("test"), product_types), 16))
     for offset, label in enumerate(shown):
-        mine = _pooled(cells.of("test", label), product_types)
+        mine = _pooled(cells.test(label), product_types)
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
     axes.set_xticks(np.arange(len(names)) + 0.315, names, rotation=40, ha="right", fontsize=8)
