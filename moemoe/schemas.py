@@ -240,8 +240,9 @@ SAMPLE = (
     .append(pa.field("place", pa.int64()))
 )
 
-#: A sample of what was filled in, for people. ``filled`` is how many rows its product type and attribute has in all;
-#: ``verdict`` is empty until somebody has judged: right, wrong or unclear.
+#: A sample of what was filled in, or of the labels that accepted predictions contradict, for people. ``filled`` is how
+#: many such rows the product type and attribute has in all; ``verdict`` says whether the prediction is right, wrong or
+#: unclear, and is empty until somebody has judged.
 AUDIT = SAMPLE.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
 
 RIGHT, WRONG, UNCLEAR = "right", "wrong", "unclear"

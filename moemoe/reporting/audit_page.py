@@ -3,23 +3,64 @@
 The page needs no network. Verdicts stay in the browser until they are downloaded.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from moemoe.reporting.document import Image
 from moemoe.reporting.html import template_page
-from moemoe.schemas import RIGHT, UNCLEAR, WRONG
+from moemoe.schemas import CONTRADICTS, FILLED, RIGHT, UNCLEAR, WRONG
 
 #: Verdict -> the key that gives it.
 KEYS = {RIGHT: "r", WRONG: "w", UNCLEAR: "u"}
 
 
-def audit_page(audit: pa.Table, model_version: str, name: str) -> str:
-    """The page of an AUDIT table; ``name`` tells its verdicts from those of other audits, in browser and file."""
-    rows = audit.to_pylist()
+@dataclass(frozen=True)
+class Words:
+    """What a page calls itself, asks, counts, says where there is nothing, and how it names right and wrong."""
+
+    title: str
+    question: str
+    counted: str
+    nothing: str
+    right: str = RIGHT
+    wrong: str = WRONG
+
+
+WORDS = {
+    FILLED: Words(
+        "Audit of {}",
+        "Is the value right for this product?",
+        "filled in",
+        "Nothing was filled in, so there is nothing to judge.",
+    ),
+    CONTRADICTS: Words(
+        "Labels that {} contradicts",
+        "Which is right, the model or the catalog's label? (Both, or neither: unclear.)",
+        "labels contradicted",
+        "No accepted prediction contradicts a label, so there is nothing to judge.",
+        "model",
+        "label",
+    ),
+}
+
+
+def audit_page(audit: pa.Table, model_version: str, name: str, decision: str = FILLED) -> str:
+    """The page of an AUDIT table of one decision.
+
+    Args:
+        name: tells its verdicts from those of other audits, in browser and file.
+    """
+    words = WORDS[decision]
     return template_page(
-        "audit.html", title=f"Audit of {model_version}", name=name, rows=[_shown(row) for row in rows], keys=KEYS
+        "audit.html",
+        title=words.title.format(model_version),
+        words=words,
+        names={RIGHT: words.right, WRONG: words.wrong, UNCLEAR: UNCLEAR},
+        name=name,
+        rows=[_shown(row) for row in audit.to_pylist()],
+        keys=KEYS,
     )
 
 

@@ -18,7 +18,7 @@ from moemoe.inference.backfill_report import finish_backfill
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.reporting.audit_page import audit_page
-from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
+from moemoe.schemas import AUDIT, BACKFILL, CATALOG, CONTRADICTS, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
 from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
@@ -269,7 +269,7 @@ def test_from_s3_to_s3(model, bucket, tmp_path):
     asked = model.predictor.asked
     assert run(model, f"{bucket}/out", [f"{bucket}/catalog/part.parquet"])[1] == there[1]
     assert model.predictor.asked == asked
-    assert finish_backfill(there[0], there[1], 600).page.startswith("s3://bucket/out/audit/")
+    assert finish_backfill(there[0], there[1], 600).audit.page.startswith("s3://bucket/out/audit/")
 
 
 def test_bad_input(model, tmp_path):
@@ -291,16 +291,25 @@ def test_report_audit_and_manifest(model, tmp_path):
     assert (color.missing, color.filled, color.agrees, color.contradicts, color.unsure) == (85, 84, 2, 1, 1)
     assert finished.total.missing == 80 * 3 + 9 * 3 - 4
     assert finished.sample.schema.equals(SAMPLE)
-    audit = read_table(finished.audit)
+    audit = read_table(finished.audit.table)
     assert audit.schema.equals(AUDIT)
     assert audit.num_rows == 30
     assert set(audit["filled"].to_pylist()) == {84}
     assert audit["verdict"].null_count == 30
     assert {name[:1] for name in audit["product_id"].to_pylist()} >= {"p"}
-    page = audit_page(finished.drawn, job.model_version, "audit")
+    page = audit_page(finished.audit.rows, job.model_version, "audit")
     assert page.count("<article") == 30
     assert "data:image/jpeg;base64," in page
+    labels = read_table(finished.label_audit.table)
+    assert labels.schema.equals(AUDIT)
+    assert labels.select(["decision", "attribute", "filled"]).to_pylist() == [
+        {"decision": "contradicts", "attribute": "color", "filled": 1}
+    ]
+    shown = audit_page(labels, job.model_version, "labels", CONTRADICTS)
+    assert "label? (Both, or neither: unclear.)" in shown
+    assert f"catalog says: {labels['raw_label'][0]}" in shown
     manifest = json.loads(Path(finished.manifest).read_text())
+    assert manifest["label_audit"] == f"audit/{Path(finished.label_audit.table).name}"
     assert manifest["model_version"] == "moemoe-test/3"
     assert sum(read_table(f"{job.output}/{name}").num_rows for name in manifest["values"]) == 89 * 3
     # one partition or two: the same sample
@@ -311,18 +320,18 @@ def test_report_audit_and_manifest(model, tmp_path):
 
 def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
-    uri = finish_backfill(job, parts, 600).audit
+    uri = finish_backfill(job, parts, 600).audit.table
     audit = read_table(uri)
     judged = audit.set_column(audit.schema.get_field_index("verdict"), "verdict", pa.array(["right"] * len(audit)))
     pq.write_table(judged, uri)
-    assert finish_backfill(job, parts, 600).audit == uri
+    assert finish_backfill(job, parts, 600).audit.table == uri
     assert read_table(uri)["verdict"].to_pylist() == ["right"] * len(audit)
 
 
 def test_what_a_seller_writes_is_text_on_the_page(model, tmp_path):
     hostile = '<script>alert(1)</script>" onmouseover="x'
     job, parts = run(model, tmp_path / "out", [partition(tmp_path, [row(hostile, 0.8, title=hostile)])])
-    page = audit_page(finish_backfill(job, parts, 600).drawn, job.model_version, "audit")
+    page = audit_page(finish_backfill(job, parts, 600).audit.rows, job.model_version, "audit")
     assert "<script>alert" not in page
     assert '" onmouseover="x' not in page
 
