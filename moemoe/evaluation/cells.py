@@ -194,7 +194,7 @@ class Cells:
         groups = self._survey.groups if shown[0] == "test" else Numbering()
         starts, names = self._survey.starts, [field.name for field in fields(kept)]
         longest = sum(starts[index + 1] - starts[index] for index in self._survey.parts.get(shown, ()))
-        whole = {name: np.empty(longest, _KINDS[name]) for name in names}
+        whole: dict[str, np.ndarray] = {name: np.empty(longest, _KINDS[name]) for name in names}
         number, count, cells = np.empty(longest, np.int32), 0, dict[Cell, int]()
         for index in self._survey.parts.get(shown, ()):
             found = self._columns(index, kept, shown, groups, cells)
