@@ -53,9 +53,14 @@ def keep(flow: FlowSpec, result: Any) -> None:
 
 
 def settle(*reports: Any) -> list[str]:
-    """Prints what expectations found; returns those that do not hold. Raises CatalogError if one is critical."""
+    """Prints what expectations found; returns those that do not hold.
+
+    Raises:
+        CatalogError: one is critical; the error says what else its report has found.
+    """
     for report in reports:
-        print(report.message())
+        if report.success:
+            print(report.message())
     for report in reports:
         report.raise_if_critical()
     return [line for report in reports for line in report.broken]

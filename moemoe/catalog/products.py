@@ -200,7 +200,8 @@ class Collection:
         raise CatalogError(
             f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be quarantined, {images} of them "
             f"with their image alone; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
-            f"(max_quarantine_share; with a larger one the run goes on without them). {reasons}"
+            "(max_quarantine_share, and of images the expectation undecodable_images: raise them to go on without). "
+            f"{reasons}"
         )
 
 

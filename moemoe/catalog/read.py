@@ -95,21 +95,28 @@ def open_file(
 
 
 def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> list[str]:
-    """Opens each local file and recognises its layout; on S3 that would take a download.
+    """Opens each local file and recognises its layout; of a shop's export also reads the first product.
+
+    Files on S3 are left for later, as this would take a download.
 
     Returns:
         What the user should know: columns that the contract names, in files whose layout has names of its own.
 
     Raises:
         ConfigError: the layout's name is unknown.
-        CatalogError: a file cannot be opened, or its layout is not known.
+        CatalogError: a file cannot be opened, its layout is not known, or it lacks a column that the layout needs.
     """
     check_layout(layout)
     examples: dict[tuple[str, str], str] = {}
+    alike: set[tuple[str, ...]] = set()
     for partition in partitions:
         if not is_s3(partition):
             file = open_file(partition, "", columns)
             found = layout_of(file, layout)
+            columns_of = (found.name, *file.table.columns)
+            if found.name not in BY_CONTRACT and columns_of not in alike:
+                next(iter(found.rows(file)), None)  # begins with the columns
+                alike.add(columns_of)
             if ignored := ignored_columns(file, found):
                 named = ", ".join(f"{name}: {column!r}" for column, name in ignored.items())
                 examples.setdefault((found.name, named), partition)
