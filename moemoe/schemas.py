@@ -3,8 +3,11 @@
 import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+#: Each of a model's sources by name (``moemoe.sources``), in its order -> its weight in an answer; they sum to 1.
+SOURCE_WEIGHTS = pa.map_(pa.string(), pa.float64())
 
 #: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
+#: ``images`` lists all images or those after ``image``; as ``read_batches`` gives them, those after ``image``.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),
@@ -14,6 +17,7 @@ CATALOG = pa.schema(
         ("bullet_points", pa.list_(pa.string())),
         ("description", pa.string()),
         ("image", IMAGE),
+        ("images", pa.list_(IMAGE)),
         ("attributes", pa.map_(pa.string(), pa.string())),
     ]
 )
@@ -146,6 +150,7 @@ PREDICTIONS = pa.schema(
         ("canonical", pa.bool_()),
         ("unseen", pa.bool_()),
         ("tolerance", pa.float64()),
+        ("source_weights", SOURCE_WEIGHTS),
     ]
 )
 
@@ -223,6 +228,7 @@ BACKFILL = pa.schema(
         ("model_version", pa.string()),
         ("attribute_id", pa.string()),
         ("value_id", pa.string()),
+        ("source_weights", SOURCE_WEIGHTS),
     ]
 )
 

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from moemoe.catalog.layouts import abo
 from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import ABO_LISTING, tagged, write_listings
 
@@ -36,7 +35,7 @@ def test_a_listing(tmp_path):
         },
     }
     assert found.how.layout == "abo"
-    assert images_of(path, abo.LAYOUT) == [["images/small/ab/1.jpg", "images/small/cd/2.jpg"]]
+    assert images_of(path) == [["images/small/ab/1.jpg", "images/small/cd/2.jpg"]]
     of_images = read(images)
     assert (of_images.products, of_images.how.layout) == ([], "abo")
 
