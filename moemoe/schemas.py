@@ -23,7 +23,8 @@ CATALOG = pa.schema(
 )
 
 #: The accepted catalog rows without their image bytes: ``partition`` and ``row`` say where the
-#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image.
+#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image. ``further_image_hashes`` are those
+#: of the images after it, in order, as many as the run reads; null if none of them is usable.
 PRODUCTS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -34,12 +35,16 @@ PRODUCTS = pa.schema(
         ("description", pa.string()),
         ("attributes", pa.map_(pa.string(), pa.string())),
         ("image_hash", pa.string()),
+        ("further_image_hashes", pa.list_(pa.string())),
         ("partition", pa.int32()),
         ("row", pa.int64()),
     ]
 )
 
-#: Rows and images set aside, never silently lost.
+#: The bytes of a product's images after the first, in order, null for one that cannot be used.
+FURTHER_IMAGES = pa.field("further_images", pa.list_(pa.binary()))
+
+#: Rows and images set aside, never silently lost. ``field`` of a second image is ``image.2``, and so on.
 QUARANTINE = pa.schema(
     [
         ("product_id", pa.string()),

@@ -1,6 +1,7 @@
 """A product's images in their order: the ``image`` of its row, then those of the list ``images`` that it is not."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,3 +48,8 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
     arrays = [columns.get(name, batch[name]) for name in CATALOG.names]
     nothing = pa.nulls(batch.num_rows, pa.list_(IMAGE))
     return pa.record_batch([nothing if array is None else array for array in arrays], schema=CATALOG)
+
+
+def images_in(batch: pa.RecordBatch, row: int) -> list[dict[str, Any] | None]:
+    """The images of a row of such a batch, the first one first and None if there is none."""
+    return [batch["image"][row].as_py(), *(batch["images"][row].as_py() or [])]

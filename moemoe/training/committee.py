@@ -15,7 +15,6 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from moemoe.batches.collate import ImageSlot
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
@@ -26,7 +25,7 @@ from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
 from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
-from moemoe.training.items import image_buffer, item_of, kept_features, training_values
+from moemoe.training.items import image_buffer, item_of, kept_features, slots_of, training_values
 from moemoe.training.job import Job
 from moemoe.training.stopping import Notice
 
@@ -89,8 +88,8 @@ def validation_weights(
         chunk = rows[start : start + PRODUCTS_AT_ONCE].tolist()
         kept = (features.of(chunk) if features is not None else None) or [None] * len(chunk)
         for row, known_features in zip(chunk, kept, strict=True):
-            slot = ImageSlot(image_buffer(committee.config, 1), 0)
-            items.append(item_of(dataset, row, committee.config, seed, 0, images, slot, features=known_features))
+            slots = slots_of(image_buffer(committee.config, 1), 0)
+            items.append(item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features))
             asked += dataset.values(row).values()
         for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
             right_NC = np.array([[value in asked[place] for value in values[name]] for place in places])

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from moemoe.batches.batch import Source
-from moemoe.batches.collate import Collator, ImageSlot
+from moemoe.batches.collate import Collator
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
-from moemoe.training.items import cut_contexts, image_buffer, item_of
+from moemoe.training.items import image_buffer, item_of, slots_of, tokenize_texts
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import small_labels, small_products, write_shards
 
@@ -38,7 +38,7 @@ def collator(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     made = Collator(tokenizer, tiny_config(question_in="decoder", context_length=12))
-    return made, cut_contexts(dataset, made, folder, 0, 1)
+    return made, tokenize_texts(dataset, made, folder, 0, 1)
 
 
 def settings(negatives: float = 0.0, second_view: float | None = None, **dropout: float) -> Training:
@@ -49,8 +49,8 @@ def settings(negatives: float = 0.0, second_view: float | None = None, **dropout
 def items(dataset, config, rows, draw, **how):
     pixels = image_buffer(config, len(rows))
     reader = ImageReader("train")
-    slots = (ImageSlot(pixels, index) for index in range(len(rows)))
-    return [item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)]
+    slots = (slots_of(pixels, index) for index in range(len(rows)))
+    return [item_of(dataset, row, config, 0, draw, reader, own, **how) for row, own in zip(rows, slots, strict=True)]
 
 
 def tensors(batch) -> dict[str, torch.Tensor]:
@@ -146,7 +146,7 @@ def test_source_dropout_hides_one_source_of_some_products_by_seed(dataset, colla
                 assert not seen[0]
             elif seen[0]:
                 counts["description"] += 1
-                assert item.sources[text] == dataset[row].title_context
+                assert item.sources[text] == dataset[row].text.of_source("text", title_alone=True)
             else:
                 counts["nothing"] += 1
     total = sum(counts.values())
@@ -180,7 +180,7 @@ def test_the_second_view_is_the_image_alone_or_title_and_image(dataset, collator
             assert (item.questions, item.answers) == (before.questions, before.answers)  # nor a negative
             assert (item.sources[image] is None) == (before.sources[image] is None)
             if before.sources[image] is None or item.sources[text]:
-                assert item.sources[text] == dataset[row].title_context
+                assert item.sources[text] == dataset[row].text.of_source("text", title_alone=True)
             with_image += before.sources[image] is not None
             alone += item.sources[text] == ""
     assert abs(alone / with_image - 0.4) < 0.08
