@@ -145,7 +145,7 @@ def write_predictions(
             written.write(_scaled(part, answering))
         test = range(len(unscaled), len(written))
         for condition, source in ((IMAGE_BLANKED, "image"), (TEXT_BLANKED, "text")):
-            if source in kinds_of(predictor.model.config.sources):
+            if source in kinds_of(predictor.sources):
                 written.write_all(_scaled(part, answering) for part in asked("test", condition))
             else:
                 written.write_all(_relabelled(written.part(index), condition) for index in test)
@@ -164,7 +164,7 @@ def write_predictions(
 
 def _longer_than_their_title(predictor: Predictor, dataset: ShardedDataset) -> np.ndarray:
     """The test products that the condition ``title only`` takes a text from; none for a system that reads no text."""
-    names = [name for name in predictor.model.config.sources if kind_of(name) == TEXT]
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
 
     def is_longer(text: ProductText) -> bool:
         return any(text.of_source(name, title_alone=True) != text.of_source(name) for name in names)
@@ -231,7 +231,7 @@ def predict_split(
 def _predict(
     predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, condition: str, values: ValueSets
 ) -> Iterator[pa.Table]:
-    features, sources = predictor.image_features(dataset), predictor.model.config.sources
+    features, sources = predictor.image_features(dataset), predictor.sources
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
         products = [dataset[row] for row in chunk]

@@ -135,6 +135,11 @@ class Predictor:
         """
         return cls(*load_with_collator(folder), answering or Answering.load(folder), values)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the system reads, by the names of ``moemoe.sources``."""
+        return self.model.config.sources
+
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
         everything = list(questions)
@@ -164,13 +169,13 @@ class Predictor:
         if encoder is None or not encoder.frozen:
             return None
         if self._features is None or self._features[0] is not dataset:
-            images = images_read(self.model.config.sources)
+            images = images_read(self.sources)
             self._features = dataset, ImageFeatures(dataset, encoder, images=images)
         return self._features[1]
 
     def items(self, questions: Sequence[Question]) -> list[Item]:
         """The items of one batch; its images' features are used if all of them are known."""
-        names = [name for name in self.model.config.sources if kind_of(name) == IMAGE]
+        names = [name for name in self.sources if kind_of(name) == IMAGE]
         images = (question.image_of(name) for question in questions for name in names)
         known = all(data is None or features is not None for data, features in images)
         return [self._item(question, known) for question in questions]

@@ -113,7 +113,7 @@ def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
     def watch(layer: str, router: Router) -> Any:
         def hook(_: nn.Module, __: Any, out: tuple[Tensor, Tensor, Any]) -> None:
             first_T = out[1][:, 0].cpu().numpy()
-            _, before_T = found.get(layer, (0, first_T[:0]))
+            before_T = found[layer][1] if layer in found else first_T[:0]
             found[layer] = (router.weight_ED.shape[0], np.concatenate([before_T, first_T]))
 
         return router.register_forward_hook(hook)

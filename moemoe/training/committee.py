@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def validation_weights(
         items = []
         asked: list[list[str]] = []  # every question's right values
         chunk = rows[start : start + PRODUCTS_AT_ONCE].tolist()
-        kept = (features.of(chunk) if features is not None else None) or [None] * len(chunk)
+        kept = (features.of(chunk) if features is not None else None) or repeat(None, len(chunk))
         for row, known_features in zip(chunk, kept, strict=True):
             slots = slots_of(image_buffer(committee.config, 1), 0)
             items.append(item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features))

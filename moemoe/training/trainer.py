@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +263,7 @@ class Trainer:
         features = self.features.of(rows.tolist()) if self.features is not None else None
         items = [
             make(row, slots=own, tokens=self.tokens, training=training, features=known, second=second)
-            for row, own, known in zip(rows.tolist(), slots, features or [None] * len(rows), strict=True)
+            for row, own, known in zip(rows.tolist(), slots, features or repeat(None, len(rows)), strict=True)
         ]
         return self.collator(items)
 

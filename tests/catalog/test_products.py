@@ -184,7 +184,9 @@ class TestCollectProducts:
         collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.08))
 
     def test_no_rows(self, tmp_path, contract):
-        collection = Collection(write_parts(collect_products([write(tmp_path / "a.parquet", [])], contract), "none"))
+        collection = Collection(
+            write_parts(collect_products([write(tmp_path / "a.parquet", [])], contract), str(tmp_path / "parts"))
+        )
         with pytest.raises(CatalogError, match="the catalog has no rows"):
             collection.check_quarantine_share(collection.quarantine(), contract)
 

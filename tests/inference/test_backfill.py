@@ -31,6 +31,8 @@ CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}
 class Oracle:
     """Answers Red to color with the confidence that the title ends with; what else it says is no value or unsure."""
 
+    sources = ("image", "text")
+
     def __init__(self):
         self.asked = 0
 
@@ -147,6 +149,8 @@ def test_the_contracts_ids_stand_beside_the_names(model, tmp_path):
 
 class Dresser:
     """Answers questions about each product as it is told, by title, with the same confidence."""
+
+    sources = ("image", "text")
 
     def __init__(self, said):
         self._said = said

@@ -211,6 +211,8 @@ def test_a_row_that_training_sets_aside_is_refused(model):
 class Dresser:
     """Says of each product what it is told to, with the same confidence."""
 
+    sources = ("image", "text")
+
     def __init__(self, said):
         self.said = said
 
