@@ -14,7 +14,7 @@ from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import FOLDER, ImageFeatures
 from tests.support.s3 import s3_endpoint
-from tests.support.small_shards import small_labels, small_products, small_shards, write_shards
+from tests.support.small_shards import small_labels, small_products, small_shards, with_second_images, write_shards
 
 
 class MeanColor:
@@ -58,6 +58,26 @@ def test_every_image_that_decodes_has_its_features(dataset):
     assert features[0][0].dtype == np.float16
     assert features[0][0][0].tolist() == pytest.approx([200, 30, 30], abs=8)
     assert features[1][0][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+
+
+def test_second_images_have_features_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "SHARD_ROWS", 16)
+    products = with_second_images(small_products(60))
+    dataset = ShardedDataset(write_shards(tmp_path / "root", products, small_labels(60)), tmp_path / "scratch")
+    first = written(dataset, MeanColor())
+    made = files(dataset)
+    encoder = MeanColor()
+    both = written(dataset, encoder, images=2)
+    assert set(files(dataset)) > set(made)  # the first images' are not computed again
+    assert len(files(dataset)) == 2 * len(made)
+    assert encoder.images == 39  # two of three products have a second one, p4's does not decode
+    assert np.array_equal(both[0][0], first[0][0])
+    assert both[0][1][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+    assert both[10][0] is None
+    assert both[10][1] is not None
+    assert both[2] == [pytest.approx(both[2][0]), None]
+    assert both.of([0, 2, 10]) is not None
+    assert both.of([0, 4]) is None
 
 
 def test_a_batch_has_all_its_features_or_none(dataset):
