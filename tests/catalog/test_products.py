@@ -186,7 +186,7 @@ class TestCollectProducts:
         quarantine = collection.quarantine()
         assert quarantine.num_rows == 15
         collection.check_quarantine_share(quarantine, contract)  # two of five rows
-        with pytest.raises(CatalogError, match=r"2 of 5 catalog rows \(40.0%\) would be set aside"):
+        with pytest.raises(CatalogError, match=r"2 of 5 catalog rows \(40.0%\) would be quarantined, 2 of them with"):
             collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.3))
 
     def test_further_images_behind_urls_are_fetched(self, tmp_path, contract):
@@ -244,8 +244,8 @@ class TestCollectProducts:
         quarantine = collection.quarantine()
         assert (collection.rows, collection.accepted, collection.images, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
-            r"8 of 100 catalog rows \(8\.0%\) would be set aside; "
-            r"contract small allows 7\.0% \(max_quarantine_share\)\. "
+            r"8 of 100 catalog rows \(8\.0%\) would be quarantined, 6 of them with their image alone; "
+            r"contract small allows 7\.0% \(max_quarantine_share; with a larger one the run goes on without them\)\. "
             r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
         )
         with pytest.raises(CatalogError, match=expected):
