@@ -212,9 +212,9 @@ def _raw_labels(value: Any) -> list[RawLabel]:
 def _images(row: Mapping[str, Any], folder: str | None, most: int) -> list[bytes]:
     """The usable images of ``image`` and ``images``, the first ``most``; one that is listed twice counts once."""
     value = row.get("images")
-    if isinstance(value, str):
+    if isinstance(value, str) and (value := text_of(value, "images")) is not None:
         with contextlib.suppress(ValueError):
-            value = json.loads(value or "[]")
+            value = json.loads(value)
     listed = [] if is_missing(value) else _listed(value)
     if listed is None:
         raise CatalogError(f"images is {str(value)[:50]!r}; allowed is a list of images")

@@ -7,7 +7,6 @@ import pytest
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import ImageError, load_image
-from moemoe.catalog.layouts import abo
 from moemoe.catalog.read import read_batches
 from tests.support.s3 import s3_bucket
 from tests.support.seller_files import images_of, read, write
@@ -99,7 +98,7 @@ class TestArchivesAsTheyUnpack:
         return write_listings(tmp_path / "listings/metadata/listings_0.json.gz", ABO_LISTING)
 
     def test_images_are_found(self, listings):
-        [[found, stray]] = images_of(listings, abo.LAYOUT)
+        [[found, stray]] = images_of(listings)
         assert load_image({"path": found}, str(listings)) == b"jpeg"
         with pytest.raises(ImageError, match="outside the catalog's folder"):
             load_image({"path": stray}, str(listings))
