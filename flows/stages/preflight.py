@@ -38,7 +38,8 @@ class Started:
         recipe: ``Recipe.to_dict``.
         contract_hash: of the contract as given.
         partitions, groups: see ``stages.collect.FoundCatalog``.
-        images: how many images of a product are collected: as many as the recipe's sources read.
+        images: how many images of a product are collected: as many as the recipe reads, or the champion, which the gate
+            shows the same products.
         champion: the version that the run follows, if there is one.
     """
 
@@ -74,9 +75,10 @@ def start_training(
     tracked = start_tracked_run(
         checked.tracking, name, recipe, train.settings, options, checked.processes, metaflow_run
     )
+    images = max(images_to_collect([recipe]), champion.images if champion else 1)
     return Started(
         name, recipe.to_dict(), checked.processes, options.is_sample, checked.contract.hash, catalog.partitions,
-        catalog.groups, images_to_collect([recipe]), champion, tracked,
+        catalog.groups, images, champion, tracked,
     )  # fmt: skip
 
 

@@ -57,8 +57,10 @@ class Conversion:
         for partition in self._partitions:
             start, bad = 0, dict[int, tuple[str, str, str]]()
             what = (partition, None, lambda row, *problem, bad=bad: bad.__setitem__(row, problem))
-            how = {"required": NEEDED, "layout": self._layout, "told": self.readings.append, "images": MOST_IMAGES}
-            for batch in read_batches(*what, **how):
+            read = read_batches(
+                *what, required=NEEDED, layout=self._layout, told=self.readings.append, images=MOST_IMAGES
+            )
+            for batch in read:
                 kept = [i for i in range(batch.num_rows) if is_usable(bad.get(start + i))]
                 for row, problem in bad.items():
                     self._quarantine(partition, None, row, *problem)

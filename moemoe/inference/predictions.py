@@ -284,6 +284,8 @@ def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str
     """
     if predictor.collator.tokenizer is None:
         return {}
-    contexts = (dataset[row].context for row in dataset.rows("test"))
-    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, contexts, predictor.model.config.context_length)
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
+    of_sources = (dataset[row].text.of_source(name) for row in dataset.rows("test") for name in names)
+    texts = (text for text in of_sources if text is not None)
+    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, texts, predictor.model.config.context_length)
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

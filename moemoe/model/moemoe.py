@@ -296,7 +296,7 @@ class MoEMoE(nn.Module):
         ]
 
     def _share(self, shares: Sequence[float], kind: str) -> float:
-        return sum(share for share, own in zip(shares, self.config.kinds, strict=True) if own == kind)
+        return min(1.0, sum(share for share, own in zip(shares, self.config.kinds, strict=True) if own == kind))
 
     def _each_share(self, shares: Sequence[float]) -> tuple[float, ...]:
         """The shares themselves if a kind has several, whose sum says less."""

@@ -37,15 +37,17 @@ def item_of(
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
-    Of several gold values the target is one, another in every ``draw``, by ``seed``. Each image is
-    decoded into its slot unless its ``features`` are known; a text of a source that ``tokens`` knows is not cut again.
-    ``training`` says what is hidden of products, and which are also asked what has no answer; None hides nothing.
-    ``second`` asks for the ``second_view`` of ``training``, which has no negatives.
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. Each image is decoded into its
+    slot unless its ``features`` are known; a text of a source that ``tokens`` has is not cut again. ``training`` says
+    what is hidden of products (all images, all texts, or of the texts what is not the title), and which are also asked
+    what has no answer; None hides nothing. ``second`` asks for the ``second_view`` of ``training``, which has no
+    negatives.
     """
     key = f"{seed}:{draw}:{row}"
     negatives = training.negatives if training is not None and not second else 0.0
     never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
     values, blanked = with_negatives(dataset.values(row), never, negatives, key)
+    # whether there is an image decides what a second view hides, also for a system that reads none
     data = [dataset.image(row, number) for number in range(max(1, images_read(config.sources)))]
     hidden: str | None = None
     if blanked:
