@@ -122,7 +122,7 @@ def test_predictions_of_four_sources_weigh_each_of_them(tmp_path):
         assert list(weights) == list(sources)
         assert sum(weights.values()) == pytest.approx(1)
         assert weights["image"] + weights["image.2"] == pytest.approx(row["image_weight"])
-        assert 0 <= min(row["image_weight"], row["text_weight"])
+        assert min(row["image_weight"], row["text_weight"]) >= 0
         assert max(row["image_weight"], row["text_weight"]) <= 1  # not by rounding either
         images = row["condition"] not in (IMAGE_BLANKED, UNANSWERABLE)
         texts = row["condition"] not in (TEXT_BLANKED, UNANSWERABLE)

@@ -213,6 +213,7 @@ def test_a_size_hides_nothing_without_which_nothing_is_left():
 @pytest.mark.parametrize(
     ("model", "settings", "message"),
     [
+        ("committee", "moemoe.sources=[image, sound]", "source 'sound' is unknown"),
         ("moemoe", "sources=[image, sound]", "source 'sound' is unknown; allowed are image, image.2, "),
         ("moemoe", "sources=[text.title, text.title]", "text.title comes twice; name each source once"),
         ("moemoe", "sources=[image.2, text]", "image.2 without image"),

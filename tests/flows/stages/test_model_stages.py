@@ -91,6 +91,8 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "yes")
     assert stages.retrain.find_champion(space, tracked.address, "moemoe-none", recipe, "champion") is None
+    tracked.mlflow.log_param(tracked.run_id, "sources", ["image", "image", "text"])
+    assert stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "").images == 2
 
 
 def test_the_last_words_name_what_there_is(space, tracked, registered, evaluated):
