@@ -13,8 +13,8 @@ import yaml
 from moemoe import cli
 from moemoe.recipes import known_recipes, load_recipe
 from moemoe.recipes.settings import SEPARATOR, allowed_settings
-from moemoe.sources import MOST_IMAGES, PARTS, image_name
 from moemoe.run_folder import RunFolder
+from moemoe.sources import MOST_IMAGES, PARTS, image_name
 from tests.support.pages import DOCS, FENCE, PAGES, PROJECT, blocks, command_lines
 
 README = PROJECT / "README.md"
