@@ -203,7 +203,7 @@ def named(tmp_path_factory, collator):
 
 def test_named_sources_are_the_products_own_images_and_texts(named):
     dataset, made, tokens = named
-    rows = dataset.rows("train").tolist()
+    rows = [*dataset.rows("train").tolist(), *dataset.rows("test").tolist()]
     found = items(dataset, made.config, rows, 0, tokens=tokens)
     for row, item in zip(rows, found, strict=True):
         product, shown = dataset[row], dict(zip(NAMED, item.sources, strict=True))
