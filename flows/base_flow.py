@@ -100,7 +100,7 @@ class BaseFlow(FlowSpec):
     def collect(self):
         """Read some of the catalog's files, fetch images behind URLs; set bad rows and images aside."""
         with workspace(self) as space:
-            what = (self.partitions, self.input, self.index, Options.of(self))
+            what = (self.partitions, self.input, self.index, Options.of(self), self.images)
             self.parts = stages.collect.collect_group(space, *what)
         self.next(self.validate)
 
@@ -152,7 +152,8 @@ class BaseFlow(FlowSpec):
     def shard(self):
         """Write the payload shards of some of the catalog's files; what is there already stays."""
         with workspace(self) as space:
-            self.shards = stages.shard.write_payload(space, self.partitions, self.index, self.layout)
+            what = (self.partitions, self.index, self.layout, self.images)
+            self.shards = stages.shard.write_payload(space, *what)
         self.next(self.manifest)
 
     def write_manifest(self, inputs) -> None:

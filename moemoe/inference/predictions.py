@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.batches.tokenizer import tokenizer_statistics
+from moemoe.catalog.context import ProductText
 from moemoe.contract.contract import Contract
 from moemoe.contract.measures import MeasureReader
 from moemoe.contract.spellings import spellings, words_pattern
@@ -30,6 +31,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import Product, ShardedDataset
+from moemoe.sources import TEXT, kind_of, kinds_of
 from moemoe.storage import join
 from moemoe.table_parts import ListedParts
 
@@ -143,7 +145,7 @@ def write_predictions(
             written.write(_scaled(part, answering))
         test = range(len(unscaled), len(written))
         for condition, source in ((IMAGE_BLANKED, "image"), (TEXT_BLANKED, "text")):
-            if source in predictor.model.config.sources:
+            if source in kinds_of(predictor.sources):
                 written.write_all(_scaled(part, answering) for part in asked("test", condition))
             else:
                 written.write_all(_relabelled(written.part(index), condition) for index in test)
@@ -162,10 +164,12 @@ def write_predictions(
 
 def _longer_than_their_title(predictor: Predictor, dataset: ShardedDataset) -> np.ndarray:
     """The test products that the condition ``title only`` takes a text from; none for a system that reads no text."""
-    if "text" not in predictor.model.config.sources:
-        return np.empty(0, np.int64)
-    products = ((row, dataset[row]) for row in dataset.rows("test"))
-    return np.array([row for row, product in products if product.title_context != product.context], np.int64)
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
+
+    def is_longer(text: ProductText) -> bool:
+        return any(text.of_source(name, title_alone=True) != text.of_source(name) for name in names)
+
+    return np.array([row for row in dataset.rows("test") if names and is_longer(dataset[row].text)], np.int64)
 
 
 def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
@@ -227,7 +231,7 @@ def predict_split(
 def _predict(
     predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, condition: str, values: ValueSets
 ) -> Iterator[pa.Table]:
-    features = predictor.image_features(dataset)
+    features, sources = predictor.image_features(dataset), predictor.sources
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
         products = [dataset[row] for row in chunk]
@@ -255,12 +259,13 @@ def _predict(
                         "confidence": answer.confidence,
                         "image_weight": answer.image_weight,
                         "text_weight": answer.text_weight,
-                        "has_image": product.image is not None,
+                        "has_image": any(image is not None for image in product.images),
                         "explicit": values.is_written(attribute, gold, context),
                         "rare": values.is_rare(attribute, gold),
                         "canonical": values.contract.allows(attribute, answer.value),
                         "unseen": values.is_unseen(attribute, gold),
                         "tolerance": values.tolerance(attribute),
+                        "source_weights": list(answer.by_source(sources).items()),
                     }
                 )
         yield pa.Table.from_pylist(records, PREDICTIONS)
@@ -279,6 +284,8 @@ def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str
     """
     if predictor.collator.tokenizer is None:
         return {}
-    contexts = (dataset[row].context for row in dataset.rows("test"))
-    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, contexts, predictor.model.config.context_length)
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
+    of_sources = (dataset[row].text.of_source(name) for row in dataset.rows("test") for name in names)
+    texts = (text for text in of_sources if text is not None)
+    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, texts, predictor.model.config.context_length)
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}
