@@ -80,7 +80,7 @@ def check_raw(
     """The raw catalog against its contract; Data Docs are written to the local folder ``docs_dir``.
 
     ``products`` are parts of PRODUCTS that can be gone over several times; ``quarantine`` is what was set aside of the
-    ``rows`` read. No picture is looked at: ``collect_products`` has decoded them.
+    ``rows`` read. No image is looked at: ``collect_products`` has decoded them.
     """
     return _check(raw_suite(products, quarantine, rows, contract), contract.dataset, docs_dir)
 
@@ -90,7 +90,7 @@ def check_labels(
 ) -> ContractReport:
     """Parts of LABELS with group and split against the contract, each product's in one; else as ``check_raw``.
 
-    ``common`` are the titles and pictures that were too frequent to join groups, in words.
+    ``common`` are the titles and images that were too frequent to join groups, in words.
     """
     return _check(label_suite(labels, contract, common), contract.dataset, docs_dir)
 

@@ -17,7 +17,7 @@ LEAST_TEST_PRODUCTS = 30
 def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence[str] = ()) -> Suite:
     """Promises of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times.
 
-    ``common`` are the titles and pictures that were too frequent to join groups, in words.
+    ``common`` are the titles and images that were too frequent to join groups, in words.
     """
     counted = _Counted(labels, contract)
     total = counted.homeless.total
@@ -41,10 +41,10 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
     _promise_canonical_values(suite, counted, contract)
     _promise_splits(suite, counted, contract)
     suite.figure(
-        "titles and pictures tell products apart",
+        "titles and images tell products apart",
         WARNING,
         "splits",
-        "titles and pictures shared by many",
+        "titles and images shared by many",
         len(common),
         f"so frequent that they join no groups: {'; '.join(common[:EXAMPLES])}" if common else "none is shared by many",
         at_most=0,
@@ -161,7 +161,7 @@ def _why_empty(counted: "_Counted", wanted: float, total: int) -> str:
     if not wanted:
         return "the contract gives it 0 % of the products"
     return (
-        f"products with the same title or picture stay in one split, and the {total:,} labelled products are "
+        f"products with the same title or image stay in one split, and the {total:,} labelled products are "
         f"{counted.groups:,} such groups, the largest of {counted.largest_group:,}: too few for a "
         f"split of {wanted:.0%}"
     )

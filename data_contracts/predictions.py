@@ -9,8 +9,8 @@ from data_contracts.suites import Suite, Tally
 from moemoe.contract.contract import CRITICAL, WARNING, Contract
 from moemoe.schemas import (
     AS_IS,
+    IMAGE_BLANKED,
     NOT_APPLICABLE,
-    PICTURE_BLANKED,
     TEXT_BLANKED,
     TITLE_ONLY,
     UNANSWERABLE,
@@ -30,14 +30,14 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         total += len(part)
         weights = pc.add(part["image_weight"], part["text_weight"])
         off.add(part, pc.fill_null(pc.greater(pc.abs(pc.subtract(weights, 1.0)), _ROUNDING), False))
-        blanked = pc.equal(part["condition"], PICTURE_BLANKED)
+        blanked = pc.equal(part["condition"], IMAGE_BLANKED)
         seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
         answers = part.select(["product_id", "canonical", "prediction"])
         answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
         strange.add(answers, pc.invert(answers["canonical"]))
     suite = Suite("predictions", {"rows": _slices(predictions)})
     told = f"{total:,} predictions"
-    conditions = [AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
+    conditions = [AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
     for name in ("product_id", "confidence"):
         words = f"every prediction has a {name.replace('_', ' ')}"
         suite.add(words, CRITICAL, "rows", "ExpectColumnValuesToNotBeNull", told, column=name)
@@ -53,7 +53,7 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
 
     suite.figure("there are predictions", CRITICAL, "predictions", "predictions", total, told, at_least=1)
     suite.figure(
-        "the weights of picture and text sum to 1",
+        "the weights of image and text sum to 1",
         WARNING,
         "predictions",
         "predictions whose weights do not sum to 1",
@@ -63,10 +63,10 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         at_most=0,
     )
     suite.figure(
-        "a picture that is blanked weighs nothing",
+        "an image that is blanked weighs nothing",
         WARNING,
         "predictions",
-        "predictions that weigh a blanked picture",
+        "predictions that weigh a blanked image",
         seen.count,
         str(seen),
         seen.product_ids,

@@ -1,4 +1,4 @@
-"""What a contract promises of the raw catalog: columns and types, ids, titles, product types, pictures, fill rates."""
+"""What a contract promises of the raw catalog: columns and types, ids, titles, product types, images, fill rates."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,29 +63,29 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
             counted.unknown.product_ids,
             at_least=expected.at_least,
         )
-    _promise_pictures(suite, counted, quarantine, rows, contract)
+    _promise_images(suite, counted, quarantine, rows, contract)
     if (expected := promised.get("attribute_fill")) and expected.attributes:
         for name, at_least in expected.attributes.items():
-            share = counted.filled[name] / max(1, counted.without_picture.total)
+            share = counted.filled[name] / max(1, counted.without_image.total)
             suite.figure(
                 f"at least {at_least:.0%} of the products of known types say their {name}",
                 expected.severity,
                 "attributes",
                 name,
                 share,
-                f"{Tally(counted.filled[name], counted.without_picture.total)} do",
+                f"{Tally(counted.filled[name], counted.without_image.total)} do",
                 at_least=at_least,
             )
     return suite
 
 
-def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
-    """What was set aside, of all rows; pictures that are there, of the products of known types."""
+def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
+    """What was set aside, of all rows; images that are there, of the products of known types."""
     promised, limit = contract.expectations, contract.max_quarantine_share
     aside = Tally(0, rows - quarantine.num_rows)
     aside.add(quarantine, pa.array(np.ones(quarantine.num_rows, bool)))
     suite.figure(
-        f"at most {limit:.1%} of the rows, or their pictures, are set aside",
+        f"at most {limit:.1%} of the rows, or their images, are set aside",
         CRITICAL,
         "catalog",
         "share of rows set aside",
@@ -95,26 +95,26 @@ def _promise_pictures(suite: Suite, counted: "_Counted", quarantine: pa.Table, r
         at_most=limit,
     )
     bad = pc.equal(quarantine["field"], "image")
-    unusable = Tally(0, counted.pictures - quarantine.num_rows + (pc.sum(bad).as_py() or 0))
+    unusable = Tally(0, counted.images - quarantine.num_rows + (pc.sum(bad).as_py() or 0))
     unusable.add(quarantine, bad)
     if expected := promised.get("undecodable_images"):
         suite.figure(
-            f"at most {expected.at_most:.1%} of the pictures cannot be decoded",
+            f"at most {expected.at_most:.1%} of the images cannot be decoded",
             expected.severity,
             "catalog",
-            "share of pictures that cannot be decoded",
+            "share of images that cannot be decoded",
             unusable.share,
             f"{unusable} cannot",
             unusable.product_ids,
             at_most=expected.at_most,
         )
     if expected := promised.get("image_present"):
-        without = counted.without_picture
+        without = counted.without_image
         suite.figure(
-            f"at least {expected.at_least:.0%} of the products of known types have a picture",
+            f"at least {expected.at_least:.0%} of the products of known types have an image",
             expected.severity,
             "catalog",
-            "share of products of known types with a picture",
+            "share of products of known types with an image",
             1 - without.share if without.total else 0.0,
             f"{without.others} do",
             without.product_ids,
@@ -137,9 +137,9 @@ class _Counted:
     """Everything that the suite says of all products, counted in one pass; memory: 8 bytes a product."""
 
     def __init__(self, products: Iterable[pa.Table], contract: Contract):
-        self.title, self.unknown, self.without_picture = Tally(), Tally(), Tally()
+        self.title, self.unknown, self.without_image = Tally(), Tally(), Tally()
         self.unknown_types: Counter[str] = Counter()
-        self.pictures = 0
+        self.images = 0
         expected = contract.expectations.get("attribute_fill")
         keys_of = {name: contract.attributes[name].keys for name in (expected and expected.attributes) or ()}
         self.filled: Counter[str] = Counter()
@@ -155,9 +155,9 @@ class _Counted:
             self.unknown.add(part, unknown)
             found = pc.value_counts(part["product_type"].filter(unknown)).to_pylist()
             self.unknown_types.update({item["values"] or "": item["counts"] for item in found})
-            self.pictures += len(part) - part["image_hash"].null_count
+            self.images += len(part) - part["image_hash"].null_count
             known = part.filter(pc.invert(unknown))
-            self.without_picture.add(known, pc.is_null(known["image_hash"]))
+            self.without_image.add(known, pc.is_null(known["image_hash"]))
             self.filled.update(_filled(known, keys_of, missing))
         ordered = np.sort(np.concatenate(hashes))
         self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])

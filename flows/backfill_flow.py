@@ -55,7 +55,7 @@ class BackfillFlow(FlowSpec):
         self.merge_artifacts(inputs, exclude=["parts"])
         with said_plainly():
             done = stages.backfill.finish(self.job, [task.parts for task in inputs], self.audit_size)
-            self.manifest_uri, self.audit_uri, self.page_uri = done.manifest, done.audit, done.page
+            self.manifest_uri, self.audit, self.label_audit = done.manifest, done.audit, done.label_audit
             self.coverage = done.coverage
             cards.show(stages.backfill.write_pages(self.job, done))
             self.last_words = stages.backfill.summary(done, stages.backfill.report_uri(self.job))

@@ -1,8 +1,8 @@
-"""Pictures of MLflow's UI on real runs, each with the text that its page shows, for the docs and for looking at.
+"""Images of MLflow's UI on real runs, each with the text that its page shows, for the docs and for looking at.
 
 Needs Debian's chromium and chromium-driver.
 
-python infra/screenshots.py --tracking-uri sqlite:///mlflow.db --experiment moemoe-30pt-sample --output pictures/
+python infra/screenshots.py --tracking-uri sqlite:///mlflow.db --experiment moemoe-30pt-sample --output images/
 """
 
 import argparse
@@ -108,7 +108,7 @@ class Browser:
             if time.monotonic() - began > START_SECONDS:
                 sys.exit(f"a page did not show {text!r} within {START_SECONDS} s; it showed: {now[:300]!r}")
 
-    def picture(self, file: Path) -> None:
+    def image(self, file: Path) -> None:
         """Writes what the window shows as PNG."""
         file.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
 
@@ -127,11 +127,11 @@ class Browser:
 
 
 def main() -> None:
-    """Starts MLflow's server on a free port, takes the pictures, and stops it."""
+    """Starts MLflow's server on a free port, takes the images, and stops it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracking-uri", default="sqlite:///mlflow.db")
     parser.add_argument("--experiment", default="moemoe-30pt-sample")
-    parser.add_argument("--output", default="pictures", help="folder of the PNGs")
+    parser.add_argument("--output", default="images", help="folder of the PNGs")
     parser.add_argument("--only", default="", help="comma-separated names of pages")
     parser.add_argument("--runs", type=int, default=4, help="how many runs the compare page shows")
     parser.add_argument("--size", default="1600x1000")
@@ -157,7 +157,7 @@ def main() -> None:
                 browser.open("about:blank")  # the pages differ in what is behind the # alone
                 browser.open(f"http://127.0.0.1:{port}/{page}")
                 browser.settle(text)
-                browser.picture(folder / f"{name}.png")
+                browser.image(folder / f"{name}.png")
                 (folder / f"{name}.txt").write_text(browser.text())
                 print(folder / f"{name}.png", flush=True)
         finally:

@@ -18,8 +18,8 @@ CATALOG = pa.schema(
     ]
 )
 
-#: The accepted catalog rows without their picture bytes: ``partition`` and ``row`` say where the
-#: picture lies, ``image_hash`` (SHA-256, hex) is null where there is no usable picture.
+#: The accepted catalog rows without their image bytes: ``partition`` and ``row`` say where the
+#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image.
 PRODUCTS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -35,7 +35,7 @@ PRODUCTS = pa.schema(
     ]
 )
 
-#: Rows and pictures set aside, never silently lost.
+#: Rows and images set aside, never silently lost.
 QUARANTINE = pa.schema(
     [
         ("product_id", pa.string()),
@@ -46,7 +46,7 @@ QUARANTINE = pa.schema(
     ]
 )
 
-#: The split of a key (hash of a title or picture) that products of earlier runs have.
+#: The split of a key (hash of a title or image) that products of earlier runs have.
 SPLITS = pa.schema([("key", pa.string()), ("split", pa.string())])
 
 #: Canonical labels; ``group`` and ``split`` are null until the split is made.
@@ -151,10 +151,11 @@ PREDICTIONS = pa.schema(
 
 #: Values of ``condition`` in the predictions. ``withheld`` stands in place of ``as is`` where an attribute's words were
 #: cut out of every text. ``title only`` shows neither bullet points nor description. The last two are questions out of
-#: context: an attribute that the product type never has (no gold), and a product shown with neither text nor picture.
-AS_IS, PICTURE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "picture blanked", "text blanked", "withheld"
+#: context: an attribute that the product type never has (no gold), and a product shown with neither text nor image.
+AS_IS, IMAGE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "image blanked", "text blanked", "withheld"
 TITLE_ONLY = "title only"
 NOT_APPLICABLE, UNANSWERABLE = "not applicable", "unanswerable"
+FORMER_CONDITIONS = {"picture blanked": IMAGE_BLANKED}  #: in predictions of earlier versions, and their names now
 
 #: What each product type and attribute reached. ``validation_accepted`` counts the validation products that a threshold
 #: accepts, which its promise rests on; of guarded ones one product per group.
@@ -239,8 +240,9 @@ SAMPLE = (
     .append(pa.field("place", pa.int64()))
 )
 
-#: A sample of what was filled in, for people. ``filled`` is how many rows its product type and attribute has in all;
-#: ``verdict`` is empty until somebody has judged: right, wrong or unclear.
+#: A sample of what was filled in, or of the labels that accepted predictions contradict, for people. ``filled`` is how
+#: many such rows the product type and attribute has in all; ``verdict`` says whether the prediction is right, wrong or
+#: unclear, and is empty until somebody has judged.
 AUDIT = SAMPLE.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
 
 RIGHT, WRONG, UNCLEAR = "right", "wrong", "unclear"

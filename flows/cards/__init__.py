@@ -47,7 +47,7 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
 
 
 def _cell(cell: doc.Cell) -> str | Image:
-    return Image(cell.data, label=cell.label) if isinstance(cell, doc.Picture) else shown(cell)
+    return Image(cell.data, label=cell.label) if isinstance(cell, doc.Image) else shown(cell)
 
 
 def _examples(items: Sequence[doc.Example]) -> Table:

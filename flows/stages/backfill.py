@@ -17,6 +17,7 @@ from moemoe.reporting.audit_page import audit_page
 from moemoe.reporting.backfill_report import backfill_report
 from moemoe.reporting.document import Document
 from moemoe.reporting.html import page
+from moemoe.schemas import CONTRADICTS, FILLED
 from moemoe.storage import join, write_bytes
 from stages.collect import say
 from stages.options import BackfillOptions, check_numbers
@@ -73,9 +74,10 @@ def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finish
 
 
 def write_pages(job: Job, finished: Finished) -> Document:
-    """Writes the audit's page and the report beside the values; returns the report's document, for the card."""
-    name = finished.page.rsplit("/", 1)[-1].removesuffix(".html")
-    write_bytes(finished.page, audit_page(finished.drawn, job.model_version, name).encode())
+    """Writes the audits' pages and the report beside the values; returns the report's document, for the card."""
+    for audit, decision in ((finished.audit, FILLED), (finished.label_audit, CONTRADICTS)):
+        name = audit.page.rsplit("/", 1)[-1].removesuffix(".html")
+        write_bytes(audit.page, audit_page(audit.rows, job.model_version, name, decision).encode())
     document = backfill_report(finished, job.model_version, job.rule)
     write_bytes(report_uri(job), page(document).encode())
     return document
@@ -88,12 +90,13 @@ def report_uri(job: Job) -> str:
 
 def summary(finished: Finished, report: str) -> str:
     """The last words of a backfill."""
-    command = shlex.join(["moemoe", "audit", finished.audit])
+    command = shlex.join(["moemoe", "audit", finished.audit.table])
     return "\n".join(
         [
             f"report   {report}",
             f"values   {finished.manifest} lists the Parquet files",
-            f"audit    {finished.page} for people; its table is {finished.audit}",
+            f"audit    {finished.audit.page} for people; its table is {finished.audit.table}",
             f"verdicts {command} --verdicts VERDICTS.csv",
+            f"labels   {finished.label_audit.page}: labels of the catalog that the model contradicts",
         ]
     )

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from moemoe.catalog.pictures import ImageError, shrink_image
+from moemoe.catalog.images import ImageError, shrink_image
 from moemoe.catalog.reading import from_json
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.evaluation.measure import Measurement
-from moemoe.inference.catalog_rows import usable_picture
+from moemoe.inference.catalog_rows import usable_image
 from moemoe.registry.code_version import git_commit
 from moemoe.registry.register import Registration
 from moemoe.registry.tracked_run import TrackedRun
@@ -84,6 +84,6 @@ def products_shown(dataset: ShardedDataset, product_ids: Iterable[str]) -> dict[
 
 def _small(image: bytes | None) -> bytes | None:
     try:
-        return None if image is None else shrink_image(usable_picture(image), IMAGE_SIDE)
+        return None if image is None else shrink_image(usable_image(image), IMAGE_SIDE)
     except ImageError:  # the quarantine of evaluate names it
         return None

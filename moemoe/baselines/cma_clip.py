@@ -69,7 +69,7 @@ class CMAClipConfig(BaselineConfig):
 
 @dataclass
 class ClosedSetBatch(Tensors):
-    """Pictures and texts once per product.
+    """Images and texts once per product.
 
     Args:
         image, text: as ``model.batch.Source``.
@@ -84,7 +84,7 @@ class ClosedSetBatch(Tensors):
     target: Tensor | None = None
 
     def counts(self) -> Tensor:
-        """Scored examples, examples, examples with a picture, int64 [3]."""
+        """Scored examples, examples, examples with an image, int64 [3]."""
         assert self.target is not None
         examples = torch.full_like(self.product_of, 1).sum()
         return torch.stack([(self.target >= 0).sum(), examples, self.image.mask[self.product_of].sum()])
@@ -109,7 +109,7 @@ class ClosedSetCollator(SourceCollator):
                 ]
             )
         return ClosedSetBatch(
-            self._pictures([item.sources[0] for item in items], rows),
+            self._images([item.sources[0] for item in items], rows),
             Source(ids, mask, rows),
             torch.tensor([index for index, _ in pairs]),
             torch.tensor([place.get(question, -1) for _, question in pairs]),

@@ -1,7 +1,7 @@
 """K nearest neighbours over image and text embeddings (table 2): the values of the most similar training products.
 
 Nothing here is learned from labels. The text's embedding is TF-IDF brought to ``text_width`` dimensions by a truncated
-SVD of the training split (latent semantic analysis); the picture's is a colour histogram of its middle, or the mean
+SVD of the training split (latent semantic analysis); the image's is a colour histogram of its middle, or the mean
 patch embedding of a pretrained timm model. From scratch the histogram is the honest choice: an untrained backbone
 knows nothing of similarity.
 
@@ -35,7 +35,7 @@ HUES, SATURATIONS, BRIGHTNESSES = 16, 4, 4
 
 @dataclass(frozen=True)
 class KNNConfig(BaselineConfig):
-    """``k`` neighbours; ``image_weight`` is the picture's part of the similarity, the text has the rest.
+    """``k`` neighbours; ``image_weight`` is the image's part of the similarity, the text has the rest.
 
     ``image.name``: ``histogram``, or a timm model with pretrained weights. The other keys are those of TF-IDF.
     """
@@ -64,13 +64,13 @@ class KNNConfig(BaselineConfig):
             )
 
 
-def colour_histogram(picture_3HW: np.ndarray) -> np.ndarray:
+def colour_histogram(image_3HW: np.ndarray) -> np.ndarray:
     """Of the middle half, float32 [256]: bins of hue x saturation x brightness; square roots, so of length 1."""
     from PIL import Image
 
-    picture_3HW = np.asarray(picture_3HW)
-    _, H, W = picture_3HW.shape
-    middle = np.ascontiguousarray(picture_3HW[:, H // 4 : H - H // 4, W // 4 : W - W // 4].transpose(1, 2, 0))
+    image_3HW = np.asarray(image_3HW)
+    _, H, W = image_3HW.shape
+    middle = np.ascontiguousarray(image_3HW[:, H // 4 : H - H // 4, W // 4 : W - W // 4].transpose(1, 2, 0))
     hsv = np.asarray(Image.fromarray(middle).convert("HSV"), dtype=np.int64).reshape(-1, 3)
     hue, saturation, brightness = (hsv * [HUES, SATURATIONS, BRIGHTNESSES] // 256).T
     bins = (hue * SATURATIONS + saturation) * BRIGHTNESSES + brightness
@@ -78,14 +78,14 @@ def colour_histogram(picture_3HW: np.ndarray) -> np.ndarray:
     return np.sqrt(counts / counts.sum()).astype(np.float32)
 
 
-class PictureEmbedding:
-    """Pictures (None: there is none) -> unit vectors [B, D_i], 0 where there is none."""
+class ImageEmbedding:
+    """Images (None: there is none) -> unit vectors [B, D_i], 0 where there is none."""
 
     def __init__(self, image: ImageConfig, backbone: ImageEncoder | None = None):
         self.image, self.backbone = image, backbone
 
     @classmethod
-    def create(cls, image: ImageConfig) -> "PictureEmbedding":
+    def create(cls, image: ImageConfig) -> "ImageEmbedding":
         """With timm's weights where ``image`` names a model. Raises ConfigError where they cannot be loaded."""
         if image.name == HISTOGRAM:
             return cls(image)
@@ -94,18 +94,18 @@ class PictureEmbedding:
         return cls(image, backbone)
 
     @torch.inference_mode()
-    def __call__(self, pictures: Sequence[Any]) -> np.ndarray:
-        """Unit vectors of uint8 [3, H, W] pictures."""
-        there = [index for index, picture in enumerate(pictures) if picture is not None]
+    def __call__(self, images: Sequence[Any]) -> np.ndarray:
+        """Unit vectors of uint8 [3, H, W] images."""
+        there = [index for index, image in enumerate(images) if image is not None]
         bins = HUES * SATURATIONS * BRIGHTNESSES
         width = bins if self.backbone is None else self.backbone.width
-        vectors = np.zeros((len(pictures), width), dtype=np.float32)
+        vectors = np.zeros((len(images), width), dtype=np.float32)
         if not there:
             return vectors
         if self.backbone is None:
-            vectors[there] = [colour_histogram(pictures[index]) for index in there]
+            vectors[there] = [colour_histogram(images[index]) for index in there]
         else:
-            vectors[there] = self.backbone(torch.from_numpy(np.stack([pictures[i] for i in there]))).mean(1).numpy()
+            vectors[there] = self.backbone(torch.from_numpy(np.stack([images[i] for i in there]))).mean(1).numpy()
         return unit(vectors)
 
 
@@ -123,7 +123,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 class KNN:
     """The k most similar training products that have the attribute vote, each with its similarity.
 
-    Confidence is the winner's part of the votes; the picture's share is its part of the winner's similarities.
+    Confidence is the winner's part of the votes; the image's share is its part of the winner's similarities.
     """
 
     config_class = KNNConfig
@@ -135,19 +135,19 @@ class KNN:
         config: KNNConfig,
         vectorizer: Vectorizer,
         components: np.ndarray,
-        pictures: PictureEmbedding,
+        images: ImageEmbedding,
         text_PD: np.ndarray,
         image_PD: np.ndarray,
         values_PA: np.ndarray,
     ):
-        self.config, self.vectorizer, self.components, self.pictures = config, vectorizer, components, pictures
+        self.config, self.vectorizer, self.components, self.images = config, vectorizer, components, images
         self.text_PD, self.image_PD, self.values_PA = text_PD, image_PD, values_PA
 
     @classmethod
     def check(cls, config: KNNConfig) -> None:
-        """Raises ConfigError where scikit-learn or the picture's weights cannot be loaded."""
+        """Raises ConfigError where scikit-learn or the image's weights cannot be loaded."""
         check_scikit_learn("knn")
-        PictureEmbedding.create(config.image)
+        ImageEmbedding.create(config.image)
 
     @classmethod
     def fit(cls, config: KNNConfig, items: Iterable[Item], seed: int) -> "KNN":
@@ -155,14 +155,14 @@ class KNN:
         cls.check(config)
         from sklearn.decomposition import TruncatedSVD
 
-        pictures = PictureEmbedding.create(config.image)
+        images = ImageEmbedding.create(config.image)
         texts: list[str] = []
         image_vectors, values = [], []
         place = {name: {value: index for index, value in enumerate(known)} for name, known in config.values.items()}
         for item in items:
-            picture, text = item.sources
+            image, text = item.sources
             texts.append(str(text))
-            image_vectors.append(pictures([picture])[0])
+            image_vectors.append(images([image])[0])
             answers = dict(zip(item.questions, item.answers or (), strict=True))
             values.append([place[name][answers[name]] if name in answers else -1 for name in config.values])
         vectorizer = Vectorizer(config)
@@ -175,7 +175,7 @@ class KNN:
             config,
             vectorizer,
             components,
-            pictures,
+            images,
             unit(np.asarray(sparse @ components.T)),
             np.stack(image_vectors),
             np.array(values, dtype=np.int32),
@@ -184,7 +184,7 @@ class KNN:
     def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
         """The winning value; nothing, with confidence 0, where no neighbour is similar at all."""
         text_BD = unit(np.asarray(self.vectorizer([str(item.sources[1]) for item in batch.items]) @ self.components.T))
-        image_BD = self.pictures([item.sources[0] for item in batch.items])
+        image_BD = self.images([item.sources[0] for item in batch.items])
         image_BP = self.config.image_weight * (image_BD @ self.image_PD.T)
         total_BP = image_BP + (1 - self.config.image_weight) * (text_BD @ self.text_PD.T)
         found: dict[tuple[int, str], Answer] = {}
@@ -200,23 +200,23 @@ class KNN:
                         found[index, name] = answer
         return batch.in_order(found)
 
-    def _vote(self, name: str, values: np.ndarray, similarity: np.ndarray, of_picture: np.ndarray) -> Answer | None:
-        similarity, of_picture = similarity.clip(min=0), of_picture.clip(min=0)
+    def _vote(self, name: str, values: np.ndarray, similarity: np.ndarray, of_image: np.ndarray) -> Answer | None:
+        similarity, of_image = similarity.clip(min=0), of_image.clip(min=0)
         votes = np.bincount(values, weights=similarity)
         best = int(votes.argmax())
         if votes[best] <= 0:
             return None
-        image = float(min(of_picture[values == best].sum() / votes[best], 1.0))
+        image = float(min(of_image[values == best].sum() / votes[best], 1.0))
         return Answer(self.config.values[name][best], float(votes[best] / votes.sum()), image, 1.0 - image)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``, the picture's weights among it."""
+        """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``, the image's weights among it."""
         write_config(folder, "knn", self.config)
         (Path(folder) / "vocabulary.json").write_text(json.dumps(self.vectorizer.vocabulary))
         tensors = {"idf": self.vectorizer.idf, "components": self.components}
         tensors |= {"text": self.text_PD, "image": self.image_PD, "values": self.values_PA}
-        if self.pictures.backbone is not None:
-            tensors |= {f"backbone.{k}": v.numpy() for k, v in self.pictures.backbone.backbone.state_dict().items()}
+        if self.images.backbone is not None:
+            tensors |= {f"backbone.{k}": v.numpy() for k, v in self.images.backbone.backbone.state_dict().items()}
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, Path(folder) / "model.safetensors")
 
     @classmethod
@@ -226,12 +226,12 @@ class KNN:
         check_scikit_learn("knn")
         tensors = load_file(Path(folder) / "model.safetensors")
         vectorizer = Vectorizer(config, json.loads((Path(folder) / "vocabulary.json").read_text()), tensors["idf"])
-        pictures = PictureEmbedding(config.image)
+        images = ImageEmbedding(config.image)
         if config.image.name != HISTOGRAM:
             backbone = _encoder(config.image)
             own = {k.removeprefix("backbone."): v for k, v in tensors.items() if k.startswith("backbone.")}
             backbone.backbone.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})
-            pictures = PictureEmbedding(config.image, backbone)
+            images = ImageEmbedding(config.image, backbone)
         return cls(
-            config, vectorizer, tensors["components"], pictures, tensors["text"], tensors["image"], tensors["values"]
+            config, vectorizer, tensors["components"], images, tensors["text"], tensors["image"], tensors["values"]
         )

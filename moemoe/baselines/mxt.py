@@ -1,10 +1,10 @@
-"""MXT (Khandelwal et al. 2023): a picture shifts T5's input, and T5's memory looks at the picture's patches.
+"""MXT (Khandelwal et al. 2023): an image shifts T5's input, and T5's memory looks at the image's patches.
 
-Question, product type and text stand in one joint encoder; the pictures go in twice. A multimodal adaptation gate
+Question, product type and text stand in one joint encoder; the images go in twice. A multimodal adaptation gate
 (Rahman et al. 2020) joins the global vector of ResNet-152 to every token embedding; after T5's encoder each token
 attends to Xception's feature map; T5's decoder answers greedily. Backbones are trained along.
 
-The paper's two networks take 224 and 299 pixels; here both see the same picture of ``image.size``.
+The paper's two networks take 224 and 299 pixels; here both see the same image of ``image.size``.
 
 Shapes: B examples, K tokens, D d_model, V width of the global vector, P places of the feature map.
 """
@@ -66,7 +66,7 @@ class MXTConfig(ModelConfig):
 class AdaptationGate(nn.Module):
     """Rahman et al. 2020: g = ReLU(W_g [T; V] + b_g), H = g * W_H V + b_H, out = LayerNorm(T + a H).
 
-    a = min(bound |T| / |H|, 1) per token. Where there is no picture H is 0.
+    a = min(bound |T| / |H|, 1) per token. Where there is no image H is 0.
     """
 
     def __init__(self, width: int, d_model: int, bound: float, dropout: float):
@@ -152,6 +152,6 @@ class MXT(MoEMoE):
         slot_N, width = example_slots(batch.product_of, B)
         weights_SBQL = scatter_weights(states_BKD.new_ones(B, K, 1), slot_N, B, width)
         keys, values = self.decoder.project_sources([states_BKD])
-        picture_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
+        image_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
         memory = SourceMemory(keys, values, weights_SBQL, real_BK, slot_N)
-        return Encoded(memory, torch.stack([picture_B, 1 - picture_B], dim=1), None, loads)
+        return Encoded(memory, torch.stack([image_B, 1 - image_B], dim=1), None, loads)

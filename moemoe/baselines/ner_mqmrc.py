@@ -94,7 +94,7 @@ class TaggedBatch(Tensors):
     questions: list[str]
 
     def counts(self) -> Tensor:
-        """Scored tags, examples, and no pictures, int64 [3]."""
+        """Scored tags, examples, and no images, int64 [3]."""
         assert self.tags is not None
         examples = torch.ones_like(self.row_of).sum()
         return torch.stack([(self.tags != -100).sum(), examples, torch.zeros_like(examples)])
@@ -198,7 +198,7 @@ class NerMqMrc(nn.Module):
     name = "ner-mqmrc"
     config_class = NerMqMrcConfig
     collator_class = TaggedCollator
-    limits = "extracts what the text spells out, answers nothing else, and reads no picture"
+    limits = "extracts what the text spells out, answers nothing else, and reads no image"
 
     def __init__(self, config: NerMqMrcConfig):
         super().__init__()

@@ -105,7 +105,7 @@ class TfIdf:
 
     config_class = TfIdfConfig
     collator_class = ItemCollator
-    limits = "answers values that the training split has, nothing else, and reads no picture"
+    limits = "answers values that the training split has, nothing else, and reads no image"
 
     def __init__(
         self, config: TfIdfConfig, vectorizer: Vectorizer, coefficients: dict[str, tuple[np.ndarray, np.ndarray]]

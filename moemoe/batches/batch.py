@@ -32,12 +32,12 @@ class Tensors:
 
 @dataclass
 class Source(Tensors):
-    """One source of a batch: pictures or texts.
+    """One source of a batch: images or texts.
 
     Args:
-        data: uint8 [R, 3, H, W] pictures, half [R, P, W] features (``ImageEncoder.features``), or int64 [R, K] token
+        data: uint8 [R, 3, H, W] images, half [R, P, W] features (``ImageEncoder.features``), or int64 [R, K] token
             ids.
-        mask: bool [R], whether there is a picture (any content where not), or bool [R, K], the real tokens.
+        mask: bool [R], whether there is an image (any content where not), or bool [R, K], the real tokens.
         row_of: int64 [B], each product's row.
     """
 
@@ -77,8 +77,8 @@ class Batch(Tensors):
         return self.sources[0].row_of.numel()
 
     def counts(self) -> Tensor:
-        """Scored tokens, examples, and pairs of an example and a picture, int64 [3]."""
+        """Scored tokens, examples, and pairs of an example and an image, int64 [3]."""
         assert self.labels is not None
-        pictures = [s.mask[s.row_of][self.product_of].sum() for s in self.sources if s.mask.dim() == 1]
+        images = [s.mask[s.row_of][self.product_of].sum() for s in self.sources if s.mask.dim() == 1]
         examples = torch.tensor(self.product_of.numel(), device=self.labels.device)
-        return torch.stack([(self.labels != -100).sum(), examples, sum(pictures, torch.zeros_like(examples))])
+        return torch.stack([(self.labels != -100).sum(), examples, sum(images, torch.zeros_like(examples))])

@@ -24,14 +24,14 @@ from moemoe.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class PictureSlot:
-    """A decoded picture that lies in a buffer of its whole batch: uint8 [B, H, W, 3] and its index there."""
+class ImageSlot:
+    """A decoded image that lies in a buffer of its whole batch: uint8 [B, H, W, 3] and its index there."""
 
     pixels_BHWC: np.ndarray
     index: int
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The picture, uint8 [3, H, W]."""
+        """The image, uint8 [3, H, W]."""
         return self.pixels_BHWC[self.index].transpose(2, 0, 1)
 
 
@@ -41,28 +41,28 @@ class Item:
 
     Args:
         sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``SourceCollator.encode``
-            gives them; a picture as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none), or in
+            gives them; an image as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none), or in
             all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
 
-    sources: Sequence[str | np.ndarray | PictureSlot | None]
+    sources: Sequence[str | np.ndarray | ImageSlot | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
 
 
 def one_of_each(
-    kinds: Sequence[str], picture: np.ndarray | PictureSlot | None, text: str | np.ndarray
-) -> list[str | np.ndarray | PictureSlot | None]:
-    """``Item.sources`` of a product with one picture and one text, as shards and catalogs have them.
+    kinds: Sequence[str], image: np.ndarray | ImageSlot | None, text: str | np.ndarray
+) -> list[str | np.ndarray | ImageSlot | None]:
+    """``Item.sources`` of a product with one image and one text, as shards and catalogs have them.
 
     Raises:
         ConfigError: a model that reads several sources of one kind.
     """
     if len(set(kinds)) < len(kinds):
-        raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one picture and one text")
-    return [picture if kind == "image" else text for kind in kinds]
+        raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one image and one text")
+    return [image if kind == "image" else text for kind in kinds]
 
 
 @dataclass
@@ -82,7 +82,7 @@ class KnownQuestions:
 
 
 class SourceCollator:
-    """What every system's collator does with pictures and texts; ``config`` has ``sources`` and ``context_length``.
+    """What every system's collator does with images and texts; ``config`` has ``sources`` and ``context_length``.
 
     ``encoder_tokenizer`` cuts contexts, and questions for their encoder; None: the same as the decoder's.
     """
@@ -100,22 +100,22 @@ class SourceCollator:
         self._encoder_tokens = self._tokens if encoder_tokenizer is None else {}
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
 
-    def _pictures(self, pictures: Sequence[np.ndarray | PictureSlot | None], row_of: Tensor) -> Source:
-        there = torch.tensor([picture is not None for picture in pictures])
-        features = next((p for p in pictures if isinstance(p, np.ndarray) and p.dtype == np.float16), None)
+    def _images(self, images: Sequence[np.ndarray | ImageSlot | None], row_of: Tensor) -> Source:
+        there = torch.tensor([image is not None for image in images])
+        features = next((p for p in images if isinstance(p, np.ndarray) and p.dtype == np.float16), None)
         if features is not None:
             none = np.zeros_like(features)
-            half_IPW = np.stack([none if picture is None else np.asarray(picture) for picture in pictures])
+            half_IPW = np.stack([none if image is None else np.asarray(image) for image in images])
             return Source(torch.from_numpy(half_IPW), there, row_of)
         size = self.config.image.size
-        slots = [picture for picture in pictures if isinstance(picture, PictureSlot)]
-        if slots and len(slots[0].pixels_BHWC) == len(pictures):
+        slots = [image for image in images if isinstance(image, ImageSlot)]
+        if slots and len(slots[0].pixels_BHWC) == len(images):
             pixels_BHWC = slots[0].pixels_BHWC
         else:
-            pixels_BHWC = np.zeros((len(pictures), size, size, 3), dtype=np.uint8)
-            for index, picture in enumerate(pictures):
-                if picture is not None:
-                    pixels_BHWC[index] = np.asarray(picture).transpose(1, 2, 0)
+            pixels_BHWC = np.zeros((len(images), size, size, 3), dtype=np.uint8)
+            for index, image in enumerate(images):
+                if image is not None:
+                    pixels_BHWC[index] = np.asarray(image).transpose(1, 2, 0)
         return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -194,7 +194,7 @@ class Collator(SourceCollator):
         sources = []
         for index, kind in enumerate(self.config.sources):
             if kind == "image":
-                sources.append(self._pictures([item.sources[index] for item in items], image_of))
+                sources.append(self._images([item.sources[index] for item in items], image_of))
             else:
                 sources.append(self._texts([item.sources[index] for item in items], pairs))
         states = None

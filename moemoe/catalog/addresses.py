@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from typing import Any
 
-from moemoe.catalog.pictures import ImageError
+from moemoe.catalog.images import ImageError
 
 PRIVATE, UNKNOWN_HOST = "image host has a private address", "image host cannot be found"
 

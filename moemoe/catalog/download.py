@@ -25,7 +25,7 @@ from urllib3.util import Url, create_urllib3_context, make_headers, parse_url
 
 from moemoe import __version__
 from moemoe.catalog.addresses import FetchError, addresses_of
-from moemoe.catalog.pictures import CUT_SHORT, EMPTY, IS_URL, MAX_BYTES, TOO_LARGE, ImageError, check_start
+from moemoe.catalog.images import CUT_SHORT, EMPTY, IS_URL, MAX_BYTES, TOO_LARGE, ImageError, check_start
 
 MALFORMED, NO_ANSWER, TOO_SLOW = "image URL is malformed", "image host does not answer", "image takes too long"
 NOT_SECURE, BAD_ANSWER = "image host has no valid certificate", "image host gives no HTTP answer"

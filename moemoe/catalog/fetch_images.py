@@ -14,7 +14,7 @@ from urllib3.util import Url
 
 from moemoe.catalog.addresses import UNKNOWN_HOST, FetchError
 from moemoe.catalog.download import NO_ANSWER, REDIRECTED, Answer, Client, Limits, parsed
-from moemoe.catalog.pictures import ImageError, is_url
+from moemoe.catalog.images import ImageError, is_url
 from moemoe.catalog.url_images import UrlImages
 
 #: What is read ahead of the rows that are waited for: so many rows, or so many bytes of them.

@@ -16,7 +16,7 @@ def find_partitions(catalog: str) -> list[str]:
     A glob may have alternatives in braces.
 
     What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
-    left out (READMEs, pictures), and those whose name, or a folder's below the one that is given, begins with ``_`` or
+    left out (READMEs, images), and those whose name, or a folder's below the one that is given, begins with ``_`` or
     ``.``. Notes and settings end in .txt and .json too: these are left out where there is another file.
 
     Raises:

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
+from moemoe.catalog.images import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.layouts.known import AUTO
-from moemoe.catalog.pictures import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable, screen
@@ -26,7 +26,7 @@ from moemoe.schemas import PRODUCTS, QUARANTINE
 from moemoe.storage import join, part_uri, read_table, size, write_table
 
 STAGE = "validate"
-_PICTURES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
+_IMAGES_PER_TASK = 16  # small enough to keep every thread busy, large enough to hide the hand-over
 #: Rows of one part; its texts are what a step holds in memory.
 PART_ROWS = 50_000
 MAX_GROUPS = 100  # Metaflow's own limit on a foreach
@@ -78,10 +78,10 @@ def collect_products(
     layout: str = AUTO,
     fetcher: ImageFetcher | None = None,
 ) -> Iterator[Collected]:
-    """Reads a catalog once and checks every row and every picture; yields parts of about PART_ROWS rows.
+    """Reads a catalog once and checks every row and every image; yields parts of about PART_ROWS rows.
 
     Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
-    picture that cannot be used (see ``pictures``) is set aside while its product stays, without picture. Products
+    image that cannot be used (see ``images``) is set aside while its product stays, without image. Products
     whose type the contract does not know, and product ids that repeat, stay: the contract's expectations speak of them.
 
     Args:
@@ -131,13 +131,13 @@ def collect_products(
 
 @dataclass(frozen=True)
 class CollectedPart:
-    """Where a ``Collected`` was put, its numbers (rows read, products, usable pictures), and how files were read."""
+    """Where a ``Collected`` was put, its numbers (rows read, products, usable images), and how files were read."""
 
     products: str
     quarantine: str
     rows: int
     accepted: int
-    pictures: int
+    images: int
     readings: list[Reading]
 
 
@@ -148,9 +148,9 @@ def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
         products = write_table(part.products, part_uri(join(folder, "products"), i))
         quarantine = write_table(part.quarantine, part_uri(join(folder, "quarantine"), i))
         accepted = part.products.num_rows
-        pictures = accepted - part.products["image_hash"].null_count
+        images = accepted - part.products["image_hash"].null_count
         readings = merge_readings(part.readings)
-        written.append(CollectedPart(products, quarantine, part.rows, accepted, pictures, readings))
+        written.append(CollectedPart(products, quarantine, part.rows, accepted, images, readings))
     return written
 
 
@@ -171,9 +171,9 @@ class Collection:
         return sum(part.accepted for part in self.parts)
 
     @property
-    def pictures(self) -> int:
-        """Products with a usable picture."""
-        return sum(part.pictures for part in self.parts)
+    def images(self) -> int:
+        """Products with a usable image."""
+        return sum(part.images for part in self.parts)
 
     @property
     def readings(self) -> list[Reading]:
@@ -228,7 +228,7 @@ def _accept(
     quarantine: list[dict[str, str | None]],
     read_url: Callable[[str], bytes] | None,
 ) -> pa.RecordBatch:
-    """The rows of a batch that become products; the others, and bad pictures, go to ``quarantine``."""
+    """The rows of a batch that become products; the others, and bad images, go to ``quarantine``."""
     ids = batch["product_id"].to_pylist()
     kept, images, problems = [], [], {}
     texts = zip(ids, *(batch[name].to_pylist() for name in ("product_type", "title", "description")), strict=True)
@@ -262,7 +262,7 @@ def _accept(
 def _hash_if_usable(
     image: dict[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None
 ) -> str | ImageError | None:
-    """SHA-256 (hex) of the picture's bytes, None where there is none, or why it cannot be used."""
+    """SHA-256 (hex) of the image's bytes, None where there is none, or why it cannot be used."""
     try:
         data = load_image(image, partition, read_url)
         if data is None:
@@ -274,7 +274,7 @@ def _hash_if_usable(
 
 
 def _map(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
-    parts = [items[i : i + _PICTURES_PER_TASK] for i in range(0, len(items), _PICTURES_PER_TASK)]
+    parts = [items[i : i + _IMAGES_PER_TASK] for i in range(0, len(items), _IMAGES_PER_TASK)]
     return [result for results in pool.map(lambda part: [function(item) for item in part], parts) for result in results]
 
 
@@ -287,7 +287,7 @@ def read_products_with_images(
 ) -> Iterator[pa.Table]:
     """``products`` in slices, with a last column ``image`` (binary).
 
-    The catalog is read again, once. Pictures come as ``shrink_image`` makes them; null where image_hash is null.
+    The catalog is read again, once. Images come as ``shrink_image`` makes them; null where image_hash is null.
 
     Args:
         partitions: those that ``collect_products`` read, in the same order.
@@ -296,7 +296,7 @@ def read_products_with_images(
         read_url: gives the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
 
     Raises:
-        CatalogError: a product or picture is no longer what ``collect_products`` saw.
+        CatalogError: a product or image is no longer what ``collect_products`` saw.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
@@ -352,7 +352,7 @@ def _shrunk(
         data = load_image(image, partition, read_url)
         if data is not None and hashlib.sha256(data).hexdigest() == expected:
             return shrink_image(data)
-        problem = "a picture has other bytes" if data is not None else "a picture is gone"
+        problem = "an image has other bytes" if data is not None else "an image is gone"
     except ImageError as error:
         problem = str(error)
     raise CatalogError(_changed(partition, problem))

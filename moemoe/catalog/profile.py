@@ -49,7 +49,7 @@ class Profile:
     """What a catalog holds."""
 
     rows: int = 0
-    pictures: int = 0
+    images: int = 0
     product_types: Counter[str] = field(default_factory=Counter)
     keys: dict[str, Key] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
     for partition in partitions:
         for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
-            found.pictures += batch.num_rows - batch["image"].null_count
+            found.images += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
             found.product_types.update(name for name in names if fold(name) and len(name) <= LONGEST)
             for entries in batch["attributes"].to_pylist():
@@ -141,7 +141,7 @@ def as_contract(found: Profile, dataset: str) -> str:
             "values; a contract needs one of each"
         )
     lines = [
-        f"# Suggested from {found.rows:,} products, {found.pictures:,} with a picture. To be edited: merge names that",
+        f"# Suggested from {found.rows:,} products, {found.images:,} with an image. To be edited: merge names that",
         "# mean the same, give attributes the names that people use, write rules for what is left. Every key is",
         "# explained in data_contracts/30pt/contract.yaml.",
         f"dataset: {_inline(dataset)}",

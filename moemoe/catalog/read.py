@@ -20,9 +20,9 @@ from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 from moemoe.storage import exists, fetch, is_s3, join
 
-BATCH_ROWS = 256  # pictures travel with their rows: phone photos of 4 MB make a batch of 1 GB
+BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a batch of 1 GB
 
-#: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's picture is lost.
+#: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's image is lost.
 SetAside = Callable[[int, str, str, str], None]
 
 

@@ -11,7 +11,7 @@ import json
 import time
 from typing import Any
 
-from moemoe.catalog.pictures import ImageError, shown
+from moemoe.catalog.images import ImageError, shown
 from moemoe.errors import StorageError
 from moemoe.storage import join, read_bytes, size_of, write_bytes
 

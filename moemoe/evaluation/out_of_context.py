@@ -1,7 +1,7 @@
 """Questions that have no answer (appendix A): how often the model answers with confidence instead of abstaining.
 
 Two kinds are asked on purpose: an attribute that the product's type never has, and any attribute of a product that is
-shown with neither text nor picture.
+shown with neither text nor image.
 """
 
 import math

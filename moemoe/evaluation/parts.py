@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.errors import MoEMoEError
-from moemoe.schemas import AS_IS, PREDICTIONS, WITHHELD
+from moemoe.schemas import AS_IS, FORMER_CONDITIONS, PREDICTIONS, WITHHELD
 from moemoe.table_parts import completed
 
 Shown = tuple[str, str]
@@ -60,12 +60,14 @@ def in_parts(predictions: Predictions) -> Parts:
 def shown_in(part: pa.Table) -> list[Shown]:
     """The splits and conditions that a part has rows of, in the order in which they come."""
     found = part.select(["split", "condition"]).group_by(["split", "condition"], use_threads=False).aggregate([])
-    return list(zip(found["split"].to_pylist(), found["condition"].to_pylist(), strict=True))
+    conditions = [FORMER_CONDITIONS.get(name, name) for name in found["condition"].to_pylist()]
+    return list(zip(found["split"].to_pylist(), conditions, strict=True))
 
 
 def rows_shown(part: pa.Table, split: str, condition: str) -> np.ndarray:
     """The rows of a part that are of a split in a condition."""
-    mine = pc.and_(pc.equal(part["split"], split), pc.equal(part["condition"], condition))
+    names = [condition, *(former for former, now in FORMER_CONDITIONS.items() if now == condition)]
+    mine = pc.and_(pc.equal(part["split"], split), pc.is_in(part["condition"], pa.array(names)))
     return np.flatnonzero(pc.fill_null(mine, False).to_numpy(zero_copy_only=False))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
 from moemoe.evaluation.uncertainty import Interval, Resamples, interval
-from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
 READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
 TEXT, IMAGE, BOTH = "text", "image", "both"
@@ -63,7 +63,7 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
     resamples = Resamples(cells.groups, replicates)
-    right = {shown: _right(cells.of("test", shown)) for shown in (TEXT_BLANKED, PICTURE_BLANKED)}
+    right = {shown: _right(cells.of("test", shown)) for shown in (TEXT_BLANKED, IMAGE_BLANKED)}
     test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
     for cell in test:

@@ -15,7 +15,7 @@ from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.uncertainty import Interval, Resamples, interval
-from moemoe.schemas import PICTURE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
+from moemoe.schemas import IMAGE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
 REPLICATES = 500
 MARKETPLACES = 10
@@ -47,7 +47,7 @@ def slices(
     for slice_by, name, chosen in _chosen(cells):
         found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
-    for condition in (PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
+    for condition in (IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
         found = {c: scores for c, scores in headline(condition).items() if c in test}
         rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
         del found  # before the next condition is read
@@ -72,7 +72,7 @@ def _chosen(cells: Cells) -> Iterator[tuple[str, str, Callable[[CellRows], np.nd
         ("value in the context", "explicit", "explicit", "implicit"),
         ("value in training", "unseen", "never seen in training", "seen in training"),
         ("value's frequency", "rare", "rare", "frequent"),
-        ("picture", "has_image", "with picture", "without picture"),
+        ("image", "has_image", "with image", "without image"),
     ):
         yield slice_by, yes, partial(_with_trait, trait, True)
         yield slice_by, no, partial(_with_trait, trait, False)

@@ -1,6 +1,6 @@
 """How sure a figure is: bootstrap intervals by group, and a paired test for the difference of two runs.
 
-Products of one group (same title or same picture) stay together: groups are drawn with replacement, all attributes of
+Products of one group (same title or same image) stay together: groups are drawn with replacement, all attributes of
 their products with them, so that intervals over several cells know that cells share products. Thresholds chosen on
 validation stay as they are; only the test products are drawn.
 

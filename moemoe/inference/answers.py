@@ -28,7 +28,7 @@ class Answers:
         answering: what belongs beside the model's weights as ``answering.json``.
         routing: ROUTING, empty for a model without experts.
         metrics: of the tokenizer, and the temperature.
-        quarantine: QUARANTINE of the pictures that did not decode; those products were answered from their texts.
+        quarantine: QUARANTINE of the images that did not decode; those products were answered from their texts.
     """
 
     predictions: ListedParts
@@ -76,5 +76,5 @@ def answer_everything(
         answering,
         routing(predictor, dataset),
         metrics,
-        predictor.pictures.quarantine,
+        predictor.images.quarantine,
     )

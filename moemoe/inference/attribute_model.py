@@ -29,7 +29,7 @@ class AttributeModel:
         """From a folder with the model's own files, contract, thresholds and preprocessing.
 
         Raises:
-            ConfigError: a file is missing, or this code would treat pictures otherwise than the model's own.
+            ConfigError: a file is missing, or this code would treat images otherwise than the model's own.
         """
         for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
             if not (Path(folder) / name).is_file():

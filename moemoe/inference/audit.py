@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog.pictures import shrink_image
+from moemoe.catalog.images import shrink_image
 from moemoe.errors import CatalogError
 from moemoe.schemas import AUDIT, CONTRADICTS, FILLED, RIGHT, SAMPLE, UNCLEAR, WRONG
 
 #: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
-PER_CELL = {FILLED: 30, CONTRADICTS: 3}
-PICTURE_SIDE = 360
+PER_CELL = {FILLED: 30, CONTRADICTS: 10}
+IMAGE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
 
@@ -56,8 +56,8 @@ class Sampler:
 
 @lru_cache(maxsize=16)
 def _small(image: bytes) -> bytes:
-    """A product's picture for people, made once for all its attributes."""
-    return shrink_image(image, PICTURE_SIDE)
+    """A product's image for people, made once for all its attributes."""
+    return shrink_image(image, IMAGE_SIDE)
 
 
 def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
@@ -74,21 +74,22 @@ def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
     return pa.Table.from_pylist(first, SAMPLE)
 
 
-def draw_audit(sample: pa.Table, filled: Mapping[tuple[str, str], int], size: int) -> pa.Table:
-    """About ``size`` filled rows (AUDIT) for people to judge: the cells that filled most first, up to 30 of each.
+def draw_audit(sample: pa.Table, numbers: Mapping[tuple[str, str], int], size: int, decision: str = FILLED) -> pa.Table:
+    """About ``size`` rows (AUDIT) of one decision for people to judge, the cells with most of them first.
 
     Args:
-        filled: product type and attribute -> how many rows were filled in.
+        numbers: product type and attribute -> how many rows there are of this decision.
+        decision: filled, or contradicts: labels that an accepted prediction contradicts.
     """
     by_cell: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in sample.to_pylist():
-        if row["decision"] == FILLED:
+        if row["decision"] == decision:
             by_cell[row["product_type"], row["attribute"]].append(row)
     chosen: list[dict[str, Any]] = []
-    for cell in sorted(by_cell, key=lambda cell: (-filled[cell], cell)):
+    for cell in sorted(by_cell, key=lambda cell: (-numbers[cell], cell)):
         if len(chosen) >= size:
             break
-        chosen += [{**row, "filled": filled[cell], "verdict": None} for row in by_cell[cell]]
+        chosen += [{**row, "filled": numbers[cell], "verdict": None} for row in by_cell[cell]]
     return pa.Table.from_pylist(chosen, AUDIT)
 
 

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from moemoe.catalog.columns import REQUIRED
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
+from moemoe.catalog.images import ImageError, load_image
 from moemoe.catalog.layouts.known import AUTO
-from moemoe.catalog.pictures import ImageError, load_image
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
@@ -32,7 +32,7 @@ from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
-from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_picture
+from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_image
 from moemoe.inference.decisions import Decided, decide
 from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
@@ -152,7 +152,7 @@ def backfill_partitions(
 def part_name(partition: str, job: Job) -> str:
     """The name of a partition's files: its own, and a hash of its content and of what fills it in.
 
-    Pictures that lie beside the catalog, or behind URLs, count by their path alone.
+    Images that lie beside the catalog, or behind URLs, count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
@@ -180,7 +180,7 @@ def _backfill_partition(
     """Fills in one partition.
 
     Set aside into QUARANTINE are rows that cannot be read, have no id, neither title nor description, or a product type
-    that the model does not answer; and pictures that cannot be used, whose products are asked about without.
+    that the model does not answer; and images that cannot be used, whose products are asked about without.
 
     Raises:
         CatalogError: the partition cannot be read.
@@ -274,10 +274,10 @@ def read_chunks(
             {"product_id": product_id, "stage": STAGE, "field": field, "reason": reason, "detail": detail}
         )
 
-    def picture(row: dict[str, Any]) -> bytes | ImageError | None:
+    def image_of(row: dict[str, Any]) -> bytes | ImageError | None:
         try:
             data = load_image(row["image"], partition, read_url)
-            return None if data is None else usable_picture(data)
+            return None if data is None else usable_image(data)
         except ImageError as error:
             return error
 
@@ -299,8 +299,8 @@ def read_chunks(
                 if is_usable(problem):
                     kept.append((start + index, row, product_type))
             questions = []
-            pictures = pool.map(picture, [row for _, row, _ in kept])
-            for (number, row, product_type), image in zip(kept, pictures, strict=True):
+            images = pool.map(image_of, [row for _, row, _ in kept])
+            for (number, row, product_type), image in zip(kept, images, strict=True):
                 if isinstance(image, ImageError):
                     quarantined(row["product_id"], number, "image", image.reason, image.detail)
                     image = None

@@ -44,21 +44,29 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """Rows of one decision for people to judge: AUDIT without verdicts, and the URIs of their table and page."""
+
+    rows: pa.Table
+    table: str
+    page: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """A finished backfill: where its files are, and what the card shows.
 
     Args:
+        audit: of filled values; ``label_audit`` is of labels that accepted predictions contradict.
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
-        drawn: AUDIT, the rows of ``audit`` without verdicts; ``page`` is where their page belongs.
-        sample: SAMPLE, filled and contradicting rows with their pictures.
+        sample: SAMPLE, filled and contradicting rows with their images.
         kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
         readings: how the partitions were read, those that are alike as one.
     """
 
     manifest: str
-    audit: str
-    page: str
-    drawn: pa.Table
+    audit: Audit
+    label_audit: Audit
     coverage: list[Coverage]
     total: Coverage
     sample: pa.Table
@@ -70,16 +78,16 @@ class Finished:
 
 
 def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
-    """Writes the audit (a table that is there already is left alone: it may hold verdicts) and the manifest."""
+    """Writes the audits of values and labels, ``audit_size`` rows each, and then the manifest."""
     parts = sorted(parts, key=lambda part: part.values)
     coverage, total = coverage_of(parts)
     sample = merge_samples(read_table(join(job.output, part.sample)) for part in parts)
-    filled = {(row.product_type, row.attribute): row.filled for row in coverage}
-    audit = draw_audit(sample, filled, audit_size)
     name = hashlib.sha256("".join([*(part.values for part in parts), str(audit_size)]).encode()).hexdigest()[:16]
-    audit_uri, page = (join(job.output, "audit", f"audit-{name}{suffix}") for suffix in (".parquet", ".html"))
-    if not exists(audit_uri):
-        write_table(audit, audit_uri)
+    filled = {(row.product_type, row.attribute): row.filled for row in coverage}
+    audit = _audit(draw_audit(sample, filled, audit_size), join(job.output, "audit", f"audit-{name}"))
+    contradicts = {(row.product_type, row.attribute): row.contradicts for row in coverage}
+    drawn = draw_audit(sample, contradicts, audit_size, CONTRADICTS)
+    label_audit = _audit(drawn, join(job.output, "audit", f"labels-{name}"))
     rows, products, quarantined = (
         sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
     )
@@ -97,13 +105,22 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
         "values": [part.values for part in parts],
         "quarantine": [part.quarantine for part in parts],
         "audit": f"audit/audit-{name}.parquet",
+        "label_audit": f"audit/labels-{name}.parquet",
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
     readings = merge_readings(Reading(**reading) for part in parts for reading in part.readings)
     return Finished(
-        uri, audit_uri, page, audit, coverage, total, sample, rows, products, quarantined, dict(kept_back), readings
+        uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(kept_back), readings
     )
+
+
+def _audit(rows: pa.Table, stem: str) -> Audit:
+    """Writes the table of an audit; one that exists is left as it is, for it may hold verdicts."""
+    audit = Audit(rows, f"{stem}.parquet", f"{stem}.html")
+    if not exists(audit.table):
+        write_table(rows, audit.table)
+    return audit
 
 
 def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:

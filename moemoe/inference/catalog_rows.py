@@ -11,7 +11,7 @@ from typing import Any
 
 from moemoe.catalog import records
 from moemoe.catalog.context import context_text
-from moemoe.catalog.pictures import ImageError, check_image, load_image, shown, shrink_image
+from moemoe.catalog.images import ImageError, check_image, load_image, shown, shrink_image
 from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
@@ -19,7 +19,7 @@ from moemoe.errors import CatalogError
 from moemoe.inference.predictor import Question
 from moemoe.storage import is_s3, join
 
-#: The folder (or s3:// prefix) under which a client may name pictures by path; unset, no path is followed.
+#: The folder (or s3:// prefix) under which a client may name images by path; unset, no path is followed.
 IMAGE_FOLDER = "MOEMOE_IMAGE_FOLDER"
 
 #: A row's columns of text, as ``screen`` wants the first four.
@@ -52,11 +52,11 @@ def questions_of(
 
     Args:
         attributes: what the model can be asked, by product type.
-        image_folder: where pictures named by path lie; None: no path is followed.
+        image_folder: where images named by path lie; None: no path is followed.
 
     Raises:
         CatalogError: names the row and what is wrong: a row that training would set aside (no product type, neither
-            title nor description), a product type or attribute that the contract or the model does not know, a picture
+            title nor description), a product type or attribute that the contract or the model does not know, an image
             that does not decode, a path that is not allowed, a value that no column has.
     """
     questions = []
@@ -85,11 +85,11 @@ def _question_of(
     asked, labels = _asked(row.get("attributes"), product_type, attributes[product_type])
     plain["bullet_points"] = _bullet_points(row.get("bullet_points"))
     plain["attributes"] = labels
-    return question_of(plain, product_type, _picture(row.get("image"), folder), asked)
+    return question_of(plain, product_type, _image(row.get("image"), folder), asked)
 
 
 def question_of(row: Mapping[str, Any], product_type: str, image: bytes | None, attributes: list[str]) -> RowQuestion:
-    """A row of CATALOG with its canonical product type and its usable picture -> what the model reads, as in training.
+    """A row of CATALOG with its canonical product type and its usable image -> what the model reads, as in training.
 
     Args:
         row: texts as text or None.
@@ -101,8 +101,8 @@ def question_of(row: Mapping[str, Any], product_type: str, image: bytes | None, 
     return RowQuestion(context, image, attributes, product_id, product_type=product_type, labels=labels)
 
 
-def usable_picture(data: bytes) -> bytes:
-    """``data`` as training saw pictures: wholly decodable and small. Raises ImageError."""
+def usable_image(data: bytes) -> bytes:
+    """``data`` as training saw images: wholly decodable and small. Raises ImageError."""
     small = shrink_image(data)
     if small is data:
         check_image(data)
@@ -188,8 +188,8 @@ def _raw_labels(value: Any) -> list[RawLabel]:
         raise CatalogError(f"{error.reason}: {error.detail}") from None
 
 
-def _picture(value: Any, folder: str | None) -> bytes | None:
-    """The usable picture that a client's ``image`` means, None where it means none."""
+def _image(value: Any, folder: str | None) -> bytes | None:
+    """The usable image that a client's ``image`` means, None where it means none."""
     data, path = value, None
     if isinstance(value, Mapping):
         data, path = value.get("bytes"), value.get("path")
@@ -202,14 +202,14 @@ def _picture(value: Any, folder: str | None) -> bytes | None:
         data = bytes(data)
     try:
         if isinstance(data, bytes) and data:
-            return usable_picture(load_image({"bytes": data}, "") or b"")
-        return usable_picture(_followed(path, folder)) if isinstance(path, str) and path else None
+            return usable_image(load_image({"bytes": data}, "") or b"")
+        return usable_image(_followed(path, folder)) if isinstance(path, str) and path else None
     except ImageError as error:
-        raise CatalogError(f"the picture cannot be used ({error})") from error
+        raise CatalogError(f"the image cannot be used ({error})") from error
 
 
 def _base64(text: str) -> bytes | None:
-    """The bytes that ``text`` carries, None where it is no base64 and so a path (a picture's path has a dot)."""
+    """The bytes that ``text`` carries, None where it is no base64 and so a path (an image's path has a dot)."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
@@ -219,7 +219,7 @@ def _base64(text: str) -> bytes | None:
 
 
 def _followed(path: str, folder: str | None) -> bytes:
-    allowed = "send the picture itself, in base64"
+    allowed = "send the image itself, in base64"
     if folder is None:
         raise CatalogError(f"image {shown(path)} is a path or no base64; {IMAGE_FOLDER} is not set here: {allowed}")
     if is_s3(path):

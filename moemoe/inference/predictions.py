@@ -21,8 +21,8 @@ from moemoe.inference.answering import Answering, fit_temperature
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.schemas import (
     AS_IS,
+    IMAGE_BLANKED,
     NOT_APPLICABLE,
-    PICTURE_BLANKED,
     PREDICTIONS,
     TEXT_BLANKED,
     TITLE_ONLY,
@@ -36,7 +36,7 @@ from moemoe.table_parts import ListedParts
 CHUNK_PRODUCTS = 2048
 RARE_SHARE = 0.01
 OUT_OF_CONTEXT_PRODUCTS = 400
-CONDITIONS = (AS_IS, WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, NOT_APPLICABLE)
+CONDITIONS = (AS_IS, WITHHELD, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE, NOT_APPLICABLE)
 
 
 @dataclass
@@ -107,7 +107,7 @@ class ValueSets:
 def write_predictions(
     predictor: Predictor, dataset: ShardedDataset, contract: Contract, kept: ListedParts, scratch: str
 ) -> tuple[Answering, np.ndarray]:
-    """Writes PREDICTIONS of validation and test as the model is to see them, of test with the picture and with the text
+    """Writes PREDICTIONS of validation and test as the model is to see them, of test with the image and with the text
     blanked and with the title as the only text, and of questions out of context.
 
     Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
@@ -142,7 +142,7 @@ def write_predictions(
             probability.append(part["confidence"].to_numpy())
             written.write(_scaled(part, answering))
         test = range(len(unscaled), len(written))
-        for condition, source in ((PICTURE_BLANKED, "image"), (TEXT_BLANKED, "text")):
+        for condition, source in ((IMAGE_BLANKED, "image"), (TEXT_BLANKED, "text")):
             if source in predictor.model.config.sources:
                 written.write_all(_scaled(part, answering) for part in asked("test", condition))
             else:
@@ -211,9 +211,9 @@ def predict_split(
 ) -> Iterator[pa.Table]:
     """PREDICTIONS for all labelled attributes of a split's products, in parts of CHUNK_PRODUCTS products.
 
-    ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``picture blanked`` (no image is shown), ``text
+    ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``image blanked`` (no image is shown), ``text
     blanked`` (an empty context), ``title only`` (no bullet points, no description), ``unanswerable`` (neither text nor
-    picture), or ``not applicable``: attributes that no product of the type has are asked instead. The last two take
+    image), or ``not applicable``: attributes that no product of the type has are asked instead. The last two take
     OUT_OF_CONTEXT_PRODUCTS products at most.
     """
     if condition not in CONDITIONS:

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from moemoe.batches.collate import Item, KnownQuestions, PictureSlot, one_of_each
+from moemoe.batches.collate import ImageSlot, Item, KnownQuestions, one_of_each
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
 from moemoe.model.system import Fitted, Trained
-from moemoe.schemas import AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
+from moemoe.schemas import AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
 from moemoe.shards.dataset import Product, ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
 from moemoe.systems.saved import load_with_collator
@@ -43,7 +43,7 @@ class Question:
 def product_question(product: Product, features: np.ndarray | None = None, condition: str = AS_IS) -> Question:
     """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS."""
     context = product.title_context if condition == TITLE_ONLY else product.context
-    blanked = condition in (PICTURE_BLANKED, UNANSWERABLE)
+    blanked = condition in (IMAGE_BLANKED, UNANSWERABLE)
     return Question(
         context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
         image=None if blanked else product.image,
@@ -62,7 +62,7 @@ class Predictor:
     """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
     An answer's confidence is temperature-scaled (see ``answering``); an empty answer is an abstention: confidence 0.
-    A product whose picture does not decode is answered from its text; ``pictures.quarantine`` names it.
+    A product whose image does not decode is answered from its text; ``images.quarantine`` names it.
 
     Args:
         values: what each attribute's answers are likely to be; changes no answer, makes generating faster.
@@ -81,7 +81,7 @@ class Predictor:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval() if isinstance(model, nn.Module) else model
         self.collator = collator
-        self.pictures = PictureReader("evaluate")
+        self.images = ImageReader("evaluate")
         self.answering = answering or Answering()
         self._features: tuple[ShardedDataset, ImageFeatures] | None = None
         if self.answering.values is not None:
@@ -143,15 +143,15 @@ class Predictor:
 
     def _item(self, question: Question, features_known: bool) -> Item:
         config = self.model.config
-        picture = None
+        image = None
         if question.image is not None and features_known:
-            picture = question.features
+            image = question.features
         elif question.image is not None and "image" in config.sources:
             size = config.image.size
-            slot = PictureSlot(np.empty((1, size, size, 3), np.uint8), 0)
-            there = self.pictures.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])
-            picture = np.asarray(slot) if there else None
-        return Item(one_of_each(config.sources, picture, question.context), question.attributes)
+            slot = ImageSlot(np.empty((1, size, size, 3), np.uint8), 0)
+            there = self.images.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])
+            image = np.asarray(slot) if there else None
+        return Item(one_of_each(config.sources, image, question.context), question.attributes)
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:

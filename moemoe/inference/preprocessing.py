@@ -1,18 +1,18 @@
-"""How a picture becomes the model's input, written beside the weights, and checked when they are loaded again."""
+"""How an image becomes the model's input, written beside the weights, and checked when they are loaded again."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
-from moemoe.catalog.pictures import KEPT_FORMATS, LONGEST_SIDE
+from moemoe.catalog.images import KEPT_FORMATS, LONGEST_SIDE
 from moemoe.errors import ConfigError
 
 PREPROCESSING = "preprocessing.json"
 
 
 def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
-    """What this code does to a picture for the model in ``folder``; None where the model reads no picture."""
+    """What this code does to an image for the model in ``folder``; None where the model reads no image."""
     from timm.models import get_pretrained_cfg
 
     config = json.loads((Path(folder) / "config.json").read_text())
@@ -35,7 +35,7 @@ def save_preprocessing(folder: str | Path) -> None:
 
 
 def check_preprocessing(folder: str | Path) -> None:
-    """Raises ConfigError where the code that runs would treat pictures otherwise than the one that trained."""
+    """Raises ConfigError where the code that runs would treat images otherwise than the one that trained."""
     written = json.loads((Path(folder) / PREPROCESSING).read_text())
     here = image_preprocessing(folder)
     if written != here:

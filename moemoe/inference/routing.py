@@ -38,7 +38,7 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     """
     for member in getattr(predictor.model, "members", ()):
         own = Predictor(member.system, member.collator)
-        own.pictures = predictor.pictures  # one quarantine for all
+        own.images = predictor.images  # one quarantine for all
         found = routing(own, dataset, products)
         if found.num_rows:
             return found

@@ -82,7 +82,7 @@ def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> Freq
 class SplitParts:
     """URIs of the labels with group and split; products set aside (QUARANTINE); products per cell.
 
-    ``products`` has columns product_type, split and products; ``common`` names the titles and pictures that a large
+    ``products`` has columns product_type, split and products; ``common`` names the titles and images that a large
     share of the products has, which therefore join no groups.
     """
 

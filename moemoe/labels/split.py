@@ -1,7 +1,7 @@
-"""Train, validation and test by hash of groups: products with the same title or the same picture stay together.
+"""Train, validation and test by hash of groups: products with the same title or the same image stay together.
 
 A later run keeps the splits of earlier ones: a product that joins a group takes its split, and one that would join
-groups of two splits is set aside. A title or picture that a large share of the products has ("T-shirt", "no image")
+groups of two splits is set aside. A title or image that a large share of the products has ("T-shirt", "no image")
 says nothing of a product and joins none.
 """
 
@@ -22,7 +22,7 @@ from moemoe.schemas import LABELS, QUARANTINE, SPLITS
 STAGE = "split"
 NAMES = ("train", "validation", "test")
 _NONE = -1
-#: A title or picture of so many products, and of this share of them, joins no groups.
+#: A title or image of so many products, and of this share of them, joins no groups.
 COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
 #: In place of a split in SPLITS: a key that joins no groups, and stays so in later runs.
 COMMON = "common"
@@ -34,7 +34,7 @@ _EDGES = " .,;:!?\"'`*|"
 class Groups:
     """The groups of a catalog's labelled products, and the split of each.
 
-    A key is the hash of a folded title or of a picture (or of the product id where a product has neither, or common
+    A key is the hash of a folded title or of an image (or of the product id where a product has neither, or common
     ones alone: see COMMON_SHARE); products that share a key are one group, whose name is its smallest key as 32 hex
     digits. So groups and splits depend on the content of a group and on earlier splits alone, not on the order or
     number of rows. At most some 130 bytes a product, and its id.
@@ -322,7 +322,7 @@ def _described(product: pa.Table, high: int, number: int) -> str:
     [row] = product.to_pylist()
     if int.from_bytes(_key("title", _compared(row["title"] or ""))[:8], "big") == high:
         return f"title {row['title'][:100]!r}: {number:,} products"
-    return f"the picture of product {row['product_id']!r}: {number:,} products"
+    return f"the image of product {row['product_id']!r}: {number:,} products"
 
 
 def _key(kind: str, text: str) -> bytes:

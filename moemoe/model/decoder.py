@@ -26,7 +26,7 @@ class Decoder(nn.Module):
     def project_sources(self, sources: list[Tensor]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
         """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, laid out for every step's products.
 
-        A source's own P positions; those of a picture are repeated (equation 3) where they are read.
+        A source's own P positions; those of an image are repeated (equation 3) where they are read.
         """
         keys, values = [], []
         for block in self.stack.block:

@@ -201,7 +201,7 @@ class MoEMoE(nn.Module):
         memory = SourceMemory(keys, values, weights_SBQL, attended_BL, slot_N)
         if self.alignment is None:
             return Encoded(memory, shares_NS, None, loads)
-        there = [  # a picture is repeated, so it is real wherever anything is attended to
+        there = [  # an image is repeated, so it is real wherever anything is attended to
             attended_BL & real.any(1, keepdim=True) if kind == "image" else real
             for kind, real in zip(self.config.sources, real_BL, strict=True)
         ]
@@ -213,7 +213,7 @@ class MoEMoE(nn.Module):
     def _encode_sources(self, sources: list[Source]) -> tuple[list[Tensor], list[Tensor], list[RouterLoad]]:
         """Each source's states [B, its own positions, D] (0 where it is missing), which of L positions are real, loads.
 
-        L, equation 5's k for this batch, is the longest source's length; texts are padded to it, pictures repeat.
+        L, equation 5's k for this batch, is the longest source's length; texts are padded to it, images repeat.
         """
         states, lengths, loads = [], [], []
         for kind, source in zip(self.config.sources, sources, strict=True):
@@ -259,16 +259,16 @@ class MoEMoE(nn.Module):
         scored = batch.labels != -100
         cross_entropy = F.cross_entropy(self.logits(states_NTD[scored]).float(), batch.labels[scored], reduction="sum")
         totals = {"image": cross_entropy.new_zeros(()), "text": cross_entropy.new_zeros(())}
-        pictures = cross_entropy.new_zeros(())
+        images = cross_entropy.new_zeros(())
         for index, (kind, source) in enumerate(zip(self.config.sources, batch.sources, strict=True)):
             if encoded.alignment is not None:
                 totals[kind] = totals[kind] + encoded.alignment[index].sum()
             if kind == "image":
-                pictures = pictures + source.mask[source.row_of][batch.product_of].sum()
+                images = images + source.mask[source.row_of][batch.product_of].sum()
         examples = torch.tensor(float(batch.product_of.numel()), device=cross_entropy.device)
         context = totals["text"] / max(self.config.sources.count("text"), 1)
         loads = encoded.loads + loads
-        return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], pictures, loads)
+        return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], images, loads)
 
     def answer(self, batch: Batch, collator: Collator) -> list[Answer]:
         """Greedy answers to the batch's questions, restricted where the collator says so."""

@@ -13,7 +13,7 @@ class Losses:
     """Sums over this batch, so that ranks can be added up before they are divided (see training.objective).
 
     ``question_context`` and ``question_image`` are equations 6 and 7, each the mean over the example's texts and the
-    sum over its pictures; ``pictures`` counts those. ``loads`` holds one entry per expert layer.
+    sum over its images; ``images`` counts those. ``loads`` holds one entry per expert layer.
     """
 
     cross_entropy: Tensor
@@ -21,7 +21,7 @@ class Losses:
     question_context: Tensor
     examples: Tensor
     question_image: Tensor
-    pictures: Tensor
+    images: Tensor
     loads: list[RouterLoad]
 
     @classmethod

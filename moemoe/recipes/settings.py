@@ -23,8 +23,8 @@ class SourceDropout:
     """What training hides of products, by seed, so that each source learns what it can tell alone.
 
     Args:
-        text: share of products with a picture whose whole text is hidden.
-        image: share of products whose picture is hidden.
+        text: share of products with an image whose whole text is hidden.
+        image: share of products whose image is hidden.
         description: share of products of which marketplace, type and title alone are shown.
     """
 

@@ -1,10 +1,12 @@
 """Reads people's verdicts on what a backfill filled in; with --apply the cells that broke 90 % are tightened.
 
     moemoe audit OUTPUT/audit/audit-....parquet --verdicts VERDICTS.csv --apply
+    moemoe audit OUTPUT/audit/labels-....parquet --verdicts VERDICTS.csv
 
 Prints the precision in the field per product type and attribute, with its 95 % interval. --apply registers the champion
 again with raised thresholds (or cells switched off): serving and the next backfill obey, and
-``moemoe rollback NAME`` undoes it.
+``moemoe rollback NAME`` undoes it. Of labels that the model contradicted it prints how many are wrong; no threshold
+follows from these, as they are no sample of what the model fills in.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from moemoe.cli import main
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, ConfigError
 from moemoe.evaluation.field_precision import (
     RAISE,
     SWITCH_OFF,
@@ -29,6 +31,7 @@ from moemoe.names import cell_name
 from moemoe.registry.thresholds import change_thresholds
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, find_version
+from moemoe.schemas import CONTRADICTS
 from moemoe.storage import read_bytes, read_table
 
 
@@ -87,10 +90,36 @@ def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
     return lines
 
 
+def _label_lines(cells: Sequence[FieldPrecision]) -> list[str]:
+    lines = [f"{'product type':24} {'attribute':24} {'labels':>8} {'judged':>7} {'wrong':>10} {'95 % interval':>16}"]
+    for c in cells:
+        wrong, interval = ("-", "-") if not c.judged else (f"{c.precision:.3f}", f"{c.low:.3f} to {c.high:.3f}")
+        lines.append(f"{c.product_type:24} {c.attribute:24} {c.filled:>8,} {c.judged:>7} {wrong:>10} {interval:>16}")
+    share, low, high = overall_precision(cells)
+    total = sum(c.filled for c in cells if c.judged)
+    lines.append(
+        f"of {total:,} contradicted labels about {round(share * total):,} are wrong in the catalog "
+        f"(95 % interval {round(low * total):,} to {round(high * total):,})"
+    )
+    return lines
+
+
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe audit``: prints the precision in the field, and tightens the champion if asked to."""
+    """Does ``moemoe audit``: prints the precision in the field, and tightens the champion if asked to.
+
+    Raises:
+        ConfigError: --apply with an audit of labels.
+    """
     audit = read_audit(chosen.audit, chosen.verdicts)
     cells = field_precision(audit)
+    if CONTRADICTS in audit["decision"].to_pylist():
+        if chosen.apply:
+            raise ConfigError(
+                f"--apply: {chosen.audit} judges labels that the model contradicted, which are no sample of what it "
+                "fills in; apply the verdicts of audit-....parquet beside it"
+            )
+        print("\n".join(_label_lines(cells)))
+        return
     print("\n".join(_lines(cells)))
     if chosen.apply:
         uri = default_tracking_uri()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: The one parameter of a request.
 PARAMETER = "thresholds"
-#: A picture of one pixel, in base64.
+#: An image of one pixel, in base64.
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
 

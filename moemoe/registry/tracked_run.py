@@ -23,7 +23,7 @@ VIEW = {
     "selectedColumns": [
         "attributes.`Created`", "params.`model`", "params.`size`", "params.`settings`", "params.`epochs`",
         "metrics.`accuracy/mean`", "metrics.`guarded/recall/mean`", "metrics.`recall_at_90p/mean`",
-        "metrics.`picture_blanked/recall_at_90p/mean`",
+        "metrics.`image_blanked/recall_at_90p/mean`",
     ],
 }  # fmt: skip
 PARENT, MANIFEST = "mlflow.parentRunId", "manifest"

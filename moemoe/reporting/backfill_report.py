@@ -18,8 +18,8 @@ from moemoe.reporting.document import (
     Example,
     Examples,
     Facts,
+    Image,
     Notice,
-    Picture,
     Section,
     Table,
     Text,
@@ -48,7 +48,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         ("rows read", finished.rows),
         ("products asked about", finished.products),
         ("rows or images set aside", finished.quarantined),
-        ("audit page", Code(finished.page)),
+        ("audit page", Code(finished.audit.page)),
+        ("page of contradicted labels", Code(finished.label_audit.page)),
     ]
     filled = f"{total.filled:,} of {total.missing:,} missing values are filled in"
     share = f" ({100 * total.share:.0f} %)" if total.missing else ""
@@ -58,7 +59,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
             f"**{total.contradicts:,} contradict it**; about {total.unsure:,} the model is unsure. How right the "
-            "filled values are, only people can say: judge the sample on the audit page."
+            "filled values are, only people can say: judge the sample on the audit page. The labels that an accepted "
+            "prediction contradicts, where one of the two is wrong, have a page of the same kind."
         ),
         *_few(finished.coverage),
         Contents(),
@@ -112,7 +114,7 @@ def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:
     step = max(1, len(first) // EXAMPLES)
     return [
         Example(
-            Picture(row["image"], row["title"] or "") if row["image"] else None,
+            Image(row["image"], row["title"] or "") if row["image"] else None,
             row["title"] or "(no title)",
             badge,
             [

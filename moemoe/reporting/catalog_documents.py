@@ -39,7 +39,7 @@ def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_samp
     blocks: list[Block] = [
         Text(
             f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
-            f"{collection.pictures:,} products have a usable picture."
+            f"{collection.images:,} products have a usable image."
         ),
         *readings(collection.readings),
         *expectation_blocks(report),

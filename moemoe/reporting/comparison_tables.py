@@ -127,7 +127,7 @@ def overview(comparison: Comparison) -> Table:
     first = comparison.results[0]
     against = f"minus {first.name}"
     columns = [
-        *("Recall@90P", against, "accuracy", "picture blanked", "text blanked", "title only"),
+        *("Recall@90P", against, "accuracy", "image blanked", "text blanked", "title only"),
         *(f"{kind}: {name}" for kind in GROUPS for name in ("recall", "kept")),
         *("contract's values", "minutes"),
     ]
@@ -138,7 +138,7 @@ def overview(comparison: Comparison) -> Table:
             "Recall@90P": _figure(result, "recall_at_90p/mean"),
             against: difference.recall_at_90p if difference else None,
             "accuracy": _figure(result, "accuracy/mean"),
-            "picture blanked": metrics.get("picture_blanked/recall_at_90p/mean"),
+            "image blanked": metrics.get("image_blanked/recall_at_90p/mean"),
             "text blanked": metrics.get("text_blanked/recall_at_90p/mean"),
             "title only": metrics.get("title_only/recall_at_90p/mean"),
             "contract's values": metrics["canonical/share"],
@@ -263,16 +263,16 @@ def _difference_row(comparison: Comparison, paper: PaperTable) -> Row:
 
 
 def cells_csv(comparison: Comparison) -> str:
-    """Every product type x attribute cell: support, and each system's Recall@90P, accuracy and share of the picture."""
+    """Every product type x attribute cell: support, and each system's Recall@90P, accuracy and share of the image."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for result in comparison.results:
-        pictures = _picture_shares(result)
+        images = _image_shares(result)
         for row in result.evaluation.table.to_pylist():
             cell = {name: row[name] for name in ("product_type", "attribute", "support")}
             mine = rows.setdefault((row["product_type"], row["attribute"]), cell)
             mine[f"{result.name}: Recall@90P"] = _short(row["recall_at_90p"])
             mine[f"{result.name}: accuracy"] = _short(row["accuracy"])
-            mine[f"{result.name}: picture"] = _short(pictures[row["product_type"], row["attribute"]])
+            mine[f"{result.name}: image"] = _short(images[row["product_type"], row["attribute"]])
     out = io.StringIO()
     ordered = sorted(rows.values(), key=lambda row: (-row["support"], row["product_type"], row["attribute"]))
     writer = csv.DictWriter(out, list(ordered[0]) if ordered else ["product_type", "attribute", "support"])
@@ -281,8 +281,8 @@ def cells_csv(comparison: Comparison) -> str:
     return out.getvalue()
 
 
-def _picture_shares(result: Result) -> dict[tuple[str, str], float]:
-    """The mean weight of the picture in each cell's test answers."""
+def _image_shares(result: Result) -> dict[tuple[str, str], float]:
+    """The mean weight of the image in each cell's test answers."""
     sums: dict[tuple[str, str], list[float]] = {}
     parts = result.cells.predictions
     for part in all_parts(parts, ["product_type", "attribute", "split", "condition", "image_weight"]):

@@ -77,7 +77,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Image:
     """An encoded image, JPEG or PNG, with what it shows in words."""
 
     data: bytes
@@ -89,7 +89,7 @@ class Picture:
         return "png" if self.data.startswith(b"\x89PNG") else "jpeg"
 
 
-Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked | Code | Link | Picture
+Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked | Code | Link | Image
 """A table's entry. A float is shown with three decimals; NaN and None are shown as a dash."""
 
 
@@ -194,7 +194,7 @@ class Plot:
 class Example:
     """A product to look at: image (None: it has none), title, what is said of it, its text."""
 
-    image: Picture | None
+    image: Image | None
     title: str
     badge: Badge
     facts: Sequence[tuple[str, Cell]]

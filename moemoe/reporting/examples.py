@@ -20,13 +20,13 @@ from moemoe.reporting.document import (
     Block,
     Example,
     Examples,
+    Image,
     Marked,
-    Picture,
     Text,
 )
 from moemoe.reporting.document import Cell as Shown
 from moemoe.reporting.formats import DASH
-from moemoe.schemas import PICTURE_BLANKED, PREDICTIONS, TEXT_BLANKED
+from moemoe.schemas import IMAGE_BLANKED, PREDICTIONS, TEXT_BLANKED
 
 ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
 #: Of one attribute so many examples, so that a page shows more than the worst attribute.
@@ -66,7 +66,7 @@ def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     """The answers to look at, of the test split in the main condition."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
     wrong, told, kept = _pools(cells, thresholds)
-    image, text = (_of_products(cells, shown, [*wrong, *told, *kept]) for shown in (TEXT_BLANKED, PICTURE_BLANKED))
+    image, text = (_of_products(cells, shown, [*wrong, *told, *kept]) for shown in (TEXT_BLANKED, IMAGE_BLANKED))
     told = [row for row in told if _right(image.get(_key(row))) and _right(text.get(_key(row))) is False]
     return [
         Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], image.get(_key(row)), text.get(_key(row)))
@@ -108,7 +108,7 @@ def _example(one: Chosen, product: ProductShown, pattern: Callable[[str, str], r
         ("text alone", _said(one.text_alone)),
         ("product", f"{row['product_type']}, {row['product_id']}"),
     ]
-    image = Picture(product.image, product.title) if product.image else None
+    image = Image(product.image, product.title) if product.image else None
     badge = Badge(one.kind, KINDS[one.kind])
     return Example(image, product.title or "(no title)", badge, facts, Marked(text, _spans(text, patterns)))
 

@@ -2,7 +2,7 @@
 
 import math
 
-from moemoe.reporting.document import Badge, Bar, Cell, Code, Difference, Estimate, Link, Marked, Picture
+from moemoe.reporting.document import Badge, Bar, Cell, Code, Difference, Estimate, Image, Link, Marked
 
 DASH = "-"
 
@@ -26,7 +26,7 @@ def shown(cell: Cell) -> str:
             return difference(cell)
         case Badge() | Marked() | Code() | Link():
             return cell.text
-        case Picture():
+        case Image():
             return cell.label
     return str(cell)
 

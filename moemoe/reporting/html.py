@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from moemoe.reporting.document import Block, Column, Document, Marked, Picture, Table
+from moemoe.reporting.document import Block, Column, Document, Image, Marked, Table
 from moemoe.reporting.formats import is_number, plain, shown, sort_key
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -114,7 +114,7 @@ def _unbroken(text: str) -> str:
     return text.replace(" [", "\u00a0[").replace(", ", ",\u00a0") if "[" in text else text
 
 
-def data_uri(image: Picture) -> str:
+def data_uri(image: Image) -> str:
     """An image as an address that holds it."""
     return f"data:image/{image.kind};base64,{base64.b64encode(image.data).decode()}"
 

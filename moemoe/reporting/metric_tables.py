@@ -25,7 +25,7 @@ def headline(evaluation: Evaluation) -> list[Block]:
     found: list[Block] = []
     if evaluation.no_means:
         found.append(Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING))
-    shown = [("this model", ""), ("the same, picture blanked", "picture_blanked/")]
+    shown = [("this model", ""), ("the same, image blanked", "image_blanked/")]
     shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
     rows: list[list[Cell]] = [
         [name, metric(metrics, f"{key}recall_at_90p/mean"), metric(metrics, f"{key}accuracy/mean")]

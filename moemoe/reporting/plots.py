@@ -12,7 +12,7 @@ from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.evaluation.routing import shares_by_name
-from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY
+from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY
 
 CURVES = 8
 HEAT_ATTRIBUTES = 18
@@ -90,10 +90,10 @@ def heat_map(evaluation: Evaluation) -> Any:
 
 
 def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
-    """Recall@90P with both sources, without the picture, without the text and with its title alone, per attribute."""
+    """Recall@90P with both sources, without the image, without the text and with its title alone, per attribute."""
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
-    shown = (cells.condition, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
+    shown = (cells.condition, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
     names = list(_largest(_pooled(cells.of("test"), product_types), 16))
     for offset, label in enumerate(shown):
         mine = _pooled(cells.of("test", label), product_types)

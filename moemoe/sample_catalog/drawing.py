@@ -1,4 +1,4 @@
-"""Pictures of the sample catalog: a garment's silhouette with its colour, pattern, sleeves, neck and trimmings."""
+"""Images of the sample catalog: a garment's silhouette with its colour, pattern, sleeves, neck and trimmings."""
 
 import io
 import random
@@ -20,7 +20,7 @@ LEGS = {"pants", "pajamas", "tights", "shorts", "underpants", "track suit", "sle
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture shows; attributes that a type does not have are left at None."""
+    """What an image shows; attributes that a type does not have are left at None."""
 
     product_type: str
     color: RGB

@@ -1,12 +1,12 @@
 """The words of the sample catalog: its product types, attributes, values, and how sellers misspell them.
 
-Every attribute says where its answer can be found: ``picture`` (drawn, never written), ``text`` (written, never
+Every attribute says where its answer can be found: ``image`` (drawn, never written), ``text`` (written, never
 drawn) or ``either`` (always drawn, written half of the time).
 """
 
 from dataclasses import dataclass, field
 
-PICTURE, TEXT, EITHER = "picture", "text", "either"
+IMAGE, TEXT, EITHER = "image", "text", "either"
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class SampleAttribute:
     """One attribute of the sample catalog.
 
     Args:
-        source: ``picture``, ``text`` or ``either``.
+        source: ``image``, ``text`` or ``either``.
         keys: raw keys that sellers use for it.
         values: canonical value -> relative frequency.
         dirty: canonical value -> other spellings of it.
@@ -53,11 +53,11 @@ ATTRIBUTES = {
         {"Adults-Men": 4, "Adults-Women": 4, "Kids-Boys": 1, "Kids-Girls": 1},
     ),
     "belt style": A(
-        PICTURE, ("Belt Type", "belt style"), {"Pin Buckle": 5, "Auto Lock": 3, "Braided": 2},
+        IMAGE, ("Belt Type", "belt style"), {"Pin Buckle": 5, "Auto Lock": 3, "Braided": 2},
         {"Pin Buckle": ("Tang",), "Auto Lock": ("Autolock",)},
     ),
     "bottom style": A(
-        PICTURE, ("Bottom Type", "Bottom Style"), {"Straight Leg": 4, "Wide Leg": 2, "Skinny Leg": 3},
+        IMAGE, ("Bottom Type", "Bottom Style"), {"Straight Leg": 4, "Wide Leg": 2, "Skinny Leg": 3},
         {"Straight Leg": ("Straight",), "Skinny Leg": ("Skinny",)},
     ),
     "care instructions": A(
@@ -72,7 +72,7 @@ ATTRIBUTES = {
         ("{} closure", "closes with {}"),
     ),
     "collar style": A(
-        PICTURE, ("Collar", "Collar Style"), {"Spread Collar": 5, "Mandarin Collar": 3, "Collarless": 3},
+        IMAGE, ("Collar", "Collar Style"), {"Spread Collar": 5, "Mandarin Collar": 3, "Collarless": 3},
         {"Spread Collar": ("spread", "Regular Collar"), "Mandarin Collar": ("Mandarin", "Chinese Collar")},
     ),
     "collection": A(
@@ -81,7 +81,7 @@ ATTRIBUTES = {
         {"Festive Collection": ("made for Diwali",)},
     ),
     "color": A(
-        PICTURE, ("baseColour", "Color", "Colour", "color"),
+        IMAGE, ("baseColour", "Color", "Colour", "color"),
         {"Black": 18, "Blue": 15, "White": 13, "Navy Blue": 9, "Red": 9, "Green": 8, "Grey": 7, "Pink": 6,
          "Yellow": 6, "Maroon": 4, "Purple": 3, "Orange": 3},
         {"Black": ("Blak", "BLACK"), "Navy Blue": ("Navy", "navy blue"), "Grey": ("Gray",), "White": ("white ",)},
@@ -115,7 +115,7 @@ ATTRIBUTES = {
         TEXT, ("Placket", "Front Style"), {"Button Placket": 3, "Open Front": 2, "Plain Front": 3}, {}, ("{}",),
     ),
     "item length description": A(
-        PICTURE, ("Length", "Item Length"), {"Regular": 5, "Knee Length": 4, "Crop": 2},
+        IMAGE, ("Length", "Item Length"), {"Regular": 5, "Knee Length": 4, "Crop": 2},
         {"Regular": ("regular",), "Knee Length": ("Knee-Length", "knee length"), "Crop": ("Cropped",)},
     ),
     "item styling": A(TEXT, ("Surface Styling",), {"Embroidered": 3, "Sequinned": 1, "Ruffles": 2},
@@ -132,7 +132,7 @@ ATTRIBUTES = {
         {"Silk": ("woven from mulberry threads",), "Wool": ("spun from merino fleece",)},
     ),
     "neck style": A(
-        PICTURE, ("Neck", "Neck Style"), {"Round Neck": 5, "V-Neck": 3, "Shirt Collar": 3, "Square Neck": 2},
+        IMAGE, ("Neck", "Neck Style"), {"Round Neck": 5, "V-Neck": 3, "Shirt Collar": 3, "Square Neck": 2},
         {"Round Neck": ("Round", "ROUND NECK", "Crew Neck"), "V-Neck": ("V Neck", "v neck"), "Shirt Collar": ("Collared",)},
     ),
     "occasion type": A(
@@ -170,7 +170,7 @@ ATTRIBUTES = {
     ),
     "sport type": A(TEXT, ("Sport", "Sports Type"), {"Running": 3, "Cricket": 3, "Football": 2}, {}, ("made for {}",)),
     "strap type": A(
-        PICTURE, ("Straps", "Strap Type"), {"Regular": 4, "Spaghetti": 3, "Strapless": 2},
+        IMAGE, ("Straps", "Strap Type"), {"Regular": 4, "Spaghetti": 3, "Strapless": 2},
         {"Regular": ("Regular Straps",), "Spaghetti": ("Spaghetti Straps",)},
     ),
     "style": A(TEXT, ("Style", "Shape"), {"A-Line": 3, "Straight": 3, "Anarkali": 2}, {"A-Line": ("A Line",)}, ("{} cut",)),
@@ -179,7 +179,7 @@ ATTRIBUTES = {
     ),
     "theme": A(TEXT, ("Main Trend", "Theme"), {"Floral": 3, "Nautical": 2, "Vintage": 2}, {"Vintage": ("Retro",)},
                ("{} theme",)),
-    "toe style": A(PICTURE, ("Toe Type", "Toe Style"), {"Closed Toe": 5, "Open Toe": 3}, {"Closed Toe": ("Closed",)}),
+    "toe style": A(IMAGE, ("Toe Type", "Toe Style"), {"Closed Toe": 5, "Open Toe": 3}, {"Closed Toe": ("Closed",)}),
     "top style": A(TEXT, ("Top Style",), {"T-Shirt": 3, "Camisole": 2, "Shirt": 3}, {"T-Shirt": ("Tee",)}, ("{} top",)),
     "underwire type": A(
         TEXT, ("Wiring", "Underwire Type"), {"Non-Wired": 4, "Underwired": 3}, {"Non-Wired": ("Wire Free",)}, ("{} cups",),

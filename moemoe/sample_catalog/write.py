@@ -1,7 +1,7 @@
 """The embedded sample catalog: all 30 product types and 38 attributes of appendix B, labels as dirty as real ones.
 
 Made from a seed alone, in seconds, without downloads. See ``vocabulary`` for what is where and ``drawing``
-for the pictures.
+for the images.
 """
 
 import random
@@ -18,10 +18,10 @@ from moemoe.sample_catalog.vocabulary import (
     BRANDS,
     EITHER,
     FILLERS,
+    IMAGE,
     JUNK,
     MISSING,
     NAMES,
-    PICTURE,
     PRODUCT_TYPES,
     RGB,
 )
@@ -33,7 +33,7 @@ ROWS_PER_GROUP = 500
 FILLED = 0.88  # share of a product's attributes that carry a raw label
 WRITTEN = 0.9  # share of text answers that the text really gives
 WRONG, JUNKED, SAID_MISSING, SEVERAL = 0.02, 0.01, 0.03, 0.02
-WITHOUT_PICTURE, REPEATED = 0.02, 0.02
+WITHOUT_IMAGE, REPEATED = 0.02, 0.02
 IN_ANOTHER_LANGUAGE = 0.06  # share of products, of each language
 
 _LOOKS = {
@@ -62,7 +62,7 @@ def _product(index: int, rng: random.Random, language_rng: random.Random) -> dic
     kind = rng.choices(kinds, [PRODUCT_TYPES[name][0] for name in kinds])[0]
     truth = _truth(kind, rng)
     title, bullets, description = _text(kind, truth, rng)
-    picture = None if rng.random() < WITHOUT_PICTURE else {"bytes": draw(_look(kind, truth), rng), "path": None}
+    image = None if rng.random() < WITHOUT_IMAGE else {"bytes": draw(_look(kind, truth), rng), "path": None}
     product = {
         "product_id": f"sample-{index:06d}",
         "marketplace": rng.choices(("IN", "AE", "SG"), (8, 1, 1))[0],
@@ -70,7 +70,7 @@ def _product(index: int, rng: random.Random, language_rng: random.Random) -> dic
         "title": title,
         "bullet_points": bullets,
         "description": description,
-        "image": picture,
+        "image": image,
         "attributes": _raw_labels(truth, rng),
     }
     drawn = language_rng.random()
@@ -84,7 +84,7 @@ def _in_language(
     product: dict[str, Any], kind: str, truth: dict[str, str], language: Language, rng: random.Random
 ) -> dict[str, Any]:
     """What changes of a product that is sold in the language's market; half of its labels are in the language."""
-    said = {name: truth[name] for name in truth if name in ATTRIBUTES and ATTRIBUTES[name].source != PICTURE}
+    said = {name: truth[name] for name in truth if name in ATTRIBUTES and ATTRIBUTES[name].source != IMAGE}
     said = {name: value for name, value in said.items() if rng.random() < _share_written(name)}
     named = [said.pop(name) for name in ("fit type", "material") if name in said and rng.random() < 0.6]
     sentences = language.sentences(said, rng)
@@ -103,7 +103,7 @@ def _in_language(
 
 
 def _repeat(before: dict[str, Any], index: int, rng: random.Random) -> dict[str, Any]:
-    """A variant of the product before: the same title or the same picture, so that groups matter."""
+    """A variant of the product before: the same title or the same image, so that groups matter."""
     return {**before, "product_id": f"sample-{index:06d}", "description": rng.choice(FILLERS)}
 
 
@@ -132,7 +132,7 @@ def _look(kind: str, truth: dict[str, str]) -> Look:
 
 def _text(kind: str, truth: dict[str, str], rng: random.Random) -> tuple[str, list[str], str]:
     words = [rng.choice(BRANDS), rng.choice(NAMES)]
-    said = [name for name in truth if ATTRIBUTES[name].source != PICTURE and rng.random() < _share_written(name)]
+    said = [name for name in truth if ATTRIBUTES[name].source != IMAGE and rng.random() < _share_written(name)]
     if "department" in said:
         words.append(f"{truth['department']}'s" if truth["department"] in ("Men", "Women") else truth["department"])
     for name in ("fit type", "material"):

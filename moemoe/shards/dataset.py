@@ -144,7 +144,7 @@ class ShardedDataset:
         )
 
     def image(self, row: int) -> memoryview | None:
-        """The encoded picture of a product, not copied."""
+        """The encoded image of a product, not copied."""
         shard, index = self.place(row)
         return self._shards[shard].image(index)
 
@@ -236,7 +236,7 @@ class ShardedDataset:
 
 
 class _Shard:
-    """An open shard, its pictures seen without a copy."""
+    """An open shard, its images seen without a copy."""
 
     def __init__(self, batch: pa.RecordBatch):
         self.batch = batch

@@ -1,4 +1,4 @@
-"""Encoded pictures -> pixels in buffers that are used again and again."""
+"""Encoded images -> pixels in buffers that are used again and again."""
 
 import io
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import pyarrow as pa
 import simplejpeg
 from PIL import Image
 
-from moemoe.catalog.pictures import UNDECODABLE
+from moemoe.catalog.images import UNDECODABLE
 from moemoe.schemas import QUARANTINE
 
 
-class PictureReader:
-    """Decodes products' pictures; of one that does not decode the product goes on without, and is remembered.
+class ImageReader:
+    """Decodes products' images; of one that does not decode the product goes on without, and is remembered.
 
     Args:
         stage: of the entries in the quarantine.
@@ -25,7 +25,7 @@ class PictureReader:
         self._set_aside: dict[str, dict[str, str]] = {}
 
     def read(self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray) -> bool:
-        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no picture, or no good one."""
+        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no image, or no good one."""
         if data is not None:
             try:
                 decode_into(data, pixels_HWC)
@@ -41,18 +41,18 @@ class PictureReader:
 
     @property
     def quarantine(self) -> pa.Table:
-        """QUARANTINE of the pictures that did not decode, one entry a product."""
+        """QUARANTINE of the images that did not decode, one entry a product."""
         return pa.Table.from_pylist(list(self._set_aside.values()), QUARANTINE)
 
 
 def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
-    """Decodes a picture into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
+    """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
 
     JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
     Pillow, to the same pixels.
 
     Raises:
-        Exception: what a decoder raises on bytes that are no picture, or not a whole one.
+        Exception: what a decoder raises on bytes that are no image, or not a whole one.
     """
     size = len(pixels_HWC)
     decoded = None
@@ -75,7 +75,7 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
 
 
 def decode_image(data: bytes | memoryview, size: int) -> np.ndarray:
-    """The picture as ``decode_into`` makes it, as a view [3, size, size] of pixels of its own."""
+    """The image as ``decode_into`` makes it, as a view [3, size, size] of pixels of its own."""
     pixels_HWC = np.empty((size, size, 3), np.uint8)
     decode_into(data, pixels_HWC)
     return pixels_HWC.transpose(2, 0, 1)

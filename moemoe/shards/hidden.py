@@ -21,7 +21,7 @@ class Hidden:
 
     Args:
         words: spellings cut out of every text of every split (the **withheld** setting): what they say is in the
-            picture alone.
+            image alone.
         values: per attribute, the values without a label in the training split (**zero-shot**: the model has never been
             told of them; validation and test keep theirs).
     """

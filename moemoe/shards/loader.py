@@ -34,10 +34,10 @@ class Loader(Generic[T]):
         seed: of the order.
         make: (rows, epoch, pixels) -> batch, called in worker threads. ``pixels`` is uint8 [rows, size, size, 3] to
             decode into; it may be used until the next batch is asked for, and is then written again. It is empty
-            where there is no ``picture_size``.
+            where there is no ``image_size``.
         rank, world_size: of this process.
         workers: threads.
-        picture_size: pixels a side.
+        image_size: pixels a side.
         pinned: page-locked buffers, for copies to a GPU that do not wait.
 
     Raises:
@@ -54,7 +54,7 @@ class Loader(Generic[T]):
         rank: int = 0,
         world_size: int = 1,
         workers: int = 1,
-        picture_size: int = 0,
+        image_size: int = 0,
         pinned: bool = False,
     ):
         check_batch_size(batch_size, world_size)
@@ -64,7 +64,7 @@ class Loader(Generic[T]):
         self._rank, self._world_size, self._workers = rank, world_size, workers
         self._steps = steps_per_epoch(len(self._rows), batch_size)
         self.epoch = self.step = 0
-        shape = (batch_size // world_size, picture_size, picture_size, 3)
+        shape = (batch_size // world_size, image_size, image_size, 3)
         self._buffers = [_Buffer(shape, pinned) for _ in range(AHEAD + workers)]
 
     def __len__(self) -> int:

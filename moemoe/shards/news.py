@@ -20,7 +20,7 @@ class News:
     Args:
         new_products, gone_products: labelled products that only the later, only the earlier one has.
         relabelled_products: products of both whose labels differ.
-        new_shards: payload shards (titles, texts, pictures) that the earlier one does not have.
+        new_shards: payload shards (titles, texts, images) that the earlier one does not have.
         contract_changed: whether the labels were made by another contract.
     """
 
@@ -38,7 +38,7 @@ class News:
     def message(self) -> str:
         """One sentence for a person."""
         if not self.anything:
-            return "nothing is new: the same products, pictures and labels, and the same contract"
+            return "nothing is new: the same products, images and labels, and the same contract"
         return (
             f"{self.new_products:,} new products, {self.gone_products:,} gone, {self.relabelled_products:,} with other "
             f"labels, {self.new_shards:,} payload shards with other content, the contract "

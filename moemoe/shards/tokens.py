@@ -1,4 +1,4 @@
-"""Contexts as token ids, cut once instead of once an epoch: that takes as long as decoding a picture, or longer.
+"""Contexts as token ids, cut once instead of once an epoch: that takes as long as decoding an image, or longer.
 
 One file per payload shard under ``tokens/``, at a path made from the texts and the tokenizer, so that what a killed or
 earlier run has cut is not cut again, and so that the processes of a training can share the work.

@@ -128,14 +128,14 @@ class Committee(nn.Module):
 
     @staticmethod
     def check_members(configs: Mapping[str, Any], systems: Mapping[str, Any]) -> ImageConfig | None:
-        """What the members see of a picture, None where none reads any.
+        """What the members see of an image, None where none reads any.
 
         Args:
             configs: each member's, by name.
             systems: each member's class.
 
         Raises:
-            ConfigError: a member that gives no distribution over values, or members that see pictures of different
+            ConfigError: a member that gives no distribution over values, or members that see images of different
                 sizes.
         """
         for name, system in systems.items():
@@ -144,7 +144,7 @@ class Committee(nn.Module):
         readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
         if len({image.size for image in readers.values()}) > 1:
             sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
-            raise ConfigError(f"committee: its members read pictures of different sizes ({sizes}); set one for all")
+            raise ConfigError(f"committee: its members read images of different sizes ({sizes}); set one for all")
         return next(iter(readers.values()), None)
 
     @classmethod

@@ -15,18 +15,18 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from moemoe.batches.collate import PictureSlot
+from moemoe.batches.collate import ImageSlot
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
 from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
 from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
-from moemoe.training.items import item_of, kept_features, picture_buffer, training_values
+from moemoe.training.items import image_buffer, item_of, kept_features, training_values
 from moemoe.training.job import Job
 from moemoe.training.stopping import Notice
 
@@ -81,7 +81,7 @@ def validation_weights(
     values = committee.config.values
     found: dict[str, list[np.ndarray]] = {name: [] for name in values}
     gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
-    pictures, collator = PictureReader("train"), committee.collator()
+    images, collator = ImageReader("train"), committee.collator()
     features = kept_features(dataset, committee)
     for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
         items = []
@@ -89,8 +89,8 @@ def validation_weights(
         chunk = rows[start : start + PRODUCTS_AT_ONCE].tolist()
         kept = (features.of(chunk) if features is not None else None) or [None] * len(chunk)
         for row, known_features in zip(chunk, kept, strict=True):
-            slot = PictureSlot(picture_buffer(committee.config, 1), 0)
-            items.append(item_of(dataset, row, committee.config, seed, 0, pictures, slot, features=known_features))
+            slot = ImageSlot(image_buffer(committee.config, 1), 0)
+            items.append(item_of(dataset, row, committee.config, seed, 0, images, slot, features=known_features))
             asked += dataset.values(row).values()
         for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
             right_NC = np.array([[value in asked[place] for value in values[name]] for place in places])
@@ -107,7 +107,7 @@ def validation_weights(
 
 
 def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
-    """Their events, one after the other, and the pictures that did not decode, as a single training leaves them."""
+    """Their events, one after the other, and the images that did not decode, as a single training leaves them."""
     lines, done, undecoded = [], 0, []
     with_experts = None
     for name, own in jobs.items():

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import Item, PictureSlot
+from moemoe.batches.collate import ImageSlot, Item
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.systems import load_system
 from moemoe.training.events import EventLog
-from moemoe.training.items import item_of, picture_buffer, training_values
+from moemoe.training.items import image_buffer, item_of, training_values
 from moemoe.training.job import Job
 
 EVENT_PRODUCTS = 1000
@@ -44,10 +44,10 @@ def _chosen(rows: np.ndarray, seed: int) -> np.ndarray:
 def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
     rows = _chosen(dataset.rows("train"), job.seed)
     started, examples = time.monotonic(), 0
-    pictures = PictureReader("train")
+    images = ImageReader("train")
     for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):
-        slot = PictureSlot(picture_buffer(config, 1), 0)
-        item = item_of(dataset, row, config, job.seed, 0, pictures, slot)
+        slot = ImageSlot(image_buffer(config, 1), 0)
+        item = item_of(dataset, row, config, job.seed, 0, images, slot)
         examples += len(item.questions)
         if done % EVENT_PRODUCTS == 0 or done == len(rows):
             seconds = time.monotonic() - started
@@ -62,6 +62,6 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
             )
         yield item
     events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
-    if pictures.quarantine.num_rows:
-        job.folder.training_quarantine.write(pictures.quarantine)
-        events.append("set_aside", total_step=len(rows), pictures=pictures.quarantine.num_rows)
+    if images.quarantine.num_rows:
+        job.folder.training_quarantine.write(images.quarantine)
+        events.append("set_aside", total_step=len(rows), images=images.quarantine.num_rows)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import Item, PictureSlot, one_of_each
+from moemoe.batches.collate import ImageSlot, Item, one_of_each
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
 from moemoe.training.negatives import with_negatives
@@ -26,8 +26,8 @@ def item_of(
     config: Any,
     seed: int,
     draw: int,
-    pictures: PictureReader,
-    slot: PictureSlot,
+    images: ImageReader,
+    slot: ImageSlot,
     tokens: Tokens | None = None,
     training: Training | None = None,
     features: np.ndarray | None = None,
@@ -35,7 +35,7 @@ def item_of(
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
-    Of several gold values the target is one, another in every ``draw``, by ``seed``. The picture is decoded into
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. The image is decoded into
     ``slot`` unless its ``features`` are known; a text that ``tokens`` knows is not cut again. ``training`` says what is
     hidden of products, and which are also asked what has no answer; None hides nothing. ``second`` asks for the
     ``second_view`` of ``training``, which has no negatives.
@@ -44,24 +44,24 @@ def item_of(
     negatives = training.negatives if training is not None and not second else 0.0
     never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
     values, blanked = with_negatives(dataset.values(row), never, negatives, key)
-    image: memoryview | None = None
+    data: memoryview | None = None
     text: str | np.ndarray = ""
     if not blanked:
-        image = dataset.image(row)
-        hidden = hidden_in(training, key, image is not None, second) if training is not None else None
+        data = dataset.image(row)
+        hidden = hidden_in(training, key, data is not None, second) if training is not None else None
         if hidden == "image":
-            image = None
+            data = None
         if hidden != "text":
             text = _text(dataset, row, tokens, title_alone=hidden == "description")
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
-    picture: PictureSlot | np.ndarray | None = features if image is not None else None
-    if picture is None and "image" in config.sources:
-        there = pictures.read(image, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
-        picture = slot if there else None
-    return Item(one_of_each(config.sources, picture, text), list(values), answers)
+    image: ImageSlot | np.ndarray | None = features if data is not None else None
+    if image is None and "image" in config.sources:
+        there = images.read(data, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
+        image = slot if there else None
+    return Item(one_of_each(config.sources, image, text), list(values), answers)
 
 
 def _text(dataset: ShardedDataset, row: int, tokens: Tokens | None, title_alone: bool) -> str | np.ndarray:
@@ -107,13 +107,13 @@ def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world
     return features
 
 
-def picture_buffer(config: Any, products: int) -> np.ndarray:
-    """Room for the pictures of some products, uint8 [B, H, W, 3]."""
-    return np.empty((products, picture_size(config), picture_size(config), 3), np.uint8)
+def image_buffer(config: Any, products: int) -> np.ndarray:
+    """Room for the images of some products, uint8 [B, H, W, 3]."""
+    return np.empty((products, image_size(config), image_size(config), 3), np.uint8)
 
 
-def picture_size(config: Any) -> int:
-    """Pixels a side of what a system sees; 0 where it sees no picture."""
+def image_size(config: Any) -> int:
+    """Pixels a side of what a system sees; 0 where it sees no image."""
     return config.image.size if "image" in config.sources else 0
 
 

@@ -2,7 +2,7 @@
 
 Appendix A of the paper: a generating model answers whatever it is asked. With ``training.negatives=0.2``, a fifth of
 the products of every epoch are also asked an attribute that no product of their type has; a twentieth are shown with
-neither text nor picture, and all their answers are empty.
+neither text nor image, and all their answers are empty.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def with_negatives(
         share: of products that get a negative question.
 
     Returns:
-        Attribute -> gold values, and whether the product is blanked: shown with neither text nor picture.
+        Attribute -> gold values, and whether the product is blanked: shown with neither text nor image.
     """
     if not share:
         return values, False

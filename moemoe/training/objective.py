@@ -52,11 +52,11 @@ class Terms:
 
 @dataclass
 class Counts:
-    """What a whole batch's sums are divided by: scored tokens, examples, (example, picture) pairs."""
+    """What a whole batch's sums are divided by: scored tokens, examples, (example, image) pairs."""
 
     tokens: float
     examples: float
-    pictures: float
+    images: float
 
 
 def global_counts(parts: Sequence[Batch], world_size: int) -> Counts:
@@ -78,7 +78,7 @@ def joint_objective(
     total = torch.cat(packed)
     if world_size > 1:
         dist.all_reduce(total)
-    divisors = (counts.tokens, counts.examples, max(counts.pictures, 1.0))
+    divisors = (counts.tokens, counts.examples, max(counts.images, 1.0))
     loss = sum((s / d for s, d in zip(sums, divisors, strict=True)), start=losses.cross_entropy.new_zeros(()))
     cross_entropy, context, image = ((total[i] / d).item() for i, d in enumerate(divisors))
     terms = Terms(cross_entropy, context, image)

@@ -1,4 +1,4 @@
-"""Pictures that did not decode in training: out of all ranks into the run's quarantine."""
+"""Images that did not decode in training: out of all ranks into the run's quarantine."""
 
 import pyarrow as pa
 import torch.distributed as dist

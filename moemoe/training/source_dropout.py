@@ -1,6 +1,6 @@
 """Source dropout, and the second view: training hides sources of products, so that each learns what it can tell alone.
 
-Where the text tells nearly everything, the gradient never reaches the picture; a product without text leaves it no
+Where the text tells nearly everything, the gradient never reaches the image; a product without text leaves it no
 other way (modality dropout, Neverova et al. 2016). And most sellers give a title alone. Hiding the text costs the
 product's own view, so ``training.second_view`` shows each product twice in a step instead: whole, and cut short. The
 short view is cheap, as its text is.
@@ -28,7 +28,7 @@ def hidden_in(training: Training, key: str, has_image: bool, second: bool) -> st
 def hidden_source(dropout: SourceDropout, key: str, has_image: bool) -> str | None:
     """``text``, ``image``, ``description`` or None: what of a product is hidden, drawn by ``key`` (seed, epoch, row).
 
-    A product without a picture keeps its text.
+    A product without an image keeps its text.
     """
     drawn = draw(f"{key}:source")
     for name, share in (("text", dropout.text), ("image", dropout.image), ("description", dropout.description)):

@@ -18,14 +18,14 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from moemoe.batches.batch import Batch
-from moemoe.batches.collate import PictureSlot, collator_of
+from moemoe.batches.collate import ImageSlot, collator_of
 from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import MoEMoEError
 from moemoe.model.config import ModelConfig
 from moemoe.recipes import Recipe
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
@@ -36,9 +36,9 @@ from moemoe.training.events import EventLog
 from moemoe.training.items import (
     compute_image_features,
     cut_contexts,
+    image_buffer,
+    image_size,
     item_of,
-    picture_buffer,
-    picture_size,
     training_values,
 )
 from moemoe.training.job import Job
@@ -84,7 +84,7 @@ class Trainer:
         if getattr(self.config, "question_in", None) == "decoder":  # then a context is the same whatever is asked
             self.tokens = cut_contexts(self.dataset, self.collator, folder, rank, world_size)
             self._barrier()
-        self.pictures = PictureReader("train")
+        self.images = ImageReader("train")
         self.set_aside = SetAside(job.folder)
         local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         self.loader = Loader(
@@ -96,7 +96,7 @@ class Trainer:
             rank,
             world_size,
             workers=max(1, min(8, (os.cpu_count() or 1) // local_ranks - 1)),
-            picture_size=picture_size(self.config),
+            image_size=image_size(self.config),
             pinned=device.type == "cuda",
         )
         self.steps_per_epoch = len(self.loader)
@@ -253,8 +253,8 @@ class Trainer:
         training: Training | None = None,
         second: bool = False,
     ) -> Batch:
-        make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, pictures=self.pictures)
-        slots = [PictureSlot(pixels_BHWC, index) for index in range(len(rows))]
+        make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, images=self.images)
+        slots = [ImageSlot(pixels_BHWC, index) for index in range(len(rows))]
         features = self.features.of(rows.tolist()) if self.features is not None else None
         items = [
             make(row, slot=slot, tokens=self.tokens, training=training, features=known, second=second)
@@ -272,7 +272,7 @@ class Trainer:
         cross_entropy, tokens = 0.0, 0.0
 
         def make(chunk: np.ndarray) -> Batch:
-            return self._training_batch(chunk, 0, picture_buffer(self.config, len(chunk)))
+            return self._training_batch(chunk, 0, image_buffer(self.config, len(chunk)))
 
         for batch in prefetch(make, chunks):
             with self.precision:
@@ -283,9 +283,9 @@ class Trainer:
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: Optimizers) -> None:
         self._saved_at = time.monotonic()
-        pictures = self.set_aside.record(gathered(self.pictures.quarantine, self.world_size), self.rank)
-        if pictures and self.events is not None:
-            self.events.append("set_aside", total_step=place.total_step, pictures=pictures)
+        images = self.set_aside.record(gathered(self.images.quarantine, self.world_size), self.rank)
+        if images and self.events is not None:
+            self.events.append("set_aside", total_step=place.total_step, images=images)
         if self.rank == 0:
             self.job.folder.events.publish(self.job.events_path)
             save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)

@@ -14,7 +14,7 @@ from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Question
 from moemoe.recipes import load_recipe
 from moemoe.training.events import read_events
-from tests.support.small_shards import picture
+from tests.support.small_shards import draw_image
 from tests.support.toy_items import accuracy, answers, make
 
 
@@ -29,7 +29,7 @@ def test_each_learns_what_its_sources_show(fitted, dataset):
     right = accuracy(answers(predictor, dataset))
     assert right["material"] > 0.9  # the title says it
     if name == "knn":
-        assert right["color"] > 0.9  # the picture says it, where there is one
+        assert right["color"] > 0.9  # the image says it, where there is one
     else:
         assert right["color"] < 0.7
         assert {a.image_weight for _, _, a in answers(predictor, dataset)} == {0.0}
@@ -107,9 +107,7 @@ def test_an_attribute_with_one_value_needs_no_regression():
 def test_neighbours_vote_with_their_similarity():
     config = KNNConfig(k=3, image_weight=1.0, values={"a": ["x", "y"]})
     near, far = np.full((3, 8, 8), 200, np.uint8), np.zeros((3, 8, 8), np.uint8)
-    given = [
-        Item([picture, "common words"], ["a"], [answer]) for picture, answer in ((near, "x"), (near, "x"), (far, "y"))
-    ]
+    given = [Item([image, "common words"], ["a"], [answer]) for image, answer in ((near, "x"), (near, "x"), (far, "y"))]
     model = KNN.fit(config, given, 0)
     [answer] = model.answer(model.collator_class(None, config)([Item([near, ""], ["a"])]), None)
     assert (answer.value, answer.confidence) == ("x", pytest.approx(1.0))  # the third has no bin in common
@@ -120,7 +118,7 @@ def test_a_histogram_has_length_one_and_tells_colours_apart():
     from moemoe.shards.loader import decode_image
 
     red, other_red, blue = (
-        colour_histogram(decode_image(picture(color, i), 32))
+        colour_histogram(decode_image(draw_image(color, i), 32))
         for i, color in enumerate([(200, 30, 30), (200, 30, 30), (30, 30, 200)])
     )
     assert np.linalg.norm(red) == pytest.approx(1)

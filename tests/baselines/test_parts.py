@@ -97,7 +97,7 @@ def test_the_gate_is_its_formula():
         )
 
 
-def test_mxt_reads_its_picture_only_where_there_is_one(tokenizer):
+def test_mxt_reads_its_image_only_where_there_is_one(tokenizer):
     torch.manual_seed(0)
     config = MXTConfig.from_dict(
         {"text": {**T5, "vocab_size": 304}, "image": dataclasses.asdict(RESNET),
@@ -107,8 +107,8 @@ def test_mxt_reads_its_picture_only_where_there_is_one(tokenizer):
     collate = Collator(tokenizer, config)
     noise = np.random.default_rng(0).integers(0, 255, (2, 3, 32, 32), dtype=np.uint8)
 
-    def states(picture) -> Tensor:
-        encoded = model.encode(collate([Item([picture, "Brand Silk shirt"], ["color"])]))
+    def states(image) -> Tensor:
+        encoded = model.encode(collate([Item([image, "Brand Silk shirt"], ["color"])]))
         return torch.cat([encoded.memory.keys[0][0].flatten(), encoded.shares_NS.flatten()])
 
     with torch.no_grad():

@@ -63,8 +63,8 @@ def test_each_learns_what_its_sources_show(trained, dataset):
     right = accuracy(found)
     assert right["material"] > 0.9  # the title says it
     if SEES[name]:
-        assert right["color"] > 0.8  # the picture says it; one product in eleven has none
-        blanked = answers(predictor, dataset, picture=False)
+        assert right["color"] > 0.8  # the image says it; one product in eleven has none
+        blanked = answers(predictor, dataset, image=False)
         assert accuracy(blanked)["color"] < 0.7
         assert max(answer.image_weight for _, _, answer in blanked) == 0
         assert max(answer.image_weight for _, _, answer in found) > 0

@@ -64,7 +64,7 @@ def coin(*words: str) -> bool:
 
 
 def rows_of(catalog: str, model: AttributeModel, wanted: set[str] | None = None) -> list[dict[str, Any]]:
-    """Catalog rows with pictures, those of ``wanted`` ids or of a type that the model knows."""
+    """Catalog rows with images, those of ``wanted`` ids or of a type that the model knows."""
     types = model.contract.product_type_aliases()
     known = model.attributes
     rows = []

@@ -31,7 +31,7 @@ ATTRIBUTES, VALUES, TYPES = 10, 40, 30
 
 
 def labels_of(part: int, relabelled: bool) -> tuple[pa.Table, pa.Table]:
-    """Payload without pictures, and LABELS, of PART_ROWS products with ATTRIBUTES labels each."""
+    """Payload without images, and LABELS, of PART_ROWS products with ATTRIBUTES labels each."""
     draw = np.random.default_rng(part)
     ids = pa.array([f"product-{part:04d}-{row:06d}" for row in range(PART_ROWS)])
     value = draw.integers(0, VALUES, (PART_ROWS, ATTRIBUTES))

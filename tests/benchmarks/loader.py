@@ -31,7 +31,7 @@ COMMON = ("torch==2.13.0", "simplejpeg==1.9.0")
 
 
 def make_products(folder: Path, count: int) -> None:
-    """Pictures, texts and token ids in ``folder``, as ``loader_peers.Products`` reads them."""
+    """Images, texts and token ids in ``folder``, as ``loader_peers.Products`` reads them."""
     from moemoe.batches.tokenizer import train_tokenizer
 
     draw = np.random.default_rng(0)
@@ -55,20 +55,20 @@ def make_products(folder: Path, count: int) -> None:
     ]
     words = ["".join(draw.choice(syllables, draw.integers(1, 5))) for _ in range(4000)]
     texts = [" ".join(draw.choice(words, 90))[:600] for _ in range(DISTINCT)]
-    pictures = []
+    images = []
     for _ in range(DISTINCT):
         small = Image.fromarray(draw.integers(0, 255, (24, 24, 3), dtype=np.uint8))
         pixels = np.asarray(small.resize((SIZE, SIZE), Image.Resampling.BICUBIC)).astype(np.int16)
         pixels = (pixels + draw.integers(-6, 6, (SIZE, SIZE, 1))).clip(0, 255).astype(np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
-        pictures.append(buffer.getvalue())
+        images.append(buffer.getvalue())
     tokens = train_tokenizer(texts, VOCABULARY)(texts)["input_ids"]
     which = [index % DISTINCT for index in range(count)]
-    (folder / "pictures.bin").write_bytes(b"".join(pictures[i] for i in which))
+    (folder / "images.bin").write_bytes(b"".join(images[i] for i in which))
     (folder / "texts.json").write_text(json.dumps([texts[i] for i in which]))
     np.save(folder / "tokens.npy", np.concatenate([tokens[i] for i in which]).astype(np.uint16))
-    np.save(folder / "picture_ends.npy", np.cumsum([0, *(len(pictures[i]) for i in which)]))
+    np.save(folder / "image_ends.npy", np.cumsum([0, *(len(images[i]) for i in which)]))
     np.save(folder / "token_ends.npy", np.cumsum([0, *(len(tokens[i]) for i in which)]))
 
 
@@ -91,7 +91,7 @@ def write_ours(folder: Path) -> dict:
             columns = {name: pa.nulls(len(part), PAYLOAD.field(name).type) for name in PAYLOAD.names}
             columns["product_id"] = pa.array(ids[start : start + 256])
             columns["title"] = pa.array([text for _, text, _ in part])
-            columns["image"] = pa.array([picture for picture, _, _ in part], pa.binary())
+            columns["image"] = pa.array([image for image, _, _ in part], pa.binary())
             yield pa.table(columns, schema=PAYLOAD)
 
     count = len(products)
@@ -116,54 +116,54 @@ def read_ours(folder: Path, workers: int, resume: bool) -> dict:
     import torch
 
     from moemoe.shards.dataset import ShardedDataset
-    from moemoe.shards.decode import PictureReader
+    from moemoe.shards.decode import ImageReader
     from moemoe.shards.loader import Loader
     from moemoe.shards.tokens import Tokens
     from tests.benchmarks.loader_peers import read
 
     start = time.perf_counter()
     dataset = ShardedDataset((folder / "ours.txt").read_text(), folder)
-    pictures, tokens = PictureReader("benchmark"), Tokens(dataset, list, "given")
+    images, tokens = ImageReader("benchmark"), Tokens(dataset, list, "given")
 
     def make(rows, epoch, pixels_BHWC):
         for row, pixels_HWC in zip(rows.tolist(), pixels_BHWC, strict=True):
-            pictures.read(dataset.image(row), str, pixels_HWC)
+            images.read(dataset.image(row), str, pixels_HWC)
         texts = [tokens[row] for row in rows.tolist()]
         ids = np.zeros((len(rows), max(map(len, texts))), np.int64)
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text
         return torch.from_numpy(pixels_BHWC), torch.from_numpy(ids)
 
-    loader = Loader(dataset, "train", BATCH, 0, make, workers=workers, picture_size=SIZE)
+    loader = Loader(dataset, "train", BATCH, 0, make, workers=workers, image_size=SIZE)
     state = folder / "ours.state.json"
     if resume:
         loader.load_state_dict(json.loads(state.read_text()))
         next(iter(loader))
         return {"resume_seconds": time.perf_counter() - start}
     figures = read(loader, start, state)
-    assert not pictures.quarantine.num_rows
+    assert not images.quarantine.num_rows
     return figures
 
 
 def decode_limit(folder: Path, threads: int) -> float:
-    """Pictures/s of bare simplejpeg calls in ``threads`` threads, each into one buffer."""
+    """Images/s of bare simplejpeg calls in ``threads`` threads, each into one buffer."""
     from tests.benchmarks.loader_peers import Products
 
     products = Products(folder)
-    pictures = [products[index][0] for index in range(len(products))]
+    images = [products[index][0] for index in range(len(products))]
 
     def decode(part: list[bytes]) -> None:
         buffer = np.empty((SIZE, SIZE, 3), np.uint8)
-        for picture in part:
-            simplejpeg.decode_jpeg(picture, "RGB", fastdct=False, fastupsample=False, buffer=buffer)
+        for image in part:
+            simplejpeg.decode_jpeg(image, "RGB", fastdct=False, fastupsample=False, buffer=buffer)
 
-    running = [threading.Thread(target=decode, args=(pictures[i::threads],)) for i in range(threads)]
+    running = [threading.Thread(target=decode, args=(images[i::threads],)) for i in range(threads)]
     start = time.perf_counter()
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
-    return len(pictures) / (time.perf_counter() - start)
+    return len(images) / (time.perf_counter() - start)
 
 
 def make_environments(folder: Path) -> dict[str, list[str]]:

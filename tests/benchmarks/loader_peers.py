@@ -22,23 +22,23 @@ MIDDLE = 90  # a batch in the middle of 12,000 products
 
 
 class Products:
-    """What ``tests.benchmarks.loader`` laid down: pictures, texts and token ids, end to end."""
+    """What ``tests.benchmarks.loader`` laid down: images, texts and token ids, end to end."""
 
     def __init__(self, folder: Path):
-        self.pictures, self.tokens = (folder / "pictures.bin").read_bytes(), np.load(folder / "tokens.npy")
+        self.images, self.tokens = (folder / "images.bin").read_bytes(), np.load(folder / "tokens.npy")
         self.texts = json.loads((folder / "texts.json").read_text())
-        self.picture_ends, self.token_ends = (np.load(folder / f"{n}_ends.npy").tolist() for n in ("picture", "token"))
+        self.image_ends, self.token_ends = (np.load(folder / f"{n}_ends.npy").tolist() for n in ("image", "token"))
 
     def __len__(self):
         return len(self.texts)
 
     def __getitem__(self, index):
-        picture = self.pictures[self.picture_ends[index] : self.picture_ends[index + 1]]
-        return picture, self.texts[index], self.tokens[self.token_ends[index] : self.token_ends[index + 1]]
+        image = self.images[self.image_ends[index] : self.image_ends[index + 1]]
+        return image, self.texts[index], self.tokens[self.token_ends[index] : self.token_ends[index + 1]]
 
 
-def decoded(picture, tokens):
-    pixels = simplejpeg.decode_jpeg(picture, "RGB", fastdct=False, fastupsample=False)
+def decoded(image, tokens):
+    pixels = simplejpeg.decode_jpeg(image, "RGB", fastdct=False, fastupsample=False)
     return torch.from_numpy(pixels), np.frombuffer(tokens, np.uint16)
 
 
@@ -56,8 +56,8 @@ class Mosaic:
 
         columns = {"image": "bytes", "text": "str", "tokens": "bytes"}
         with MDSWriter(out=out, columns=columns, size_limit=1 << 25) as writer:
-            for picture, text, tokens in products:
-                writer.write({"image": picture, "text": text, "tokens": tokens.tobytes()})
+            for image, text, tokens in products:
+                writer.write({"image": image, "text": text, "tokens": tokens.tobytes()})
 
     def loader(self, out, workers):
         _declare_torchvision_operators()
@@ -79,8 +79,8 @@ class Litdata:
         from litdata.streaming.cache import Cache
 
         cache = Cache(out, chunk_bytes=1 << 25)
-        for index, (picture, text, tokens) in enumerate(products):
-            cache[index] = {"image": picture, "text": text, "tokens": tokens.tobytes()}
+        for index, (image, text, tokens) in enumerate(products):
+            cache[index] = {"image": image, "text": text, "tokens": tokens.tobytes()}
         cache.done()
         cache.merge()
 
@@ -102,8 +102,8 @@ class Webdataset:
         from webdataset import ShardWriter
 
         with ShardWriter(f"{out}/%05d.tar", maxcount=ROWS_PER_SHARD, verbose=0) as writer:
-            for index, (picture, text, tokens) in enumerate(products):
-                writer.write({"__key__": f"{index:08d}", "jpg": picture, "txt": text, "tokens": tokens.tobytes()})
+            for index, (image, text, tokens) in enumerate(products):
+                writer.write({"__key__": f"{index:08d}", "jpg": image, "txt": text, "tokens": tokens.tobytes()})
 
     def loader(self, out, workers):
         import webdataset

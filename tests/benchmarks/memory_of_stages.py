@@ -31,8 +31,8 @@ from moemoe.registry.gate import Rules, decide
 from moemoe.reporting.examples import choose
 from moemoe.schemas import (
     AS_IS,
+    IMAGE_BLANKED,
     NOT_APPLICABLE,
-    PICTURE_BLANKED,
     PREDICTIONS,
     ROUTING,
     SPLITS,
@@ -95,7 +95,7 @@ def _answers(products: int, accuracy: float) -> Iterator[pa.Table]:
     """PREDICTIONS in every condition."""
     validation, test = products // 10, products // 5
     plan = [("validation", AS_IS, validation)]
-    plan += [("test", condition, test) for condition in (AS_IS, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY)]
+    plan += [("test", condition, test) for condition in (AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY)]
     plan += [("test", condition, min(400, test)) for condition in (UNANSWERABLE, NOT_APPLICABLE)]
     for shown, condition, number in plan:
         for first in range(0, number, PART_PRODUCTS):

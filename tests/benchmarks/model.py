@@ -1,7 +1,7 @@
 """Encode-once against the paper's own way of computing the model: generation and training, time and memory.
 
 ``python -m tests.benchmarks.model [--repeats 3] [--json]``. The naive path (tests/support/naive_model.py) encodes one
-(question, context, picture) triple per item, pads questions to k, forms e for each item and generates with
+(question, context, image) triple per item, pads questions to k, forms e for each item and generates with
 transformers; both have the same weights and give the same tokens and losses, which is checked first. Paths take turns
 in one process; medians. Peak memory is that of a process of its own per path. Ours encodes the questions of a catalog
 once, before: that time is reported apart (``questions_ms``).
@@ -53,7 +53,7 @@ def config(question_in: str) -> ModelConfig:
 
 
 def make_batch(model: ModelConfig, products: int, attributes: int) -> Batch:
-    """Full contexts, a picture each, every product asked the same questions."""
+    """Full contexts, an image each, every product asked the same questions."""
     generator = torch.Generator().manual_seed(0)
 
     def ids(*shape: int) -> torch.Tensor:

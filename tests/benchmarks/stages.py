@@ -21,7 +21,7 @@ from moemoe.catalog.products import collect_products, read_products_with_images
 from moemoe.contract.load import load_contract
 from moemoe.schemas import CATALOG, LABELS
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.tokens import Tokens
 from moemoe.shards.write import write_manifest, write_payload
 from tests.benchmarks.loader import SIZE, VOCABULARY, make_products
@@ -39,8 +39,8 @@ def write_catalog(folder: Path, count: int) -> Path:
     raw = [(f"key {i}", f"value {i}") for i in range(LABELS_A_PRODUCT)]
     rows = [
         {"product_id": f"p{i}", "marketplace": "IN", "product_type": "shirt", "title": text[:60], "bullet_points": [],
-         "description": text[60:], "image": {"bytes": picture, "path": None}, "attributes": raw}
-        for i, (picture, text, _) in enumerate(products[i] for i in range(count))
+         "description": text[60:], "image": {"bytes": image, "path": None}, "attributes": raw}
+        for i, (image, text, _) in enumerate(products[i] for i in range(count))
     ]  # fmt: skip
     path = folder / "catalog.parquet"
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), path, row_group_size=1024)
@@ -89,8 +89,8 @@ def measure(count: int) -> dict[str, Any]:
         tokenizer = train_tokenizer(texts[:1000], VOCABULARY)
         tokens = Tokens(dataset, lambda texts: tokenizer(list(texts))["input_ids"], "benchmark")
         timed("tokens", lambda: tokens.write(range(len(shards))))
-        pictures, pixels_HWC = PictureReader("benchmark"), np.empty((SIZE, SIZE, 3), np.uint8)
-        timed("decode", lambda: [pictures.read(dataset.image(row), str, pixels_HWC) for row in range(count)])
+        images, pixels_HWC = ImageReader("benchmark"), np.empty((SIZE, SIZE, 3), np.uint8)
+        timed("decode", lambda: [images.read(dataset.image(row), str, pixels_HWC) for row in range(count)])
         sizes = {
             "catalog": Path(partitions[0]).stat().st_size,
             "payload": sum(shard.bytes for shard in manifest.shards),

@@ -7,7 +7,7 @@ import pytest
 
 from moemoe.catalog.addresses import is_public
 from moemoe.catalog.download import Limits
-from moemoe.catalog.pictures import ImageError
+from moemoe.catalog.images import ImageError
 from tests.support.image_server import body, status
 from tests.support.url_images import JPEG, fetch, reason
 

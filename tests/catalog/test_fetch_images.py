@@ -15,7 +15,7 @@ import pytest
 from moemoe.atomic_files import remove_leftovers
 from moemoe.catalog.download import Limits
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
-from moemoe.catalog.pictures import ImageError
+from moemoe.catalog.images import ImageError
 from moemoe.catalog.url_images import DEAD_SECONDS, UrlImages
 from moemoe.errors import StorageError
 from moemoe.schemas import CATALOG

@@ -1,4 +1,4 @@
-"""Small catalogs by hand: what is accepted, what is set aside and why, and the second reading with pictures."""
+"""Small catalogs by hand: what is accepted, what is set aside and why, and the second reading with images."""
 
 import hashlib
 import io
@@ -33,7 +33,7 @@ from tests.support.s3 import s3_bucket
 from tests.support.whole_labels import collect, in_parts
 
 
-def picture(color="red", size=(12, 16), kind="JPEG") -> bytes:
+def draw_image(color="red", size=(12, 16), kind="JPEG") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, kind)
     return buffer.getvalue()
@@ -71,7 +71,7 @@ def reasons(collected) -> list[tuple]:
 
 class TestCollectProducts:
     def test_products_and_quarantine(self, tmp_path, contract):
-        good, large = picture(), picture("blue", (4000, 3000))
+        good, large = draw_image(), draw_image("blue", (4000, 3000))
         (tmp_path / "1.jpg").write_bytes(large)
         first = [
             product("p0", good),
@@ -86,7 +86,7 @@ class TestCollectProducts:
             product("p6", title=" ", description=None),
             product("p7", product_type=None),
             product("p8", large[:-500]),
-            product("p0", b"no picture"),
+            product("p0", b"no image"),
         ]
         partitions = [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
         seen = []
@@ -112,8 +112,8 @@ class TestCollectProducts:
         assert set(collected.quarantine["stage"].to_pylist()) == {"validate"}
         assert collected.quarantine["detail"][4].as_py().startswith("b.parquet, row 2: ")
 
-    def test_bad_pictures_are_set_aside_while_their_products_stay(self, tmp_path, contract):
-        (tmp_path / "secret.png").write_bytes(picture(kind="PNG"))
+    def test_bad_images_are_set_aside_while_their_products_stay(self, tmp_path, contract):
+        (tmp_path / "secret.png").write_bytes(draw_image(kind="PNG"))
         (tmp_path / "catalog").mkdir()
         bomb = io.BytesIO()
         Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
@@ -173,7 +173,7 @@ class TestCollectProducts:
         parts = collect_products([write(tmp_path / "a.parquet", rows)], contract)
         collection = Collection(write_parts(parts, str(tmp_path)))
         quarantine = collection.quarantine()
-        assert (collection.rows, collection.accepted, collection.pictures, quarantine.num_rows) == (100, 98, 0, 8)
+        assert (collection.rows, collection.accepted, collection.images, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
             r"8 of 100 catalog rows \(8\.0%\) would be set aside; "
             r"contract small allows 7\.0% \(max_quarantine_share\)\. "
@@ -202,14 +202,17 @@ class TestImagesBehindUrls:
     @pytest.fixture
     def server(self):
         with image_server() as server:
-            server.answers = {"/1.jpg": body(picture("red")), "/half.jpg": body(picture("blue", (400, 300))[:-200])}
+            server.answers = {
+                "/1.jpg": body(draw_image("red")),
+                "/half.jpg": body(draw_image("blue", (400, 300))[:-200]),
+            }
             yield server
 
     @pytest.fixture
     def catalog(self, tmp_path, server) -> str:
         paths = ["1.jpg", "gone.jpg", "1.jpg", "half.jpg"]
         rows = [product(f"p{i}", path=f"{server.url}/{path}") for i, path in enumerate(paths)]
-        return write(tmp_path / "a.parquet", [*rows, product("own", picture("green"))])
+        return write(tmp_path / "a.parquet", [*rows, product("own", draw_image("green"))])
 
     def test_they_are_fetched_once_and_dead_ones_are_set_aside(self, tmp_path, server, catalog, contract):
         images = UrlImages(str(tmp_path / "images"))
@@ -222,7 +225,7 @@ class TestImagesBehindUrls:
         assert collected.quarantine["detail"][0].as_py() == f"a.parquet, row 1: '{server.url}/gone.jpg': Not Found"
         server.answers = {}
         (table,) = read_products_with_images([catalog], [collected.products], contract, read_url=images.read)
-        assert table["image"].to_pylist() == [picture("red"), None, picture("red"), None, picture("green")]
+        assert table["image"].to_pylist() == [draw_image("red"), None, draw_image("red"), None, draw_image("green")]
         assert server.asked == {"/1.jpg": 1, "/gone.jpg": 1, "/half.jpg": 1}
 
     def test_private_hosts_are_not_asked_unless_allowed(self, tmp_path, server, catalog, contract):
@@ -252,9 +255,9 @@ class TestImagesBehindUrls:
 class TestReadProductsWithImages:
     @pytest.fixture
     def partitions(self, tmp_path):
-        (tmp_path / "1.webp").write_bytes(picture("green", (600, 300), "WEBP"))
-        first = [product(f"p{i}", picture() if i % 2 else None) for i in range(700)]
-        second = [product("q0", path="1.webp"), product("q1", b"broken"), product(None), product("q3", picture())]
+        (tmp_path / "1.webp").write_bytes(draw_image("green", (600, 300), "WEBP"))
+        first = [product(f"p{i}", draw_image() if i % 2 else None) for i in range(700)]
+        second = [product("q0", path="1.webp"), product("q1", b"broken"), product(None), product("q3", draw_image())]
         return [write(tmp_path / "a.parquet", first), write(tmp_path / "b.parquet", second)]
 
     def test_all_rows_in_order(self, partitions, contract):
@@ -263,23 +266,23 @@ class TestReadProductsWithImages:
         assert table.drop_columns("image").equals(products)
         assert table.schema.field("image").type == pa.binary()
         images = table["image"].to_pylist()
-        assert images[:700] == [picture() if i % 2 else None for i in range(700)]
+        assert images[:700] == [draw_image() if i % 2 else None for i in range(700)]
         assert Image.open(io.BytesIO(images[700])).size == (256, 128)
-        assert images[701:] == [None, picture()]
+        assert images[701:] == [None, draw_image()]
 
     def test_some_rows(self, partitions, contract):
         products = collect(partitions, contract).products
         some = products.take(pa.array([3, 300, 699, 702]))
         table = pa.concat_tables(read_products_with_images(partitions, in_parts(some, 3), contract))
         assert table["product_id"].to_pylist() == ["p3", "p300", "p699", "q3"]
-        assert table["image"].to_pylist() == [picture(), None, picture(), picture()]
+        assert table["image"].to_pylist() == [draw_image(), None, draw_image(), draw_image()]
         assert list(read_products_with_images(partitions, [products.slice(0, 0)], contract)) == []
 
     @pytest.mark.parametrize(
         ("row", "problem"),
         [
-            (product("q0", picture()), "a picture has other bytes"),
-            (product("q0"), "a picture is gone"),
+            (product("q0", draw_image()), "an image has other bytes"),
+            (product("q0"), "an image is gone"),
             (product("q0", path="gone.jpg"), "image file is missing: gone.jpg"),
             (product("other", path="1.webp"), "row 0 and following hold other products"),
             (None, "it ends at row 0; row 3 was read before"),
@@ -307,7 +310,7 @@ class TestParts:
         assert all(part.rows <= 300 + 256 for part in parts)  # at most a batch more
 
     def test_writing_again_changes_nothing(self, tmp_path, contract):
-        partitions = [write(tmp_path / "a.parquet", [product("p0"), product(None), product("p2", picture())])]
+        partitions = [write(tmp_path / "a.parquet", [product("p0"), product(None), product("p2", draw_image())])]
         first = write_parts(collect_products(partitions, contract), str(tmp_path / "parts"))
         content = {path: path.read_bytes() for path in (tmp_path / "parts").rglob("*.parquet")}
         assert write_parts(collect_products(partitions, contract), str(tmp_path / "parts")) == first
@@ -343,8 +346,8 @@ def test_a_catalog_on_s3(bucket, tmp_path, contract):
         product("outside", path="../elsewhere/2.jpg"),
     ]
     bucket.upload_file(write(tmp_path / "a.parquet", rows), "catalogs", "shop/a.parquet")
-    bucket.put_object(Bucket="catalogs", Key="shop/img/1.jpg", Body=picture("red"))
-    bucket.put_object(Bucket="catalogs", Key="elsewhere/2.jpg", Body=picture("blue"))
+    bucket.put_object(Bucket="catalogs", Key="shop/img/1.jpg", Body=draw_image("red"))
+    bucket.put_object(Bucket="catalogs", Key="elsewhere/2.jpg", Body=draw_image("blue"))
 
     partitions = find_partitions("s3://catalogs/shop")
     assert partitions == find_partitions("s3://catalogs/shop/*.parquet") == ["s3://catalogs/shop/a.parquet"]
@@ -356,4 +359,4 @@ def test_a_catalog_on_s3(bucket, tmp_path, contract):
         ("outside", "image lies outside the catalog's folder"),
     ]
     (table,) = read_products_with_images(partitions, [collected.products], contract)
-    assert table["image"].to_pylist() == [picture("red"), picture("blue"), None, None]
+    assert table["image"].to_pylist() == [draw_image("red"), draw_image("blue"), None, None]

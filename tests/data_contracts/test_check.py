@@ -16,21 +16,21 @@ from moemoe.catalog.products import Collected
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.inference.predictions import CONDITIONS
-from moemoe.schemas import AS_IS, LABELS, PICTURE_BLANKED, PREDICTIONS, PRODUCTS, QUARANTINE
+from moemoe.schemas import AS_IS, IMAGE_BLANKED, LABELS, PREDICTIONS, PRODUCTS, QUARANTINE
 from moemoe.shards.manifest import Manifest
 from tests.support.small_catalog import CONTRACT, broken
 from tests.support.small_shards import small_shards
 from tests.support.whole_labels import in_parts
 
 
-def catalog(change: dict[int, dict] | None = None, bad_pictures: int = 0) -> Collected:
-    """Twenty good products, some of them changed; the last ones' pictures set aside."""
+def catalog(change: dict[int, dict] | None = None, bad_images: int = 0) -> Collected:
+    """Twenty good products, some of them changed; the last ones' images set aside."""
     rows = [
         {
             "product_id": f"p{i}",
             "product_type": "KURTAS" if i % 2 else "Tshirts",
             "title": f"title {i}",
-            "image_hash": f"{i}" if i < 20 - bad_pictures else None,
+            "image_hash": f"{i}" if i < 20 - bad_images else None,
             "attributes": [("Base colour", "?"), ("baseColour", "Red"), ("Fit", "Slim" if i % 2 else "na")],
             "partition": 0,
             "row": i,
@@ -40,7 +40,7 @@ def catalog(change: dict[int, dict] | None = None, bad_pictures: int = 0) -> Col
     for i, columns in (change or {}).items():
         rows[i].update(columns)
     aside = [
-        {"product_id": f"p{19 - i}", "field": "image", "reason": "image does not decode"} for i in range(bad_pictures)
+        {"product_id": f"p{19 - i}", "field": "image", "reason": "image does not decode"} for i in range(bad_images)
     ]
     return Collected(pa.Table.from_pylist(rows, PRODUCTS), pa.Table.from_pylist(aside, QUARANTINE), 20)
 
@@ -87,7 +87,7 @@ class TestRaw:
         index = Path(report.docs_index).read_text()
         assert all(f'href="{page.relative_to(folder)}"' in index for page in folder.glob("validations/**/*.html"))
         pages = [page.read_text() for page in folder.glob("validations/**/*.html")]
-        for words in ("product ids are unique (critical)", "have a picture (warning)", "say their color"):
+        for words in ("product ids are unique (critical)", "have an image (warning)", "say their color"):
             assert any(words in page for page in pages)
         assert "1 come more than once" in Path(report.docs_index).read_text()
         for page in folder.rglob("*.html"):
@@ -105,7 +105,7 @@ class TestRaw:
         assert not list(folder.glob("**/* *"))  # links and S3 keys without blanks
 
     @pytest.mark.parametrize(
-        ("change", "bad_pictures", "severity", "promise", "product_ids"),
+        ("change", "bad_images", "severity", "promise", "product_ids"),
         [
             ({3: {"product_id": "p4"}, 5: {"product_id": "p4"}}, 0, "critical", "product ids are unique", ("p4",)),
             ({7: {"product_id": None}}, 0, "critical", "every product has an id", ()),
@@ -127,10 +127,10 @@ class TestRaw:
                 {i: {"image_hash": None} for i in range(11)},
                 0,
                 "warning",
-                "at least 50% of the products of known types have a picture",
+                "at least 50% of the products of known types have an image",
                 ("p0", "p1", "p2", "p3", "p4"),
             ),
-            ({}, 3, "critical", "at most 10.0% of the pictures cannot be decoded", ("p19", "p18", "p17")),
+            ({}, 3, "critical", "at most 10.0% of the images cannot be decoded", ("p19", "p18", "p17")),
             (
                 {i: {"attributes": [("baseColour", v)]} for i, v in enumerate(["NA", "", None])},
                 0,
@@ -147,14 +147,14 @@ class TestRaw:
             ),
         ],
     )
-    def test_each_expectation_broken(self, contract, tmp_path, change, bad_pictures, severity, promise, product_ids):
-        report = check_raw(catalog(change, bad_pictures), contract, tmp_path / "docs")
+    def test_each_expectation_broken(self, contract, tmp_path, change, bad_images, severity, promise, product_ids):
+        report = check_raw(catalog(change, bad_images), contract, tmp_path / "docs")
         assert (severity, promise, product_ids) in broken(report)
         assert report.success == (severity == "warning")
 
     def test_too_many_set_aside(self, contract, tmp_path):
         report = check_raw(catalog({}, 11), contract, tmp_path / "docs")
-        assert broken(report)[0][1] == "at most 50.0% of the rows, or their pictures, are set aside"
+        assert broken(report)[0][1] == "at most 50.0% of the rows, or their images, are set aside"
 
     def test_a_promise_broken_in_a_later_slice_has_its_page(self, contract, tmp_path):
         report = check_raw(catalog({19: {"product_id": None}}), contract, tmp_path / "docs", parts=5)
@@ -212,7 +212,7 @@ class TestLabels:
         report = check_labels(labels(), contract, tmp_path, ["title 'T-shirt': 50 products"])
         assert report.success
         assert report.broken == [
-            "warning: titles and pictures tell products apart: so frequent that they join no groups: "
+            "warning: titles and images tell products apart: so frequent that they join no groups: "
             "title 'T-shirt': 50 products"
         ]
 
@@ -307,7 +307,7 @@ class TestPredictions:
                 "product_id": f"p{i}",
                 "attribute": "color",
                 "split": "test" if i % 3 else "validation",
-                "condition": PICTURE_BLANKED if i % 2 else AS_IS,
+                "condition": IMAGE_BLANKED if i % 2 else AS_IS,
                 "confidence": i / 20,
                 "image_weight": 0.0 if i % 2 else 0.4,
                 "text_weight": 1.0 if i % 2 else 0.6,
@@ -347,8 +347,8 @@ class TestPredictions:
             ({3: {"condition": "as it is"}}, "critical", "conditions are known"),
             ({3: {"confidence": None}}, "critical", "every prediction has a confidence"),
             ({3: {"confidence": 1.5}}, "critical", "confidence lies between 0 and 1"),
-            ({4: {"text_weight": 0.7}}, "warning", "the weights of picture and text sum to 1"),
-            ({3: {"image_weight": 0.5, "text_weight": 0.5}}, "warning", "a picture that is blanked weighs nothing"),
+            ({4: {"text_weight": 0.7}}, "warning", "the weights of image and text sum to 1"),
+            ({3: {"image_weight": 0.5, "text_weight": 0.5}}, "warning", "an image that is blanked weighs nothing"),
             (
                 {i: {"canonical": False} for i in (3, 4)},
                 "warning",

@@ -2,7 +2,7 @@ import pytest
 
 from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.evaluation.cells import Cells
-from moemoe.schemas import NOT_APPLICABLE, PICTURE_BLANKED, SLICES, WITHHELD
+from moemoe.schemas import IMAGE_BLANKED, NOT_APPLICABLE, SLICES, WITHHELD
 from tests.support.prediction_rows import rows, table
 
 
@@ -45,7 +45,7 @@ def test_only_what_the_same_products_are_asked_in_the_main_condition_of_test_cou
     others = (
         answered(rows(40, 40, "saree", condition=WITHHELD), 40),
         [dict(row, gold=[]) for row in answered(rows(20, 0, attribute="theme", condition=WITHHELD), 20)],
-        answered(rows(20, 20, condition=PICTURE_BLANKED), 20),
+        answered(rows(20, 20, condition=IMAGE_BLANKED), 20),
         answered(rows(20, 20, condition=WITHHELD, split="validation"), 20),
     )
     withheld = answered(rows(20, 20, condition=WITHHELD), 1)

@@ -11,7 +11,7 @@ from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.numbering import Numbering
 from moemoe.evaluation.slices import slices
 from moemoe.evaluation.uncertainty import paired_difference
-from moemoe.schemas import PICTURE_BLANKED
+from moemoe.schemas import FORMER_CONDITIONS, IMAGE_BLANKED
 from tests.support.prediction_rows import rows, table
 
 
@@ -30,7 +30,7 @@ class Cut:
 
 
 def mixed(right: int) -> pa.Table:
-    blanked = [{**row, "condition": PICTURE_BLANKED} for row in rows(60, 20)]
+    blanked = [{**row, "condition": IMAGE_BLANKED} for row in rows(60, 20)]
     own = table(rows(60, 50, split="validation"), rows(60, right), rows(40, 30, attribute="material"), blanked)
     order = np.random.default_rng(0).permutation(len(own))
     return own.take(pa.array(order))  # no part is of one split, condition or attribute alone
@@ -49,6 +49,16 @@ def test_parts_give_the_figures_of_the_whole(size):
     assert one == two
     numbers = np.array([150, 3, 3, 77])
     assert found[1].rows(numbers) == whole.take(pa.array(numbers))
+
+
+def test_predictions_of_an_earlier_version_have_their_conditions_under_the_names_of_today():
+    former = {now: name for name, now in FORMER_CONDITIONS.items()}
+    old = mixed(50)
+    shown = pa.array([former.get(name, name) for name in old["condition"].to_pylist()])
+    renamed = old.set_column(old.schema.get_field_index("condition"), "condition", shown)
+    evaluated = [evaluate(Cells(one), ["shirt"], replicates=20) for one in (old, renamed)]
+    assert "image_blanked/accuracy/mean" in evaluated[1].metrics
+    assert repr(evaluated[0]) == repr(evaluated[1])
 
 
 def test_what_is_released_is_cut_again():

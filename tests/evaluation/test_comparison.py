@@ -101,13 +101,13 @@ def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     assert "kurta,theme,10,1.0,1.0,0.5" in cells_csv(comparison)
 
 
-def test_cells_tell_how_much_the_picture_weighs_in_test_answers_as_they_are():
+def test_cells_tell_how_much_the_image_weighs_in_test_answers_as_they_are():
     weight = {"shirt": 0.25, "kurta": 0.75}
     shown = [dict(row, image_weight=weight[row["product_type"]]) for row in predictions(40).to_pylist()]
-    blanked = [dict(row, condition="picture blanked", image_weight=0.0) for row in shown]
+    blanked = [dict(row, condition="image blanked", image_weight=0.0) for row in shown]
     own = pa.Table.from_pylist(shown + blanked, PREDICTIONS)
     found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", System("moemoe"), own)))))
-    assert {(row["product_type"], row["moemoe: picture"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
+    assert {(row["product_type"], row["moemoe: image"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
 
 
 def test_the_overview_shows_what_each_system_makes_of_the_title_alone():

@@ -5,7 +5,7 @@ import pytest
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate, majority_values
-from moemoe.schemas import PICTURE_BLANKED, TITLE_ONLY
+from moemoe.schemas import IMAGE_BLANKED, TITLE_ONLY
 from tests.support.prediction_rows import rows, table
 
 
@@ -101,10 +101,10 @@ def test_equal_confidences_are_accepted_all_or_none(right, recall):
 
 def test_other_conditions_and_the_majority_baseline_have_metrics():
     predictions = table(
-        rows(40, 40), rows(40, 10, condition=PICTURE_BLANKED), rows(40, 30, condition=TITLE_ONLY)
+        rows(40, 40), rows(40, 10, condition=IMAGE_BLANKED), rows(40, 30, condition=TITLE_ONLY)
     )  # fmt: skip
     metrics = evaluate(Cells(predictions, {("shirt", "color"): "Crimson"}), ["shirt"], with_majority=True).metrics
-    assert metrics["picture_blanked/accuracy/mean"] == 0.25
+    assert metrics["image_blanked/accuracy/mean"] == 0.25
     assert (metrics["title_only/accuracy/mean"], metrics["title_only/recall_at_90p/mean"]) == (0.75, 0.75)
     assert metrics["baseline/majority_accuracy"] == 1.0
     assert metrics["baseline/majority_recall_at_90p"] == 1.0

@@ -5,7 +5,7 @@ from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.out_of_context import global_threshold, out_of_context, out_of_context_metrics
 from moemoe.evaluation.slices import slice_metrics, slices
-from moemoe.schemas import NOT_APPLICABLE, PICTURE_BLANKED, SLICES, TITLE_ONLY, UNANSWERABLE, WITHHELD
+from moemoe.schemas import IMAGE_BLANKED, NOT_APPLICABLE, SLICES, TITLE_ONLY, UNANSWERABLE, WITHHELD
 from tests.support.prediction_rows import rows, table
 
 
@@ -16,7 +16,7 @@ def figures(table):
 def test_every_figure_of_a_slice_by_hand():
     """60 explicit answers, all right; 40 implicit ones, 10 right and less sure. The threshold accepts the first 66."""
     test = [dict(row, explicit=i < 60, marketplace="IN" if i < 60 else None) for i, row in enumerate(rows(100, 70))]
-    shown = rows(100, 50, condition=PICTURE_BLANKED), rows(100, 65, condition=TITLE_ONLY)
+    shown = rows(100, 50, condition=IMAGE_BLANKED), rows(100, 65, condition=TITLE_ONLY)
     predictions = table(test, rows(100, 60, split="validation"), *shown)
     evaluation = evaluate(Cells(predictions), ["shirt"])
     assert evaluation.table["threshold"].to_pylist() == [pytest.approx(1 - 59 / 1000)]
@@ -31,7 +31,7 @@ def test_every_figure_of_a_slice_by_hand():
     assert ("implicit", "precision_at_threshold") not in named  # nothing of it is accepted
     assert named["implicit", "recall_at_90p"]["value"] == pytest.approx(10 / 40)
     assert named["as is", "accuracy"]["value"] == pytest.approx(0.7)
-    assert named["picture blanked", "accuracy"]["value"] == 0.5
+    assert named["image blanked", "accuracy"]["value"] == 0.5
     assert named["title only", "accuracy"]["value"] == 0.65
     assert named["title only", "recall_at_threshold"]["value"] == 0.6
     assert {"IN", "unknown"} <= {name for name, _ in named}

@@ -99,7 +99,7 @@ def test_a_t5_checkpoint(tmp_path, proof, poisoned, name):
 
 
 @poisons
-def test_a_picture_models_weights(tmp_path, proof, poisoned):
+def test_an_image_models_weights(tmp_path, proof, poisoned):
     poisoned(tmp_path / "weights.safetensors", proof)
     image = ImageConfig(name="swinv2_tiny_window8_256", pretrained=str(tmp_path / "weights.safetensors"))
     with pytest.raises(ConfigError, match="cannot be loaded"):

@@ -78,7 +78,7 @@ def test_the_values_are_parquet_with_every_decision(backfilled):
     assert all(row["prediction"] for row in filled)
 
 
-def test_the_card_shows_coverage_and_pictures(backfilled):
+def test_the_card_shows_coverage_and_images(backfilled):
     run, _ = backfilled
     card = card_text(get_cards(run["report"].task)[0].get())
     assert "missing values" in card
@@ -89,18 +89,18 @@ def test_the_card_shows_coverage_and_pictures(backfilled):
 def test_a_rerun_keeps_every_byte(backfilled, trained, catalog):
     _, output = backfilled
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
-    audit = next(output.glob("audit/*.parquet"))
+    audit = next(output.glob("audit/audit-*.parquet"))
     running = run_backfill(trained, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
     assert running.status == "successful", running.stdout[-3000:]
     assert "was finished before" in running.stdout
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
-    assert next(output.glob("audit/*.parquet")) == audit
+    assert next(output.glob("audit/audit-*.parquet")) == audit
 
 
 def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, tmp_path):
     """People find one cell wrong: it is switched off in a new version, which serving and backfill use."""
     _, output = backfilled
-    uri = next(output.glob("audit/*.parquet"))
+    uri = next(output.glob("audit/audit-*.parquet"))
     audit = read_table(str(uri))
     assert audit.schema.equals(AUDIT)
     rows = audit.to_pylist()

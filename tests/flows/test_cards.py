@@ -3,8 +3,8 @@
 import io
 import json
 
+import PIL.Image
 import pytest
-from PIL import Image
 
 from moemoe.reporting import document as doc
 from moemoe.reporting.plots import _figure
@@ -13,7 +13,7 @@ from tests.support.flows import FLOW
 
 def jpeg() -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    PIL.Image.new("RGB", (8, 8)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
@@ -32,7 +32,7 @@ def rendered(monkeypatch):
 def test_every_block_has_its_component(rendered):
     figure = _figure(2, 2)
     figure.add_subplot()
-    example = doc.Example(doc.Picture(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
+    example = doc.Example(doc.Image(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
     shown = rendered(
         doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
         doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),

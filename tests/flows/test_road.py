@@ -120,10 +120,10 @@ def test_a_resumed_run_says_that_its_contract_was_changed_since(road):
     run = next(line for line in said.splitlines() if "train_flow.py" in line)
     flow = shlex.split(run)[1]
     said = do(f"{run} --model tf-idf --root {shlex.quote(str(work / 'again'))}", succeeds=False)
-    assert "have a picture: 0 of 700" in said
+    assert "have an image: 0 of 700" in said
     changed = "the contract of again was changed since this run began; the run goes on with the one that it began with"
     assert changed not in do(shlex.join(["python", flow, "resume"]), succeeds=False)
     contract.write_text(text)
     said = do(shlex.join(["python", flow, "resume"]), succeeds=False)
     assert changed in said
-    assert "have a picture: 0 of 700" in said
+    assert "have an image: 0 of 700" in said

@@ -74,14 +74,14 @@ def test_evaluate_keeps_predictions_evaluation_and_metrics(trained):
     assert evaluation.num_rows
     assert set(predictions["split"].to_pylist()) == {"validation", "test"}
     assert set(predictions["condition"].to_pylist()) == {
-        "as is", "picture blanked", "text blanked", "title only", "unanswerable", "not applicable",
+        "as is", "image blanked", "text blanked", "title only", "unanswerable", "not applicable",
     }  # fmt: skip
     for name in (
         "recall_at_90p/mean", "title_only/recall_at_90p/mean", "recall_at_90p/shirt/top5", "accuracy/mean",
         "baseline/majority_accuracy", "applicability/recall",
     ):  # fmt: skip
         assert not math.isnan(evaluate.metrics[name]), name
-    assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "picture blanked")[
+    assert predictions.filter(predictions["condition"].to_numpy(zero_copy_only=False) == "image blanked")[
         "image_weight"
     ].unique().to_pylist() == [0.0]
 
@@ -107,7 +107,7 @@ def test_files_between_rooms_have_their_schemas(trained):
     folder = data(trained, "start").folder
     tables = {name: getattr(folder, name) for name in folder.named() if hasattr(getattr(folder, name), "read")}
     missing = {name for name, file in tables.items() if not file.exists()}
-    assert missing == {"drift", "training_quarantine"}  # a first run, and pictures that all decode
+    assert missing == {"drift", "training_quarantine"}  # a first run, and images that all decode
     assert all(file.read() is not None for name, file in tables.items() if name not in missing)
     contradictions = folder.contradictions.read()
     assert {"department", "age range description"} == set(contradictions["attribute"].to_pylist())

@@ -18,11 +18,11 @@ from moemoe.inference.backfill_report import finish_backfill
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.reporting.audit_page import audit_page
-from moemoe.schemas import AUDIT, BACKFILL, CATALOG, QUARANTINE, SAMPLE
+from moemoe.schemas import AUDIT, BACKFILL, CATALOG, CONTRADICTS, QUARANTINE, SAMPLE
 from moemoe.storage import read_table
 from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
-from tests.support.small_shards import picture
+from tests.support.small_shards import draw_image
 
 CELLS = {"color": {"plain": 0.5, "guarded": 0.9}, "material": {"plain": None, "guarded": None}}
 CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}
@@ -61,7 +61,7 @@ def row(product_id, confidence, labels=(), image=None, product_type="Tshirts", t
 
 
 ROWS = [
-    row("filled", 0.8, image=picture((200, 0, 0))),
+    row("filled", 0.8, image=draw_image((200, 0, 0))),
     row("unsure", 0.4),
     row("agrees", 0.8, [("baseColour", "RED ")]),
     row("contradicts", 0.8, [("baseColour", "Blue")]),
@@ -69,7 +69,7 @@ ROWS = [
     row("missing marker", 0.8, [("baseColour", "NA")]),
     row("unreadable label", 0.8, [("baseColour", "xyzzy")]),
     row("second key", 0.8, [("baseColour", "xyzzy"), ("color", "red")]),
-    row("broken picture", 0.8, image=b"no picture"),
+    row("broken image", 0.8, image=b"no image"),
     row("unknown type", 0.8, product_type="Sofa"),
     row(None, 0.8),
     row("no text", 0.8, title=None),
@@ -101,17 +101,17 @@ def test_every_decision(model, tmp_path):
         "missing marker": ("filled", None),
         "unreadable label": ("filled", "xyzzy"),
         "second key": ("agrees", "red"),
-        "broken picture": ("filled", None),
+        "broken image": ("filled", None),
     }
     assert color["filled"]["image_weight"] == 1
-    assert color["broken picture"]["image_weight"] == 0
+    assert color["broken image"]["image_weight"] == 0
     others = [r["decision"] for r in values.to_pylist() if r["attribute"] != "color"]
     assert set(others) == {"abstained"}  # no threshold; no value of the contract
     assert set(values["model_version"].to_pylist()) == {"moemoe-test/3"}
     quarantine = read_table(f"{job.output}/{part.quarantine}")
     assert quarantine.schema.equals(QUARANTINE)
     assert [(r["product_id"], r["field"]) for r in quarantine.to_pylist()] == [
-        ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken picture", "image"),
+        ("unknown type", "product_type"), (None, "product_id"), ("no text", "title"), ("broken image", "image"),
     ]  # fmt: skip
     assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
 
@@ -119,7 +119,7 @@ def test_every_decision(model, tmp_path):
 @pytest.mark.parametrize("allowed", [True, False])
 def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed):
     with image_server() as server:
-        server.answers["/1.jpg"] = body(picture((200, 0, 0)))
+        server.answers["/1.jpg"] = body(draw_image((200, 0, 0)))
         rows = [row(name, 0.8) | {"image": {"path": f"{server.url}/{name}.jpg"}} for name in ("1", "gone")]
         for _ in range(2):
             job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], allow_private_hosts=allowed)
@@ -269,7 +269,7 @@ def test_from_s3_to_s3(model, bucket, tmp_path):
     asked = model.predictor.asked
     assert run(model, f"{bucket}/out", [f"{bucket}/catalog/part.parquet"])[1] == there[1]
     assert model.predictor.asked == asked
-    assert finish_backfill(there[0], there[1], 600).page.startswith("s3://bucket/out/audit/")
+    assert finish_backfill(there[0], there[1], 600).audit.page.startswith("s3://bucket/out/audit/")
 
 
 def test_bad_input(model, tmp_path):
@@ -283,7 +283,7 @@ def test_bad_input(model, tmp_path):
 
 
 def test_report_audit_and_manifest(model, tmp_path):
-    many = [row(f"p{i}", 0.8, image=picture((200, i, 0)) if i % 2 else None) for i in range(80)]
+    many = [row(f"p{i}", 0.8, image=draw_image((200, i, 0)) if i % 2 else None) for i in range(80)]
     partitions = [partition(tmp_path, many[:50], "a.parquet"), partition(tmp_path, [*many[50:], *ROWS], "b.parquet")]
     job, parts = run(model, tmp_path / "out", partitions)
     finished = finish_backfill(job, parts, 600)
@@ -291,16 +291,25 @@ def test_report_audit_and_manifest(model, tmp_path):
     assert (color.missing, color.filled, color.agrees, color.contradicts, color.unsure) == (85, 84, 2, 1, 1)
     assert finished.total.missing == 80 * 3 + 9 * 3 - 4
     assert finished.sample.schema.equals(SAMPLE)
-    audit = read_table(finished.audit)
+    audit = read_table(finished.audit.table)
     assert audit.schema.equals(AUDIT)
     assert audit.num_rows == 30
     assert set(audit["filled"].to_pylist()) == {84}
     assert audit["verdict"].null_count == 30
     assert {name[:1] for name in audit["product_id"].to_pylist()} >= {"p"}
-    page = audit_page(finished.drawn, job.model_version, "audit")
+    page = audit_page(finished.audit.rows, job.model_version, "audit")
     assert page.count("<article") == 30
     assert "data:image/jpeg;base64," in page
+    labels = read_table(finished.label_audit.table)
+    assert labels.schema.equals(AUDIT)
+    assert labels.select(["decision", "attribute", "filled"]).to_pylist() == [
+        {"decision": "contradicts", "attribute": "color", "filled": 1}
+    ]
+    shown = audit_page(labels, job.model_version, "labels", CONTRADICTS)
+    assert "label wrong?" in shown
+    assert f"catalog says: {labels['raw_label'][0]}" in shown
     manifest = json.loads(Path(finished.manifest).read_text())
+    assert manifest["label_audit"] == f"audit/{Path(finished.label_audit.table).name}"
     assert manifest["model_version"] == "moemoe-test/3"
     assert sum(read_table(f"{job.output}/{name}").num_rows for name in manifest["values"]) == 89 * 3
     # one partition or two: the same sample
@@ -311,18 +320,18 @@ def test_report_audit_and_manifest(model, tmp_path):
 
 def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
-    uri = finish_backfill(job, parts, 600).audit
+    uri = finish_backfill(job, parts, 600).audit.table
     audit = read_table(uri)
     judged = audit.set_column(audit.schema.get_field_index("verdict"), "verdict", pa.array(["right"] * len(audit)))
     pq.write_table(judged, uri)
-    assert finish_backfill(job, parts, 600).audit == uri
+    assert finish_backfill(job, parts, 600).audit.table == uri
     assert read_table(uri)["verdict"].to_pylist() == ["right"] * len(audit)
 
 
 def test_what_a_seller_writes_is_text_on_the_page(model, tmp_path):
     hostile = '<script>alert(1)</script>" onmouseover="x'
     job, parts = run(model, tmp_path / "out", [partition(tmp_path, [row(hostile, 0.8, title=hostile)])])
-    page = audit_page(finish_backfill(job, parts, 600).drawn, job.model_version, "audit")
+    page = audit_page(finish_backfill(job, parts, 600).audit.rows, job.model_version, "audit")
     assert "<script>alert" not in page
     assert '" onmouseover="x' not in page
 

@@ -23,8 +23,8 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.reporting.plots import report_figures
 from moemoe.schemas import (
     AS_IS,
+    IMAGE_BLANKED,
     NOT_APPLICABLE,
-    PICTURE_BLANKED,
     PREDICTIONS,
     ROUTING,
     TEXT_BLANKED,
@@ -37,7 +37,7 @@ from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.table_parts import ListedParts
 from tests.support.small_model import tiny_config
-from tests.support.small_shards import picture, small_labels, small_products, small_shards, write_shards
+from tests.support.small_shards import draw_image, small_labels, small_products, small_shards, write_shards
 
 
 def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:
@@ -65,7 +65,7 @@ def predictor():
 
 
 def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
-    image = picture((200, 0, 0))
+    image = draw_image((200, 0, 0))
     questions = [
         Question("Cotton shirt", image, ["color", "material"]),
         Question("nothing is asked", None, []),
@@ -85,8 +85,7 @@ def test_predictions_of_a_split(predictor, tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     values = ValueSets.of(dataset, data_contracts.load("30pt"))
     tables = {
-        c: table_of(predict_split(predictor, dataset, "test", c, values))
-        for c in (AS_IS, PICTURE_BLANKED, TEXT_BLANKED)
+        c: table_of(predict_split(predictor, dataset, "test", c, values)) for c in (AS_IS, IMAGE_BLANKED, TEXT_BLANKED)
     }
     labels = [label for label in dataset.labels.to_pylist() if label["split"] == "test"]
     for condition, table in tables.items():
@@ -95,22 +94,22 @@ def test_predictions_of_a_split(predictor, tmp_path):
         assert sorted(zip(table["product_id"].to_pylist(), table["attribute"].to_pylist(), strict=True)) == sorted(
             (label["product_id"], label["attribute"]) for label in labels
         )
-    assert set(tables[PICTURE_BLANKED]["image_weight"].to_pylist()) == {0.0}
+    assert set(tables[IMAGE_BLANKED]["image_weight"].to_pylist()) == {0.0}
     rows = tables[AS_IS].to_pylist()
     assert all(row["explicit"] for row in rows if row["attribute"] == "material")  # the title names it
-    assert not any(row["explicit"] for row in rows if row["attribute"] == "color")  # only the picture shows it
+    assert not any(row["explicit"] for row in rows if row["attribute"] == "color")  # only the image shows it
     assert {row["has_image"] for row in rows} == {True, False}
 
 
-def test_a_row_of_an_unknown_type_or_with_a_broken_picture_is_named():
+def test_a_row_of_an_unknown_type_or_with_a_broken_image_is_named():
     contract = data_contracts.load("30pt")
     asked = {"shirt": {"color": None}}
     question = questions_of([{"product_type": "Tshirts", "title": "x"}], contract, asked)[0]
     assert (question.product_type, question.attributes) == ("shirt", ["color"])
     with pytest.raises(CatalogError, match="row 0: product type 'Sofa' is unknown; known are shirt"):
         questions_of([{"product_type": "Sofa", "title": "x"}], contract, asked)
-    with pytest.raises(CatalogError, match=r"row 0: the picture cannot be used \(image does not decode"):
-        questions_of([{"product_type": "shirt", "title": "x", "image": b"no picture"}], contract, asked)
+    with pytest.raises(CatalogError, match=r"row 0: the image cannot be used \(image does not decode"):
+        questions_of([{"product_type": "shirt", "title": "x", "image": b"no image"}], contract, asked)
 
 
 def test_questions_out_of_context(predictor, tmp_path):
@@ -135,13 +134,13 @@ def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     hidden = Hidden.of(contract, "material", unseen="color=Red")
     dataset = ShardedDataset(uri, tmp_path, hidden)
     table = written(predictor, dataset, contract, tmp_path)
-    assert set(table["condition"].to_pylist()) == {WITHHELD, PICTURE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE}
+    assert set(table["condition"].to_pylist()) == {WITHHELD, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE}
     rows = table.to_pylist()
     assert not any(row["explicit"] for row in rows)
     assert all(row["unseen"] == (row["gold"] == ["Red"]) for row in rows)
 
 
-@pytest.mark.parametrize(("source", "condition"), [("text", PICTURE_BLANKED), ("image", TEXT_BLANKED)])
+@pytest.mark.parametrize(("source", "condition"), [("text", IMAGE_BLANKED), ("image", TEXT_BLANKED)])
 def test_a_model_of_one_source_is_not_asked_again_without_the_other(tmp_path, source, condition):
     contract = data_contracts.load("30pt")
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
@@ -255,12 +254,12 @@ def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):
     assert {name for _, by, name in totals if by == "attribute"} == {"color", "material"}
 
 
-def test_a_bad_test_picture_does_not_end_the_routing(tmp_path):
-    """Cut short after the shards were written: read without the picture and named, as by the predictor."""
+def test_a_bad_test_image_does_not_end_the_routing(tmp_path):
+    """Cut short after the shards were written: read without the image and named, as by the predictor."""
     predictor = small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
     dataset = ShardedDataset(small_shards(tmp_path, 40, cut_short=(5,)), str(tmp_path))
     assert routing(predictor, dataset).num_rows
-    assert predictor.pictures.quarantine["product_id"].to_pylist() == ["p5"]
+    assert predictor.images.quarantine["product_id"].to_pylist() == ["p5"]
 
 
 def test_routing_of_experts_in_the_encoders_and_of_a_dense_model(predictor, tmp_path):

@@ -37,11 +37,11 @@ def pages(tmp_path_factory):
         run.log_text("<h1>Recall at 90 % precision</h1>", "report.html")
         run.end()
     command = [sys.executable, "infra/screenshots.py", "--tracking-uri", uri, "--experiment", EXPERIMENT]
-    command += ["--output", str(folder / "pictures")]
+    command += ["--output", str(folder / "images")]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert all(path.with_suffix(".png").stat().st_size > 10_000 for path in (folder / "pictures").glob("*.txt"))
-    return {path.stem: path.read_text() for path in (folder / "pictures").glob("*.txt")}
+    assert all(path.with_suffix(".png").stat().st_size > 10_000 for path in (folder / "images").glob("*.txt"))
+    return {path.stem: path.read_text() for path in (folder / "images").glob("*.txt")}
 
 
 def test_the_runs_table_shows_who_is_best_and_no_run_per_product_type(pages):

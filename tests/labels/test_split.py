@@ -119,7 +119,7 @@ def splits_by_product(labels: pa.Table) -> dict[str, str]:
 def test_a_later_run_keeps_the_splits_of_an_earlier_one():
     first = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)))
     before = assign_splits(first, labels_of(first), SHARES)
-    joined = [{"title": f"New {i}", "image_hash": f"hash {i}"} for i in range(60)]  # each joins a group by its picture
+    joined = [{"title": f"New {i}", "image_hash": f"hash {i}"} for i in range(60)]  # each joins a group by its image
     later = products(*({"title": f"Shirt {i}", "image_hash": f"hash {i}"} for i in range(60)), *joined)
     after = assign_splits(later, labels_of(later), SHARES, before.splits)
     old, new = splits_by_product(before.labels), splits_by_product(after.labels)
@@ -150,7 +150,7 @@ def test_a_product_between_two_splits_is_set_aside():
 
 
 def test_what_many_share_joins_no_groups_now_and_later():
-    """Otherwise one title, or the picture "no image", would put the catalog into one split."""
+    """Otherwise one title, or the image "no image", would put the catalog into one split."""
     number = 300
     ids = [f"p{i}" for i in range(number)]
     titles = ["T-shirt" if i % 2 else f"style {i // 4}" for i in range(number)]
@@ -162,7 +162,7 @@ def test_what_many_share_joins_no_groups_now_and_later():
     groups = first.labels["group"].to_pylist()
     assert len(set(groups)) > number / 2
     assert groups[0] == groups[2]  # "style 0"
-    assert sorted(first.common) == ["the picture of product 'p0': 100 products", "title 'T-shirt': 150 products"]
+    assert sorted(first.common) == ["the image of product 'p0': 100 products", "title 'T-shirt': 150 products"]
     assert first.splits["split"].to_pylist().count(COMMON) == 2
 
     few = table.slice(0, 9)  # where the title is rare, it is common still: no product changes its split

@@ -103,9 +103,9 @@ def test_mixed_scores_equal_attention_to_the_mixed_source(model):
     torch.nn.init.normal_(model.attention.fc.weight, std=0.3)
     batch = random_batch()
     encoded = model.encode(batch)
-    pictures, texts = batch.sources
+    images, texts = batch.sources
     context, _ = model.context_encoder(texts.data, texts.mask)
-    patches = model.image_encoder(pictures.data) * pictures.mask[:, None, None]
+    patches = model.image_encoder(images.data) * images.mask[:, None, None]
     length = max(context.shape[1], patches.shape[1])
     context = torch.nn.functional.pad(context, (0, 0, 0, length - context.shape[1]))
     question, _ = model.question_encoder(batch.question_ids, batch.question_mask)
@@ -133,13 +133,13 @@ def test_results_do_not_depend_on_the_rest_of_the_batch_or_on_padding(which, req
     together = generate(model, dataclasses.replace(batch, labels=None))
     for product in range(3):
         rows = batch.product_of == product
-        pictures, texts = (at_product(source, product) for source in batch.sources)
+        images, texts = (at_product(source, product) for source in batch.sources)
         K = int(texts.mask.sum()) + 2  # another padding length
         texts.data, texts.mask = (torch.nn.functional.pad(x, (0, 4))[:, :K] for x in (texts.data, texts.mask))
         alone = generate(
             model,
             dataclasses.replace(
-                batch, sources=[pictures, texts], product_of=torch.zeros(2, dtype=torch.long),
+                batch, sources=[images, texts], product_of=torch.zeros(2, dtype=torch.long),
                 question_of=batch.question_of[rows],
                 decoder_ids=batch.decoder_ids[rows], decoder_mask=batch.decoder_mask[rows], labels=None,
             ),
@@ -164,20 +164,20 @@ def test_losses_add_up_over_parts_of_a_batch(model):
                 )
             )
         )  # fmt: skip
-    for name in ("cross_entropy", "tokens", "question_context", "question_image", "pictures"):
+    for name in ("cross_entropy", "tokens", "question_context", "question_image", "images"):
         total = sum(getattr(part, name).item() for part in parts)
         assert getattr(whole, name).item() == pytest.approx(total, rel=1e-4), name
 
 
-def test_a_missing_picture_is_a_masked_source_not_a_black_one(model):
+def test_a_missing_image_is_a_masked_source_not_a_black_one(model):
     batch = random_batch(with_labels=False)
-    pictures, texts = batch.sources
-    gray = torch.where(pictures.mask[:, None, None, None], pictures.data, 200)
-    other = dataclasses.replace(batch, sources=[dataclasses.replace(pictures, data=gray), texts])
+    images, texts = batch.sources
+    gray = torch.where(images.mask[:, None, None, None], images.data, 200)
+    other = dataclasses.replace(batch, sources=[dataclasses.replace(images, data=gray), texts])
     a, b = generate(model, batch), generate(model, other)
     assert torch.equal(a.tokens_NA, b.tokens_NA)
     assert torch.equal(a.confidence_N, b.confidence_N)
-    without = ~pictures.mask[batch.product_of]
+    without = ~images.mask[batch.product_of]
     assert torch.equal(a.shares_NS[without], torch.tensor([[0.0, 1.0]]).expand(int(without.sum()), 2))
 
 

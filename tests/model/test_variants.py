@@ -34,18 +34,18 @@ def with_sources(kinds: tuple[str, ...], weights: list[float], like: MoEMoE | No
 @pytest.mark.parametrize("second", ["image", "text"])
 def test_another_source_is_one_more_entry_in_the_list(second):
     batch = random_batch(with_labels=False)
-    pictures, texts = batch.sources
+    images, texts = batch.sources
     two = with_sources(("image", "text"), [0.4, 0.6])
     three = with_sources(("image", "text", second), [0.4, 0.6, 0.7], two)
     plain = generate(two, batch)
 
     other = random_batch(seed=9).sources[0 if second == "image" else 1]
-    with_other = generate(three, replace(batch, sources=[pictures, texts, other]))
+    with_other = generate(three, replace(batch, sources=[images, texts, other]))
     assert not torch.allclose(with_other.confidence_N, plain.confidence_N, rtol=1e-3)
     assert with_other.shares_NS.shape == (6, 3)
 
     missing = Source(other.data, torch.zeros_like(other.mask), other.row_of)
-    without = generate(three, replace(batch, sources=[pictures, texts, missing]))
+    without = generate(three, replace(batch, sources=[images, texts, missing]))
     assert torch.equal(without.tokens_NA, plain.tokens_NA)
     assert torch.allclose(without.confidence_N, plain.confidence_N, rtol=1e-4)
     assert torch.equal(without.shares_NS[:, 2], torch.zeros(6))
@@ -55,7 +55,7 @@ def test_three_sources_train_with_all_losses():
     model = MoEMoE.create(tiny_config(sources=("image", "image", "text")))
     batch = random_batch()
     losses = model(replace(batch, sources=[batch.sources[0], batch.sources[0], batch.sources[1]]))
-    assert losses.pictures.item() == 2 * 4  # two of three products have a picture, two questions each
+    assert losses.images.item() == 2 * 4  # two of three products have an image, two questions each
     (losses.cross_entropy + losses.question_context + losses.question_image).backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 

@@ -69,12 +69,12 @@ def test_one_row_per_product_and_attribute(model):
         ["a", "shirt", "color"], ["a", "shirt", "material"], ["b", "kurta", "color"],
     ]  # fmt: skip
     assert answers["confidence"].between(0, 1).all()
-    assert answers["image_weight"].tolist()[2] == 0  # no picture
+    assert answers["image_weight"].tolist()[2] == 0  # no image
     assert (answers["image_weight"] + answers["text_weight"]).tolist() == pytest.approx([1, 1, 1])
     assert not answers["accepted"].any()  # an untrained model says nothing that is a value of the contract
 
 
-def test_a_picture_is_the_same_in_every_form(model, tmp_path, monkeypatch):
+def test_an_image_is_the_same_in_every_form(model, tmp_path, monkeypatch):
     monkeypatch.setenv(IMAGE_FOLDER, str(tmp_path))
     (tmp_path / "red.jpg").write_bytes(jpeg())
     text = base64.b64encode(jpeg()).decode()
@@ -101,9 +101,9 @@ def test_only_the_asked_attributes(model):
             "row 0: attributes are not a map of texts: 'size' holds {'unit': 'cm'}",
         ),
         ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
-        ({"image": b"no picture"}, "row 0: the picture cannot be used"),
-        ({"image": base64.b64encode(b"no picture").decode()}, "row 0: the picture cannot be used"),
-        ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the picture itself, in base64"),
+        ({"image": b"no image"}, "row 0: the image cannot be used"),
+        ({"image": base64.b64encode(b"no image").decode()}, "row 0: the image cannot be used"),
+        ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the image itself, in base64"),
         ({"image": "/etc/passwd"}, "MOEMOE_IMAGE_FOLDER is not set here"),
     ],
 )
@@ -126,7 +126,7 @@ def test_what_is_wrong_is_named(model, row, message):
 )
 def test_no_path_leads_out_of_the_folder(model, tmp_path, monkeypatch, path, reason):
     (tmp_path / "secret.jpg").write_bytes(jpeg())
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
     monkeypatch.setenv(IMAGE_FOLDER, str(folder))
@@ -359,7 +359,7 @@ def test_http_answers_what_pyfunc_answers(server, model):
     ("body", "message"),
     [
         ({"dataframe_records": [{**SHIRT, "product_type": "Sofa"}]}, "row 0: product type 'Sofa' is unknown"),
-        ({"dataframe_records": [{**SHIRT, "image": "bm8gcGljdHVyZQ=="}]}, "row 0: the picture cannot be used"),
+        ({"dataframe_records": [{**SHIRT, "image": "bm8gcGljdHVyZQ=="}]}, "row 0: the image cannot be used"),
         ({"dataframe_records": [{**SHIRT, "image": "/etc/hostname"}]}, "MOEMOE_IMAGE_FOLDER is not set here"),
         ({"dataframe_records": [{**SHIRT, "attributes": ["colour"]}]}, "attribute 'colour' is unknown for shirt"),
         ({"dataframe_records": [{"product_type": "shirt"}]}, "title"),
@@ -371,7 +371,7 @@ def test_http_answers_what_pyfunc_answers(server, model):
         ({"inputs": {"product_type": ["shirt"], "title": ["a", "b"]}}, "of different lengths: product_type 1, title 2"),
         (b"{", "JSON"),
     ],
-    ids=["product type", "picture", "path", "attribute", "column", "thresholds", "parameter", "key", "empty title",
+    ids=["product type", "image", "path", "attribute", "column", "thresholds", "parameter", "key", "empty title",
          "two tables", "lengths", "JSON"],
 )  # fmt: skip
 def test_a_bad_request_gets_a_400_that_says_why(server, body, message):

@@ -4,14 +4,14 @@ import pytest
 
 from moemoe.reporting.html import svg
 from moemoe.reporting.plots import report_figures
-from moemoe.schemas import PICTURE_BLANKED
+from moemoe.schemas import IMAGE_BLANKED
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 
 
 @pytest.mark.parametrize("count", [1, 40])
 def test_plots_are_drawn_for_one_product_and_for_many(count):
-    predictions = table(rows(count, count), rows(count, 0, condition=PICTURE_BLANKED), rows(count, 1, "kurta"))
+    predictions = table(rows(count, count), rows(count, 0, condition=IMAGE_BLANKED), rows(count, 1, "kurta"))
     plots = report_figures(measured(predictions))
     assert set(plots) == {"precision-recall", "heat-map", "sources", "calibration"}
     assert all(figure.axes for figure in plots.values())

@@ -12,7 +12,7 @@ from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.identity import Identity
 from moemoe.reporting.plots import report_figures
 from moemoe.reporting.text import document_text
-from moemoe.schemas import PICTURE_BLANKED, TEXT_BLANKED
+from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 
@@ -23,7 +23,7 @@ def predictions():
     """A ready color, a theme of ten products, a material that no threshold helps; the text alone tells the color."""
     return table(
         rows(60, 60, split="validation"), rows(60, 57),
-        rows(60, 57, condition=PICTURE_BLANKED), rows(60, 20, condition=TEXT_BLANKED),
+        rows(60, 57, condition=IMAGE_BLANKED), rows(60, 20, condition=TEXT_BLANKED),
         rows(10, 10, attribute="theme"),
         rows(60, 30, "kurta", attribute="material", split="validation")[30:],
         rows(60, 30, "kurta", attribute="material"),
@@ -143,7 +143,7 @@ def test_examples_vary_and_show_what_only_the_image_tells():
     alone = [
         dict(row, condition=shown, prediction="Red" if shown == TEXT_BLANKED else "Blue")
         for row in told
-        for shown in (TEXT_BLANKED, PICTURE_BLANKED)
+        for shown in (TEXT_BLANKED, IMAGE_BLANKED)
     ]
     sure = rows(40, 40, split="validation"), rows(40, 40, attribute="theme", split="validation")
     found = measured(table(wrong, told, alone, [dict(row, confidence=0.1) for part in sure for row in part]))

@@ -9,7 +9,7 @@ from PIL import Image
 
 import data_contracts
 from moemoe.contract.spellings import spellings, words_pattern
-from moemoe.sample_catalog.vocabulary import ATTRIBUTES, EITHER, JUNK, PICTURE, PRODUCT_TYPES, TEXT
+from moemoe.sample_catalog.vocabulary import ATTRIBUTES, EITHER, IMAGE, JUNK, PRODUCT_TYPES, TEXT
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import CATALOG
 from tests.support.whole_labels import collect, normalize
@@ -62,22 +62,22 @@ def test_every_spelling_means_its_value_and_junk_means_nothing(normalized):
     assert pc.sum(statistics["unmapped"]).as_py() / pc.sum(statistics["labels"]).as_py() < 0.02
 
 
-def test_what_is_only_in_the_picture_is_never_written(rows):
+def test_what_is_only_in_the_image_is_never_written(rows):
     for row in rows:
         text = " ".join([row["title"], *row["bullet_points"], row["description"]]).lower()
         for name in ("color", "neck style", "collar style"):
-            assert ATTRIBUTES[name].source == PICTURE
+            assert ATTRIBUTES[name].source == IMAGE
             assert not any(f" {value.lower()} " in f" {text} " for value in ATTRIBUTES[name].values), text
 
 
 def test_text_and_either_attributes_can_be_written():
     for name, attribute in ATTRIBUTES.items():
-        assert attribute.source in (PICTURE, TEXT, EITHER)
+        assert attribute.source in (IMAGE, TEXT, EITHER)
         if attribute.source == EITHER:
             assert attribute.phrases, name
 
 
-def test_pictures_show_their_colour(rows):
+def test_images_show_their_colour(rows):
     shown = {"Red": (0, "r"), "Green": (1, "g"), "Blue": (2, "b")}
     checked = 0
     for row in rows:

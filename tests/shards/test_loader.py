@@ -14,10 +14,10 @@ from PIL import Image
 from moemoe.errors import ConfigError, StorageError
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader, decode_image, decode_into
+from moemoe.shards.decode import ImageReader, decode_image, decode_into
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.tokens import Tokens
-from tests.support.small_shards import picture, small_shards
+from tests.support.small_shards import draw_image, small_shards
 
 
 def encoded(mode: str, kind: str, size=(50, 30)) -> bytes:
@@ -29,7 +29,7 @@ def encoded(mode: str, kind: str, size=(50, 30)) -> bytes:
 @pytest.mark.parametrize(
     ("mode", "kind"), [("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("L", "WEBP")]
 )
-def test_any_picture_becomes_square_rgb(mode, kind):
+def test_any_image_becomes_square_rgb(mode, kind):
     pixels = decode_image(encoded(mode, kind), 32)
     assert pixels.shape == (3, 32, 32)
     assert pixels.dtype == np.uint8
@@ -122,14 +122,14 @@ def test_a_state_of_other_data_is_refused(dataset):
 
 
 def test_buffers_are_used_again_but_not_while_a_batch_is_in_use(dataset):
-    pictures, buffers = PictureReader("train"), []
+    images, buffers = ImageReader("train"), []
 
     def make(rows, epoch, pixels_BHWC):
         for row, pixels_HWC in zip(rows, pixels_BHWC, strict=True):
-            pictures.read(dataset.image(row), str, pixels_HWC)
+            images.read(dataset.image(row), str, pixels_HWC)
         return rows, pixels_BHWC
 
-    loader = Loader(dataset, "train", 4, 0, make, workers=2, picture_size=24)
+    loader = Loader(dataset, "train", 4, 0, make, workers=2, image_size=24)
     for rows, pixels_BHWC in loader:
         buffers.append(pixels_BHWC.ctypes.data)
         wanted = [dataset[row].image for row in rows]
@@ -140,14 +140,14 @@ def test_buffers_are_used_again_but_not_while_a_batch_is_in_use(dataset):
     assert len(set(buffers)) == 6  # four ahead, two workers
 
 
-def test_a_picture_that_does_not_decode_is_set_aside_and_counted():
-    pictures, pixels_HWC = PictureReader("train"), np.ones((24, 24, 3), np.uint8)
+def test_an_image_that_does_not_decode_is_set_aside_and_counted():
+    images, pixels_HWC = ImageReader("train"), np.ones((24, 24, 3), np.uint8)
     for _ in range(2):  # each epoch again
-        assert not pictures.read(picture((9, 9, 9))[:-200], lambda: "p1", pixels_HWC)
+        assert not images.read(draw_image((9, 9, 9))[:-200], lambda: "p1", pixels_HWC)
     assert not pixels_HWC.any()
-    assert not pictures.read(None, lambda: "p2", pixels_HWC)
-    assert pictures.read(picture((9, 9, 9)), lambda: "p3", pixels_HWC)
-    assert [(row["product_id"], row["field"], row["reason"]) for row in pictures.quarantine.to_pylist()] == [
+    assert not images.read(None, lambda: "p2", pixels_HWC)
+    assert images.read(draw_image((9, 9, 9)), lambda: "p3", pixels_HWC)
+    assert [(row["product_id"], row["field"], row["reason"]) for row in images.quarantine.to_pylist()] == [
         ("p1", "image", "image does not decode")
     ]
 
@@ -185,7 +185,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job started with &
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.loader import Loader
 dataset = ShardedDataset(sys.argv[1], sys.argv[2])
-loader = Loader(dataset, "train", 6, 0, lambda rows, *_: rows, workers=2, picture_size=8)
+loader = Loader(dataset, "train", 6, 0, lambda rows, *_: rows, workers=2, image_size=8)
 for _ in itertools.count():
     for batch in loader:
         print("batch", flush=True)

@@ -40,7 +40,7 @@ def test_a_label_that_changes_and_one_that_goes(tmp_path, before):
     assert (news.new_products, news.gone_products, news.relabelled_products, news.new_shards) == (0, 0, 2, 0)
 
 
-def test_a_picture_that_changes_behind_the_same_name(tmp_path, before):
+def test_an_image_that_changes_behind_the_same_name(tmp_path, before):
     rows = small_products(40).to_pylist()
     rows[3]["image"] = rows[4]["image"]
     products = pa.Table.from_pylist(rows, small_products(1).schema)

@@ -105,13 +105,13 @@ class Naive:
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """e [N, L, D], where it is attended to [N, L], and both alignment losses [N] (image, context)."""
         model, k = self.model, self.model.config.context_length
-        pictures, texts = batch.sources
+        images, texts = batch.sources
         ids = F.pad(texts.data, (0, k - texts.data.shape[1]))[texts.row_of][batch.product_of]
         mask_NL = F.pad(texts.mask, (0, k - texts.mask.shape[1]))[texts.row_of][batch.product_of]
-        has_image_N = pictures.mask[pictures.row_of][batch.product_of]
+        has_image_N = images.mask[images.row_of][batch.product_of]
         context = self.context_encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
         context = context * mask_NL[..., None]
-        patches = model.image_encoder(pictures.data[pictures.row_of][batch.product_of])
+        patches = model.image_encoder(images.data[images.row_of][batch.product_of])
         P = patches.shape[1]
         assert k >= P
         image = repeat_patches(patches, k) * has_image_N[:, None, None]

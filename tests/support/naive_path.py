@@ -17,13 +17,13 @@ def batch_for(question_in: str) -> Batch:
     batch = random_batch()
     if question_in == "decoder":
         return batch
-    pictures, texts = batch.sources
+    images, texts = batch.sources
     of = batch.product_of
     texts = Source(
         (texts.data[of] + batch.question_of[:, None]) * texts.mask[of], texts.mask[of], torch.arange(len(of))
     )
     return replace(
-        batch, sources=[replace(pictures, row_of=of), texts], product_of=torch.arange(len(of)),
+        batch, sources=[replace(images, row_of=of), texts], product_of=torch.arange(len(of)),
         decoder_ids=batch.decoder_ids[:, 2:], decoder_mask=torch.ones_like(batch.decoder_mask[:, 2:]),
         labels=batch.labels[:, 2:],
     )  # fmt: skip

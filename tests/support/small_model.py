@@ -19,7 +19,7 @@ def tiny_config(**changes) -> ModelConfig:
 
 
 def random_batch(seed: int = 0, products: int = 3, questions: int = 2, with_labels: bool = True) -> Batch:
-    """Contexts of different lengths, one product without picture, questions of different lengths."""
+    """Contexts of different lengths, one product without image, questions of different lengths."""
     generator = torch.Generator().manual_seed(seed)
 
     def ids(*shape):

@@ -1,4 +1,4 @@
-"""A small labelled catalog, straight into shards: the colour is in the picture, the material in the title."""
+"""A small labelled catalog, straight into shards: the colour is in the image, the material in the title."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ COLORS = {"Red": (200, 30, 30), "Blue": (30, 30, 200), "Green": (30, 160, 30)}
 MATERIALS = ("Cotton", "Silk", "Wool")
 
 
-def picture(color: tuple[int, int, int], noise: int = 0) -> bytes:
+def draw_image(color: tuple[int, int, int], noise: int = 0) -> bytes:
     pixels = np.full((40, 30, 3), color, dtype=np.int16) + np.random.default_rng(noise).integers(-20, 20, (40, 30, 3))
     buffer = io.BytesIO()
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG")
@@ -30,7 +30,7 @@ def small_products(count: int) -> pa.Table:
             "title": f"Brand {i % 7} {MATERIALS[i % 3]} shirt",
             "bullet_points": [f"point {i}"],
             "description": "soft " * (i % 5),
-            "image": None if i % 11 == 10 else picture(list(COLORS.values())[i % 4 % 3], i),
+            "image": None if i % 11 == 10 else draw_image(list(COLORS.values())[i % 4 % 3], i),
         }
         for i in range(count)
     ]
@@ -54,7 +54,7 @@ def small_labels(count: int) -> pa.Table:
 
 
 def small_shards(root, count: int = 60, cut_short: tuple[int, ...] = ()) -> str:
-    """Writes them and returns the manifest's URI; the pictures of rows ``cut_short`` lack their end."""
+    """Writes them and returns the manifest's URI; the images of rows ``cut_short`` lack their end."""
     products = small_products(count)
     images = [image[:-200] if i in cut_short else image for i, image in enumerate(products["image"].to_pylist())]
     products = products.set_column(products.column_names.index("image"), "image", pa.array(images, pa.binary()))

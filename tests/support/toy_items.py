@@ -1,4 +1,4 @@
-"""Trains or fits a recipe on the small shards (the colour is in the picture, the material in the title), in process."""
+"""Trains or fits a recipe on the small shards (the colour is in the image, the material in the title), in process."""
 
 import json
 from collections import defaultdict
@@ -25,12 +25,10 @@ def make(manifest: str, folder: Path, recipe: Recipe, seed: int = 1) -> Predicto
     return Predictor.load(folder / "run" / "model")
 
 
-def answers(
-    predictor: Predictor, dataset: ShardedDataset, split: str = "test", text: bool = True, picture: bool = True
-):
-    """(attribute, gold, answer) of a split's labels, with text or picture blanked."""
+def answers(predictor: Predictor, dataset: ShardedDataset, split: str = "test", text: bool = True, image: bool = True):
+    """(attribute, gold, answer) of a split's labels, with text or image blanked."""
     products = [dataset[row] for row in dataset.rows(split)]
-    questions = [Question(p.context if text else "", p.image if picture else None, list(p.values)) for p in products]
+    questions = [Question(p.context if text else "", p.image if image else None, list(p.values)) for p in products]
     found: list[tuple[str, list[str], Answer]] = []
     for product, given in zip(products, predictor.answer(questions), strict=True):
         found += [(name, gold, answer) for (name, gold), answer in zip(product.values.items(), given, strict=True)]

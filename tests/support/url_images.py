@@ -8,7 +8,7 @@ from PIL import Image
 
 from moemoe.catalog.download import Limits
 from moemoe.catalog.fetch_images import ImageFetcher
-from moemoe.catalog.pictures import ImageError
+from moemoe.catalog.images import ImageError
 from moemoe.catalog.url_images import UrlImages
 
 LIMITS = Limits(connect_seconds=2, read_seconds=2, total_seconds=5, max_bytes=100_000, pause_seconds=0.001)

@@ -46,7 +46,7 @@ def test_it_reads_what_either_member_reads(trained, dataset):
     assert [member.name for member in members] == ["moemoe", "tf-idf"]
     assert predictor.model.config.sources == ("image", "text")
     weights = {answer.image_weight for _, _, answer in answers(predictor, dataset)}
-    assert min(weights) == 0 < max(weights) < 1  # some products have no picture; TF-IDF reads none
+    assert min(weights) == 0 < max(weights) < 1  # some products have no image; TF-IDF reads none
 
 
 def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
@@ -163,7 +163,7 @@ def test_settings_go_to_the_member_they_name():
         (["qga"], "", "its members are .*; allowed are two or more"),
         (["qga", "ner-mqmrc"], "", "member ner-mqmrc gives no distribution"),
         (["qga", "t5"], "qga.image.size=32", None),
-        (["qga", "moemoe"], "qga.image.size=32", r"pictures of different sizes \(qga 32, moemoe 128\)"),
+        (["qga", "moemoe"], "qga.image.size=32", r"images of different sizes \(qga 32, moemoe 128\)"),
     ],
 )
 def test_what_cannot_be_a_committee_is_refused_before_it_trains(members, settings, message):

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from moemoe.batches.batch import Source
-from moemoe.batches.collate import Collator, PictureSlot
+from moemoe.batches.collate import Collator, ImageSlot
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import PictureReader
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
-from moemoe.training.items import cut_contexts, item_of, picture_buffer
+from moemoe.training.items import cut_contexts, image_buffer, item_of
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import small_labels, small_products, write_shards
 
@@ -47,9 +47,9 @@ def settings(negatives: float = 0.0, second_view: float | None = None, **dropout
 
 
 def items(dataset, config, rows, draw, **how):
-    pixels = picture_buffer(config, len(rows))
-    reader = PictureReader("train")
-    slots = (PictureSlot(pixels, index) for index in range(len(rows)))
+    pixels = image_buffer(config, len(rows))
+    reader = ImageReader("train")
+    slots = (ImageSlot(pixels, index) for index in range(len(rows)))
     return [item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)]
 
 
@@ -113,7 +113,7 @@ def test_a_text_that_is_known_is_not_read_again(dataset, collator, monkeypatch):
         items(dataset, made.config, [2], 0)
 
 
-def test_a_blanked_product_shows_no_picture(dataset, collator):
+def test_a_blanked_product_shows_no_image(dataset, collator):
     made, tokens = collator
     found = items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=settings(1.0))
     place = made.config.sources.index("image")

@@ -128,11 +128,11 @@ def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, 
     assert any(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
 
 
-def test_pictures_that_do_not_decode_are_set_aside_counted_and_named(tmp_path):
-    """A training product's and a validation product's; the run goes on without these pictures."""
+def test_images_that_do_not_decode_are_set_aside_counted_and_named(tmp_path):
+    """A training product's and a validation product's; the run goes on without these images."""
     manifest = small_shards(tmp_path / "root", cut_short=(2, 6))
     _, events = run(manifest, tmp_path, processes=1, recipe=small_recipe(phases=("dense",)))
-    assert [event["pictures"] for event in events if event["event"] == "set_aside"] == [2]
+    assert [event["images"] for event in events if event["event"] == "set_aside"] == [2]
     quarantine = read_table(str(tmp_path / "run" / "quarantine-train.parquet")).to_pylist()
     assert sorted((row["product_id"], row["stage"], row["reason"]) for row in quarantine) == [
         ("p2", "train", "image does not decode"), ("p6", "train", "image does not decode"),

@@ -48,10 +48,10 @@ def images(count: int, size: int = 64) -> torch.Tensor:
 def drawn(size: int = 224) -> torch.Tensor:
     """A red disc on a blue ground with a bright stripe, uint8 [3, H, W]."""
     y, x = np.mgrid[:size, :size] / size
-    picture = np.stack([40 + 0 * x, 60 + 120 * y, 200 - 80 * x])
-    picture[:, (x - 0.5) ** 2 + (y - 0.45) ** 2 < 0.09] = np.array([[210], [40], [50]])
-    picture[:, (y > 0.8) & (y < 0.86)] = 240
-    return torch.from_numpy(picture.astype(np.uint8))
+    image = np.stack([40 + 0 * x, 60 + 120 * y, 200 - 80 * x])
+    image[:, (x - 0.5) ** 2 + (y - 0.45) ** 2 < 0.09] = np.array([[210], [40], [50]])
+    image[:, (y > 0.8) & (y < 0.86)] = 240
+    return torch.from_numpy(image.astype(np.uint8))
 
 
 def test_the_packages_weights_give_a_known_images_logits():
@@ -257,8 +257,8 @@ def test_systems_see_the_same_in_pixels_and_in_features(name):
     pixels = images(1)[0].numpy()
     features = model.image_encoder.compute(pixels[None])[0]
     answers = []
-    for picture in (pixels, features):
-        items = [Item([own, "Cotton shirt"], ["color"]) for own in (picture, None)]
+    for image in (pixels, features):
+        items = [Item([own, "Cotton shirt"], ["color"]) for own in (image, None)]
         answers.append(model.answer(collator(items), collator))
     assert answers[0] == answers[1]
     assert answers[0][0] != answers[0][1]

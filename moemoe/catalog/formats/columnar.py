@@ -13,7 +13,7 @@ from moemoe.catalog.formats.text import first_line
 from moemoe.errors import CatalogError
 
 _ERRORS = (pa.ArrowException, OSError)
-_ROWS = 256  # pictures travel with their rows
+_ROWS = 256  # images travel with their rows
 _ARROW_FILE = b"ARROW1"
 
 

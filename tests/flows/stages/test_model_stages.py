@@ -166,7 +166,8 @@ def test_a_registered_model_fills_a_catalog(registered, tracked, options, tmp_pa
     assert finished.total.filled > 0
     document = stages.backfill.write_pages(began.job, finished)
     assert document.title == "Backfill"
-    assert read_bytes(finished.page).count(b"<article") == finished.drawn.num_rows
+    for audit in (finished.audit, finished.label_audit):
+        assert read_bytes(audit.page).count(b"<article") == audit.rows.num_rows
     assert finished.manifest in stages.backfill.summary(finished, stages.backfill.report_uri(began.job))
     stages.backfill.fill(*what, lambda rows: None, lambda part, was_there: done.append(was_there))
     assert done[2:] == [True, True]

@@ -13,7 +13,7 @@ from moemoe.schemas import CATALOG
 from moemoe.storage import read_table
 from tests.flows.stages.conftest import CONTRACT, row
 from tests.support.image_server import body, image_server
-from tests.support.small_shards import picture
+from tests.support.small_shards import draw_image
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -21,7 +21,7 @@ def test_a_second_run_asks_for_nothing(tmp_path, capsys, allowed):
     (tmp_path / "contract.yaml").write_text(CONTRACT)
     contract = load_contract(tmp_path / "contract.yaml")
     with image_server() as server:
-        server.answers = {"/0.jpg": body(picture((200, 0, 0))), "/1.jpg": body(b"<html>gone</html>")}
+        server.answers = {"/0.jpg": body(draw_image((200, 0, 0))), "/1.jpg": body(b"<html>gone</html>")}
         rows = [row(i) | {"image": {"path": f"{server.url}/{i}.jpg"}} for i in range(3)]
         pq.write_table(pa.Table.from_pylist(rows, CATALOG), tmp_path / "catalog.parquet")
         options = Options("small", str(tmp_path / "catalog.parquet"), root=str(tmp_path / "root"))
@@ -30,7 +30,7 @@ def test_a_second_run_asks_for_nothing(tmp_path, capsys, allowed):
             space = Workspace(RunFolder.of_run(options.root, run), str(tmp_path))
             found = stages.collect.find_catalog(space, options, contract)
             [part] = stages.collect.collect_group(space, found.partitions, [0], 0, options)
-            assert (part.rows, part.accepted, part.pictures) == (3, 3, int(allowed))
+            assert (part.rows, part.accepted, part.images) == (3, 3, int(allowed))
             reasons = read_table(part.quarantine)["reason"].to_pylist()
             dead = ["image does not decode", "image URL answers 404"]
             assert reasons == (dead if allowed else ["image host has a private address"] * 3)

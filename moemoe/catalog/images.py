@@ -1,4 +1,4 @@
-"""Pictures from outside: found only inside the catalog's folder, limited in size, really decoded, shrunk once.
+"""Images from outside: found only inside the catalog's folder, limited in size, really decoded, shrunk once.
 
 Nothing here reaches into the network: an image behind a URL is read as it was fetched before (``url_images``).
 """
@@ -53,7 +53,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageError(CatalogError):
-    """A picture that is set aside; ``reason`` is one of few, ``detail`` says what was seen."""
+    """An image that is set aside; ``reason`` is one of few, ``detail`` says what was seen."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
@@ -149,7 +149,7 @@ def _check_relative(path: str) -> None:
 
 
 def check_image(data: bytes) -> None:
-    """Decodes the whole picture, after its header has been found within ``MAX_PIXELS``. Raises ImageError."""
+    """Decodes the whole image, after its header has been found within ``MAX_PIXELS``. Raises ImageError."""
     with _opened(data) as image:
         image.draft(None, (64, 64))  # a JPEG at up to an eighth: every byte is read, few pixels are made
         _decode(image)
@@ -158,7 +158,7 @@ def check_image(data: bytes) -> None:
 def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     """``data`` itself where it is a JPEG or PNG of at most ``longest`` px a side, else an upright RGB JPEG that is.
 
-    Re-encoded too, whatever their size: pictures that a plain conversion to RGB would spoil (16-bit, transparent) and
+    Re-encoded too, whatever their size: images that a plain conversion to RGB would spoil (16-bit, transparent) and
     those that the camera held on its side. Raises ImageError.
     """
     with _opened(data) as image:

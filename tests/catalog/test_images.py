@@ -1,4 +1,4 @@
-"""Pictures of many kinds, and hostile ones."""
+"""Images of many kinds, and hostile ones."""
 
 import io
 import os
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moemoe.catalog.pictures import MAX_BYTES, ImageError, check_image, load_image, shrink_image
+from moemoe.catalog.images import MAX_BYTES, ImageError, check_image, load_image, shrink_image
 
 
 def encoded(mode="RGB", size=(60, 80), kind="JPEG", **options) -> bytes:
@@ -55,7 +55,7 @@ GOOD = {
 
 class TestCheckImage:
     @pytest.mark.parametrize("name", GOOD)
-    def test_good_pictures(self, name):
+    def test_good_images(self, name):
         check_image(GOOD[name])
 
     @pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "bmp"])
@@ -71,7 +71,7 @@ class TestCheckImage:
             check_image(encoded(size=(1000, 1500))[:-2000])
 
     @pytest.mark.parametrize("data", [b"", b"<html>404</html>", b"\xff\xd8\xff", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-    def test_no_picture(self, data):
+    def test_no_image(self, data):
         with pytest.raises(ImageError, match="image does not decode"):
             check_image(data)
 
