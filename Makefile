@@ -55,8 +55,8 @@ settings: $(READY) ## docs/settings.md, from the dataclasses of all recipes
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
 	$(BIN)/python -m moemoe.registry.ui
 
-deploy-argo: $(READY) ## the scheduled training to Argo Workflows; JSON=FILE writes it to a file instead
-	$(DEPLOY) --config-value compute kubernetes argo-workflows create \
+deploy-argo: $(READY) ## the scheduled training, or FLOW, to Argo Workflows; JSON=FILE writes it to a file instead
+	$(DEPLOY) --config-value compute kubernetes argo-workflows create --no-auto-emit-argo-events \
 		$(if $(JSON),--only-json | $(GITOPS) argo $(JSON))
 
 deploy-step-functions: $(READY) ## the same to AWS Step Functions
