@@ -12,12 +12,11 @@ from moemoe.schemas import AUDIT, BACKFILL, CATALOG
 from moemoe.storage import join, read_bytes, read_table
 from tests.support.argo_cluster import BUCKET, cluster
 from tests.support.argo_pod import why_not
-from tests.support.flows import FLOW, run_flow
+from tests.support.flows import FLOW
 from tests.support.small_registry import DATA, predictions, tiny_model, trained
 from tests.support.small_shards import draw_image
 
 NAME = "moemoe-cluster"
-BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +87,8 @@ def tables(output: str) -> tuple[list[dict], list[dict]]:
 
 @pytest.fixture(scope="module")
 def filled(place, backfill):
-    """A run of it, one of whose tasks is killed as it begins; and the same on this machine."""
-    compiled, catalog = backfill
+    """A run of it, one of whose tasks is killed as it begins."""
+    compiled, _ = backfill
     killed = []
 
     def kill_once(template, attempt, pod, line):
@@ -99,16 +98,55 @@ def filled(place, backfill):
 
     outcome = place.run(compiled, kill_once)
     assert outcome.state == "Succeeded", outcome.told()
-    local = run_flow(
-        place.folder, {"MLFLOW_TRACKING_URI": place.tracking_uri}, BACKFILL_FLOW, catalog=str(catalog),
-        model=f"models:/{NAME}@champion", output=str(place.folder / "filled"), tasks=2,
-    )  # fmt: skip
-    assert local.status == "successful", local.stdout[-3000:] + local.stderr[-3000:]
     return outcome
 
 
-def test_a_compiled_backfill_fills_in_what_a_local_run_does(filled, place):
+def test_a_compiled_backfill_fills_in_what_its_stages_do_here(filled, backfill, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.tracking_uri)
+    monkeypatch.syspath_prepend(str(FLOW.parent))
+    from stages import backfill as stage
+    from stages.options import BackfillOptions
+
+    options = BackfillOptions(str(backfill[1]), f"models:/{NAME}@champion", str(tmp_path / "filled"), tasks=2)
+    begun = stage.start(options)
+    what = (begun.job, begun.version, begun.tracking)
+    parts = [stage.fill(*what, group, str(tmp_path), lambda rows: None, lambda *part: None) for group in begun.groups]
+    stage.finish(begun.job, parts, options.audit_size)
     values, audit = tables(f"s3://{BUCKET}/filled")
-    assert (values, audit) == tables(str(place.folder / "filled"))
+    assert (values, audit) == tables(options.output)
     assert {row["decision"] for row in values} >= {"filled", "abstained"}
     assert {row["model_version"] for row in values} == {f"{NAME}/1"}
+
+
+def test_a_killed_task_is_tried_again_and_the_others_once(filled):
+    assert {node.state for node in filled.nodes} <= {"Succeeded", "Skipped"}
+    attempts = {node: [attempt.status for attempt in each.attempts] for node, each in enumerate(filled.nodes)}
+    assert sorted(statuses for statuses in attempts.values() if statuses) == [[-9, 0], [0], [0], [0], [0]]
+    assert [[a.status for a in node.attempts] for node in filled.of("backfill")].count([-9, 0]) == 1
+
+
+def test_the_log_of_a_task_has_nothing_of_the_machinery_s_troubles(filled):
+    said = "".join(attempt.log for node in filled.nodes for attempt in node.attempts)
+    assert "Argo Event" not in said
+    assert "failed" not in said.lower()
+
+
+def test_a_store_that_loses_what_a_task_has_written_is_named_and_told_of(backfill, place):
+    def lose(template, attempt, pod, line):
+        if template == "report" and "Task is starting." in line:
+            place.delete([key for key in place.keys("lost/values/")][:1])
+
+    before = len(place.hook.payloads)
+    outcome = place.run(backfill[0], lose, output=f"s3://{BUCKET}/lost")
+    assert outcome.state == "Failed"
+    [report] = outcome.of("report")
+    said = report.attempts[0].log
+    assert "Stopped:" in said
+    assert f"cannot read s3://{BUCKET}/lost/values/" in said
+    assert "Traceback" not in said
+    assert f"lost/{'manifest.json'}" not in place.keys("lost/")
+    assert [node.state for node in outcome.of("end")] == ["Omitted"]
+    [told] = place.hook.payloads[before:]
+    assert told["run"] == f"BackfillFlow/argo-{outcome.name}"
+    assert f"step report: cannot read s3://{BUCKET}/lost/values/" in " ".join(told["message"].split())
+    assert f"python flows/backfill_flow.py resume --origin-run-id argo-{outcome.name}" in told["what_to_do"]
