@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what is imported here, --help and every card wait for
 
 @contextmanager
 def plain_errors(flow: FlowSpec) -> Iterator[None]:
-    """User errors leave a step without a traceback; the last attempt of a step on Step Functions sends a notification."""
+    """User errors leave a step without a traceback; on Step Functions its last attempt notifies somebody of them."""
     try:
         with said_plainly():
             yield

@@ -1,8 +1,8 @@
 """How a flow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
 
-Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a local run needs
-no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or ``batch``) says
-where the steps run.
+Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a
+local run needs no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or
+``batch``) says where the steps run.
 """
 
 import os
@@ -195,7 +195,8 @@ def notify_failure(run: Any) -> None:
         run: Metaflow's; None where Metaflow's service does not know it, for no step of it began.
     """
     if run is None:
-        config = (MetaflowCodeContent.get_config() or {}).get("user_configs", {}).get("deployment") or {}
+        packaged = (MetaflowCodeContent.get_config() or {}).get("user_configs", {})
+        config, *_ = packaged.get("deployment") or [{}]  # the value, and whether it is plain text
         message = "no step of it began; see the logs of its pods"
         notifications.notify(config.get("notify"), notifications.FAILED, os.environ["RUN_PATHSPEC"], message)
         return

@@ -4,7 +4,8 @@ python infra/gitops.py argo FILE                          < workflow-template.js
 python infra/gitops.py step-functions FILE --config YAML  < state-machine.json
 
 Metaflow prints the workflow alone. Here its schedule comes with it, if the flow has one: for Argo a list of
-WorkflowTemplate and CronWorkflow (``kubectl apply -f FILE``), for Step Functions a CloudFormation template of state machine and rule.
+WorkflowTemplate and CronWorkflow (``kubectl apply -f FILE``), for Step Functions a CloudFormation template of state
+machine and rule.
 """
 
 import argparse

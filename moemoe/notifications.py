@@ -30,8 +30,7 @@ WHAT_TO_DO = {
     REFUSED: "The champion still serves. Read the card of the step register: "
     "python flows/{file} card view {run}/register",
     NOTHING_NEW: "Nothing, if no new data was due; else look at what delivers the catalog.",
-    DRIFT: "Read the card of the step split before trusting the new figures: "
-    "python flows/{file} card view {run}/split",
+    DRIFT: "Read the card of the step split before trusting the new figures: python flows/{file} card view {run}/split",
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.argo_pod import why_not
-from tests.support.argo_workflow import UnknownField, Workflow, filled, holds, is_true
+from tests.support.argo_workflow import UnknownFieldError, Workflow, filled, holds, is_true
 
 OUT = {"volumes": [{"name": "out", "emptyDir": {}}], "mounts": [{"name": "out", "mountPath": "/mnt/out"}]}
 
@@ -123,7 +123,8 @@ def test_hooks_are_called_for_the_states_that_they_name(run, status, called):
 
 
 def test_only_the_branch_that_a_switch_has_chosen_runs(run):
-    chosen = "({{=(tasks['switch'].status == 'Succeeded' ? tasks['switch'].outputs.parameters['switch-step'] : nil) == '%s'}})"
+    given = "tasks['switch'].outputs.parameters['switch-step']"
+    chosen = "({{=(tasks['switch'].status == 'Succeeded' ? " + given + " : nil) == '%s'}})"
     switch = container("switch", "printf left > /mnt/out/switch_step")
     switch["outputs"]["parameters"] = [{"name": "switch-step", "valueFrom": {"path": "/mnt/out/switch_step"}}]
     outcome = run(
@@ -154,7 +155,7 @@ def test_a_field_that_is_not_known_is_an_error(tmp_path, change, message):
         "metadata": {"name": "small", "namespace": "moemoe"},
         "spec": {"entrypoint": "one", "templates": [container("one", "true") | change]},
     }
-    with pytest.raises(UnknownField, match=message):
+    with pytest.raises(UnknownFieldError, match=message):
         Workflow(compiled, tmp_path, {})
 
 
@@ -162,12 +163,12 @@ def test_tags_and_conditions():
     scope = {"inputs.parameters.a": "x y", "workflow.status": "Failed", "tasks.b.status": "Succeeded"}
     assert filled("{{inputs.parameters.a}} {{=toBase64(inputs.parameters['a'])}}", scope) == "x y eCB5"
     assert filled("{{tasks.c.outputs.parameters.id}}", scope) == "{{tasks.c.outputs.parameters.id}}"  # as Argo does
-    with pytest.raises(UnknownField, match="the tag {{pod.name}}"):
+    with pytest.raises(UnknownFieldError, match=r"the tag \{\{pod.name\}\}"):
         filled("{{pod.name}}", scope)
     states = {"a": "Succeeded", "b-c": "Skipped"}
     assert holds("(a.Succeeded) && (b-c.Succeeded || b-c.Skipped)", states)
     assert not holds("a.Succeeded && !b-c.Skipped", states)
     assert is_true("{{workflow.status}} != Succeeded", scope, states)
     assert is_true("({{tasks.b.status}}==Succeeded) || ({{tasks.b.status}}==Failed)", scope, states)
-    with pytest.raises(UnknownField, match="the condition"):
+    with pytest.raises(UnknownFieldError, match="the condition"):
         is_true("{{workflow.status}} =~ 'F.*'", scope, states)

@@ -1,9 +1,9 @@
 """Runs a compiled Argo WorkflowTemplate on this machine, task by task, as Argo's controller would.
 
-What a template says is done (containers, dags, steps, ``depends``, ``when``, ``withParam``, retries, time limits, inputs
-and outputs, lifecycle and exit hooks), or has no meaning on one machine and is named in IGNORED, or is an
-``UnknownField``: so that a field that a later Metaflow compiles does not go unnoticed. Pauses between attempts are not
-waited for. A hook's ``http`` is noted and not called: Metaflow compiles one to a public address as a placeholder.
+What a template says is done (containers, dags, steps, ``depends``, ``when``, ``withParam``, retries, time limits,
+inputs and outputs, lifecycle and exit hooks), or has no meaning on one machine and is named in IGNORED, or is an
+``UnknownFieldError``: so that a field that a later Metaflow compiles does not go unnoticed. Pauses between attempts are
+not waited for. A hook's ``http`` is noted and not called: Metaflow compiles one to a public address as a placeholder.
 """
 
 import json
@@ -52,7 +52,7 @@ SWITCH = re.compile(
 )
 
 
-class UnknownField(Exception):
+class UnknownFieldError(Exception):
     """A template says something that this executor does not know."""
 
 
@@ -112,7 +112,7 @@ class Workflow:
         given = {name: json.dumps(value) for name, value in (parameters or {}).items()}
         arguments = {item["name"]: item.get("value") for item in self.spec["arguments"]["parameters"]}
         if unknown := set(given) - set(arguments):
-            raise UnknownField(f"parameters {sorted(unknown)} are not the workflow's")
+            raise UnknownFieldError(f"parameters {sorted(unknown)} are not the workflow's")
         self.parameters = {**arguments, **given}
         self.name = f"{compiled['metadata']['name']}-{uuid.uuid4().hex[:5]}"
         self.namespace = compiled["metadata"]["namespace"]
@@ -147,7 +147,7 @@ class Workflow:
         parts = [re.fullmatch(r"workflow\.status == '(\w+|\{\{workflow\.status\}\})'", each.strip())
                  for each in states.split("||")]  # fmt: skip
         if None in parts:
-            raise UnknownField(f"the expression {states!r} of a hook")
+            raise UnknownFieldError(f"the expression {states!r} of a hook")
         return self.scope["workflow.status"] in {filled(part[1], self.scope) for part in parts}
 
     def _run(self, prefix: str, name: str, inputs: Mapping[str, str]) -> Node:
@@ -156,7 +156,7 @@ class Workflow:
         node = Node(f"{prefix}.{name}".lstrip("."), name, SUCCEEDED)
         wanted = [item["name"] for item in (template.get("inputs") or {}).get("parameters") or []]
         if missing := [item for item in wanted if item not in inputs]:
-            raise UnknownField(f"the task {node.name} gets no {missing[0]}")
+            raise UnknownFieldError(f"the task {node.name} gets no {missing[0]}")
         scope = self.scope | {f"inputs.parameters.{item}": inputs[item] for item in wanted}
         if template.get("container"):
             self._run_attempts(node, template, scope)
@@ -215,7 +215,7 @@ class Workflow:
             elif set(source) == {"fieldRef"} and source["fieldRef"]["fieldPath"] in FIELDS:
                 environment[item["name"]] = pod[FIELDS[source["fieldRef"]["fieldPath"]]]
             else:
-                raise UnknownField(f"the variable {item['name']} comes from {source}")
+                raise UnknownFieldError(f"the variable {item['name']} comes from {source}")
         return environment
 
     def _run_dag(self, node: Node, tasks: list[dict[str, Any]], scope: dict[str, str]) -> dict[str, str]:
@@ -277,7 +277,7 @@ def filled(text: str, scope: Mapping[str, str]) -> str:
             return scope[tag]
         if tag.startswith("tasks."):
             return match[0]
-        raise UnknownField(f"the tag {match[0]} in {text[:200]!r}")
+        raise UnknownFieldError(f"the tag {match[0]} in {text[:200]!r}")
 
     return re.sub(r"\{\{(.+?)\}\}", value, text)
 
@@ -305,12 +305,12 @@ def is_true(when: str, scope: Mapping[str, str], states: Mapping[str, str]) -> b
 def _evaluated(formula: str) -> bool:
     words = formula.replace("&&", " and ").replace("||", " or ").replace("!", " not ")
     if not re.fullmatch(r"(True|False|and|or|not|[()\s])+", words):
-        raise UnknownField(f"the condition {formula!r}")
+        raise UnknownFieldError(f"the condition {formula!r}")
     return bool(eval(words, {"__builtins__": {}}))
 
 
 def check(template: Mapping[str, Any]) -> None:
-    """Raises UnknownField where a template, or a part of it, says something that nothing here does."""
+    """Raises UnknownFieldError where a template, or a part of it, says something that nothing here does."""
     known(template, "template")
     for volume in template.get("volumes") or []:
         known(volume, "volume")
@@ -328,7 +328,7 @@ def check(template: Mapping[str, Any]) -> None:
 
 
 def known(part: Mapping[str, Any], kind: str) -> None:
-    """Raises UnknownField where a part holds a field of neither list; None and empty ones say nothing."""
+    """Raises UnknownFieldError where a part holds a field of neither list; None and empty ones say nothing."""
     given = {name for name, value in part.items() if value not in (None, {}, [])}
     if unknown := given - DONE[kind] - IGNORED.get(kind, set()):
-        raise UnknownField(f"{kind} {part.get('name', '')} has the field {sorted(unknown)[0]}")
+        raise UnknownFieldError(f"{kind} {part.get('name', '')} has the field {sorted(unknown)[0]}")
