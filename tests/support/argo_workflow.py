@@ -142,13 +142,14 @@ class Workflow:
         return Outcome(self.name, state, self.nodes)
 
     def _is_due(self, hook: Mapping[str, Any]) -> bool:
+        """Whether a lifecycle hook is called, now that the workflow has ended; one without expression always is."""
         known(hook, "hook")
-        states = hook.get("expression") or "workflow.status == '{{workflow.status}}'"
-        parts = [re.fullmatch(r"workflow\.status == '(\w+|\{\{workflow\.status\}\})'", each.strip())
-                 for each in states.split("||")]  # fmt: skip
-        if None in parts:
-            raise UnknownFieldError(f"the expression {states!r} of a hook")
-        return self.scope["workflow.status"] in {filled(part[1], self.scope) for part in parts}
+        if not (expression := hook.get("expression")):
+            return True
+        states = [re.fullmatch(r"workflow\.status == '(\w+)'", each.strip()) for each in expression.split("||")]
+        if None in states:
+            raise UnknownFieldError(f"the expression {expression!r} of a hook")
+        return self.scope["workflow.status"] in {state[1] for state in states}
 
     def _run(self, prefix: str, name: str, inputs: Mapping[str, str]) -> Node:
         """One node: a container with its attempts, or the tasks of a dag or of steps."""
@@ -186,7 +187,7 @@ class Workflow:
     def _run_container(self, node: Node, template: Mapping[str, Any], scope: dict[str, str], attempt: int) -> Ended:
         container = template["container"]
         pod = Pod(
-            self.folder / self.name / f"{len(self.nodes)}-{uuid.uuid4().hex[:8]}-{node.template}-{attempt}",
+            self.folder / self.name / f"{len(self.nodes):03d}-{node.template}-{attempt}-{uuid.uuid4().hex[:8]}",
             self._environment(container, template, scope),
             [mount["mountPath"] for mount in container.get("volumeMounts") or []],
         )
@@ -224,7 +225,7 @@ class Workflow:
         found: dict[str, str] = {}
         running: dict[Future, str] = {}
         waiting = {task["name"]: task for task in tasks}
-        with ThreadPoolExecutor(max(4 * len(tasks), 1)) as threads:
+        with ThreadPoolExecutor(len(tasks)) as threads:
             while waiting or running:
                 for name, task in list(waiting.items()):
                     depends = task.get("depends") or ""
