@@ -1,8 +1,8 @@
-"""How TrainFlow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
+"""How a flow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
 
-Without a config the flow keeps its weekly schedule, which only a deployment reads, and nothing else: a local run needs
-no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or ``batch``) says
-where the steps run.
+Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a
+local run needs no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or
+``batch``) says where the steps run.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from metaflow import FlowMutator, Parameter, current
 from metaflow.exception import MetaflowException
+from metaflow.packaging_sys import MetaflowCodeContent
 
 from moemoe import notifications
 
@@ -188,7 +189,17 @@ def notify_last_attempt(flow: Any, error: BaseException) -> None:
 
 
 def notify_failure(run: Any) -> None:
-    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away."""
+    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away.
+
+    Args:
+        run: Metaflow's; None where Metaflow's service does not know it, for no step of it began.
+    """
+    if run is None:
+        packaged = (MetaflowCodeContent.get_config() or {}).get("user_configs", {})
+        config, *_ = packaged.get("deployment") or [{}]  # the value, and whether it is plain text
+        message = "no step of it began; see the logs of its pods"
+        notifications.notify(config.get("notify"), notifications.FAILED, os.environ["RUN_PATHSPEC"], message)
+        return
     parameters = run["_parameters"].task
     failed = [task for step in run for task in step if not task.successful]
     message = "it failed without an error message; see the logs"

@@ -87,6 +87,11 @@ class Part:
     rests_on: list[tuple[str, str, int]]
     readings: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """Its tables' paths."""
+        return self.values, self.sample, self.quarantine
+
     @classmethod
     def read(cls, uri: str) -> "Part":
         """From the JSON that says that the partition is finished."""
@@ -165,8 +170,12 @@ def part_name(partition: str, job: Job) -> str:
 
 
 def _done(name: str, job: Job) -> Part | None:
+    """A partition that is finished; one whose files are lost is not."""
     uri = join(job.output, "parts", f"{name}.json")
-    return Part.read(uri) if exists(uri) else None
+    if not exists(uri):
+        return None
+    part = Part.read(uri)
+    return part if all(exists(join(job.output, path)) for path in part.files) else None
 
 
 def _backfill_partition(

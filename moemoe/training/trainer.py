@@ -50,7 +50,7 @@ from moemoe.training.optimizers import Optimizers, make_optimizer
 from moemoe.training.phases import learning_rate
 from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.stopping import Notice, stopped
-from moemoe.training.tokenizer import make_tokenizer
+from moemoe.training.tokenizer import make_tokenizer, share_tokenizer
 from moemoe.training.warm_start import load_weights
 
 EVENT_STEPS = 10
@@ -78,7 +78,7 @@ class Trainer:
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
             make_tokenizer(recipe, self.dataset, folder, self.warm_start)
-        self._barrier()
+        share_tokenizer(folder, rank, world_size)
         self.tokenizer = load_tokenizer(folder)
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))

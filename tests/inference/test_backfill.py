@@ -297,6 +297,20 @@ def bucket(monkeypatch):
         yield "s3://bucket"
 
 
+@pytest.mark.parametrize("kind", ["values", "sample", "quarantine"])
+def test_a_table_that_is_lost_is_in_no_manifest_and_is_made_again(model, tmp_path, kind):
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    lost = Path(job.output, getattr(parts[0], kind))
+    before = read_table(str(lost))
+    lost.unlink()
+    with pytest.raises(StorageError, match=rf"cannot read .*/{kind}/part-\w+.parquet: .* it is lost. Run the backfill"):
+        finish_backfill(job, parts, 10)
+    assert not Path(job.output, "manifest.json").exists()
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    finish_backfill(job, parts, 10)
+    assert read_table(str(lost)).equals(before)
+
+
 def test_from_s3_to_s3(model, bucket, tmp_path):
     local = partition(tmp_path)
     storage.publish(local, f"{bucket}/catalog/part.parquet")
