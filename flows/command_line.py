@@ -10,6 +10,7 @@ import hashlib
 import os
 import shlex
 import sys
+import traceback
 from pathlib import Path
 
 import stopped
@@ -18,6 +19,8 @@ from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
 
 INTERRUPTED = 130
+#: Metaflow's module that reads artifacts.
+ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
 #: The code package as a task in a cluster has downloaded it, and the variable with the SHA-1 that it was stored under.
 PACKAGE, PACKAGE_SHA = Path("job.tar"), "METAFLOW_CODE_SHA"
 
@@ -45,6 +48,8 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
         stopped.notice_interrupts()
         flow()
     except SystemExit as end:
+        if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
+            print(lost, file=sys.stderr, flush=True)
         if "step" in sys.argv and end.code and stopped.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
         if end.code and stopped.was_interrupted() and {"run", "resume"} & set(sys.argv):
@@ -64,6 +69,19 @@ def _check_package() -> None:
             f"the code package at {os.environ.get('METAFLOW_CODE_URL', PACKAGE)} has the SHA-1 {found}; this task was "
             f"compiled with {wanted}. Deploy the flow again (make deploy-argo)"
         )
+
+
+def _lost_artifact(error: BaseException | None) -> str | None:
+    """A sentence where a task could not read what an earlier one has written; Metaflow itself ends with a TypeError."""
+    frame = None
+    for frame, _ in traceback.walk_tb(error.__traceback__ if error else None):
+        pass
+    if not isinstance(error, TypeError) or frame is None or not frame.f_code.co_filename.endswith(ARTIFACTS):
+        return None
+    return (
+        f"Stopped: the artifact {frame.f_locals.get('path_key')} of an earlier task is lost: the datastore no longer has it. "
+        "No resume brings it back; begin a new run"
+    )
 
 
 def resume_command() -> str:

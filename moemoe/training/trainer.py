@@ -125,7 +125,7 @@ class Trainer:
         place = checkpoint.place if checkpoint else Place()
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
-        self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
+        self.events = self._open_events(place) if self.rank == 0 else None
         for index, phase in enumerate(self.phases):
             if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
@@ -285,6 +285,13 @@ class Trainer:
             cross_entropy += losses.cross_entropy.item()
             tokens += losses.tokens.item()
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
+
+    def _open_events(self, place: Place) -> EventLog:
+        """The events up to ``place``; on a machine that has none, those that were published with the checkpoint."""
+        path, published = self.job.events_path, self.job.folder.events
+        if place.total_step and not path.is_file() and published.exists():
+            path.write_text(published.read_text())
+        return EventLog(path, place.total_step)
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: Optimizers) -> None:
         self._saved_at = time.monotonic()

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -83,11 +84,14 @@ def test_a_store_that_loses_an_artifact_ends_the_task_that_needs_it(place, train
         if template == "collect" and "Task is starting." in line:
             place.delete([key for key in place.keys("metaflow/TrainFlow/data/") if key != package_key(train)])
 
+    before = len(place.hook.payloads)
     outcome = place.run(train, lose, root=f"s3://{BUCKET}/other")
     assert outcome.state == "Failed"
     [collect] = outcome.of("collect")
-    print(collect.attempts[-1].log)
-    assert "is lost" in collect.attempts[-1].log
+    assert re.search(r"Stopped: the artifact \S+ of an earlier task is lost", collect.attempts[-1].log)
+    [told] = place.hook.payloads[before:]
+    assert told["run"] == f"TrainFlow/argo-{outcome.name}"
+    assert "cannot be read" in told["message"]
 
 
 @pytest.mark.parametrize(
