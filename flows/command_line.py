@@ -73,14 +73,12 @@ def _check_package() -> None:
 
 def _lost_artifact(error: BaseException | None) -> str | None:
     """A sentence where a task could not read what an earlier one has written; Metaflow itself ends with a TypeError."""
-    frame = None
-    for frame, _ in traceback.walk_tb(error.__traceback__ if error else None):
-        pass
-    if not isinstance(error, TypeError) or frame is None or not frame.f_code.co_filename.endswith(ARTIFACTS):
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if isinstance(error, TypeError) else []
+    if not frames or not frames[-1].f_code.co_filename.endswith(ARTIFACTS):
         return None
     return (
-        f"Stopped: the artifact {frame.f_locals.get('path_key')} of an earlier task is lost: the datastore no longer has it. "
-        "No resume brings it back; begin a new run"
+        f"Stopped: the artifact {frames[-1].f_locals.get('path_key')} of an earlier task is lost: the datastore no "
+        "longer has it. No resume brings it back; begin a new run"
     )
 
 
