@@ -41,8 +41,8 @@ class ImageReader:
 
     @property
     def quarantine(self) -> pa.Table:
-        """QUARANTINE of the images that did not decode, one entry a product."""
-        return pa.Table.from_pylist(list(self._set_aside.values()), QUARANTINE)
+        """QUARANTINE of the images that did not decode, one entry a product, in the order of their ids."""
+        return pa.Table.from_pylist([self._set_aside[name] for name in sorted(self._set_aside)], QUARANTINE)
 
 
 def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:

@@ -33,6 +33,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.table_parts import ListedParts
@@ -79,6 +80,33 @@ def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
         assert [a.confidence for a in alone] == pytest.approx([a.confidence for a in answers], rel=1e-4)
     assert together[2][0].image_weight == 0
     assert all(0 <= a.confidence <= 1 and a.image_weight + a.text_weight == pytest.approx(1) for a in together[0])
+
+
+def test_answers_are_the_same_bits_however_many_batches_are_answered_at_once(predictor, monkeypatch):
+    monkeypatch.setattr("moemoe.inference.predictor.CPU_PRODUCTS", 2)
+    broken = [b"no image", None, draw_image((0, 200, 0))]
+    questions = [
+        Question(f"{'Cotton ' * (i % 5)}shirt {i}", broken[i % 3], ["color", "material"][: 1 + i % 2], f"p{i}")
+        for i in range(15)
+    ]
+    monkeypatch.setattr(predictor, "images", predictor.images)
+    threads, at_once, found = torch.get_num_threads(), [], []
+    answer = predictor.model.answer
+    monkeypatch.setattr(
+        predictor.model, "answer", lambda *given: at_once.append(torch.get_num_threads()) or answer(*given)
+    )
+    try:
+        for workers in (1, 2, 5):
+            torch.set_num_threads(workers)
+            predictor.images = ImageReader("evaluate")
+            found.append((predictor.answer(questions), predictor.images.quarantine["product_id"].to_pylist()))
+            assert torch.get_num_threads() == workers
+    finally:
+        torch.set_num_threads(threads)
+    assert set(at_once) == {1}
+    assert len(at_once) == 3 * 8
+    assert found[0] == found[1] == found[2]
+    assert found[0][1] == ["p0", "p12", "p3", "p6", "p9"]
 
 
 def test_predictions_of_a_split(predictor, tmp_path):
