@@ -37,7 +37,7 @@ tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
 test: $(READY) ## the test suite
 	$(PYTEST)
 
-test-all: $(READY) ## the suite with the browser, PostgreSQL and the long faults
+test-all: $(READY) ## the suite with the browser, PostgreSQL, the long faults and the commands of the pages
 	$(PYTEST) -m ''
 
 lint: $(READY) ## ruff and mypy

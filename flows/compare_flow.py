@@ -12,6 +12,7 @@ from base_flow import BaseFlow, keep, metaflow_run, workspace
 from command_line import run_flow
 from metaflow import Parameter, card, catch, step
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
+from stopped import not_caught_if_terminated
 
 MODELS_HELP = f"Recipes by name, with commas; empty, without --tables: {DEFAULT_MODELS}."
 
@@ -58,9 +59,10 @@ class CompareFlow(BaseFlow):
     @card(type="blank", refresh_interval=15)
     @step
     def train(self):
-        """Train one system; where it fails the others go on."""
+        """Train one system; if it fails the others go on, if it receives SIGTERM a resume goes on with it."""
         self.open_system(*self.input)
-        self.train_model()
+        with not_caught_if_terminated():
+            self.train_model()
         self.next(self.evaluate)
 
     def open_system(self, system, fold, manifest_uri) -> None:

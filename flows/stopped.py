@@ -1,19 +1,23 @@
 """Errors that are meant for the person who started a run leave a step without a traceback."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from metaflow.exception import MetaflowException
+from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowException
 
-from moemoe.errors import MoEMoEError, StorageError
+from moemoe.errors import MoEMoEError, StorageError, TerminatedError
 from moemoe.notifications import redacted
 
 #: HTTP statuses of a server that may answer another time: it timed out, or had too many requests.
 ANOTHER_TIME = (408, 429)
 
-_happened = {"lasting": False, "interrupted": False}
+#: The library's errors that another attempt may not meet.
+PASSING = (StorageError, TerminatedError)
+
+_happened = {"lasting": False, "interrupted": False, "terminated": False}
 
 
 class Stopped(MetaflowException):
@@ -31,9 +35,23 @@ def said_plainly() -> Iterator[None]:
         if (said := _plainly(error)) is None:
             raise
         # storage and networks may work a minute later; what a catalog or a parameter is does not change
-        _happened["lasting"] = isinstance(error, MoEMoEError) and not isinstance(error, StorageError)
+        _happened["lasting"] = isinstance(error, MoEMoEError) and not isinstance(error, PASSING)
+        _happened["terminated"] = isinstance(error, TerminatedError)
         # Metaflow takes asterisks for marks of bold print
         raise Stopped(redacted(said).replace("*", "\u2217")) from None
+
+
+@contextmanager
+def not_caught_if_terminated() -> Iterator[None]:
+    """Ends a task whose training received SIGTERM as failed: @catch would take that for an error of the system."""
+    try:
+        yield
+    except Stopped as error:
+        if not _happened["terminated"]:
+            raise
+        print(error.message, file=sys.stderr, flush=True)
+        # any other status makes Metaflow start the task again for @catch
+        sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
 
 
 def is_lasting() -> bool:

@@ -43,9 +43,15 @@ def are_right(
     return right
 
 
+def number_and_unit(value: str) -> tuple[Decimal, str] | None:
+    """The number and the unit of a measure ("32 cm"); None of another value."""
+    found = _MEASURE.fullmatch(value)
+    return (Decimal(found[1]), found[2]) if found else None
+
+
 @lru_cache(100_000)
 def _is_near(one: str, other: str, tolerance: float) -> bool:
-    found, wanted = _MEASURE.fullmatch(one), _MEASURE.fullmatch(other)
-    if not found or not wanted or found[2] != wanted[2]:
+    found, wanted = number_and_unit(one), number_and_unit(other)
+    if not found or not wanted or found[1] != wanted[1]:
         return False
-    return abs(Decimal(found[1]) - Decimal(wanted[1])) <= Decimal(str(tolerance))  # 6.4 - 6.1 is 0.3
+    return abs(found[0] - wanted[0]) <= Decimal(str(tolerance))  # 6.4 - 6.1 is 0.3

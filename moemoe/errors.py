@@ -19,3 +19,7 @@ class CatalogError(MoEMoEError):
 
 class StorageError(MoEMoEError):
     """A file under the root (or an s3:// object) that cannot be read or written."""
+
+
+class TerminatedError(MoEMoEError):
+    """A training that received SIGTERM and wrote its checkpoint; nothing is wrong, and a resume goes on."""

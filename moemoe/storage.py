@@ -34,6 +34,14 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
+def beside(uri: str, path: str) -> str:
+    """The file at ``path`` relative to the folder of the file ``uri``; each ``../`` before it goes a folder up."""
+    folder = absolute(uri).rpartition("/")[0]
+    while path.startswith("../"):
+        folder, path = folder.rpartition("/")[0], path.removeprefix("../")
+    return join(folder, path)
+
+
 def part_uri(folder: str, index: int) -> str:
     """Where the part ``index`` of a table in several Parquet files lies."""
     return join(folder, f"{index:05d}.parquet")

@@ -62,12 +62,22 @@ class ListedParts:
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:
         """A writer of parts; the table is there once the block ends without an error. An earlier one is replaced."""
-        for uri in (self._list, self._single, *(join(self.uri, name) for name in sizes(self.uri))):
-            remove(uri)
-        self.__dict__.pop("_parts", None)
+        self._remove()
         writer = PartWriter(self)
         yield writer
         write_bytes(self._list, (json.dumps(writer.written, indent=1) + "\n").encode())
+
+    def copy(self, to: "ListedParts") -> None:
+        """Copies a table in parts; an earlier one at ``to`` is replaced, and the new one is there when all of it is."""
+        to._remove()
+        for uri in self.files():
+            write_bytes(join(to.uri, uri.rsplit("/", 1)[1]), read_bytes(uri))
+
+    def _remove(self) -> None:
+        """Takes away all files, the list first."""
+        for uri in (self._list, self._single, *(join(self.uri, name) for name in sizes(self.uri))):
+            remove(uri)
+        self.__dict__.pop("_parts", None)
 
     def __len__(self) -> int:
         return 1 if self._parts is None else len(self._parts)

@@ -1,6 +1,7 @@
 """A measurement on its way from raw labels to filled values: shoes whose heel height is written in many ways."""
 
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -32,7 +33,10 @@ from moemoe.schemas import AS_IS, CATALOG, LABELS, PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
+from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.table_parts import ListedParts
+from moemoe.training.committee import validation_weights
+from moemoe.training.items import training_values
 from tests.support.small_contract import products, write_contract
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import write_shards
@@ -86,10 +90,11 @@ def dataset(labels, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predicted(dataset, contract, tmp_path_factory):
-    predictor = make(dataset.uri, tmp_path_factory.mktemp("run"), load_recipe("tf-idf"))
+    folder = tmp_path_factory.mktemp("run")
+    predictor = make(dataset.uri, folder, load_recipe("tf-idf"))
     values = ValueSets.of(dataset.shards, contract)
     splits = (predict_split(predictor, dataset.shards, split, AS_IS, values) for split in ("validation", "test"))
-    return SimpleNamespace(table=pa.concat_tables(part for parts in splits for part in parts), predictor=predictor)
+    return SimpleNamespace(table=pa.concat_tables(part for parts in splits for part in parts), folder=folder)
 
 
 def test_unmapped_labels_are_listed_with_their_reasons(contract):
@@ -189,6 +194,23 @@ def test_a_backfill_decides_within_the_tolerance(contract, answer, label, decisi
     question = question_of(row, "shoe", None, ["heel height"])
     [decided] = decide(question, [Answer(answer, 0.9, 0.0, 1.0)], model, "plain")
     assert decided.decision == decision
+
+
+def test_a_committee_weighs_its_members_within_the_tolerance(dataset, predicted, tmp_path):
+    """A member that says 5.1 cm of a heel of 5.2 cm is right, also if no training product has 5.2 cm."""
+    for name in ("one", "other"):
+        shutil.copytree(predicted.folder / "run" / "model", tmp_path / name)
+        (tmp_path / name / TRAINED_ON).write_text("{}")
+    values = training_values(dataset.shards)
+    committee = Committee.of(
+        {name: tmp_path / name for name in ("one", "other")}, values, dict.fromkeys(values, (1, 1))
+    )
+
+    def weights(tolerances):
+        return validation_weights(committee.eval(), dataset.shards, 0, torch.device("cpu"), tolerances)
+
+    exact, near = weights({}), weights({"heel height": 0.3, "color": None})
+    assert near["heel height"] != pytest.approx(exact["heel height"])
 
 
 def test_canonical_decoding_chooses_among_the_training_values(dataset, contract, tmp_path):

@@ -37,6 +37,14 @@ def test_parts_are_read_one_by_one_and_together(parts):
     assert sorted(os.listdir(parts.uri)) == ["00000.parquet", LIST]
 
 
+def test_a_copy_takes_the_place_of_an_earlier_table(parts, tmp_path):
+    earlier = written(tmp_path / "copy", table(1), table(1), table(1))
+    assert len(earlier) == 3
+    parts.copy(earlier)
+    assert earlier.read() == parts.read()
+    assert sorted(os.listdir(earlier.uri)) == ["00000.parquet", "00001.parquet", LIST]
+
+
 def test_what_is_not_finished_does_not_exist(tmp_path):
     found = ListedParts(str(tmp_path / "table"), RARE_VALUES)
     with pytest.raises(ValueError, match="holds"):

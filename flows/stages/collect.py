@@ -37,7 +37,8 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
         partitions = [_draw_sample(space, options)]
     else:
         partitions = find_partitions(options.catalog)
-        check_layouts(partitions, contract.columns, options.layout)
+        for note in check_layouts(partitions, contract.columns, options.layout):
+            say(note)
     return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
 
 

@@ -149,9 +149,13 @@ def open_system(
     processes: int,
     metaflow_run: str,
 ) -> tuple[RunFolder, TrackedRun]:
-    """The folder of one system, or of a fold of it, with the comparison's contract; and its MLflow run."""
+    """The folder of one system, or of a fold of it, with the comparison's contract and how its catalog was read.
+
+    Also the system's MLflow run.
+    """
     folder = space.folder.system(system.name, fold)
     folder.contract.publish(space.contract.path)
+    folder.reading.write_text(space.folder.reading.read_text())
     tags = {"comparison": comparison.run_id, "system": system.name, **({"fold": fold} if fold else {})}
     run = start_tracked_run(
         comparison.address, options.experiment, recipe, system.settings, options, processes, metaflow_run, tags

@@ -14,8 +14,10 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.document import Document
 from moemoe.reporting.identity import Identity
 from moemoe.reporting.plots import report_figures
+from moemoe.schemas import PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.storage import join, write_bytes
+from moemoe.table_parts import ListedParts
 from moemoe.training.events import read_events
 from stages.measured import Measured
 from stages.options import Options
@@ -58,10 +60,11 @@ def evaluate_model(
     contract, folder = space.contract, space.folder
     dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
     model = space.local(folder.model)
-    where = (folder.predictions, space.scratch)
+    where = (ListedParts(space.path("answers"), PREDICTIONS), space.scratch)
     answers = answer_everything(model, dataset, contract, *where, options.decoding, recipe["training"])
+    checked = _check(space, answers)  # what breaks a critical expectation is no result of the run
+    answers.predictions.copy(folder.predictions)
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
-    checked = _check(space, answers)
     events = read_events(space.local(folder.events)) if folder.events.exists() else []
     found = measure(answers, contract.report_product_types, dataset.cell_value_counts("train"))
     plots = report_figures(found, events)

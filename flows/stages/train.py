@@ -49,6 +49,7 @@ def training_job(
         options.seed,
         warm_start=folder.warm_start.uri if warm_start else "",
         hidden=asdict(options.hidden(space.contract)),
+        tolerances={name: attribute.tolerance for name, attribute in space.contract.attributes.items()},
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from moemoe.errors import CatalogError, StorageError
-from moemoe.storage import is_s3, join, read_bytes
+from moemoe.storage import beside, is_s3, join, read_bytes
 
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
@@ -42,6 +42,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+#: How Amazon Berkeley Objects' archives unpack: listings in the one folder, their images in the other.
+ABO_LISTINGS, ABO_IMAGES = "/listings/metadata/", "../../images/"
+
 MISSING, UNREADABLE = "image file is missing", "image file is not readable"
 OUTSIDE = "image lies outside the catalog's folder"
 IS_URL, IS_ABSOLUTE, IS_WINDOWS = "image is a URL", "image path is absolute", "image path is a Windows path"
@@ -66,8 +69,9 @@ def load_image(
     """The encoded bytes of a catalog's ``image``, or None where it names none; ``bytes`` wins over ``path``.
 
     ``path`` is relative to the folder (on S3: the prefix) of the catalog file ``partition`` and must stay in it,
-    symbolic links included. An ``s3://`` URI is followed only where the catalog itself lies on S3, so that a
-    file handed over by mail cannot reach into one's buckets.
+    symbolic links included; the one way up that is followed leads from ABO_LISTINGS to ABO_IMAGES. An ``s3://`` URI is
+    followed only where the catalog itself lies on S3, so that a file handed over by mail cannot reach into one's
+    buckets.
 
     Args:
         read_url: gives the bytes of an http(s) URL that was fetched before (``UrlImages.read``); None: no URL is read.
@@ -84,6 +88,7 @@ def load_image(
         if read_url is not None and is_url(path):
             data = read_url(path)
         else:
+            path, partition = _from_images(path, partition)
             data = _read_s3(path, partition) if is_s3(partition) else _read_local(path, partition)
     if not data:
         raise ImageError(EMPTY, "0 bytes")
@@ -100,6 +105,14 @@ def is_url(path: str | None) -> bool:
 def shown(path: str) -> str:
     """``path`` as a message has it: quoted, cut, and without the user and password of a URL."""
     return repr(_USERINFO.sub(r"\1", path)[:200])
+
+
+def _from_images(path: str, partition: str) -> tuple[str, str]:
+    """``path`` and ``partition``, as if a listing whose image is one of ABO_IMAGES lay in their folder."""
+    folder, name = partition.rpartition("/")[::2]
+    if path.startswith(ABO_IMAGES) and f"{folder}/".endswith(ABO_LISTINGS):
+        return path.removeprefix(ABO_IMAGES), beside(partition, ABO_IMAGES + name)
+    return path, partition
 
 
 def _read_local(path: str, partition: str) -> bytes:

@@ -196,9 +196,11 @@ class Collection:
             examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
         frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
         reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
+        images = pc.sum(pc.equal(quarantine["field"], "image")).as_py()
         raise CatalogError(
-            f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be set aside; contract "
-            f"{contract.dataset} allows {contract.max_quarantine_share:.1%} (max_quarantine_share). {reasons}"
+            f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be quarantined, {images} of them "
+            f"with their image alone; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
+            f"(max_quarantine_share; with a larger one the run goes on without them). {reasons}"
         )
 
 

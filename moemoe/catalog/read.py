@@ -12,15 +12,18 @@ from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.opened import open_table
 from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.layouts import own
-from moemoe.catalog.layouts.known import AUTO, check_layout, layout_of
+from moemoe.catalog.layouts.known import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
-from moemoe.storage import exists, fetch, is_s3, join
+from moemoe.storage import beside, exists, fetch, is_s3
 
 BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a batch of 1 GB
+
+#: What is said of a column that the contract names for another catalog column.
+_IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
 
 #: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's image is lost.
 SetAside = Callable[[int, str, str, str], None]
@@ -64,6 +67,9 @@ def read_batches(
                 yield from _batches(chosen.rows(file), set_aside, only, batch_rows)
         finally:
             became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
+            for column, name in ignored_columns(file, chosen).items():
+                if not became[column].startswith(name):
+                    became[column] += f", not {name}: {_IGNORED}"
             counts = dict(file.table.counts + file.counts)
             told(Reading(file.table.format, chosen.name, became, counts, partition.rsplit("/", 1)[-1]))
 
@@ -81,24 +87,36 @@ def open_file(
     def opened(uri: str) -> Table:
         return open_table(uri, fetch(uri, scratch))
 
-    def beside(path: str) -> Table | None:
-        uri = join(partition.rsplit("/", 1)[0], path)
+    def open_beside(path: str) -> Table | None:
+        uri = beside(partition, path)
         return opened(uri) if exists(uri) else None
 
-    return SellerFile(opened(partition), columns, required, beside)
+    return SellerFile(opened(partition), columns, required, open_beside)
 
 
-def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> None:
+def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> list[str]:
     """Opens each local file and recognises its layout; on S3 that would take a download.
+
+    Returns:
+        What the user should know: columns that the contract names, in files whose layout has names of its own.
 
     Raises:
         ConfigError: the layout's name is unknown.
         CatalogError: a file cannot be opened, or its layout is not known.
     """
     check_layout(layout)
+    examples: dict[tuple[str, str], str] = {}
     for partition in partitions:
         if not is_s3(partition):
-            layout_of(open_file(partition, "", columns), layout)
+            file = open_file(partition, "", columns)
+            found = layout_of(file, layout)
+            if ignored := ignored_columns(file, found):
+                named = ", ".join(f"{name}: {column!r}" for column, name in ignored.items())
+                examples.setdefault((found.name, named), partition)
+    return [
+        f"{example} is read in the layout {name}, by that shop's names: {_IGNORED}, so not here ({named})"
+        for (name, named), example in examples.items()
+    ]
 
 
 def _refuse(partition: str) -> SetAside:

@@ -137,7 +137,7 @@ def image(value: Any) -> dict[str, Any] | None:
         return {"bytes": None, "path": path} if path else None
     if isinstance(value, bytes):
         return {"bytes": value, "path": None}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or (value and not value.keys() & {"bytes", "path"}):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
     data, path = value.get("bytes"), value.get("path")
     try:

@@ -7,6 +7,7 @@ import math
 import numbers
 import re
 import unicodedata
+from datetime import datetime, time
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -98,6 +99,8 @@ def as_text(value: Any) -> str | None:
             return None
         # 2012.0 is how a column of doubles writes 2012
         return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
+    if isinstance(value, datetime) and value.time() == time.min:  # a column of dates, in a table that has moments alone
+        value = value.date()
     text = str(value)
     if not text.isascii():
         text.encode()

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from moemoe.cli import main
 from moemoe.errors import CatalogError
+from moemoe.labels.measure_bins import in_bins
 from moemoe.schemas import DRIFT, LABELS
 from moemoe.storage import fetch
 
@@ -46,9 +47,10 @@ def label_drift(
     share is (c + SMOOTHING) / (N + n SMOOTHING); the population stability index, with p the shares before and q
     those after, is the sum of (q - p) ln(q / p): 0 where nothing has moved, the same both ways. The p-value is of
     Pearson's chi-square test that both runs draw from one distribution; where it is not small, chance explains the
-    index. Cells with fewer than ``least_values`` values in either run come last, unmeasured.
+    index. Cells with fewer than ``least_values`` values in either run come last, unmeasured. Measures are counted in
+    bins, see ``measure_bins``.
     """
-    return _compare(_count_values(before), _count_values(after), least_values)
+    return _compare(*in_bins(_count_values(before), _count_values(after)), least_values)
 
 
 def _count_values(batches: Iterable[pa.RecordBatch]) -> pa.Table:

@@ -3,6 +3,7 @@
 The page needs no network. Verdicts stay in the browser until they are downloaded.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,19 +14,34 @@ from moemoe.schemas import CONTRADICTS, FILLED, RIGHT, UNCLEAR, WRONG
 
 #: Verdict -> the key that gives it.
 KEYS = {RIGHT: "r", WRONG: "w", UNCLEAR: "u"}
-#: Decision -> what the page calls itself, asks, counts, and says where there is nothing.
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a page calls itself, asks, counts, says where there is nothing, and how it names right and wrong."""
+
+    title: str
+    question: str
+    counted: str
+    nothing: str
+    right: str = RIGHT
+    wrong: str = WRONG
+
+
 WORDS = {
-    FILLED: (
-        "Audit of",
+    FILLED: Words(
+        "Audit of {}",
         "Is the value right for this product?",
         "filled in",
         "Nothing was filled in, so there is nothing to judge.",
     ),
-    CONTRADICTS: (
-        "Labels against",
-        "Is the model's value right, and the catalog's label wrong? (Both, or neither: unclear.)",
+    CONTRADICTS: Words(
+        "Labels that {} contradicts",
+        "Which is right, the model or the catalog's label? (Both, or neither: unclear.)",
         "labels contradicted",
         "No accepted prediction contradicts a label, so there is nothing to judge.",
+        "model",
+        "label",
     ),
 }
 
@@ -36,13 +52,12 @@ def audit_page(audit: pa.Table, model_version: str, name: str, decision: str = F
     Args:
         name: tells its verdicts from those of other audits, in browser and file.
     """
-    title, question, counted, nothing = WORDS[decision]
+    words = WORDS[decision]
     return template_page(
         "audit.html",
-        title=f"{title} {model_version}",
-        question=question,
-        counted=counted,
-        nothing=nothing,
+        title=words.title.format(model_version),
+        words=words,
+        names={RIGHT: words.right, WRONG: words.wrong, UNCLEAR: UNCLEAR},
         name=name,
         rows=[_shown(row) for row in audit.to_pylist()],
         keys=KEYS,

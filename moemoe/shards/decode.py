@@ -6,11 +6,15 @@ from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
-import simplejpeg
 from PIL import Image
 
 from moemoe.catalog.images import UNDECODABLE
 from moemoe.schemas import QUARANTINE
+
+try:
+    import simplejpeg
+except ImportError:  # a bare GPU box
+    simplejpeg = None
 
 
 class ImageReader:
@@ -49,14 +53,15 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
     """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
 
     JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
-    Pillow, to the same pixels.
+    Pillow, to the same pixels. Where simplejpeg is not installed all go through Pillow, which knows fewer scales: the
+    pixels of images that are made smaller differ a little.
 
     Raises:
         Exception: what a decoder raises on bytes that are no image, or not a whole one.
     """
     size = len(pixels_HWC)
     decoded = None
-    if bytes(data[:3]) == b"\xff\xd8\xff":
+    if simplejpeg is not None and bytes(data[:3]) == b"\xff\xd8\xff":
         with suppress(ValueError):  # CMYK and the like
             fits = simplejpeg.decode_jpeg_header(data, size, size)[:2] == (size, size)
             decoded = simplejpeg.decode_jpeg(

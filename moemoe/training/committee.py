@@ -6,7 +6,7 @@ finished is not made again; one that it has not goes on from its checkpoint.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from moemoe.batches.collate import ImageSlot
+from moemoe.correctness import is_right
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
@@ -67,16 +68,24 @@ def _make_committee(job: Job, recipe: Recipe, folders: dict[str, Path], device: 
     equal = {name: [1 / len(folders)] * len(folders) for name in values}
     nothing = [member.name for member in recipe.members if member.training.negatives and not member.fitted]
     committee = Committee.of(folders, values, equal, nothing).to(device).eval()
-    weights = validation_weights(committee, dataset, job.seed, device)
+    weights = validation_weights(committee, dataset, job.seed, device, job.tolerances)
     folder = Path(job.scratch) / "model"
     Committee.save(replace(committee.config, weights=weights), folders, folder)
     job.folder.model.publish(folder)
 
 
 def validation_weights(
-    committee: Committee, dataset: ShardedDataset, seed: int, device: torch.device
+    committee: Committee,
+    dataset: ShardedDataset,
+    seed: int,
+    device: torch.device,
+    tolerances: Mapping[str, float | None],
 ) -> dict[str, list[float]]:
-    """Each attribute's weights, by what the members say of the validation split. See ``pooling.fit_weights``."""
+    """Each attribute's weights, by what the members say of the validation split. See ``pooling.fit_weights``.
+
+    Args:
+        tolerances: of measurements, see ``Job``.
+    """
     rows = epoch_order(dataset.rows("validation"), seed, 0)[:MOST_PRODUCTS]
     values = committee.config.values
     found: dict[str, list[np.ndarray]] = {name: [] for name in values}
@@ -93,7 +102,9 @@ def validation_weights(
             items.append(item_of(dataset, row, committee.config, seed, 0, images, slot, features=known_features))
             asked += dataset.values(row).values()
         for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
-            right_NC = np.array([[value in asked[place] for value in values[name]] for place in places])
+            right_NC = np.array(
+                [[is_right(value, asked[place], tolerances.get(name)) for value in values[name]] for place in places]
+            )
             known = right_NC.any(1)  # the training split has the right value
             found[name].append(probability_MNC[:, known, : len(values[name])])
             gold[name].append(right_NC[known])

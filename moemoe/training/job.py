@@ -26,6 +26,8 @@ class Job:
         warm_start: a trained model's folder under the root: its weights and tokenizer are the start of the recipe's
             last phase, which alone is trained.
         hidden: ``moemoe.shards.hidden.Hidden`` as a dictionary: what the model must not see.
+        tolerances: attribute -> how far a right answer may lie from the label (``moemoe.correctness``); None, and of
+            those that are not named, for names.
     """
 
     manifest_uri: str
@@ -36,6 +38,7 @@ class Job:
     checkpoint_seconds: float = 60
     warm_start: str = ""
     hidden: dict[str, Any] = field(default_factory=dict)
+    tolerances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> "Job":

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from moemoe.errors import ConfigError, MoEMoEError
+from moemoe.errors import ConfigError, MoEMoEError, TerminatedError
 from moemoe.training.events import NewEvents
 from moemoe.training.job import UNTIL_LAUNCHER_ENDS, Job
 
@@ -50,6 +50,7 @@ def train(
     SIGTERM to this process is handed on: training writes a checkpoint and ends.
 
     Raises:
+        TerminatedError: this process received SIGTERM.
         MoEMoEError: training failed; the message is the processes' own where they gave one.
     """
     scratch = Path(job.scratch)
@@ -68,14 +69,19 @@ def train(
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
         )
         told: list[bool] = []
+        received: list[bool] = []
 
-        def end(*_: object) -> None:
+        def end() -> None:
             if not told:  # a second signal would keep torchrun from waiting for its processes
                 told.append(True)
                 process.terminate()
 
+        def hand_on(*_: object) -> None:
+            received.append(True)
+            end()
+
         try:
-            with _on_sigterm(end):
+            with _on_sigterm(hand_on):
                 while True:
                     try:
                         status = process.wait(poll_seconds)
@@ -94,7 +100,8 @@ def train(
             assert process.stdin is not None
             process.stdin.close()
     if status != 0:
-        raise MoEMoEError(_reason(log.read_text(errors="replace"), status))
+        error = TerminatedError if received else MoEMoEError
+        raise error(_reason(log.read_text(errors="replace"), status))
 
 
 @contextmanager

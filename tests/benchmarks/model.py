@@ -6,8 +6,7 @@ transformers; both have the same weights and give the same tokens and losses, wh
 in one process; medians. Peak memory is that of a process of its own per path. Ours encodes the questions of a catalog
 once, before: that time is reported apart (``questions_ms``).
 
-On a GPU everything runs in bf16, and the training step of ``small`` and of a ``paper``-sized model (weights from
-scratch) is measured as well: tokens/s, model FLOP utilisation, the largest batch that fits.
+On a GPU everything runs in bf16. Tokens per second and model FLOP utilisation are ``tests.benchmarks.gpu``'s.
 """
 
 import argparse
@@ -24,16 +23,15 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from moemoe.batches.batch import Batch, Source
 from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.vision.config import ImageConfig
+from tests.benchmarks.full_batch import ANSWER_TOKENS, make_batch, with_answers
 from tests.support.naive_model import Naive
 
 #: Attributes per product, and products in a batch: about 32 examples, the paper's batch.
 PRODUCTS = {8: 4, 15: 2, 38: 1}
-QUESTION_TOKENS, ANSWER_TOKENS = 4, 4  # the decoder reads 8 tokens: question, start, all of the answer but its last
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 #: On a CPU every width is half that of size small; lengths and numbers of layers are its own.
@@ -50,47 +48,6 @@ def config(question_in: str) -> ModelConfig:
     return ModelConfig(
         text, image, context_length=512, answer_length=ANSWER_TOKENS, question_in=question_in
     )  # fmt: skip
-
-
-def make_batch(model: ModelConfig, products: int, attributes: int) -> Batch:
-    """Full contexts, an image each, every product asked the same questions."""
-    generator = torch.Generator().manual_seed(0)
-
-    def ids(*shape: int) -> torch.Tensor:
-        return torch.randint(2, model.text.vocab_size, shape, generator=generator)
-
-    examples = products * attributes
-    product_N = torch.arange(products).repeat_interleave(attributes)
-    in_context = model.question_in == "context"
-    texts = ids(examples if in_context else products, model.context_length)
-    size = model.image.size
-    pixels = torch.randint(0, 255, (products, 3, size, size), dtype=torch.uint8, generator=generator)
-    rows = torch.arange(len(texts))
-    prefix = 0 if in_context else QUESTION_TOKENS
-    decoder_ids = torch.cat([ids(examples, prefix), torch.zeros(examples, 1, dtype=torch.long)], dim=1)
-    return Batch(
-        sources=[
-            Source(pixels, torch.ones(products, dtype=torch.bool), product_N if in_context else rows),
-            Source(texts, torch.ones_like(texts, dtype=torch.bool), rows),
-        ],
-        question_ids=ids(attributes, QUESTION_TOKENS),
-        question_mask=torch.ones(attributes, QUESTION_TOKENS, dtype=torch.bool),
-        product_of=rows if in_context else product_N,
-        question_of=torch.arange(attributes).repeat(products),
-        decoder_ids=decoder_ids,
-        decoder_mask=torch.ones_like(decoder_ids, dtype=torch.bool),
-    )
-
-
-def with_answers(batch: Batch) -> Batch:
-    """The batch for training: answers behind the start token."""
-    N, T = batch.decoder_ids.shape
-    answers = torch.randint(2, 1000, (N, ANSWER_TOKENS), generator=torch.Generator().manual_seed(1)).to(
-        batch.decoder_ids.device
-    )
-    ids = torch.cat([batch.decoder_ids, answers[:, :-1]], dim=1)
-    labels = torch.cat([torch.full_like(batch.decoder_ids[:, 1:], -100), answers], dim=1)
-    return replace(batch, decoder_ids=ids, decoder_mask=torch.ones_like(ids, dtype=torch.bool), labels=labels)
 
 
 def paths(question_in: str, attributes: int) -> tuple[dict[str, dict[str, Callable[[], object]]], float]:
@@ -242,10 +199,6 @@ def main() -> None:
                     figures[f"{name}_speedup"][str(attributes)] = found[name]["speedup"]
                 figures["peak_memory_ratio"][str(attributes)] = peak_memory_ratio(attributes)
             print(question_in, attributes, "attributes:", found, flush=True)
-    if DEVICE == "cuda":
-        from tests.benchmarks.utilisation import utilisation
-
-        figures["utilisation"] = {size: utilisation(size) for size in ("small", "paper")}
     if arguments.json:
         print(json.dumps(figures))
 

@@ -175,8 +175,8 @@ class TestCollectProducts:
         quarantine = collection.quarantine()
         assert (collection.rows, collection.accepted, collection.images, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
-            r"8 of 100 catalog rows \(8\.0%\) would be set aside; "
-            r"contract small allows 7\.0% \(max_quarantine_share\)\. "
+            r"8 of 100 catalog rows \(8\.0%\) would be quarantined, 6 of them with their image alone; "
+            r"contract small allows 7\.0% \(max_quarantine_share; with a larger one the run goes on without them\)\. "
             r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
         )
         with pytest.raises(CatalogError, match=expected):

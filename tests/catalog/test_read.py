@@ -197,13 +197,15 @@ class TestJsonLines:
         good = {**REQUIRED, "attributes": {"Fit": "Slim"}}
         bad = ["{not json", "[1]", {**good, "title": {"en": "t"}}, {**good, "attributes": "Slim"}]
         bad += [{**good, "title": "\ud800"}, {**good, "image": {"bytes": "%"}}, "[" * 20_000]
+        bad += [{**good, "image": {"src": "1.jpg"}}]
         path = write_lines(tmp_path / "a.jsonl", good, *bad, good)
         told = []
         rows = rows_of(path, set_aside=lambda *problem: told.append(problem))
-        assert len(rows) == 9
-        assert [row["product_id"] for row in rows] == ["p1", None, None, None, None, None, "p1", None, "p1"]
+        assert len(rows) == 10
+        assert [row["product_id"] for row in rows] == ["p1", None, None, None, None, None, "p1", None, "p1", "p1"]
         assert [(row, field) for row, field, _, _ in told] == [
             (1, "row"), (2, "row"), (3, "title"), (4, "attributes"), (5, "title"), (6, "image"), (7, "row"),
+            (8, "image"),
         ]  # fmt: skip
         assert told[0][2:] == (
             "row is not readable",
@@ -244,9 +246,9 @@ class TestJsonLines:
         data = gzip.compress((json.dumps({**REQUIRED, "attributes": {}}) + "\n").encode() * 500)
         path.write_bytes(data)
         assert len(rows_of(path)) == 500
-        for content in (data[:-20], b"not gzip\n"):
+        for content, problem in ((data[:-20], "is damaged or cut short"), (b"not gzip\n", "is not JSON lines")):
             path.write_bytes(content)
-            with pytest.raises(CatalogError, match=r"a\.jsonl\.gz is damaged or cut short"):
+            with pytest.raises(CatalogError, match=rf"a\.jsonl\.gz {problem}"):
                 rows_of(path)
 
 

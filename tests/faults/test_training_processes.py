@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from moemoe.errors import MoEMoEError
+from moemoe.errors import MoEMoEError, TerminatedError
 from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.launch import RESTARTS
 from tests.support.planned_faults import HERE
@@ -69,7 +69,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(MoEMoEError, match=r"received SIGTERM.*a resume goes on") as error:
+    with pytest.raises(TerminatedError, match=r"received SIGTERM.*a resume goes on") as error:
         run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS)
     assert signal.getsignal(signal.SIGTERM) is before
     step = int(re.search(r"after step (\d+)", str(error.value))[1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from requests.exceptions import ConnectionError
 
-from moemoe.errors import CatalogError, StorageError
+from moemoe.errors import CatalogError, StorageError, TerminatedError
 from tests.support.flows import FLOW, flow_environment
 
 SMALL = """
@@ -44,6 +44,46 @@ if __name__ == "__main__":
 """
 
 
+#: Two systems train under @catch: one receives SIGTERM, once.
+CAUGHT = """
+from pathlib import Path
+from command_line import run_flow
+from metaflow import FlowSpec, catch, step
+from stopped import not_caught_if_terminated, said_plainly
+from moemoe.errors import ConfigError, TerminatedError
+
+class CaughtFlow(FlowSpec):
+    @step
+    def start(self):
+        self.systems = ["broken", "terminated"]
+        self.next(self.train, foreach="systems")
+
+    @catch(var="failure", print_exception=False)
+    @step
+    def train(self):
+        print(f"{self.input} begins", flush=True)
+        with not_caught_if_terminated(), said_plainly():
+            if self.input == "broken":
+                raise ConfigError("no such option")
+            if not Path("told").exists():
+                Path("told").touch()
+                raise TerminatedError("training received SIGTERM")
+        self.next(self.gather)
+
+    @step
+    def gather(self, inputs):
+        print("failed:", *(task.failure.exception for task in inputs if task.failure), flush=True)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    run_flow(CaughtFlow, one_task_at_a_time=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def flow(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("small flow") / "small_flow.py"
@@ -71,6 +111,22 @@ def test_only_what_may_pass_is_tried_again(flow, what, attempts):
     said = said_by(running)
     assert running.returncode != 0
     assert said.count("] an attempt") == attempts, said
+
+
+def test_a_training_that_received_sigterm_is_no_failed_system(tmp_path):
+    """Under @catch, which goes on after every error of a system: the run ends, and a resume goes on with it alone."""
+    flow = tmp_path / "caught_flow.py"
+    flow.write_text(CAUGHT)
+    running = start(flow, "run")
+    said = said_by(running)
+    assert running.returncode != 0
+    assert said.count("terminated begins") == said.count("] training received SIGTERM") == 1, said
+    assert "failed:" not in said
+    said = said_by(running := start(flow, "resume"))
+    assert running.returncode == 0
+    assert "broken begins" not in said, said
+    assert "terminated begins" in said
+    assert "failed: no such option\n" in said
 
 
 def test_a_finished_run_is_not_resumed(flow):
@@ -111,6 +167,7 @@ class MlflowError(Exception):
     [
         (CatalogError("bad"), "bad", True),
         (StorageError("away"), "away", False),
+        (TerminatedError("SIGTERM"), "SIGTERM", False),
         (MlflowError(404), "MLflow refused what it was asked (no such experiment)", False),
         (MlflowError(503), "resume when it answers again", False),
         (MlflowError(429), "resume when it answers again", False),

@@ -72,6 +72,36 @@ def test_scarce_values_share_a_bin():
     assert only(label_drift(before, after))["p_value"] == pytest.approx(chi2_contingency(pooled).pvalue)
 
 
+class TestMeasures:
+    """Hardly two products have the same weight: as names of their own all would be new, and nothing would be seen."""
+
+    @staticmethod
+    def weights(seed: int, times: float = 1) -> pa.Table:
+        grams = np.random.default_rng(seed).lognormal(5, 0.4, 2000) * times
+        return make_labels([[f"{round(g, 2):g} gram"] for g in grams], "weight")
+
+    def test_two_draws_of_one_distribution_do_not_drift(self):
+        row = only(label_drift(self.weights(1), self.weights(2)))
+        assert row["psi"] < 0.02
+        assert row["p_value"] > 0.01
+        assert row["new_values"] == row["vanished_values"] == []
+
+    def test_a_shift_is_drift(self):
+        row = only(label_drift(self.weights(1), self.weights(2, times=1.5)))
+        assert row["psi"] > 0.5
+        assert row["p_value"] < 1e-6
+        assert row["moved_value"].startswith("over ")
+        assert row["share_before"] == pytest.approx(0.1, abs=0.01)  # a decile
+        assert row["share_after"] > 0.3
+
+    def test_few_numbers_and_names_stay_as_they_are(self):
+        few = make_labels([[f"{i % 5} cm"] for i in range(200)], "heel")
+        mixed = make_labels([[f"{i % 50} cm" if i % 2 else f"{i % 50} inch"] for i in range(200)], "length")
+        for labels in (few, mixed):
+            row = only(label_drift(labels, labels.slice(0, 100)))
+            assert row["moved_value"] in {value for [value] in labels["values"].to_pylist()}
+
+
 def test_product_types_and_attributes_are_kept_apart():
     cells = [("shirt", "color"), ("kurta", "theme"), ("shirt", "theme"), ("dress", "theme")]
     before = pa.concat_tables([make_labels([["Red"]] * 200, attribute, name) for name, attribute in cells])

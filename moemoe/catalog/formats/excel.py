@@ -1,13 +1,15 @@
-"""Excel workbooks (.xlsx) -> a table: the first sheet that has rows, in memory as a workbook always is."""
+"""Excel workbooks (.xlsx) -> a table for each sheet that has rows, in memory as a workbook always is."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from moemoe.catalog.formats.csv_records import is_above_header
 from moemoe.catalog.formats.table import GridTable
-from moemoe.catalog.formats.text import first_line
+from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
 
 #: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
@@ -16,12 +18,61 @@ _CHUNK = 2**20
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """The first sheet with rows; its first row is the header.
+    """The first sheet with rows, its first row the header; ``further`` opens the others, for which the layouts decide.
 
     Raises:
         CatalogError: the file is no workbook, is empty, or a zip bomb.
         ConfigError: python-calamine is not installed.
     """
+    _check_size(partition, path)
+    names = _sheets(partition, path)
+    if not names:
+        raise CatalogError(f"{partition} has no rows in any sheet; its first row is the header")
+    opened = [partial(_open_sheet, partition, path, constants, name, names) for name in names]
+    table = opened[0]()
+    table.further = opened[1:]
+    return table
+
+
+def _open_sheet(
+    partition: str, path: Path, constants: Mapping[str, str | None], sheet: str, sheets: Sequence[str]
+) -> GridTable:
+    with _workbook(partition, path) as workbook:
+        rows = _rows(workbook.get_sheet_by_name(sheet))
+    preamble: list[list[str]] = []
+    names = [str(cell) for cell in next(rows)]
+    while is_above_header(preamble, names):
+        preamble.append(names)
+        names = [str(cell) for cell in next(rows, [])]
+    table = GridTable(partition, names, rows, constants, preamble, "Excel")
+    others = ", ".join(repr(name) for name in sheets if name != sheet)
+    if others:
+        table.format = f"Excel (sheet {sheet!r})"
+        table.counts[f"other sheets with rows, not read: {others}"] = len(sheets) - 1
+    return table
+
+
+def _sheets(partition: str, path: Path) -> list[str]:
+    """The names of the sheets that have rows."""
+    with _workbook(partition, path) as workbook:
+        return [name for name in workbook.sheet_names if next(_rows(workbook.get_sheet_by_name(name)), None)]
+
+
+def _rows(sheet: Any) -> Iterator[list[Any]]:
+    """The rows that are not blank."""
+    for row in sheet.iter_rows() if sheet.height else ():
+        if any(cell != "" for cell in row):
+            yield [_as_shown(cell) if isinstance(cell, float) else cell for cell in row]
+
+
+def _as_shown(number: float) -> float:
+    """What was calculated with 15 digits, as Excel shows it: 0.3, not 0.30000000000000004. Ids stay as they are."""
+    return number if number.is_integer() else float(f"{number:.15g}")
+
+
+@contextmanager
+def _workbook(partition: str, path: Path) -> Iterator[Any]:
+    """The workbook; what calamine raises comes as CatalogError."""
     try:
         import python_calamine
     except ImportError as error:
@@ -29,29 +80,14 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
             f"{partition} is an Excel workbook, which takes the package python-calamine: pip install 'moemoe[flows]', "
             "or save it as CSV"
         ) from error
-    _check_size(partition, path)
     try:
         with python_calamine.CalamineWorkbook.from_path(str(path)) as workbook:
-            sheets = (workbook.get_sheet_by_name(name) for name in workbook.sheet_names)
-            rows = _rows(next((sheet.iter_rows() for sheet in sheets if sheet.height), iter(())))
+            yield workbook
     except BaseException as error:
         # calamine's Rust panics on some damaged files, with an exception that is no Exception
         if not isinstance(error, (python_calamine.CalamineError, OSError, ValueError)) and not _is_panic(error):
             raise
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
-    header = next(rows, None)
-    if header is None:
-        raise CatalogError(f"{partition} has no rows in any sheet; its first row is the header")
-    preamble: list[list[str]] = []
-    names = [str(cell) for cell in header]
-    while is_above_header(preamble, names):
-        preamble.append(names)
-        names = [str(cell) for cell in next(rows, [])]
-    return GridTable(partition, names, rows, constants, preamble, "Excel")
-
-
-def _rows(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    return (row for row in rows if any(cell != "" for cell in row))
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -75,4 +111,9 @@ def _check_size(partition: str, path: Path) -> None:
                                 "CSV"
                             )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        with open(path, "rb") as file:
+            if file.read(len(OLD_EXCEL)) == OLD_EXCEL:
+                raise CatalogError(
+                    f"{partition} is a workbook of Excel 97 (.xls) or has a password; save it as .xlsx without one"
+                ) from None
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error

@@ -16,6 +16,8 @@ from moemoe.errors import CatalogError
 HEAD_ROWS = 256
 #: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
+#: Lines of an array without its brackets.
+COMMAS = "lines with a comma behind the object"
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -47,18 +49,35 @@ def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
     while line:
         if line.strip():
             try:
-                row = _DECODER.decode(line)
+                row = _object(text, line)
                 problem = None if isinstance(row, dict) else "not a JSON object"
             except (ValueError, RecursionError) as error:  # a JSONDecodeError is a ValueError
                 problem = first_line(error)
             if problem is None:
                 yield row
+            elif number == 1 and line.strip() == "{":
+                raise CatalogError(
+                    f"{text.partition} begins with an object on several lines; allowed is one object a line, or an "
+                    "array of objects (`jq -c .` makes lines of objects, `jq .products` takes a list out of one)"
+                )
             elif line.endswith("\n"):
                 yield RowError("row", "row is not readable", f"line {number}: {problem}")
             else:
                 raise CatalogError(f"{text.partition} is cut short or is not JSON lines: line {number}: {problem}")
         line = text.readline()
         number += 1
+
+
+def _object(text: TextFile, line: str) -> Any:
+    """What is on a line, without a comma behind it. Raises ValueError or RecursionError."""
+    try:
+        return _DECODER.decode(line)
+    except ValueError:
+        if not (bare := line.rstrip()).endswith(","):
+            raise
+        found = _DECODER.decode(bare[:-1])
+        text.counts[COMMAS] += 1
+        return found
 
 
 def _array(text: TextFile, begun: str) -> Iterator[Row | RowError]:

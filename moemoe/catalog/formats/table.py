@@ -1,7 +1,7 @@
 """A file as rows under its own column names, whatever its format."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
@@ -37,9 +37,11 @@ class Table:
         columns: the file's column names as they are spelled, each once; those of ``constants`` come last.
         constants: what the path says of every row of the file (``folder/color=Red/part-0.parquet``).
         counts: what was done to the file's rows so that they could be read -> how many of them.
+        further: opens each further table of the file; a workbook has one for each sheet.
     """
 
     format = ""
+    further: "Sequence[Callable[[], Table]]" = ()
 
     def __init__(self, partition: str, columns: Sequence[str], constants: Mapping[str, str | None] | None = None):
         self.partition = partition

@@ -18,6 +18,9 @@ STREAM_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 #: pack 5 to 50 times; gzip's limit, which a bomb comes close to, is 1,032.
 UNPACKED_FREELY, UNPACKED_TIMES = 256 * 2**20, 200
 
+#: How files begin.
+OLD_EXCEL, _GZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b"
+
 WINDOWS = "lines that are not UTF-8, read as Windows-1252"
 _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 #: Bytes that are not UTF-8, as they come -> what they are in Windows-1252.
@@ -60,8 +63,16 @@ class _Unpacked(io.RawIOBase):
 
 
 def open_bytes(partition: str, path: Path) -> io.BufferedReader:
-    """The bytes of a file, plain or .gz; reading them raises CatalogError if it is a zip bomb."""
-    packed = path.suffix.lower() == ".gz"
+    """The bytes of a file, plain or packed by gzip, whatever its name says.
+
+    Raises:
+        CatalogError: it is an old Excel workbook or (later) a zip bomb.
+    """
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head.startswith(OLD_EXCEL):
+        raise CatalogError(f"{partition} is a workbook of Excel 97 (.xls), whatever its name says; save it as .xlsx")
+    packed = head.startswith(_GZIP)
     return io.BufferedReader(_Unpacked(partition, path) if packed else io.FileIO(path), 2**18)
 
 

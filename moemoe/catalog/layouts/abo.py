@@ -25,8 +25,10 @@ _BECAME = {
     "other_image_id": "image",
 }
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
-#: Where a listing's images are told and lie, relative to it; the archives are unpacked beside each other.
+#: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
 _IMAGE_LISTS = (
+    ("../../images/metadata/images.csv.gz", "../../images/small/"),
+    ("../../images/metadata/images.csv", "../../images/small/"),
     ("images/metadata/images.csv.gz", "images/small/"),
     ("images/metadata/images.csv", "images/small/"),
     ("metadata/images.csv.gz", "small/"),
@@ -51,7 +53,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({c: _BECAME.get(c, ATTRIBUTE) for c in file.table.columns if c not in _UNUSED})
     images = _image_paths(file)
     if images is None:
-        missing = f"unused: no {_IMAGE_LISTS[0][0]} beside the file"
+        missing = "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
         file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
     yield from each_row(file, lambda row: _product(row, images or {}))
 

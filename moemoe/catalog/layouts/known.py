@@ -1,5 +1,7 @@
 """Every layout by name, and which of them a file has."""
 
+from itertools import chain
+
 from moemoe.catalog.layouts import (
     abo,
     amazon,
@@ -16,6 +18,7 @@ from moemoe.catalog.layouts import (
     woocommerce,
 )
 from moemoe.catalog.layouts.layout import Layout, SellerFile
+from moemoe.catalog.layouts.shop_values import found_columns
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 
@@ -23,8 +26,8 @@ from moemoe.names import did_you_mean
 AUTO = "auto"
 _SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
-#: If one of these is named and does not fit, reading says which column it lacks.
-SAY_WHAT_IS_MISSING = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
+#: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
+BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
 
 def check_layout(name: str) -> None:
@@ -36,25 +39,51 @@ def check_layout(name: str) -> None:
 def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
     """The layout that is named, or recognised.
 
+    Of a workbook the first sheet that has it is taken: ``file.table`` becomes that sheet's.
+
     Raises:
         ConfigError: the name is unknown.
         CatalogError: no layout fits the file, or more than one, or not the one that is named.
     """
     check_layout(name)
-    partition = file.table.partition
-    fitting = {layout.name: layout for layout in LAYOUTS.values() if layout.fits(file)}
-    file.became.clear()
-    if name in fitting or name in SAY_WHAT_IS_MISSING:
+    first = file.table
+    for table in chain([first], (sheet() for sheet in first.further)):
+        file.table = table
+        fitting = [layout.name for layout in LAYOUTS.values() if layout.fits(file)]
+        file.became.clear()
+        if name in fitting or (name == AUTO and fitting):
+            break
+    else:
+        file.table = first
+    if name in fitting or name in BY_CONTRACT:
         return LAYOUTS[name]
+    if len(fitting) > 1 and name == AUTO:
+        raise CatalogError(f"{first.partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
+    if name != AUTO or not fitting:
+        raise _unknown(file, name)
+    return LAYOUTS[fitting[0]]
+
+
+def ignored_columns(file: SellerFile, layout: Layout) -> dict[str, str]:
+    """Columns of a file that the contract names, in a layout that has names of its own -> the catalog columns."""
+    if layout.name in BY_CONTRACT:
+        return {}
+    named = {own: name for name, own in file.plain_names().items()}
+    return {column: named[own] for own, column in found_columns(file.table.columns, named).items()}
+
+
+def _unknown(file: SellerFile, name: str) -> CatalogError:
+    """What to say of a file that no layout fits, or not the one that is named."""
+    partition = file.table.partition
+    asked = LAYOUTS.values() if name == AUTO else [LAYOUTS[name]]
+    if hint := next(filter(None, (layout.nearly(file) for layout in asked)), None):
+        return CatalogError(f"{partition}: {hint}")
     if name != AUTO:
         columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
-        raise CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
-    if len(fitting) > 1:
-        raise CatalogError(f"{partition} fits the layouts {' and '.join(fitting)}; say which with --layout NAME")
-    if not fitting:
-        try:
-            own.check(file)
-        except CatalogError as error:
-            others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
-            raise CatalogError(f"{error}; it has none of the layouts {others} either") from error
-    return next(iter(fitting.values()))
+        return CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
+    others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
+    try:
+        own.check(file)
+    except CatalogError as error:
+        return CatalogError(f"{error}; it has none of the layouts {others} either")
+    return CatalogError(f"{partition} has none of the layouts {own.LAYOUT.name}, {others}")

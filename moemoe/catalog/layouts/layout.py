@@ -46,9 +46,11 @@ class Layout:
         about: in a few words that go on "the file is": "a product export of Shopify".
         fits: whether a file has this shape.
         rows: its rows under the catalog's columns; see the package's description.
+        nearly: of a file that no layout fits, what keeps it from this one and what to do; None if it is another's.
     """
 
     name: str
     about: str
     fits: Callable[[SellerFile], bool]
     rows: Callable[[SellerFile], Iterator[Row | RowError]]
+    nearly: Callable[[SellerFile], str | None] = lambda _: None

@@ -1,11 +1,12 @@
 """WooCommerce's own product CSV: numbered attribute columns; variations as rows of their own, which name their parent.
 
-A variable product lists all values of its attributes itself, so that its variations add nothing but their images, which
-stay theirs: they may stand anywhere in the file.
+Headers come in the language of the shop (``woocommerce_headers``); raw keys made of them are English in all. A variable
+product lists all values of its attributes itself, so that its variations add nothing but their images, which stay
+theirs: they may stand anywhere in the file.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from moemoe.catalog.formats.table import Row
@@ -17,11 +18,16 @@ from moemoe.catalog.layouts.shop_values import (
     check_product_type,
     deepest_path,
     filled_rows,
-    found_columns,
     in_order,
     last_of_path,
     split_list,
     split_urls,
+)
+from moemoe.catalog.layouts.woocommerce_headers import (
+    attribute_columns,
+    column_of_types,
+    custom_fields,
+    named_columns,
 )
 from moemoe.catalog.records import RowError
 
@@ -38,26 +44,37 @@ _BECAME = {
     "Brands": ATTRIBUTE,
     "Images": "image",
 }
-_NUMBERED = re.compile(r"Attribute (\d+) (name|value\(s\))", re.IGNORECASE)
-#: Custom fields; those that begin with _ are of WordPress and its plugins.
-_FIELD = re.compile(r"Meta: ([^_].*)", re.IGNORECASE)
 #: A cell that a spreadsheet would take for a formula is written with an apostrophe.
 _FORMULA = re.compile(r"'(?=[=+\-@])")
 
 
 def fits(file: SellerFile) -> bool:
-    """Numbered attributes, or WooCommerce's names of type, SKU and visibility."""
-    numbered = any(_NUMBERED.fullmatch(column.strip()) for column in file.table.columns)
-    others = found_columns(file.table.columns, ["Visibility in catalog", "Is featured?", "Regular price", "Categories"])
-    return len(found_columns(file.table.columns, ["Type", "SKU", "Name"])) == 3 and (numbered or len(others) == 4)
+    """WooCommerce's names of type, SKU and title, and numbered attributes or its names of visibility and categories."""
+    named = named_columns(file.table.columns)
+    others = {"Visibility in catalog", "Categories"}
+    return {"Type", "SKU", "Name"} <= named.keys() and bool(
+        attribute_columns(file.table.columns) or others <= named.keys()
+    )
+
+
+def nearly(file: SellerFile) -> str | None:
+    """What to do with an export in a language that is not known here."""
+    types = column_of_types(file.table)
+    if types is None:
+        return None
+    return (
+        f"column {types!r} holds product types of WooCommerce, whose export has headers in a language that is not "
+        "known here: export it with the site's language set to English, or rename the columns to Type, SKU, Name, "
+        "Categories, Images, Parent, `Attribute 1 name`, `Attribute 1 value(s)`, and so on"
+    )
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row that is no variation; variations whose parent is not in the file before are RowErrors."""
-    named = found_columns(file.table.columns, _BECAME)
+    found = named_columns(file.table.columns)
+    named = {name: column for name, column in found.items() if name in _BECAME}
     check_product_type(file, "Categories" in named, "Categories")
-    numbered = _numbered(file.table.columns)
-    fields = {c: found[1] for c in file.table.columns if (found := _FIELD.fullmatch(c.strip()))}
+    numbered, fields = attribute_columns(file.table.columns), custom_fields(file.table.columns)
     file.became.update({column: _BECAME[name] for name, column in named.items()})
     file.became.update(dict.fromkeys((*fields, *(column for pair in numbered for column in pair)), ATTRIBUTE))
     parents: set[int] = set()  # hashes: 60 bytes a variable product
@@ -106,19 +123,10 @@ def _product(cells: dict[str, str], labels: Labels) -> Row:
     }
 
 
-def _numbered(columns: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns of name and values of each numbered attribute, by number."""
-    pairs: dict[int, dict[str, str]] = {}
-    for column in columns:
-        if found := _NUMBERED.fullmatch(column.strip()):
-            pairs.setdefault(int(found[1]), {})[found[2].casefold()] = column
-    return [(pair["name"], pair["value(s)"]) for _, pair in sorted(pairs.items()) if len(pair) == 2]
-
-
 def _text(cell: Any) -> str:
     """A cell as it was before the export: line breaks, and no apostrophe before what looks like a formula."""
     text = as_cell(cell)
     return _FORMULA.sub("", text, count=1).replace("\\n", "\n") if text[:1] == "'" or "\\n" in text else text
 
 
-LAYOUT = Layout("woocommerce", "WooCommerce's product export", fits, rows)
+LAYOUT = Layout("woocommerce", "WooCommerce's product export", fits, rows, nearly)

@@ -1,6 +1,8 @@
 """Parquet and Arrow, Hugging Face data sets among them, and columns that folders name."""
 
 import json
+from datetime import datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,3 +98,30 @@ def test_a_files_own_column_comes_before_its_folders(tmp_path):
     pq.write_table(pa.table(minimal()), folder / "a.parquet")
     (row,) = rows_of(folder / "a.parquet")
     assert row["product_type"] == "Kurtas"
+
+
+def test_columns_of_every_kind_are_labels(tmp_path):
+    """What pandas, Polars and Arrow make of texts, numbers, dates and lists."""
+    table = pa.table(
+        {
+            "product_id": pa.array(["1", "2"]).dictionary_encode(),
+            "product_type": pa.array(["Kurtas", "Shirts"], pa.large_string()).dictionary_encode(),
+            "title": pa.array(["a", "b"], pa.string_view()),
+            "color": pa.array(["Red", None], pa.large_string()),
+            "fit": pa.array(["Slim", None]).dictionary_encode(),
+            "size": pa.array([38.0, None]),
+            "tags": pa.array([["x", "y"], None], pa.large_list(pa.large_string())),
+            "launch": pa.array([datetime(2024, 3, 5), None], pa.timestamp("ns")),
+            "made": pa.array([datetime(2024, 3, 5, 7, 30), None], pa.timestamp("ms")),
+            "washable": pa.array([True, None]),
+            "weight": pa.array([Decimal("1.50"), None], pa.decimal128(6, 2)),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = rows_of(tmp_path / "a.parquet")
+    assert (first["product_id"], first["product_type"], first["title"]) == ("1", "Kurtas", "a")
+    assert dict(first["attributes"]) == {
+        "color": "Red", "fit": "Slim", "size": "38", "tags": "x, y", "launch": "2024-03-05",
+        "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50",
+    }  # fmt: skip
+    assert {label for _, label in second["attributes"]} <= {None}

@@ -1,5 +1,7 @@
 """CSV finds its feet again whatever a cell holds; delimiter and encoding are found."""
 
+import gzip
+
 import pytest
 
 from moemoe.errors import CatalogError
@@ -61,7 +63,7 @@ class TestCsv:
         ("content", "kind"),
         [
             (b"PK\x03\x04 xl/workbook.xml", "an Excel workbook or a ZIP archive"),
-            (b"\x1f\x8b\x08 gz", "compressed"),
+            (gzip.compress(gzip.compress(b"product_id")), "compressed"),
             (b"PAR1 columns", "a Parquet file"),
             (b"\n<!DOCTYPE html><html>log in</html>", "a web page or XML"),
             (b'[{"product_id": 1}]', "JSON"),

@@ -2,56 +2,14 @@
 
 import sys
 import zipfile
-from pathlib import Path
-from xml.sax.saxutils import escape
+from datetime import date
 
 import pytest
 
 from moemoe.catalog.formats import excel
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of
-
-CONTENT = {
-    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Default Extension="xml" ContentType="application/xml"/></Types>',
-    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-    '<Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
-    'Target="xl/workbook.xml"/></Relationships>',
-}
-
-
-def write_excel(path: Path, *sheets: list[list]) -> Path:
-    """A workbook as Excel writes it: texts, numbers and truth values."""
-    main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
-    of = f"{relations}/officeDocument/2006/relationships"
-    files = dict(CONTENT)
-    entries = "".join(f'<sheet name="s{i}" sheetId="{i}" r:id="r{i}"/>' for i in range(1, len(sheets) + 1))
-    files["xl/workbook.xml"] = f'<workbook xmlns="{main}" xmlns:r="{of}"><sheets>{entries}</sheets></workbook>'
-    links = "".join(
-        f'<Relationship Id="r{i}" Type="{of}/worksheet" Target="worksheets/sheet{i}.xml"/>'
-        for i in range(1, len(sheets) + 1)
-    )
-    files["xl/_rels/workbook.xml.rels"] = (
-        f'<Relationships xmlns="{relations}/package/2006/relationships">{links}</Relationships>'
-    )
-    for i, rows in enumerate(sheets, start=1):
-        lines = "".join(f'<row r="{r}">{"".join(map(cell, row))}</row>' for r, row in enumerate(rows, start=1))
-        files[f"xl/worksheets/sheet{i}.xml"] = f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>'
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path
-
-
-def cell(value) -> str:
-    if value is None:
-        return "<c/>"
-    if isinstance(value, bool):
-        return f'<c t="b"><v>{int(value)}</v></c>'
-    if isinstance(value, (int, float)):
-        return f"<c><v>{value}</v></c>"
-    return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
-
+from tests.support.excel_files import write_excel
 
 HEADER = ["Product_ID", "product_type", "title", "description", "attributes.Fit", "attributes.Year"]
 
@@ -64,6 +22,28 @@ def test_cells_become_text(tmp_path):
     assert first["attributes"] == [("Fit", "Slim"), ("Year", "2012")]
     assert (second["product_id"], second["attributes"]) == ("007", [("Fit", "true"), ("Year", "1.5")])
     assert (read_as(path).format, read_as(path).layout) == ("Excel", "own")
+
+
+def test_dates_and_numbers_are_labels_as_a_person_reads_them(tmp_path):
+    header = ["product_id", "product_type", "title", "Launch", "Length", "Waist"]
+    path = write_excel(tmp_path / "a.xlsx", [header, ["p1", "Kurtas", "t", date(2024, 3, 5), 32.0, 0.1 + 0.2]])
+    assert dict(rows_of(path)[0]["attributes"]) == {"Launch": "2024-03-05", "Length": "32", "Waist": "0.3"}
+
+
+def test_of_several_sheets_the_first_that_has_a_layout_is_read(tmp_path):
+    notes = [["Fill in the sheet Template"], ["Required", "Optional"]]
+    path = write_excel(
+        tmp_path / "a.xlsx", notes, [HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]], [["Valid values"]]
+    )
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+    assert (read_as(path).format, read_as(path).layout) == ("Excel (sheet 's2')", "own")
+    assert read_as(path).counts == {"other sheets with rows, not read: 's1', 's3'": 2}
+
+
+def test_a_workbook_without_a_sheet_that_has_a_layout(tmp_path):
+    path = write_excel(tmp_path / "a.xlsx", [["SKU", "Price"], ["1", "2"]], [["Notes"], ["x"]])
+    with pytest.raises(CatalogError, match=r"a\.xlsx: column 'product_id' is missing; the file has 'SKU', 'Price'"):
+        rows_of(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half", b"product_id,title\n1,a\n"])

@@ -1,4 +1,4 @@
-"""JSON arrays, which may be larger than memory, beside JSON lines."""
+"""JSON arrays, which may be larger than memory, beside JSON lines, well-formed and not."""
 
 import json
 
@@ -50,3 +50,25 @@ def test_lines_in_a_file_of_either_name(tmp_path):
     path.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD) + "\n")
     assert len(rows_of(path)) == 2
     assert read_as(path).format == "JSON lines"
+
+
+def test_commas_between_lines(tmp_path):
+    """An array whose brackets somebody took away; a line that is cut costs itself."""
+    path = tmp_path / "a.jsonl"
+    cut = json.dumps(GOOD)[:30] + ","
+    path.write_text(",\n".join(json.dumps({**GOOD, "product_id": f"p{i}"}) for i in range(3)) + f"\n{cut}\n")
+    problems = []
+    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    assert [row["product_id"] for row in rows] == ["p0", "p1", "p2", None]
+    assert [problem[:3] for problem in problems] == [(3, "row", "row is not readable")]
+    assert read_as(path).counts == {"lines with a comma behind the object": 2}
+
+
+@pytest.mark.parametrize("content", [{"products": [GOOD]}, GOOD])
+def test_an_object_on_several_lines(tmp_path, content):
+    path = tmp_path / "products.json"
+    path.write_text(json.dumps(content, indent=2))
+    with pytest.raises(
+        CatalogError, match=r"products\.json begins with an object on several lines; allowed is one object"
+    ):
+        rows_of(path)

@@ -1,4 +1,4 @@
-"""A .gz that unpacks without end."""
+"""Files that are packed, whatever their names say, and a .gz that unpacks without end."""
 
 import gzip
 
@@ -7,6 +7,28 @@ import pytest
 from moemoe.catalog.formats import text
 from moemoe.errors import CatalogError
 from tests.support.catalog_files import rows_of
+
+ROWS = {
+    "csv": b"product_id,product_type,title,attributes.Fit\np1,Kurtas,t,Slim\n",
+    "jsonl": b'{"product_id": "p1", "product_type": "Kurtas", "title": "t", "attributes": {"Fit": "Slim"}}\n',
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_what_is_packed_is_seen_in_the_file(tmp_path, kind, packed, ending):
+    """Browsers unpack a .gz and keep its name, and shops send gzip under any name."""
+    path = tmp_path / f"a.{kind}{ending}"
+    path.write_bytes(gzip.compress(ROWS[kind]) if packed else ROWS[kind])
+    assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [("p1", [("Fit", "Slim")])]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.jsonl", "a.xlsx"])
+def test_an_old_workbook_under_another_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
+    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97 \(\.xls\).*save it as \.xlsx"):
+        rows_of(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])

@@ -5,7 +5,11 @@ import json
 
 import pytest
 
+from moemoe.catalog.find import find_partitions
+from moemoe.catalog.images import ImageError, load_image
 from moemoe.catalog.layouts import abo
+from moemoe.catalog.read import read_batches
+from tests.support.s3 import s3_bucket
 from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import ABO_LISTING, tagged, write_listings
 
@@ -44,7 +48,9 @@ def test_a_listing(tmp_path):
 def test_without_the_list_of_images_it_says_so(tmp_path):
     found = read(write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING))
     assert found.first["image"] is None
-    assert found.how.columns["main_image_id"] == "unused: no images/metadata/images.csv.gz beside the file"
+    assert found.how.columns["main_image_id"] == (
+        "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,3 +83,45 @@ def test_product_type_as_the_readme_has_it(tmp_path):
     row = {"item_id": "B2", "item_name": tagged(en_US="Shoe"), "product_type": "SHOES", "domain_name": "amazon.com"}
     product = read(write(tmp_path / "a.jsonl", json.dumps(row))).first
     assert (product["product_type"], product["marketplace"]) == ("SHOES", None)
+
+
+class TestArchivesAsTheyUnpack:
+    """``listings/metadata/listings_0.json.gz``, ``images/metadata/images.csv.gz``, ``images/small/ab/1.jpg``."""
+
+    @pytest.fixture
+    def listings(self, tmp_path):
+        images = tmp_path / "images/metadata/images.csv.gz"
+        images.parent.mkdir(parents=True)
+        images.write_bytes(gzip.compress(b"image_id,height,width,path\n01+x,9,9,ab/1.jpg\n02,9,9,../../../secret\n"))
+        (tmp_path / "images/small/ab").mkdir(parents=True)
+        (tmp_path / "images/small/ab/1.jpg").write_bytes(b"jpeg")
+        (tmp_path / "secret").write_bytes(b"secret")
+        return write_listings(tmp_path / "listings/metadata/listings_0.json.gz", ABO_LISTING)
+
+    def test_images_are_found(self, listings):
+        [[found, stray]] = images_of(listings, abo.LAYOUT)
+        assert load_image({"path": found}, str(listings)) == b"jpeg"
+        with pytest.raises(ImageError, match="outside the catalog's folder"):
+            load_image({"path": stray}, str(listings))
+
+    def test_on_s3(self, listings, monkeypatch):
+        root = listings.parents[2]
+        with s3_bucket(monkeypatch) as client:
+            for name in (
+                "listings/metadata/listings_0.json.gz",
+                "images/metadata/images.csv.gz",
+                "images/small/ab/1.jpg",
+            ):
+                client.put_object(Bucket="bucket", Key=f"abo/{name}", Body=(root / name).read_bytes())
+            uri = "s3://bucket/abo/listings/metadata/listings_0.json.gz"
+            rows = [row for batch in read_batches(uri) for row in batch.to_pylist()]
+            assert load_image(rows[0]["image"], uri) == b"jpeg"
+
+    def test_no_other_folder_leads_up(self, tmp_path, listings):
+        elsewhere = tmp_path / "listings/other/catalog.csv"
+        with pytest.raises(ImageError, match="outside the catalog's folder"):
+            load_image({"path": "../../images/small/ab/1.jpg"}, str(elsewhere))
+
+    def test_the_whole_folder_is_a_catalog(self, tmp_path, listings):
+        read = [list(read_batches(one)) for one in find_partitions(str(tmp_path))]
+        assert sorted(sum(batch.num_rows for batch in batches) for batches in read) == [0, 1]

@@ -3,6 +3,7 @@
 import pytest
 
 from moemoe.catalog.layouts import amazon
+from tests.support.excel_files import write_excel
 from tests.support.seller_files import images_of, read
 from tests.support.shop_samples import AMAZON, AMAZON_NEW, AMAZON_NEW_ROW, AMAZON_RED, US, write_flat_file
 
@@ -74,3 +75,11 @@ def test_the_template_since(tmp_path):
 )
 def test_numbered_fields_have_one_key(column, key):
     assert amazon.field_key(column)[0] == key
+
+
+def test_a_workbook_whose_template_is_not_its_first_sheet(tmp_path):
+    """As Amazon hands it out: the products are on a sheet behind instructions and examples."""
+    notes = [["Fill in the template"], ["Step", "What to do"], ["1", "Read this"]]
+    found = read(write_excel(tmp_path / "clothing.xlsx", notes, [*AMAZON, AMAZON_RED], [["Valid values"], ["Red"]]))
+    assert [product["product_id"] for product in found.products] == ["C1"]
+    assert (found.how.layout, found.how.format) == ("amazon", "Excel (sheet 's2')")

@@ -89,3 +89,18 @@ def test_without_a_type_it_says_what_to_add(tmp_path):
     )
     with pytest.raises(CatalogError, match="has no product_type and no google_product_category"):
         read(feed)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_feed_of_windows(tmp_path, encoding, quoted):
+    """Windows line ends; inches and quotes are written as they are, or as CSV writes them."""
+    row = [*GOOGLE_ROW]
+    row[1:3] = ['Big "XL" shirt', '6" heel "soft']
+    rows = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in one] if quoted else one for one in (GOOGLE, row)]
+    path = tmp_path / "feed.txt"
+    path.write_bytes("".join("\t".join(one) + "\r\n" for one in rows).encode(encoding))
+    found = read(path)
+    assert (found.first["title"], found.first["description"]) == ('Big "XL" shirt', '6" heel "soft')
+    assert found.first["attributes"]["custom_neckline"] == "Round"  # the last column but one
+    assert (found.how.layout, found.aside) == ("google", [])

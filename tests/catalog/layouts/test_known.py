@@ -9,9 +9,11 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import known
 from moemoe.catalog.layouts.known import LAYOUTS, check_layout
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.read import check_layouts, read_batches
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of, write_lines
+from tests.support.shop_samples import SHOPIFY, SHOPIFY_SHIRT
 
 
 def fits(file: SellerFile) -> bool:
@@ -82,3 +84,34 @@ def test_columns_that_only_were_looked_at_are_not_told(tmp_path):
     assert read_as(path).columns["Fit"] == "attribute"
     (row,) = rows_of(path)
     assert row["attributes"] == [("Fit", "Slim")]
+
+
+class TestColumnsOfTheContract:
+    """An export of a shop is read by the shop's names; that the contract names its columns is told."""
+
+    COLUMNS = {"product_type": "Vendor", "title": "Title", "marketplace": "market"}  # noqa: RUF012
+
+    @pytest.fixture
+    def shop(self, tmp_path):
+        return write_lines(tmp_path / "a.csv", SHOPIFY, *SHOPIFY_SHIRT.split("\n"))
+
+    def test_before_the_work(self, shop):
+        [note] = check_layouts([str(shop)], self.COLUMNS, "auto")
+        assert note == (
+            f"{shop} is read in the layout shopify, by that shop's names: the contract's `columns:` counts in the "
+            "layouts own, flat, long alone, so not here (product_type: 'Vendor', title: 'Title')"
+        )
+        assert check_layouts([str(shop)], {"title": "name"}, "auto") == []
+
+    def test_in_the_report(self, shop):
+        told = []
+        list(read_batches(str(shop), self.COLUMNS, told=told.append))
+        assert told[0].columns["Title"] == "title"
+        assert told[0].columns["Vendor"] == (
+            "attribute, not product_type: the contract's `columns:` counts in the layouts own, flat, long alone"
+        )
+
+    def test_not_of_a_layout_that_goes_by_them(self, tmp_path):
+        path = write_lines(tmp_path / "a.csv", "product_id,Vendor,title,color", "p1,Shirts,t,Red")
+        assert check_layouts([str(path)], {"product_type": "Vendor"}, "auto") == []
+        assert rows_of(path, columns={"product_type": "Vendor"})[0]["product_type"] == "Shirts"

@@ -1,5 +1,8 @@
 """Shopify's product export: rows of variants and images joined by their handle."""
 
+import csv
+import io
+
 import pytest
 
 from moemoe.catalog.layouts import shopify
@@ -106,3 +109,15 @@ def test_without_a_type_it_says_what_to_export(export):
     header = "Handle,Title,Option1 Name,Option1 Value,Variant SKU"
     with pytest.raises(CatalogError, match="has no Type and no Product Category, which becomes the product type"):
         read(write(export, header, "a,A,Size,S,1"))
+
+
+@pytest.mark.parametrize("begin", ["", "sep=;\r\n"])
+def test_as_a_spreadsheet_saves_it_in_europe(tmp_path, begin):
+    """Semicolons, a mark at the beginning, Windows line ends."""
+    path = tmp_path / "products_export.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        file.write(begin)
+        csv.writer(file, delimiter=";").writerows(csv.reader(io.StringIO(f"{SHOPIFY}\n{SHOPIFY_SHIRT}")))
+    found = read(path)
+    assert (found.first["product_id"], found.first["attributes"]["Fabric"]) == ("red-shirt", "Cotton, Linen")
+    assert (found.how.layout, found.how.format) == ("shopify", "CSV (semicolon)")

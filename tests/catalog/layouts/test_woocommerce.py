@@ -3,6 +3,7 @@
 import pytest
 
 from moemoe.catalog.layouts import woocommerce
+from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError
 from tests.support.seller_files import images_of, read, write, write_dicts
 from tests.support.shop_samples import WOO, WOO_SHIRT
@@ -49,3 +50,80 @@ def test_an_import_file_without_ids_goes_by_sku(tmp_path):
     assert read(write(tmp_path / "a.csv", *rows)).first["product_id"] == "s1"
     with pytest.raises(CatalogError, match="has no Categories, which becomes the product type"):
         read(write(tmp_path / "b.csv", rows[0].replace("Categories", "Groups"), rows[1]))
+
+
+#: What an export of a site in each language begins with, and the attribute that it has.
+LANGUAGES = {
+    "German": (
+        "ID,Typ,Artikelnummer,Name,Veröffentlicht,Kurzbeschreibung,Beschreibung,Kategorien,Schlagwörter,Bilder,"
+        "Übergeordnetes Produkt,Marken,Attribut 1 Name,Attribut 1 Wert(e),Attribut 1 Sichtbar,Meta: care"
+    ),
+    "French": (
+        "ID,Type,UGS,Nom,Publié,Description courte,Description,Catégories,Étiquettes,Images,Parent,Marques,"
+        "Nom de l’attribut 1,Valeur(s) de l’attribut 1 ,Attribut 1 visible,Méta\u00a0: care"
+    ),
+    "Spanish": (
+        "ID,Tipo,SKU,Nombre,Publicado,Descripción corta,Descripción,Categorías,Etiquetas,Imágenes,Superior,Marcas,"
+        "Nombre del atributo 1,Valor(es) del atributo 1,Atributo visible 1,Meta: care"
+    ),
+    "Italian": (
+        "ID,Tipo,COD,Nome,Pubblicato,Breve descrizione,Descrizione,Categorie,Tag,Immagine,Genitore,Marchi,"
+        "Nome dell'attributo 1,Valore dell'attributo 1,Attributo 1 visibile,Meta: care"
+    ),
+    "Portuguese": (
+        "ID,Tipo,SKU,Nome,Publicado,Descrição curta,Descrição,Categorias,Tags,Imagens,Ascendente,Marcas,"
+        "Nome do atributo 1,Valores do atributo 1,Visibilidade do atributo 1,Metadado: care"
+    ),
+    "Dutch": (
+        "ID,Type,SKU,Naam,Gepubliceerd,Korte beschrijving,Beschrijving,Categorieën,Tags,Afbeeldingen,Hoofd,Merken,"
+        "Attribuut 1 naam,Attribuut 1 waarde(n),Attribuut 1 zichtbaar,Meta: care"
+    ),
+    "Polish": (
+        "ID,Typ,SKU,Nazwa,Opublikowany,Krótki opis,Opis,Kategorie,Tagi,Obrazki,Nadrzędny,Marki,"
+        "Nazwa atrybutu 1,Wartości atrybutu 1,Atrybut 1 widoczny,Meta: care"
+    ),
+    "Russian": (
+        "ID,Тип,Артикул,Имя,Опубликован,Краткое описание,Описание,Категории,Метки,Изображения,Родительский,Бренды,"
+        "Имя атрибута 1,Значение(-я) аттрибута(-ов) 1,Видимость атрибута 1,Мета: care"
+    ),
+}
+LOCALISED_ROWS = [
+    '44,variable,shirt,Hemd,1,Leicht,Weich.,Kleidung > Hemden,neu,https://img.test/1.jpg,,Acme,Farbe,"Rot, Blau",1,30°',
+    "45,variation,shirt-red,Hemd rot,1,,,,,,id:44,,Farbe,Rot,,",
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_headers_in_the_language_of_the_shop(tmp_path, language):
+    found = read(write(tmp_path / "a.csv", LANGUAGES[language], *LOCALISED_ROWS))
+    assert found.how.layout == "woocommerce"
+    [product] = found.products
+    assert product == {
+        "product_id": "44",
+        "marketplace": None,
+        "product_type": "Hemden",
+        "title": "Hemd",
+        "bullet_points": [],
+        "description": "Leicht\nWeich.",
+        "image": "https://img.test/1.jpg",
+        "attributes": {
+            "Farbe": "Rot, Blau",
+            "care": "30°",
+            "Categories": "Kleidung > Hemden",
+            "Tags": "neu",
+            "Brands": "Acme",
+        },
+    }
+    assert found.how.counts == {"rows of variations, which their products list": 1}
+
+
+@pytest.mark.parametrize("layout", ["auto", "woocommerce"])
+def test_headers_in_a_language_that_is_not_known(tmp_path, layout):
+    header = "ID,Tüüp,Laokood,Nimi,Kategooriad,Omadus 1 nimi,Omadus 1 väärtus"
+    path = write(
+        tmp_path / "a.csv", header, "1,simple,s1,Särk,Särgid,Värv,Punane", "2,variable,s2,Müts,Mütsid,Värv,Must"
+    )
+    with pytest.raises(
+        CatalogError, match=r"column 'Tüüp' holds product types of WooCommerce.*rename the columns to Type, "
+    ):
+        list(read_batches(str(path), layout=layout))

@@ -1,6 +1,7 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ import stages
 from stages.options import BackfillOptions, CompareOptions, Options
 from stages.workspace import Workspace
 
-from moemoe.errors import ConfigError
+from moemoe.errors import CatalogError, ConfigError
 from moemoe.evaluation.paper import System
-from moemoe.inference.answering import Answering
+from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
@@ -32,6 +33,7 @@ def test_a_job_says_where_the_training_starts_and_what_is_hidden(space, options,
     job = stages.train.training_job(space, written.uri, recipe, hiding, True)
     assert job.warm_start == space.folder.warm_start.uri
     assert job.hidden["values"] == {"color": ("Red",)}
+    assert job.tolerances == {"color": None, "fit type": None}
     assert stages.train.training_job(space, written.uri, recipe, options, False).warm_start == ""
     assert stages.train.write_job(job) == f"{space.scratch}/job.json"
 
@@ -50,6 +52,22 @@ def test_evaluate_writes_tables_and_brings_them_to_mlflow(space, tracked, evalua
     run = tracked.mlflow.get_run(tracked.run_id)
     assert run.data.metrics["recall_at_90p/mean"] == measured.metrics["recall_at_90p/mean"]
     assert run.inputs.dataset_inputs[0].dataset.name == "small"
+
+
+def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(
+    space, tracked, options, recipe, written, trained, tmp_path
+):
+    shutil.copytree(space.folder.model.uri, tmp_path / "run/model")
+    (tmp_path / "run/model" / ANSWERING).unlink(missing_ok=True)
+    contract = space.folder.contract.read_text().replace("Red: [], Blue: [], ", "")
+    strict = contract.replace("canonical_predictions: {severity: warning", "canonical_predictions: {severity: critical")
+    (tmp_path / "run/contract.yaml").write_text(strict)
+    other = Workspace(RunFolder(str(tmp_path / "run")), str(tmp_path / "scratch"))
+    with pytest.raises(CatalogError, match="a critical expectation does not hold"):
+        stages.evaluate.evaluate_model(other, tracked, written.uri, recipe, options, "")
+    assert not other.folder.predictions.exists()
+    assert not (tmp_path / "run/model" / ANSWERING).exists()
+    assert (tmp_path / "run/prediction_docs/index.html").is_file()
 
 
 def test_register_makes_the_first_model_champion(registered):
@@ -122,6 +140,7 @@ def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, 
     folder, run = stages.compare.open_system(space, tracked, *what)
     assert folder.path == "runs/17/systems/knn/fold-1-of-2"
     assert Workspace(folder, space.scratch).contract.hash == space.contract.hash
+    assert folder.reading.read_text() == space.folder.reading.read_text()  # its report has a section of it
     assert stages.compare.open_system(space, tracked, *what) == (folder, run)
     assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
     assert (stages.compare.fold_name(0, 2), stages.compare.fold_name(0, 0)) == ("fold 1 of 2", "")

@@ -1,0 +1,93 @@
+"""The headers of WooCommerce's product CSV, which come in the language of the site that exported it.
+
+Types of products ("simple", "variation") and references to parents ("id:44") are the same in every language.
+"""
+
+import re
+from collections.abc import Sequence
+
+from moemoe.catalog.formats.table import Table
+from moemoe.catalog.layouts.shop_values import as_cell, split_list
+
+#: English name -> the same in German, French, Spanish, Italian, Portuguese, Dutch, Polish and Russian.
+_TRANSLATIONS = {
+    "ID": (),
+    "SKU": ("Artikelnummer", "UGS", "COD", "REF", "Артикул"),
+    "Type": ("Typ", "Tipo", "Rodzaj", "Тип"),
+    "Parent": (
+        *("Übergeordnetes Produkt", "Übergeordnet", "Superior", "Principal", "Genitore", "Ascendente", "Pai"),
+        *("Hoofd", "Bovenliggend", "Nadrzędny", "Родительский"),
+    ),
+    "Name": ("Nom", "Nombre", "Nome", "Naam", "Nazwa", "Имя", "Название"),
+    "Short description": (
+        *("Kurzbeschreibung", "Description courte", "Descripción corta", "Breve descrizione", "Descrição curta"),
+        *("Breve descrição", "Korte beschrijving", "Krótki opis", "Краткое описание", "Короткое описание"),
+    ),
+    "Description": ("Beschreibung", "Descripción", "Descrizione", "Descrição", "Beschrijving", "Opis", "Описание"),
+    "Categories": (
+        *("Kategorien", "Catégories", "Categorías", "Categorie", "Categorias", "Categorieën", "Kategorie"),
+        "Категории",
+    ),
+    "Tags": ("Schlagwörter", "Étiquettes", "Etiquetas", "Tag", "Tagi", "Znaczniki", "Метки"),
+    "Brands": ("Marken", "Marques", "Marcas", "Marchi", "Merken", "Marki", "Бренды"),
+    "Images": ("Bilder", "Imágenes", "Immagini", "Immagine", "Imagens", "Afbeeldingen", "Obrazki", "Изображения"),
+    "Visibility in catalog": (
+        *("Sichtbarkeit im Katalog", "Visibilité dans le catalogue", "Visibilidad en el catálogo"),
+        *("Visibilità nel catalogo", "Visibilidade no catálogo", "Zichtbaarheid in catalogus"),
+        *("Widoczność w katalogu", "Видимость в каталоге"),
+    ),
+}
+#: The columns of an attribute, without its number.
+_NAMES = (
+    *("attribute name", "attribut name", "nom de l'attribut", "nombre del atributo", "nome dell'attributo"),
+    *("nome do atributo", "attribuut naam", "nazwa atrybutu", "имя атрибута", "название атрибута"),
+)
+_VALUES = (
+    *("attribute value(s)", "attribut wert(e)", "valeur(s) de l'attribut", "valor(es) del atributo"),
+    *("valore dell'attributo", "valore(i) dell'attributo", "valores do atributo", "valor(es) do atributo"),
+    *("attribuut waarde(n)", "wartości atrybutu", "wartość atrybutu", "значение(-я) аттрибута(-ов)"),
+)
+#: Custom fields; those that begin with _ are of WordPress and its plugins.
+_FIELD = re.compile(r"(?:Meta|Méta|Мета|Metadado)\s*:\s*([^_\s].*)", re.IGNORECASE)
+_TYPES = frozenset(("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable"))
+
+
+def named_columns(columns: Sequence[str]) -> dict[str, str]:
+    """English name -> the file's column, for those it has."""
+    spelled = {_plain(column): column for column in reversed(columns)}
+    found = {
+        name: next((spelled[_plain(own)] for own in (name, *others) if _plain(own) in spelled), None)
+        for name, others in _TRANSLATIONS.items()
+    }
+    return {name: column for name, column in found.items() if column is not None}
+
+
+def attribute_columns(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The columns of name and values of each numbered attribute, by number."""
+    pairs: dict[int, dict[bool, str]] = {}
+    for column in columns:
+        number = re.search(r"\d+", column)
+        words = " ".join(re.sub(r"\d+", " ", _plain(column), count=1).split())
+        if number and words in (*_NAMES, *_VALUES):
+            pairs.setdefault(int(number[0]), {})[words in _NAMES] = column
+    return [(pair[True], pair[False]) for _, pair in sorted(pairs.items()) if len(pair) == 2]
+
+
+def custom_fields(columns: Sequence[str]) -> dict[str, str]:
+    """Columns of custom fields -> their keys."""
+    return {column: found[1] for column in columns if (found := _FIELD.fullmatch(column.strip()))}
+
+
+def column_of_types(table: Table) -> str | None:
+    """The column whose cells are types of products in all of the first rows; WooCommerce translates its name alone."""
+    rows = table.first(20)
+    for column in table.columns:
+        cells = [split_list(as_cell(row.get(column))) for row in rows]
+        if rows and all(kinds and _TYPES.issuperset(kinds) for kinds in cells):
+            return column
+    return None
+
+
+def _plain(name: str) -> str:
+    """A header without case, blanks around it and typographic apostrophes, which French exports have."""
+    return " ".join(name.replace("\u2019", "'").casefold().split())

@@ -1,0 +1,1 @@
+"""What a GPU is worth to this project, part by part; ``python -m tests.benchmarks.gpu --help``."""

@@ -1,0 +1,53 @@
+"""Excel workbooks as tests write them, without a package that could."""
+
+import zipfile
+from datetime import date
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+CONTENT = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="xml" ContentType="application/xml"/></Types>',
+    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    'Target="xl/workbook.xml"/></Relationships>',
+}
+
+
+def write_excel(path: Path, *sheets: list[list]) -> Path:
+    """A workbook as Excel writes it: texts, numbers, dates and truth values; its sheets are s1, s2, ..."""
+    main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
+    of = f"{relations}/officeDocument/2006/relationships"
+    files = dict(CONTENT)
+    # the format of cells with s="1" is 14, a date
+    files["xl/styles.xml"] = (
+        f'<styleSheet xmlns="{main}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>'
+    )
+    entries = "".join(f'<sheet name="s{i}" sheetId="{i}" r:id="r{i}"/>' for i in range(1, len(sheets) + 1))
+    files["xl/workbook.xml"] = f'<workbook xmlns="{main}" xmlns:r="{of}"><sheets>{entries}</sheets></workbook>'
+    links = "".join(
+        f'<Relationship Id="r{i}" Type="{of}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+        for i in range(1, len(sheets) + 1)
+    )
+    files["xl/_rels/workbook.xml.rels"] = (
+        f'<Relationships xmlns="{relations}/package/2006/relationships">{links}</Relationships>'
+    )
+    for i, rows in enumerate(sheets, start=1):
+        lines = "".join(f'<row r="{r}">{"".join(map(cell, row))}</row>' for r, row in enumerate(rows, start=1))
+        files[f"xl/worksheets/sheet{i}.xml"] = f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>'
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def cell(value) -> str:
+    if value is None:
+        return "<c/>"
+    if isinstance(value, bool):
+        return f'<c t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, date):
+        return f'<c s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
+    if isinstance(value, (int, float)):
+        return f"<c><v>{value}</v></c>"
+    return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
