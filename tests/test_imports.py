@@ -132,7 +132,7 @@ def test_no_two_modules_import_each_other():
 
 def test_a_gpu_box_needs_none_of_the_pipeline():
     """Model, shards, training, inference and evaluation import where the pipeline's packages are absent."""
-    absent = ("metaflow", "mlflow", "great_expectations", "boto3", "re2", "pint", "matplotlib", "sklearn")
+    absent = ("metaflow", "mlflow", "great_expectations", "boto3", "re2", "pint", "matplotlib", "sklearn", "simplejpeg")
     code = (
         f"import sys\nfor name in {absent!r}: sys.modules[name] = None\n"
         "import moemoe.model.moemoe, moemoe.shards.write, moemoe.training.trainer, moemoe.training.launch\n"

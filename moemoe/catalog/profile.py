@@ -3,7 +3,7 @@
 ``moemoe profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and writes its
 product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows find it;
 spellings that differ in punctuation or in the plural only are suggested as aliases of the most frequent one. Of
-"50% Acrylic" the share is left out.
+"50% Acrylic" the share is left out. A key whose labels are mostly a number with a unit is suggested as a measurement.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
@@ -21,6 +21,7 @@ from moemoe.catalog.layouts.known import AUTO, check_layout
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
+from moemoe.contract.suggest_measurement import Suggested, suggest_measurement
 from moemoe.contract.text import fold, fold_key, plain_label, without_share
 from moemoe.errors import CatalogError
 
@@ -33,15 +34,23 @@ LONGEST = 120
 #: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
 SEPARATORS = re.compile("[,;|]")
+#: A label that may be a measure: a number is in its first characters.
+_IS_NUMBER = re.compile(r"(?:\D{0,8}\d).{0,60}").fullmatch
 
 
 @dataclass
 class Key:
-    """One raw key: its spellings, how many products have it, its values with their numbers."""
+    """One raw key: its spellings, how many products have it, its values with their numbers.
+
+    Args:
+        measures: whole labels that begin with a number, of the first ``labels``.
+    """
 
     spellings: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
     free_text: bool = False
+    measures: Counter[str] = field(default_factory=Counter)
+    labels: int = 0
 
 
 @dataclass
@@ -85,6 +94,9 @@ def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], miss
         if folded not in seen:  # a repeated key is one product still
             seen.add(folded)
             key.spellings[" ".join(name.split())] += 1
+        if len(key.measures) <= MAX_VALUES:
+            key.labels += 1
+            key.measures.update([label] if (label := " ".join((raw or "").split())) and _IS_NUMBER(label) else [])
         if not key.free_text:
             parts = (without_share(" ".join(part.split())) for part in SEPARATORS.split(plain_label(raw or "")))
             key.values.update(part for part in parts if fold(part) not in missing)
@@ -117,24 +129,68 @@ def _bare(folded: str) -> str:
     return "".join(kept) or folded
 
 
+@dataclass(frozen=True)
+class _Attribute:
+    """A key that is suggested as an attribute, with ``values`` (see ``suggest_aliases``) or a measurement.
+
+    Args:
+        share: of the products that have it.
+    """
+
+    name: str
+    key: Key
+    share: float
+    values: Mapping[str, tuple[int, list[str]]]
+    measures: Suggested | None
+
+    @property
+    def left_out(self) -> str:
+        """Why it is none, empty if it is one."""
+        if self.share < LEAST_FILL:
+            return "too few products"
+        if self.measures:
+            return ""
+        covered = sum(count for count, _ in self.values.values()) / max(self.key.values.total(), 1)
+        if self.key.free_text or len(self.values) > MOST_VALUES or covered < COVERED:
+            return "free text or ids"
+        return "one value" if len(self.values) < 2 else ""
+
+    def lines(self) -> list[str]:
+        """As YAML."""
+        spellings = [spelling for spelling in self.key.spellings if fold_key(spelling) != self.name]
+        head = [f"  {_inline(self.name)}: # {self.share:.1%} of the products", f"    keys: {_inline(spellings)}"]
+        if self.measures is None:
+            return [*head, "    values:", *(
+                f"      {_inline(value)}: {_inline(aliases)} # {count:,}"
+                for value, (count, aliases) in self.values.items()
+            )]  # fmt: skip
+        own, given = self.measures, self.measures.measurement
+        return [
+            *head,
+            f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
+            f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
+            f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
+            f"tolerance: {given.tolerance:f}}}",
+        ]
+
+
+def _attribute(key: Key, rows: int) -> _Attribute:
+    names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
+    values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
+    name, share = fold_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
+    return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels))
+
+
 def as_contract(found: Profile, dataset: str) -> str:
     """The contract as YAML with comments. Raises CatalogError where the catalog has no product type or no attribute."""
     attributes, left_out = [], []
     for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
-        name, share = fold_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(found.rows, 1)
-        names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
-        values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
-        covered = sum(count for count, _ in values.values()) / max(key.values.total(), 1)
-        reason = (
-            "free text or ids" if key.free_text or len(values) > MOST_VALUES or covered < COVERED
-            else "too few products" if share < LEAST_FILL
-            else "one value" if len(values) < 2
-            else None
-        )  # fmt: skip
-        if reason:
-            left_out.append(f"#   {_inline(name)}: {share:.1%} of the products, {len(key.values):,} values: {reason}")
+        one = _attribute(key, found.rows)
+        if reason := one.left_out:
+            told = f"{one.share:.1%} of the products, {len(key.values):,} values: {reason}"
+            left_out.append(f"#   {_inline(one.name)}: {told}")
         else:
-            attributes.append((name, key, share, values))
+            attributes.append(one)
     if not found.product_types or not attributes:
         raise CatalogError(
             f"the catalog has {len(found.product_types)} product types and {len(attributes)} keys with a small set of "
@@ -157,12 +213,7 @@ def as_contract(found: Profile, dataset: str) -> str:
         "# Attribute: raw keys, then value: [spellings that mean it]. Behind a value: labels.",
         "attributes:",
     ]
-    for name, key, share, values in attributes:
-        spellings = [spelling for spelling in key.spellings if fold_key(spelling) != name]
-        lines += [f"  {_inline(name)}: # {share:.1%} of the products", f"    keys: {_inline(spellings)}", "    values:"]
-        lines += [
-            f"      {_inline(value)}: {_inline(aliases)} # {count:,}" for value, (count, aliases) in values.items()
-        ]
+    lines += [line for one in attributes for line in one.lines()]
     lines += ["", "# Left out:", *left_out] if left_out else []
     return "\n".join([*lines, ""])
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from moemoe.contract.measurement import Unit
@@ -46,6 +47,13 @@ _SELLERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: The units that sellers measure products in, as a contract writes them.
+_USUAL = (
+    *("cm", "mm", "m", "inch", "foot", "yard", "g", "kg", "mg", "lb", "oz", "carat", "l", "ml", "day", "month", "year"),
+    *("hour", "minute", "degC", "degF", "percent", "W", "V"),
+)
+
+
 class UnitError(ValueError):
     """A text that is no unit, or none that converts."""
 
@@ -70,6 +78,26 @@ def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
     squared = name.replace("**", "").replace("^", "")  # "g/m2", which "g/m²" becomes
     found = dict.fromkeys(map(plain_measure, (name, squared, *aliases, *_spellings(name))))
     return Unit(name, tuple(aliases), tuple(found), Fraction(one) - Fraction(start), Fraction(start))
+
+
+@cache
+def sellers_units() -> Mapping[str, str]:
+    """Spelling -> unit, for those that sellers measure products in; in lower case, unless it is a letter alone.
+
+    None without pint, which only contracts with measurements need.
+    """
+    if find_spec("pint") is None:
+        return {}
+    found: dict[str, str] = {}
+    for name in _USUAL:
+        for spelling in unit_of(name, (), name).spellings:
+            found.setdefault(spelling if len(spelling) == 1 else spelling.casefold(), name)
+    return found
+
+
+def kind_of(name: str) -> str:
+    """What a unit measures, in words."""
+    return _kind(_parse(name))
 
 
 def _spellings(name: str) -> list[str]:

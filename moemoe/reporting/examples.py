@@ -87,7 +87,7 @@ def example_blocks(
         pattern: attribute and value -> what finds the value's spellings in a text.
     """
     if not chosen:
-        return [Text("No test product has a label.")]
+        return [Text("No test answer is accepted and wrong, right by the image alone, or right and not accepted.")]
     errors = sum(one.kind == "confident error" for one in chosen)
     said = (
         f"{errors} answers that were accepted and are not the catalog's, the surest first; some of these labels may be "

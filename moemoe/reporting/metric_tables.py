@@ -63,7 +63,7 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
         rows.append([name, recall, f"{kept:.0f} of {accepting:.0f}", int(abstaining)])
     heads = ["threshold chosen on validation", "recall on test, %", "cells with 90 % precision on test"]
     too_little = metrics["guarded/cells_with_too_little_data"]
-    lines = [f"{too_little:.0f} cells have too little validation data for a guarded promise."] if too_little else []
+    lines = [f"Cells with too little validation data for a guarded promise: {too_little:.0f}."] if too_little else []
     lines.append(
         f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}; expected calibration "
         f"error {metrics['calibration/ece']:.3f}, {metrics['calibration/ece_before']:.3f} before."

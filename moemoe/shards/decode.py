@@ -53,8 +53,8 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
     """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
 
     JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
-    Pillow, to the same pixels. Where simplejpeg is not installed all go through Pillow, which knows fewer scales: the
-    pixels of images that are made smaller differ a little.
+    Pillow, to the same pixels. Without simplejpeg all go through Pillow, which knows fewer scales: images that are made
+    smaller may get slightly other pixels.
 
     Raises:
         Exception: what a decoder raises on bytes that are no image, or not a whole one.

@@ -1,6 +1,7 @@
 """A first contract for a catalog that nobody has described yet."""
 
 from collections import Counter
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +50,24 @@ def test_a_catalog_in_another_layout(tmp_path, capsys):
     assert f"--catalog {tmp_path}/a.csv --layout long" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="--layout 'lang' is unknown; did you mean 'long'"):
         main(["profile", str(tmp_path / "a.csv"), "--layout", "lang", "--output", str(tmp_path / "c.yaml")])
+
+
+def test_keys_with_numbers_and_units_are_measurements(tmp_path):
+    """A value a product: as a list of values they would be left out."""
+    heels = [f"{5 + i / 20:.2f} cm" if i % 3 else f"{(5 + i / 20) / 2.54:.1f} inches" for i in range(100)]
+    rows = [
+        f'p{i},Shoes,t,{heel},"{1000 + i} g","{("Cotton", "Wool")[i % 2]}, 1% Silk"' for i, heel in enumerate(heels)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Heel Height,Weight,Fabric", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "shoes", "--output", str(tmp_path / "contract.yaml")])
+    contract = load_contract(tmp_path / "contract.yaml")
+    assert set(contract.measurements()) == {"heel height", "weight"}
+    heel, fabric = contract.attributes["heel height"].measurement, contract.attributes["fabric"]
+    assert [unit.name for unit in heel.units] == ["cm", "inch"]
+    assert heel.in_range(Decimal("9.9"))
+    assert set(fabric.values) == {"Cotton", "Wool", "Silk"}
+    found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
+    assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
 
 
 def test_names_that_differ_in_more_are_not_merged():

@@ -49,6 +49,12 @@ def page(document):
     return html.page(document)
 
 
+def test_a_model_that_is_always_right_has_no_product_to_look_at():
+    found = measured(table(rows(60, 60, split="validation"), rows(60, 60), rows(60, 0, condition=TEXT_BLANKED)))
+    [said] = example_blocks(choose(found.cells, found.evaluation), {}, re.compile)
+    assert said.text == "No test answer is accepted and wrong, right by the image alone, or right and not accepted."
+
+
 def test_attributes_are_ready_or_say_what_they_lack(found):
     total, attributes = readiness(found.cells, found.evaluation)
     by_name = {each.attribute: each for each in attributes}

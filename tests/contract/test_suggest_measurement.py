@@ -1,0 +1,59 @@
+"""Which raw labels are suggested as a measurement, and which one."""
+
+from decimal import Decimal
+
+import pytest
+
+from moemoe.contract.suggest_measurement import suggest_measurement
+
+
+def suggested(*labels: str, others: int = 0):
+    return suggest_measurement(dict.fromkeys(labels, 3), 3 * len(labels) + others)
+
+
+@pytest.mark.parametrize(
+    ("labels", "units", "decimals", "at_most"),
+    [
+        (("30 cm", "30.5cm", "12.6 in", "31 cms"), ["cm", "inch"], 1, 33),
+        (("500 g", "1 kg", "1,200 gms", "800 grams"), ["g", "kg"], 0, 1200),
+        (("6 months", "1 Year", "2 years"), ["year", "month"], 1, 2),
+        (("Approx. 873 ml", "250ml"), ["ml"], 0, 880),
+        (("5' 6\"", '14"', '20"'), ["inch", "foot"], 0, 66),
+    ],
+)
+def test_numbers_with_units(labels, units, decimals, at_most):
+    found = suggested(*labels).measurement
+    assert [unit.name for unit in found.units] == units
+    assert (found.decimals, found.at_least, found.at_most) == (decimals, 0, at_most)
+    assert 0 < found.tolerance < (found.at_most - found.at_least) / 2
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("100% Cotton", "60% Cotton, 40% Wool"),  # says more than a number
+        ("5 M", "6 M", "7 W"),  # widths of shoes
+        ("32 B", "34 D"),
+        ("38", "40"),
+        ("10 x 20 cm", "30 x 40 cm"),
+        ("up to 5 cm", "7-12 cm"),
+        ("Slim", "Loose"),
+        (),
+    ],
+)
+def test_other_labels(labels):
+    assert suggested(*labels) is None
+
+
+def test_most_labels_must_be_measures():
+    assert suggested("5 cm", "7 cm", "9 cm", "11 cm", others=3)
+    assert suggested("5 cm", "7 cm", "9 cm", "11 cm", others=4) is None
+    assert suggested("5 cm", "7 cm", "9 cm", "2 kg") is None
+
+
+def test_a_slip_of_the_pen_does_not_set_the_range():
+    labels = {f"{20 + i / 10} cm": 10 for i in range(100)} | {"2500 cm": 1}
+    found = suggest_measurement(labels, 1001)
+    assert found.measurement.at_most == 30
+    assert found.measurement.tolerance == Decimal("0.2")  # 1 % of what is usual
+    assert (found.labels, found.least, found.most) == (1001, "20 cm", "2500 cm")
