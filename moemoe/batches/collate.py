@@ -197,7 +197,7 @@ class Collator(SourceCollator):
             if kind == IMAGE:
                 sources.append(self._images([item.sources[index] for item in items], image_of))
             else:
-                sources.append(self._texts([item.sources[index] for item in items], pairs))
+                sources.append(self._texts([item.sources[index] for item in items], pairs, share=known is not None))
         states = None
         if known is None:
             question_ids, question_mask = self.questions(questions)
@@ -232,13 +232,18 @@ class Collator(SourceCollator):
         length, tokenizer = self.config.question_length, self.encoder_tokenizer
         return pad([self._cut(question, length, tokenizer, self._encoder_tokens) for question in questions])
 
-    def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]]) -> Source:
+    def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]], share: bool) -> Source:
+        """Tokens of texts; if ``share``, equal ones have one row and are encoded once."""
         if self.config.question_in == "context":
             texts = [None if (text := texts[index]) is None else f"{question} | {text}" for index, question in pairs]
         strings = [text for text in texts if isinstance(text, str)]
         cut = iter(self.encode(strings) if strings else [])
-        ids, mask = pad([next(cut) if isinstance(text, str) else () if text is None else text for text in texts])
-        return Source(ids, mask, torch.arange(len(texts)))
+        rows = [next(cut) if isinstance(text, str) else () if text is None else text for text in texts]
+        if not share:
+            return Source(*pad(rows), torch.arange(len(rows)))
+        place: dict[tuple[int, ...], int] = {}
+        row_of = [place.setdefault(tuple(row), len(place)) for row in rows]
+        return Source(*pad(list(place)), torch.tensor(row_of))
 
     def answers(self, tokens_NA: Tensor, leaf_N: Tensor | None = None) -> list[str]:
         """Generated tokens as text; where answers are restricted, the values that the trie's leaves stand for."""

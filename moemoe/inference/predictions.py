@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import Product, ShardedDataset
-from moemoe.sources import TEXT, kind_of, kinds_of
+from moemoe.sources import IMAGE, TEXT, kind_of, kinds_of
 from moemoe.storage import join
 from moemoe.table_parts import ListedParts
 
@@ -113,13 +112,14 @@ def write_predictions(
     blanked and with the title as the only text, and of questions out of context.
 
     Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
-    nothing from what the system reads, its answers are those of the main condition, and are not computed again.
-    Memory holds a part, and 8 bytes a row of the main condition.
+    nothing from what the system reads, its answers are those of the main condition, and are not computed again. With
+    and without the image test is asked together, so that a text is encoded once for both.
+    Memory holds a part of each of two conditions, and 8 bytes a row of the main condition.
 
     Args:
         predictor: at temperature 1.
         kept: where the predictions are written, confidences scaled by the temperature that validation gives.
-        scratch: a local folder for the validation answers, until the temperature is known.
+        scratch: a local folder for the validation answers, until the temperature is known, and for those without image.
 
     Returns:
         What to write beside the model, and the unscaled confidences of validation and test in the main condition, the
@@ -135,23 +135,34 @@ def write_predictions(
             spilled.write(part)
     answering = calibrate(unscaled, predictor.answering)
     probability = [np.empty(0)]
+    kinds, rows = kinds_of(predictor.sources), dataset.rows("test")
+    together = [main, IMAGE_BLANKED] if IMAGE in kinds else [main]
+    without_image = ListedParts(join(scratch, "without image"), PREDICTIONS)
 
     def asked(split: str, condition: str) -> Iterator[pa.Table]:
         return predict_split(predictor, dataset, split, condition, values)
 
     with kept.writing() as written:
-        for part in chain(unscaled, asked("test", main)):
+        for part in unscaled:
             probability.append(part["confidence"].to_numpy())
             written.write(_scaled(part, answering))
+        with without_image.writing() as spilled:
+            for part, *blanked in _predict(predictor, dataset, rows, together, values):
+                probability.append(part["confidence"].to_numpy())
+                written.write(_scaled(part, answering))
+                spilled.write_all(_scaled(part, answering) for part in blanked)
         test = range(len(unscaled), len(written))
-        for condition, source in ((IMAGE_BLANKED, "image"), (TEXT_BLANKED, "text")):
-            if source in kinds_of(predictor.sources):
-                written.write_all(_scaled(part, answering) for part in asked("test", condition))
-            else:
-                written.write_all(_relabelled(written.part(index), condition) for index in test)
+        if IMAGE in kinds:
+            written.write_all(without_image)
+        else:
+            written.write_all(_relabelled(written.part(index), IMAGE_BLANKED) for index in test)
+        if TEXT in kinds:
+            written.write_all(_scaled(part, answering) for part in asked("test", TEXT_BLANKED))
+        else:
+            written.write_all(_relabelled(written.part(index), TEXT_BLANKED) for index in test)
         longer = _longer_than_their_title(predictor, dataset)
-        parts = _predict(predictor, dataset, longer, TITLE_ONLY, values)
-        written.write_all(_scaled(part, answering) for part in parts)
+        parts = _predict(predictor, dataset, longer, [TITLE_ONLY], values)
+        written.write_all(_scaled(part, answering) for [part] in parts)
         products = pa.array([dataset.product_id(row) for row in longer.tolist()], pa.string())
         for index in test:
             part = written.part(index)
@@ -225,50 +236,63 @@ def predict_split(
     rows = dataset.rows(split)
     if condition in (UNANSWERABLE, NOT_APPLICABLE):
         rows = rows[:OUT_OF_CONTEXT_PRODUCTS]
-    return _predict(predictor, dataset, rows, condition, values)
+    return (part for [part] in _predict(predictor, dataset, rows, [condition], values))
 
 
 def _predict(
-    predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, condition: str, values: ValueSets
-) -> Iterator[pa.Table]:
+    predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, conditions: Sequence[str], values: ValueSets
+) -> Iterator[list[pa.Table]]:
+    """PREDICTIONS of ``rows``, in parts of CHUNK_PRODUCTS products: one table for each condition, asked together."""
     features, sources = predictor.image_features(dataset), predictor.sources
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
         products = [dataset[row] for row in chunk]
-        if condition == NOT_APPLICABLE:
+        if NOT_APPLICABLE in conditions:
             products = [replace(p, values=_not_applicable(p, values.not_applicable)) for p in products]
+        known = [features[row] if features is not None else None for row in chunk]
         answers = predictor.answer(
-            product_question(product, features[row] if features is not None else None, condition)
-            for row, product in zip(chunk, products, strict=True)
+            product_question(product, own, condition)
+            for product, own in zip(products, known, strict=True)
+            for condition in conditions
         )
-        records = []
-        for product, given in zip(products, answers, strict=True):
-            context = product.context
-            for (attribute, gold), answer in zip(product.values.items(), given, strict=True):
-                records.append(
-                    {
-                        "product_id": product.product_id,
-                        "product_type": product.product_type,
-                        "marketplace": product.marketplace,
-                        "group": product.group,
-                        "attribute": attribute,
-                        "split": product.split,
-                        "condition": condition,
-                        "gold": gold,
-                        "prediction": answer.value,
-                        "confidence": answer.confidence,
-                        "image_weight": answer.image_weight,
-                        "text_weight": answer.text_weight,
-                        "has_image": any(image is not None for image in product.images),
-                        "explicit": values.is_written(attribute, gold, context),
-                        "rare": values.is_rare(attribute, gold),
-                        "canonical": values.contract.allows(attribute, answer.value),
-                        "unseen": values.is_unseen(attribute, gold),
-                        "tolerance": values.tolerance(attribute),
-                        "source_weights": list(answer.by_source(sources).items()),
-                    }
-                )
-        yield pa.Table.from_pylist(records, PREDICTIONS)
+        records: list[list[dict[str, Any]]] = [[] for _ in conditions]
+        for index, product in enumerate(products):
+            given = answers[index * len(conditions) : (index + 1) * len(conditions)]
+            for place, (attribute, gold) in enumerate(product.values.items()):
+                row = _row(product, attribute, gold, values)
+                for own_records, condition, own_answers in zip(records, conditions, given, strict=True):
+                    answer = own_answers[place]
+                    own_records.append(
+                        row
+                        | {
+                            "condition": condition,
+                            "prediction": answer.value,
+                            "confidence": answer.confidence,
+                            "image_weight": answer.image_weight,
+                            "text_weight": answer.text_weight,
+                            "canonical": values.contract.allows(attribute, answer.value),
+                            "source_weights": list(answer.by_source(sources).items()),
+                        }
+                    )
+        yield [pa.Table.from_pylist(own_records, PREDICTIONS) for own_records in records]
+
+
+def _row(product: Product, attribute: str, gold: list[str], values: ValueSets) -> dict[str, Any]:
+    """What a row of PREDICTIONS has of the product, whatever the condition and the answer."""
+    return {
+        "product_id": product.product_id,
+        "product_type": product.product_type,
+        "marketplace": product.marketplace,
+        "group": product.group,
+        "attribute": attribute,
+        "split": product.split,
+        "gold": gold,
+        "has_image": any(image is not None for image in product.images),
+        "explicit": values.is_written(attribute, gold, product.context),
+        "rare": values.is_rare(attribute, gold),
+        "unseen": values.is_unseen(attribute, gold),
+        "tolerance": values.tolerance(attribute),
+    }
 
 
 def _not_applicable(product: Product, attributes: dict[str, list[str]]) -> dict[str, list[str]]:

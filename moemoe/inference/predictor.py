@@ -1,6 +1,7 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,10 @@ from moemoe.shards.loader import prefetch
 from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.systems.saved import load_with_collator
 
-BATCH_PRODUCTS = 64
+#: Products of one batch. A CPU is quickest where what a layer reads and writes stays in its cache.
+CPU_PRODUCTS, GPU_PRODUCTS = 16, 64
+#: Batches answered at once on a CPU, at most: each takes memory of its own, and Python runs in one thread at a time.
+MOST_WORKERS = 16
 
 
 @dataclass
@@ -89,6 +93,25 @@ def _size(question: Question) -> tuple[int, int]:
     return len(question.context) // 64, len(question.attributes)
 
 
+def _chunks(rows: list[int], size: int) -> list[list[int]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Within it, threads that begin compute with one thread each, as this one does.
+
+    Threads that share every operation of a small model wait for each other more than they compute; batches beside each
+    other do not, and their answers are the same bits however many there are.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class Predictor:
     """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
 
@@ -145,18 +168,31 @@ class Predictor:
         everything = list(questions)
         asked = [index for index, question in enumerate(everything) if question.attributes]
         asked.sort(key=lambda index: _size(everything[index]))
-        chunks = [np.array(asked[i : i + BATCH_PRODUCTS]) for i in range(0, len(asked), BATCH_PRODUCTS)]
+        chunks = _chunks(asked, GPU_PRODUCTS if self.device.type == "cuda" else CPU_PRODUCTS)
+        attributes = sorted({name for index in asked for name in everything[index].attributes})
         answers: list[list[Answer]] = [[] for _ in everything]
-        known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
 
-        def collate(chunk: np.ndarray) -> tuple[np.ndarray, Any]:
-            items = self.items([everything[index] for index in chunk])
-            return chunk, self.collator(items) if known is None else self.collator(items, known)
-
-        for chunk, batch in prefetch(collate, chunks):
-            given = map(self._settled, self.model.answer(batch.to(self.device), self.collator))
+        def settle(chunk: list[int], given: Iterator[Answer]) -> None:
             for index in chunk:
-                answers[index] = [next(given) for _ in everything[index].attributes]
+                answers[index] = [self._settled(next(given)) for _ in everything[index].attributes]
+
+        def collate(chunk: list[int]) -> Any:
+            items = self.items([everything[index] for index in chunk])
+            return self.collator(items) if known is None else self.collator(items, known)
+
+        def answer(chunk: list[int]) -> list[Answer]:
+            return self.model.answer(collate(chunk).to(self.device), self.collator)
+
+        if self.device.type == "cuda" or len(chunks) < 2:
+            known = self._encode_questions(attributes)
+            for chunk, batch in zip(chunks, prefetch(collate, chunks), strict=True):
+                settle(chunk, iter(self.model.answer(batch.to(self.device), self.collator)))
+            return answers
+        workers = min(torch.get_num_threads(), len(chunks), MOST_WORKERS)
+        with _one_thread_each():
+            known = self._encode_questions(attributes)
+            for chunk, given in zip(chunks, prefetch(answer, chunks, workers, 2 * workers), strict=True):
+                settle(chunk, iter(given))
         return answers
 
     def _settled(self, answer: Answer) -> Answer:

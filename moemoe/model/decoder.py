@@ -24,15 +24,15 @@ class Decoder(nn.Module):
         self.recompute = False
 
     def project_sources(self, sources: list[Tensor]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, laid out for every step's products.
+        """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, as views of what the projections give.
 
         A source's own P positions; those of an image are repeated (equation 3) where they are read.
         """
         keys, values = [], []
         for block in self.stack.block:
             attention = block.layer[1].EncDecAttention
-            keys.append([heads(attention.k(x), attention).transpose(2, 3).contiguous() for x in sources])
-            values.append([heads(attention.v(x), attention).contiguous() for x in sources])
+            keys.append([heads(attention.k(x), attention).transpose(2, 3) for x in sources])
+            values.append([heads(attention.v(x), attention) for x in sources])
         return keys, values
 
     def forward(self, x_NTD: Tensor, real_NT: Tensor, memory: SourceMemory) -> tuple[Tensor, list[RouterLoad]]:

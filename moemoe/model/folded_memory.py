@@ -53,15 +53,16 @@ class FoldedMemory:
         keys, values, first_keys, first_values = [], [], [], []
         for own_keys, own_values in zip(memory.keys, memory.values, strict=True):
             H, d = own_keys[0].shape[1:3]
-            key = own_keys[0].new_empty(B, H, S * d + 1, L)
+            key = own_keys[0].new_empty(B, H, L, S * d + 1)  # a position's numbers beside each other, as projected
             value = own_values[0].new_empty(B, H, L, S * d)
             for s in range(S):
                 own = slice(s * d, (s + 1) * d)
                 for start in range(0, L, own_keys[s].shape[3]):  # a source repeats up to L (equation 3)
                     P = min(own_keys[s].shape[3], L - start)
-                    key[:, :, own, start : start + P] = own_keys[s][..., :P]
+                    key[:, :, start : start + P, own] = own_keys[s][..., :P].transpose(2, 3)
                     value[:, :, start : start + P, own] = own_values[s][:, :, :P]
-            key[:, :, -1] = mask_BL[:, None, :]
+            key[..., -1] = mask_BL[:, None, :]
+            key = key.transpose(2, 3)
             keys.append(key)
             values.append(value[:, :, J:])
             first_keys.append(key[:, :, :-1, :J].unflatten(2, (S, d)).transpose(2, 3).flatten(3))

@@ -1,8 +1,9 @@
 """The sparse mixture of experts (section 4.4, appendix F): router, experts, load-balancing loss.
 
-Shapes: T tokens (padding left out), D d_model, F d_ff, E experts, K chosen experts per token.
+Shapes: T tokens (padding left out), D d_model, F d_ff, E experts, K chosen experts per token, R = T * K rows of tokens.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moemoe.model.config import ExpertConfig
+
+#: On a CPU at most so many experts, with more rows each than this on the average, are computed one after the other:
+#: what one reads and writes stays in the cache. Else a grouped product is quicker (``tests/benchmarks/experts.py``).
+FEW_EXPERTS, MANY_ROWS = 16, 128
 
 
 @dataclass
@@ -91,7 +96,7 @@ class _ToExperts(torch.autograd.Function):
 
 
 class MixtureOfExperts(nn.Module):
-    """T5's feed-forward layer as E experts with stacked weights, computed by one grouped matrix product.
+    """T5's feed-forward layer as E experts with stacked weights, computed one by one or by one grouped matrix product.
 
     Args:
         d_model, d_ff: widths D and F.
@@ -144,20 +149,47 @@ class MixtureOfExperts(nn.Module):
     def forward(self, x_TD: Tensor) -> tuple[Tensor, RouterLoad]:
         """The experts' weighted sum for each token, [T, D], and the router's load."""
         gate_TK, expert_TK, load = self.router(x_TD)
-        T, K = expert_TK.shape
-        order = expert_TK.reshape(-1).argsort(stable=True)
-        ends_E = torch.bincount(expert_TK.reshape(-1), minlength=self.wi_EDF.shape[0]).cumsum(0).to(torch.int32)
-        dtype = torch.get_autocast_dtype(x_TD.device.type) if torch.is_autocast_enabled(x_TD.device.type) else None
-        back = torch.empty_like(order)
-        back[order] = torch.arange(T * K, device=order.device)
-        rows = _ToExperts.apply(x_TD if dtype is None else x_TD.to(dtype), order, back, K)
+        device = x_TD.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_TD.dtype
+        expert_R = expert_TK.reshape(-1)
+        order_R = expert_R.argsort(stable=True)
+        E = self.wi_EDF.shape[0]
+        count_E = torch.bincount(expert_R, minlength=E)
+        few_and_large = device == "cpu" and E <= FEW_EXPERTS and len(order_R) > MANY_ROWS * E
+        experts = self._one_by_one if few_and_large else self._grouped
+        return experts(x_TD.to(dtype), gate_TK.to(dtype), order_R, count_E), load
 
-        def grouped(x: Tensor, weight: Tensor) -> Tensor:
-            return F.grouped_mm(x, weight if dtype is None else weight.to(dtype), offs=ends_E)
+    def _one_by_one(self, x_TD: Tensor, gate_TK: Tensor, order_R: Tensor, count_E: Tensor) -> Tensor:
+        """Each expert's tokens gathered, computed and added up. ``order_R`` sorts the rows by expert."""
+        counts = count_E.tolist()
+        token_R, gate_R1 = order_R // gate_TK.shape[1], gate_TK.reshape(-1, 1).index_select(0, order_R)
+        wi_1 = self.wi_1_EDF.unbind() if self.wi_1_EDF is not None else [None] * len(counts)
+        experts = zip(self.wi_EDF.unbind(), wi_1, self.wo_EFD.unbind(), strict=True)
+        out_TD = torch.zeros_like(x_TD)
+        for token, gate, weights in zip(token_R.split(counts), gate_R1.split(counts), experts, strict=True):
+            if len(token):
+                out_TD.index_add_(0, token, self._feed_forward(x_TD.index_select(0, token), torch.mm, *weights) * gate)
+        return out_TD
 
-        hidden = self.activation(grouped(rows, self.wi_EDF))
-        if self.wi_1_EDF is not None:
-            hidden = hidden * grouped(rows, self.wi_1_EDF)
-        rows = grouped(self.dropout(hidden), self.wo_EFD)
-        out_TKD = _Permute.apply(rows, back, order).view(T, K, -1)
-        return torch.bmm(gate_TK.unsqueeze(1).to(out_TKD.dtype), out_TKD).squeeze(1), load
+    def _grouped(self, x_TD: Tensor, gate_TK: Tensor, order_R: Tensor, count_E: Tensor) -> Tensor:
+        """The same by grouped products of all rows."""
+        T, K = gate_TK.shape
+        ends_E = count_E.cumsum(0).to(torch.int32)
+        back_R = torch.empty_like(order_R)
+        back_R[order_R] = torch.arange(T * K, device=order_R.device)
+
+        def product(rows: Tensor, weight: Tensor) -> Tensor:
+            return F.grouped_mm(rows, weight, offs=ends_E)
+
+        rows = _ToExperts.apply(x_TD, order_R, back_R, K)
+        rows = self._feed_forward(rows, product, self.wi_EDF, self.wi_1_EDF, self.wo_EFD)
+        out_TKD = _Permute.apply(rows, back_R, order_R).view(T, K, -1)
+        return torch.bmm(gate_TK.unsqueeze(1), out_TKD).squeeze(1)
+
+    def _feed_forward(
+        self, rows: Tensor, product: Callable[[Tensor, Tensor], Tensor], wi: Tensor, wi_1: Tensor | None, wo: Tensor
+    ) -> Tensor:
+        hidden = self.activation(product(rows, wi.to(rows.dtype)))
+        if wi_1 is not None:
+            hidden = hidden * product(rows, wi_1.to(rows.dtype))
+        return product(self.dropout(hidden), wo.to(rows.dtype))

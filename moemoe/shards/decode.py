@@ -51,8 +51,8 @@ class ImageReader:
 
     @property
     def quarantine(self) -> pa.Table:
-        """QUARANTINE of the images that did not decode, one entry an image."""
-        return pa.Table.from_pylist(list(self._set_aside.values()), QUARANTINE)
+        """QUARANTINE of the images that did not decode, one entry an image, in the order of their names."""
+        return pa.Table.from_pylist([self._set_aside[name] for name in sorted(self._set_aside)], QUARANTINE)
 
 
 def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:

@@ -96,7 +96,8 @@ class ImageEncoder(nn.Module):
                 half_IPW[there_I] = self.features(images_I3HW[there_I])
             return half_IPW
         if images_I3HW.device.type == "cpu":
-            return torch.cat(list(_threads().map(self._features, images_I3HW.split(1))))
+            each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
+            return torch.cat(list(each(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
 
     def compute(self, images_I3HW: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.table_parts import ListedParts
@@ -86,6 +87,33 @@ def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
         assert [a.confidence for a in alone] == pytest.approx([a.confidence for a in answers], rel=1e-4)
     assert together[2][0].image_weight == 0
     assert all(0 <= a.confidence <= 1 and a.image_weight + a.text_weight == pytest.approx(1) for a in together[0])
+
+
+def test_answers_are_the_same_bits_however_many_batches_are_answered_at_once(predictor, monkeypatch):
+    monkeypatch.setattr("moemoe.inference.predictor.CPU_PRODUCTS", 2)
+    broken = [b"no image", None, draw_image((0, 200, 0))]
+    questions = [
+        Question(f"{'Cotton ' * (i % 5)}shirt {i}", broken[i % 3], ["color", "material"][: 1 + i % 2], f"p{i}")
+        for i in range(15)
+    ]
+    monkeypatch.setattr(predictor, "images", predictor.images)
+    threads, at_once, found = torch.get_num_threads(), [], []
+    answer = predictor.model.answer
+    monkeypatch.setattr(
+        predictor.model, "answer", lambda *given: at_once.append(torch.get_num_threads()) or answer(*given)
+    )
+    try:
+        for workers in (1, 2, 5):
+            torch.set_num_threads(workers)
+            predictor.images = ImageReader("evaluate")
+            found.append((predictor.answer(questions), predictor.images.quarantine["product_id"].to_pylist()))
+            assert torch.get_num_threads() == workers
+    finally:
+        torch.set_num_threads(threads)
+    assert set(at_once) == {1}
+    assert len(at_once) == 3 * 8
+    assert found[0] == found[1] == found[2]
+    assert found[0][1] == ["p0", "p12", "p3", "p6", "p9"]
 
 
 def test_predictions_of_a_split(predictor, tmp_path):
@@ -211,13 +239,38 @@ def test_a_model_of_one_source_is_not_asked_again_without_the_other(tmp_path, so
 
     model = small_model(Asked, sources=(source,), question_guidance=False, alignment=False)
     table = written(model, dataset, contract, tmp_path)
-    # validation, test, the source blanked, title only (of texts), unanswerable, not applicable
-    assert len(asked) == (6 if source == "text" else 5)
+    # validation, test (also the image blanked), the text blanked, title only (of texts), unanswerable, not applicable
+    assert len(asked) == (6 if source == "text" else 4)
     blanked = table.filter(pc.equal(table["condition"], condition))
     again = table_of(predict_split(model, dataset, "test", condition, ValueSets.of(dataset, contract)))
     assert blanked.drop_columns("confidence").equals(again.drop_columns("confidence"))
     assert blanked.num_rows > 0
     assert table.filter(pc.equal(table["condition"], TITLE_ONLY)).num_rows == blanked.num_rows
+
+
+def test_a_text_is_encoded_once_for_test_with_and_without_the_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("moemoe.inference.predictor.CPU_PRODUCTS", 100)  # one batch of all
+    contract, predictor = data_contracts.load("30pt"), small_model(context_length=48)
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    rows, encode = [], predictor.model.context_encoder.forward
+    monkeypatch.setattr(
+        predictor.model.context_encoder, "forward", lambda ids, mask: rows.append(len(ids)) or encode(ids, mask)
+    )
+    table = written(predictor, dataset, contract, tmp_path)
+    validation, test = (len({dataset[row].context for row in dataset.rows(name)}) for name in ("validation", "test"))
+    titles = len({dataset[row].title_context for row in dataset.rows("test")})
+    assert test > 1
+    assert rows == [validation, test, 1, titles, 1]  # one empty text each for text blanked and unanswerable
+    values = ValueSets.of(dataset, contract)
+    [validation] = predict_split(predictor, dataset, "validation", AS_IS, values)
+    answering = calibrate([validation], Answering())
+    for condition in (AS_IS, IMAGE_BLANKED):
+        alone = table_of(predict_split(predictor, dataset, "test", condition, values))
+        own = pc.and_(pc.equal(table["condition"], condition), pc.equal(table["split"], "test"))
+        together, measured = table.filter(own), ["confidence", "image_weight", "text_weight"]
+        assert together.drop_columns(measured).equals(alone.drop_columns(measured))
+        expected = answering.confidence(alone["confidence"].to_numpy())
+        np.testing.assert_allclose(together["confidence"].to_numpy(), expected, rtol=1e-5)
 
 
 def test_with_the_title_alone_neither_bullet_points_nor_the_description_are_read(tmp_path):

@@ -47,24 +47,44 @@ def test_an_upcycled_layer_equals_its_dense_parent_for_any_router(gated):
     assert torch.allclose(layer(x)[0], dense(x), atol=1e-5)
 
 
+@pytest.fixture(params=["one by one", "grouped"])
+def way(request, monkeypatch):
+    """Both ways of computing experts, whatever the shape."""
+    monkeypatch.setattr("moemoe.model.mixture_of_experts.MANY_ROWS", -1 if request.param == "one by one" else 10**6)
+    return request.param
+
+
 @pytest.mark.parametrize("gated", [False, True])
-def test_grouped_experts_equal_a_loop_in_values_and_gradients(gated):
+def test_experts_equal_a_loop_over_tokens_in_values_and_gradients(gated, way):
     layer = experts_that_differ(gated)
-    x = torch.randn(9, 16)
     target = torch.randn(9, 16)
     gradients = []
-    for forward in (lambda: layer(x)[0], lambda: per_expert_loop(layer, x)):
+    for forward in (lambda x: layer(x)[0], lambda x: per_expert_loop(layer, x)):
         layer.zero_grad()
-        out = forward()
+        torch.manual_seed(2)
+        x = torch.randn(9, 16, requires_grad=True)
+        out = forward(x)
         (out * target).sum().backward()
-        gradients.append((out.detach(), [p.grad.clone() for p in layer.parameters()]))
+        gradients.append((out.detach(), [x.grad, *(p.grad.clone() for p in layer.parameters())]))
     (ours, ours_grad), (loop, loop_grad) = gradients
     assert torch.allclose(ours, loop, atol=1e-5)
     for a, b in zip(ours_grad, loop_grad, strict=True):
         assert torch.allclose(a, b, atol=1e-4)
 
 
-def test_an_expert_without_tokens_gets_zero_gradient():
+@pytest.mark.parametrize("experts", [4, 32])
+def test_few_large_experts_are_computed_one_by_one_and_others_grouped(experts, monkeypatch):
+    grouped, whole = [], torch.nn.functional.grouped_mm
+    monkeypatch.setattr(torch.nn.functional, "grouped_mm", lambda *x, **y: grouped.append(1) or whole(*x, **y))
+    torch.manual_seed(0)
+    layer = MixtureOfExperts.in_place_of(dense_layer(False), ExpertConfig(number=experts, noise=False))
+    with torch.autocast("cpu", torch.bfloat16):
+        few, large = layer(torch.randn(100, 16))[0], layer(torch.randn(400, 16))[0]
+    assert len(grouped) == (2 if experts == 4 else 4)  # of each layer's two products
+    assert few.dtype == large.dtype == torch.bfloat16
+
+
+def test_an_expert_without_tokens_gets_zero_gradient(way):
     layer = experts_that_differ()
     layer.router.weight_ED.data[3] = 0
     x = torch.randn(5, 16).abs() + 0.1
