@@ -37,7 +37,7 @@ tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
 test: $(READY) ## the test suite
 	$(PYTEST)
 
-test-all: $(READY) ## the suite with the browser, PostgreSQL, the long faults and the commands of the pages
+test-all: $(READY) ## the suite with the browser, PostgreSQL, the long faults, whole workflows and the commands of the pages
 	$(PYTEST) -m ''
 
 lint: $(READY) ## ruff and mypy
@@ -55,8 +55,8 @@ settings: $(READY) ## docs/settings.md, from the dataclasses of all recipes
 ui: $(READY) ## MLflow's UI on the runs so far, at http://127.0.0.1:5000
 	$(BIN)/python -m moemoe.registry.ui
 
-deploy-argo: $(READY) ## the scheduled training to Argo Workflows; JSON=FILE writes it to a file instead
-	$(DEPLOY) --config-value compute kubernetes argo-workflows create \
+deploy-argo: $(READY) ## the scheduled training, or FLOW, to Argo Workflows; JSON=FILE writes it to a file instead
+	$(DEPLOY) --config-value compute kubernetes argo-workflows create --no-auto-emit-argo-events \
 		$(if $(JSON),--only-json | $(GITOPS) argo $(JSON))
 
 deploy-step-functions: $(READY) ## the same to AWS Step Functions

@@ -99,12 +99,12 @@ def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, row
     unusable.add(quarantine, bad)
     if expected := promised.get("undecodable_images"):
         suite.figure(
-            f"at most {expected.at_most:.1%} of the images cannot be decoded",
+            f"at most {expected.at_most:.1%} of the images cannot be fetched, read or decoded",
             expected.severity,
             "catalog",
-            "share of images that cannot be decoded",
+            "share of images that cannot be fetched, read or decoded",
             unusable.share,
-            f"{unusable} cannot",
+            f"{unusable} cannot{_reasons(quarantine.filter(bad))}",
             unusable.product_ids,
             at_most=expected.at_most,
         )
@@ -120,6 +120,12 @@ def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, row
             without.product_ids,
             at_least=expected.at_least,
         )
+
+
+def _reasons(quarantine: pa.Table) -> str:
+    """The most frequent reasons with their numbers, in words that go on a sentence."""
+    counts = Counter(quarantine["reason"].to_pylist()).most_common(EXAMPLES)
+    return f"; {', '.join(f'{reason}: {number:,}' for reason, number in counts)}" if counts else ""
 
 
 def _texts(products: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -8,15 +8,16 @@ import tempfile
 
 import cards
 import stages
-from base_flow import keep
+from base_flow import DeployedFlow, keep, plain_errors
 from cards.backfill import ProgressCard
 from command_line import run_flow
-from metaflow import FlowSpec, Parameter, card, step
+from deployment import notify_failure  # noqa: F401 - Argo calls it
+from metaflow import Parameter, card, config_expr, schedule, step
 from stages.options import BackfillOptions
-from stopped import said_plainly
 
 
-class BackfillFlow(FlowSpec):
+@schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
+class BackfillFlow(DeployedFlow):
     """Fill in what is missing, abstain below the threshold, flag labels that contradict a confident prediction."""
 
     catalog = Parameter("catalog", required=True, help="Path, folder, glob or s3:// of the catalog.")
@@ -34,7 +35,7 @@ class BackfillFlow(FlowSpec):
     @step
     def start(self):
         """Find what is wrong with catalog, model and output before the long work starts; fix the model's version."""
-        with said_plainly():
+        with plain_errors(self):
             keep(self, stages.backfill.start(BackfillOptions.of(self)))
         self.next(self.backfill, foreach="groups")
 
@@ -42,7 +43,7 @@ class BackfillFlow(FlowSpec):
     @step
     def backfill(self):
         """Fill in some of the partitions; those that an earlier run has finished stay as they are."""
-        with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        with plain_errors(self), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
             progress = ProgressCard(self.version.words, self.input)
             what = (self.job, self.version, self.tracking, self.input, scratch)
             self.parts = stages.backfill.fill(*what, progress.rows, progress.part)
@@ -53,7 +54,7 @@ class BackfillFlow(FlowSpec):
     def report(self, inputs):
         """Coverage per product type and attribute, examples, and a sample for people to judge; the manifest is last."""
         self.merge_artifacts(inputs, exclude=["parts"])
-        with said_plainly():
+        with plain_errors(self):
             done = stages.backfill.finish(self.job, [task.parts for task in inputs], self.audit_size)
             self.manifest_uri, self.audit, self.label_audit = done.manifest, done.audit, done.label_audit
             self.coverage = done.coverage

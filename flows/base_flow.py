@@ -1,4 +1,4 @@
-"""The parameters and steps that flows share: from a catalog to shards, training, evaluation."""
+"""What flows share: how they are deployed; parameters and steps from a catalog to shards, training, evaluation."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import cards
 import stages
 from cards.training import TrainingCard
-from deployment import notify, notify_last_attempt
-from metaflow import FlowSpec, Parameter, card, current, step
+from deployment import deployed, notify, notify_last_attempt, read
+from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, package_sources, project, step
 from resuming import next_resume_goes_on_from_here, note_changed_contract
 from stages.options import Options
 from stopped import said_plainly
@@ -24,26 +24,37 @@ if TYPE_CHECKING:  # what is imported here, --help and every card wait for
 
 
 @contextmanager
+def plain_errors(flow: FlowSpec) -> Iterator[None]:
+    """User errors leave a step without a traceback; on Step Functions its last attempt notifies somebody of them."""
+    try:
+        with said_plainly():
+            yield
+    except BaseException as error:
+        notify_last_attempt(flow, error)
+        raise
+
+
+@contextmanager
 def workspace(flow: FlowSpec) -> Iterator["Workspace"]:
     """The run folder, and a local folder that is gone after the step; user errors leave it without a traceback.
 
     What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
     closed as failed; a resumed run that gets through closes it as finished.
     """
-    try:
-        with said_plainly(), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
-            if not hasattr(flow, "folder"):
-                flow.folder = stages.workspace.run_folder(flow.root, current.run_id)
-            next_resume_goes_on_from_here()
-            note_changed_contract(flow)
-            remove_leftovers(flow.folder.uri)
-            yield stages.workspace.Workspace(flow.folder, scratch)
-    except BaseException as error:
-        if hasattr(flow, "tracked"):
-            with suppress(Exception):  # the error itself matters more
-                stages.track.close_failed_run(flow.folder, flow.tracked)
-        notify_last_attempt(flow, error)
-        raise
+    with plain_errors(flow):
+        try:
+            with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+                if not hasattr(flow, "folder"):
+                    flow.folder = stages.workspace.run_folder(flow.root, current.run_id)
+                next_resume_goes_on_from_here()
+                note_changed_contract(flow)
+                remove_leftovers(flow.folder.uri)
+                yield stages.workspace.Workspace(flow.folder, scratch)
+        except BaseException:
+            if hasattr(flow, "tracked"):
+                with suppress(Exception):  # the error itself matters more
+                    stages.track.close_failed_run(flow.folder, flow.tracked)
+            raise
 
 
 def keep(flow: FlowSpec, result: Any) -> None:
@@ -53,9 +64,14 @@ def keep(flow: FlowSpec, result: Any) -> None:
 
 
 def settle(*reports: Any) -> list[str]:
-    """Prints what expectations found; returns those that do not hold. Raises CatalogError if one is critical."""
+    """Prints what expectations found; returns those that do not hold.
+
+    Raises:
+        CatalogError: one is critical; the error says what else its report has found.
+    """
     for report in reports:
-        print(report.message())
+        if report.success:
+            print(report.message())
     for report in reports:
         report.raise_if_critical()
     return [line for report in reports for line in report.broken]
@@ -66,7 +82,17 @@ def metaflow_run() -> str:
     return current.pathspec.rsplit("/", 2)[0]
 
 
-class BaseFlow(FlowSpec):
+@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json", ".html", ".css", ".js"))
+@project(name=config_expr("deployment.project"))
+@deployed
+class DeployedFlow(FlowSpec):
+    """A flow that a scheduler can run; see ``deployment``."""
+
+    deployment = Config("deployment", default_value="", parser=read, help="A file such as infra/schedule.yaml.")
+    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
+
+
+class BaseFlow(DeployedFlow):
     """Parameters and steps of TrainFlow and CompareFlow."""
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
@@ -95,7 +121,7 @@ class BaseFlow(FlowSpec):
     def collect(self):
         """Read some of the catalog's files, fetch images behind URLs; set bad rows and images aside."""
         with workspace(self) as space:
-            what = (self.partitions, self.input, self.index, Options.of(self))
+            what = (self.partitions, self.input, self.index, Options.of(self), self.images)
             self.parts = stages.collect.collect_group(space, *what)
         self.next(self.validate)
 
@@ -147,7 +173,8 @@ class BaseFlow(FlowSpec):
     def shard(self):
         """Write the payload shards of some of the catalog's files; what is there already stays."""
         with workspace(self) as space:
-            self.shards = stages.shard.write_payload(space, self.partitions, self.index, self.layout)
+            what = (self.partitions, self.index, self.layout, self.images)
+            self.shards = stages.shard.write_payload(space, *what)
         self.next(self.manifest)
 
     def write_manifest(self, inputs) -> None:

@@ -3,11 +3,15 @@
 - An error that the same step would meet again (a bad catalog, a bad parameter) is not tried again by @retry.
 - Ctrl-C says how to go on.
 - ``resume`` of a run that has finished says so, instead of copying it.
+- A task in a cluster that has another code package than it was compiled with says so, instead of running it.
 """
 
+import hashlib
 import os
 import shlex
 import sys
+import traceback
+from pathlib import Path
 
 import stopped
 from metaflow import FlowSpec, Run, current, namespace
@@ -15,6 +19,10 @@ from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
 
 INTERRUPTED = 130
+#: Metaflow's module that reads artifacts.
+ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
+#: The code package as a task in a cluster has downloaded it, and the variable with the SHA-1 that it was stored under.
+PACKAGE, PACKAGE_SHA = Path("job.tar"), "METAFLOW_CODE_SHA"
 
 
 def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
@@ -29,6 +37,8 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
     if one_task_at_a_time:
         for command in ("RUN", "RESUME"):
             os.environ.setdefault(f"METAFLOW_{command}_MAX_WORKERS", "1")
+    if {"init", "step"} & set(sys.argv):
+        _check_package()
     if "resume" in sys.argv and (finished := _finished(flow, sys.argv)):
         print(
             f"run {finished} has finished: there is nothing to resume. `resume STEP` does its steps from STEP on again"
@@ -38,12 +48,38 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
         stopped.notice_interrupts()
         flow()
     except SystemExit as end:
+        if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
+            print(lost, file=sys.stderr, flush=True)
         if "step" in sys.argv and end.code and stopped.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
         if end.code and stopped.was_interrupted() and {"run", "resume"} & set(sys.argv):
             print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
             sys.exit(INTERRUPTED)
         raise
+
+
+def _check_package() -> None:
+    """Ends a task whose code is of another version, which Metaflow, having asked for it by name, does not look at."""
+    wanted = os.environ.get(PACKAGE_SHA)
+    if wanted is None or not PACKAGE.is_file():
+        return
+    found = hashlib.sha1(PACKAGE.read_bytes(), usedforsecurity=False).hexdigest()
+    if found != wanted:
+        sys.exit(
+            f"the code package at {os.environ.get('METAFLOW_CODE_URL', PACKAGE)} has the SHA-1 {found}; this task was "
+            f"compiled with {wanted}. Deploy the flow again (make deploy-argo)"
+        )
+
+
+def _lost_artifact(error: BaseException | None) -> str | None:
+    """A sentence where a task could not read what an earlier one has written; Metaflow itself ends with a TypeError."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if isinstance(error, TypeError) else []
+    if not frames or not frames[-1].f_code.co_filename.endswith(ARTIFACTS):
+        return None
+    return (
+        f"Stopped: the artifact {frames[-1].f_locals.get('path_key')} of an earlier task is lost: the datastore no "
+        "longer has it. No resume brings it back; begin a new run"
+    )
 
 
 def resume_command() -> str:

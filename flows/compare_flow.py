@@ -10,6 +10,7 @@ import cards
 import stages
 from base_flow import BaseFlow, keep, metaflow_run, workspace
 from command_line import run_flow
+from deployment import notify_failure  # noqa: F401 - Argo calls it
 from metaflow import Parameter, card, catch, step
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
 from stopped import not_caught_if_terminated

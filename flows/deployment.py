@@ -1,8 +1,8 @@
-"""How TrainFlow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
+"""How a flow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
 
-Without a config the flow keeps its weekly schedule, which only a deployment reads, and nothing else: a local run needs
-no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or ``batch``) says
-where the steps run.
+Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a
+local run needs no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or
+``batch``) says where the steps run.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from metaflow import FlowMutator, Parameter, current
 from metaflow.exception import MetaflowException
+from metaflow.packaging_sys import MetaflowCodeContent
 
 from moemoe import notifications
 
@@ -188,11 +189,30 @@ def notify_last_attempt(flow: Any, error: BaseException) -> None:
 
 
 def notify_failure(run: Any) -> None:
-    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away."""
-    parameters = run["_parameters"].task
-    failed = [task for step in run for task in step if not task.successful]
-    message = "it failed without an error message; see the logs"
-    if failed:
+    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away.
+
+    Args:
+        run: Metaflow's; None where Metaflow's service does not know it, for no step of it began.
+    """
+    if run is None:
+        name, message = os.environ["RUN_PATHSPEC"], "no step of it began; see the logs of its pods"
+    else:
+        name, message = run.pathspec, _failure(run)
+    packaged = (MetaflowCodeContent.get_config() or {}).get("user_configs", {}).get("deployment")
+    if packaged:  # in a cluster: needs no artifact, of which the datastore may have lost some
+        config, _ = packaged  # the value, and whether it is plain text
+    else:
+        config = run["_parameters"].task["deployment"].data
+    notifications.notify(config.get("notify"), notifications.FAILED, name, message)
+
+
+def _failure(run: Any) -> str:
+    """Which step of a run failed, and why."""
+    try:
+        failed = [task for step in run for task in step if not task.successful]
+        if not failed:
+            return "it failed without an error message; see the logs"
         error = failed[0].exception  # none where the process was killed
-        message = f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"
-    notifications.notify(parameters["deployment"].data.get("notify"), notifications.FAILED, run.pathspec, message)
+        return f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"
+    except Exception as error:  # whatever Metaflow's client meets where the datastore has lost artifacts
+        return f"the results of its steps cannot be read ({type(error).__name__}: {error}); see the logs"

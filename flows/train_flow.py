@@ -8,8 +8,8 @@ import cards
 import stages
 from base_flow import BaseFlow, keep, metaflow_run, workspace
 from command_line import run_flow
-from deployment import deployed, notify, notify_failure, read  # noqa: F401 - Argo: notify_failure
-from metaflow import Config, Parameter, card, config_expr, current, package_sources, project, schedule, step
+from deployment import notify, notify_failure  # noqa: F401 - Argo calls notify_failure
+from metaflow import Parameter, card, config_expr, current, schedule, step
 from metaflow.cards import Markdown
 from retraining import unless_stopped_early
 from stages.options import Options, TrainOptions
@@ -17,15 +17,9 @@ from stages.options import Options, TrainOptions
 from moemoe.notifications import NOTHING_NEW, REFUSED
 
 
-@package_sources(["../moemoe", "../data_contracts"], suffixes=(".py", ".yaml", ".json", ".html", ".css", ".js"))
-@project(name=config_expr("deployment.project"))
 @schedule(cron=config_expr("deployment.schedule.cron"), timezone=config_expr("deployment.schedule.timezone"))
-@deployed
 class TrainFlow(BaseFlow):
     """Train, evaluate and register a model that fills in a catalog's missing attributes."""
-
-    deployment = Config("deployment", default_value="", parser=read, help="A file such as infra/schedule.yaml.")
-    compute = Config("compute", default_value="local", plain=True, help="local, kubernetes or batch.")
 
     model = Parameter("model", default="moemoe", help="A recipe by name.")
     question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")

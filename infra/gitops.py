@@ -3,8 +3,9 @@
 python infra/gitops.py argo FILE                          < workflow-template.json
 python infra/gitops.py step-functions FILE --config YAML  < state-machine.json
 
-Metaflow prints the workflow alone. Here its schedule comes with it: for Argo a list of WorkflowTemplate and
-CronWorkflow (``kubectl apply -f FILE``), for Step Functions a CloudFormation template of state machine and rule.
+Metaflow prints the workflow alone. Here its schedule comes with it, if the flow has one: for Argo a list of
+WorkflowTemplate and CronWorkflow (``kubectl apply -f FILE``), for Step Functions a CloudFormation template of state
+machine and rule.
 """
 
 import argparse
@@ -22,11 +23,18 @@ WEEKLY = "0 0 ? * SUN *"
 
 
 def argo(template: dict[str, Any]) -> dict[str, Any]:
-    """The template and the CronWorkflow that its annotation asks for."""
+    """The template and, if its annotation asks for one, its CronWorkflow."""
     template = json.loads(json.dumps(template).replace(PLACEHOLDER, TOKEN))
-    cron = json.loads(template["metadata"]["annotations"]["metaflow/cron"])
+    items = [template]
+    if annotation := template["metadata"]["annotations"].get("metaflow/cron"):
+        items.append(cron_workflow(template, json.loads(annotation)))
+    return {"apiVersion": "v1", "kind": "List", "items": items}
+
+
+def cron_workflow(template: dict[str, Any], cron: dict[str, str]) -> dict[str, Any]:
+    """What runs a template at the times that Metaflow has noted in it."""
     name = template["metadata"]["name"]
-    schedule = {
+    return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
         "metadata": {"name": name, "namespace": template["metadata"]["namespace"]},
@@ -38,7 +46,6 @@ def argo(template: dict[str, Any]) -> dict[str, Any]:
             "workflowSpec": {"workflowTemplateRef": {"name": name}},
         },
     }
-    return {"apiVersion": "v1", "kind": "List", "items": [template, schedule]}
 
 
 def step_functions(machine: dict[str, Any], cron: str) -> dict[str, Any]:
@@ -46,7 +53,7 @@ def step_functions(machine: dict[str, Any], cron: str) -> dict[str, Any]:
     role = {"Type": "String", "AllowedPattern": "arn:.*"}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "MoEMoE's training, on its schedule.",
+        "Description": "A flow of MoEMoE on its schedule.",
         "Parameters": {
             "StateMachineRole": {**role, "Description": "METAFLOW_SFN_IAM_ROLE of Metaflow's profile"},
             "ScheduleRole": {**role, "Description": "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE of Metaflow's profile"},

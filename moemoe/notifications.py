@@ -26,12 +26,11 @@ FAILED, REFUSED, NOTHING_NEW, DRIFT = "failed", "promotion refused", "nothing ne
 #: What each kind of notification asks for; infra/README.md explains them.
 WHAT_TO_DO = {
     FAILED: "The champion still serves. Mend what the message names, then: "
-    "python flows/train_flow.py resume --origin-run-id {id}",
+    "python flows/{file} resume --origin-run-id {id}",
     REFUSED: "The champion still serves. Read the card of the step register: "
-    "python flows/train_flow.py card view {run}/register",
+    "python flows/{file} card view {run}/register",
     NOTHING_NEW: "Nothing, if no new data was due; else look at what delivers the catalog.",
-    DRIFT: "Read the card of the step split before trusting the new figures: "
-    "python flows/train_flow.py card view {run}/split",
+    DRIFT: "Read the card of the step split before trusting the new figures: python flows/{file} card view {run}/split",
 }
 
 
@@ -46,7 +45,9 @@ def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) ->
     """
     if not hook:
         return False
-    what_to_do = WHAT_TO_DO[kind].format(run=run, id=run.rsplit("/", 1)[-1])
+    flow, _, number = run.partition("/")
+    file = re.sub("(?<!^)(?=[A-Z])", "_", flow).lower() + ".py"
+    what_to_do = WHAT_TO_DO[kind].format(file=file, run=run, id=number)
     message = redacted(message)
     payload = {"kind": kind, "run": run, "message": message, "what_to_do": what_to_do}
     payload["text"] = f"{run}: {kind}. {message}\n{what_to_do}"  # what Slack, Mattermost and Teams show

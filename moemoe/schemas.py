@@ -3,8 +3,11 @@
 import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+#: Each of a model's sources by name (``moemoe.sources``), in its order -> its weight in an answer; they sum to 1.
+SOURCE_WEIGHTS = pa.map_(pa.string(), pa.float64())
 
 #: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
+#: ``images`` lists all images or those after ``image``; as ``read_batches`` gives them, those after ``image``.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),
@@ -14,12 +17,14 @@ CATALOG = pa.schema(
         ("bullet_points", pa.list_(pa.string())),
         ("description", pa.string()),
         ("image", IMAGE),
+        ("images", pa.list_(IMAGE)),
         ("attributes", pa.map_(pa.string(), pa.string())),
     ]
 )
 
 #: The accepted catalog rows without their image bytes: ``partition`` and ``row`` say where the
-#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image.
+#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image. ``further_image_hashes`` are those
+#: of the images after it, in order, as many as the run reads; null if none of them is usable.
 PRODUCTS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -30,12 +35,16 @@ PRODUCTS = pa.schema(
         ("description", pa.string()),
         ("attributes", pa.map_(pa.string(), pa.string())),
         ("image_hash", pa.string()),
+        ("further_image_hashes", pa.list_(pa.string())),
         ("partition", pa.int32()),
         ("row", pa.int64()),
     ]
 )
 
-#: Rows and images set aside, never silently lost.
+#: The bytes of a product's images after the first, in order, null for one that cannot be used.
+FURTHER_IMAGES = pa.field("further_images", pa.list_(pa.binary()))
+
+#: Rows and images set aside, never silently lost. ``field`` of a second image is ``image.2``, and so on.
 QUARANTINE = pa.schema(
     [
         ("product_id", pa.string()),
@@ -146,6 +155,7 @@ PREDICTIONS = pa.schema(
         ("canonical", pa.bool_()),
         ("unseen", pa.bool_()),
         ("tolerance", pa.float64()),
+        ("source_weights", SOURCE_WEIGHTS),
     ]
 )
 
@@ -224,6 +234,7 @@ BACKFILL = pa.schema(
         ("model_version", pa.string()),
         ("attribute_id", pa.string()),
         ("value_id", pa.string()),
+        ("source_weights", SOURCE_WEIGHTS),
     ]
 )
 

@@ -20,7 +20,7 @@ from moemoe.storage import exists, join, part_uri, read_bytes, remove, sizes, wr
 
 LIST = "parts.json"
 #: Columns that earlier releases did not write; their files are read with null there.
-ADDED = {"tolerance"}
+ADDED = {"tolerance", "source_weights"}
 AGAIN = "run the step that writes it again"
 
 

@@ -14,6 +14,7 @@ from moemoe import cli
 from moemoe.recipes import known_recipes, load_recipe
 from moemoe.recipes.settings import SEPARATOR, allowed_settings
 from moemoe.run_folder import RunFolder
+from moemoe.sources import MOST_IMAGES, PARTS, image_name
 from tests.support.pages import DOCS, FENCE, PAGES, PROJECT, blocks, command_lines
 
 README = PROJECT / "README.md"
@@ -128,7 +129,8 @@ def test_a_setting_of_the_pages_exists():
         given += re.findall(r"`((?:training|experts|image|text)\.[\w.]+)[`=]", text)
     names = {part.partition("=")[0].strip() for each in given for part in SEPARATOR.split(each)} - {"name"}
     assert len(names) > 15
-    assert names - known == set()
+    sources = {*(f"text.{part}" for part in PARTS), *(image_name(index) for index in range(MOST_IMAGES))}
+    assert names - known - sources == set()
 
 
 def test_targets_of_make_in_the_pages_exist():

@@ -51,6 +51,7 @@ GROUND: dict[str, set[str]] = {
     "names": set(),
     "notifications": set(),
     "schemas": set(),
+    "sources": {"errors"},
     "atomic_files": set(),
     "s3": {"errors"},
     "storage": {"", "atomic_files", "errors", "s3"},

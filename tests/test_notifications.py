@@ -40,6 +40,14 @@ def test_a_command_gets_the_payload_on_its_standard_input(tmp_path):
     assert "--origin-run-id 1234" in payload["what_to_do"]
 
 
+def test_what_to_do_names_the_flow_that_failed(hook):
+    notify({"url_from": "THE_WEBHOOK"}, FAILED, "MultiNodeTrainFlow/argo-1", "step train: no")
+    notify({"url_from": "THE_WEBHOOK"}, FAILED, "BackfillFlow/argo-2", "step report: no")
+    said = [payload["what_to_do"] for payload in hook.payloads]
+    assert "python flows/multi_node_train_flow.py resume --origin-run-id argo-1" in said[0]
+    assert "python flows/backfill_flow.py resume --origin-run-id argo-2" in said[1]
+
+
 def test_nobody_asked_for_it():
     assert not notify(None, FAILED, RUN, "it broke")
     assert not notify({}, FAILED, RUN, "it broke")

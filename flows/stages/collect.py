@@ -53,17 +53,20 @@ def _draw_sample(space: Workspace, options: Options) -> str:
 
 
 def collect_group(
-    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, options: Options
+    space: Workspace, partitions: Sequence[str], group: Sequence[int], task: int, options: Options, images: int = 1
 ) -> list[CollectedPart]:
     """Reads one group of the catalog's files; bad rows and images go into its quarantine.
 
     Images behind URLs are fetched and kept under the root.
+
+    Args:
+        images: how many of a product.
     """
-    images = UrlImages.under(space.folder.root)
-    remove_leftovers(images.folder)
-    with ImageFetcher(images, options.allow_private_hosts, say=say) as fetcher:
+    fetched = UrlImages.under(space.folder.root)
+    remove_leftovers(fetched.folder)
+    with ImageFetcher(fetched, options.allow_private_hosts, say=say) as fetcher:
         given = (partitions, space.given_contract, group, options.max_products or None)
-        parts = collect_products(*given, layout=options.layout, fetcher=fetcher)
+        parts = collect_products(*given, layout=options.layout, fetcher=fetcher, images=images)
         return write_parts(parts, space.folder.collected(task))
 
 

@@ -22,7 +22,7 @@ from moemoe.reporting.html import page
 from moemoe.run_folder import RunFolder
 from stages.collect import find_catalog
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
-from stages.preflight import check
+from stages.preflight import check, images_to_collect
 from stages.track import start_tracked_run
 from stages.workspace import Workspace
 
@@ -37,6 +37,7 @@ class Started:
     contract_hash: str
     partitions: list[str]
     groups: list[list[int]]
+    images: int
     compared_dataset: str
     tracked: TrackedRun
 
@@ -93,7 +94,7 @@ def start_with_systems(
     tracked = _start(checked.tracking, options.experiment, options.dataset, names, given, metaflow_run)
     return Started(
         recipes, checked.processes, options.is_sample, checked.contract.hash, catalog.partitions, catalog.groups,
-        options.dataset, tracked,
+        images_to_collect(recipes.values()), options.dataset, tracked,
     )  # fmt: skip
 
 

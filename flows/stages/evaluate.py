@@ -82,8 +82,8 @@ def _check(space: Workspace, answers: Answers) -> ContractReport:
     docs = space.path("prediction_docs")
     checked = data_contracts.check_predictions(answers.predictions, space.contract, docs)
     space.folder.prediction_docs.publish(docs)
-    print(checked.message())
     checked.raise_if_critical()
+    print(checked.message())
     return checked
 
 

@@ -12,6 +12,7 @@ from moemoe.registry.gate import Rules
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import check_model_name, check_tracking, default_tracking_uri
 from moemoe.shards.sampler import check_batch_size
+from moemoe.sources import images_read
 from moemoe.training.launch import check_processes, default_processes
 from stages.collect import find_catalog
 from stages.options import Options, TrainOptions
@@ -37,6 +38,8 @@ class Started:
         recipe: ``Recipe.to_dict``.
         contract_hash: of the contract as given.
         partitions, groups: see ``stages.collect.FoundCatalog``.
+        images: how many images of a product are collected: as many as the recipe reads, or the champion, which the gate
+            shows the same products.
         champion: the version that the run follows, if there is one.
     """
 
@@ -47,6 +50,7 @@ class Started:
     contract_hash: str
     partitions: list[str]
     groups: list[list[int]]
+    images: int
     champion: Champion | None
     tracked: TrackedRun
 
@@ -71,10 +75,17 @@ def start_training(
     tracked = start_tracked_run(
         checked.tracking, name, recipe, train.settings, options, checked.processes, metaflow_run
     )
+    images = max(images_to_collect([recipe]), champion.images if champion else 1)
     return Started(
         name, recipe.to_dict(), checked.processes, options.is_sample, checked.contract.hash, catalog.partitions,
-        catalog.groups, champion, tracked,
+        catalog.groups, images, champion, tracked,
     )  # fmt: skip
+
+
+def images_to_collect(recipes: Iterable[Recipe]) -> int:
+    """How many images of a product are collected for some recipes: as many as any of them reads, at least its first."""
+    members = (member for recipe in recipes for member in recipe.members or (recipe,))
+    return max(1, *(images_read(member.config.sources) for member in members))
 
 
 def read_recipe(options: Options, train: TrainOptions) -> Recipe:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import yaml
+
 from moemoe.errors import ConfigError, StorageError
 from moemoe.recipes import Recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
 from moemoe.shards.news import what_is_new
+from moemoe.sources import images_read, named_sources
 from stages.workspace import Workspace
 
 WARM_START = ("", "champion")
@@ -20,11 +23,13 @@ class Champion:
         words: "version 3 of moemoe-30pt".
         manifest: of the shards that it was trained on; None if its run recorded none.
         is_start: whether training starts from its weights, which then lie in the run folder.
+        images: how many images of a product it reads.
     """
 
     words: str
     manifest: str | None
     is_start: bool
+    images: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,9 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
         check_warm_start(weights, recipe)
         space.folder.warm_start.publish(weights)
         print(f"training starts from the weights of {words}")
-    return Champion(words, TrackedRun(tracking, champion.run_id).manifest, bool(warm_start))
+    run = TrackedRun(tracking, champion.run_id)
+    sources = yaml.safe_load(run.parameter("sources") or "[image]")  # named by the recipes that set them
+    return Champion(words, run.manifest, bool(warm_start), images_read(named_sources(sources)))
 
 
 def look_for_news(champion: Champion | None, manifest_uri: str) -> News:

@@ -27,11 +27,12 @@ class Written:
     report: ContractReport
 
 
-def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str) -> list[File]:
-    """Writes the payload shards of what one task of collect has read; those that are there stay."""
+def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str, images: int = 1) -> list[File]:
+    """Writes the payload shards of what one task of collect has read, with so many images of a product at most; those
+    that are there stay."""
     products = (part for part, _ in labelled_parts(space.folder.labelled_parts(task)))
     read_url = UrlImages.under(space.folder.root).read
-    with_images = read_products_with_images(partitions, products, space.contract, layout, read_url)
+    with_images = read_products_with_images(partitions, products, space.contract, layout, read_url, images)
     return write.write_payload(with_images, space.folder.root)
 
 

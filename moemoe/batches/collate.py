@@ -6,7 +6,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from moemoe.batches.batch import Batch, Source
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER, load_tokenizer
 from moemoe.batches.trie import Drafts, Trie
 from moemoe.batches.value_tree import ValueTree
-from moemoe.errors import ConfigError
+from moemoe.sources import IMAGE, TEXT, kinds_of
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Item:
     """One product and its questions.
 
     Args:
-        sources: in the order of ``ModelConfig.sources``: a text, or its token ids as ``SourceCollator.encode``
-            gives them; an image as uint8 [3, H, W], or as a slot in one buffer for all (None: there is none), or in
-            all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
+        sources: in the order of ``ModelConfig.sources``, None where there is none: a text, or its token ids as
+            ``SourceCollator.encode`` gives them; an image as uint8 [3, H, W], or as a slot in one buffer for all, or
+            in all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
         questions: attribute names.
         answers: one value per question for training, None for generation.
     """
@@ -52,17 +52,18 @@ class Item:
     answers: Sequence[str] | None = None
 
 
-def one_of_each(
-    kinds: Sequence[str], image: np.ndarray | ImageSlot | None, text: str | np.ndarray
+def item_sources(
+    names: Sequence[str], given: Callable[[str], str | np.ndarray | ImageSlot | None]
 ) -> list[str | np.ndarray | ImageSlot | None]:
-    """``Item.sources`` of a product with one image and one text, as shards and catalogs have them.
+    """``Item.sources``: what a product shows of each source, None for what it lacks or what is hidden.
 
-    Raises:
-        ConfigError: a model that reads several sources of one kind.
+    Of a product that shows nothing the first text is the empty one, so that the decoder attends to something.
     """
-    if len(set(kinds)) < len(kinds):
-        raise ConfigError(f"the model reads the sources {list(kinds)}; this catalog has one image and one text")
-    return [image if kind == "image" else text for kind in kinds]
+    sources = [given(name) for name in names]
+    kinds = kinds_of(names)
+    if TEXT in kinds and all(source is None for source in sources):
+        sources[kinds.index(TEXT)] = ""
+    return sources
 
 
 @dataclass
@@ -192,8 +193,8 @@ class Collator(SourceCollator):
         else:
             image_of = torch.arange(len(items))
         sources = []
-        for index, kind in enumerate(self.config.sources):
-            if kind == "image":
+        for index, kind in enumerate(kinds_of(self.config.sources)):
+            if kind == IMAGE:
                 sources.append(self._images([item.sources[index] for item in items], image_of))
             else:
                 sources.append(self._texts([item.sources[index] for item in items], pairs, share=known is not None))
@@ -234,11 +235,10 @@ class Collator(SourceCollator):
     def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]], share: bool) -> Source:
         """Tokens of texts; if ``share``, equal ones have one row and are encoded once."""
         if self.config.question_in == "context":
-            texts = [f"{question} | {texts[index]}" for index, question in pairs]
-        texts = ["" if text is None else text for text in texts]
+            texts = [None if (text := texts[index]) is None else f"{question} | {text}" for index, question in pairs]
         strings = [text for text in texts if isinstance(text, str)]
         cut = iter(self.encode(strings) if strings else [])
-        rows = [next(cut) if isinstance(text, str) else text for text in texts]
+        rows = [next(cut) if isinstance(text, str) else () if text is None else text for text in texts]
         if not share:
             return Source(*pad(rows), torch.arange(len(rows)))
         place: dict[tuple[int, ...], int] = {}
@@ -273,8 +273,8 @@ class Collator(SourceCollator):
 
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
-    """Ids int64 and mask bool [rows, longest], filled up with 0 on the right, or on the left."""
-    width = max(len(row) for row in rows)
+    """Ids int64 and mask bool [rows, longest, at least 1], filled up with 0 on the right, or on the left."""
+    width = max(1, *map(len, rows))
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)
     for index, row in enumerate(rows):

@@ -10,6 +10,7 @@ from moemoe.catalog.records import RowError
 from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
+from moemoe.sources import MOST_IMAGES
 
 
 def conform(
@@ -59,6 +60,7 @@ _ALLOWED = {
     "bullet_points": "a list of texts, or a text",
     "description": "a text, or a list of texts",
     "image": "struct<bytes, path>, a path, or bytes",
+    "images": "a list of struct<bytes, path>, of paths or of bytes, or such a list as text",
     "attributes": "map<text, text>, a struct of texts, a list of {key, value}, or a JSON object as text",
 }
 
@@ -74,6 +76,10 @@ def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
     nested = pa.types.is_nested(array.type)
     if name == "image":
         return _cast_image(array)
+    if name == "images":
+        if _is_list(array.type):  # whoever reads them reads no more
+            array = pc.list_slice(array, 0, MOST_IMAGES + 1)
+        return pa.array([None if value is None else records.images(value) for value in array.to_pylist()], to)
     if name == "attributes":
         return _cast_attributes(to, array)
     if name == "bullet_points" or (name == "description" and _is_list(array.type)):

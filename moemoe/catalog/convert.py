@@ -1,7 +1,7 @@
 """``moemoe convert CATALOG --output FILE``: a catalog in any layout -> one Parquet file in the catalog's own schema.
 
-Images that lie beside the catalog's files are put into the file, so that it stands alone; URLs stay as they are. Rows
-and images that cannot be read are written beside it, with their reason.
+Images that lie beside the catalog's files are put into the file, so that it stands alone; URLs stay as they are. Of a
+product MOST_IMAGES are kept. Rows and images that cannot be read are written beside it, with their reason.
 """
 
 import argparse
@@ -18,12 +18,14 @@ from moemoe.atomic_files import replacing
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import IS_URL, ImageError, load_image
 from moemoe.catalog.layouts.known import check_layout
+from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable
 from moemoe.cli import main
 from moemoe.errors import ConfigError
 from moemoe.schemas import CATALOG, QUARANTINE
+from moemoe.sources import MOST_IMAGES, image_name
 
 STAGE = "convert"
 #: A catalog without labels is converted too; a backfill needs none.
@@ -55,7 +57,10 @@ class Conversion:
         for partition in self._partitions:
             start, bad = 0, dict[int, tuple[str, str, str]]()
             what = (partition, None, lambda row, *problem, bad=bad: bad.__setitem__(row, problem))
-            for batch in read_batches(*what, required=NEEDED, layout=self._layout, told=self.readings.append):
+            read = read_batches(
+                *what, required=NEEDED, layout=self._layout, told=self.readings.append, images=MOST_IMAGES
+            )
+            for batch in read:
                 kept = [i for i in range(batch.num_rows) if is_usable(bad.get(start + i))]
                 for row, problem in bad.items():
                     self._quarantine(partition, None, row, *problem)
@@ -64,19 +69,25 @@ class Conversion:
                 images = [self._with_bytes(found, i, start + kept[i], partition) for i in range(len(kept))]
                 self.rows += len(kept)
                 start += batch.num_rows
-                field = CATALOG.get_field_index("image")
-                yield found.set_column(field, CATALOG.field(field), pa.array(images, CATALOG.field(field).type))
+                columns = {"image": [own[0] for own in images], "images": [own[1:] or None for own in images]}
+                for name, values in columns.items():
+                    field = CATALOG.get_field_index(name)
+                    found = found.set_column(field, CATALOG.field(field), pa.array(values, CATALOG.field(field).type))
+                yield found
 
-    def _with_bytes(self, batch: pa.RecordBatch, index: int, row: int, partition: str) -> dict[str, Any] | None:
-        image = batch["image"][index].as_py()
-        try:
-            data = load_image(image, partition)
-            return None if image is None or data is None else {"bytes": data, "path": image["path"]}
-        except ImageError as error:
-            if error.reason != IS_URL:
-                product_id = batch["product_id"][index].as_py()
-                self._quarantine(partition, product_id, row, "image", error.reason, error.detail)
-            return image
+    def _with_bytes(self, batch: pa.RecordBatch, index: int, row: int, partition: str) -> list[dict[str, Any] | None]:
+        """The images of a row, with the bytes of those that lie beside the catalog's files."""
+        found = []
+        for number, image in enumerate(images_in(batch, index)):
+            try:
+                data = load_image(image, partition)
+                found.append(None if image is None or data is None else {"bytes": data, "path": image["path"]})
+            except ImageError as error:
+                if error.reason != IS_URL:
+                    product_id = batch["product_id"][index].as_py()
+                    self._quarantine(partition, product_id, row, image_name(number), error.reason, error.detail)
+                found.append(image)
+        return found
 
     def _quarantine(
         self, partition: str, product_id: str | None, row: int, field: str, reason: str, detail: str

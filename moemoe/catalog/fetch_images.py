@@ -228,6 +228,10 @@ def _when_done(batch: pa.RecordBatch, futures: list[Future[None]]) -> pa.RecordB
 
 
 def _urls_in(batch: pa.RecordBatch) -> list[str]:
-    data, paths = (pc.struct_field(batch["image"], name) for name in ("bytes", "path"))
-    named = pc.filter(paths, pc.and_(pc.is_null(data), pc.is_valid(paths))).to_pylist()
-    return list(dict.fromkeys(path for path in named if is_url(path)))
+    """The URLs of a batch's images, first and further ones, each once."""
+    found: dict[str, None] = {}
+    for images in (batch["image"], batch["images"].flatten()):
+        data, paths = (pc.struct_field(images, name) for name in ("bytes", "path"))
+        named = pc.filter(paths, pc.and_(pc.is_null(data), pc.is_valid(paths))).to_pylist()
+        found.update(dict.fromkeys(path for path in named if is_url(path)))
+    return list(found)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import chain, groupby, islice, pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ import pyarrow.compute as pc
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.images import ImageError, check_image, load_image, shrink_image
 from moemoe.catalog.layouts.known import AUTO
+from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.contract.contract import Contract
 from moemoe.errors import CatalogError
-from moemoe.schemas import PRODUCTS, QUARANTINE
+from moemoe.schemas import FURTHER_IMAGES, PRODUCTS, QUARANTINE
+from moemoe.sources import IMAGE, image_name
 from moemoe.storage import join, part_uri, read_table, size, write_table
 
 STAGE = "validate"
@@ -39,7 +41,8 @@ class Collected:
 
     ``readings`` say how the files were read that ended in this part.
 
-    Every row read is a product, or a quarantine entry of another field than ``image``; a row has one entry at most.
+    Every row read is a product, or a quarantine entry of another field than its images'. A row has one entry at most,
+    and one for each further image (``image.2``, ...) that cannot be used.
     """
 
     products: pa.Table
@@ -77,6 +80,7 @@ def collect_products(
     progress: Callable[[int], None] | None = None,
     layout: str = AUTO,
     fetcher: ImageFetcher | None = None,
+    images: int = 1,
 ) -> Iterator[Collected]:
     """Reads a catalog once and checks every row and every image; yields parts of about PART_ROWS rows.
 
@@ -91,6 +95,7 @@ def collect_products(
         progress: told the number of rows read so far, after each batch.
         layout: of all files, by name; else each file's is recognised.
         fetcher: fetches images that are URLs; None: such an image is set aside.
+        images: how many images of a product are read; those after them are not looked at.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -110,7 +115,7 @@ def collect_products(
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
             what = (partitions[index], contract.columns, _remember(unreadable))
-            with closing(read_batches(*what, layout=layout, told=readings.append)) as read:
+            with closing(read_batches(*what, layout=layout, told=readings.append, images=images)) as read:
                 batches = read if max_products is None else _first(read, max_products - rows)
                 for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
                     where = (partitions[index], index, start)
@@ -188,7 +193,7 @@ class Collection:
         """Raises CatalogError where there are no rows, or more of them than the contract allows are set aside."""
         if not self.rows:
             raise CatalogError("the catalog has no rows")
-        count = quarantine.num_rows
+        count = _rows_in(quarantine)
         if count <= contract.max_quarantine_share * self.rows:
             return
         examples: dict[str, list[str]] = defaultdict(list)
@@ -196,12 +201,20 @@ class Collection:
             examples[entry["reason"]].append(entry["product_id"] or entry["detail"])
         frequent = sorted(examples.items(), key=lambda item: -len(item[1]))[:5]
         reasons = "; ".join(f"{reason}: {len(ids)} ({', '.join(ids[:3])})" for reason, ids in frequent)
-        images = pc.sum(pc.equal(quarantine["field"], "image")).as_py()
+        images = _rows_in(quarantine.filter(pc.starts_with(quarantine["field"], IMAGE)))
         raise CatalogError(
             f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be quarantined, {images} of them "
             f"with their image alone; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
-            f"(max_quarantine_share; with a larger one the run goes on without them). {reasons}"
+            "(max_quarantine_share, and of images the expectation undecodable_images: raise them to go on without). "
+            f"{reasons}"
         )
+
+
+def _rows_in(quarantine: pa.Table) -> int:
+    """How many rows the quarantine's entries are of; several of one product's further images count once."""
+    is_further = pc.fill_null(pc.starts_with(quarantine["field"], f"{IMAGE}."), False)
+    rows, further = quarantine.filter(pc.invert(is_further)), quarantine.filter(is_further)
+    return len(rows) + len(set(further["product_id"].to_pylist()) - set(rows["product_id"].to_pylist()))
 
 
 def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
@@ -232,33 +245,39 @@ def _accept(
 ) -> pa.RecordBatch:
     """The rows of a batch that become products; the others, and bad images, go to ``quarantine``."""
     ids = batch["product_id"].to_pylist()
-    kept, images, problems = [], [], {}
+    kept, images, problems = [], [], list[tuple[int, str, str, str]]()
     texts = zip(ids, *(batch[name].to_pylist() for name in ("product_type", "title", "description")), strict=True)
     for i, (product_id, product_type, title, description) in enumerate(texts):
         problem = screen(product_id, product_type, title, description, unreadable.pop(start + i, None))
         if problem is not None:
-            problems[i] = problem
+            problems.append((i, *problem))
         if is_usable(problem):
             kept.append(i)
-            images.append(batch["image"][i].as_py())
-    hashes = _map(pool, lambda image: _hash_if_usable(image, partition, read_url), images)
-    for i, found in zip(kept, hashes, strict=True):
-        if isinstance(found, ImageError):
-            problems[i] = ("image", found.reason, found.detail)
-    for i in sorted(problems):
-        field, reason, detail = problems[i]
+            images.append(images_in(batch, i))
+    hashed = iter(_map(pool, lambda image: _hash_if_usable(image, partition, read_url), list(chain(*images))))
+    hashes: list[list[str | None]] = []
+    for i, own in zip(kept, images, strict=True):
+        found = list(islice(hashed, len(own)))
+        for number, error in enumerate(found):
+            if isinstance(error, ImageError):
+                problems.append((i, image_name(number), error.reason, error.detail))
+        hashes.append([one if isinstance(one, str) else None for one in found])
+    for i, name, reason, detail in sorted(problems, key=lambda problem: problem[0]):
         place = f"{partition.rsplit('/', 1)[-1]}, row {start + i}"
         detail = f"{place}: {detail}" if detail else place
-        entry = {"product_id": ids[i], "stage": STAGE, "field": field, "reason": reason, "detail": detail}
+        entry = {"product_id": ids[i], "stage": STAGE, "field": name, "reason": reason, "detail": detail}
         quarantine.append(entry)
 
     accepted = batch.take(pa.array(kept, pa.int64()))
-    own = {
-        "image_hash": pa.array([h if isinstance(h, str) else None for h in hashes], pa.string()),
+    further = [own[1:] if any(own[1:]) else None for own in hashes]
+    found_here = {
+        "image_hash": pa.array([own[0] for own in hashes], pa.string()),
+        "further_image_hashes": pa.array(further, pa.list_(pa.string())),
         "partition": pa.array(np.full(len(kept), index, np.int32)),
         "row": pa.array(start + np.array(kept, np.int64)),
     }
-    return pa.record_batch([own[n] if n in own else accepted[n] for n in PRODUCTS.names], schema=PRODUCTS)
+    columns = [found_here[name] if name in found_here else accepted[name] for name in PRODUCTS.names]
+    return pa.record_batch(columns, schema=PRODUCTS)
 
 
 def _hash_if_usable(
@@ -286,23 +305,25 @@ def read_products_with_images(
     contract: Contract,
     layout: str = AUTO,
     read_url: Callable[[str], bytes] | None = None,
+    images: int = 1,
 ) -> Iterator[pa.Table]:
-    """``products`` in slices, with a last column ``image`` (binary).
+    """``products`` in slices, with last columns ``image`` (binary) and ``further_images`` (list of binary).
 
-    The catalog is read again, once. Images come as ``shrink_image`` makes them; null where image_hash is null.
+    The catalog is read again, once. Images come as ``shrink_image`` makes them; null where their hash is null.
 
     Args:
         partitions: those that ``collect_products`` read, in the same order.
         products: parts of PRODUCTS, or some rows of them, by partition and row.
         layout: as for ``collect_products``.
         read_url: gives the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
+        images: as for ``collect_products``.
 
     Raises:
         CatalogError: a product or image is no longer what ``collect_products`` saw.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
-            yield from _with_images(partitions[index], parts, contract, pool, layout, read_url)
+            yield from _with_images(partitions[index], parts, contract, pool, layout, read_url, images)
 
 
 def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -320,11 +341,12 @@ def _with_images(
     pool: ThreadPoolExecutor,
     layout: str,
     read_url: Callable[[str], bytes] | None,
+    images: int,
 ) -> Iterator[pa.Table]:
     only = ("product_id", "image")
     start = 0
     waiting = next(parts, None)
-    for batch in read_batches(partition, contract.columns, lambda *_: None, only, layout=layout):
+    for batch in read_batches(partition, contract.columns, lambda *_: None, only, layout=layout, images=images):
         end = start + batch.num_rows
         while waiting is not None and (here := int(np.searchsorted(waiting["row"].to_numpy(), end))):
             part = waiting.slice(0, here)
@@ -333,9 +355,15 @@ def _with_images(
             changed = pc.not_equal(seen["product_id"], part["product_id"].combine_chunks())
             if pc.any(pc.fill_null(changed, True)).as_py():
                 raise CatalogError(_changed(partition, f"row {rows[0]} and following hold other products"))
-            pairs = ((seen["image"][i].as_py(), expected) for i, expected in enumerate(part["image_hash"].to_pylist()))
-            images = _map(pool, lambda pair: _shrunk(pair[0], pair[1], partition, read_url), list(pairs))
-            yield part.append_column("image", pa.array(images, pa.binary()))
+            hashes = zip(part["image_hash"].to_pylist(), part["further_image_hashes"].to_pylist(), strict=True)
+            expected = [[first, *(further or [])] for first, further in hashes]
+            listed = [images_in(seen, i) for i in range(here)]
+            pairs = list(chain(*map(zip_longest, listed, expected)))
+            shrunk = iter(_map(pool, lambda pair: _shrunk(pair[0], pair[1], partition, read_url), pairs))
+            found = [list(islice(shrunk, max(len(own), len(e)))) for own, e in zip(listed, expected, strict=True)]
+            part = part.append_column("image", pa.array([own[0] for own in found], pa.binary()))
+            further = [own[1:] if any(own[1:]) else None for own in found]
+            yield part.append_column(FURTHER_IMAGES, pa.array(further, FURTHER_IMAGES.type))
             waiting = waiting.slice(here) if here < len(waiting) else next(parts, None)
         start = end
         if waiting is None:

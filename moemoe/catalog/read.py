@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,8 +15,10 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.layouts import own
 from moemoe.catalog.layouts.known import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
+from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.records import RowError
+from moemoe.catalog.screen import OF_IMAGES, Problem
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 from moemoe.storage import beside, exists, fetch, is_s3
@@ -25,7 +28,7 @@ BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a b
 #: What is said of a column that the contract names for another catalog column.
 _IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
 
-#: Takes (row, field, reason, detail) of a row that cannot be read. With field "image" only the row's image is lost.
+#: Takes (row, field, reason, detail) of a row that cannot be read. Of OF_IMAGES only the row's images are lost.
 SetAside = Callable[[int, str, str, str], None]
 
 
@@ -38,8 +41,11 @@ def read_batches(
     required: Sequence[str] = REQUIRED,
     layout: str = AUTO,
     told: Callable[[Reading], None] = lambda _: None,
+    images: int = 1,
 ) -> Generator[pa.RecordBatch, None, None]:
     """The rows of one catalog file, in order, in the CATALOG schema.
+
+    ``image`` is a product's first image and ``images`` has those after it, see ``product_images``.
 
     Args:
         partition: one of ``find_partitions``.
@@ -51,6 +57,7 @@ def read_batches(
         required: the catalog columns that the file must have; backfill needs no labels.
         layout: one by name, or recognised.
         told: is given how the file was read, once, when its last batch has been taken or the iterator is closed.
+        images: how many images of a product to keep.
 
     Raises:
         CatalogError: the file cannot be read, is cut short, has no layout that is known or more than one, lacks a
@@ -61,10 +68,13 @@ def read_batches(
         file = open_file(partition, scratch, columns or {}, required)
         chosen = layout_of(file, layout)
         try:
+            if "image" in only and "images" not in only:
+                only = (*only, "images")
             if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
-                yield from own.batches(file, file.table, only, batch_rows)
+                batches = own.batches(file, file.table, only, batch_rows)
             else:
-                yield from _batches(chosen.rows(file), set_aside, only, batch_rows)
+                batches = _batches(chosen.rows(file), set_aside, only, batch_rows)
+            yield from (first_and_further(batch, images) for batch in batches)
         finally:
             became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
             for column, name in ignored_columns(file, chosen).items():
@@ -95,21 +105,28 @@ def open_file(
 
 
 def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> list[str]:
-    """Opens each local file and recognises its layout; on S3 that would take a download.
+    """Opens each local file and recognises its layout; of a shop's export also reads the first product.
+
+    Files on S3 are left for later, as this would take a download.
 
     Returns:
         What the user should know: columns that the contract names, in files whose layout has names of its own.
 
     Raises:
         ConfigError: the layout's name is unknown.
-        CatalogError: a file cannot be opened, or its layout is not known.
+        CatalogError: a file cannot be opened, its layout is not known, or it lacks a column that the layout needs.
     """
     check_layout(layout)
     examples: dict[tuple[str, str], str] = {}
+    alike: set[tuple[str, ...]] = set()
     for partition in partitions:
         if not is_s3(partition):
             file = open_file(partition, "", columns)
             found = layout_of(file, layout)
+            columns_of = (found.name, *file.table.columns)
+            if found.name not in BY_CONTRACT and columns_of not in alike:
+                next(iter(found.rows(file)), None)  # begins with the columns
+                alike.add(columns_of)
             if ignored := ignored_columns(file, found):
                 named = ", ".join(f"{name}: {column!r}" for column, name in ignored.items())
                 examples.setdefault((found.name, named), partition)
@@ -133,12 +150,28 @@ def _batches(
     while chunk := list(islice(rows, batch_rows)):
         found = []
         for number, row in enumerate(chunk, start=start):
-            try:
-                if isinstance(row, RowError):
-                    raise row
-                found.append(records.record(row, only))
-            except RowError as error:
-                set_aside(number, error.field, error.reason, error.detail)
-                found.append(records.record({**row, "image": None}, only) if error.field == "image" else {})  # type: ignore
+            record, problem = _record(row, only)
+            found.append(record)
+            if problem is not None:
+                set_aside(number, *problem)
         yield pa.RecordBatch.from_pylist(found, CATALOG)
         start += len(chunk)
+
+
+def _record(row: Row | RowError, only: Sequence[str]) -> tuple[dict[str, Any], Problem | None]:
+    """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
+    problems: list[RowError] = []
+    while not isinstance(row, RowError):
+        try:
+            record = records.record(row, only)
+        except RowError as error:
+            if error.field not in OF_IMAGES:
+                row = error
+                break
+            problems.append(error)
+            row = {**row, error.field: error.kept}
+            continue
+        if not problems:
+            return record, None
+        return record, (problems[0].field, problems[0].reason, "; ".join(error.detail for error in problems))
+    return {}, (row.field, row.reason, row.detail)

@@ -12,19 +12,20 @@ from typing import Any
 from moemoe.contract.cell_text import as_id, as_text, as_text_or_nothing
 
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
-#: What a person sees before a bullet point.
+#: What a person sees before a bullet point, and what stands between URLs in one cell.
+_BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=https?://)")
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
 class RowError(Exception):
-    """Why a row, or with field "image" its image alone, cannot be read.
+    """Why a row, or with field "image" or "images" these alone, cannot be read.
 
-    ``cells`` are those of a CSV record that has more or fewer than its header.
+    ``cells`` are those of a CSV record that has more or fewer than its header; ``kept`` is what can be read of a list.
     """
 
-    def __init__(self, field: str, reason: str, detail: str, cells: Sequence[str] = ()):
+    def __init__(self, field: str, reason: str, detail: str, cells: Sequence[str] = (), kept: Any = None):
         super().__init__(detail)
-        self.field, self.reason, self.detail, self.cells = field, reason, detail, cells
+        self.field, self.reason, self.detail, self.cells, self.kept = field, reason, detail, cells, kept
 
 
 def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
@@ -148,6 +149,39 @@ def image(value: Any) -> dict[str, Any] | None:
     return {"bytes": data, "path": text("image", path)}
 
 
+def images(value: Any) -> list[dict[str, Any]]:
+    """The IMAGEs of a list, or of a text: a list in JSON or Python's spelling, else one a line, or URLs with commas.
+
+    Raises:
+        RowError: another shape, or an item that is no image; ``kept`` has the others.
+    """
+    if isinstance(value, (str, float)):
+        given = text("images", value) or ""
+        parsed = _parsed(given, "[")
+        value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in _between(line)]
+    elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path"}):
+        value = [value]
+    if not isinstance(value, list):
+        raise RowError("images", "images are not a list", repr(value)[:200])
+    found, bad = [], []
+    for number, item in enumerate(value, start=1):
+        try:
+            if isinstance(item, dict) and not item.keys() & {"bytes", "path"}:
+                raise RowError("images", "image is not a path or {bytes, path}", repr(item)[:200])
+            one = image(item) if item is not None else None
+        except RowError as error:
+            bad.append((error.reason, f"number {number} of {len(value)}: {error.detail}"))
+            continue
+        found += [one] if one is not None and (one["bytes"] is not None or one["path"]) else []
+    if bad:
+        raise RowError("images", bad[0][0], "; ".join(detail for _, detail in bad[:3]), kept=found)
+    return found
+
+
+def _between(line: str) -> list[str]:
+    return [path.strip() for path in _BETWEEN_URLS.split(line) if path.strip()]
+
+
 def _parsed(given: str, opening: str) -> Any:
     """A text that begins with ``opening`` as JSON, or as Python prints it; None if it is neither."""
     if not given.lstrip().startswith(opening):
@@ -165,4 +199,5 @@ _CONVERTERS = {
     "bullet_points": bullet_points,
     "attributes": attributes,
     "image": image,
+    "images": images,
 }

@@ -3,6 +3,9 @@
 Problem = tuple[str, str, str]
 """Field, reason and detail, as the quarantine has them."""
 
+#: The fields of a row of which a product can do without.
+OF_IMAGES = ("image", "images")
+
 
 def screen(
     product_id: str | None,
@@ -28,5 +31,5 @@ def screen(
 
 
 def is_usable(problem: Problem | None) -> bool:
-    """Whether a row with this problem is a product all the same: one without image."""
-    return problem is None or problem[0] == "image"
+    """Whether a row with this problem is a product all the same: one without an image, or without some of them."""
+    return problem is None or problem[0] in OF_IMAGES

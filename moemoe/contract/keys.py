@@ -112,7 +112,7 @@ EXPECTATIONS: Mapping[str, Record] = {
     "title_present": _at_least("Rows with a title."),
     "known_product_types": _at_least("Rows whose raw product type this contract knows."),
     "image_present": _at_least("Products of known types with an image."),
-    "undecodable_images": _at_most("Images that cannot be read, of all images."),
+    "undecodable_images": _at_most("Images that cannot be fetched, read or decoded, of all images."),
     "attribute_fill": _at_least_of_each("Products of known types with a raw label for the attribute."),
     # on the labels
     "canonical_values": _expectation("Labels are values of this contract."),

@@ -1,11 +1,12 @@
 """Predictions, checked once and cut into product type x attribute cells for all that is measured of them.
 
-Memory: about 20 bytes a row of the splits and conditions in use; the rows themselves stay in their parts.
+Memory: about 20 bytes a row of the main condition, 13 of the other one in use; the rows themselves stay in their parts.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,8 +37,16 @@ Cell = tuple[str, str]
 
 #: Columns of PREDICTIONS that slices are made by.
 TRAITS = ("explicit", "unseen", "rare", "has_image")
-_READ = ["product_id", "product_type", "marketplace", "group", "attribute", "split", "condition", "gold", "prediction",
-         "confidence", "tolerance", *TRAITS]  # fmt: skip
+#: What is read of PREDICTIONS for CellPredictions, and what CellRows need besides.
+_READ = ["product_id", "product_type", "group", "attribute", "split", "condition", "gold", "prediction", "confidence",
+         "tolerance"]  # fmt: skip
+_READ_TOO = ["marketplace", *TRAITS]
+#: How each column of a cell is kept.
+_KINDS = {
+    "confidence": np.float64, "correct": np.bool_, "group": np.int32, "row": np.uint32, "traits": np.uint8,
+    "marketplace": np.uint16, "majority": np.bool_,
+}  # fmt: skip
+Kept = TypeVar("Kept", bound="CellPredictions")
 
 
 @dataclass(frozen=True)
@@ -95,8 +104,8 @@ class CellRows(CellPredictions):
 class Cells:
     """Predictions, cut into the products of each product type and attribute; rows without gold are left out.
 
-    The validation split and the test split in the main condition stay in memory once they were asked for, of the other
-    conditions the last one.
+    The validation split and the test split in the main condition stay in memory once they were asked for; of the other
+    conditions the last one, until the main one is read.
 
     Args:
         predictions: PREDICTIONS; every pass over it reads its parts again.
@@ -121,20 +130,28 @@ class Cells:
         self.marketplaces = self._survey.marketplaces
         self.groups = len(self._survey.groups)
         self.canonical = self._survey.canonical.get(self.condition, math.nan)
-        self._found: dict[Shown, dict[Cell, CellRows]] = {}
+        self._main: dict[str, dict[Cell, CellRows]] = {}
+        self._other: dict[str, dict[Cell, CellPredictions]] = {}
 
-    def of(self, split: str, condition: str | None = None) -> Mapping[Cell, CellRows]:
-        """The cells of a split in a condition, the main one by default, sorted by product type and attribute."""
-        shown = split, condition or self.condition
-        if shown not in self._found:
-            kept = {own: cells for own, cells in self._found.items() if own[1] == self.condition}
-            self._found = kept  # before the new ones are read
-            kept[shown] = self._cut(*shown)
-        return self._found[shown]
+    def of(self, split: str) -> Mapping[Cell, CellRows]:
+        """The cells of a split in the main condition, sorted by product type and attribute."""
+        if split not in self._main:
+            self._other = {}  # before the new ones are read
+            self._main[split] = self._cut(CellRows, (split, self.condition))
+        return self._main[split]
+
+    def test(self, condition: str) -> Mapping[Cell, CellPredictions]:
+        """The cells of the test split in any condition, sorted alike."""
+        if condition == self.condition:
+            return self.of("test")
+        if condition not in self._other:
+            self._other = {}  # before the new ones are read
+            self._other[condition] = self._cut(CellPredictions, ("test", condition))
+        return self._other[condition]
 
     def release(self) -> None:
         """Forgets what was cut; it is cut again when it is asked for."""
-        self._found = {}
+        self._main, self._other = {}, {}
 
     def answers(
         self, condition: str, columns: Sequence[str], keep: Callable[[pa.Table], np.ndarray] | None = None
@@ -168,49 +185,62 @@ class Cells:
             return self.predictions.part(0).slice(0, 0)
         return pa.concat_tables(found).take(pa.array(np.argsort(order, kind="stable")))
 
-    def _cut(self, split: str, condition: str) -> dict[Cell, CellRows]:
-        groups = self._survey.groups if split == "test" else Numbering()
-        cells: dict[Cell, int] = {}
-        columns: dict[str, list[np.ndarray]] = {"cell": [], **{field.name: [] for field in fields(CellRows)}}
-        for found in self._columns(split, condition, groups, cells):
+    def _cut(self, kept: type[Kept], shown: Shown) -> dict[Cell, Kept]:
+        """The cells of what is shown.
+
+        Every column is made once, as long as it can get, and sorted where it is: pieces that are joined in the end
+        would take twice the memory, and leave holes in it.
+        """
+        groups = self._survey.groups if shown[0] == "test" else Numbering()
+        starts, names = self._survey.starts, [field.name for field in fields(kept)]
+        longest = sum(starts[index + 1] - starts[index] for index in self._survey.parts.get(shown, ()))
+        whole: dict[str, np.ndarray] = {name: np.empty(longest, _KINDS[name]) for name in names}
+        number, count, cells = np.empty(longest, np.int32), 0, dict[Cell, int]()
+        for index in self._survey.parts.get(shown, ()):
+            found = self._columns(index, kept, shown, groups, cells)
+            rows = slice(count, count + len(found["cell"]))
+            number[rows], count = found.pop("cell"), rows.stop
             for name, column in found.items():
-                columns[name].append(column)
-        if not cells:
-            return {}
+                whole[name][rows] = column
         place = {cell: index for index, cell in enumerate(sorted(cells))}
-        own = np.array([place[cell] for cell in cells], np.int32)[np.concatenate(columns.pop("cell"))]
-        order = np.argsort(own, kind="stable").astype(np.uint32)
-        ends = np.cumsum(np.bincount(own, minlength=len(cells)))
-        whole = {name: np.concatenate(columns.pop(name))[order] for name in list(columns)}
+        number = np.array([place[cell] for cell in cells], np.int32)[number[:count]]
+        order = np.argsort(number, kind="stable").astype(np.uint32)
+        ends = np.cumsum(np.bincount(number, minlength=len(cells)))
+        del number
+        for column in whole.values():
+            column[:count] = column[order]
         return {
-            cell: CellRows(**{name: column[end - number : end] for name, column in whole.items()})
-            for cell, end, number in zip(place, ends, np.diff(ends, prepend=0), strict=True)
+            cell: kept(**{name: column[end - size : end] for name, column in whole.items()})
+            for cell, end, size in zip(place, ends, np.diff(ends, prepend=0), strict=True)
         }
 
     def _columns(
-        self, split: str, condition: str, groups: Numbering, cells: dict[Cell, int]
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """The columns of CellRows of each part, and the number of the cell of each row, by ``cells``."""
+        self, index: int, kept: type[CellPredictions], shown: Shown, groups: Numbering, cells: dict[Cell, int]
+    ) -> dict[str, np.ndarray]:
+        """The columns of ``kept`` of a part, and the number of the cell of each row, by ``cells``."""
+        more = _READ_TOO if kept is CellRows else []
+        part = self.predictions.part(index, [*_READ, *more])
+        rows = rows_shown(part, *shown)
+        part = part.take(pa.array(rows))
+        known = have_gold(part)
+        part, rows = part.filter(pa.array(known)), rows[known]
+        cell = _numbered(part, cells)
+        found = {
+            "cell": cell,
+            "confidence": part["confidence"].to_numpy(),
+            "correct": are_right(part["prediction"], part["gold"], part["tolerance"]),
+            "group": groups(group_names(part)),
+        }
+        if not more:
+            return found
         places = pa.array(list(self.marketplaces), pa.string())
-        for index in self._survey.parts.get((split, condition), ()):
-            part = self.predictions.part(index, _READ)
-            rows = rows_shown(part, split, condition)
-            part = part.take(pa.array(rows))
-            known = have_gold(part)
-            part, rows = part.filter(pa.array(known)), rows[known]
-            cell = _numbered(part, cells)
-            place = pc.index_in(pc.fill_null(part["marketplace"], UNKNOWN), places)
-            majority = pa.array([self._majority.get(own) for own in cells], pa.string()).take(pa.array(cell))
-            yield {
-                "cell": cell,
-                "confidence": part["confidence"].to_numpy(),
-                "correct": are_right(part["prediction"], part["gold"], part["tolerance"]),
-                "group": groups(group_names(part)),
-                "row": (rows + self._survey.starts[index]).astype(np.uint32),
-                "traits": _traits(part),
-                "marketplace": place.to_numpy().astype(np.uint16),
-                "majority": are_right(pa.chunked_array([majority]), part["gold"], part["tolerance"]),
-            }
+        majority = pa.array([self._majority.get(own) for own in cells], pa.string()).take(pa.array(cell))
+        return found | {
+            "row": rows + self._survey.starts[index],
+            "traits": _traits(part),
+            "marketplace": pc.index_in(pc.fill_null(part["marketplace"], UNKNOWN), places).to_numpy(),
+            "majority": are_right(pa.chunked_array([majority]), part["gold"], part["tolerance"]),
+        }
 
 
 def _numbered(part: pa.Table, cells: dict[Cell, int]) -> np.ndarray:

@@ -83,7 +83,7 @@ def evaluate(
     if with_majority:
         metrics |= _majority([scores for cell, scores in test.items() if cell in shown])
     for condition in sorted(cells.conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
-        found = cells.of("test", condition).items()
+        found = cells.test(condition).items()
         own = [(_recall(scores), scores.accuracy) for cell, scores in found if cell in shown]
         del found  # before the next condition is read
         if own:

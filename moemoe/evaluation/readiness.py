@@ -63,7 +63,7 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
     resamples = Resamples(cells.groups, replicates)
-    right = {shown: _right(cells.of("test", shown)) for shown in (TEXT_BLANKED, IMAGE_BLANKED)}
+    right = {shown: _right(cells.test(shown)) for shown in (TEXT_BLANKED, IMAGE_BLANKED)}
     test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
     for cell in test:

@@ -4,7 +4,7 @@ Memory: some 35 bytes a test row and run.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -50,13 +50,6 @@ class TestRows:
     def __len__(self) -> int:
         return len(self.gold)
 
-    def where(self, chosen: np.ndarray) -> "TestRows":
-        """The rows that ``chosen`` (bool [N], or rows) names."""
-        codes = {name: own[chosen] for name, own in self.codes.items()}
-        return TestRows(
-            self.condition, self.names, codes, self.gold[chosen], self.confidence[chosen], self.correct[chosen]
-        )
-
     def text(self, name: str, row: int) -> str:
         """The ``name`` of one row."""
         return self.names[name][int(self.codes[name][row])].as_py()
@@ -77,8 +70,13 @@ class TestRows:
         }
 
 
-def read_test_rows(predictions: Predictions, condition: str | None = None) -> TestRows:
+def read_test_rows(
+    predictions: Predictions, condition: str | None = None, of_group: Callable[[str], bool] | None = None
+) -> TestRows:
     """The test rows of a run in a condition, the main one by default.
+
+    Args:
+        of_group: of which groups; all by default.
 
     Raises:
         EvaluationError: as ``survey``.
@@ -89,6 +87,8 @@ def read_test_rows(predictions: Predictions, condition: str | None = None) -> Te
     coded: dict[str, list[pa.Array]] = {name: [] for name in _NAMES}
     for part in all_parts(parts, _READ):
         part = part.take(pa.array(rows_shown(part, "test", condition)))
+        if of_group is not None:
+            part = part.filter(pa.array(_of_groups(part, of_group)))
         texts = {name: group_names(part) if name == "group" else part[name] for name in _NAMES}
         for name, own in texts.items():
             coded[name].append(own.combine_chunks().dictionary_encode())
@@ -105,6 +105,13 @@ def read_test_rows(predictions: Predictions, condition: str | None = None) -> Te
         codes[name] = codes[name][order]
     gold, confidence, correct = (np.concatenate(found.pop(name))[order] for name in ("gold", "confidence", "correct"))
     return TestRows(condition, names, codes, gold, confidence, correct)
+
+
+def _of_groups(part: pa.Table, of_group: Callable[[str], bool]) -> np.ndarray:
+    """Which rows are of such groups, bool [N]; each group is asked about once."""
+    coded = group_names(part).combine_chunks().dictionary_encode()
+    wanted = np.array([of_group(group) for group in coded.dictionary.to_pylist()], bool)
+    return wanted[coded.indices.to_numpy()]
 
 
 @dataclass(frozen=True)

@@ -36,19 +36,18 @@ def slices(
     """SLICES of the predictions that ``evaluation`` was made from."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
 
-    def headline(condition: str) -> dict[Cell, CellRows]:
-        found = cells.of("test", condition)
-        return {c: s for c, s in found.items() if c[0] in report_product_types and thresholds.get(c) is not None}
-
-    test = headline(evaluation.condition)
-    test = {cell: scores for cell, scores in test.items() if scores.support >= min_support}
+    test = {
+        cell: scores
+        for cell, scores in cells.of("test").items()
+        if cell[0] in report_product_types and cell in thresholds and scores.support >= min_support
+    }
     resamples = Resamples(cells.groups, replicates)
     rows = []
     for slice_by, name, chosen in _chosen(cells):
         found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
         rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
     for condition in (IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
-        found = {c: scores for c, scores in headline(condition).items() if c in test}
+        found = {c: scores for c, scores in cells.test(condition).items() if c in test}
         rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
         del found  # before the next condition is read
     return pa.Table.from_pylist(rows, SLICES)

@@ -43,6 +43,11 @@ class AttributeModel:
         """What can be asked, by product type."""
         return self.thresholds.attributes()
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the model reads of a product, by the names of ``moemoe.sources``."""
+        return self.predictor.sources
+
     @cached_property
     def labels(self) -> LabelReader:
         """Reads a product's raw labels by the contract."""

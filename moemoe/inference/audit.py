@@ -124,7 +124,7 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
     Raises:
         CatalogError: it is not a table of AUDIT, or a verdict is none of right, wrong and unclear.
     """
-    needless = ("image", "title", "text", "attribute_id", "value_id")
+    needless = ("image", "title", "text", "attribute_id", "value_id", "source_weights")
     missing = [name for name in AUDIT.names if name not in audit.column_names and name not in needless]
     if missing:
         raise CatalogError(f"{where} is not an audit: column {missing[0]!r} is missing")

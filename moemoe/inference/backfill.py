@@ -28,13 +28,13 @@ from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.catalog.url_images import UrlImages
-from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_image
 from moemoe.inference.decisions import Decided, decide
 from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
+from moemoe.sources import image_name, images_read
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
 
 STAGE = "backfill"
@@ -86,6 +86,11 @@ class Part:
     kept_back: list[tuple[str, str, str, int]]
     rests_on: list[tuple[str, str, int]]
     readings: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """Its tables' paths."""
+        return self.values, self.sample, self.quarantine
 
     @classmethod
     def read(cls, uri: str) -> "Part":
@@ -165,8 +170,12 @@ def part_name(partition: str, job: Job) -> str:
 
 
 def _done(name: str, job: Job) -> Part | None:
+    """A partition that is finished; one whose files are lost is not."""
     uri = join(job.output, "parts", f"{name}.json")
-    return Part.read(uri) if exists(uri) else None
+    if not exists(uri):
+        return None
+    part = Part.read(uri)
+    return part if all(exists(join(job.output, path)) for path in part.files) else None
 
 
 def _backfill_partition(
@@ -204,7 +213,7 @@ def _backfill_partition(
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
                     for decided in decide(question, given, model, job.rule):
-                        record = _record(row, question, decided, job, model.contract)
+                        record = _record(row, question, decided, job, model)
                         has_label = bool(decided.label and decided.label.values)
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
                         if decided.broken:
@@ -274,9 +283,12 @@ def read_chunks(
             {"product_id": product_id, "stage": STAGE, "field": field, "reason": reason, "detail": detail}
         )
 
-    def image_of(row: dict[str, Any]) -> bytes | ImageError | None:
+    def images_of(row: dict[str, Any]) -> list[bytes | ImageError | None]:
+        return [image_of(one) for one in (row["image"], *(row["images"] or []))]
+
+    def image_of(image: dict[str, Any] | None) -> bytes | ImageError | None:
         try:
-            data = load_image(row["image"], partition, read_url)
+            data = load_image(image, partition, read_url)
             return None if data is None else usable_image(data)
         except ImageError as error:
             return error
@@ -285,7 +297,7 @@ def read_chunks(
         columns = tuple(CATALOG.names)
         needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
         what = (partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed, layout, told)
-        batches = read_batches(*what)
+        batches = read_batches(*what, images=max(1, images_read(model.sources)))
         for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
             kept = []
             for index, row in enumerate(batch.to_pylist()):
@@ -299,12 +311,13 @@ def read_chunks(
                 if is_usable(problem):
                     kept.append((start + index, row, product_type))
             questions = []
-            images = pool.map(image_of, [row for _, row, _ in kept])
-            for (number, row, product_type), image in zip(kept, images, strict=True):
-                if isinstance(image, ImageError):
-                    quarantined(row["product_id"], number, "image", image.reason, image.detail)
-                    image = None
-                questions.append(question_of(row, product_type, image, model.attributes[product_type]))
+            found_images = pool.map(images_of, [row for _, row, _ in kept])
+            for (number, row, product_type), images in zip(kept, found_images, strict=True):
+                for index, image in enumerate(images):
+                    if isinstance(image, ImageError):
+                        quarantined(row["product_id"], number, image_name(index), image.reason, image.detail)
+                usable = [None if isinstance(image, ImageError) else image for image in images]
+                questions.append(question_of(row, product_type, usable, model.attributes[product_type]))
             start += batch.num_rows
             yield Chunk([row for _, row, _ in kept], questions, batch.num_rows)
 
@@ -320,9 +333,9 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
 
 
 def _record(
-    row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job, contract: Contract
+    row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job, model: AttributeModel
 ) -> dict[str, Any]:
-    attribute_id, value_id = contract.ids(decided.attribute, decided.answer.value)
+    attribute_id, value_id = model.contract.ids(decided.attribute, decided.answer.value)
     return {
         "product_id": row["product_id"],
         "product_type": question.product_type,
@@ -336,4 +349,5 @@ def _record(
         "model_version": job.model_version,
         "attribute_id": attribute_id,
         "value_id": value_id,
+        "source_weights": list(decided.answer.by_source(model.sources).items()),
     }

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from moemoe.catalog.reading import Reading, merge_readings
+from moemoe.errors import StorageError
 from moemoe.inference.audit import draw_audit, merge_samples
 from moemoe.inference.backfill import Job, Part
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
-from moemoe.storage import exists, join, read_table, write_bytes, write_table
+from moemoe.storage import exists, join, read_table, sizes, write_bytes, write_table
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,13 @@ class Finished:
 
 
 def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
-    """Writes the audits of values and labels, ``audit_size`` rows each, and then the manifest."""
+    """Writes the audits of values and labels, ``audit_size`` rows each, and then the manifest.
+
+    Raises:
+        StorageError: a table of a finished partition is lost.
+    """
     parts = sorted(parts, key=lambda part: part.values)
+    _check_tables(job, parts)
     coverage, total = coverage_of(parts)
     sample = merge_samples(read_table(join(job.output, part.sample)) for part in parts)
     name = hashlib.sha256("".join([*(part.values for part in parts), str(audit_size)]).encode()).hexdigest()[:16]
@@ -113,6 +119,18 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     return Finished(
         uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(kept_back), readings
     )
+
+
+def _check_tables(job: Job, parts: Sequence[Part]) -> None:
+    """Raises StorageError where a store has lost what a task had written: no manifest may name it."""
+    there = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
+    for part in parts:
+        for path in part.files:
+            if path not in there:
+                raise StorageError(
+                    f"cannot read {join(job.output, path)}: a task of this backfill has written it, and it is lost. "
+                    "Run the backfill again: what is lost is filled in again, the rest is kept"
+                )
 
 
 def _audit(rows: pa.Table, stem: str) -> Audit:

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import contextlib
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +12,14 @@ from numbers import Real
 from typing import Any
 
 from moemoe.catalog import records
-from moemoe.catalog.context import context_text
+from moemoe.catalog.context import ProductText
 from moemoe.catalog.images import ImageError, check_image, load_image, shown, shrink_image
 from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import fold
 from moemoe.errors import CatalogError
 from moemoe.inference.predictor import Question
+from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join
 
 #: The folder (or s3:// prefix) under which a client may name images by path; unset, no path is followed.
@@ -41,18 +44,21 @@ def questions_of(
     contract: Contract,
     attributes: Mapping[str, Sequence[str]],
     image_folder: str | None = None,
+    images: int = 1,
 ) -> list[RowQuestion]:
     """One question per row, or the reason why a row cannot be answered.
 
     A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty
     text are missing, invisible characters are gone, numbers are the text that they were. ``image``:
     bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's {bytes, path}.
+    ``images``: a list of such, of which the first is ``image`` if that is missing.
     ``attributes``: a list of those to ask; without, or if it is a catalog's map of raw labels (a mapping, or a list of
     pairs), all of the product type are asked.
 
     Args:
         attributes: what the model can be asked, by product type.
         image_folder: where images named by path lie; None: no path is followed.
+        images: how many of a product the model reads; those after them are not looked at.
 
     Raises:
         CatalogError: names the row and what is wrong: a row that training would set aside (no product type, neither
@@ -63,14 +69,18 @@ def questions_of(
     types = contract.product_type_aliases()
     for index, row in enumerate(rows):
         try:
-            questions.append(_question_of(row, types, attributes, image_folder))
+            questions.append(_question_of(row, types, attributes, image_folder, images))
         except CatalogError as error:
             raise CatalogError(f"row {index}: {error}") from error
     return questions
 
 
 def _question_of(
-    row: Mapping[str, Any], types: Mapping[str, str], attributes: Mapping[str, Sequence[str]], folder: str | None
+    row: Mapping[str, Any],
+    types: Mapping[str, str],
+    attributes: Mapping[str, Sequence[str]],
+    folder: str | None,
+    images: int,
 ) -> RowQuestion:
     plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS if name != "description"}
     plain["description"] = _description(row.get("description"))
@@ -85,20 +95,31 @@ def _question_of(
     asked, labels = _asked(row.get("attributes"), product_type, attributes[product_type])
     plain["bullet_points"] = _bullet_points(row.get("bullet_points"))
     plain["attributes"] = labels
-    return question_of(plain, product_type, _image(row.get("image"), folder), asked)
+    return question_of(plain, product_type, _images(row, folder, max(1, images)), asked)
 
 
-def question_of(row: Mapping[str, Any], product_type: str, image: bytes | None, attributes: list[str]) -> RowQuestion:
-    """A row of CATALOG with its canonical product type and its usable image -> what the model reads, as in training.
+def question_of(
+    row: Mapping[str, Any], product_type: str, images: Sequence[bytes | None], attributes: list[str]
+) -> RowQuestion:
+    """A row of CATALOG with its canonical product type and its usable images -> what the model reads, as in training.
 
     Args:
         row: texts as text or None.
+        images: the first one first, None for one that is missing.
     """
-    context = context_text(
+    text = ProductText(
         row.get("marketplace"), product_type, row.get("title"), row.get("bullet_points"), row.get("description")
     )
-    product_id, labels = row.get("product_id") or "", row.get("attributes") or ()
-    return RowQuestion(context, image, attributes, product_id, product_type=product_type, labels=labels)
+    return RowQuestion(
+        text.of_source(TEXT) or "",
+        images[0] if images else None,
+        attributes,
+        row.get("product_id") or "",
+        further_images=images[1:],
+        text=text,
+        product_type=product_type,
+        labels=row.get("attributes") or (),
+    )
 
 
 def usable_image(data: bytes) -> bytes:
@@ -186,6 +207,24 @@ def _raw_labels(value: Any) -> list[RawLabel]:
         return records.attributes(value)
     except records.RowError as error:
         raise CatalogError(f"{error.reason}: {error.detail}") from None
+
+
+def _images(row: Mapping[str, Any], folder: str | None, most: int) -> list[bytes]:
+    """The usable images of ``image`` and ``images``, the first ``most``; one that is listed twice counts once."""
+    value = row.get("images")
+    if isinstance(value, str) and (value := text_of(value, "images")) is not None:
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    listed = [] if is_missing(value) else _listed(value)
+    if listed is None:
+        raise CatalogError(f"images is {str(value)[:50]!r}; allowed is a list of images")
+    found: dict[bytes, None] = {}
+    for one in (row.get("image"), *listed):
+        if len(found) >= most:
+            break
+        if (image := _image(one, folder)) is not None:
+            found[image] = None
+    return list(found)
 
 
 def _image(value: Any, folder: str | None) -> bytes | None:

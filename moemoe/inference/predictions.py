@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.batches.tokenizer import tokenizer_statistics
+from moemoe.catalog.context import ProductText
 from moemoe.contract.contract import Contract
 from moemoe.contract.measures import MeasureReader
 from moemoe.contract.spellings import spellings, words_pattern
@@ -29,6 +30,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import Product, ShardedDataset
+from moemoe.sources import IMAGE, TEXT, kind_of, kinds_of
 from moemoe.storage import join
 from moemoe.table_parts import ListedParts
 
@@ -133,8 +135,8 @@ def write_predictions(
             spilled.write(part)
     answering = calibrate(unscaled, predictor.answering)
     probability = [np.empty(0)]
-    sources, rows = predictor.model.config.sources, dataset.rows("test")
-    together = [main, IMAGE_BLANKED] if "image" in sources else [main]
+    kinds, rows = kinds_of(predictor.sources), dataset.rows("test")
+    together = [main, IMAGE_BLANKED] if IMAGE in kinds else [main]
     without_image = ListedParts(join(scratch, "without image"), PREDICTIONS)
 
     def asked(split: str, condition: str) -> Iterator[pa.Table]:
@@ -150,11 +152,11 @@ def write_predictions(
                 written.write(_scaled(part, answering))
                 spilled.write_all(_scaled(part, answering) for part in blanked)
         test = range(len(unscaled), len(written))
-        if "image" in sources:
+        if IMAGE in kinds:
             written.write_all(without_image)
         else:
             written.write_all(_relabelled(written.part(index), IMAGE_BLANKED) for index in test)
-        if "text" in sources:
+        if TEXT in kinds:
             written.write_all(_scaled(part, answering) for part in asked("test", TEXT_BLANKED))
         else:
             written.write_all(_relabelled(written.part(index), TEXT_BLANKED) for index in test)
@@ -173,10 +175,12 @@ def write_predictions(
 
 def _longer_than_their_title(predictor: Predictor, dataset: ShardedDataset) -> np.ndarray:
     """The test products that the condition ``title only`` takes a text from; none for a system that reads no text."""
-    if "text" not in predictor.model.config.sources:
-        return np.empty(0, np.int64)
-    products = ((row, dataset[row]) for row in dataset.rows("test"))
-    return np.array([row for row, product in products if product.title_context != product.context], np.int64)
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
+
+    def is_longer(text: ProductText) -> bool:
+        return any(text.of_source(name, title_alone=True) != text.of_source(name) for name in names)
+
+    return np.array([row for row in dataset.rows("test") if names and is_longer(dataset[row].text)], np.int64)
 
 
 def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
@@ -239,7 +243,7 @@ def _predict(
     predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, conditions: Sequence[str], values: ValueSets
 ) -> Iterator[list[pa.Table]]:
     """PREDICTIONS of ``rows``, in parts of CHUNK_PRODUCTS products: one table for each condition, asked together."""
-    features = predictor.image_features(dataset)
+    features, sources = predictor.image_features(dataset), predictor.sources
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
         products = [dataset[row] for row in chunk]
@@ -267,6 +271,7 @@ def _predict(
                             "image_weight": answer.image_weight,
                             "text_weight": answer.text_weight,
                             "canonical": values.contract.allows(attribute, answer.value),
+                            "source_weights": list(answer.by_source(sources).items()),
                         }
                     )
         yield [pa.Table.from_pylist(own_records, PREDICTIONS) for own_records in records]
@@ -282,7 +287,7 @@ def _row(product: Product, attribute: str, gold: list[str], values: ValueSets) -
         "attribute": attribute,
         "split": product.split,
         "gold": gold,
-        "has_image": product.image is not None,
+        "has_image": any(image is not None for image in product.images),
         "explicit": values.is_written(attribute, gold, product.context),
         "rare": values.is_rare(attribute, gold),
         "unseen": values.is_unseen(attribute, gold),
@@ -303,6 +308,8 @@ def tokenizer_metrics(predictor: Predictor, dataset: ShardedDataset) -> dict[str
     """
     if predictor.collator.tokenizer is None:
         return {}
-    contexts = (dataset[row].context for row in dataset.rows("test"))
-    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, contexts, predictor.model.config.context_length)
+    names = [name for name in predictor.sources if kind_of(name) == TEXT]
+    of_sources = (dataset[row].text.of_source(name) for row in dataset.rows("test") for name in names)
+    texts = (text for text in of_sources if text is not None)
+    found = tokenizer_statistics(predictor.collator.encoder_tokenizer, texts, predictor.model.config.context_length)
     return {f"tokenizer/{name}": value for name, value in vars(found).items()}

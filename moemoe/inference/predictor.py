@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from moemoe.batches.collate import ImageSlot, Item, KnownQuestions, one_of_each
+from moemoe.batches.collate import ImageSlot, Item, KnownQuestions, item_sources
+from moemoe.catalog.context import ProductText
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.moemoe import MoEMoE
@@ -22,6 +23,7 @@ from moemoe.shards.dataset import Product, ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
+from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.systems.saved import load_with_collator
 
 #: Products of one batch. A CPU is quickest where what a layer reads and writes stays in its cache.
@@ -32,28 +34,57 @@ MOST_WORKERS = 16
 
 @dataclass
 class Question:
-    """One product and the attributes asked of it; ``image`` is encoded (JPEG, PNG, ...) or None.
+    """One product and the attributes asked of it; images are encoded (JPEG, PNG, ...) or None.
 
-    ``features``: the image's, half [P, W], where they are known (``Predictor.image_features``).
+    Args:
+        context: the whole text.
+        image: the first image.
+        features: of each image, half [P, W], where they are known (``Predictor.image_features``).
+        further_images: those after the first.
+        text: the text in its parts, for a model that reads them; without it these are missing.
+        title_alone: whether bullet points and description are hidden.
     """
 
     context: str
     image: bytes | None
     attributes: Sequence[str]
     product_id: str = ""
-    features: np.ndarray | None = None
+    features: Sequence[np.ndarray | None] | None = None
+    further_images: Sequence[bytes | None] = ()
+    text: ProductText | None = None
+    title_alone: bool = False
+
+    def image_of(self, source: str) -> tuple[bytes | None, np.ndarray | None]:
+        """The image that a source of the model is, and its features; None for what is missing or not known."""
+        number = image_index(source)
+        data = ([self.image, *self.further_images][number:] or [None])[0]
+        return data, None if self.features is None or data is None else self.features[number]
+
+    def text_of(self, source: str) -> str | None:
+        """The text of a source of the model, None if there is none."""
+        if source == TEXT:
+            return self.context
+        return None if self.text is None else self.text.of_source(source, self.title_alone)
 
 
-def product_question(product: Product, features: np.ndarray | None = None, condition: str = AS_IS) -> Question:
-    """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS."""
-    context = product.title_context if condition == TITLE_ONLY else product.context
-    blanked = condition in (IMAGE_BLANKED, UNANSWERABLE)
+def product_question(
+    product: Product, features: Sequence[np.ndarray | None] | None = None, condition: str = AS_IS
+) -> Question:
+    """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS.
+
+    A condition hides all images, all texts, or of every text what is not the title.
+    """
+    no_image, no_text = (condition in (blanked, UNANSWERABLE) for blanked in (IMAGE_BLANKED, TEXT_BLANKED))
+    text, title_alone = product.text, condition == TITLE_ONLY
     return Question(
-        context="" if condition in (TEXT_BLANKED, UNANSWERABLE) else context,
-        image=None if blanked else product.image,
+        context="" if no_text else text.of_source(TEXT, title_alone) or "",
+        image=None if no_image else product.image,
         attributes=list(product.values),
         product_id=product.product_id,
-        features=None if blanked else features,
+        features=None if no_image else features,
+        further_images=() if no_image else product.further_images,
+        text=None if no_text else text,
+        title_alone=title_alone,
     )
 
 
@@ -127,6 +158,11 @@ class Predictor:
         """
         return cls(*load_with_collator(folder), answering or Answering.load(folder), values)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the system reads, by the names of ``moemoe.sources``."""
+        return self.model.config.sources
+
     def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
         everything = list(questions)
@@ -169,25 +205,33 @@ class Predictor:
         if encoder is None or not encoder.frozen:
             return None
         if self._features is None or self._features[0] is not dataset:
-            self._features = dataset, ImageFeatures(dataset, encoder)
+            images = images_read(self.sources)
+            self._features = dataset, ImageFeatures(dataset, encoder, images=images)
         return self._features[1]
 
     def items(self, questions: Sequence[Question]) -> list[Item]:
         """The items of one batch; its images' features are used if all of them are known."""
-        known = all(question.features is not None or question.image is None for question in questions)
+        names = [name for name in self.sources if kind_of(name) == IMAGE]
+        images = (question.image_of(name) for question in questions for name in names)
+        known = all(data is None or features is not None for data, features in images)
         return [self._item(question, known) for question in questions]
 
     def _item(self, question: Question, features_known: bool) -> Item:
         config = self.model.config
-        image = None
-        if question.image is not None and features_known:
-            image = question.features
-        elif question.image is not None and "image" in config.sources:
-            size = config.image.size
-            slot = ImageSlot(np.empty((1, size, size, 3), np.uint8), 0)
-            there = self.images.read(question.image, partial(str, question.product_id), slot.pixels_BHWC[0])
-            image = np.asarray(slot) if there else None
-        return Item(one_of_each(config.sources, image, question.context), question.attributes)
+
+        def image(name: str) -> np.ndarray | None:
+            data, features = question.image_of(name)
+            if data is None or features_known:
+                return features
+            slot = ImageSlot(np.empty((1, config.image.size, config.image.size, 3), np.uint8), 0)
+            product_id, number = partial(str, question.product_id), image_index(name)
+            there = self.images.read(data, product_id, slot.pixels_BHWC[0], number)
+            return np.asarray(slot) if there else None
+
+        def source(name: str) -> np.ndarray | str | None:
+            return image(name) if kind_of(name) == IMAGE else question.text_of(name)
+
+        return Item(item_sources(config.sources, source), question.attributes)
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:

@@ -21,6 +21,7 @@ from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
 from moemoe.shards.dataset import Product, ShardedDataset
+from moemoe.sources import TEXT
 
 PRODUCTS = 400
 PRODUCTS_AT_ONCE = 32
@@ -81,10 +82,10 @@ def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[st
     types = [products[index].product_type for index, _ in pairs]
     examples = batch.decoder_mask.nonzero()[:, 0].tolist()
     owners: dict[str, list[Owner]] = {"decoder": [(attributes[n], types[n]) for n in examples]}
-    text = batch.sources[model.config.sources.index("text")] if "text" in model.config.sources else None
-    if text is not None:
+    owners["context"] = []
+    for text in (source for source, kind in zip(batch.sources, model.config.kinds, strict=True) if kind == TEXT):
         of_row = dict(zip(text.row_of[batch.product_of].tolist(), types, strict=True))
-        owners["context"] = [(None, of_row[row]) for row in text.mask.nonzero()[:, 0].tolist()]
+        owners["context"] += [(None, of_row[row]) for row in text.mask.nonzero()[:, 0].tolist()]
     questions = sorted(set(attributes))
     owners["question"] = [(questions[u], None) for u in batch.question_mask.nonzero()[:, 0].tolist()]
     return owners
@@ -102,13 +103,18 @@ def _by_owner(owners: list[Owner], first_T: np.ndarray) -> Iterator[tuple[tuple[
 
 @contextmanager
 def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
-    """While open, collects for each expert layer its number of experts and each token's top-ranked one."""
+    """While open, collects for each expert layer its number of experts and each token's top-ranked one.
+
+    The context encoder reads one text source after the other.
+    """
     found: dict[str, tuple[int, np.ndarray]] = {}
     handles = []
 
     def watch(layer: str, router: Router) -> Any:
         def hook(_: nn.Module, __: Any, out: tuple[Tensor, Tensor, Any]) -> None:
-            found[layer] = (router.weight_ED.shape[0], out[1][:, 0].cpu().numpy())
+            first_T = out[1][:, 0].cpu().numpy()
+            before_T = found[layer][1] if layer in found else first_T[:0]
+            found[layer] = (router.weight_ED.shape[0], np.concatenate([before_T, first_T]))
 
         return router.register_forward_hook(hook)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
+from moemoe.sources import kinds_of, named_sources
 from moemoe.vision.config import ImageConfig
 
 EXPERT_LAYERS = ("none", "odd", "even", "all", "last", "last two")
-SOURCES = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ class ModelConfig:
     """One MoEMoE model.
 
     Args:
-        sources: the kind of each source, ``image`` or ``text``, in the order of ``Batch.sources``; sources of one
-            kind share an encoder.
+        sources: what the model reads, by the names of ``moemoe.sources``, in the order of ``Batch.sources``; sources
+            of one kind (``image``, ``text``) share an encoder.
         context_length: k of the paper, in tokens; texts are cut to it.
         question_in: ``decoder`` puts the question before the answer as an unscored prefix of the decoder;
             ``context`` puts it into the texts, which are then encoded once per question (section 3 to the letter).
@@ -139,11 +139,9 @@ class ModelConfig:
     alignment: bool = True
 
     def __post_init__(self):
-        object.__setattr__(self, "sources", tuple(self.sources))  # JSON and YAML have lists
+        object.__setattr__(self, "sources", named_sources(self.sources))
         if self.question_in not in ("decoder", "context"):
             raise ConfigError(f"question_in is {self.question_in!r}; allowed are decoder, context")
-        if not self.sources or set(self.sources) - set(SOURCES):
-            raise ConfigError(f"sources are {list(self.sources)}; allowed are one or more of {', '.join(SOURCES)}")
         if self.text.encoder_trained and self.text.encoder is None:
             raise ConfigError("text.encoder_trained is for a text.encoder; T5's encoders are always trained")
         if self.text.encoder is not None and self.experts is not None and self.experts.encoder != "none":
@@ -151,6 +149,11 @@ class ModelConfig:
                 f"experts.encoder is {self.experts.encoder!r}; with text.encoder the allowed value is none "
                 "(experts take the place of T5's layers)"
             )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of each source, ``image`` or ``text``."""
+        return kinds_of(self.sources)
 
     @property
     def has_question_encoder(self) -> bool:

@@ -203,7 +203,7 @@ class MoEMoE(nn.Module):
             return Encoded(memory, shares_NS, None, loads)
         there = [  # an image is repeated, so it is real wherever anything is attended to
             attended_BL & real.any(1, keepdim=True) if kind == "image" else real
-            for kind, real in zip(self.config.sources, real_BL, strict=True)
+            for kind, real in zip(self.config.kinds, real_BL, strict=True)
         ]
         alignment = self.alignment(
             question_UJD, batch.question_mask, states, there, batch.product_of, batch.question_of
@@ -216,7 +216,7 @@ class MoEMoE(nn.Module):
         L, equation 5's k for this batch, is the longest source's length; texts are padded to it, images repeat.
         """
         states, lengths, loads = [], [], []
-        for kind, source in zip(self.config.sources, sources, strict=True):
+        for kind, source in zip(self.config.kinds, sources, strict=True):
             if kind == "image":
                 assert self.image_encoder is not None
                 x = self.image_encoder(source.data, source.mask) * source.mask[:, None, None]
@@ -228,7 +228,7 @@ class MoEMoE(nn.Module):
             states.append(x)
         length = max(*lengths, 1)
         real_BL = []
-        for index, (kind, source) in enumerate(zip(self.config.sources, sources, strict=True)):
+        for index, (kind, source) in enumerate(zip(self.config.kinds, sources, strict=True)):
             if kind == "image":
                 real = source.mask[:, None] & (torch.arange(length, device=source.mask.device) < lengths[index])
             else:
@@ -260,13 +260,13 @@ class MoEMoE(nn.Module):
         cross_entropy = F.cross_entropy(self.logits(states_NTD[scored]).float(), batch.labels[scored], reduction="sum")
         totals = {"image": cross_entropy.new_zeros(()), "text": cross_entropy.new_zeros(())}
         images = cross_entropy.new_zeros(())
-        for index, (kind, source) in enumerate(zip(self.config.sources, batch.sources, strict=True)):
+        for index, (kind, source) in enumerate(zip(self.config.kinds, batch.sources, strict=True)):
             if encoded.alignment is not None:
                 totals[kind] = totals[kind] + encoded.alignment[index].sum()
             if kind == "image":
                 images = images + source.mask[source.row_of][batch.product_of].sum()
         examples = torch.tensor(float(batch.product_of.numel()), device=cross_entropy.device)
-        context = totals["text"] / max(self.config.sources.count("text"), 1)
+        context = totals["text"] / max(self.config.kinds.count("text"), 1)
         loads = encoded.loads + loads
         return Losses(cross_entropy, scored.sum(), context, examples, totals["image"], images, loads)
 
@@ -280,7 +280,8 @@ class MoEMoE(nn.Module):
         for value, confidence, shares in zip(
             values, generated.confidence_N.tolist(), generated.shares_NS.tolist(), strict=True
         ):
-            answers.append(Answer(value, confidence, self._share(shares, "image"), self._share(shares, "text")))
+            image, text = (self._share(shares, kind) for kind in ("image", "text"))
+            answers.append(Answer(value, confidence, image, text, self._each_share(shares)))
         return answers
 
     def distributions(
@@ -290,12 +291,16 @@ class MoEMoE(nn.Module):
         trees = {attribute: collator.value_tree(values[attribute]) for attribute in set(asked)}
         probabilities, shares_NS = value_probabilities(self, batch, asked, trees)
         return [
-            Distribution(probability_C, self._share(shares, "image"))
+            Distribution(probability_C, self._share(shares, "image"), self._each_share(shares))
             for probability_C, shares in zip(probabilities, shares_NS.tolist(), strict=True)
         ]
 
     def _share(self, shares: Sequence[float], kind: str) -> float:
-        return sum(share for share, own in zip(shares, self.config.sources, strict=True) if own == kind)
+        return min(1.0, sum(share for share, own in zip(shares, self.config.kinds, strict=True) if own == kind))
+
+    def _each_share(self, shares: Sequence[float]) -> tuple[float, ...]:
+        """The shares themselves if a kind has several, whose sum says less."""
+        return tuple(shares) if len(set(self.config.kinds)) < len(shares) else ()
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""

@@ -1,11 +1,13 @@
 """What comes out of a system: losses in training, answers and distributions afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
 from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.sources import IMAGE, kinds_of
 
 
 @dataclass
@@ -38,13 +40,23 @@ class Answer:
     Args:
         value: the answer, empty where the system has none.
         confidence: probability of the whole answer, in [0, 1].
-        image_weight, text_weight: the sources' shares (MoEMoE: mean |alpha I| / (|alpha I| + |beta C|)); sum 1.
+        image_weight, text_weight: the shares of the sources of either kind (MoEMoE: mean |alpha I| / (|alpha I| +
+            |beta C|)); sum 1.
+        source_weights: each source's share, in the order of the system's sources; empty if it has at most one of a
+            kind, whose share then is that kind's.
     """
 
     value: str
     confidence: float
     image_weight: float
     text_weight: float
+    source_weights: tuple[float, ...] = ()
+
+    def by_source(self, sources: Sequence[str]) -> dict[str, float]:
+        """The share of each of the system's ``sources``, by name."""
+        of_kind = {IMAGE: self.image_weight}
+        shares = self.source_weights or [of_kind.get(kind, self.text_weight) for kind in kinds_of(sources)]
+        return dict(zip(sources, shares, strict=True))
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,9 @@ class Distribution:
     Args:
         probability_C: float64 [C], in the order of the values asked about; sum 1.
         image_weight: as in ``Answer``; the text has the rest.
+        source_weights: as in ``Answer``.
     """
 
     probability_C: np.ndarray
     image_weight: float
+    source_weights: tuple[float, ...] = ()

@@ -12,6 +12,7 @@ from moemoe.names import did_you_mean
 from moemoe.recipes.committee import load_committee
 from moemoe.recipes.recipe import Recipe
 from moemoe.recipes.settings import Training, change
+from moemoe.sources import TEXT, kinds_of, reads_title
 from moemoe.systems import FITTED, load_system
 
 FOLDER = Path(__file__).parent
@@ -85,13 +86,6 @@ def load_recipe(
     elif "text" not in model:
         raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
     training = {**scale["training"], **own.get("training", {})}
-    sources = set(config_class.from_dict(model).sources)
-    if len(sources) < 2:  # what a size hides is for systems that can read the other
-        training["source_dropout"] = {
-            kind: share for kind, share in training.get("source_dropout", {}).items() if kind == "description"
-        }
-    if "text" not in sources:
-        training.pop("second_view", None)
     if system == "cma-clip":
         training.pop("negatives", None)  # it cannot give an empty answer
     if weights != "scratch":
@@ -107,6 +101,7 @@ def load_recipe(
         "training": {**training, **given},
     }
     change(values, settings, config_class, system in FITTED)
+    _leave_out_hiding(values["training"], config_class.from_dict(values["model"]).sources, settings)
     _leave_out_ngrams(values, settings)
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
@@ -128,16 +123,34 @@ def load_recipe(
     )
 
 
+def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings: str) -> None:
+    """What a size hides of products is for systems that can read something else, of texts for those with a title."""
+    dropout = training.get("source_dropout")
+    if dropout is not None:
+        can = {"description": reads_title(sources)}
+        training["source_dropout"] = {
+            name: share
+            for name, share in dropout.items()
+            if can.get(name, len(set(kinds_of(sources))) > 1) or f"training.source_dropout.{name}" in settings
+        }
+    if not reads_title(sources) and "training.second_view" not in settings:
+        training.pop("second_view", None)
+
+
 def _check_training(training: Training, config: Any, name: str, phases: Sequence[str]) -> None:
     """Raises ConfigError where a phase has no epochs, or a source is hidden whose product then shows nothing."""
     for phase in phases:
         training.epochs_of(phase)
     dropout = training.source_dropout
     for kind, share in (("text", dropout.text), ("image", dropout.image)):
-        if share and set(config.sources) == {kind}:
+        if share and set(kinds_of(config.sources)) == {kind}:
             raise ConfigError(f"training.source_dropout.{kind}: model {name} reads {kind} alone; nothing is left of it")
-    if training.second_view is not None and "text" not in config.sources:
+    if training.second_view is not None and not reads_title(config.sources):
         raise ConfigError(f"training.second_view: model {name} reads no text that could be cut short; leave it out")
+    if dropout.description and TEXT in kinds_of(config.sources) and not reads_title(config.sources):
+        raise ConfigError(
+            f"training.source_dropout.description: model {name} reads no title; nothing is left of its text"
+        )
 
 
 def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from moemoe.errors import ConfigError
 from moemoe.recipes.recipe import Recipe
+from moemoe.recipes.settings import SEPARATOR
 
 
 def load_committee(
@@ -55,7 +56,7 @@ def load_committee(
 
 def _settings_of_members(members: Sequence[str], settings: str) -> dict[str, str]:
     found: dict[str, list[str]] = {member: [] for member in members}
-    for setting in filter(None, (part.strip() for part in settings.split(","))):
+    for setting in filter(None, (part.strip() for part in SEPARATOR.split(settings))):
         member, dot, rest = setting.partition(".")
         if not dot or member not in found:
             raise ConfigError(

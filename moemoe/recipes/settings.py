@@ -14,7 +14,7 @@ import yaml
 from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
 
-SEPARATOR = re.compile(r",(?=\s*[\w.]+\s*=|\s*$)")
+SEPARATOR = re.compile(r",(?=\s*[\w.-]+\s*=|\s*$)")
 """Between two settings; a comma within a list or a mapping is none."""
 
 

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationError
 from moemoe.evaluation.parts import Predictions
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.shared_rows import SharedRows, TestRows, read_test_rows
+from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
 from moemoe.evaluation.uncertainty import Resamples, difference_on, upper_bound
 from moemoe.names import cell_name
 
@@ -114,16 +112,18 @@ def decide(
     """
     if no_means:
         return _unmeasured(rules, broken, no_means, champion_version)
-    halves, shared, name = {}, {}, GATE
+    halves, name, condition = {}, GATE, None
+    compared: list[dict[str, Any]] = []
     try:
-        own = read_test_rows(challenger)
-        theirs = read_test_rows(champion, own.condition)
-        for name in (GATE, REPORT):
-            shared[name] = SharedRows.of(_only(own, name), _only(theirs, name))
-            halves[name] = _half(shared[name], report_product_types)
+        for name in (GATE, REPORT):  # memory holds one half of the rows
+            shared = _shared(challenger, champion, name, condition)
+            halves[name] = _half(shared, report_product_types)
+            if name == GATE:
+                compared = _compare_cells(shared, rules)
+            condition = shared.first.condition
+            del shared
     except EvaluationError as error:
         return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
-    compared = _compare_cells(shared[GATE], rules)
     failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
     gate = halves[GATE]
     summary = (
@@ -151,9 +151,14 @@ def half_of(group: str) -> str:
     return (GATE, REPORT)[hashlib.sha256(f"gate|{group}".encode()).digest()[0] & 1]
 
 
-def _only(rows: TestRows, half: str) -> TestRows:
-    mine = np.array([half_of(group) == half for group in rows.names["group"].to_pylist()], bool)
-    return rows.where(mine[rows.codes["group"]])
+def _shared(challenger: Predictions, champion: Predictions, half: str, condition: str | None) -> SharedRows:
+    """The rows of a half of the test split that both answered; the challenger's main condition by default."""
+
+    def mine(group: str) -> bool:
+        return half_of(group) == half
+
+    own = read_test_rows(challenger, condition, mine)
+    return SharedRows.of(own, read_test_rows(champion, own.condition, mine))
 
 
 def _half(shared: SharedRows, report_product_types: Sequence[str]) -> Half:

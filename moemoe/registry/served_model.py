@@ -10,7 +10,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "accepted", "image_weight", "text_weight",
-          "attribute_id", "value_id"]  # fmt: skip
+          "attribute_id", "value_id", "source_weights"]  # fmt: skip
 
 
 class ServedModel(PythonModel):
@@ -44,12 +44,14 @@ class ServedModel(PythonModel):
         from moemoe.inference.decisions import decide
         from moemoe.inference.thresholds import PLAIN, check_rule
         from moemoe.registry.requests import BadRequest, rows_of
+        from moemoe.sources import images_read
 
         model, rule = self.model, (params or {}).get("thresholds", PLAIN)
         try:
             check_rule(rule)
             folder = os.environ.get(IMAGE_FOLDER)
-            questions = questions_of(rows_of(model_input), model.contract, model.attributes, folder)
+            images = images_read(model.sources)
+            questions = questions_of(rows_of(model_input), model.contract, model.attributes, folder, images)
         except MoEMoEError as error:
             raise BadRequest(str(error)) from None
         records = []
@@ -68,6 +70,7 @@ class ServedModel(PythonModel):
                         "text_weight": decided.answer.text_weight,
                         "attribute_id": attribute_id,
                         "value_id": value_id,
+                        "source_weights": decided.answer.by_source(model.sources),
                     }
                 )
         table = pd.DataFrame.from_records(records, columns=OUTPUT)

@@ -23,11 +23,11 @@ def signature() -> "ModelSignature":
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import AnyType, DataType
+    from mlflow.types.schema import AnyType, DataType, Map
 
     text, optional = DataType.string, {"required": False}
     columns = ("product_id", "marketplace", "product_type", "title", "bullet_points", "description", "image",
-               "attributes")  # fmt: skip
+               "images", "attributes")  # fmt: skip
     inputs = [ColSpec(AnyType(), name, **optional) for name in columns]
     outputs = [
         ColSpec(text, "product_id", **optional),
@@ -40,6 +40,7 @@ def signature() -> "ModelSignature":
         ColSpec(DataType.double, "text_weight"),
         ColSpec(text, "attribute_id", **optional),
         ColSpec(text, "value_id", **optional),
+        ColSpec(Map(DataType.double), "source_weights", **optional),
     ]
     params = ParamSchema([ParamSpec(PARAMETER, DataType.string, PLAIN)])
     return ModelSignature(Schema([*inputs]), Schema([*outputs]), params)

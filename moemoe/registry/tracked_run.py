@@ -105,6 +105,10 @@ class TrackedRun:
         """The manifest of the shards that the run is trained on, to compare with a later run's; None if unknown."""
         return self.mlflow.get_run(self.run_id).data.tags.get(MANIFEST)
 
+    def parameter(self, name: str) -> str | None:
+        """A parameter as MLflow shows it, None if the run has none of this name."""
+        return self.mlflow.get_run(self.run_id).data.params.get(name)
+
     def record_manifest(self, manifest_uri: str) -> None:
         """Notes which manifest the run is trained on."""
         self.mlflow.set_tag(self.run_id, MANIFEST, manifest_uri)

@@ -12,11 +12,13 @@ from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.evaluation.routing import shares_by_name
+from moemoe.evaluation.source_weights import mean_source_weights
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY
 
 CURVES = 8
 HEAT_ATTRIBUTES = 18
 HEAT_TYPES = 12
+WEIGHED_ATTRIBUTES = 16
 SHOWN_TYPES = 2
 ROUTED_BY = ("attribute", "product type")
 
@@ -34,6 +36,9 @@ def report_figures(found: Measurement, events: Sequence[Mapping[str, Any]] = ())
         "sources": source_bars(found.cells, shown),
         "calibration": calibration(found.cells),
     }
+    weights = mean_source_weights(found.cells.predictions, found.cells.condition)
+    if len(next(iter(weights.values()), {})) > 2:
+        figures["source-weights"] = source_weight_bars(weights)
     if found.routing.num_rows:
         figures |= {f"experts-by-{by.replace(' ', '-')}": expert_map(found.routing, by) for by in ROUTED_BY}
     if (load := expert_load(events)) is not None:
@@ -96,13 +101,34 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
     shown = (cells.condition, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
     names = list(_largest(_pooled(cells.of("test"), product_types), 16))
     for offset, label in enumerate(shown):
-        mine = _pooled(cells.of("test", label), product_types)
+        mine = _pooled(cells.test(label), product_types)
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
     axes.set_xticks(np.arange(len(names)) + 0.315, names, rotation=40, ha="right", fontsize=8)
     axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What each source adds ({', '.join(product_types)})")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=4, frameon=False)
     axes.grid(axis="y", alpha=0.25)
+    return figure
+
+
+def source_weight_bars(weights: Mapping[str, Mapping[str, float]]) -> Any:
+    """What each source weighs in an attribute's test answers, on average; a bar sums to 1.
+
+    Args:
+        weights: of ``mean_source_weights``.
+    """
+    names = list(weights)[:WEIGHED_ATTRIBUTES]
+    figure = _figure(11, 0.3 * len(names) + 1.9)
+    axes = figure.add_subplot()
+    left = np.zeros(len(names))
+    for index, source in enumerate(weights[names[0]]):
+        mine = np.array([weights[name].get(source, 0.0) for name in names])
+        hatch = ("", "//", "..")[index // 6 % 3]
+        axes.barh(names, mine, 0.7, left, label=source, color=_color(index), hatch=hatch, edgecolor="white")
+        left += mine
+    axes.invert_yaxis()
+    axes.set(xlabel="mean weight in the test answers", xlim=(0, 1), title="What each source weighs")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=6, frameon=False)
     return figure
 
 

@@ -101,7 +101,12 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     if math.isnan(total.precision.value):
         lead = f"At 90 % precision this model fills in nothing of what is asked; {of}."
         return [Text(lead, lead=True)]
-    lead = f"At 90 % precision this model fills in **{100 * total.coverage.value:.0f} % of what is asked**; {of}."
+    filled = f"{100 * total.coverage.value:.0f} % of what is asked"
+    lead = f"At 90 % precision this model fills in **{filled}**; {of}."
+    if not ready:
+        lead = (
+            f"**None of {len(attributes)} attributes is ready**: that the thresholds hold, for {filled}, is not proven."
+        )
     precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
     kept = (
         f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of what it fills in "

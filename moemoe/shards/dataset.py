@@ -6,22 +6,24 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from moemoe.catalog.context import context_text
+from moemoe.catalog.context import ProductText
 from moemoe.errors import StorageError
 from moemoe.s3 import WrongChecksumError
+from moemoe.schemas import FURTHER_IMAGES
 from moemoe.shards.cache import Cache
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import File, Manifest
 from moemoe.shards.mapped_labels import MappedLabels
 from moemoe.shards.opened import Opened
 from moemoe.shards.sampler import WINDOW
+from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join, sizes
 
 CACHE_BYTES = 16 * 2**30
@@ -33,7 +35,10 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass
 class Product:
-    """One labelled product: what it shows and what is known of it. ``values`` maps attribute to its gold values."""
+    """One labelled product: what it shows and what is known of it. ``values`` maps attribute to its gold values.
+
+    ``further_images`` are those after ``image``, None for one that cannot be used.
+    """
 
     product_id: str
     marketplace: str | None
@@ -45,16 +50,22 @@ class Product:
     group: str
     split: str
     values: dict[str, list[str]]
+    further_images: list[bytes | None] = field(default_factory=list)
+
+    @property
+    def text(self) -> ProductText:
+        """What is written of it, which a source has some of."""
+        return ProductText(self.marketplace, self.product_type, self.title, self.bullet_points, self.description)
 
     @property
     def context(self) -> str:
-        """The text that the model reads."""
-        return context_text(self.marketplace, self.product_type, self.title, self.bullet_points, self.description)
+        """The whole text, as the source ``text`` has it."""
+        return self.text.of_source(TEXT) or ""
 
     @property
-    def title_context(self) -> str:
-        """The same without bullet points and description: most sellers give no more."""
-        return context_text(self.marketplace, self.product_type, self.title, None, None)
+    def images(self) -> list[bytes | None]:
+        """All images in order, None for one that cannot be used."""
+        return [self.image, *self.further_images]
 
 
 class ShardedDataset:
@@ -135,6 +146,7 @@ class ShardedDataset:
         payload = self._shards[shard].batch.slice(index, 1).to_pylist()[0]
         cut = self.hidden.cut
         payload |= {name: cut(payload[name]) for name in ("title", "description")}
+        payload[FURTHER_IMAGES.name] = payload.get(FURTHER_IMAGES.name) or []
         return Product(
             **{**payload, "bullet_points": [cut(point) for point in payload["bullet_points"] or []]},
             product_type=self._known.word(row, "product_type"),
@@ -143,10 +155,10 @@ class ShardedDataset:
             values=self.values(row),
         )
 
-    def image(self, row: int) -> memoryview | None:
-        """The encoded image of a product, not copied."""
+    def image(self, row: int, number: int = 0) -> memoryview | None:
+        """The encoded image of a product, not copied: its first one, or another by its ``number`` from 0."""
         shard, index = self.place(row)
-        return self._shards[shard].image(index)
+        return self._shards[shard].image(index, number)
 
     def product_id(self, row: int) -> str:
         """The product's id."""
@@ -174,13 +186,19 @@ class ShardedDataset:
         return shard, int(row) - self._starts[shard]
 
     def contexts(self, shard: int) -> list[str]:
-        """The context of each product of a shard."""
+        """The whole text of each product of a shard."""
+        return [text or "" for text in self.texts(shard, TEXT)]
+
+    def texts(self, shard: int, source: str) -> list[str | None]:
+        """The text of a ``source`` of each product of a shard; None for one that has none."""
         batch = self._shards[shard].batch
         types = self.words("product_type", *self._starts[shard : shard + 2])
         texts = (batch[name].to_pylist() for name in ("marketplace", "title", "bullet_points", "description"))
         cut = self.hidden.cut
         return [
-            context_text(marketplace, product_type, cut(title), [cut(b) for b in bullets or []], cut(description))
+            ProductText(
+                marketplace, product_type, cut(title), [cut(b) for b in bullets or []], cut(description)
+            ).of_source(source)
             for product_type, marketplace, title, bullets, description in zip(types, *texts, strict=True)
         ]
 
@@ -240,11 +258,28 @@ class _Shard:
 
     def __init__(self, batch: pa.RecordBatch):
         self.batch = batch
-        images = batch["image"]
+        self._first = _Encoded(batch["image"])
+        self._ends: list[int] = []
+        if FURTHER_IMAGES.name in batch.schema.names:
+            further = batch[FURTHER_IMAGES.name]
+            self._ends, self._further = further.offsets.to_pylist(), _Encoded(further.values)
+
+    def image(self, index: int, number: int) -> memoryview | None:
+        if number == 0:
+            return self._first[index]
+        if not self._ends or (place := self._ends[index] + number - 1) >= self._ends[index + 1]:
+            return None
+        return self._further[place]
+
+
+class _Encoded:
+    """Encoded images of a column, not copied."""
+
+    def __init__(self, images: pa.BinaryArray):
         _, offsets, data = images.buffers()
         self._offsets = np.frombuffer(offsets, np.int32).tolist()
         self._data = memoryview(data).cast("B") if data is not None and data.size else memoryview(b"")
         self._there = images.is_valid().to_pylist()
 
-    def image(self, index: int) -> memoryview | None:
+    def __getitem__(self, index: int) -> memoryview | None:
         return self._data[self._offsets[index] : self._offsets[index + 1]] if self._there[index] else None

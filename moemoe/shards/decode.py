@@ -10,6 +10,7 @@ from PIL import Image
 
 from moemoe.catalog.images import UNDECODABLE
 from moemoe.schemas import QUARANTINE
+from moemoe.sources import image_name
 
 try:
     import simplejpeg
@@ -26,18 +27,23 @@ class ImageReader:
 
     def __init__(self, stage: str):
         self._stage = stage
-        self._set_aside: dict[str, dict[str, str]] = {}
+        self._set_aside: dict[tuple[str, int], dict[str, str]] = {}
 
-    def read(self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray) -> bool:
-        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no image, or no good one."""
+    def read(
+        self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray, number: int = 0
+    ) -> bool:
+        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no image, or no good one.
+
+        ``number`` says which of the product's images it is, from 0.
+        """
         if data is not None:
             try:
                 decode_into(data, pixels_HWC)
                 return True
             except Exception as error:  # a decoder may raise anything
                 name = product_id()
-                self._set_aside[name] = {
-                    "product_id": name, "stage": self._stage, "field": "image", "reason": UNDECODABLE,
+                self._set_aside[name, number] = {
+                    "product_id": name, "stage": self._stage, "field": image_name(number), "reason": UNDECODABLE,
                     "detail": (str(error) or type(error).__name__)[:300],
                 }  # fmt: skip
         pixels_HWC[:] = 0
@@ -45,7 +51,7 @@ class ImageReader:
 
     @property
     def quarantine(self) -> pa.Table:
-        """QUARANTINE of the images that did not decode, one entry a product, in the order of their ids."""
+        """QUARANTINE of the images that did not decode, one entry an image, in the order of their names."""
         return pa.Table.from_pylist([self._set_aside[name] for name in sorted(self._set_aside)], QUARANTINE)
 
 

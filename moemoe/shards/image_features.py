@@ -1,15 +1,16 @@
 """The features of a frozen image encoder, computed once per image instead of once an epoch.
 
-One file per payload shard under ``image_features/``, at a path made from the images and the encoder, so that epochs,
-folds, the models of a comparison, evaluation and later runs share them, and a shard keeps its file if only its texts
-change. At most MAX_BYTES of a root's disk; what does not fit is computed each time it is needed, to the same bits.
+One file per payload shard under ``image_features/`` (one more for the products' second images, and so on), at a path
+made from the images and the encoder, so that epochs, folds, the models of a comparison, evaluation and later runs share
+them, and a shard keeps its file if only its texts change. At most MAX_BYTES of a root's disk; what does not fit is
+computed each time it is needed, to the same bits.
 
 Shapes: B images, P patches, W numbers a patch.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Protocol
 
 import numpy as np
@@ -52,13 +53,14 @@ class ImageFeatures:
         dataset: whose images.
         encoder: whose features.
         max_bytes: of all files under the root's folder.
+        images: how many of a product's images, from the first on.
     """
 
-    def __init__(self, dataset: ShardedDataset, encoder: FrozenEncoder, max_bytes: int = MAX_BYTES):
-        self._dataset, self._encoder, self._max_bytes = dataset, encoder, max_bytes
+    def __init__(self, dataset: ShardedDataset, encoder: FrozenEncoder, max_bytes: int = MAX_BYTES, images: int = 1):
+        self._dataset, self._encoder, self._max_bytes, self._images = dataset, encoder, max_bytes, images
         self._made_of = f"{encoder.fingerprint} {encoder.shape}"
-        self._uris: dict[int, str] = {}
-        self._files: Opened[_File] = Opened(self._read, len(dataset.manifest.shards))
+        self._uris: dict[tuple[int, int], str] = {}
+        self._files: Opened[_File] = Opened(self._read, len(dataset.manifest.shards) * images)
 
     def fitting(self) -> list[int]:
         """The shards whose features fit under the bound, from the first on."""
@@ -67,7 +69,8 @@ class ImageFeatures:
 
     def _bytes(self, shard: int) -> int:
         P, W = self._encoder.shape
-        return self._dataset.manifest.shards[shard].rows * (2 * P * W + 8) + 4096  # a few more than it has
+        rows = self._dataset.manifest.shards[shard].rows
+        return (rows * (2 * P * W + 8) + 4096) * self._images  # a few more than it has
 
     def write(self, shards: Iterable[int]) -> None:
         """Computes and writes the files of some shards that are not there yet.
@@ -75,12 +78,12 @@ class ImageFeatures:
         Raises:
             StorageError: a file cannot be written; the disk is full.
         """
-        for shard in shards:
-            uri = self._uri(shard)
+        for shard, number in product(shards, range(self._images)):
+            uri = self._uri(shard, number)
             if exists(uri):
                 mark_used(uri)
             else:
-                write_bytes(uri, arrow_bytes(self._computed(shard)))
+                write_bytes(uri, arrow_bytes(self._computed(shard, number)))
 
     def make_room(self) -> None:
         """Removes the least recently used files of other datasets and encoders, where this one's need their room."""
@@ -89,29 +92,34 @@ class ImageFeatures:
         excess = sum(map(self._bytes, fitting)) + sum(size for _, size in found) - self._max_bytes
         if excess <= 0:
             return
-        own = {self._uri(shard).rsplit("/", 1)[1] for shard in fitting}
+        files = product(fitting, range(self._images))
+        own = {self._uri(shard, number).rsplit("/", 1)[1] for shard, number in files}
         excess -= sum(size for name, size in found if name in own)
         for name, size in found:
             if excess > 0 and name not in own:
                 remove(join(folder, name))
                 excess -= size
 
-    def __getitem__(self, row: int) -> np.ndarray | None:
-        """Half precision [P, W] of a product's image; None if it has none that decodes, or its shard has no file.
+    def __getitem__(self, row: int) -> list[np.ndarray | None]:
+        """Half precision [P, W] of each of a product's images; None for one that is missing, does not decode or whose
+        file is not there.
 
         Raises:
-            StorageError: its file is damaged.
+            StorageError: a file is damaged.
         """
         shard, index = self._dataset.place(row)
-        return self._files[shard].features(index)
+        return [self._files[shard * self._images + number].features(index) for number in range(self._images)]
 
-    def of(self, rows: Sequence[int]) -> list[np.ndarray | None] | None:
-        """The features of a batch, None for a product without image; None if not all images have theirs."""
+    def of(self, rows: Sequence[int]) -> list[list[np.ndarray | None]] | None:
+        """The features of a batch, as of each row; None if not all images have theirs."""
         found = [self[row] for row in rows]
-        missing = (row for row, features in zip(rows, found, strict=True) if features is None)
-        return None if any(self._dataset.image(row) is not None for row in missing) else found
+        for row, features in zip(rows, found, strict=True):
+            missing = (number for number, own in enumerate(features) if own is None)
+            if any(self._dataset.image(row, number) is not None for number in missing):
+                return None
+        return found
 
-    def _computed(self, shard: int) -> pa.Table:
+    def _computed(self, shard: int, number: int) -> pa.Table:
         start, stop = self._dataset.starts[shard : shard + 2].tolist()
         P, W = self._encoder.shape
         size = self._encoder.size
@@ -121,7 +129,7 @@ class ImageFeatures:
         for first in range(start, stop, IMAGES_AT_ONCE):
             rows = range(first, min(first + IMAGES_AT_ONCE, stop))
             pixels_BHWC = np.empty((len(rows), size, size, 3), np.uint8)
-            decoded = [self._decode(row, pixels) for row, pixels in zip(rows, pixels_BHWC, strict=True)]
+            decoded = [self._decode(row, number, pixels) for row, pixels in zip(rows, pixels_BHWC, strict=True)]
             count = sum(decoded)
             if count:
                 values[done : done + count] = self._encoder.compute(pixels_BHWC[decoded].transpose(0, 3, 1, 2))
@@ -130,8 +138,8 @@ class ImageFeatures:
         column = pa.LargeListArray.from_arrays(pa.array(starts), pa.array(values[:done].reshape(-1)))
         return pa.table({"features": column}).replace_schema_metadata({"sha256": _checksum(column)})
 
-    def _decode(self, row: int, pixels_HWC: np.ndarray) -> bool:
-        image = self._dataset.image(row)
+    def _decode(self, row: int, number: int, pixels_HWC: np.ndarray) -> bool:
+        image = self._dataset.image(row, number)
         if image is None:
             return False
         try:
@@ -140,20 +148,20 @@ class ImageFeatures:
             return False
         return True
 
-    def _uri(self, shard: int) -> str:
-        if shard not in self._uris:  # it takes reading all images
-            self._uris[shard] = self._uri_by_content(shard)
-        return self._uris[shard]
+    def _uri(self, shard: int, number: int) -> str:
+        if (shard, number) not in self._uris:  # it takes reading all images
+            self._uris[shard, number] = self._uri_by_content(shard, number)
+        return self._uris[shard, number]
 
-    def _uri_by_content(self, shard: int) -> str:
+    def _uri_by_content(self, shard: int, number: int) -> str:
         digest = hashlib.sha256(self._made_of.encode())
         for row in range(*self._dataset.starts[shard : shard + 2].tolist()):
-            image = self._dataset.image(row)
+            image = self._dataset.image(row, number)
             digest.update(b"none" if image is None else hashlib.sha256(image).digest())
         return join(self._dataset.root, FOLDER, f"{digest.hexdigest()[:32]}.arrow")
 
-    def _read(self, shard: int) -> "_File":
-        uri = self._uri(shard)
+    def _read(self, file: int) -> "_File":
+        uri = self._uri(*divmod(file, self._images))
         if not exists(uri):
             return _File(np.empty(0, np.int64), np.empty(0, np.float16), self._encoder.shape)
         try:

@@ -32,12 +32,13 @@ class Loader(Generic[T]):
         split: whose products.
         batch_size: global, in products.
         seed: of the order.
-        make: (rows, epoch, pixels) -> batch, called in worker threads. ``pixels`` is uint8 [rows, size, size, 3] to
-            decode into; it may be used until the next batch is asked for, and is then written again. It is empty
+        make: (rows, epoch, pixels) -> batch, called in worker threads. ``pixels`` is uint8 [images, rows, size, size,
+            3] to decode into; it may be used until the next batch is asked for, and is then written again. It is empty
             where there is no ``image_size``.
         rank, world_size: of this process.
         workers: threads.
         image_size: pixels a side.
+        images: of a product.
         pinned: page-locked buffers, for copies to a GPU that do not wait.
 
     Raises:
@@ -55,6 +56,7 @@ class Loader(Generic[T]):
         world_size: int = 1,
         workers: int = 1,
         image_size: int = 0,
+        images: int = 1,
         pinned: bool = False,
     ):
         check_batch_size(batch_size, world_size)
@@ -64,7 +66,7 @@ class Loader(Generic[T]):
         self._rank, self._world_size, self._workers = rank, world_size, workers
         self._steps = steps_per_epoch(len(self._rows), batch_size)
         self.epoch = self.step = 0
-        shape = (batch_size // world_size, image_size, image_size, 3)
+        shape = (images, batch_size // world_size, image_size, image_size, 3)
         self._buffers = [_Buffer(shape, pinned) for _ in range(AHEAD + workers)]
 
     def __len__(self) -> int:

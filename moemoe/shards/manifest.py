@@ -14,7 +14,9 @@ from moemoe.storage import join, publish, read_bytes, size_of, write_bytes
 
 SCHEMA_VERSION = 3
 
-#: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is.
+#: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is. If one of its
+#: products has usable images after the first, it has FURTHER_IMAGES too: a shard of single images is the same file
+#: however many the recipe reads.
 PAYLOAD = pa.schema(
     [
         ("product_id", pa.string()),

@@ -1,4 +1,4 @@
-"""Contexts as token ids, cut once instead of once an epoch: that takes as long as decoding an image, or longer.
+"""Texts as token ids, cut once instead of once an epoch: that takes as long as decoding an image, or longer.
 
 One file per payload shard under ``tokens/``, at a path made from the texts and the tokenizer, so that what a killed or
 earlier run has cut is not cut again, and so that the processes of a training can share the work.
@@ -14,29 +14,38 @@ from moemoe.errors import StorageError
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import arrow_bytes
 from moemoe.shards.opened import Opened
+from moemoe.sources import TEXT
 from moemoe.storage import exists, join, write_bytes
 
 
 class Tokens:
-    """The contexts of a dataset as token ids.
+    """The texts of a dataset as token ids; a product that has no such text has none.
 
     Args:
-        dataset: whose contexts.
+        dataset: whose texts.
         encode: texts -> token ids of each.
         tokenizer: what tells ``encode`` from others: another tokenizer or length has another text here.
+        source: which text of a product, see ``moemoe.sources``.
     """
 
     def __init__(
-        self, dataset: ShardedDataset, encode: Callable[[Sequence[str]], Sequence[Sequence[int]]], tokenizer: str
+        self,
+        dataset: ShardedDataset,
+        encode: Callable[[Sequence[str]], Sequence[Sequence[int]]],
+        tokenizer: str,
+        source: str = TEXT,
     ):
-        self._dataset, self._encode, self._tokenizer = dataset, encode, tokenizer
+        self._dataset, self._encode, self._tokenizer, self._source = dataset, encode, tokenizer, source
         self._files: Opened[tuple[np.ndarray, np.ndarray]] = Opened(self._read, len(dataset.manifest.shards))
 
     def write(self, shards: Iterable[int]) -> None:
         """Writes the files of some shards that are not there yet."""
         for shard in shards:
             if not exists(self._uri(shard)):
-                self.store(shard, self._encode(self._dataset.contexts(shard)))
+                texts = self._dataset.texts(shard, self._source)
+                there = [text for text in texts if text is not None]
+                cut = iter(self._encode(there) if there else [])
+                self.store(shard, [[] if text is None else next(cut) for text in texts])
 
     def store(self, shard: int, rows: Sequence[Sequence[int] | np.ndarray]) -> None:
         """Writes the file of one shard from its token ids."""
@@ -48,7 +57,11 @@ class Tokens:
         write_bytes(self._uri(shard), arrow_bytes(table))
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """The token ids of a product's context, 1-D. Raises StorageError where its file is missing or damaged."""
+        """The token ids of a product's text, 1-D, empty if it has none.
+
+        Raises:
+            StorageError: its file is missing or damaged.
+        """
         shard, index = self._dataset.place(row)
         starts, ids = self._files[shard]
         return ids[starts[index] : starts[index + 1]]
@@ -61,6 +74,7 @@ class Tokens:
             *self._dataset.hidden.words,
             self._dataset.manifest.shards[shard].sha256,
             *(str(t) for t in types),
+            *([] if self._source == TEXT else [self._source]),
         ]
         name = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:32]
         return join(self._dataset.root, "tokens", f"{name}.arrow")

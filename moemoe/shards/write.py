@@ -12,8 +12,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.atomic_files import remove_leftovers
-from moemoe.schemas import SPLITS
-from moemoe.shards.manifest import PAYLOAD, SCHEMA_VERSION, SIDECAR, File, Manifest, arrow_bytes, store, store_file
+from moemoe.schemas import FURTHER_IMAGES, SPLITS
+from moemoe.shards.manifest import (
+    PAYLOAD,
+    SCHEMA_VERSION,
+    SIDECAR,
+    File,
+    Manifest,
+    arrow_bytes,
+    store,
+    store_file,
+)
 from moemoe.shards.mapped_labels import map_labels
 from moemoe.storage import exists, join, read_bytes, write_bytes
 
@@ -23,12 +32,23 @@ SHARD_ROWS = 2048
 def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
     """Writes payload shards under ``root`` and returns them in order.
 
-    ``products`` are slices with the columns of ``PAYLOAD``. Every shard lies at a path made from its content, so
-    writing the same products again writes nothing, and two may write them at once.
+    ``products`` are slices with the columns of ``PAYLOAD``, and ``FURTHER_IMAGES`` or not. Every shard lies at a path
+    made from its content, so writing the same products again writes nothing, and two may write them at once.
     """
     remove_leftovers(join(root, "payload"))
-    tables = _rechunk((t.select(PAYLOAD.names).cast(PAYLOAD) for t in products), SHARD_ROWS)
+    tables = (_without_empty_column(table) for table in _rechunk(map(_payload, products), SHARD_ROWS))
     return [store(root, "payload", ".arrow", arrow_bytes(table), table.num_rows) for table in tables]
+
+
+def _payload(products: pa.Table) -> pa.Table:
+    name = FURTHER_IMAGES.name
+    further = products[name] if name in products.column_names else pa.nulls(len(products), FURTHER_IMAGES.type)
+    return products.select(PAYLOAD.names).cast(PAYLOAD).append_column(FURTHER_IMAGES, further)
+
+
+def _without_empty_column(table: pa.Table) -> pa.Table:
+    is_empty = table[FURTHER_IMAGES.name].null_count == len(table)
+    return table.drop_columns(FURTHER_IMAGES.name) if is_empty else table
 
 
 def write_manifest(

@@ -18,10 +18,11 @@ from torch import nn
 
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import NOTHING
-from moemoe.batches.collate import Item, one_of_each
+from moemoe.batches.collate import Item, item_sources
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
-from moemoe.model.outputs import Answer
+from moemoe.model.outputs import Answer, Distribution
+from moemoe.sources import IMAGE, kind_of, kinds_of
 from moemoe.systems.pooling import pooled, pooled_with_nothing
 from moemoe.systems.saved import load_with_collator, system_of
 from moemoe.vision.config import ImageConfig
@@ -105,7 +106,7 @@ class CommitteeCollator:
 
     def _sources(self, item: Item, member: Member) -> Sequence[Any]:
         there = dict(zip(self.config.sources, item.sources, strict=True))
-        return one_of_each(member.system.config.sources, there.get("image"), there.get("text", ""))
+        return item_sources(member.system.config.sources, there.__getitem__)
 
 
 class Committee(nn.Module):
@@ -164,7 +165,8 @@ class Committee(nn.Module):
         members = [Member(name, *load_with_collator(folder)) for name, folder in folders.items()]
         configs = {member.name: member.system.config for member in members}
         image = cls.check_members(configs, {member.name: type(member.system) for member in members})
-        sources = tuple(kind for kind in ("image", "text") if any(kind in c.sources for c in configs.values()))
+        read = dict.fromkeys(name for config in configs.values() for name in config.sources)
+        sources = tuple(sorted(read, key=kind_of))  # images first, in the members' order
         systems = {name: system_of(folder) for name, folder in folders.items()}
         config = CommitteeConfig(
             systems,
@@ -182,7 +184,7 @@ class Committee(nn.Module):
 
     def distributions(self, batch: CommitteeBatch) -> Iterator[tuple[str, list[int], np.ndarray, np.ndarray]]:
         """By attribute: its places among the batch's questions, the members' probabilities [M, N, C], not yet pooled,
-        and image weights [M, N].
+        and the weights of the committee's sources [M, N, S].
 
         Where a member was taught to answer with nothing, that is the last of the values.
         """
@@ -197,7 +199,7 @@ class Committee(nn.Module):
             known = values if taught else self.config.values
             found = member.system.distributions(own, member.collator, asked, known)
             pad = (0, len(self.config.nothing) > 0 and not taught)
-            given.append([(np.pad(one.probability_C, pad), one.image_weight) for one in found])
+            given.append([(np.pad(one.probability_C, pad), self._weights(member, one)) for one in found])
         for name in sorted(set(asked)):
             rows = [row for row, other in enumerate(asked) if other == name]
             yield (
@@ -211,17 +213,27 @@ class Committee(nn.Module):
         """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
         answers = [NOTHING] * len(batch.asked)
         taught_M = np.array([member.name in self.config.nothing for member in self.members])
-        for name, places, probability_MNC, image_MN in self.distributions(batch):
+        of_images = np.array([kind == IMAGE for kind in kinds_of(self.config.sources)], bool)
+        has_several = len(set(kinds_of(self.config.sources))) < len(of_images)
+        for name, places, probability_MNC, weight_MNS in self.distributions(batch):
             values, weights = self.config.values[name], self.config.weights[name]
             if taught_M.any():
                 pooled_NC, values = pooled_with_nothing(probability_MNC, weights, taught_M), [*values, ""]
             else:
                 pooled_NC = pooled(probability_MNC, weights)
-            image_N = np.average(image_MN, axis=0, weights=weights).clip(0, 1)
-            for place, row_C, image in zip(places, pooled_NC, image_N.tolist(), strict=True):
+            weight_NS = np.average(weight_MNS, axis=0, weights=weights).clip(0, 1)
+            image_N = weight_NS[:, of_images].sum(1).clip(0, 1)
+            for place, row_C, image, row_S in zip(places, pooled_NC, image_N.tolist(), weight_NS.tolist(), strict=True):
                 best = int(row_C.argmax())
-                answers[place] = Answer(values[best], float(min(row_C[best], 1.0)), image, 1.0 - image)
+                each = tuple(row_S) if has_several else ()
+                answers[place] = Answer(values[best], float(min(row_C[best], 1.0)), image, 1.0 - image, each)
         return answers
+
+    def _weights(self, member: Member, one: Distribution) -> list[float]:
+        """What a member says of the committee's sources; those that it does not read have 0."""
+        answer = Answer("", 0.0, one.image_weight, 1.0 - one.image_weight, one.source_weights)
+        own = answer.by_source(member.system.config.sources)
+        return [own.get(name, 0.0) for name in self.config.sources]
 
     @staticmethod
     def save(config: CommitteeConfig, folders: Mapping[str, str | Path], folder: str | Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from moemoe.batches.collate import ImageSlot
 from moemoe.correctness import is_right
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
@@ -27,7 +27,7 @@ from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
 from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
-from moemoe.training.items import image_buffer, item_of, kept_features, training_values
+from moemoe.training.items import image_buffer, item_of, kept_features, slots_of, training_values
 from moemoe.training.job import Job
 from moemoe.training.stopping import Notice
 
@@ -96,10 +96,10 @@ def validation_weights(
         items = []
         asked: list[list[str]] = []  # every question's right values
         chunk = rows[start : start + PRODUCTS_AT_ONCE].tolist()
-        kept = (features.of(chunk) if features is not None else None) or [None] * len(chunk)
+        kept = (features.of(chunk) if features is not None else None) or repeat(None, len(chunk))
         for row, known_features in zip(chunk, kept, strict=True):
-            slot = ImageSlot(image_buffer(committee.config, 1), 0)
-            items.append(item_of(dataset, row, committee.config, seed, 0, images, slot, features=known_features))
+            slots = slots_of(image_buffer(committee.config, 1), 0)
+            items.append(item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features))
             asked += dataset.values(row).values()
         for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
             right_NC = np.array(

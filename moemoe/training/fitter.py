@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import ImageSlot, Item
+from moemoe.batches.collate import Item
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.systems import load_system
 from moemoe.training.events import EventLog
-from moemoe.training.items import image_buffer, item_of, training_values
+from moemoe.training.items import image_buffer, item_of, slots_of, training_values
 from moemoe.training.job import Job
 
 EVENT_PRODUCTS = 1000
@@ -46,8 +46,8 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
     started, examples = time.monotonic(), 0
     images = ImageReader("train")
     for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):
-        slot = ImageSlot(image_buffer(config, 1), 0)
-        item = item_of(dataset, row, config, job.seed, 0, images, slot)
+        slots = slots_of(image_buffer(config, 1), 0)
+        item = item_of(dataset, row, config, job.seed, 0, images, slots)
         examples += len(item.questions)
         if done % EVENT_PRODUCTS == 0 or done == len(rows):
             seconds = time.monotonic() - started

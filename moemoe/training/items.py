@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import ImageSlot, Item, one_of_each
+from moemoe.batches.collate import ImageSlot, Item, item_sources
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
+from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.training.negatives import with_negatives
 from moemoe.training.source_dropout import hidden_in
 
@@ -27,52 +29,68 @@ def item_of(
     seed: int,
     draw: int,
     images: ImageReader,
-    slot: ImageSlot,
-    tokens: Tokens | None = None,
+    slots: Sequence[ImageSlot],
+    tokens: Mapping[str, Tokens] | None = None,
     training: Training | None = None,
-    features: np.ndarray | None = None,
+    features: Sequence[np.ndarray | None] | None = None,
     second: bool = False,
 ) -> Item:
     """A product with all its questions, as a system with ``config`` reads it.
 
-    Of several gold values the target is one, another in every ``draw``, by ``seed``. The image is decoded into
-    ``slot`` unless its ``features`` are known; a text that ``tokens`` knows is not cut again. ``training`` says what is
-    hidden of products, and which are also asked what has no answer; None hides nothing. ``second`` asks for the
-    ``second_view`` of ``training``, which has no negatives.
+    Of several gold values the target is one, another in every ``draw``, by ``seed``. Each image is decoded into its
+    slot unless its ``features`` are known; a text of a source that ``tokens`` has is not cut again. ``training`` says
+    what is hidden of products (all images, all texts, or of the texts what is not the title), and which are also asked
+    what has no answer; None hides nothing. ``second`` asks for the ``second_view`` of ``training``, which has no
+    negatives.
     """
     key = f"{seed}:{draw}:{row}"
     negatives = training.negatives if training is not None and not second else 0.0
     never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
     values, blanked = with_negatives(dataset.values(row), never, negatives, key)
-    data: memoryview | None = None
-    text: str | np.ndarray = ""
-    if not blanked:
-        data = dataset.image(row)
-        hidden = hidden_in(training, key, data is not None, second) if training is not None else None
-        if hidden == "image":
-            data = None
-        if hidden != "text":
-            text = _text(dataset, row, tokens, title_alone=hidden == "description")
+    # whether there is an image decides what a second view hides, also for a system that reads none
+    data = [dataset.image(row, number) for number in range(max(1, images_read(config.sources)))]
+    hidden: str | None = None
+    if blanked:
+        data = [None] * len(data)
+    elif training is not None:
+        hidden = hidden_in(training, key, any(one is not None for one in data), second)
+        if hidden == IMAGE:
+            data = [None] * len(data)
+
+    def image(number: int) -> ImageSlot | np.ndarray | None:
+        if data[number] is not None and features is not None and features[number] is not None:
+            return features[number]
+        slot = slots[number]
+        there = images.read(data[number], partial(dataset.product_id, row), slot.pixels_BHWC[slot.index], number)
+        return slot if there else None
+
+    def source(name: str) -> str | np.ndarray | ImageSlot | None:
+        if kind_of(name) == IMAGE:
+            return image(image_index(name))
+        if blanked or hidden == TEXT:
+            return "" if name == TEXT else None
+        return _text(dataset, row, name, tokens, title_alone=hidden == "description")
+
     answers = [
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
-    image: ImageSlot | np.ndarray | None = features if data is not None else None
-    if image is None and "image" in config.sources:
-        there = images.read(data, partial(dataset.product_id, row), slot.pixels_BHWC[slot.index])
-        image = slot if there else None
-    return Item(one_of_each(config.sources, image, text), list(values), answers)
+    return Item(item_sources(config.sources, source), list(values), answers)
 
 
-def _text(dataset: ShardedDataset, row: int, tokens: Tokens | None, title_alone: bool) -> str | np.ndarray:
-    if tokens is not None and not title_alone:
-        return tokens[row]
-    product = dataset[row]
-    return product.title_context if title_alone else product.context
+def _text(
+    dataset: ShardedDataset, row: int, name: str, tokens: Mapping[str, Tokens] | None, title_alone: bool
+) -> str | np.ndarray | None:
+    if tokens is None or title_alone:
+        return dataset[row].text.of_source(name, title_alone)
+    ids = tokens[name][row]
+    return ids if len(ids) else None
 
 
-def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: int, world_size: int) -> Tokens:
-    """The contexts as token ids; each rank cuts its part of those that no earlier run has cut.
+def tokenize_texts(
+    dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: int, world_size: int
+) -> dict[str, Tokens]:
+    """The texts of each text source as token ids; each rank cuts its part of those that no earlier run has cut.
 
     Args:
         tokenizer: the folder that ``collator`` has its tokenizers from.
@@ -80,16 +98,21 @@ def cut_contexts(dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: 
     reads = tokenizer / ENCODER_TOKENIZER  # a text encoder's own cuts its contexts
     files = sorted((reads if reads.is_dir() else tokenizer).iterdir())
     content = b"".join(file.read_bytes() for file in files if file.is_file())
-    tokens = Tokens(dataset, collator.encode, f"{hashlib.sha256(content).hexdigest()} {collator.config.context_length}")
+    made_by = f"{hashlib.sha256(content).hexdigest()} {collator.config.context_length}"
+    names = [name for name in collator.config.sources if kind_of(name) == TEXT]
+    tokens = {name: Tokens(dataset, collator.encode, made_by, name) for name in names}
     shards = range(rank, len(dataset.manifest.shards), world_size)
-    tokens.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
+    for own in tokens.values():
+        own.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
     return tokens
 
 
 def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
     """What is kept of a dataset's images for ``model``; None for a system that has no frozen image encoder."""
     encoder = getattr(model, "image_encoder", None)
-    return ImageFeatures(dataset, encoder) if encoder is not None and encoder.frozen else None
+    if encoder is None or not encoder.frozen:
+        return None
+    return ImageFeatures(dataset, encoder, images=images_read(model.config.sources))
 
 
 def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world_size: int) -> ImageFeatures | None:
@@ -108,8 +131,14 @@ def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world
 
 
 def image_buffer(config: Any, products: int) -> np.ndarray:
-    """Room for the images of some products, uint8 [B, H, W, 3]."""
-    return np.empty((products, image_size(config), image_size(config), 3), np.uint8)
+    """Room for all images of some products that a system reads, uint8 [I, B, H, W, 3]."""
+    size = image_size(config)
+    return np.empty((images_read(config.sources), products, size, size, 3), np.uint8)
+
+
+def slots_of(pixels_IBHWC: np.ndarray, index: int) -> list[ImageSlot]:
+    """The slots of one product's images in a buffer."""
+    return [ImageSlot(pixels_BHWC, index) for pixels_BHWC in pixels_IBHWC]
 
 
 def image_size(config: Any) -> int:

@@ -3,8 +3,11 @@
 A ``text.encoder`` has a second one, for contexts and questions.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+import torch.distributed as dist
 
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER, load_tokenizer, train_tokenizer
 from moemoe.recipes import Recipe
@@ -29,6 +32,23 @@ def make_tokenizer(
     if encoder is not None:
         source = encoder if warm_start is None else Path(warm_start) / ENCODER_TOKENIZER
         load_tokenizer(source).save_pretrained(Path(folder) / ENCODER_TOKENIZER)
+
+
+def share_tokenizer(folder: Path, rank: int, world_size: int) -> None:
+    """Waits for rank 0's tokenizer; the first process of every other machine writes a copy into its own ``folder``."""
+    if world_size == 1:
+        return
+    if int(os.environ.get("LOCAL_WORLD_SIZE", world_size)) < world_size:  # rank 0's disk is not everybody's
+        files: list[dict[str, bytes] | None] = [None]
+        if rank == 0:
+            files = [{str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}]
+        dist.broadcast_object_list(files)
+        if rank != 0 and os.environ["LOCAL_RANK"] == "0":
+            for name, data in (files[0] or {}).items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+    dist.barrier()
 
 
 def _texts(dataset: ShardedDataset) -> Iterator[str]:

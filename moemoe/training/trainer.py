@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from moemoe.batches.batch import Batch
-from moemoe.batches.collate import ImageSlot, collator_of
+from moemoe.batches.collate import collator_of
 from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import MoEMoEError
 from moemoe.model.config import ModelConfig
@@ -29,16 +30,18 @@ from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.loader import Loader, prefetch
 from moemoe.shards.sampler import check_batch_size, epoch_order
+from moemoe.sources import images_read
 from moemoe.storage import fetch
 from moemoe.systems import load_system
 from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import (
     compute_image_features,
-    cut_contexts,
     image_buffer,
     image_size,
     item_of,
+    slots_of,
+    tokenize_texts,
     training_values,
 )
 from moemoe.training.job import Job
@@ -47,7 +50,7 @@ from moemoe.training.optimizers import Optimizers, make_optimizer
 from moemoe.training.phases import learning_rate
 from moemoe.training.set_aside import SetAside, gathered
 from moemoe.training.stopping import Notice, stopped
-from moemoe.training.tokenizer import make_tokenizer
+from moemoe.training.tokenizer import make_tokenizer, share_tokenizer
 from moemoe.training.warm_start import load_weights
 
 EVENT_STEPS = 10
@@ -75,14 +78,14 @@ class Trainer:
         folder = Path(job.scratch) / "tokenizer"
         if rank == 0:
             make_tokenizer(recipe, self.dataset, folder, self.warm_start)
-        self._barrier()
+        share_tokenizer(folder, rank, world_size)
         self.tokenizer = load_tokenizer(folder)
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
         self.collator = collator_of(self.system, self.tokenizer, self.config, folder)
         self.tokens = None
         if getattr(self.config, "question_in", None) == "decoder":  # then a context is the same whatever is asked
-            self.tokens = cut_contexts(self.dataset, self.collator, folder, rank, world_size)
+            self.tokens = tokenize_texts(self.dataset, self.collator, folder, rank, world_size)
             self._barrier()
         self.images = ImageReader("train")
         self.set_aside = SetAside(job.folder)
@@ -97,6 +100,7 @@ class Trainer:
             world_size,
             workers=max(1, min(8, (os.cpu_count() or 1) // local_ranks - 1)),
             image_size=image_size(self.config),
+            images=images_read(self.config.sources),
             pinned=device.type == "cuda",
         )
         self.steps_per_epoch = len(self.loader)
@@ -121,7 +125,7 @@ class Trainer:
         place = checkpoint.place if checkpoint else Place()
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
-        self.events = EventLog(self.job.events_path, place.total_step) if self.rank == 0 else None
+        self.events = self._open_events(place) if self.rank == 0 else None
         for index, phase in enumerate(self.phases):
             if phase != "dense":
                 torch.manual_seed(self.job.seed + 1)
@@ -237,9 +241,10 @@ class Trainer:
             seconds_left=(steps - place.total_step) * counts.examples / per_second,
         )
 
-    def _training_parts(self, rows: np.ndarray, draw: int, pixels_BHWC: np.ndarray) -> list[Batch]:
+    def _training_parts(self, rows: np.ndarray, draw: int, pixels_IBHWC: np.ndarray) -> list[Batch]:
         training = self.recipe.training
-        parts = zip(*(np.split(whole, training.accumulation) for whole in (rows, pixels_BHWC)), strict=True)
+        pixels = np.split(pixels_IBHWC, training.accumulation, axis=1)
+        parts = zip(np.split(rows, training.accumulation), pixels, strict=True)
         views = [False] if training.second_view is None else [False, True]  # apart: padded to the short texts' length
         return [
             self._training_batch(part, draw, pixels, training, second) for part, pixels in parts for second in views
@@ -249,16 +254,16 @@ class Trainer:
         self,
         rows: np.ndarray,
         draw: int,
-        pixels_BHWC: np.ndarray,
+        pixels_IBHWC: np.ndarray,
         training: Training | None = None,
         second: bool = False,
     ) -> Batch:
         make = partial(item_of, self.dataset, config=self.config, seed=self.job.seed, draw=draw, images=self.images)
-        slots = [ImageSlot(pixels_BHWC, index) for index in range(len(rows))]
+        slots = [slots_of(pixels_IBHWC, index) for index in range(len(rows))]
         features = self.features.of(rows.tolist()) if self.features is not None else None
         items = [
-            make(row, slot=slot, tokens=self.tokens, training=training, features=known, second=second)
-            for row, slot, known in zip(rows.tolist(), slots, features or [None] * len(rows), strict=True)
+            make(row, slots=own, tokens=self.tokens, training=training, features=known, second=second)
+            for row, own, known in zip(rows.tolist(), slots, features or repeat(None, len(rows)), strict=True)
         ]
         return self.collator(items)
 
@@ -280,6 +285,13 @@ class Trainer:
             cross_entropy += losses.cross_entropy.item()
             tokens += losses.tokens.item()
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
+
+    def _open_events(self, place: Place) -> EventLog:
+        """The events up to ``place``; on a machine that has none, those that were published with the checkpoint."""
+        path, published = self.job.events_path, self.job.folder.events
+        if place.total_step and not path.is_file() and published.exists():
+            path.write_text(published.read_text())
+        return EventLog(path, place.total_step)
 
     def _checkpoint(self, place: Place, model: nn.Module, optimizer: Optimizers) -> None:
         self._saved_at = time.monotonic()

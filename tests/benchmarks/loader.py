@@ -125,7 +125,8 @@ def read_ours(folder: Path, workers: int, resume: bool) -> dict:
     dataset = ShardedDataset((folder / "ours.txt").read_text(), folder)
     images, tokens = ImageReader("benchmark"), Tokens(dataset, list, "given")
 
-    def make(rows, epoch, pixels_BHWC):
+    def make(rows, epoch, pixels_IBHWC):
+        [pixels_BHWC] = pixels_IBHWC
         for row, pixels_HWC in zip(rows.tolist(), pixels_BHWC, strict=True):
             images.read(dataset.image(row), str, pixels_HWC)
         texts = [tokens[row] for row in rows.tolist()]

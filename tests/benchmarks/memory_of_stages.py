@@ -35,6 +35,7 @@ from moemoe.schemas import (
     NOT_APPLICABLE,
     PREDICTIONS,
     ROUTING,
+    SOURCE_WEIGHTS,
     SPLITS,
     TEXT_BLANKED,
     TITLE_ONLY,
@@ -123,6 +124,7 @@ def _part(numbers: np.ndarray, shown: str, condition: str, accuracy: float) -> p
         "image_weight": weight,
         "text_weight": 1 - weight,
         "tolerance": pa.nulls(rows, pa.float64()),
+        "source_weights": pa.nulls(rows, SOURCE_WEIGHTS),
     }
     flags = {name: rng.random(rows) < 0.3 for name in ("has_image", "explicit", "rare", "canonical", "unseen")}
     return pa.table({**columns, **flags}, schema=PREDICTIONS)

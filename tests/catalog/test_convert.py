@@ -55,6 +55,25 @@ def test_its_own_output_is_read_as_it_is(shop, tmp_path):
     assert batches[0].equals(batches[1])
 
 
+def test_all_images_of_a_product_are_kept(shop, tmp_path):
+    red = (shop / "1.png").read_bytes()
+    urls = [f"https://shop.test/{i}.jpg" for i in range(20)]
+    row = {"product_id": "p1", "product_type": "Kurtas", "title": "t", "attributes": {}}
+    listed = [["1.png", "gone.png", urls[0], {"bytes": "!"}], [*urls, "1.png"]]
+    path = write_lines(shop / "b.jsonl", *(json.dumps({**row, "images": images}) for images in listed))
+    output = tmp_path / "new.parquet"
+    assert main(["convert", str(path), "--output", str(output)]) == 0
+    first, second = pq.read_table(output).select(["image", "images"]).to_pylist()
+    assert first["image"] == {"bytes": red, "path": "1.png"}
+    assert first["images"] == [{"bytes": None, "path": "gone.png"}, {"bytes": None, "path": urls[0]}]
+    assert [second["image"]["path"], *(image["path"] for image in second["images"])] == urls[:16]
+    quarantine = pq.read_table(tmp_path / "new.quarantine.parquet").to_pylist()
+    assert [(row["field"], row["reason"]) for row in quarantine] == [
+        ("images", "image bytes are not base64"),
+        ("image.2", "image file is missing"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

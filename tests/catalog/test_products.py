@@ -135,6 +135,75 @@ class TestCollectProducts:
             "image is empty",
         ]
 
+    def test_several_images_are_each_set_aside_or_kept(self, tmp_path, contract):
+        one, two, three = (draw_image(color) for color in ("red", "blue", "green"))
+        (tmp_path / "1.jpg").write_bytes(one)
+        rows = [
+            product("all", one, images=[{"bytes": two}, {"bytes": three}]),
+            product("second is bad", one, images=[{"bytes": b"no image"}, {"bytes": three}]),
+            product("first is bad", b"no image", images=[{"bytes": two}]),
+            product("a URL among files", path="1.jpg", images=[{"path": "1.jpg"}, {"path": "https://a.test/2.jpg"}]),
+            product("all are bad", path="gone.jpg", images=[{"path": "gone.png"}, {"path": "../1.jpg"}]),
+            product("single", one),
+            product("500", images=[{"bytes": one}] + [{"path": f"{i}.jpg"} for i in range(500)]),
+        ]
+        collected = collect([write(tmp_path / "a.parquet", rows)], contract, images=3)
+        first, second, third = (hashlib.sha256(data).hexdigest() for data in (one, two, three))
+        assert collected.products["image_hash"].to_pylist() == [first, first, None, first, None, first, first]
+        assert collected.products["further_image_hashes"].to_pylist() == [
+            [second, third], [None, third], [second], None, None, None, [None, first],
+        ]  # fmt: skip
+        assert reasons(collected) == [
+            ("second is bad", "image.2", "image does not decode"),
+            ("first is bad", "image", "image does not decode"),
+            ("a URL among files", "image.2", "image is a URL"),
+            ("all are bad", "image", "image file is missing"),
+            ("all are bad", "image.2", "image file is missing"),
+            ("all are bad", "image.3", "image lies outside the catalog's folder"),
+            ("500", "image.2", "image file is missing"),
+        ]
+        alone = collect([str(tmp_path / "a.parquet")], contract)
+        assert alone.products["further_image_hashes"].null_count == 7
+        assert alone.products["image_hash"].equals(collected.products["image_hash"])
+        assert {name for _, name, _ in reasons(alone)} == {"image"}
+
+        partitions = [str(tmp_path / "a.parquet")]
+        table = pa.concat_tables(read_products_with_images(partitions, [collected.products], contract, images=3))
+        assert table["image"].to_pylist() == [one, one, None, one, None, one, one]
+        assert table["further_images"].to_pylist() == [
+            [two, three], [None, three], [two], None, None, None, [None, one],
+        ]  # fmt: skip
+        (tmp_path / "1.jpg").unlink()
+        with pytest.raises(CatalogError, match="the catalog changed while the run was reading it"):
+            list(read_products_with_images(partitions, [collected.products], contract, images=3))
+
+    def test_a_product_with_many_bad_images_is_one_row_of_those_set_aside(self, tmp_path):
+        bad = [{"path": f"{i}.jpg"} for i in range(9)]
+        rows = [product("p0", draw_image(), images=bad), product("p1", images=bad), *map(product, ("p2", "p3", "p4"))]
+        contract = make_contract(tmp_path, 0.4)
+        parts = write_parts(collect_products([write(tmp_path / "a.parquet", rows)], contract, images=8), str(tmp_path))
+        collection = Collection(parts)
+        quarantine = collection.quarantine()
+        assert quarantine.num_rows == 15
+        collection.check_quarantine_share(quarantine, contract)  # two of five rows
+        with pytest.raises(CatalogError, match=r"2 of 5 catalog rows \(40.0%\) would be quarantined, 2 of them with"):
+            collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.3))
+
+    def test_further_images_behind_urls_are_fetched(self, tmp_path, contract):
+        with image_server() as server:
+            data = [draw_image(color) for color in ("red", "blue")]
+            server.answers |= {"/1.jpg": body(data[0]), "/2.jpg": body(data[1]), "/3.jpg": body(data[1])}
+            urls = [{"path": f"{server.url}/{i}.jpg"} for i in (1, 2, "gone", 3)]
+            fetched = UrlImages.under(str(tmp_path))
+            with ImageFetcher(fetched, allow_private=True) as fetcher:
+                path = write(tmp_path / "a.parquet", [product("p0", images=urls)])
+                collected = collect([path], contract, fetcher=fetcher, images=3)
+            assert server.asked == {"/1.jpg": 1, "/2.jpg": 1, "/gone.jpg": 1}
+        hashes = [hashlib.sha256(one).hexdigest() for one in data]
+        assert collected.products["image_hash"].to_pylist() == hashes[:1]
+        assert collected.products["further_image_hashes"].to_pylist() == [[hashes[1], None]]
+        assert reasons(collected) == [("p0", "image.3", "image URL answers 404")]
+
     def test_texts_of_any_length_and_script_stay_as_they_are(self, tmp_path, contract):
         texts = ["", None, "x" * 50_000, "सूती कुर्ता, मशीन से धोएँ", "பருத்தி குர்தா", "ab\n👩\u200d👧"]
         rows = [product(f"p{i}", description=text, bullet_points=[text, text]) for i, text in enumerate(texts)]
@@ -176,7 +245,8 @@ class TestCollectProducts:
         assert (collection.rows, collection.accepted, collection.images, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
             r"8 of 100 catalog rows \(8\.0%\) would be quarantined, 6 of them with their image alone; "
-            r"contract small allows 7\.0% \(max_quarantine_share; with a larger one the run goes on without them\)\. "
+            r"contract small allows 7\.0% \(max_quarantine_share, and of images the expectation undecodable_images: "
+            r"raise them to go on without\)\. "
             r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
         )
         with pytest.raises(CatalogError, match=expected):
@@ -184,7 +254,9 @@ class TestCollectProducts:
         collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.08))
 
     def test_no_rows(self, tmp_path, contract):
-        collection = Collection(write_parts(collect_products([write(tmp_path / "a.parquet", [])], contract), "none"))
+        collection = Collection(
+            write_parts(collect_products([write(tmp_path / "a.parquet", [])], contract), str(tmp_path / "parts"))
+        )
         with pytest.raises(CatalogError, match="the catalog has no rows"):
             collection.check_quarantine_share(collection.quarantine(), contract)
 
@@ -263,7 +335,7 @@ class TestReadProductsWithImages:
     def test_all_rows_in_order(self, partitions, contract):
         products = collect(partitions, contract).products
         table = pa.concat_tables(read_products_with_images(partitions, in_parts(products, 4), contract))
-        assert table.drop_columns("image").equals(products)
+        assert table.drop_columns(["image", "further_images"]).equals(products)
         assert table.schema.field("image").type == pa.binary()
         images = table["image"].to_pylist()
         assert images[:700] == [draw_image() if i % 2 else None for i in range(700)]

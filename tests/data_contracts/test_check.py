@@ -130,7 +130,13 @@ class TestRaw:
                 "at least 50% of the products of known types have an image",
                 ("p0", "p1", "p2", "p3", "p4"),
             ),
-            ({}, 3, "critical", "at most 10.0% of the images cannot be decoded", ("p19", "p18", "p17")),
+            (
+                {},
+                3,
+                "critical",
+                "at most 10.0% of the images cannot be fetched, read or decoded",
+                ("p19", "p18", "p17"),
+            ),
             (
                 {i: {"attributes": [("baseColour", v)]} for i, v in enumerate(["NA", "", None])},
                 0,
@@ -155,6 +161,11 @@ class TestRaw:
     def test_too_many_set_aside(self, contract, tmp_path):
         report = check_raw(catalog({}, 11), contract, tmp_path / "docs")
         assert broken(report)[0][1] == "at most 50.0% of the rows, or their images, are set aside"
+
+    def test_why_images_cannot_be_used_is_said(self, contract, tmp_path):
+        report = check_raw(catalog({}, 3), contract, tmp_path / "docs")
+        [line] = [line for line in report.broken if "fetched, read or decoded" in line]
+        assert line.endswith("3 of 20 (15.0%) cannot; image does not decode: 3")
 
     def test_a_promise_broken_in_a_later_slice_has_its_page(self, contract, tmp_path):
         report = check_raw(catalog({19: {"product_id": None}}), contract, tmp_path / "docs", parts=5)

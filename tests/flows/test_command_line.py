@@ -1,5 +1,6 @@
 """What Metaflow's command line says in our flows: of errors in data, of Ctrl-C, of a run that has finished."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -147,6 +148,26 @@ def test_ctrl_c_says_how_to_go_on(flow):
     said = said_by(running)
     assert f"Go on with: python '{flow}' resume" in said
     assert running.returncode == 130
+
+
+def test_a_task_with_another_code_package_than_it_was_compiled_with_does_not_begin(flow, tmp_path, monkeypatch):
+    """As a pod calls it, which has downloaded the package to where it runs."""
+    monkeypatch.setenv("METAFLOW_CODE_SHA", hashlib.sha1(b"compiled").hexdigest())
+    monkeypatch.setenv("METAFLOW_CODE_URL", "s3://bucket/data/it")
+    task = ["step", "start", "--run-id", "1", "--task-id", "1", "--input-paths", "1/_parameters/0"]
+    package = flow.parent / "job.tar"
+    try:
+        package.write_bytes(b"of another version")
+        running = start(flow, *task)
+        said = said_by(running)
+        assert running.returncode == 1
+        assert "the code package at s3://bucket/data/it has the SHA-1 " in said
+        assert "Deploy the flow again" in said
+        assert "an attempt" not in said
+        package.write_bytes(b"compiled")
+        assert "code package" not in said_by(start(flow, *task))  # it fails later: there is no such run
+    finally:
+        package.unlink()
 
 
 class MlflowError(Exception):

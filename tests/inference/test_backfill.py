@@ -31,6 +31,8 @@ CELLS |= {"pattern type": {"plain": 0.0, "guarded": 0.0}}
 class Oracle:
     """Answers Red to color with the confidence that the title ends with; what else it says is no value or unsure."""
 
+    sources = ("image", "text")
+
     def __init__(self):
         self.asked = 0
 
@@ -116,6 +118,40 @@ def test_every_decision(model, tmp_path):
     assert (part.rows, part.products, part.quarantined) == (12, 9, 4)
 
 
+def test_each_source_is_read_and_weighed(tmp_path):
+    """Of as many images as the model reads; one that cannot be used is set aside alone."""
+
+    class Viewer:
+        sources = ("image", "image.2", "text.title")
+
+        def answer(self, questions):
+            self.seen = [(q.product_id, q.image, list(q.further_images), q.text_of("text.title")) for q in questions]
+            return [[Answer("Red", 0.9, 0.75, 0.25, (0.5, 0.25, 0.25)) for _ in q.attributes] for q in questions]
+
+    one, two = draw_image((200, 0, 0)), draw_image((0, 0, 200))
+    rows = [
+        row("both", 0.8, image=one) | {"images": [{"bytes": two}, {"bytes": b"a third is not looked at"}]},
+        row("second is bad", 0.8) | {"images": [{"bytes": one}, {"bytes": b"no image"}]},
+        row("neither", 0.8),
+    ]
+    model = AttributeModel(Viewer(), data_contracts.load("30pt"), Thresholds({"shirt": CELLS}))
+    job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
+    assert model.predictor.seen == [
+        ("both", one, [two], "shirt | Shirt 0.8"),
+        ("second is bad", one, [None], "shirt | Shirt 0.8"),
+        ("neither", None, [], "shirt | Shirt 0.8"),
+    ]
+    [entry] = read_table(f"{job.output}/{part.quarantine}").to_pylist()
+    assert (entry["product_id"], entry["field"], entry["reason"]) == (
+        "second is bad", "image.2", "image does not decode",
+    )  # fmt: skip
+    values = read_table(f"{job.output}/{part.values}")
+    assert values.schema.equals(BACKFILL)
+    assert set(map(tuple, values["source_weights"].to_pylist())) == {
+        (("image", 0.5), ("image.2", 0.25), ("text.title", 0.25))
+    }
+
+
 @pytest.mark.parametrize("allowed", [True, False])
 def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed):
     with image_server() as server:
@@ -147,6 +183,8 @@ def test_the_contracts_ids_stand_beside_the_names(model, tmp_path):
 
 class Dresser:
     """Answers questions about each product as it is told, by title, with the same confidence."""
+
+    sources = ("image", "text")
 
     def __init__(self, said):
         self._said = said
@@ -257,6 +295,20 @@ def test_what_is_half_done_is_done_again(model, tmp_path, monkeypatch):
 def bucket(monkeypatch):
     with s3_bucket(monkeypatch):
         yield "s3://bucket"
+
+
+@pytest.mark.parametrize("kind", ["values", "sample", "quarantine"])
+def test_a_table_that_is_lost_is_in_no_manifest_and_is_made_again(model, tmp_path, kind):
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    lost = Path(job.output, getattr(parts[0], kind))
+    before = read_table(str(lost))
+    lost.unlink()
+    with pytest.raises(StorageError, match=rf"cannot read .*/{kind}/part-\w+.parquet: .* it is lost. Run the backfill"):
+        finish_backfill(job, parts, 10)
+    assert not Path(job.output, "manifest.json").exists()
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    finish_backfill(job, parts, 10)
+    assert read_table(str(lost)).equals(before)
 
 
 def test_from_s3_to_s3(model, bucket, tmp_path):

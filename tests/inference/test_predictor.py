@@ -38,7 +38,14 @@ from moemoe.shards.hidden import Hidden
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.table_parts import ListedParts
 from tests.support.small_model import tiny_config
-from tests.support.small_shards import draw_image, small_labels, small_products, small_shards, write_shards
+from tests.support.small_shards import (
+    draw_image,
+    small_labels,
+    small_products,
+    small_shards,
+    with_second_images,
+    write_shards,
+)
 
 
 def small_model(kind: type[Predictor] = Predictor, **changes) -> Predictor:
@@ -127,6 +134,57 @@ def test_predictions_of_a_split(predictor, tmp_path):
     assert all(row["explicit"] for row in rows if row["attribute"] == "material")  # the title names it
     assert not any(row["explicit"] for row in rows if row["attribute"] == "color")  # only the image shows it
     assert {row["has_image"] for row in rows} == {True, False}
+
+
+def test_predictions_of_four_sources_weigh_each_of_them(tmp_path):
+    sources = ("image", "image.2", "text.title", "text.description")
+    predictor = small_model(sources=sources)
+    uri = write_shards(tmp_path, with_second_images(small_products(60)), small_labels(60))
+    dataset = ShardedDataset(uri, tmp_path)
+    table = written(predictor, dataset, data_contracts.load("30pt"), tmp_path)
+    test = table.filter(pc.equal(table["split"], "test"))
+    products = {dataset.product_id(row): dataset[row] for row in dataset.rows("test").tolist()}
+    seen = set()
+    for row in test.to_pylist():
+        weights, product = dict(row["source_weights"]), products[row["product_id"]]
+        assert list(weights) == list(sources)
+        assert sum(weights.values()) == pytest.approx(1)
+        assert weights["image"] + weights["image.2"] == pytest.approx(row["image_weight"])
+        assert min(row["image_weight"], row["text_weight"]) >= 0
+        assert max(row["image_weight"], row["text_weight"]) <= 1  # not by rounding either
+        images = row["condition"] not in (IMAGE_BLANKED, UNANSWERABLE)
+        texts = row["condition"] not in (TEXT_BLANKED, UNANSWERABLE)
+        there = {
+            "image": images and product.image is not None,
+            "image.2": images and product.images[1:] not in ([], [b"no image"]),
+            "text.title": texts,
+            "text.description": texts and row["condition"] != TITLE_ONLY and bool(product.description.strip()),
+        }
+        there["text.title"] |= not any(there.values())  # something has to be attended to
+        assert {name: weight > 0 for name, weight in weights.items()} == there, row["condition"]
+        seen.add((row["condition"], *there.values()))
+    assert {condition for condition, *_ in seen} == {AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE}
+    broken = predictor.images.quarantine.to_pylist()
+    assert {(entry["product_id"], entry["field"]) for entry in broken} <= {("p4", "image.2")}
+
+
+def test_two_sources_weigh_what_their_kinds_do(predictor, tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    values = ValueSets.of(dataset, data_contracts.load("30pt"))
+    for row in table_of(predict_split(predictor, dataset, "test", AS_IS, values)).to_pylist():
+        assert row["source_weights"] == [("image", row["image_weight"]), ("text", row["text_weight"])]
+
+
+def test_routing_counts_the_tokens_of_all_texts(tmp_path):
+    experts = ExpertConfig(number=4, encoder="all")
+    uri = write_shards(tmp_path, small_products(60), small_labels(60))
+    dataset = ShardedDataset(uri, tmp_path)
+    tokens = []
+    for sources in (("image", "text.title"), ("image", "text.title", "text.bullets")):
+        found = routing(small_model(sources=sources, experts=experts), dataset).to_pylist()
+        [number] = {row["tokens"] for row in found if row["layer"] == "context 0" and row["by"] == "all"}
+        tokens.append(number)
+    assert tokens[1] > tokens[0] > 0
 
 
 def test_a_row_of_an_unknown_type_or_with_a_broken_image_is_named():

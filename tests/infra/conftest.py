@@ -83,15 +83,19 @@ def make(aws: dict[str, str], target: str, **variables: str) -> subprocess.Compl
     return subprocess.run(command, cwd=HERE, env=aws, capture_output=True, text=True, timeout=300)
 
 
-@pytest.fixture(scope="session")
-def own_config(tmp_path_factory) -> Path:
-    """A copy of infra/schedule.yaml with values of one's own."""
-    text = (HERE / "infra" / "schedule.yaml").read_text()
+def with_own_values(example: str, folder: Path) -> Path:
+    """A copy of one of infra's configs with values of one's own."""
+    text = (HERE / "infra" / example).read_text()
     for placeholder, own in (("my-bucket", "shop-data"), ("registry.example.com", "registry.shop")):
         text = text.replace(placeholder, own)
-    path = tmp_path_factory.mktemp("config") / "schedule.yaml"
-    path.write_text(text)
-    return path
+    (folder / example).write_text(text)
+    return folder / example
+
+
+@pytest.fixture(scope="session")
+def own_config(tmp_path_factory) -> Path:
+    """That of infra/schedule.yaml."""
+    return with_own_values("schedule.yaml", tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The scheduled training as Argo Workflows and Step Functions get it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.infra.conftest import HERE, make
+from tests.infra.conftest import HERE, make, with_own_values
+from tests.support.hook import Hook
 
 IMAGE = "registry.shop/moemoe:cuda"
 
@@ -161,6 +163,48 @@ def test_training_on_several_nodes_is_a_choice_of_the_same_config(compiled, own_
     assert manifest.count("nvidia.com/gpu") == 2  # the control node's pod and the workers'
     assert "multi_node_train_flow.py" in many.package
     assert "notify_failure" in template_of(many, "error-notify-failure")["container"]["command"][-1]
+
+
+def test_a_backfill_is_deployed_as_the_training_is(compiled, tmp_path):
+    given = {"FLOW": "flows/backfill_flow.py", "CONFIG": str(with_own_values("backfill.yaml", tmp_path))}
+    made = compiled("deploy-argo", **given)
+    template, cron = made.written["items"]
+    assert template["metadata"]["name"] == "moemoe.prod.backfillflow"
+    assert cron["spec"]["schedules"] == ["0 1 * * *"]
+    parameters = {p["name"]: json.loads(p["value"]) for p in template["spec"]["arguments"]["parameters"]}
+    assert (parameters["model"], parameters["tasks"]) == ("models:/moemoe-30pt@champion", 8)
+    assert template_of(made, "backfill")["container"]["resources"]["requests"]["cpu"] == "8.0"
+    assert "notify_failure" in template_of(made, "error-notify-failure")["container"]["command"][-1]
+    assert "moemoe/inference/backfill.py" in made.package
+    rule = compiled("deploy-step-functions", **given).written["Resources"]["Schedule"]["Properties"]
+    assert rule["ScheduleExpression"] == "cron(0 1 * * ? *)"
+
+
+def test_a_comparison_is_deployed_without_a_schedule(compiled, tmp_path):
+    (tmp_path / "compare.yaml").write_text("kubernetes: {image: registry.shop/moemoe:cuda}\n")
+    made = compiled("deploy-argo", FLOW="flows/compare_flow.py", CONFIG=str(tmp_path / "compare.yaml"))
+    assert [item["kind"] for item in made.written["items"]] == ["WorkflowTemplate"]
+    assert template_of(made, "train")["container"]["image"] == IMAGE
+
+
+def test_a_run_of_which_no_step_began_is_told_of(argo, tmp_path):
+    """The hook is called as in its pod, where Metaflow's service knows of no such run."""
+    for name, data in argo.package.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    with Hook() as hook:
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "USERNAME": "tests", "MOEMOE_WEBHOOK": hook.url,
+               "METAFLOW_DEFAULT_METADATA": "local", "METAFLOW_EXTRACTED_ROOT": str(tmp_path),
+               "PYTHONPATH": str(tmp_path / ".mf_code"), "RUN_PATHSPEC": "TrainFlow/argo-x"}  # fmt: skip
+        command = ["-m", "metaflow.plugins.exit_hook.exit_hook_script", "train_flow.py", "notify_failure"]
+        done = subprocess.run(
+            [sys.executable, *command, env["RUN_PATHSPEC"]], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [told] = hook.payloads
+    assert (told["kind"], told["run"]) == ("failed", "TrainFlow/argo-x")
+    assert "no step of it began" in told["message"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
-from tests.support.naive_path import assert_equal_to_the_naive_path, batch_for
+from tests.support.naive_path import assert_equal_to_the_naive_path, batch_for, four_sources
 from tests.support.small_model import tiny_config
 
 VARIANTS = {
@@ -20,10 +20,11 @@ VARIANTS = {
 }
 
 
-def model_of(variant: str, question_in: str) -> MoEMoE:
+def model_of(variant: str, question_in: str, sources: tuple[str, ...] = ("image", "text")) -> MoEMoE:
     torch.manual_seed(0)
     text = replace(tiny_config().text, context_layers=4)  # transformers' cache wants as many layers on both sides
-    model = MoEMoE.create(tiny_config(text=text, question_in=question_in, context_length=64, **VARIANTS[variant]))
+    how = {"question_in": question_in, "context_length": 64, "sources": sources, **VARIANTS[variant]}
+    model = MoEMoE.create(tiny_config(text=text, **how))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "_EDF" in name or "_EFD" in name or "router" in name or name == "attention.fc.weight":
@@ -35,3 +36,11 @@ def model_of(variant: str, question_in: str) -> MoEMoE:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_losses_gradients_and_answers_equal_the_naive_path(variant, question_in):
     assert_equal_to_the_naive_path(model_of(variant, question_in), batch_for(question_in))
+
+
+@pytest.mark.parametrize("question_in", ["decoder", "context"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_four_sources_equal_the_naive_path(variant, question_in):
+    """The second image and the description are each missing of some products."""
+    sources = ("image", "image.2", "text.title", "text.description")
+    assert_equal_to_the_naive_path(model_of(variant, question_in, sources), four_sources(batch_for(question_in)))

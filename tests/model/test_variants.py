@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from moemoe.batches.batch import Source
@@ -15,6 +16,7 @@ from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import Router
 from moemoe.model.moemoe import MoEMoE
 from moemoe.vision.config import ImageConfig
+from tests.support.naive_path import four_sources
 from tests.support.small_model import TINY_SWIN, random_batch, tiny_config
 
 TINY_VIT = {"patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2}
@@ -36,7 +38,8 @@ def test_another_source_is_one_more_entry_in_the_list(second):
     batch = random_batch(with_labels=False)
     images, texts = batch.sources
     two = with_sources(("image", "text"), [0.4, 0.6])
-    three = with_sources(("image", "text", second), [0.4, 0.6, 0.7], two)
+    name = {"image": "image.2", "text": "text.description"}[second]
+    three = with_sources(("image", "text", name), [0.4, 0.6, 0.7], two)
     plain = generate(two, batch)
 
     other = random_batch(seed=9).sources[0 if second == "image" else 1]
@@ -49,6 +52,29 @@ def test_another_source_is_one_more_entry_in_the_list(second):
     assert torch.equal(without.tokens_NA, plain.tokens_NA)
     assert torch.allclose(without.confidence_N, plain.confidence_N, rtol=1e-4)
     assert torch.equal(without.shares_NS[:, 2], torch.zeros(6))
+
+
+def test_four_sources_do_not_depend_on_padding_nor_on_what_a_missing_image_holds():
+    torch.manual_seed(0)
+    model = MoEMoE.create(tiny_config(sources=("image", "image.2", "text.title", "text.description"))).eval()
+    torch.nn.init.normal_(model.attention.fc.weight, std=0.3)
+    batch = replace(four_sources(random_batch()), labels=None)
+    padded = []
+    for source in batch.sources:
+        if source.mask.dim() == 1:
+            other = torch.where(source.mask[:, None, None, None], source.data, 200)
+            padded.append(replace(source, data=other))
+        else:
+            data, mask = (F.pad(x, (0, 3)) for x in (source.data, source.mask))
+            padded.append(replace(source, data=data, mask=mask))
+    a, b = generate(model, batch), generate(model, replace(batch, sources=padded))
+    assert torch.equal(a.tokens_NA, b.tokens_NA)
+    assert torch.allclose(a.confidence_N, b.confidence_N, rtol=1e-4)
+    assert torch.allclose(a.shares_NS, b.shares_NS, atol=1e-5)
+    assert torch.allclose(a.shares_NS.sum(1), torch.ones(6), atol=1e-5)
+    for index, source in enumerate(batch.sources):
+        there = source.mask if source.mask.dim() == 1 else source.mask.any(1)
+        assert torch.equal(a.shares_NS[:, index] > 0, there[batch.product_of])
 
 
 def test_three_sources_train_with_all_losses():
@@ -100,7 +126,7 @@ def test_experts_that_cannot_be(changes, message):
 
 
 def test_sources_that_cannot_be():
-    with pytest.raises(ConfigError, match="allowed are one or more of image, text"):
+    with pytest.raises(ConfigError, match=r"'sound' is unknown; allowed are image, image\.2, .* and text, or its"):
         ModelConfig(sources=("sound",))
 
 

@@ -192,3 +192,40 @@ def test_settings_change_what_they_name_and_nothing_else():
     assert recipe.load_balancing_weight == 0.5
     assert recipe.training == dataclasses.replace(plain.training, gradient_checkpointing=True)
     assert {**recipe.model, "experts": None} == {**plain.model, "experts": None}
+
+
+def test_sources_by_name():
+    recipe = load_recipe("moemoe", settings="sources=[image, image.2, text.title, text.description], experts.k=3")
+    assert recipe.config.sources == ("image", "image.2", "text.title", "text.description")
+    assert recipe.training == load_recipe("moemoe").training
+    repeated = load_recipe("moemoe", settings="sources=[image, image, text, text]")
+    assert repeated.config.sources == ("image", "image.2", "text.title+bullets", "text.description")
+    assert Recipe.from_dict(json.loads(json.dumps(repeated.to_dict()))).config == repeated.config
+
+
+def test_a_size_hides_nothing_without_which_nothing_is_left():
+    of_images = load_recipe("moemoe", settings="sources=[image, image.2]").training
+    assert (of_images.source_dropout.image, of_images.second_view) == (0.0, None)
+    untitled = load_recipe("moemoe", settings="sources=[image, text.description]").training
+    assert (untitled.source_dropout.image, untitled.second_view) == (0.25, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        ("committee", "moemoe.sources=[image, sound]", "source 'sound' is unknown"),
+        ("moemoe", "sources=[image, sound]", "source 'sound' is unknown; allowed are image, image.2, "),
+        ("moemoe", "sources=[text.title, text.title]", "text.title comes twice; name each source once"),
+        ("moemoe", "sources=[image.2, text]", "image.2 without image"),
+        ("moemoe", "sources=text", "sources is of type list"),
+        ("moemoe", "sources=[image, text.bullets], training.second_view=0.5", "reads no text that could be cut short"),
+        ("moemoe", "sources=[image, text.bullets], training.source_dropout.description=0.5", "reads no title"),
+        ("moemoe", "sources=[image, image.2], training.source_dropout.image=0.5", "reads image alone"),
+        ("mxt", "sources=[image, image.2, text]", "mxt reads an image and a text"),
+        ("cma-clip", "sources=[image, image.2, text]", "allowed is name=value with one of"),
+        ("knn", "sources=[image, image.2, text]", "allowed is name=value with one of"),
+    ],
+)
+def test_sources_that_cannot_be(model, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(model, settings=settings)

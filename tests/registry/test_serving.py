@@ -24,6 +24,7 @@ from PIL import Image
 import data_contracts
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import IMAGE_FOLDER
+from moemoe.inference.predictor import Predictor
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.registry.gate import Rules
@@ -82,6 +83,61 @@ def test_an_image_is_the_same_in_every_form(model, tmp_path, monkeypatch):
     answers = [ask(model, {**SHIRT, "image": form}).to_dict("records") for form in forms]
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][0]["image_weight"] > 0
+
+
+class TestSeveralImages:
+    SOURCES = ("image", "image.2", "text.title", "text.description")
+
+    @pytest.fixture(scope="class")
+    def of_four(self, tmp_path_factory):
+        from moemoe.registry.served_model import ServedModel
+
+        cells = {name: {"plain": 0.5, "guarded": 0.9} for name in ("color", "material")}
+        predictor = Predictor.load(tiny_model(tmp_path_factory.mktemp("model"), sources=self.SOURCES))
+        served = ServedModel()
+        served.model = AttributeModel(predictor, data_contracts.load("30pt"), Thresholds({"shirt": cells}))
+        return served
+
+    def ask(self, model, **row):
+        answers = model.predict(None, pd.DataFrame([{**SHIRT, **row}]), {}).to_dict("records")
+        assert all(list(answer["source_weights"]) == list(self.SOURCES) for answer in answers)
+        assert all(sum(answer["source_weights"].values()) == pytest.approx(1) for answer in answers)
+        return answers
+
+    def test_each_source_is_weighed(self, of_four):
+        answers = self.ask(of_four, images=[jpeg(), jpeg("blue")], description="soft")
+        assert all(min(answer["source_weights"].values()) > 0 for answer in answers)
+        [answer, _] = self.ask(of_four, image=jpeg())
+        assert {name: weight > 0 for name, weight in answer["source_weights"].items()} == {
+            "image": True, "image.2": False, "text.title": True, "text.description": False,
+        }  # fmt: skip
+        assert answer["source_weights"]["image"] == pytest.approx(answer["image_weight"])
+
+    def test_the_first_of_the_list_is_the_image(self, of_four):
+        red, blue = jpeg(), jpeg("blue")
+        given = self.ask(of_four, image=red, images=[blue])
+        encoded = [base64.b64encode(one).decode() for one in (red, blue)]
+        for images in ([red, blue], [red, red, blue], encoded, json.dumps(encoded), np.array([red, blue], object)):
+            assert self.ask(of_four, images=images) == given
+        assert self.ask(of_four, image=red, images=[red, blue]) == given
+        assert self.ask(of_four, images=[red, blue, b"a third is not looked at"]) == given
+        assert self.ask(of_four, image=blue, images=[red]) != given
+
+    def test_an_image_that_cannot_be_used_is_named(self, of_four):
+        for images, said in (
+            ([jpeg(), b"no image"], "row 0: the image cannot be used"),
+            ("a.jpg", "row 0: images is 'a.jpg'; allowed is a list of images"),
+            (5, "row 0: images is '5'; allowed is a list of images"),
+        ):
+            with pytest.raises(Exception, match=said):
+                self.ask(of_four, images=images)
+
+    def test_a_model_of_one_image_takes_the_first(self, model):
+        alone = ask(model, {**SHIRT, "image": jpeg()}).to_dict("records")
+        assert ask(model, {**SHIRT, "images": [jpeg(), jpeg("blue")]}).to_dict("records") == alone
+        assert alone[0]["source_weights"] == {
+            "image": alone[0]["image_weight"], "text": alone[0]["text_weight"],
+        }  # fmt: skip
 
 
 def test_only_the_asked_attributes(model):
@@ -210,6 +266,8 @@ def test_a_row_that_training_sets_aside_is_refused(model):
 
 class Dresser:
     """Says of each product what it is told to, with the same confidence."""
+
+    sources = ("image", "text")
 
     def __init__(self, said):
         self.said = said

@@ -17,6 +17,16 @@ def test_plots_are_drawn_for_one_product_and_for_many(count):
     assert all(figure.axes for figure in plots.values())
 
 
+def test_sources_are_weighed_if_there_are_more_than_two():
+    def weighed(*sources):
+        shares = [(name, 1 / len(sources)) for name in sources]
+        return table([{**row, "source_weights": shares} for row in rows(40, 40)])
+
+    assert "source-weights" not in report_figures(measured(weighed("image", "text")))
+    drawn = svg("source-weights", report_figures(measured(weighed("image", "image.2", "text.title")))["source-weights"])
+    assert all(f">{name}<" in drawn for name in ("image", "image.2", "text.title"))
+
+
 def test_a_plot_in_a_page_names_no_address_and_takes_the_page_s_color():
     drawn = svg("heat-map", report_figures(measured(table(rows(40, 40))))["heat-map"])
     assert drawn.startswith("<svg ")

@@ -55,6 +55,15 @@ def test_a_model_that_is_always_right_has_no_product_to_look_at():
     assert said.text == "No test answer is accepted and wrong, right by the image alone, or right and not accepted."
 
 
+def test_a_model_of_few_products_promises_nothing():
+    few = measured(table(rows(9, 9, split="validation"), rows(9, 5)))
+    lead, kept = report.answer(*readiness(few.cells, few.evaluation))
+    assert lead.text == (
+        "**None of 1 attributes is ready**: that the thresholds hold, for 100 % of what is asked, is not proven."
+    )
+    assert "55.6" in kept.text
+
+
 def test_attributes_are_ready_or_say_what_they_lack(found):
     total, attributes = readiness(found.cells, found.evaluation)
     by_name = {each.attribute: each for each in attributes}

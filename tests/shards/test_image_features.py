@@ -14,7 +14,7 @@ from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import FOLDER, ImageFeatures
 from tests.support.s3 import s3_endpoint
-from tests.support.small_shards import small_labels, small_products, small_shards, write_shards
+from tests.support.small_shards import small_labels, small_products, small_shards, with_second_images, write_shards
 
 
 class MeanColor:
@@ -51,20 +51,40 @@ def files(dataset: ShardedDataset) -> list[Path]:
 def test_every_image_that_decodes_has_its_features(dataset):
     encoder = MeanColor()
     features = written(dataset, encoder)
-    missing = [row for row in range(60) if features[row] is None]
+    missing = [row for row in range(60) if features[row][0] is None]
     assert missing == [3, 10, 21, 32, 43, 54]  # cut short, and those without an image
     assert encoder.images == 54
-    assert features[0].shape == (2, 3)
-    assert features[0].dtype == np.float16
-    assert features[0][0].tolist() == pytest.approx([200, 30, 30], abs=8)
-    assert features[1][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+    assert features[0][0].shape == (2, 3)
+    assert features[0][0].dtype == np.float16
+    assert features[0][0][0].tolist() == pytest.approx([200, 30, 30], abs=8)
+    assert features[1][0][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+
+
+def test_second_images_have_features_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "SHARD_ROWS", 16)
+    products = with_second_images(small_products(60))
+    dataset = ShardedDataset(write_shards(tmp_path / "root", products, small_labels(60)), tmp_path / "scratch")
+    first = written(dataset, MeanColor())
+    made = files(dataset)
+    encoder = MeanColor()
+    both = written(dataset, encoder, images=2)
+    assert set(files(dataset)) > set(made)  # the first images' are not computed again
+    assert len(files(dataset)) == 2 * len(made)
+    assert encoder.images == 39  # two of three products have a second one, p4's does not decode
+    assert np.array_equal(both[0][0], first[0][0])
+    assert both[0][1][0].tolist() == pytest.approx([30, 30, 200], abs=8)
+    assert both[10][0] is None
+    assert both[10][1] is not None
+    assert both[2] == [pytest.approx(both[2][0]), None]
+    assert both.of([0, 2, 10]) is not None
+    assert both.of([0, 4]) is None
 
 
 def test_a_batch_has_all_its_features_or_none(dataset):
     features = written(dataset, MeanColor())
     found = features.of([0, 10, 2])
-    assert found[1] is None
-    assert np.array_equal(found[2], features[2])
+    assert found[1] == [None]
+    assert np.array_equal(found[2][0], features[2][0])
     assert features.of([0, 3, 2]) is None  # 3 has an image, which its reader has to meet
 
 
@@ -73,7 +93,7 @@ def test_nothing_is_computed_twice(dataset, tmp_path):
     again = MeanColor()
     features = written(ShardedDataset(small_shards(tmp_path / "root", cut_short=(3,)), tmp_path / "s2"), again)
     assert again.images == 0
-    assert features[0] is not None
+    assert features[0][0] is not None
 
 
 def test_other_texts_share_the_file_and_other_images_do_not(dataset, tmp_path):
@@ -95,7 +115,7 @@ def test_other_texts_share_the_file_and_other_images_do_not(dataset, tmp_path):
 def test_other_weights_have_files_of_their_own(dataset):
     written(dataset, MeanColor())
     other = MeanColor("b")
-    assert ImageFeatures(dataset, other)[0] is None
+    assert ImageFeatures(dataset, other)[0] == [None]
     written(dataset, other)
     assert other.images == 54
     assert len(files(dataset)) == 8
@@ -140,8 +160,8 @@ def test_what_does_not_fit_is_not_kept(dataset):
     features = written(dataset, MeanColor(), max_bytes=2 * 4500)
     assert features.fitting() == [0, 1]
     assert len(files(dataset)) == 2
-    assert features[0] is not None
-    assert features[59] is None
+    assert features[0][0] is not None
+    assert features[59][0] is None
     assert features.of([0, 59]) is None
 
 
@@ -169,7 +189,7 @@ def test_on_s3(monkeypatch, tmp_path):
         features = written(dataset, MeanColor())
         kept = storage.sizes_by_use(f"s3://bucket/store/{FOLDER}")
         assert len(kept) == 4
-        assert features[0].shape == (2, 3)
+        assert features[0][0].shape == (2, 3)
         again = MeanColor()
         written(dataset, again)
         assert again.images == 0

@@ -124,7 +124,8 @@ def test_a_state_of_other_data_is_refused(dataset):
 def test_buffers_are_used_again_but_not_while_a_batch_is_in_use(dataset):
     images, buffers = ImageReader("train"), []
 
-    def make(rows, epoch, pixels_BHWC):
+    def make(rows, epoch, pixels_IBHWC):
+        [pixels_BHWC] = pixels_IBHWC
         for row, pixels_HWC in zip(rows, pixels_BHWC, strict=True):
             images.read(dataset.image(row), str, pixels_HWC)
         return rows, pixels_BHWC

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.errors import StorageError
-from moemoe.schemas import LABELS
+from moemoe.schemas import FURTHER_IMAGES, LABELS
 from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest, arrow_bytes
 from moemoe.shards.mapped_labels import MappedLabels, map_labels
 from moemoe.storage import read_table
-from tests.support.small_shards import small_labels, small_products, small_shards
+from tests.support.small_shards import small_labels, small_products, small_shards, with_second_images, write_shards
 
 
 def test_what_is_written_is_read_back(tmp_path, monkeypatch):
@@ -35,6 +35,29 @@ def test_what_is_written_is_read_back(tmp_path, monkeypatch):
         label["product_id"]: label["values"] for label in small_labels(60).to_pylist() if label["attribute"] == "color"
     }
     assert {dataset[row].product_id: dataset[row].values["color"] for row in range(60)} == wanted
+
+
+def test_further_images_are_read_back_without_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "SHARD_ROWS", 16)
+    products = with_second_images(small_products(60))
+    dataset = ShardedDataset(write_shards(tmp_path, products, small_labels(60)), tmp_path)
+    for row, second in enumerate(products["further_images"].to_pylist()):
+        image = dataset.image(row, 1)
+        assert (None if image is None else bytes(image)) == (second[0] if second else None)
+        assert dataset[row].images == [dataset[row].image, *(second or [])]
+        assert dataset.image(row, 2) is None
+    assert dataset[10].images[0] is None  # it has a second one alone
+    assert dataset.image(10, 1) is not None
+
+
+def test_shards_of_single_images_are_the_same_however_many_are_asked_for(tmp_path):
+    products = small_products(60)
+    nulls = pa.nulls(60, FURTHER_IMAGES.type)
+    manifests = [
+        Manifest.read(write_shards(tmp_path / str(index), given, small_labels(60)))
+        for index, given in enumerate((products, products.append_column(FURTHER_IMAGES, nulls)))
+    ]
+    assert manifests[0] == manifests[1]
 
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=12), st.integers(1, 5))

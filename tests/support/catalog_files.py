@@ -18,6 +18,7 @@ ROW = {
     "bullet_points": ["soft", "red"],
     "description": "d" * 50_000,
     "image": {"bytes": b"raw", "path": None},
+    "images": None,
     "attributes": [("baseColour", "Red"), ("Neck", None)],
 }
 REQUIRED = {"product_id": "p1", "product_type": "Kurtas", "title": "Red kurta"}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from moemoe.batches.batch import Batch
+from moemoe.batches.batch import Batch, Source
 from moemoe.model.auto_text_encoder import AutoTextEncoder
 from moemoe.model.encoders import repeat_patches
 from moemoe.model.mixture_of_experts import MixtureOfExperts
@@ -81,10 +81,9 @@ class OtherEncoder(nn.Module):
 
 
 class Naive:
-    """``losses`` and ``generate`` of a two-source model, an item at a time in every sense but the batch dimension."""
+    """``losses`` and ``generate`` of a model, an item at a time in every sense but the batch dimension."""
 
     def __init__(self, model: MoEMoE):
-        assert model.config.sources == ("image", "text")
         self.model, self.t5 = model, transformers_t5(model)
         if model.config.text.encoder is not None:
             self.context_encoder = OtherEncoder(model.context_encoder)
@@ -102,49 +101,63 @@ class Naive:
             share(self.question_encoder, model.question_encoder.stack)
             self.question_encoder.embed_tokens = model.question_encoder.stack.embed_tokens
 
-    def encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """e [N, L, D], where it is attended to [N, L], and both alignment losses [N] (image, context)."""
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """e [N, L, D], where it is attended to [N, L], and the alignment loss of each source [N]."""
         model, k = self.model, self.model.config.context_length
-        images, texts = batch.sources
-        ids = F.pad(texts.data, (0, k - texts.data.shape[1]))[texts.row_of][batch.product_of]
-        mask_NL = F.pad(texts.mask, (0, k - texts.mask.shape[1]))[texts.row_of][batch.product_of]
-        has_image_N = images.mask[images.row_of][batch.product_of]
-        context = self.context_encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
-        context = context * mask_NL[..., None]
-        patches = model.image_encoder(images.data[images.row_of][batch.product_of])
-        P = patches.shape[1]
-        assert k >= P
-        image = repeat_patches(patches, k) * has_image_N[:, None, None]
-        attended_NL = mask_NL | ((torch.arange(k) < P)[None] & has_image_N[:, None])
+        sources = [self._states(name, source, batch) for name, source in zip(self.kinds, batch.sources, strict=True)]
+        states = [states_NLD for states_NLD, _ in sources]
+        attended_NL = torch.stack([real_NL for _, real_NL in sources]).any(0)
         if not model.config.has_question_encoder:
-            nothing = context.new_zeros(len(ids))
-            return 0.5 * image + 0.5 * context, attended_NL, nothing, nothing
+            nothing = states[0].new_zeros(len(attended_NL))
+            return sum(x / len(states) for x in states), attended_NL, [nothing] * len(states)
 
         question_ids = F.pad(batch.question_ids, (0, k - batch.question_ids.shape[1]))[batch.question_of]
         real_NL = F.pad(batch.question_mask, (0, k - batch.question_mask.shape[1]))[batch.question_of]
-        states = self.question_encoder(input_ids=question_ids, attention_mask=real_NL.long()).last_hidden_state
-        mean = (states * real_NL[..., None]).sum(1, keepdim=True) / real_NL.sum(1)[:, None, None]
-        question = torch.where(real_NL[..., None], states, mean)  # beyond its last token: the mean of its real ones
+        question = self.question_encoder(input_ids=question_ids, attention_mask=real_NL.long()).last_hidden_state
+        mean = (question * real_NL[..., None]).sum(1, keepdim=True) / real_NL.sum(1)[:, None, None]
+        question = torch.where(real_NL[..., None], question, mean)  # beyond its last token: the mean of its real ones
         if model.attention is None:
-            e = 0.5 * image + 0.5 * context
+            e = sum(x / len(states) for x in states)
         else:
-            alpha, beta = model.attention.fc(question).unbind(-1)  # equation 4
-            e = alpha[..., None] * image + beta[..., None] * context  # equation 5
-        losses = [context.new_zeros(len(ids))] * 2
+            weights = model.attention.fc(question).unbind(-1)  # equation 4
+            e = sum(weight[..., None] * x for weight, x in zip(weights, states, strict=True))  # equation 5
+        losses = [question.new_zeros(len(question_ids))] * len(states)
         if model.alignment is not None:  # equations 6 and 7
             q = model.alignment.question(question)[..., 0]
             losses = []
-            in_image = attended_NL & has_image_N[:, None]
-            for project, source, real in zip(
-                model.alignment.sources, (image, context), (in_image, mask_NL), strict=True
-            ):
-                cosine = F.cosine_similarity(q * real, project(source)[..., 0] * real, dim=-1, eps=1e-6)
+            for project, x, kind, (_, real) in zip(model.alignment.sources, states, self.kinds, sources, strict=True):
+                if kind == "image":  # repeated, so real wherever anything is attended to
+                    real = attended_NL & real.any(1, keepdim=True)
+                cosine = F.cosine_similarity(q * real, project(x)[..., 0] * real, dim=-1, eps=1e-6)
                 losses.append(torch.abs(1 - cosine) * real.any(1))
-        return e, attended_NL, *losses
+        return e, attended_NL, losses
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(name.split(".")[0] for name in self.model.config.sources)
+
+    def _states(self, kind: str, source: Source, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A source padded or repeated to k positions, [N, k, D], and which of them it fills, [N, k]."""
+        k = self.model.config.context_length
+        if kind == "image":
+            there_N = source.mask[source.row_of][batch.product_of]
+            patches = self.model.image_encoder(source.data[source.row_of][batch.product_of])
+            P = patches.shape[1]
+            assert k >= P
+            return repeat_patches(patches, k) * there_N[:, None, None], (torch.arange(k) < P)[None] & there_N[:, None]
+        ids = F.pad(source.data, (0, k - source.data.shape[1]))[source.row_of][batch.product_of]
+        mask_NL = F.pad(source.mask, (0, k - source.mask.shape[1]))[source.row_of][batch.product_of]
+        states = self.context_encoder(input_ids=ids, attention_mask=mask_NL.long()).last_hidden_state
+        return states * mask_NL[..., None], mask_NL
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy, equation 6 and equation 7, each summed over the items."""
-        e, attended, image, context = self.encode(batch)
+        e, attended, alignment = self.encode(batch)
+        image, context = (
+            sum((loss.sum() for loss, own in zip(alignment, self.kinds, strict=True) if own == kind), torch.zeros(()))
+            for kind in ("image", "text")
+        )
+        context = context / max(self.kinds.count("text"), 1)
         states = self.t5.decoder(
             input_ids=batch.decoder_ids, attention_mask=batch.decoder_mask.long(), encoder_hidden_states=e,
             encoder_attention_mask=attended.long(), use_cache=False,
@@ -153,12 +166,12 @@ class Naive:
             states = states * self.t5.config.d_model**-0.5
         logits = self.t5.lm_head(states)
         cross_entropy = F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), reduction="sum")
-        return {"cross_entropy": cross_entropy, "question_image": image.sum(), "question_context": context.sum()}
+        return {"cross_entropy": cross_entropy, "question_image": image, "question_context": context}
 
     @torch.inference_mode()
     def generate(self, batch: Batch) -> Tensor:
         """Greedy answers [N, A], padded with 0."""
-        e, attended, _, _ = self.encode(batch)
+        e, attended, _ = self.encode(batch)
         steps = self.model.config.answer_length
         ids = F.pad(batch.decoder_ids, (1, 0))  # masked; generate() puts a start token before ids that begin otherwise
         tokens = self.t5.generate(

@@ -29,6 +29,18 @@ def batch_for(question_in: str) -> Batch:
     )  # fmt: skip
 
 
+def four_sources(batch: Batch) -> Batch:
+    """``batch`` with a second image and a second, shorter text, each missing of some products."""
+    image, text = batch.sources
+    generator = torch.Generator().manual_seed(5)
+    pixels = torch.randint(0, 255, image.data.shape, dtype=torch.uint8, generator=generator)
+    has_second = torch.tensor([i % 3 == 0 for i in range(len(image.mask))])
+    ids = torch.randint(2, 60, (len(text.data), 7), generator=generator)
+    mask = torch.arange(7)[None] < torch.tensor([(0, 7, 4)[i % 3] for i in range(len(text.data))])[:, None]
+    second_text = Source(ids * mask, mask, text.row_of)
+    return replace(batch, sources=[image, Source(pixels, has_second, image.row_of), text, second_text])
+
+
 def assert_equal_to_the_naive_path(model: MoEMoE, batch: Batch) -> None:
     naive = Naive(model)
     ours = model(batch)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from moemoe.catalog.columns import REQUIRED
-from moemoe.catalog.read import open_file, read_batches
+from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.schemas import CATALOG
+from moemoe.sources import MOST_IMAGES
 
 
 @dataclass
@@ -40,15 +41,17 @@ def read(path: Path, required: Iterable[str] = REQUIRED) -> Read:
         if number not in unread:
             row["attributes"] = dict(row["attributes"] or [])
             row["image"] = (row["image"] or {}).get("path")
+            assert row.pop("images") is None  # one is kept; see images_of
             found.products.append(row)
     found.how = told[0]
     return found
 
 
-def images_of(path: Path, layout) -> list[list[str]]:
-    """All images of each product, which the catalog's rows do not have yet."""
-    rows = layout.rows(open_file(str(path), str(path.parent), {}))
-    return [row["images"] for row in rows if isinstance(row, dict)]
+def images_of(path: Path) -> list[list[str]]:
+    """All images of each product, the first one first."""
+    batches = read_batches(str(path), set_aside=lambda *_: None, images=MOST_IMAGES)
+    rows = pa.Table.from_batches(batches, CATALOG).to_pylist()
+    return [[image["path"] for image in (row["image"], *(row["images"] or [])) if image] for row in rows]
 
 
 def write(path: Path, *lines: str) -> Path:

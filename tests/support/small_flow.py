@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from moemoe.registry import tracking
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import PREDICTIONS
-from moemoe.storage import read_table
+from moemoe.storage import fetch, join, read_table
 from moemoe.table_parts import ListedParts
 from moemoe.training.events import read_events
 from tests.support.flows import FLOW, flow_environment
@@ -97,26 +98,8 @@ class SmallFlow:
 
     def result(self) -> Result:
         """What the one run that got through left."""
-        client = tracking.client(self.tracking_uri)
-        experiment = client.get_experiment_by_name(NAME).experiment_id
-        [run] = client.search_runs([experiment], "params.model LIKE '%' and attributes.status = 'FINISHED'")
-        [version] = client.search_model_versions(f"name = '{NAME}'")
-        assert version.run_id == run.info.run_id
-        folder = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id))
-        curves = {
-            name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
-            for name in run.data.metrics
-            if name.startswith("train/") and not name.endswith(TIMED)
-        }
-        metrics = {name: value for name, value in run.data.metrics.items() if not name.endswith(TIMED)}
         [own] = [path for path in (self.root / "runs").iterdir() if (path / "report.html").is_file()]
-        events = [{k: v for k, v in e.items() if k not in TIMED} for e in read_events(own / "events.jsonl")]
-        predictions = ListedParts(str(own / "predictions"), PREDICTIONS).read()
-        assert ListedParts(str(folder / "evaluation" / "predictions"), PREDICTIONS).read().equals(predictions)
-        return Result(
-            metrics, curves, load_file(own / "model" / "model.safetensors"),
-            predictions, read_table(str(own / "evaluation.parquet")), events,
-        )  # fmt: skip
+        return read_result(self.tracking_uri, str(own))
 
     @staticmethod
     def _said(process: subprocess.Popen) -> tuple[int, str]:
@@ -124,3 +107,26 @@ class SmallFlow:
         if process.returncode == -signal.SIGKILL:
             said += "\nkilled with its whole group"
         return process.returncode, said
+
+
+def read_result(tracking_uri: str, own: str, name: str = NAME) -> Result:
+    """What the one run of a model's experiment that got through left in MLflow and in its folder ``own``."""
+    client = tracking.client(tracking_uri)
+    experiment = client.get_experiment_by_name(name).experiment_id
+    [run] = client.search_runs([experiment], "params.model LIKE '%' and attributes.status = 'FINISHED'")
+    [version] = client.search_model_versions(f"name = '{name}'")
+    assert version.run_id == run.info.run_id
+    curves = {
+        name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+        if name.startswith("train/") and not name.endswith(TIMED)
+    }
+    metrics = {name: value for name, value in run.data.metrics.items() if not name.endswith(TIMED)}
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = load_file(fetch(join(own, "model", "model.safetensors"), scratch))
+        events = read_events(fetch(join(own, "events.jsonl"), scratch))
+    events = [{k: v for k, v in e.items() if k not in TIMED} for e in events]
+    predictions = ListedParts(join(own, "predictions"), PREDICTIONS).read()
+    folder = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, tracking_uri=tracking_uri)
+    assert ListedParts(join(folder, "evaluation", "predictions"), PREDICTIONS).read().equals(predictions)
+    return Result(metrics, curves, weights, predictions, read_table(join(own, "evaluation.parquet")), events)

@@ -61,11 +61,11 @@ def predictions(accuracy: float | Sequence[float], products: int = 400, seed: in
     return pa.Table.from_pylist(rows, PREDICTIONS)
 
 
-def tiny_model(folder: Path) -> Path:
+def tiny_model(folder: Path, **changes) -> Path:
     tokenizer = train_tokenizer(["cotton shirt color material"] * 5, 400)
     text = tiny_config().text
     text = type(text)(**{**vars(text), "vocab_size": 400})
-    MoEMoE.create(tiny_config(text=text)).save_pretrained(folder)
+    MoEMoE.create(tiny_config(text=text, **changes)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from moemoe.schemas import LABELS
+from moemoe.schemas import FURTHER_IMAGES, LABELS
 from moemoe.shards.manifest import PAYLOAD
 from moemoe.shards.write import write_manifest, write_payload
 
@@ -35,6 +35,14 @@ def small_products(count: int) -> pa.Table:
         for i in range(count)
     ]
     return pa.Table.from_pylist(rows, PAYLOAD)
+
+
+def with_second_images(products: pa.Table) -> pa.Table:
+    """With a second image of the next color for two of three products, one of them without a first; p4's is broken."""
+    colors = list(COLORS.values())
+    second = [None if i % 3 == 2 else [draw_image(colors[(i + 1) % 3], 1000 + i)] for i in range(products.num_rows)]
+    second[4] = [b"no image"]
+    return products.append_column(FURTHER_IMAGES, pa.array(second, FURTHER_IMAGES.type))
 
 
 def small_labels(count: int) -> pa.Table:

@@ -10,7 +10,7 @@ import pytest
 
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
-from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.predictor import Predictor, Question, product_question
 from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
@@ -191,3 +191,21 @@ def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest,
     launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
     assert {event["phase"] for event in heard} == {"dense", "experts", "fit"}
     assert len(Predictor.load(tmp_path / "run" / "model").model.members) == 2
+
+
+def test_members_read_sources_of_their_own(manifest, dataset, tmp_path):
+    """TF-IDF reads the whole text, the other member two images and the title."""
+    recipe = committee_recipe(training=replace(small_recipe().training, epochs=1))
+    first, *others = recipe.members
+    named = replace(first, model={**first.model, "sources": ["image", "image.2", "text.title"]})
+    predictor = make(manifest, tmp_path, replace(recipe, members=(named, *others)))
+    sources = ("image", "image.2", "text.title", "text")
+    assert predictor.sources == sources
+    rows = [row for row in dataset.rows("test").tolist() if dataset.image(row)]
+    for [answer, *_] in predictor.answer([product_question(dataset[row]) for row in rows]):
+        weights = answer.by_source(sources)
+        assert list(weights) == list(sources)
+        assert sum(weights.values()) == pytest.approx(1)
+        assert weights["image"] == pytest.approx(answer.image_weight)
+        assert weights["image.2"] == 0
+        assert min(weights["image"], weights["text.title"], weights["text"]) > 0

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from moemoe.batches.batch import Source
-from moemoe.batches.collate import Collator, ImageSlot
+from moemoe.batches.collate import Collator
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.shards.decode import ImageReader
+from moemoe.shards.decode import ImageReader, decode_image
 from moemoe.shards.hidden import Hidden
-from moemoe.training.items import cut_contexts, image_buffer, item_of
+from moemoe.training.items import image_buffer, item_of, slots_of, tokenize_texts
 from tests.support.small_model import tiny_config
-from tests.support.small_shards import small_labels, small_products, write_shards
+from tests.support.small_shards import small_labels, small_products, with_second_images, write_shards
 
 PRODUCTS = 60
 
@@ -38,7 +38,7 @@ def collator(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     made = Collator(tokenizer, tiny_config(question_in="decoder", context_length=12))
-    return made, cut_contexts(dataset, made, folder, 0, 1)
+    return made, tokenize_texts(dataset, made, folder, 0, 1)
 
 
 def settings(negatives: float = 0.0, second_view: float | None = None, **dropout: float) -> Training:
@@ -49,8 +49,8 @@ def settings(negatives: float = 0.0, second_view: float | None = None, **dropout
 def items(dataset, config, rows, draw, **how):
     pixels = image_buffer(config, len(rows))
     reader = ImageReader("train")
-    slots = (ImageSlot(pixels, index) for index in range(len(rows)))
-    return [item_of(dataset, row, config, 0, draw, reader, slot, **how) for row, slot in zip(rows, slots, strict=True)]
+    slots = (slots_of(pixels, index) for index in range(len(rows)))
+    return [item_of(dataset, row, config, 0, draw, reader, own, **how) for row, own in zip(rows, slots, strict=True)]
 
 
 def tensors(batch) -> dict[str, torch.Tensor]:
@@ -146,7 +146,7 @@ def test_source_dropout_hides_one_source_of_some_products_by_seed(dataset, colla
                 assert not seen[0]
             elif seen[0]:
                 counts["description"] += 1
-                assert item.sources[text] == dataset[row].title_context
+                assert item.sources[text] == dataset[row].text.of_source("text", title_alone=True)
             else:
                 counts["nothing"] += 1
     total = sum(counts.values())
@@ -180,7 +180,78 @@ def test_the_second_view_is_the_image_alone_or_title_and_image(dataset, collator
             assert (item.questions, item.answers) == (before.questions, before.answers)  # nor a negative
             assert (item.sources[image] is None) == (before.sources[image] is None)
             if before.sources[image] is None or item.sources[text]:
-                assert item.sources[text] == dataset[row].title_context
+                assert item.sources[text] == dataset[row].text.of_source("text", title_alone=True)
             with_image += before.sources[image] is not None
             alone += item.sources[text] == ""
     assert abs(alone / with_image - 0.4) < 0.08
+
+
+NAMED = ("image", "image.2", "text.title", "text.bullets", "text.description")
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory, collator):
+    """Products of two images whose texts are apart; p4 has a broken second image, every fifth no description."""
+    folder = tmp_path_factory.mktemp("named")
+    uri = write_shards(folder, with_second_images(small_products(PRODUCTS)), small_labels(PRODUCTS))
+    dataset = ShardedDataset(uri, folder)
+    made = Collator(collator[0].tokenizer, tiny_config(question_in="decoder", context_length=12, sources=NAMED))
+    tokenizer = tmp_path_factory.mktemp("tokenizer")
+    made.tokenizer.save_pretrained(tokenizer)
+    return dataset, made, tokenize_texts(dataset, made, tokenizer, 0, 1)
+
+
+def test_named_sources_are_the_products_own_images_and_texts(named):
+    dataset, made, tokens = named
+    rows = [*dataset.rows("train").tolist(), *dataset.rows("test").tolist()]
+    found = items(dataset, made.config, rows, 0, tokens=tokens)
+    for row, item in zip(rows, found, strict=True):
+        product, shown = dataset[row], dict(zip(NAMED, item.sources, strict=True))
+        second = product.images[1] if len(product.images) > 1 and row != 4 else None
+        for name, data in (("image", product.image), ("image.2", second)):
+            assert (shown[name] is None) == (data is None)
+            assert data is None or np.array_equal(np.asarray(shown[name]), decode_image(data, 32))
+        text = {
+            "text.title": f"IN | shirt | {product.title}",
+            "text.bullets": product.bullet_points[0],
+            "text.description": product.description.strip() or None,
+        }
+        for name, own in text.items():
+            assert (shown[name] is None) == (own is None)
+            assert own is None or shown[name].tolist() == made.encode([own])[0]
+    batch = made(found)
+    assert [source.mask.shape[0] for source in batch.sources] == [len(rows)] * 5
+    there = [source.mask if source.mask.dim() == 1 else source.mask.any(1) for source in batch.sources]
+    assert [mask.tolist() for mask in there] == [
+        [item.sources[index] is not None for item in found] for index in range(5)
+    ]
+    slow = tensors(made(items(dataset, made.config, rows, 0)))
+    assert all(torch.equal(value, slow[name]) for name, value in tensors(batch).items())
+
+
+@pytest.mark.parametrize(
+    ("hidden", "left"),
+    [
+        ({"image": 1.0}, {"text.title", "text.bullets", "text.description"}),
+        ({"text": 1.0}, {"image", "image.2"}),
+        ({"description": 1.0}, {"image", "image.2", "text.title"}),
+    ],
+)
+def test_what_is_hidden_is_hidden_in_all_sources_of_its_kind(named, hidden, left):
+    dataset, made, tokens = named
+    rows = [row for row in dataset.rows("train").tolist() if dataset.image(row) or dataset.image(row, 1)]
+    plain = items(dataset, made.config, rows, 0, tokens=tokens)
+    found = items(dataset, made.config, rows, 0, tokens=tokens, training=settings(**hidden))
+    for before, item in zip(plain, found, strict=True):
+        for name, was, now in zip(NAMED, before.sources, item.sources, strict=True):
+            assert (now is None) == (was is None or name not in left)
+
+
+def test_a_product_that_shows_nothing_has_an_empty_title(named):
+    dataset, made, tokens = named
+    found = items(dataset, made.config, dataset.rows("train").tolist(), 0, tokens=tokens, training=settings(1.0))
+    found = [item for item in found if set(item.answers) == {""}]
+    assert found
+    assert all(item.sources == [None, None, "", None, None] for item in found)
+    assert made(found).sources[2].mask.any(1).all()
+    assert not made(found).sources[4].mask.any()

@@ -16,7 +16,13 @@ from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch
 from moemoe.training.job import Job
-from tests.support.small_shards import small_shards
+from tests.support.small_shards import (
+    small_labels,
+    small_products,
+    small_shards,
+    with_second_images,
+    write_shards,
+)
 from tests.support.small_training import in_float64, losses, run, small_recipe, workers_of
 
 
@@ -73,6 +79,27 @@ def test_parts_of_a_batch_add_up_to_the_batch(manifest, tmp_path):
     assert [loss for _, loss in losses(one_events)] == pytest.approx([loss for _, loss in losses(two_events)], rel=1e-6)
     for name, weight in one.items():
         assert torch.allclose(two[name], weight, rtol=0, atol=1e-5), name
+
+
+def test_four_sources_train_the_same_model_in_two_processes_and_in_parts(tmp_path):
+    """Images lie in one buffer that processes and parts share out; some products lack a second one, or a text."""
+    products = with_second_images(small_products(60))
+    manifest = write_shards(tmp_path / "root", products, small_labels(60))
+    recipe = small_recipe()
+    sources = ["image", "image.2", "text.title", "text.description"]
+    recipe = replace(recipe, model={**recipe.model, "sources": sources})
+    recipe = replace(recipe, training=replace(recipe.training, epochs=1, second_view=0.5))
+    how = [(1, 1), (2, 1), (1, 2)]
+    (one, events), *others = (
+        in_float64(manifest, tmp_path / f"{processes}-{parts}", processes, ["dense"], parts, recipe)
+        for processes, parts in how
+    )
+    assert one["attention.fc.weight"].shape[0] == 4
+    for weights, other_events in others:
+        theirs, ours = ([loss for _, loss in losses(own)] for own in (other_events, events))
+        assert theirs == pytest.approx(ours, rel=1e-6)
+        for name, weight in one.items():
+            assert torch.allclose(weights[name], weight, rtol=0, atol=1e-5), name
 
 
 @pytest.mark.parametrize("tokenizer", ["its own", "catalog"])

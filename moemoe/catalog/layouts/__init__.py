@@ -32,7 +32,8 @@ two functions and a ``Layout`` of them, and name that in ``moemoe.catalog.layout
 
 - a mapping under the catalog's columns, for a product. Values may be what JSON has: ``records.record`` makes texts of
   numbers, reads bullet points as list or text, ``attributes`` as object or list of pairs (raw key, raw label; a key may
-  repeat), ``image`` as path, or ``{"path": ..., "bytes": base64 text}``. What is missing is left out or None;
+  repeat), ``image`` as path, or ``{"path": ..., "bytes": base64 text}``, ``images`` as a list of such, the first one
+  or ``image`` itself in front. What is missing is left out or None;
 - a ``RowError(field, reason, detail)`` for rows that give no product; it is quarantined and counted under its reason.
   Errors that ``file.table.rows()`` yields are handed on. One of a CSV row with too many or too few cells has them as
   ``error.cells``, so that a layout may mend the row (and say so in ``file.counts``).

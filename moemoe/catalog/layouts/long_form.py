@@ -37,7 +37,7 @@ OTHER_NAMES = {
     "product_id": ("id", "sku", "asin", "item_id"),
     "product_type": ("category", "type"),
     "title": ("texts", "text", "name", "product_name"),
-    "image": ("images", "image_path", "image_url"),
+    "image": ("image_path", "image_url"),
 }
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.

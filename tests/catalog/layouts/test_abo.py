@@ -7,7 +7,6 @@ import pytest
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import ImageError, load_image
-from moemoe.catalog.layouts import abo
 from moemoe.catalog.read import read_batches
 from tests.support.s3 import s3_bucket
 from tests.support.seller_files import images_of, read, write
@@ -40,7 +39,7 @@ def test_a_listing(tmp_path):
         },
     }
     assert found.how.layout == "abo"
-    assert images_of(path, abo.LAYOUT) == [["images/small/ab/1.jpg", "images/small/cd/2.jpg"]]
+    assert images_of(path) == [["images/small/ab/1.jpg", "images/small/cd/2.jpg"]]
     of_images = read(images)
     assert (of_images.products, of_images.how.layout) == ([], "abo")
 
@@ -99,7 +98,7 @@ class TestArchivesAsTheyUnpack:
         return write_listings(tmp_path / "listings/metadata/listings_0.json.gz", ABO_LISTING)
 
     def test_images_are_found(self, listings):
-        [[found, stray]] = images_of(listings, abo.LAYOUT)
+        [[found, stray]] = images_of(listings)
         assert load_image({"path": found}, str(listings)) == b"jpeg"
         with pytest.raises(ImageError, match="outside the catalog's folder"):
             load_image({"path": stray}, str(listings))

@@ -34,7 +34,7 @@ def test_the_template_until_2024(tmp_path):
     }
     assert found.how.columns["standard_price"] == found.how.columns["quantity"] == "unused"
     assert found.how.columns["item_length_unit_of_measure"] == "unit of item_length"
-    assert images_of(path, amazon.LAYOUT) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
+    assert images_of(path) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
 
 
 def test_the_template_since(tmp_path):
@@ -58,7 +58,7 @@ def test_the_template_since(tmp_path):
     ]
     spanish = f"item_name{US}[language_tag=es_US]#1.value"
     assert found.how.columns[spanish] == "unused: another language than en_US"
-    assert images_of(path, amazon.LAYOUT) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
+    assert images_of(path) == [["https://img.test/1.jpg", "https://img.test/2.jpg"]]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.layouts import amazon_reviews
 from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import REVIEWS_ITEM
 
@@ -30,7 +29,7 @@ def test_json_lines(tmp_path):
         },
     }
     assert found.how.layout == "amazon-reviews"
-    assert images_of(path, amazon_reviews.LAYOUT) == [["https://m.test/h.jpg", "https://m.test/pt.jpg"]]
+    assert images_of(path) == [["https://m.test/h.jpg", "https://m.test/pt.jpg"]]
 
 
 def test_parquet_as_the_data_set_has_it(tmp_path):

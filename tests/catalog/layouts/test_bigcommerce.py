@@ -2,7 +2,6 @@
 
 import pytest
 
-from moemoe.catalog.layouts import bigcommerce
 from tests.support.seller_files import images_of, read, write_dicts
 from tests.support.shop_samples import BIGCOMMERCE, BIGCOMMERCE_LEGACY, BIGCOMMERCE_PRODUCT, BIGCOMMERCE_ROWS
 
@@ -31,7 +30,7 @@ def test_modern(tmp_path):
     ]
     assert found.how.layout == "bigcommerce"
     assert found.how.counts == {"rows of variants, images, videos and rules joined": 4}
-    assert images_of(path, bigcommerce.LAYOUT) == [[f"https://img.test/{name}.jpg" for name in ("1", "2", "v")]]
+    assert images_of(path) == [[f"https://img.test/{name}.jpg" for name in ("1", "2", "v")]]
 
 
 def test_rows_before_the_first_product_are_told(tmp_path):

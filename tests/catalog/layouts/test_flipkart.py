@@ -2,7 +2,6 @@
 
 import pytest
 
-from moemoe.catalog.layouts import flipkart
 from tests.support.seller_files import images_of, read, write_dicts
 from tests.support.shop_samples import FLIPKART, flipkart_row
 
@@ -28,7 +27,7 @@ def test_rows(tmp_path):
         },
     }
     assert found.how.layout == "flipkart"
-    assert images_of(path, flipkart.LAYOUT) == [["http://img.test/1.jpeg", "http://img.test/2.jpeg"]]
+    assert images_of(path) == [["http://img.test/1.jpeg", "http://img.test/2.jpeg"]]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import pytest
 
-from moemoe.catalog.layouts import google
 from moemoe.errors import CatalogError
 from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import GOOGLE, GOOGLE_ROW, GOOGLE_RSS, write_tabs
@@ -33,7 +32,7 @@ def test_tsv(tmp_path, name):
     assert {c for c, became in found.how.columns.items() if became == "unused"} == {
         "link", "price", "item_group_id", "shipping(country:price)",
     }  # fmt: skip
-    assert images_of(tmp_path / name, google.LAYOUT) == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
+    assert images_of(tmp_path / name) == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_rss(tmp_path, encoding):
     assert found.products[1]["attributes"] == {"product_type": "Hats", "size": "M"}
     assert found.how.format == "XML"
     assert found.how.columns["g:shipping"] == "unused"
-    assert images_of(feed, google.LAYOUT)[0] == [f"https://img.test/{i}.jpg" for i in ("1", "2,x", "3")]
+    assert images_of(feed)[0] == [f"https://img.test/{i}.jpg" for i in ("1", "2,x", "3")]
 
 
 def test_atom(tmp_path):

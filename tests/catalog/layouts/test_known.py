@@ -13,7 +13,7 @@ from moemoe.catalog.read import check_layouts, read_batches
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of, write_lines
-from tests.support.shop_samples import SHOPIFY, SHOPIFY_SHIRT
+from tests.support.shop_samples import GOOGLE_RSS, SHOPIFY, SHOPIFY_SHIRT
 
 
 def fits(file: SellerFile) -> bool:
@@ -115,3 +115,10 @@ class TestColumnsOfTheContract:
         path = write_lines(tmp_path / "a.csv", "product_id,Vendor,title,color", "p1,Shirts,t,Red")
         assert check_layouts([str(path)], {"product_type": "Vendor"}, "auto") == []
         assert rows_of(path, columns={"product_type": "Vendor"})[0]["product_type"] == "Shirts"
+
+
+def test_a_column_that_a_layout_needs_is_missed_before_the_work(tmp_path):
+    feed = GOOGLE_RSS.format(encoding="UTF-8").replace("g:product_type", "g:kind")
+    (tmp_path / "feed.xml").write_text(feed)
+    with pytest.raises(CatalogError, match=r"feed\.xml has no product_type and no google_product_category"):
+        check_layouts([str(tmp_path / "feed.xml")], {}, "auto")

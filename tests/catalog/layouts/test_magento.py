@@ -2,7 +2,6 @@
 
 import pytest
 
-from moemoe.catalog.layouts import magento
 from tests.support.seller_files import images_of, read, write_dicts
 from tests.support.shop_samples import MAGENTO, MAGENTO_HOODIE
 
@@ -40,7 +39,7 @@ def test_variations_are_part_of_their_product(tmp_path):
     ]
     assert found.how.layout == "magento"
     assert found.how.counts == {"rows of variations, which their products list": 2}
-    assert images_of(path, magento.LAYOUT) == [["m/h/mh01-gray_main.jpg", "m/h/mh01-gray_back.jpg"]]
+    assert images_of(path) == [["m/h/mh01-gray_main.jpg", "m/h/mh01-gray_back.jpg"]]
 
 
 def test_a_variation_that_no_product_names_is_told(tmp_path):

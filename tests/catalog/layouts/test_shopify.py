@@ -5,7 +5,6 @@ import io
 
 import pytest
 
-from moemoe.catalog.layouts import shopify
 from moemoe.errors import CatalogError
 from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import SHOPIFY, SHOPIFY_SHIRT
@@ -52,7 +51,7 @@ def test_variants_and_images_are_joined(export):
 
 def test_all_images_in_order(export):
     write(export, SHOPIFY, SHOPIFY_SHIRT, VARIANT, IMAGE)
-    assert images_of(export, shopify.LAYOUT) == [[f"https://cdn.test/{name}.jpg" for name in ("1", "2", "3", "v")]]
+    assert images_of(export) == [[f"https://cdn.test/{name}.jpg" for name in ("1", "2", "3", "v")]]
 
 
 def test_the_export_since_2025(export):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from moemoe.catalog.layouts import woocommerce
 from moemoe.catalog.read import read_batches
 from moemoe.errors import CatalogError
 from tests.support.seller_files import images_of, read, write, write_dicts
@@ -32,7 +31,7 @@ def test_rows(tmp_path):
     }
     assert found.how.layout == "woocommerce"
     assert found.how.columns["Meta: _wpcom_is_markdown"] == found.how.columns["Regular price"] == "unused"
-    assert images_of(path, woocommerce.LAYOUT) == [["https://img.test/1,w_2.jpg", "https://img.test/2.jpg"]]
+    assert images_of(path) == [["https://img.test/1,w_2.jpg", "https://img.test/2.jpg"]]
 
 
 @pytest.mark.parametrize("parent", ["id:44", "shirt"])

@@ -77,7 +77,7 @@ def test_register_makes_the_first_model_champion(registered):
 def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, registered, written):
     recipe = load_recipe("moemoe", "tiny")
     champion = stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "")
-    assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False)
+    assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False, images=1)
     news = stages.retrain.look_for_news(champion, written.uri)
     assert news.is_nothing
     assert news.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
@@ -91,6 +91,8 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "yes")
     assert stages.retrain.find_champion(space, tracked.address, "moemoe-none", recipe, "champion") is None
+    tracked.mlflow.log_param(tracked.run_id, "sources", ["image", "image", "text"])
+    assert stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "").images == 2
 
 
 def test_the_last_words_name_what_there_is(space, tracked, registered, evaluated):

@@ -8,6 +8,7 @@ from stages.options import Options, TrainOptions
 from stages.workspace import Workspace
 
 from moemoe.errors import MoEMoEError
+from moemoe.recipes import load_recipe
 from moemoe.run_folder import RunFolder
 
 
@@ -25,6 +26,8 @@ from moemoe.run_folder import RunFolder
         ({"max_products": -5}, "--max-products is -5; allowed is 0 to"),
         ({"seed": -1}, "--seed is -1; allowed is 0 to"),
         ({"registered_name": "team/kurta"}, "MLflow model name 'team/kurta' is not allowed"),
+        ({"settings": "sources=[image, sound]"}, "source 'sound' is unknown; allowed are image, image.2, "),
+        ({"settings": "sources=[image.2, text]"}, "image.2 without image; images are named from the first on"),
         ({"promote_if": "bettr"}, "allowed are 'better', 'not worse', 'unmeasured'"),
     ],
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
@@ -54,7 +57,7 @@ def test_a_run_begins(place, options, address, monkeypatch, tmp_path):
     began = stages.preflight.start_training(space, own, asked, "TrainFlow/19", is_local=True)
     assert (began.model_name, began.is_sample, began.champion, began.processes) == ("moemoe-mine", False, None, 1)
     assert began.contract_hash == space.given_contract.hash
-    assert began.groups == [[0, 1]]
+    assert (began.groups, began.images) == ([[0, 1]], 1)
     run = began.tracked.mlflow.get_run(began.tracked.run_id)
     assert run.data.params["model"] == "tf-idf"
     assert run.data.tags["metaflow_run"] == "TrainFlow/19"
@@ -75,3 +78,14 @@ def test_runs_that_cannot_be_compared_have_experiments_of_their_own(options, exp
 def test_an_unknown_stage_is_no_attribute():
     with pytest.raises(AttributeError, match="there is no stage 'trian'"):
         _ = stages.trian
+
+
+def test_as_many_images_are_collected_as_any_recipe_reads():
+    recipes = [
+        load_recipe("moemoe", settings="sources=[image, image, image, text]"),
+        load_recipe("tf-idf"),
+        load_recipe("committee", settings="moemoe.sources=[image, image.2, text]"),
+    ]
+    found = [stages.preflight.images_to_collect([recipe]) for recipe in recipes]
+    assert found == [3, 1, 2]
+    assert stages.preflight.images_to_collect(recipes) == 3

@@ -1,0 +1,55 @@
+"""A product's images in their order: the ``image`` of its row, then those of the list ``images`` that it is not."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moemoe.schemas import CATALOG, IMAGE
+
+
+def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
+    """``batch`` (CATALOG) with each product's first image in ``image`` and those after it in ``images``.
+
+    If a row has no ``image``, that is the first of its ``images``. An image that is listed twice counts once: one of
+    the same path, or without path of the same bytes.
+
+    Args:
+        most: of a product; images after so many are left out.
+    """
+    listed = batch["images"]
+    if listed.null_count == len(listed):
+        return batch
+    known = pa.concat_arrays([batch["image"], listed.flatten()])
+    data, path = (pc.struct_field(known, name) for name in ("bytes", "path"))
+    paths, has_bytes = path.to_pylist(), pc.is_valid(data).to_pylist()
+    ends = batch.num_rows + np.cumsum(pc.fill_null(pc.list_value_length(listed), 0).to_numpy())
+    first: list[int | None] = []
+    further: list[int] = []
+    starts = [0]
+    start = batch.num_rows
+    for row, end in enumerate(ends.tolist()):
+        found: dict[str | bytes, int] = {}
+        for index in (row, *range(start, end)):
+            if len(found) == most:
+                break
+            if paths[index] or has_bytes[index]:
+                key = paths[index] or hashlib.sha256(data[index].as_buffer()).digest()
+                found.setdefault(key, index)
+        order = list(found.values())
+        first.append(order[0] if order else None)
+        further += order[1:]
+        starts.append(len(further))
+        start = end
+    lists = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), known.take(pa.array(further, pa.int64())))
+    columns = {"image": known.take(pa.array(first, pa.int64())), "images": lists if further else None}
+    arrays = [columns.get(name, batch[name]) for name in CATALOG.names]
+    nothing = pa.nulls(batch.num_rows, pa.list_(IMAGE))
+    return pa.record_batch([nothing if array is None else array for array in arrays], schema=CATALOG)
+
+
+def images_in(batch: pa.RecordBatch, row: int) -> list[dict[str, Any] | None]:
+    """The images of a row of such a batch, the first one first and None if there is none."""
+    return [batch["image"][row].as_py(), *(batch["images"][row].as_py() or [])]
