@@ -5,8 +5,9 @@
 
 The run is one of a MoEMoE model that TrainFlow left under its root. Test products are asked their type's attributes by
 (a) ``Predictor.answer``; (b) TF-IDF fitted to 2,000 training products; (c) ``T5ForConditionalGeneration.generate`` of
-the same widths and layers, a prompt "question | text" per question, greedy, in batches of 64. (c) has no image and random
-weights, so it always generates 3 tokens: what most answers have with their end. Contenders take turns in one process.
+the same widths and layers, a prompt "question | text" per question, greedy, in batches of 64. (c) has no image and
+random weights, so it always generates 3 tokens: what most answers have with their end. Contenders take turns in one
+process.
 
 Ideal: seconds that the model's matrix products would take on one core at the peak measured in the same run (512 x 128
 times 128 x 128, which stays in its cache), two operations a multiply and add, of real tokens alone: the text once a

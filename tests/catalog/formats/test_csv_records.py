@@ -63,7 +63,7 @@ class TestCsv:
         ("content", "kind"),
         [
             (b"PK\x03\x04 xl/workbook.xml", "an Excel workbook or a ZIP archive"),
-            (gzip.compress(gzip.compress(b"product_id")), "compressed"),
+            (gzip.compress(gzip.compress(b"product_id"), mtime=0), "compressed"),
             (b"PAR1 columns", "a Parquet file"),
             (b"\n<!DOCTYPE html><html>log in</html>", "a web page or XML"),
             (b'[{"product_id": 1}]', "JSON"),
