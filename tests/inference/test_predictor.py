@@ -258,7 +258,7 @@ def test_a_text_is_encoded_once_for_test_with_and_without_the_image(tmp_path, mo
     )
     table = written(predictor, dataset, contract, tmp_path)
     validation, test = (len({dataset[row].context for row in dataset.rows(name)}) for name in ("validation", "test"))
-    titles = len({dataset[row].title_context for row in dataset.rows("test")})
+    titles = len({dataset[row].text.of_source("text", True) for row in dataset.rows("test")})
     assert test > 1
     assert rows == [validation, test, 1, titles, 1]  # one empty text each for text blanked and unanswerable
     values = ValueSets.of(dataset, contract)
