@@ -191,7 +191,7 @@ def test_a_backfill_decides_within_the_tolerance(contract, answer, label, decisi
     thresholds = Thresholds({"shoe": {"heel height": {"plain": 0.5, "guarded": None}}})
     model = AttributeModel(None, contract, thresholds)
     row = dict.fromkeys(CATALOG.names) | {"title": "x", "attributes": [("Heel", label)] if label else []}
-    question = question_of(row, "shoe", None, ["heel height"])
+    question = question_of(row, "shoe", [], ["heel height"])
     [decided] = decide(question, [Answer(answer, 0.9, 0.0, 1.0)], model, "plain")
     assert decided.decision == decision
 
