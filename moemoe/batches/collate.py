@@ -274,7 +274,7 @@ class Collator(SourceCollator):
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
     """Ids int64 and mask bool [rows, longest, at least 1], filled up with 0 on the right, or on the left."""
-    width = max(1, *map(len, rows))
+    width = max([1, *map(len, rows)])
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)
     for index, row in enumerate(rows):

@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from moemoe.errors import MoEMoEError, TerminatedError
 from moemoe.training.checkpoints import Checkpoint
 from moemoe.training.launch import RESTARTS
 from tests.support.planned_faults import HERE
 from tests.support.small_shards import small_shards
-from tests.support.small_training import losses, run, small_recipe, workers_of
+from tests.support.small_training import assert_same, run, small_recipe, workers_of
 
 RECIPE = small_recipe(training=replace(small_recipe().training, epochs=3))
 
@@ -30,12 +29,6 @@ def manifest(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def unbroken(manifest, tmp_path_factory):
     return run(manifest, tmp_path_factory.mktemp("unbroken"), 2, RECIPE)
-
-
-def assert_same(result, unbroken) -> None:
-    assert losses(result[1]) == losses(unbroken[1])
-    for name, weight in unbroken[0].items():
-        assert torch.equal(result[0][name], weight), name
 
 
 def checkpoint(folder: Path) -> Checkpoint:

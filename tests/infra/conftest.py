@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.argo_cluster import Cluster, cluster
+from tests.support.argo_pod import why_not
 from tests.support.s3 import s3_server
 
 HERE = Path(__file__).parents[2]
@@ -126,3 +128,17 @@ def compiled(aws, roles, own_config, tmp_path_factory):
         return known[name]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def pods() -> None:
+    """Skips what needs pods, with the reason, where a machine cannot run them."""
+    if reason := why_not():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def place(pods, tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster of a test module's own."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.support.argo_pod import why_not
 from tests.support.argo_workflow import UnknownFieldError, Workflow, filled, holds, is_true
 
 OUT = {"volumes": [{"name": "out", "emptyDir": {}}], "mounts": [{"name": "out", "mountPath": "/mnt/out"}]}
@@ -25,10 +24,7 @@ def task(name, depends="", given=None, **more):
 
 
 @pytest.fixture
-def run(tmp_path):
-    if reason := why_not():
-        pytest.skip(reason)
-
+def run(pods, tmp_path):
     def submit(tasks, *templates, parameters=None, on_line=None, **spec):
         compiled = {
             "metadata": {"name": "small", "namespace": "moemoe"},

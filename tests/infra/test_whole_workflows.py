@@ -12,23 +12,13 @@ from moemoe.registry import tracking
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import join, read_bytes
 from moemoe.table_parts import ListedParts
-from tests.support.argo_cluster import BUCKET, cluster
-from tests.support.argo_pod import why_not
+from tests.support.argo_cluster import BUCKET, killing_once
 from tests.support.flows import FLOW, run_flow
 from tests.support.small_flow import NAME, SETTINGS, STEPS, SmallFlow, read_result
 from tests.support.whole_runs import assert_same
 
 pytestmark = pytest.mark.argo
 SYSTEMS = ("tf-idf", "knn")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """The cluster, if this machine can run pods."""
-    if reason := why_not():
-        pytest.skip(reason)
-    with cluster(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +34,7 @@ def catalog(place, local) -> str:
 
 @pytest.fixture(scope="module")
 def train(place, catalog):
-    parameters = {"catalog": catalog, "root": f"s3://{BUCKET}/root", "epochs": 1, "batch-size": 16, "set": SETTINGS}
+    parameters = {"catalog": catalog, "root": f"s3://{BUCKET}/moemoe", "epochs": 1, "batch-size": 16, "set": SETTINGS}
     parameters["promote-if"] = "unmeasured"  # so few products are no measure
     return place.deploy("train", parameters=parameters, steps={"train": {"retries": 1}})
 
@@ -52,22 +42,15 @@ def train(place, catalog):
 @pytest.fixture(scope="module")
 def trained(place, train):
     """A run of TrainFlow whose training is killed after its first steps."""
-    killed = []
-
-    def kill_once(template, attempt, pod, line):
-        if template == "train" and "phase, epoch" in line and not killed:
-            killed.append(pod)
-            pod.kill()
-
-    outcome = place.run(train, kill_once)
+    outcome = place.run(train, killing_once("train", "phase, epoch"))
     assert outcome.state == "Succeeded", outcome.told()
     return outcome
 
 
 def test_a_compiled_training_ends_in_the_champion_of_a_local_run(trained, local, place):
-    status, said = local.run("--promote-if", "unmeasured")
+    status, said = local.run()
     assert status == 0, said[-5000:]
-    assert_same(read_result(place.tracking_uri, f"s3://{BUCKET}/root/runs/argo-{trained.name}"), local.result())
+    assert_same(read_result(place.tracking_uri, f"s3://{BUCKET}/moemoe/runs/argo-{trained.name}"), local.result())
     for uri in (place.tracking_uri, local.tracking_uri):
         assert str(tracking.client(uri).get_model_version_by_alias(NAME, "champion").version) == "1"  # a database has 1
 

@@ -10,22 +10,12 @@ import data_contracts
 from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.schemas import AUDIT, BACKFILL, CATALOG
 from moemoe.storage import join, read_bytes, read_table
-from tests.support.argo_cluster import BUCKET, cluster
-from tests.support.argo_pod import why_not
+from tests.support.argo_cluster import BUCKET, killing_once
 from tests.support.flows import FLOW
 from tests.support.small_registry import DATA, predictions, tiny_model, trained
 from tests.support.small_shards import draw_image
 
 NAME = "moemoe-cluster"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """The cluster, if this machine can run pods."""
-    if reason := why_not():
-        pytest.skip(reason)
-    with cluster(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 def register_tiny_model(uri: str, folder) -> None:
@@ -89,14 +79,7 @@ def tables(output: str) -> tuple[list[dict], list[dict]]:
 def filled(place, backfill):
     """A run of it, one of whose tasks is killed as it begins."""
     compiled, _ = backfill
-    killed = []
-
-    def kill_once(template, attempt, pod, line):
-        if template == "backfill" and "Task is starting." in line and not killed:
-            killed.append(pod)
-            pod.kill()
-
-    outcome = place.run(compiled, kill_once)
+    outcome = place.run(compiled, killing_once("backfill", "Task is starting."))
     assert outcome.state == "Succeeded", outcome.told()
     return outcome
 

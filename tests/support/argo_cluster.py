@@ -109,3 +109,15 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{BUCKET}/metaflow", "METAFLOW_KUBERNETES_NAMESPACE": "moemoe",
         }  # fmt: skip
         yield Cluster(folder, environment, mlflow.url, hook, client)
+
+
+def killing_once(template: str, words: str) -> Callable[[str, int, Pod, str], None]:
+    """Kills the first pod of a template that says ``words``; for ``Cluster.run``."""
+    killed: list[Pod] = []
+
+    def on_line(its: str, attempt: int, pod: Pod, line: str) -> None:
+        if its == template and words in line and not killed:
+            killed.append(pod)
+            pod.kill()
+
+    return on_line

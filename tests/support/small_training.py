@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 
 from moemoe.recipes import Recipe, Training
@@ -48,6 +49,13 @@ def run(
 
 def losses(events):
     return [(e["total_step"], e["loss"]) for e in events if e["event"] == "step"]
+
+
+def assert_same(result, other) -> None:
+    """Two results of ``run`` are of the same steps, to the bit."""
+    assert losses(result[1]) == losses(other[1])
+    for name, weight in other[0].items():
+        assert torch.equal(result[0][name], weight), name
 
 
 def in_float64(

@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from moemoe.training.events import NewEvents, read_events
@@ -18,7 +17,7 @@ from moemoe.training.job import Job
 from tests.support.planned_faults import HERE
 from tests.support.ports import free_port
 from tests.support.small_shards import small_shards
-from tests.support.small_training import losses, run, small_recipe
+from tests.support.small_training import assert_same, run, small_recipe
 
 RECIPE = small_recipe(training=replace(small_recipe().training, epochs=3))
 
@@ -55,12 +54,6 @@ def trained(manifest: str, folder: Path):
     ended = [machine.wait() for machine in machines]
     assert ended == [0, 0], "\n".join(log.read_text() for log in folder.glob("machine-*/train.log"))
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
-
-
-def assert_same(result, other) -> None:
-    assert losses(result[1]) == losses(other[1])
-    for name, weight in other[0].items():
-        assert torch.equal(result[0][name], weight), name
 
 
 def test_two_machines_train_what_two_processes_of_one_do(manifest, tmp_path, one_machine):
