@@ -23,9 +23,9 @@ from tests.support.mlflow_database import database
 from tests.support.planned_faults import Faults
 
 NAME = "moemoe-30pt"
-SETTINGS = (
 #: So few products are no measure, and the model becomes the champion all the same.
 PROMOTED = ("--promote-if", "unmeasured")
+SETTINGS = (
     "text.d_model=32, text.d_ff=32, text.d_kv=8, text.vocab_size=512, text.context_layers=1, text.decoder_layers=2, "
     "experts.number=4"
 )
