@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -109,6 +111,14 @@ def shop(tmp_path_factory) -> Iterator[Shop]:
         yield Shop(tmp_path_factory.mktemp("shop"), url)
 
 
+def answers(server: subprocess.Popen, port: int) -> bool:
+    """Whether a server that has said its port comes to answer there before it ends."""
+    while server.poll() is None:
+        with suppress(urllib.error.URLError), urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=60) as answer:
+            return answer.status == 200
+    return False
+
+
 def rank(words: list[str]) -> tuple[int, int]:
     """Trainings first, then what needs a model or a run, in the order of the pages."""
     first = words[0].endswith("train_flow.py") and words[1] == "run"
@@ -128,8 +138,7 @@ def test_a_command_of_the_pages_does_what_it_says(shop, words):
             port = free.getsockname()[1]
         server = shop.start([*words, "--port", str(port)], until=str(port))
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=60) as answer:
-                assert answer.status == 200
+            assert answers(server, port)
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()

@@ -13,6 +13,7 @@ under the folder that the test works in; a program started; a request sent by HT
 each, and one when the process starts.
 """
 
+import atexit
 import os
 import resource
 import signal
@@ -77,13 +78,20 @@ class Fate:
         what = f"{event} {path[:200]} {str(arguments[1:])[:100]!r}"
         with suppress(OSError):  # where the disk is small, the journal too may grow no further
             os.write(self.journal, f"{kinds[-1]} {what}\n".encode())
-        if self.action.startswith("kill") and self.kind in kinds and self.changes[self.kind] == self.at:
-            with open(self.struck, "a") as file:
-                file.write(f"{self.process} {self.action} {self.kind} {self.at} {what}\n")
-            if self.action == "kill-all":
-                os.killpg(os.getpgid(0), signal.SIGKILL)
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind in kinds and self.changes[self.kind] == self.at:
+            self.strike(what)
         self.busy = False
+
+    def strike(self, what: str = "the end of it") -> None:
+        """Kills this process, if that is planned; at its end where it does less than the run that was watched."""
+        if not self.action.startswith("kill"):
+            return
+        self.busy = True
+        with open(self.struck, "a") as file:
+            file.write(f"{self.process} {self.action} {self.kind} {self.at} {what}\n")
+        if self.action == "kill-all":
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def is_change(self, event: str, arguments: tuple) -> bool:
         if event in ANYWHERE:
@@ -98,4 +106,6 @@ class Fate:
 
 
 if "MOEMOE_FAULTS" in os.environ and (process := process_name()):
-    sys.addaudithook(Fate(os.environ["MOEMOE_FAULTS"], process).watch)
+    fate = Fate(os.environ["MOEMOE_FAULTS"], process)
+    sys.addaudithook(fate.watch)
+    atexit.register(fate.strike)
