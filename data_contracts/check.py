@@ -15,14 +15,14 @@ from data_contracts.labels import label_suite
 from data_contracts.predictions import prediction_suite
 from data_contracts.raw import raw_suite
 from data_contracts.shards import shard_suite
-from data_contracts.suites import Promise, Suite
+from data_contracts.suites import ExpectationSpec, Suite
 from moemoe.contract.contract import CRITICAL, Contract
 from moemoe.errors import CatalogError
 from moemoe.shards.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExpectationResult:
     """What came of one expectation: ``promise`` in words, what was seen, and up to five product ids that break it."""
 
     promise: str
@@ -37,11 +37,11 @@ class ContractReport:
     """Every finding of one suite, and where its Data Docs begin."""
 
     title: str
-    findings: tuple[Finding, ...]
+    findings: tuple[ExpectationResult, ...]
     docs_index: str
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
+    def failures(self) -> tuple[ExpectationResult, ...]:
         """Broken expectations, critical ones first."""
         failed = [finding for finding in self.findings if not finding.success]
         return tuple(sorted(failed, key=lambda finding: finding.severity != CRITICAL))
@@ -79,8 +79,8 @@ def check_raw(
 ) -> ContractReport:
     """The raw catalog against its contract; Data Docs are written to the local folder ``docs_dir``.
 
-    ``products`` are parts of PRODUCTS that can be gone over several times; ``quarantine`` is what was set aside of the
-    ``rows`` read. No image is looked at: ``collect_products`` has decoded them.
+    ``products`` are parts of PRODUCTS that can be gone over several times; ``quarantine`` is QUARANTINE of the ``rows``
+    read. No image is looked at: ``collect_products`` has decoded them.
     """
     return _check(raw_suite(products, quarantine, rows, contract), contract.dataset, docs_dir)
 
@@ -149,7 +149,9 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
                 kept[result.expectation_config.meta["position"]] &= bool(result.success)  # type: ignore[union-attr]
             if number and not outcome.success:
                 keep()
-        findings += [Finding(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)]
+        findings += [
+            ExpectationResult(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)
+        ]
     context.build_data_docs()
     report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
     make_readable(docs, report)
@@ -171,7 +173,7 @@ def _site(docs: Path) -> dict[str, Any]:
     }
 
 
-def _built(promise: Promise, position: int) -> Any:
+def _built(promise: ExpectationSpec, position: int) -> Any:
     import great_expectations.expectations as gxe
 
     words = f"{promise.words} ({promise.severity})"

@@ -1,7 +1,7 @@
 """Data Docs as Great Expectations writes them need scripts, styles and images; here pages of text that need nothing.
 One way of counting in all of them: what holds, as the index does.
 
-What only works with scripts (filters, folded parts, the bar at the side) is taken out with them.
+What only works with scripts (filters, normalized parts, the bar at the side) is taken out with them.
 """
 
 import re

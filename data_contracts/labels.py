@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.suites import EXAMPLES, SPLITS, Suite, Tally
+from data_contracts.suites import EXAMPLES, SPLIT_NAMES, Suite, Tally
 from moemoe.contract.contract import CRITICAL, WARNING, Contract
 
 #: A cell of the evaluation counts from this many test products on.
@@ -20,7 +20,7 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
     ``common`` are the titles and images that were too frequent to join groups, in words.
     """
     counted = _Counted(labels, contract)
-    total = counted.homeless.total
+    total = counted.without_split.total
     suite = Suite("labels", {})
     number = counted.labels.total()
     suite.figure("there are labels", CRITICAL, "labels", "labels", number, f"{number:,}", at_least=1)
@@ -108,19 +108,19 @@ def _allowed(name: str, found: Iterable[str], contract: Contract) -> list[str]:
 
 
 def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> None:
-    promised, frame, total = contract.expectations, "splits", counted.homeless.total
+    promised, frame, total = contract.expectations, "splits", counted.without_split.total
     suite.figure(
         "every labelled product has a group and a split",
         CRITICAL,
         frame,
         "products without group or split",
-        counted.homeless.count,
-        str(counted.homeless),
-        counted.homeless.product_ids,
+        counted.without_split.count,
+        str(counted.without_split),
+        counted.without_split.product_ids,
         at_most=0,
     )
     expected = promised.get("group_in_one_split")
-    torn, product_ids = counted.torn_groups()
+    torn, product_ids = counted.groups_in_two_splits()
     suite.figure(
         "no group lies in two splits",
         expected.severity if expected else CRITICAL,
@@ -132,7 +132,7 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
         at_most=0,
     )
     expected = promised.get("split_deviation")
-    for name in SPLITS:
+    for name in SPLIT_NAMES:
         count = sum(number for (_, split), number in counted.products.items() if split == name)
         here, wanted = Tally(count, total), getattr(contract.split, name)
         suite.figure(
@@ -175,15 +175,15 @@ class _Counted:
         self.products: Counter[tuple[str, str | None]] = Counter()  # by product type and split
         self.values: dict[str, dict[str, None]] = defaultdict(dict)  # the distinct ones of each attribute
         self.strange: dict[tuple[str, str], Tally] = defaultdict(Tally)
-        self.homeless = Tally()  # products without group or split
+        self.without_split = Tally()  # products without group or split
         self._parts = labels
         seen = [np.empty(0, np.int64)]
         for part in labels:
             self.labels.update({c["values"]: c["counts"] for c in pc.value_counts(part["attribute"]).to_pylist()})
             products = part.group_by(["product_id", "product_type", "group", "split"]).aggregate([])
-            self.homeless.add(
+            self.without_split.add(
                 products,
-                pc.or_(pc.is_null(products["group"]), pc.invert(pc.is_in(products["split"], pa.array(SPLITS)))),
+                pc.or_(pc.is_null(products["group"]), pc.invert(pc.is_in(products["split"], pa.array(SPLIT_NAMES)))),
             )
             for cell in products.group_by(["product_type", "split"]).aggregate([([], "count_all")]).to_pylist():
                 self.products[cell["product_type"], cell["split"]] += cell["count_all"]
@@ -210,7 +210,7 @@ class _Counted:
         self.largest_group = int(np.bincount(number, products_of_pair).max(initial=0))
         self._torn = np.unique(group[1:][group[1:] == group[:-1]])
 
-    def torn_groups(self) -> tuple[int, tuple[str, ...]]:
+    def groups_in_two_splits(self) -> tuple[int, tuple[str, ...]]:
         """How many groups lie in two splits, and some of their products."""
         torn = Tally()
         for part in self._parts if len(self._torn) else ():
@@ -221,5 +221,5 @@ class _Counted:
 def _group_and_split(rows: pa.Table) -> np.ndarray:
     """62 bits of each group and 2 of its split: two of 20 million groups are the same with probability 4e-5."""
     groups = np.fromiter(map(hash, rows["group"].to_pylist()), np.int64, len(rows))
-    split = pc.index_in(rows["split"], pa.array(SPLITS)).fill_null(len(SPLITS)).to_numpy()
+    split = pc.index_in(rows["split"], pa.array(SPLIT_NAMES)).fill_null(len(SPLIT_NAMES)).to_numpy()
     return groups << 2 | split

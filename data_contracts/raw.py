@@ -9,13 +9,13 @@ import pyarrow.compute as pc
 
 from data_contracts.suites import EXAMPLES, Suite, Tally
 from moemoe.contract.contract import CRITICAL, Contract
-from moemoe.contract.text import fold, fold_key
+from moemoe.contract.text import normalize_key, normalize_text
 
 TEXTS = ("product_id", "marketplace", "product_type", "title")
 
 
 def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract) -> Suite:
-    """Promises of ``products`` (parts of PRODUCTS, gone over several times) and of what was set aside of ``rows``."""
+    """Promises of ``products`` (parts of PRODUCTS, gone over several times) and of what was quarantined of ``rows``."""
     counted = _Counted(products, contract)
     promised = contract.expectations
     suite = Suite("raw catalog", {"products": _texts(products)})
@@ -80,15 +80,15 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
 
 
 def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
-    """What was set aside, of all rows; images that are there, of the products of known types."""
+    """What was quarantined, of all rows; images that are there, of the products of known types."""
     promised, limit = contract.expectations, contract.max_quarantine_share
     aside = Tally(0, rows - quarantine.num_rows)
     aside.add(quarantine, pa.array(np.ones(quarantine.num_rows, bool)))
     suite.figure(
-        f"at most {limit:.1%} of the rows, or their images, are set aside",
+        f"at most {limit:.1%} of the rows, or their images, are quarantined",
         CRITICAL,
         "catalog",
-        "share of rows set aside",
+        "share of rows quarantined",
         aside.share,
         f"{aside} are",
         aside.product_ids,
@@ -151,12 +151,14 @@ class _Counted:
         self.filled: Counter[str] = Counter()
         hashes = [np.empty(0, np.int64)]
         known_types = contract.product_type_aliases()
-        missing = contract.folded_missing()
+        missing = contract.normalized_missing()
         for part in products:
             hashes.append(_hashes(part["product_id"]))
             self.title.add(part, pc.is_null(_title(part)))
             raw = part["product_type"].unique()
-            strange = pa.array([name for name in raw.to_pylist() if fold(name or "") not in known_types], pa.string())
+            strange = pa.array(
+                [name for name in raw.to_pylist() if normalize_text(name or "") not in known_types], pa.string()
+            )
             unknown = pc.is_in(part["product_type"], strange)
             self.unknown.add(part, unknown)
             found = pc.value_counts(part["product_type"].filter(unknown)).to_pylist()
@@ -194,12 +196,12 @@ def _filled(products: pa.Table, keys_of: Mapping[str, Iterable[str]], missing: f
     product = np.repeat(valid, np.diff(offsets))
     keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
     items = pc.fill_null(maps.items[offsets[0] : offsets[-1]], "").dictionary_encode()
-    says = np.array([fold(item) not in missing for item in items.dictionary.to_pylist()], bool)
+    says = np.array([normalize_text(item) not in missing for item in items.dictionary.to_pylist()], bool)
     key, said = keys.indices.to_numpy(), says[items.indices.to_numpy()] if len(product) else np.zeros(0, bool)
-    folded = [fold_key(name) for name in keys.dictionary.to_pylist()]
+    normalized = [normalize_key(name) for name in keys.dictionary.to_pylist()]
     filled = {}
     for name, raw_keys in keys_of.items():
-        wanted = {fold_key(raw) for raw in raw_keys}
-        mine = np.array([k in wanted for k in folded], bool)
+        wanted = {normalize_key(raw) for raw in raw_keys}
+        mine = np.array([k in wanted for k in normalized], bool)
         filled[name] = len(np.unique(product[mine[key] & said])) if len(product) else 0
     return filled

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_contracts.suites import EXAMPLES, SPLITS, Suite
+from data_contracts.suites import EXAMPLES, SPLIT_NAMES, Suite
 from moemoe.contract.contract import CRITICAL, Contract
 from moemoe.errors import StorageError
 from moemoe.shards.manifest import Manifest
@@ -35,7 +35,9 @@ def shard_suite(manifest: Manifest, root: str, sidecar: Path, contract: Contract
     suite.add(
         "every label belongs to a row", CRITICAL, "sidecar", _BETWEEN, told, column="row", min_value=0, max_value=last
     )
-    suite.add("every label has a split", CRITICAL, "sidecar", _IN_SET, told, column="split", value_set=list(SPLITS))
+    suite.add(
+        "every label has a split", CRITICAL, "sidecar", _IN_SET, told, column="split", value_set=list(SPLIT_NAMES)
+    )
     suite.add(
         "every label is of an attribute of the contract",
         CRITICAL,

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 EXAMPLES = 5
-SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectationSpec:
     """One expectation: its class and ``arguments`` in Great Expectations, and what a person is told of it."""
 
     words: str
@@ -34,11 +34,11 @@ class Suite:
 
     title: str
     frames: dict[str, Iterable[pa.Table]]
-    promises: list[Promise] = field(default_factory=list)
+    promises: list[ExpectationSpec] = field(default_factory=list)
 
     def add(self, words: str, severity: str, frame: str, expectation: str, *told: Any, **arguments: Any) -> None:
         """Adds a promise that every slice keeps; ``told`` is what was observed and, if any, ids that break it."""
-        self.promises.append(Promise(words, severity, frame, expectation, arguments, *told))
+        self.promises.append(ExpectationSpec(words, severity, frame, expectation, arguments, *told))
 
     def figure(
         self,

@@ -8,7 +8,7 @@ import tempfile
 
 import cards
 import stages
-from base_flow import DeployedFlow, keep, plain_errors
+from base_flow import DeployedFlow, keep, step_errors
 from cards.backfill import ProgressCard
 from command_line import run_flow
 from deployment import notify_failure  # noqa: F401 - Argo calls it
@@ -35,7 +35,7 @@ class BackfillFlow(DeployedFlow):
     @step
     def start(self):
         """Find what is wrong with catalog, model and output before the long work starts; fix the model's version."""
-        with plain_errors(self):
+        with step_errors(self):
             keep(self, stages.backfill.start(BackfillOptions.of(self)))
         self.next(self.backfill, foreach="groups")
 
@@ -43,7 +43,7 @@ class BackfillFlow(DeployedFlow):
     @step
     def backfill(self):
         """Fill in some of the partitions; those that an earlier run has finished stay as they are."""
-        with plain_errors(self), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        with step_errors(self), tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
             progress = ProgressCard(self.version.words, self.input)
             what = (self.job, self.version, self.tracking, self.input, scratch)
             self.parts = stages.backfill.fill(*what, progress.rows, progress.part)
@@ -54,7 +54,7 @@ class BackfillFlow(DeployedFlow):
     def report(self, inputs):
         """Coverage per product type and attribute, examples, and a sample for people to judge; the manifest is last."""
         self.merge_artifacts(inputs, exclude=["parts"])
-        with plain_errors(self):
+        with step_errors(self):
             done = stages.backfill.finish(self.job, [task.parts for task in inputs], self.audit_size)
             self.manifest_uri, self.audit, self.label_audit = done.manifest, done.audit, done.label_audit
             self.coverage = done.coverage

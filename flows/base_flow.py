@@ -11,9 +11,9 @@ import stages
 from cards.training import TrainingCard
 from deployment import deployed, notify, notify_last_attempt, read
 from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, package_sources, project, step
-from resuming import next_resume_goes_on_from_here, note_changed_contract
+from resuming import mark_latest_run, note_changed_contract
 from stages.options import Options
-from stopped import said_plainly
+from user_errors import plain_errors
 
 from moemoe.atomic_files import remove_leftovers
 from moemoe.notifications import DRIFT
@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # what is imported here, --help and every card wait for
 
 
 @contextmanager
-def plain_errors(flow: FlowSpec) -> Iterator[None]:
+def step_errors(flow: FlowSpec) -> Iterator[None]:
     """User errors leave a step without a traceback; on Step Functions its last attempt notifies somebody of them."""
     try:
-        with said_plainly():
+        with plain_errors():
             yield
     except BaseException as error:
         notify_last_attempt(flow, error)
@@ -41,12 +41,12 @@ def workspace(flow: FlowSpec) -> Iterator["Workspace"]:
     What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
     closed as failed; a resumed run that gets through closes it as finished.
     """
-    with plain_errors(flow):
+    with step_errors(flow):
         try:
             with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
                 if not hasattr(flow, "folder"):
                     flow.folder = stages.workspace.run_folder(flow.root, current.run_id)
-                next_resume_goes_on_from_here()
+                mark_latest_run()
                 note_changed_contract(flow)
                 remove_leftovers(flow.folder.uri)
                 yield stages.workspace.Workspace(flow.folder, scratch)
@@ -140,7 +140,7 @@ class BaseFlow(DeployedFlow):
     @card(type="blank")
     @step
     def normalize(self):
-        """Turn raw labels into the contract's values; set aside those of a product that contradict each other."""
+        """Turn raw labels into the contract's values; drop those of a product that contradict each other."""
         with workspace(self) as space:
             found = stages.normalize.normalize_labels(space)
             what = (found.labels, found.contract.contradictions, self.is_sample)

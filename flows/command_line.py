@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import stopped
+import user_errors
 from metaflow import FlowSpec, Run, current, namespace
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
@@ -45,14 +45,14 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
         )
         return
     try:
-        stopped.notice_interrupts()
+        user_errors.notice_interrupts()
         flow()
     except SystemExit as end:
         if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
             print(lost, file=sys.stderr, flush=True)
-        if "step" in sys.argv and end.code and stopped.is_lasting() and _would_be_retried(flow):
+        if "step" in sys.argv and end.code and user_errors.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
-        if end.code and stopped.was_interrupted() and {"run", "resume"} & set(sys.argv):
+        if end.code and user_errors.was_interrupted() and {"run", "resume"} & set(sys.argv):
             print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
             sys.exit(INTERRUPTED)
         raise

@@ -13,7 +13,7 @@ from command_line import run_flow
 from deployment import notify_failure  # noqa: F401 - Argo calls it
 from metaflow import Parameter, card, catch, step
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
-from stopped import not_caught_if_terminated
+from user_errors import not_caught_if_terminated
 
 MODELS_HELP = f"Recipes by name, with commas; empty, without --tables: {DEFAULT_MODELS}."
 

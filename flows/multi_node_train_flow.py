@@ -23,7 +23,7 @@ class MultiNodeTrainFlow(TrainFlow):
     def manifest(self, inputs):
         """As in TrainFlow."""
         self.write_manifest(inputs)
-        self.look_for_news()
+        self.check_for_new_data()
         self.next(self.machines)
 
     @step

@@ -27,7 +27,7 @@ def note_changed_contract(flow: Any) -> None:
         )
 
 
-def next_resume_goes_on_from_here() -> None:
+def mark_latest_run() -> None:
     """Notes a resumed run as the latest one, which Metaflow does for fresh runs alone.
 
     Else the next ``resume`` would start from the run before this one, and do again what this one has done: a training

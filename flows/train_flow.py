@@ -23,7 +23,9 @@ class TrainFlow(BaseFlow):
 
     model = Parameter("model", default="moemoe", help="A recipe by name.")
     question_in = Parameter("question-in", default="", help="decoder or context; empty: the recipe's, else decoder.")
-    settings = Parameter("set", default="", help="More changes, e.g. 'experts.number=16, load_balancing_weight=0.5'.")
+    settings = Parameter(
+        "set", default="", help="More changes, e.g. 'experts.num_experts=16, load_balancing_weight=0.5'."
+    )
     promote_if = Parameter(
         "promote-if",
         default="better",
@@ -48,13 +50,13 @@ class TrainFlow(BaseFlow):
     def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
         self.write_manifest(inputs)
-        self.look_for_news()
+        self.check_for_new_data()
         self.next(self.train)
 
-    def look_for_news(self) -> None:
+    def check_for_new_data(self) -> None:
         """Say what is new since the champion's data; the run stops early if nothing is and --only-if-new is given."""
         with workspace(self):
-            news = stages.retrain.look_for_news(self.champion, self.manifest_uri)
+            news = stages.retrain.check_for_new_data(self.champion, self.manifest_uri)
             self.stopped_early = self.only_if_new and news.is_nothing
             message = news.message + ("; the run ends here" if self.stopped_early else "")
             current.card.append(Markdown(message))

@@ -81,7 +81,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="moemoe", help="a recipe by name; default: moemoe")
     parser.add_argument("--size", default="tiny", help="tiny, small or paper; default: tiny")
     parser.add_argument("--weights", help="scratch, or a T5 checkpoint by name or folder; default: the size's")
-    parser.add_argument("--set", default="", help="more changes, e.g. 'experts.number=16, training.epochs=2'")
+    parser.add_argument("--set", default="", help="more changes, e.g. 'experts.num_experts=16, training.epochs=2'")
     parser.add_argument("--epochs", type=int, help="per phase; default: the size's")
     parser.add_argument("--batch-size", type=int, help="in products, over all processes; default: the size's")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise; default: 0")

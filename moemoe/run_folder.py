@@ -24,7 +24,7 @@ from moemoe.schemas import (
     RARE_VALUES,
     ROUTING,
     SLICES,
-    SPLITS,
+    SPLIT_KEYS,
     UNREAD_KEYS,
 )
 from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_table, write_bytes, write_table
@@ -159,7 +159,7 @@ class RunFolder:
     rare_values = _table("rare-values.parquet", RARE_VALUES)
     labels = _parts("labels", LABELS)
     split_quarantine = _table("quarantine-split.parquet", QUARANTINE)
-    splits = _table("splits.parquet", SPLITS)
+    splits = _table("splits.parquet", SPLIT_KEYS)
     drift = _table("drift.parquet", DRIFT)
     label_docs = _plain("label_docs")
     shard_docs = _plain("shard_docs")

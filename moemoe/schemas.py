@@ -44,7 +44,7 @@ PRODUCTS = pa.schema(
 #: The bytes of a product's images after the first, in order, null for one that cannot be used.
 FURTHER_IMAGES = pa.field("further_images", pa.list_(pa.binary()))
 
-#: Rows and images set aside, never silently lost. ``field`` of a second image is ``image.2``, and so on.
+#: Rows and images quarantined, never silently lost. ``field`` of a second image is ``image.2``, and so on.
 QUARANTINE = pa.schema(
     [
         ("product_id", pa.string()),
@@ -56,7 +56,7 @@ QUARANTINE = pa.schema(
 )
 
 #: The split of a key (hash of a title or image) that products of earlier runs have.
-SPLITS = pa.schema([("key", pa.string()), ("split", pa.string())])
+SPLIT_KEYS = pa.schema([("key", pa.string()), ("split", pa.string())])
 
 #: Canonical labels; ``group`` and ``split`` are null until the split is made.
 LABELS = pa.schema(
@@ -99,7 +99,7 @@ UNREAD_KEYS = pa.schema(
     ]
 )
 
-#: Labels that were set aside because another label of the product contradicts them: ``rule`` is the contract's rule in
+#: Labels that were dropped because another label of the product contradicts them: ``rule`` is the contract's rule in
 #: one line, ``reason`` its reason.
 CONTRADICTIONS = pa.schema(
     [
@@ -185,7 +185,7 @@ EVALUATION = pa.schema(
         ("validation_support", pa.int64()),
         ("validation_accepted", pa.int64()),
         ("validation_accepted_guarded", pa.int64()),
-        ("guard", pa.string()),
+        ("guarded_status", pa.string()),
     ]
 )
 
@@ -244,7 +244,7 @@ FILLED, ABSTAINED, AGREES, CONTRADICTS = "filled", "abstained", "agrees", "contr
 
 #: Rows of a backfill with what a person needs to judge them: ``text`` is what the model read, ``image`` a small JPEG or
 #: null, ``place`` the row's place in a random order of its product type, attribute and decision.
-SAMPLE = (
+AUDIT_CANDIDATES = (
     BACKFILL.append(pa.field("title", pa.string()))
     .append(pa.field("text", pa.string()))
     .append(pa.field("image", pa.binary()))
@@ -254,6 +254,6 @@ SAMPLE = (
 #: A sample of what was filled in, or of the labels that accepted predictions contradict, for people. ``filled`` is how
 #: many such rows the product type and attribute has in all; ``verdict`` says whether the prediction is right, wrong or
 #: unclear, and is empty until somebody has judged.
-AUDIT = SAMPLE.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
+AUDIT = AUDIT_CANDIDATES.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
 
 RIGHT, WRONG, UNCLEAR = "right", "wrong", "unclear"

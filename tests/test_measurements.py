@@ -12,12 +12,12 @@ import torch
 from data_contracts.labels import label_suite
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.contract.load import load_contract
-from moemoe.contract.open_contract import close_contract
+from moemoe.contract.open_contract import resolve_contract
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.inference.answering import CANONICAL
-from moemoe.inference.answers import answer_everything
+from moemoe.inference.answers import predict_and_calibrate
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import question_of
 from moemoe.inference.decisions import decide
@@ -219,7 +219,7 @@ def test_canonical_decoding_chooses_among_the_training_values(dataset, contract,
     MoEMoE.create(tiny_config(text=replace(tiny_config().text, vocab_size=len(tokenizer)))).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     kept = ListedParts(str(tmp_path / "kept"), PREDICTIONS), str(tmp_path / "scratch")
-    given = answer_everything(tmp_path, dataset.shards, contract, *kept, CANONICAL)
+    given = predict_and_calibrate(tmp_path, dataset.shards, contract, *kept, CANONICAL)
     known = set(dataset.shards.value_counts("train")["heel height"])
     assert set(json.loads(given.answering.to_json())["values"]["heel height"]) == known
     answered = {row["prediction"] for row in given.predictions.read().to_pylist() if row["attribute"] == "heel height"}
@@ -240,7 +240,7 @@ def test_an_open_contract_takes_a_measurement_with_enough_labels(tmp_path):
     def closed(*heights):
         rows = [{"product_type": "Shoes", "attributes": [("Heel Height", h), ("Size", "M, L"), ("Color", "Red, Blue")]}
                 for h in heights]  # fmt: skip
-        return close_contract(opened, [products(*rows)], tmp_path / "closed.yaml")
+        return resolve_contract(opened, [products(*rows)], tmp_path / "closed.yaml")
 
     enough = closed("5 cm", "2 inch", "7 cm", "high")
     assert enough.attributes["heel height"] == opened.attributes["heel height"]

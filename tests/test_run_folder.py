@@ -9,7 +9,7 @@ import pytest
 from moemoe import schemas
 from moemoe.errors import StorageError
 from moemoe.run_folder import RunFolder
-from moemoe.schemas import PREDICTIONS, RARE_VALUES, SPLITS
+from moemoe.schemas import PREDICTIONS, RARE_VALUES, SPLIT_KEYS
 from moemoe.storage import write_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "run-folder.md"
@@ -56,7 +56,7 @@ def test_predictions_of_an_earlier_release_have_no_tolerances(tmp_path):
 def test_a_file_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(StorageError, match=r"splits\.parquet"):
         RunFolder(str(tmp_path)).splits.read()
-    assert RunFolder.splits.schema.equals(SPLITS)
+    assert RunFolder.splits.schema.equals(SPLIT_KEYS)
 
 
 def test_parts_are_named_by_the_tasks_that_collected_them():

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.layouts.known import check_layout
 from moemoe.inference.attribute_model import AttributeModel
-from moemoe.inference.backfill import Job, Part, backfill_partitions, start_backfill, task_groups
+from moemoe.inference.backfill import BackfillJob, PartitionResult, backfill_partitions, start_backfill, task_partitions
 from moemoe.inference.backfill_report import Finished, finish_backfill
-from moemoe.inference.thresholds import check_rule
+from moemoe.inference.thresholds import check_threshold_kind
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, fetch_version, find_version
 from moemoe.reporting.audit_page import audit_page
@@ -27,7 +27,7 @@ from stages.options import BackfillOptions, check_numbers
 class Started:
     """A backfill that has begun: the model's version and where MLflow has it, and the partitions of each task."""
 
-    job: Job
+    job: BackfillJob
     version: Version
     tracking: str
     groups: list[list[str]]
@@ -39,7 +39,7 @@ def start(options: BackfillOptions) -> Started:
     Raises:
         MoEMoEError: whatever would end the backfill later.
     """
-    check_rule(options.thresholds)
+    check_threshold_kind(options.thresholds)
     check_numbers(audit_size=options.audit_size, tasks=options.tasks)
     tracking = default_tracking_uri()
     check_tracking(tracking)
@@ -48,18 +48,18 @@ def start(options: BackfillOptions) -> Started:
     check_layout(options.layout)
     given = (options.thresholds, options.output, partitions, options.layout, options.allow_private_hosts)
     job = start_backfill(version.words, *given)
-    return Started(job, version, tracking, task_groups(partitions, options.tasks or os.cpu_count() or 1))
+    return Started(job, version, tracking, task_partitions(partitions, options.tasks or os.cpu_count() or 1))
 
 
 def fill(
-    job: Job,
+    job: BackfillJob,
     version: Version,
     tracking: str,
     partitions: Sequence[str],
     scratch: str,
     on_rows: Callable[[int], None],
-    on_part: Callable[[Part, bool], None],
-) -> list[Part]:
+    on_part: Callable[[PartitionResult, bool], None],
+) -> list[PartitionResult]:
     """Fills in some of the partitions; those that an earlier run has finished stay as they are."""
 
     def load_model() -> AttributeModel:
@@ -68,22 +68,22 @@ def fill(
     return backfill_partitions(load_model, list(partitions), job, on_rows, on_part, say)
 
 
-def finish(job: Job, tasks: Iterable[Sequence[Part]], audit_size: int) -> Finished:
+def finish(job: BackfillJob, tasks: Iterable[Sequence[PartitionResult]], audit_size: int) -> Finished:
     """Writes coverage, the sample for people to judge and, last, the manifest."""
     return finish_backfill(job, [part for parts in tasks for part in parts], audit_size)
 
 
-def write_pages(job: Job, finished: Finished) -> Document:
+def write_pages(job: BackfillJob, finished: Finished) -> Document:
     """Writes the audits' pages and the report beside the values; returns the report's document, for the card."""
     for audit, decision in ((finished.audit, FILLED), (finished.label_audit, CONTRADICTS)):
         name = audit.page.rsplit("/", 1)[-1].removesuffix(".html")
         write_bytes(audit.page, audit_page(audit.rows, job.model_version, name, decision).encode())
-    document = backfill_report(finished, job.model_version, job.rule)
+    document = backfill_report(finished, job.model_version, job.threshold_kind)
     write_bytes(report_uri(job), page(document).encode())
     return document
 
 
-def report_uri(job: Job) -> str:
+def report_uri(job: BackfillJob) -> str:
     """Where the report of a backfill is."""
     return join(job.output, "report.html")
 

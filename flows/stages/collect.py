@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from moemoe.atomic_files import remove_leftovers
 from moemoe.catalog.fetch_images import ImageFetcher
 from moemoe.catalog.find import find_partitions
-from moemoe.catalog.products import CollectedPart, collect_products, partition_groups, write_parts
+from moemoe.catalog.products import CollectedPart, collect_products, plan_tasks, write_parts
 from moemoe.catalog.read import check_layouts
 from moemoe.catalog.url_images import UrlImages
 from moemoe.contract.contract import Contract
@@ -39,7 +39,7 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
         partitions = find_partitions(options.catalog)
         for note in check_layouts(partitions, contract.columns, options.layout):
             say(note)
-    return FoundCatalog(partitions, partition_groups(partitions, options.max_products or None))
+    return FoundCatalog(partitions, plan_tasks(partitions, options.max_products or None))
 
 
 def _draw_sample(space: Workspace, options: Options) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from moemoe.contract.load import load_contract
 from moemoe.evaluation.comparison import Candidate, Comparison, compare, pooled
-from moemoe.evaluation.paper import AS_LONG, System, systems_of, tables_of
+from moemoe.evaluation.paper import AS_LONG, PaperSystem, systems_of, tables_of
 from moemoe.labels.folds import check_folds
 from moemoe.recipes import Recipe
 from moemoe.recipes.comparison import recipe_to_compare
@@ -31,7 +31,7 @@ from stages.workspace import Workspace
 class Started:
     """A comparison that trains its systems, and its catalog's files; see ``stages.preflight.Started``."""
 
-    recipes: dict[System, Recipe]
+    recipes: dict[PaperSystem, Recipe]
     processes: int
     is_sample: bool
     contract_hash: str
@@ -114,7 +114,7 @@ def start_with_runs(space: Workspace, asked: CompareOptions, metaflow_run: str) 
     return StartedWithRuns(compared, first.sample_catalog, first.dataset, tracked)
 
 
-def _recipes(options: Options, asked: CompareOptions) -> dict[System, Recipe]:
+def _recipes(options: Options, asked: CompareOptions) -> dict[PaperSystem, Recipe]:
     tables = tables_of(options.dataset, asked.tables) if asked.tables else []
     common = (options.size, options.weights or None, options.epochs or None, options.batch_size or None)
     recipes = {}
@@ -129,7 +129,7 @@ def _candidate_of_run(folder: RunFolder, run: FinishedRun) -> Candidate:
     predictions = folder.system(run.run_id).predictions
     with predictions.writing() as writer:
         writer.write_all(run.predictions)
-    return Candidate(run.name, System(run.model, run.settings), predictions, baselines=run.baselines)
+    return Candidate(run.name, PaperSystem(run.model, run.settings), predictions, baselines=run.baselines)
 
 
 def _start(
@@ -143,7 +143,7 @@ def _start(
 def open_system(
     space: Workspace,
     comparison: TrackedRun,
-    system: System,
+    system: PaperSystem,
     fold: str,
     recipe: Recipe,
     options: Options,
@@ -175,14 +175,14 @@ def reason(failure: Any) -> str:
     return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
 
 
-def failed(system: System, failure: Any) -> Document:
+def failed(system: PaperSystem, failure: Any) -> Document:
     """What there is to show of a system whose training failed."""
     return Document(f"{system.name} failed in training", [Notice(reason(failure), FAILURE)])
 
 
 def candidates(tasks: Iterable[Any], comparison: RunFolder) -> list[Candidate]:
     """The systems that the tasks of the step evaluate trained, each fold's answers put together."""
-    folds: dict[System, list[Candidate]] = {}
+    folds: dict[PaperSystem, list[Candidate]] = {}
     for task in tasks:
         folds.setdefault(task.system, []).append(_candidate_of_task(task))
     return [pooled(own, comparison.system(system.name).uri) for system, own in folds.items()]

@@ -8,7 +8,7 @@ import data_contracts
 from data_contracts import ContractReport
 from moemoe.evaluation.measure import Measurement, measure
 from moemoe.inference.answering import ANSWERING
-from moemoe.inference.answers import Answers, answer_everything
+from moemoe.inference.answers import ModelPredictions, predict_and_calibrate
 from moemoe.registry.run_results import log_dataset, log_evaluation, log_training_events
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.document import Document
@@ -61,7 +61,7 @@ def evaluate_model(
     dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
     model = space.local(folder.model)
     where = (ListedParts(space.path("answers"), PREDICTIONS), space.scratch)
-    answers = answer_everything(model, dataset, contract, *where, options.decoding, recipe["training"])
+    answers = predict_and_calibrate(model, dataset, contract, *where, options.decoding, recipe["training"])
     checked = _check(space, answers)  # what breaks a critical expectation is no result of the run
     answers.predictions.copy(folder.predictions)
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
@@ -78,7 +78,7 @@ def evaluate_model(
     return Evaluated(found, identity, document)
 
 
-def _check(space: Workspace, answers: Answers) -> ContractReport:
+def _check(space: Workspace, answers: ModelPredictions) -> ContractReport:
     docs = space.path("prediction_docs")
     checked = data_contracts.check_predictions(answers.predictions, space.contract, docs)
     space.folder.prediction_docs.publish(docs)
@@ -87,7 +87,7 @@ def _check(space: Workspace, answers: Answers) -> ContractReport:
     return checked
 
 
-def _write(space: Workspace, answers: Answers, found: Measurement) -> None:
+def _write(space: Workspace, answers: ModelPredictions, found: Measurement) -> None:
     folder = space.folder
     folder.evaluation_quarantine.write(answers.quarantine)
     folder.evaluation.write(found.evaluation.table)

@@ -17,7 +17,7 @@ class Normalized:
 
 
 def normalize_labels(space: Workspace) -> Normalized:
-    """Writes all labels in the contract's values; those of a product that contradict each other are set aside."""
+    """Writes all labels in the contract's values; those of a product that contradict each other are dropped."""
     folder, contract = space.folder, space.contract
     raw = Parts(folder.products(), ["product_id", "product_type", "attributes"])
     labels = normalize_parts(raw, contract, folder.all_labels.uri, folder.contradictions.uri)

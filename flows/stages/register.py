@@ -7,9 +7,9 @@ from typing import Any
 from moemoe.inference.predictions import predict_test
 from moemoe.inference.predictor import Predictor
 from moemoe.registry.gate import Rules
-from moemoe.registry.register import Registration, Trained, register
+from moemoe.registry.register import Registration, RunOutputs, register
 from moemoe.registry.tracked_run import TrackedRun
-from moemoe.reporting.model_card import Data
+from moemoe.reporting.model_card import TrainingData
 from moemoe.schemas import PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
@@ -46,10 +46,10 @@ def register_model(
         return predictions
 
     hashes = (manifest.contract_hash, manifest.data_hash)
-    trained = Trained(
+    trained = RunOutputs(
         model_dir=space.local(folder.model),
         contract_path=contract.path,
-        data=Data(options.dataset, manifest.rows, *hashes, options.is_sample, tuple(broken)),
+        data=TrainingData(options.dataset, manifest.rows, *hashes, options.is_sample, tuple(broken)),
         recipe=recipe,
         evaluation=folder.evaluation.read(),
         metrics=measured.metrics,

@@ -8,7 +8,7 @@ from moemoe.errors import ConfigError, StorageError
 from moemoe.recipes import Recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
-from moemoe.shards.news import what_is_new
+from moemoe.shards.manifest_diff import diff_manifests
 from moemoe.sources import images_read, named_sources
 from stages.workspace import Workspace
 
@@ -66,7 +66,7 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
     return Champion(words, run.manifest, bool(warm_start), images_read(named_sources(sources)))
 
 
-def look_for_news(champion: Champion | None, manifest_uri: str) -> News:
+def check_for_new_data(champion: Champion | None, manifest_uri: str) -> News:
     """Compares the run's manifest with that of the champion."""
     if champion is None:
         return News("everything is new: there is no champion yet", False)
@@ -74,7 +74,7 @@ def look_for_news(champion: Champion | None, manifest_uri: str) -> News:
     if champion.manifest is None:
         return News(f"what is new {since} is not known: its run recorded no manifest", False)
     try:
-        news = what_is_new(champion.manifest, manifest_uri)
+        news = diff_manifests(champion.manifest, manifest_uri)
     except StorageError as error:
         return News(f"what is new {since} is not known: {error}", False)
     return News(f"{since}, {news.message()}", not news.anything)

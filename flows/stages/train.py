@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.launch import train
 from stages.options import Options
 from stages.workspace import Workspace
@@ -33,7 +33,7 @@ def train_model(
 
 def training_job(
     space: Workspace, manifest_uri: str, recipe: Mapping[str, Any], options: Options, warm_start: bool
-) -> Job:
+) -> TrainingJob:
     """The job of a run.
 
     Args:
@@ -41,7 +41,7 @@ def training_job(
         warm_start: whether to start from the weights that lie in the run folder.
     """
     folder = space.folder
-    return Job(
+    return TrainingJob(
         manifest_uri,
         folder.uri,
         space.scratch,
@@ -53,7 +53,7 @@ def training_job(
     )
 
 
-def write_job(job: Job) -> str:
+def write_job(job: TrainingJob) -> str:
     """Writes the job for torchrun into its scratch folder; returns the file's path."""
     path = Path(job.scratch) / "job.json"
     path.write_text(json.dumps(asdict(job)))

@@ -9,7 +9,7 @@ import data_contracts
 from data_contracts import ContractReport
 from moemoe.catalog.products import CollectedPart, Collection
 from moemoe.catalog.reading import to_json
-from moemoe.contract.open_contract import close_contract
+from moemoe.contract.open_contract import resolve_contract
 from moemoe.labels.parts import Parts
 from stages.workspace import Workspace
 
@@ -36,7 +36,7 @@ def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]])
     collection.check_quarantine_share(quarantine, space.given_contract)
     folder.write_part_counts([len(parts) for parts in tasks])
     raw_labels = Parts(folder.products(), ["product_type", "attributes"])
-    contract = close_contract(space.given_contract, raw_labels, space.path("contract.yaml"))
+    contract = resolve_contract(space.given_contract, raw_labels, space.path("contract.yaml"))
     folder.contract.publish(space.path("contract.yaml"))
     products, docs = Parts(folder.products()), space.path("data_docs")
     report = data_contracts.check_raw(products, quarantine, collection.rows, contract, docs)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from moemoe.baselines.config import BaselineConfig, TextWithNgrams
-from moemoe.baselines.items import NOTHING
+from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Source, Tensors
-from moemoe.batches.collate import Item, SourceCollator, pad
+from moemoe.batches.collate import ModelInput, SourceCollator, pad
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
@@ -93,7 +93,7 @@ class ClosedSetBatch(Tensors):
 class ClosedSetCollator(SourceCollator):
     """Items -> ClosedSetBatch."""
 
-    def __call__(self, items: Sequence[Item]) -> ClosedSetBatch:
+    def __call__(self, items: Sequence[ModelInput]) -> ClosedSetBatch:
         """A batch of all questions of all ``items``."""
         place = {attribute: index for index, attribute in enumerate(self.config.values)}
         rows = torch.arange(len(items))
@@ -240,7 +240,7 @@ class CMAClip(nn.Module):
         names = list(self.config.values)
         columns = (batch.attribute_of.tolist(), value_N.tolist(), confidence_N.tolist(), weights_NS.tolist())
         return [
-            NOTHING if attribute < 0 else Answer(self.config.values[names[attribute]][value], confidence, image, text)
+            NO_ANSWER if attribute < 0 else Answer(self.config.values[names[attribute]][value], confidence, image, text)
             for attribute, value, confidence, (image, text) in zip(*columns, strict=True)
         ]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.model.outputs import Answer
 
-NOTHING = Answer("", 0.0, 0.0, 1.0)
+NO_ANSWER = Answer("", 0.0, 0.0, 1.0)
 """What a system says that cannot answer."""
 
 
@@ -17,7 +17,7 @@ NOTHING = Answer("", 0.0, 0.0, 1.0)
 class ItemBatch:
     """Some items."""
 
-    items: Sequence[Item]
+    items: Sequence[ModelInput]
 
     def to(self, device: torch.device) -> "ItemBatch":
         """Itself: fitted systems compute where they are."""
@@ -28,8 +28,8 @@ class ItemBatch:
         return {question for item in self.items for question in item.questions}
 
     def in_order(self, found: Mapping[tuple[int, str], Answer]) -> list[Answer]:
-        """Answers by (item, question), flattened in the order asked; NOTHING where there is none."""
-        return [found.get((i, question), NOTHING) for i, item in enumerate(self.items) for question in item.questions]
+        """Answers by (item, question), flattened in the order asked; NO_ANSWER where there is none."""
+        return [found.get((i, question), NO_ANSWER) for i, item in enumerate(self.items) for question in item.questions]
 
 
 class ItemCollator:
@@ -40,6 +40,6 @@ class ItemCollator:
     def __init__(self, tokenizer: None, config: Any):
         self.config = config
 
-    def __call__(self, items: Sequence[Item]) -> ItemBatch:
+    def __call__(self, items: Sequence[ModelInput]) -> ItemBatch:
         """The items as a batch."""
         return ItemBatch(items)

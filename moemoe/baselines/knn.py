@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.baselines.tf_idf import Vectorizer, check_scikit_learn
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer
@@ -150,7 +150,7 @@ class KNN:
         ImageEmbedding.create(config.image)
 
     @classmethod
-    def fit(cls, config: KNNConfig, items: Iterable[Item], seed: int) -> "KNN":
+    def fit(cls, config: KNNConfig, items: Iterable[ModelInput], seed: int) -> "KNN":
         """Embeds the training split. See ``Fitted.fit``."""
         cls.check(config)
         from sklearn.decomposition import TruncatedSVD

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from moemoe.baselines.config import BaselineConfig, TextWithNgrams
-from moemoe.baselines.items import NOTHING
+from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Tensors
-from moemoe.batches.collate import Item, SourceCollator, pad
+from moemoe.batches.collate import ModelInput, SourceCollator, pad
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.ngrams import NgramEmbedding
@@ -139,7 +139,7 @@ def decode(tags: Sequence[int], probabilities: Sequence[float]) -> tuple[int, in
 class TaggedCollator(SourceCollator):
     """Items -> TaggedBatch. ENT is the token after the tokenizer's own."""
 
-    def __call__(self, items: Sequence[Item]) -> TaggedBatch:
+    def __call__(self, items: Sequence[ModelInput]) -> TaggedBatch:
         """A batch of all questions of all ``items``; a product whose questions do not fit in one row takes several."""
         texts = [str(item.sources[0] or "") for item in items]
         with self._lock:
@@ -277,7 +277,7 @@ class NerMqMrc(nn.Module):
         ):
             found = decode(tags, probabilities)
             if found is None:
-                answers.append(NOTHING)
+                answers.append(NO_ANSWER)
                 continue
             places = batch.offsets[row]
             surface = batch.texts[row][places[found[0]][0] : places[found[1] - 1][1]].strip()

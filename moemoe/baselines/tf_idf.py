@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
@@ -118,7 +118,7 @@ class TfIdf:
         check_scikit_learn("tf-idf")
 
     @classmethod
-    def fit(cls, config: TfIdfConfig, items: Iterable[Item], seed: int) -> "TfIdf":
+    def fit(cls, config: TfIdfConfig, items: Iterable[ModelInput], seed: int) -> "TfIdf":
         """Learns vocabulary and regressions; an attribute with a single value needs none. See ``Fitted.fit``."""
         cls.check(config)
         from sklearn.linear_model import LogisticRegression

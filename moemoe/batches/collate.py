@@ -36,7 +36,7 @@ class ImageSlot:
 
 
 @dataclass
-class Item:
+class ModelInput:
     """One product and its questions.
 
     Args:
@@ -55,7 +55,7 @@ class Item:
 def item_sources(
     names: Sequence[str], given: Callable[[str], str | np.ndarray | ImageSlot | None]
 ) -> list[str | np.ndarray | ImageSlot | None]:
-    """``Item.sources``: what a product shows of each source, None for what it lacks or what is hidden.
+    """``ModelInput.sources``: what a product shows of each source, None for what it lacks or what is hidden.
 
     Of a product that shows nothing the first text is the empty one, so that the decoder attends to something.
     """
@@ -182,7 +182,7 @@ class Collator(SourceCollator):
             self._trees[key] = ValueTree.of(values, self._answer)
         return self._trees[key]
 
-    def __call__(self, items: Sequence[Item], known: KnownQuestions | None = None) -> Batch:
+    def __call__(self, items: Sequence[ModelInput], known: KnownQuestions | None = None) -> Batch:
         """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
         questions = sorted({question for item in items for question in item.questions})
         row = {question: index for index, question in enumerate(questions)}
@@ -251,7 +251,7 @@ class Collator(SourceCollator):
             return [self.trie.values[leaf] for leaf in leaf_N.tolist()]
         return self.tokenizer.batch_decode(tokens_NA.tolist(), skip_special_tokens=True)
 
-    def _decoder_side(self, items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _decoder_side(self, items: Sequence[ModelInput]) -> tuple[Tensor, Tensor, Tensor | None]:
         start = [self.tokenizer.pad_token_id]
         prefixes, answers = [], []
         for item in items:

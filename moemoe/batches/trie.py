@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-NOTHING = ("",)
+NO_VALUE = ("",)
 #: More than any token.
 STATE = 2**32
 #: Drafted tokens read at once: few values are longer, and every answer's attention is as wide as the longest's.
@@ -138,7 +138,7 @@ def _states(
     roots = {}
     for attribute, names in values.items():
         roots[attribute] = new_state()
-        for name in names or NOTHING:
+        for name in names or NO_VALUE:
             state = roots[attribute]
             for token in tokens_of(name):
                 if token not in states[state]:

@@ -56,7 +56,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageError(CatalogError):
-    """An image that is set aside; ``reason`` is one of few, ``detail`` says what was seen."""
+    """An image that is quarantined; ``reason`` is one of few, ``detail`` says what was seen."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")

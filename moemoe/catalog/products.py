@@ -1,4 +1,4 @@
-"""The accepted rows of a catalog, and those set aside with their reason."""
+"""The accepted rows of a catalog, and those quarantined with their reason."""
 
 import hashlib
 import os
@@ -51,7 +51,7 @@ class Collected:
     readings: list[Reading] = field(default_factory=list)
 
 
-def partition_groups(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
+def plan_tasks(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
     """The numbers of all partitions in at most MAX_GROUPS consecutive groups, one per task.
 
     A group has at least GROUP_BYTES, but for the last, so that a small catalog is one task; the first ``max_products``
@@ -85,7 +85,7 @@ def collect_products(
     """Reads a catalog once and checks every row and every image; yields parts of about PART_ROWS rows.
 
     Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
-    image that cannot be used (see ``images``) is set aside while its product stays, without image. Products
+    image that cannot be used (see ``images``) is quarantined while its product stays, without image. Products
     whose type the contract does not know, and product ids that repeat, stay: the contract's expectations speak of them.
 
     Args:
@@ -94,7 +94,7 @@ def collect_products(
         max_products: read the first rows only, this many.
         progress: told the number of rows read so far, after each batch.
         layout: of all files, by name; else each file's is recognised.
-        fetcher: fetches images that are URLs; None: such an image is set aside.
+        fetcher: fetches images that are URLs; None: such an image is quarantined.
         images: how many images of a product are read; those after them are not looked at.
 
     Raises:
@@ -186,11 +186,11 @@ class Collection:
         return merge_readings(reading for part in self.parts for reading in part.readings)
 
     def quarantine(self) -> pa.Table:
-        """What was set aside (QUARANTINE)."""
+        """What was quarantined (QUARANTINE)."""
         return pa.concat_tables([QUARANTINE.empty_table(), *(read_table(part.quarantine) for part in self.parts)])
 
     def check_quarantine_share(self, quarantine: pa.Table, contract: Contract) -> None:
-        """Raises CatalogError where there are no rows, or more of them than the contract allows are set aside."""
+        """Raises CatalogError where there are no rows, or more of them than the contract allows are quarantined."""
         if not self.rows:
             raise CatalogError("the catalog has no rows")
         count = _rows_in(quarantine)
@@ -227,10 +227,10 @@ def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBa
 
 
 def _remember(unreadable: dict[int, tuple[str, str, str]]) -> Callable[[int, str, str, str], None]:
-    def set_aside(row: int, field: str, reason: str, detail: str) -> None:
+    def quarantine(row: int, field: str, reason: str, detail: str) -> None:
         unreadable[row] = (field, reason, detail)
 
-    return set_aside
+    return quarantine
 
 
 def _accept(

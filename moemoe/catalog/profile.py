@@ -22,7 +22,7 @@ from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
 from moemoe.contract.suggest_measurement import Suggested, suggest_measurement
-from moemoe.contract.text import fold, fold_key, plain_label, without_share
+from moemoe.contract.text import normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
@@ -72,13 +72,13 @@ def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
     Raises:
         CatalogError: a file cannot be read, or its layout is not known.
     """
-    found, missing = Profile(), {"", *map(fold, MISSING)}
+    found, missing = Profile(), {"", *map(normalize_text, MISSING)}
     for partition in partitions:
         for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
             found.images += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
-            found.product_types.update(name for name in names if fold(name) and len(name) <= LONGEST)
+            found.product_types.update(name for name in names if normalize_text(name) and len(name) <= LONGEST)
             for entries in batch["attributes"].to_pylist():
                 _count(entries or [], found.keys, missing)
     return found
@@ -87,19 +87,19 @@ def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
 def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], missing: set[str]) -> None:
     seen = set()
     for name, raw in entries:
-        folded = fold_key(name)
-        if not folded or len(name) > LONGEST or fold(raw or "") in missing:
+        normalized = normalize_key(name)
+        if not normalized or len(name) > LONGEST or normalize_text(raw or "") in missing:
             continue
-        key = keys.setdefault(folded, Key())
-        if folded not in seen:  # a repeated key is one product still
-            seen.add(folded)
+        key = keys.setdefault(normalized, Key())
+        if normalized not in seen:  # a repeated key is one product still
+            seen.add(normalized)
             key.spellings[" ".join(name.split())] += 1
         if len(key.measures) <= MAX_VALUES:
             key.labels += 1
             key.measures.update([label] if (label := " ".join((raw or "").split())) and _IS_NUMBER(label) else [])
         if not key.free_text:
             parts = (without_share(" ".join(part.split())) for part in SEPARATORS.split(plain_label(raw or "")))
-            key.values.update(part for part in parts if fold(part) not in missing)
+            key.values.update(part for part in parts if normalize_text(part) not in missing)
             key.free_text = len(key.values) > MAX_VALUES
 
 
@@ -110,23 +110,22 @@ def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
     """
     groups: dict[str, Counter[str]] = {}
     for name, count in names.items():
-        bare = _bare(fold(name))
+        bare = _bare(normalize_text(name))
         groups.setdefault(bare[:-1] if len(bare) > 4 and bare.endswith("s") else bare, Counter())[name] += count
     ordered = sorted(groups.values(), key=lambda group: (-group.total(), min(group)))
     suggested = {}
     for group in ordered:
         first, *others = sorted(group, key=lambda name: (-group[name], name))
-        folded = dict.fromkeys(fold(name) for name in others if fold(name) != fold(first))
-        suggested[first] = (group.total(), list(folded))
+        aliases = dict.fromkeys(map(normalize_text, others))
+        aliases.pop(normalize_text(first), None)
+        suggested[first] = (group.total(), list(aliases))
     return suggested
 
 
-def _bare(folded: str) -> str:
-    """``folded`` without blanks and punctuation, except what tells names apart: 2.5 and 25, 10% and 10."""
-    kept = (
-        c for c in re.sub(r"(?<!\d)\.|\.(?!\d)", "", folded) if c in "./%" or unicodedata.category(c)[0] not in "PZC"
-    )
-    return "".join(kept) or folded
+def _bare(name: str) -> str:
+    """``name`` without blanks and punctuation, except what tells names apart: 2.5 and 25, 10% and 10."""
+    kept = (c for c in re.sub(r"(?<!\d)\.|\.(?!\d)", "", name) if c in "./%" or unicodedata.category(c)[0] not in "PZC")
+    return "".join(kept) or name
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class _Attribute:
 
     def lines(self) -> list[str]:
         """As YAML."""
-        spellings = [spelling for spelling in self.key.spellings if fold_key(spelling) != self.name]
+        spellings = [spelling for spelling in self.key.spellings if normalize_key(spelling) != self.name]
         head = [f"  {_inline(self.name)}: # {self.share:.1%} of the products", f"    keys: {_inline(spellings)}"]
         if self.measures is None:
             return [*head, "    values:", *(
@@ -177,7 +176,7 @@ class _Attribute:
 def _attribute(key: Key, rows: int) -> _Attribute:
     names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
     values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
-    name, share = fold_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
+    name, share = normalize_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
     return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels))
 
 

@@ -29,13 +29,13 @@ BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a b
 _IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
 
 #: Takes (row, field, reason, detail) of a row that cannot be read. Of OF_IMAGES only the row's images are lost.
-SetAside = Callable[[int, str, str, str], None]
+Quarantine = Callable[[int, str, str, str], None]
 
 
 def read_batches(
     partition: str,
     columns: Mapping[str, str | Sequence[str]] | None = None,
-    set_aside: SetAside | None = None,
+    quarantine: Quarantine | None = None,
     only: Sequence[str] = tuple(CATALOG.names),
     batch_rows: int = BATCH_ROWS,
     required: Sequence[str] = REQUIRED,
@@ -50,7 +50,7 @@ def read_batches(
     Args:
         partition: one of ``find_partitions``.
         columns: catalog column -> the seller's column (``Contract.columns``).
-        set_aside: told of each row that cannot be read, before its batch comes; such a row is null in every
+        quarantine: told of each row that cannot be read, before its batch comes; such a row is null in every
             column, so that row numbers stay what they are. Without it such a row is an error.
         only: the catalog columns to read; the others come as null.
         batch_rows: rows in a batch, at most.
@@ -63,7 +63,7 @@ def read_batches(
         CatalogError: the file cannot be read, is cut short, has no layout that is known or more than one, lacks a
             column, or has one of a type that cannot become the catalog's.
     """
-    set_aside = set_aside or _refuse(partition)
+    quarantine = quarantine or _refuse(partition)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         file = open_file(partition, scratch, columns or {}, required)
         chosen = layout_of(file, layout)
@@ -73,7 +73,7 @@ def read_batches(
             if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
                 batches = own.batches(file, file.table, only, batch_rows)
             else:
-                batches = _batches(chosen.rows(file), set_aside, only, batch_rows)
+                batches = _batches(chosen.rows(file), quarantine, only, batch_rows)
             yield from (first_and_further(batch, images) for batch in batches)
         finally:
             became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
@@ -136,7 +136,7 @@ def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequenc
     ]
 
 
-def _refuse(partition: str) -> SetAside:
+def _refuse(partition: str) -> Quarantine:
     def refuse(row: int, field: str, reason: str, detail: str) -> None:
         raise CatalogError(f"{partition}: row {row} cannot be read: {reason} ({detail})")
 
@@ -144,7 +144,7 @@ def _refuse(partition: str) -> SetAside:
 
 
 def _batches(
-    rows: Iterator[Row | RowError], set_aside: SetAside, only: Sequence[str], batch_rows: int
+    rows: Iterator[Row | RowError], quarantine: Quarantine, only: Sequence[str], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     start = 0
     while chunk := list(islice(rows, batch_rows)):
@@ -153,7 +153,7 @@ def _batches(
             record, problem = _record(row, only)
             found.append(record)
             if problem is not None:
-                set_aside(number, *problem)
+                quarantine(number, *problem)
         yield pa.RecordBatch.from_pylist(found, CATALOG)
         start += len(chunk)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from moemoe.contract.measurement import Measurement
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 
 CRITICAL, WARNING = "critical", "warning"
 
@@ -14,7 +14,7 @@ SEPARATORS = "[,;|]"
 
 @dataclass(frozen=True)
 class Rule:
-    """Raw text in which the RE2 pattern ``match`` is found (after folding) means ``value``."""
+    """Raw text in which the RE2 pattern ``match`` is found (after normalization) means ``value``."""
 
     match: str
     value: str
@@ -41,7 +41,7 @@ class Attribute:
 
     def lookup(self) -> dict[str, str]:
         """Folded value or alias -> canonical value."""
-        return folded_aliases(self.values)
+        return normalized_aliases(self.values)
 
     def allows(self, value: str) -> bool:
         """Whether ``value`` is a canonical one."""
@@ -97,7 +97,7 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Open:
+class SupportLimits:
     """How much support in the catalog makes something a part of an open contract (see ``open_contract``).
 
     Args:
@@ -138,13 +138,13 @@ class Contract:
     max_quarantine_share: float
     report_product_types: tuple[str, ...]
     expectations: Mapping[str, Expectation]
-    open: Open | None = None
+    open: SupportLimits | None = None
     contradictions: tuple[Contradiction, ...] = ()
     product_type_ids: Mapping[str, str] = field(default_factory=dict)
 
     def product_type_aliases(self) -> dict[str, str]:
         """Folded raw product type -> canonical product type."""
-        return folded_aliases(self.product_types)
+        return normalized_aliases(self.product_types)
 
     def allows(self, attribute: str, value: str) -> bool:
         """Whether ``value`` is a canonical one of ``attribute``."""
@@ -164,11 +164,11 @@ class Contract:
         known = self.attributes.get(attribute)
         return (known.id, known.value_ids.get(value)) if known else (None, None)
 
-    def folded_missing(self) -> frozenset[str]:
-        """What a raw label is, folded, where it says nothing; a blank one always does."""
-        return frozenset({"", *map(fold, self.missing)})
+    def normalized_missing(self) -> frozenset[str]:
+        """What a raw label is, normalized, where it says nothing; a blank one always does."""
+        return frozenset({"", *map(normalize_text, self.missing)})
 
 
-def folded_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def normalized_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Folded spelling -> canonical name, for each name itself and its aliases."""
-    return {fold(spelling): name for name, aliases in names.items() for spelling in (name, *aliases)}
+    return {normalize_text(spelling): name for name, aliases in names.items() for spelling in (name, *aliases)}

@@ -142,7 +142,7 @@ OPEN = Record(
 )
 
 RULE = Record(
-    {"match": Text("RE2 pattern on folded text.", pattern=True), "value": Text("Canonical value that it means.")},
+    {"match": Text("RE2 pattern on normalized text.", pattern=True), "value": Text("Canonical value that it means.")},
     required=("match", "value"),
 )
 
@@ -208,7 +208,7 @@ CONTRACT = Record(
         "rare_share": _share("The rarest values of an attribute that make up at most this share go.", 0.01, 0.5),
         "split": SPLIT,
         "report_product_types": _texts("Product types of the headline figures."),
-        "max_quarantine_share": _share("Share of the catalog's rows that may be set aside before a run stops.", 0.05),
+        "max_quarantine_share": _share("Share of the catalog's rows that may be quarantined before a run stops.", 0.05),
         "expectations": Record(EXPECTATIONS, "What Great Expectations checks."),
     },
     required=("dataset",),

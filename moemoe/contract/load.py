@@ -18,9 +18,9 @@ from moemoe.contract.contract import (
     Contract,
     Contradiction,
     Expectation,
-    Open,
     Rule,
     Split,
+    SupportLimits,
 )
 from moemoe.contract.keys import (
     ATTRIBUTE,
@@ -36,8 +36,8 @@ from moemoe.contract.keys import (
     TextOrTexts,
 )
 from moemoe.contract.load_measurement import load_measurement
-from moemoe.contract.text import compile_rule, fold
-from moemoe.contract.yaml_lines import Entry, read_yaml, suggest
+from moemoe.contract.text import compile_rule, normalize_text
+from moemoe.contract.yaml_lines import YamlNode, read_yaml, suggest
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -56,7 +56,7 @@ def load_contract(path: str | Path) -> Contract:
     separators = _pattern(fields["separators"]) if "separators" in fields else SEPARATORS
     attributes: dict[str, Attribute] = {}
     for key, entry in fields["attributes"].pairs() if "attributes" in fields else ():
-        markers = frozenset(map(fold, missing))
+        markers = frozenset(map(normalize_text, missing))
         attributes[key.text()] = _attribute(key.text(), entry, markers, separators, opened is not None)
     if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
@@ -85,12 +85,12 @@ def load_contract(path: str | Path) -> Contract:
     )
 
 
-def _fields(entry: Entry, record: Record) -> dict[str, Entry]:
+def _fields(entry: YamlNode, record: Record) -> dict[str, YamlNode]:
     """The entries of a mapping whose keys the contract's description lists."""
     return entry.fields(record.keys, record.required)
 
 
-def _number(fields: Mapping[str, Entry], record: Record, name: str) -> float:
+def _number(fields: Mapping[str, YamlNode], record: Record, name: str) -> float:
     """The number under key ``name`` of ``record``, or its default."""
     kind = record.keys[name]
     assert isinstance(kind, Number)
@@ -100,7 +100,7 @@ def _number(fields: Mapping[str, Entry], record: Record, name: str) -> float:
     return kind.default
 
 
-def _pattern(entry: Entry) -> str:
+def _pattern(entry: YamlNode) -> str:
     import re2
 
     text = entry.text()
@@ -115,19 +115,19 @@ def _pattern(entry: Entry) -> str:
     return text
 
 
-def _aliases(entry: Entry, kind: str, missing: frozenset[str] = frozenset()) -> dict[str, tuple[str, ...]]:
-    """A mapping ``canonical name: [aliases]`` in which no two names claim the same folded spelling, nor ``missing``."""
+def _aliases(entry: YamlNode, kind: str, missing: frozenset[str] = frozenset()) -> dict[str, tuple[str, ...]]:
+    """A mapping ``canonical name: [aliases]``; no two names claim the same normalized spelling, nor ``missing``."""
     names: dict[str, tuple[str, ...]] = {}
     claimed: dict[str, tuple[str, int]] = {}
     for key, value in entry.pairs():
         name = key.text()
         for spelling in (key, *value.items()):
-            folded = fold(spelling.text())
-            if not folded:
+            normalized = normalize_text(spelling.text())
+            if not normalized:
                 spelling.fail(f"{spelling.text()!r} has no letter or digit to compare")
-            if folded in missing:
+            if normalized in missing:
                 spelling.fail(f"{spelling.text()!r} is listed under missing, so it cannot mean {kind} {name!r} too")
-            owner, line = claimed.setdefault(folded, (name, spelling.line))
+            owner, line = claimed.setdefault(normalized, (name, spelling.line))
             if owner != name:
                 spelling.fail(
                     f"{spelling.text()!r} means both {kind} {owner!r} (line {line}) and {name!r}; "
@@ -139,13 +139,13 @@ def _aliases(entry: Entry, kind: str, missing: frozenset[str] = frozenset()) -> 
     return names
 
 
-def _open(entry: Entry) -> Open:
+def _open(entry: YamlNode) -> SupportLimits:
     fields = _fields(entry, OPEN)
     counts = {name: int(_number(fields, OPEN, name)) for name in OPEN.required}
-    return Open(**counts, ignore_keys=fields["ignore_keys"].texts() if "ignore_keys" in fields else ())
+    return SupportLimits(**counts, ignore_keys=fields["ignore_keys"].texts() if "ignore_keys" in fields else ())
 
 
-def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
+def _attribute(name: str, entry: YamlNode, missing: frozenset[str], separators: str, is_open: bool) -> Attribute:
     fields = _fields(entry, ATTRIBUTE)
     keys = dict.fromkeys((name, *(fields["keys"].texts() if "keys" in fields else ())))
     attribute_id = fields["id"].text() if "id" in fields else None
@@ -172,12 +172,12 @@ def _attribute(name: str, entry: Entry, missing: frozenset[str], separators: str
     )
 
 
-def _ids(entry: Entry, names: Collection[str]) -> dict[str, str]:
+def _ids(entry: YamlNode, names: Collection[str]) -> dict[str, str]:
     """A mapping ``name: id`` whose keys must be among ``names``."""
     return {key.choice(names): value.text() for key, value in entry.pairs()}
 
 
-def _contradictions(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[Contradiction, ...]:
+def _contradictions(entry: YamlNode, attributes: Mapping[str, Attribute]) -> tuple[Contradiction, ...]:
     rules = []
     for item in entry.items():
         fields = _fields(item, CONTRADICTION)
@@ -189,7 +189,7 @@ def _contradictions(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[
     return tuple(rules)
 
 
-def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple[str, ...]]:
+def _side(entry: YamlNode, attributes: Mapping[str, Attribute]) -> tuple[str, tuple[str, ...]]:
     """One side of a contradiction: an attribute and some of its values."""
     sides = entry.fields(attributes)
     if len(sides) != 1:
@@ -204,7 +204,7 @@ def _side(entry: Entry, attributes: Mapping[str, Attribute]) -> tuple[str, tuple
     return name, found
 
 
-def _columns(entry: Entry) -> dict[str, str | tuple[str, ...]]:
+def _columns(entry: YamlNode) -> dict[str, str | tuple[str, ...]]:
     columns: dict[str, str | tuple[str, ...]] = {}
     used: set[str] = set()
     for name, value in _fields(entry, COLUMNS).items():
@@ -220,7 +220,7 @@ def _columns(entry: Entry) -> dict[str, str | tuple[str, ...]]:
     return columns
 
 
-def _split(entry: Entry) -> Split:
+def _split(entry: YamlNode) -> Split:
     fields = _fields(entry, SPLIT)
     shares = {name: _number(fields, SPLIT, name) for name in SPLIT.required}
     if abs(sum(shares.values()) - 1) > 1e-6:
@@ -228,13 +228,13 @@ def _split(entry: Entry) -> Split:
     return Split(**shares)
 
 
-def _expectations(entry: Entry, attributes: Mapping[str, Attribute]) -> dict[str, Expectation]:
+def _expectations(entry: YamlNode, attributes: Mapping[str, Attribute]) -> dict[str, Expectation]:
     return {
         name: _expectation(value, EXPECTATIONS[name], attributes) for name, value in entry.fields(EXPECTATIONS).items()
     }
 
 
-def _expectation(entry: Entry, record: Record, attributes: Mapping[str, Attribute]) -> Expectation:
+def _expectation(entry: YamlNode, record: Record, attributes: Mapping[str, Attribute]) -> Expectation:
     fields = _fields(entry, record)
     severity = fields["severity"].choice((CRITICAL, WARNING))
     for bound in record.keys.keys() & {"at_least", "at_most"}:

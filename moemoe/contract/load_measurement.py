@@ -7,10 +7,10 @@ from moemoe.contract.keys import MEASUREMENT, Number
 from moemoe.contract.measurement import Measurement, Unit
 from moemoe.contract.text import plain_measure
 from moemoe.contract.units import UnitError, unit_of
-from moemoe.contract.yaml_lines import Entry
+from moemoe.contract.yaml_lines import YamlNode
 
 
-def load_measurement(entry: Entry) -> Measurement:
+def load_measurement(entry: YamlNode) -> Measurement:
     """The measurement that is written at ``entry``.
 
     Raises:
@@ -42,7 +42,7 @@ def load_measurement(entry: Entry) -> Measurement:
     return Measurement(tuple(units), int(_decimal(fields["decimals"], "decimals")), least, most, tolerance, default)
 
 
-def _unit(entry: Entry, aliases: Sequence[Entry], canonical: str) -> Unit:
+def _unit(entry: YamlNode, aliases: Sequence[YamlNode], canonical: str) -> Unit:
     for alias in aliases:
         if (text := plain_measure(alias.text()))[:1].isdigit() or not text:
             alias.fail(f"{alias.text()!r} cannot be the spelling of a unit; it must not begin with a digit")
@@ -52,7 +52,7 @@ def _unit(entry: Entry, aliases: Sequence[Entry], canonical: str) -> Unit:
         entry.fail(str(error))
 
 
-def _decimal(entry: Entry, name: str) -> Decimal:
+def _decimal(entry: YamlNode, name: str) -> Decimal:
     """The number as it is written: 0.3, not the nearest double."""
     kind = MEASUREMENT.keys[name]
     assert isinstance(kind, Number)

@@ -14,23 +14,23 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from moemoe.contract.contract import Attribute, Contract, Contradiction, folded_aliases
+from moemoe.contract.contract import Attribute, Contract, Contradiction, normalized_aliases
 from moemoe.contract.load import load_contract
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
-from moemoe.contract.text import compile_rule, fold, fold_key
+from moemoe.contract.text import compile_rule, normalize_key, normalize_text
 from moemoe.errors import CatalogError
 
 #: An attribute is kept where its frequent values make up at least this share of its labels; else it is free text.
 COVERED = 0.5
 
 
-def close_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
+def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
     """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
 
     The parts (only product_type and attributes are needed) are gone over twice. A closed contract comes back as it is,
     written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
-    folded keys. Raises CatalogError where nothing has enough support.
+    normalized keys. Raises CatalogError where nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:
@@ -40,10 +40,10 @@ def close_contract(contract: Contract, products: Iterable[pa.Table], path: str |
     for part in products:
         raw_types.update({e["values"]: e["counts"] for e in part["product_type"].value_counts().to_pylist()})
     product_types = _product_types(contract, raw_types)
-    known = folded_aliases(product_types)
+    known = normalized_aliases(product_types)
     raw_labels: Counter[tuple[str, str]] = Counter()
     for part in products:
-        kept = pa.array([fold(name or "") in known for name in part["product_type"].to_pylist()], pa.bool_())
+        kept = pa.array([normalize_text(name or "") in known for name in part["product_type"].to_pylist()], pa.bool_())
         raw_labels.update(_distinct_labels(part["attributes"].filter(kept)))
     attributes = _attributes(contract, raw_labels)
     if not product_types or not attributes:
@@ -70,22 +70,22 @@ def _product_types(contract: Contract, raw: Mapping[str, int]) -> dict[str, tupl
     named = contract.product_type_aliases()
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for name, count in raw.items():
-        folded = fold(name or "")
-        if folded:
-            spellings[named.get(folded, folded)][name] += count
+        normalized = normalize_text(name or "")
+        if normalized:
+            spellings[named.get(normalized, normalized)][name] += count
     enough = {name: found for name, found in spellings.items() if found.total() >= contract.open.product_type_products}
     types: dict[str, tuple[str, ...]] = {}
     for name, found in sorted(enough.items(), key=lambda item: (-item[1].total(), item[0])):
         if name in contract.product_types:
             types[name] = contract.product_types[name]
         else:
-            types[" ".join(found.most_common(1)[0][0].split())] = ()  # its other spellings fold to the same
+            types[" ".join(found.most_common(1)[0][0].split())] = ()  # its other spellings are the same once normalized
     return types
 
 
 @dataclass
 class _Labels:
-    """Labels of one attribute, by folded value: the spellings of each, and how many labels there are in all."""
+    """Labels of one attribute, by normalized value: the spellings of each, and how many labels there are in all."""
 
     spellings: dict[str, Counter[str]]
     labels: int = 0
@@ -96,28 +96,28 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
     opened = contract.open
     assert opened is not None
     owner = {
-        fold_key(key): name
+        normalize_key(key): name
         for name, attribute in contract.attributes.items()
         for key in (attribute.keys[:1] if attribute.measurement else attribute.keys)  # others may have names as well
     }
-    ignored, missing = {fold_key(key) for key in opened.ignore_keys}, contract.folded_missing()
+    ignored, missing = {normalize_key(key) for key in opened.ignore_keys}, contract.normalized_missing()
     found: dict[str, _Labels] = defaultdict(lambda: _Labels(defaultdict(Counter)))
     for (key, value), count in sorted(raw.items()):
-        name = owner.get(fold_key(key), fold_key(key))
-        if not name or fold_key(key) in ignored:
+        name = owner.get(normalize_key(key), normalize_key(key))
+        if not name or normalize_key(key) in ignored:
             continue
         separators = compile_rule(contract.attributes[name].separators if name in owner else contract.separators)
         for part in separators.split(value):
-            if (folded := fold(part)) not in missing:
+            if (normalized := normalize_text(part)) not in missing:
                 found[name].labels += count
-                found[name].spellings[folded][" ".join(part.split())] += count
+                found[name].spellings[normalized][" ".join(part.split())] += count
 
     attributes = {name: attribute for name, attribute in contract.attributes.items() if attribute.values}
     for name, attribute in contract.attributes.items():
         if attribute.measurement and _measures(attribute, raw) >= opened.attribute_labels:
             attributes[name] = attribute
     for name, labels in sorted(found.items(), key=lambda item: (-item[1].labels, item[0])):
-        values = {folded: s for folded, s in labels.spellings.items() if s.total() >= opened.value_labels}
+        values = {normalized: s for normalized, s in labels.spellings.items() if s.total() >= opened.value_labels}
         covered = sum(spellings.total() for spellings in values.values())
         if (
             name not in attributes
@@ -126,11 +126,11 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
             and 2 <= len(values) <= opened.attribute_values
         ):
             named = contract.attributes.get(name)
-            ordered = sorted(values, key=lambda folded: (-values[folded].total(), folded))
+            ordered = sorted(values, key=lambda normalized: (-values[normalized].total(), normalized))
             attributes[name] = Attribute(
                 name,
                 named.keys if named else (name,),
-                {values[folded].most_common(1)[0][0]: () for folded in ordered},
+                {values[normalized].most_common(1)[0][0]: () for normalized in ordered},
                 separators=named.separators if named else contract.separators,
                 id=named.id if named else None,
             )
@@ -140,10 +140,10 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
 def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
     """How many raw labels a measurement can read."""
     assert attribute.measurement is not None
-    keys, reader = set(map(fold_key, attribute.keys)), MeasureReader(attribute.measurement)
+    keys, reader = set(map(normalize_key, attribute.keys)), MeasureReader(attribute.measurement)
     number = 0
     for (key, value), count in raw.items():
-        if fold_key(key) in keys:
+        if normalize_key(key) in keys:
             try:
                 reader.value(value)
             except MeasureError:
@@ -158,7 +158,9 @@ def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> 
         sides = []
         for name, values in ((rule.when, rule.when_values), (rule.never, rule.never_values)):
             known = attributes[name].lookup() if name in attributes else {}
-            sides.append(tuple(dict.fromkeys(known[fold(value)] for value in values if fold(value) in known)))
+            sides.append(
+                tuple(dict.fromkeys(known[normalize_text(value)] for value in values if normalize_text(value) in known))
+            )
         if all(sides):
             yield replace(rule, when_values=sides[0], never_values=sides[1])
 

@@ -5,20 +5,20 @@ from collections.abc import Iterable
 import regex
 
 from moemoe.contract.contract import Attribute
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.words import whole
 
 _BETWEEN = r"[\s_\-\u2010-\u2015]*"  # "Navy Blue", "navy-blue" and "navyblue" are one
 
 
 def spellings(attribute: Attribute, value: str | None = None) -> list[str]:
-    """The folded spellings of one value, or of all: names and aliases."""
+    """The normalized spellings of one value, or of all: names and aliases."""
     values = attribute.values if value is None else {value: attribute.values.get(value, ())}
-    return sorted({fold(text) for name, aliases in values.items() for text in (name, *aliases)} - {""})
+    return sorted({normalize_text(text) for name, aliases in values.items() for text in (name, *aliases)} - {""})
 
 
 def words_pattern(found: Iterable[str]) -> regex.Pattern[str]:
-    """Finds any of the folded spellings as whole words, whatever their case and hyphens; the longest first.
+    """Finds any of the normalized spellings as whole words, whatever their case and hyphens; the longest first.
 
     Literal text alone goes into it, so it cannot be made to run long, and a GPU box needs no RE2.
     """

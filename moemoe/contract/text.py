@@ -27,7 +27,7 @@ _NUMBER = r"\(?\d+(?:[.,]\d+)?"
 _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 
 
-def fold(text: str) -> str:
+def normalize_text(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
     Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only
@@ -40,9 +40,9 @@ def fold(text: str) -> str:
     return whole[1] if whole else text
 
 
-def fold_key(key: str) -> str:
+def normalize_key(key: str) -> str:
     """A raw key as it is compared; the second store numbers a repeated key ("Color #2")."""
-    return _REPEATED.sub("", fold(key))
+    return _REPEATED.sub("", normalize_text(key))
 
 
 def plain_label(raw: str) -> str:
@@ -74,7 +74,7 @@ def plain_measure(text: str) -> str:
 
 
 def compile_rule(pattern: str) -> Any:
-    """The RE2 pattern, ready to search folded text; raises ``re2.error`` for what RE2 refuses."""
+    """The RE2 pattern, ready to search normalized text; raises ``re2.error`` for what RE2 refuses."""
     import re2
 
     options = re2.Options()

@@ -20,7 +20,7 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True)
-class Entry:
+class YamlNode:
     """One node of the file with the line it stands on, and the words that name it in an error."""
 
     node: yaml.Node
@@ -65,19 +65,19 @@ class Entry:
             self.fail(f"{self.name} {text!r} is unknown; {suggest(text, allowed)}")
         return text
 
-    def items(self) -> "list[Entry]":
+    def items(self) -> "list[YamlNode]":
         """The entries of a list; nothing written is an empty list."""
         if self.empty:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
             self.fail(f"{self.name} must be a list, e.g. [a, b]")
-        return [Entry(child, self.path, f"an entry of {self.name}") for child in self.node.value]
+        return [YamlNode(child, self.path, f"an entry of {self.name}") for child in self.node.value]
 
     def texts(self) -> tuple[str, ...]:
         """The entries of a list of texts."""
         return tuple(item.text() for item in self.items())
 
-    def pairs(self) -> "Iterator[tuple[Entry, Entry]]":
+    def pairs(self) -> "Iterator[tuple[YamlNode, YamlNode]]":
         """Key and value entries of a mapping, in the order of the file; a key that comes twice is refused."""
         if self.empty:
             return
@@ -85,14 +85,14 @@ class Entry:
             self.fail(f"{self.name} must be a mapping, e.g. 'key: value'")
         seen: dict[str, int] = {}
         for key_node, value_node in self.node.value:
-            key = Entry(key_node, self.path, f"a key of {self.name}")
+            key = YamlNode(key_node, self.path, f"a key of {self.name}")
             name = key.text()
             if name in seen:
                 key.fail(f"key {name!r} of {self.name} is already on line {seen[name]}; each key is allowed once")
             seen[name] = key.line
-            yield key, Entry(value_node, self.path, repr(name))
+            yield key, YamlNode(value_node, self.path, repr(name))
 
-    def fields(self, allowed: Iterable[str], required: Iterable[str] = ()) -> "dict[str, Entry]":
+    def fields(self, allowed: Iterable[str], required: Iterable[str] = ()) -> "dict[str, YamlNode]":
         """A mapping whose keys must be among ``allowed``."""
         known, found = list(allowed), {}
         for key, value in self.pairs():
@@ -114,7 +114,7 @@ class Entry:
         return {"pairs": [[key.text(), value.plain()] for key, value in self.pairs()]}
 
 
-def read_yaml(path: str | Path) -> Entry:
+def read_yaml(path: str | Path) -> YamlNode:
     """The root of the YAML file at ``path``.
 
     Raises ContractError for a file that is missing, empty, too large or not YAML, and for tags
@@ -152,7 +152,7 @@ def read_yaml(path: str | Path) -> Entry:
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise ContractError(f"{path}:{line}: not valid YAML: {problem}") from error
-    entry = Entry(node, str(path), "the contract")
+    entry = YamlNode(node, str(path), "the contract")
     if node is None or entry.empty:
         raise ContractError(f"{path}:1: the contract is empty")
     return entry

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.parts import have_gold
-from moemoe.evaluation.uncertainty import Resamples, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
 SLICE_BY, SLICE = "applicability", "the empty answer"
@@ -49,7 +49,7 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
     empty = np.array([not name["prediction"] for name in names])
     applies_not = np.arange(len(group)) < len(positives)
     asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
-    resamples = Resamples(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, replicates)
     # F1 = 2 TP / (2 TP + FP + FN): the share of TP where empty answers and positives are counted, TP twice
     both = np.concatenate([np.flatnonzero(empty), np.flatnonzero(applies_not)])
     counted = {

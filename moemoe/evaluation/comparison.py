@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
-from moemoe.evaluation.paper import System
+from moemoe.evaluation.paper import PaperSystem
 from moemoe.evaluation.parts import Predictions, all_parts, in_parts
 from moemoe.evaluation.shared_rows import SharedRows, TestRows, read_test_rows
 from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, difference_on
@@ -28,7 +28,7 @@ class Candidate:
     """
 
     name: str
-    system: System
+    system: PaperSystem
     predictions: Predictions | None = None
     minutes: float = math.nan
     baselines: Mapping[str, float] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Result:
     """One system of a comparison, measured. ``name``, ``system`` and ``minutes`` are the candidate's."""
 
     name: str
-    system: System
+    system: PaperSystem
     cells: Cells
     evaluation: Evaluation
     minutes: float = math.nan

@@ -16,7 +16,7 @@ from moemoe.evaluation.recall_at_precision import (
     precision_and_recall,
     recall_at_precision,
 )
-from moemoe.evaluation.uncertainty import REPLICATES, Interval, Resamples, interval
+from moemoe.evaluation.uncertainty import REPLICATES, GroupBootstrap, Interval, interval
 from moemoe.names import cell_name, escaped
 from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
@@ -73,7 +73,7 @@ def evaluate(
     metrics = _means(headline, report_product_types)
     intervals = {}
     if replicates and headline:
-        drawn = _replicates(headline, test, Resamples(cells.groups, replicates))
+        drawn = _replicates(headline, test, GroupBootstrap(cells.groups, replicates))
         n = sum(row["support"] for row in headline)
         for name, values in _means(drawn, report_product_types).items():
             if isinstance(values, np.ndarray):
@@ -150,7 +150,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) 
         "validation_support": validation.support if validation is not None else 0,
         "validation_accepted": accepted,
         "validation_accepted_guarded": accepted_guarded,
-        "guard": _guard(guarded, independent),
+        "guarded_status": _guard(guarded, independent),
     }
 
 
@@ -164,7 +164,7 @@ def _guard(threshold: float, independent: int) -> str:
 
 
 def _replicates(
-    headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: Resamples
+    headline: list[dict[str, Any]], test: Mapping[Cell, CellPredictions], resamples: GroupBootstrap
 ) -> list[dict]:
     """The headline's rows with arrays [R] in place of figures: ``_means`` of them are the means' replicates."""
     own = [test[row["product_type"], row["attribute"]] for row in headline]
@@ -183,7 +183,7 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
         "recall_at_90p/mean": _mean(row["recall_at_90p"] for row in headline),
         "recall_at_90p/cells": len(headline),
         "accuracy/mean": _mean(row["accuracy"] for row in headline),
-        "deployed/recall/mean": _mean(row["recall_at_threshold"] for row in headline),
+        "plain/recall/mean": _mean(row["recall_at_threshold"] for row in headline),
         "guarded/recall/mean": _mean(row["recall_at_threshold_guarded"] for row in headline),
     }
     for product_type in report_product_types[:NAMED_TYPES]:
@@ -199,12 +199,12 @@ def _means(headline: list[dict[str, Any]], report_product_types: Sequence[str]) 
 def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
     """In how many cells the threshold chosen on validation accepts anything on test, and keeps 90 % precision there."""
     metrics: dict[str, float] = {}
-    for name, kind in (("deployed", ""), ("guarded", "_guarded")):
+    for name, kind in (("plain", ""), ("guarded", "_guarded")):
         realised = [row["precision_at_threshold" + kind] for row in headline]
         accepting = [precision for precision in realised if not math.isnan(precision)]
         kept = sum(precision >= PROMISE for precision in accepting)
         if kind:
-            too_little = sum("too little data" in row["guard"] for row in headline)
+            too_little = sum("too little data" in row["guarded_status"] for row in headline)
             metrics[f"{name}/cells_with_too_little_data"] = too_little
         metrics[f"{name}/cells_accepting"] = len(accepting)
         metrics[f"{name}/cells_abstaining"] = len(headline) - len(accepting)

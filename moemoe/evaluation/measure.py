@@ -39,8 +39,8 @@ class Measurement:
     report_product_types: Sequence[str]
 
 
-class Answers(Protocol):
-    """What is measured; ``moemoe.inference.answers.Answers`` is one. See there."""
+class ModelPredictions(Protocol):
+    """What is measured; ``moemoe.inference.answers.ModelPredictions`` is one. See there."""
 
     @property
     def predictions(self) -> Predictions: ...  # noqa: D102
@@ -53,7 +53,7 @@ class Answers(Protocol):
 
 
 def measure(
-    answers: Answers, report_product_types: Sequence[str], training_values: Mapping[Cell, Mapping[str, int]]
+    answers: ModelPredictions, report_product_types: Sequence[str], training_values: Mapping[Cell, Mapping[str, int]]
 ) -> Measurement:
     """Evaluates predictions and their slices.
 

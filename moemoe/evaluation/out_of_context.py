@@ -13,7 +13,7 @@ import pyarrow as pa
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import Resamples, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval
 from moemoe.schemas import NOT_APPLICABLE, SLICES, UNANSWERABLE
 
 KINDS = (NOT_APPLICABLE, UNANSWERABLE)
@@ -33,7 +33,7 @@ def out_of_context(
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
     validation = cells.of("validation")
     overall = global_threshold(cells)
-    resamples = Resamples(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, replicates)
     found = []
     for kind in kinds:
         asked, group = cells.answers(kind, ["product_type", "attribute", "prediction", "confidence", "canonical"])

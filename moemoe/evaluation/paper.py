@@ -16,7 +16,7 @@ MARK = "paper: other data, aggregation unknown"
 
 
 @dataclass(frozen=True)
-class System:
+class PaperSystem:
     """One row or column of a table: a recipe by name, and what is changed about it (``name=value``)."""
 
     model: str
@@ -43,15 +43,15 @@ class PaperTable:
     name: str
     title: str
     datasets: tuple[str, ...]
-    systems: tuple[System, ...]
+    systems: tuple[PaperSystem, ...]
     figures: Mapping[str, tuple[float | None, ...]]
     columns: Mapping[str, str] = field(default_factory=dict)
     product_type: str = ""
     difference: bool = False
 
 
-def _systems(*names: str) -> tuple[System, ...]:
-    return tuple(System(name) for name in names)
+def _systems(*names: str) -> tuple[PaperSystem, ...]:
+    return tuple(PaperSystem(name) for name in names)
 
 
 ACCURACY_AND_RECALL = {"accuracy": "accuracy/mean", "Recall@90P": "recall_at_90p/mean"}
@@ -143,11 +143,11 @@ TABLES = {
             "Table 5: the load-balancing loss's weight (0.1 where none is named)",
             ("sl", "ohl"),
             (
-                System("enc-dec-moe-full", "load_balancing_weight=0.01"),
-                System("enc-dec-moe-full"),
-                System("moemoe", "load_balancing_weight=0.01"),
-                System("moemoe"),
-                System("moemoe", "load_balancing_weight=0.5"),
+                PaperSystem("enc-dec-moe-full", "load_balancing_weight=0.01"),
+                PaperSystem("enc-dec-moe-full"),
+                PaperSystem("moemoe", "load_balancing_weight=0.01"),
+                PaperSystem("moemoe"),
+                PaperSystem("moemoe", "load_balancing_weight=0.5"),
             ),
             {
                 "enc-dec-moe-full, load_balancing_weight=0.01": (40.34,),
@@ -205,10 +205,10 @@ def tables_of(dataset: str, names: str = "") -> list[PaperTable]:
     return chosen if names.strip() else [table for table in TABLES.values() if dataset in table.datasets]
 
 
-def systems_of(models: str, tables: Sequence[PaperTable]) -> list[System]:
+def systems_of(models: str, tables: Sequence[PaperTable]) -> list[PaperSystem]:
     """The comma-separated ``models``, then what ``tables`` need, each once; QGA beside MoEMoE also ``AS_LONG``."""
-    named = [System(name) for part in models.split(",") if (name := part.strip())]
+    named = [PaperSystem(name) for part in models.split(",") if (name := part.strip())]
     systems = list(dict.fromkeys([*named, *(system for table in tables for system in table.systems)]))
-    if System("moemoe") in systems and System("qga") in systems:
-        systems.insert(systems.index(System("qga")) + 1, System("qga", AS_LONG))
+    if PaperSystem("moemoe") in systems and PaperSystem("qga") in systems:
+        systems.insert(systems.index(PaperSystem("qga")) + 1, PaperSystem("qga", AS_LONG))
     return systems

@@ -12,7 +12,7 @@ import numpy as np
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
-from moemoe.evaluation.uncertainty import Interval, Resamples, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
 READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
@@ -62,7 +62,7 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     """All attributes together, and each attribute: the ready ones first, by coverage."""
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
-    resamples = Resamples(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, replicates)
     right = {shown: _right(cells.test(shown)) for shown in (TEXT_BLANKED, IMAGE_BLANKED)}
     test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
@@ -87,7 +87,7 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
 
 
 def _answered(
-    own: Mapping[Cell, CellPredictions], thresholds: Mapping[Cell, float], resamples: Resamples
+    own: Mapping[Cell, CellPredictions], thresholds: Mapping[Cell, float], resamples: GroupBootstrap
 ) -> tuple[Interval, Interval]:
     """Coverage and precision of the answers at or above their thresholds."""
     if not own:
@@ -128,7 +128,7 @@ def _state(coverage: Interval, precision: Interval, accuracy: float, accepted: i
     if math.isnan(precision.value):
         return NOT_LEARNED, f"no threshold reaches {_percent(PROMISE)} precision; {_percent(accuracy)} right in all"
     if accepted < MIN_SUPPORT:
-        return NEEDS_DATA, f"its thresholds rest on {_products(accepted, 'validation')}"
+        return NEEDS_DATA, f"its thresholds accept only {_products(accepted, 'validation')}"
     if precision.high >= PROMISE:
         return NEEDS_DATA, f"not surely under {_percent(PROMISE)} right: more test products would tell"
     return NOT_LEARNED, f"only {_percent(precision.value)} of what its thresholds accept is right"

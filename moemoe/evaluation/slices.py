@@ -14,7 +14,7 @@ import pyarrow as pa
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import Interval, Resamples, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
 REPLICATES = 500
@@ -41,7 +41,7 @@ def slices(
         for cell, scores in cells.of("test").items()
         if cell[0] in report_product_types and cell in thresholds and scores.support >= min_support
     }
-    resamples = Resamples(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, replicates)
     rows = []
     for slice_by, name, chosen in _chosen(cells):
         found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
@@ -94,7 +94,7 @@ def _figures(
     name: str,
     found: Mapping[Cell, CellPredictions],
     thresholds: Mapping[Cell, float],
-    resamples: Resamples,
+    resamples: GroupBootstrap,
     min_support: int,
 ) -> list[dict]:
     found = {cell: scores for cell, scores in found.items() if scores.support}

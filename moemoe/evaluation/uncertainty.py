@@ -70,7 +70,7 @@ class PairedDifference:
     product_types: Mapping[str, "PairedDifference"] = field(default_factory=dict)
 
 
-class Resamples:
+class GroupBootstrap:
     """R draws of the test products' groups, the same for every cell and figure of a table.
 
     Draws are made anew, SAMPLES_AT_ONCE of them at a time, whenever figures are asked for, so that memory does not grow
@@ -165,7 +165,7 @@ def difference_on(
     seed: int = 0,
 ) -> PairedDifference:
     """``paired_difference`` on rows that two runs share."""
-    resamples = Resamples(shared.groups, replicates, seed)
+    resamples = GroupBootstrap(shared.groups, replicates, seed)
     found = []
     for cells in shared.cells():
         found.append({c: s for c, s in cells.items() if c[0] in report_product_types and s.support >= min_support})
@@ -190,7 +190,7 @@ class _Drawn:
     accuracy: np.ndarray
 
 
-def _drawn(cells: Mapping[Cell, CellPredictions], resamples: Resamples) -> dict[Cell, _Drawn]:
+def _drawn(cells: Mapping[Cell, CellPredictions], resamples: GroupBootstrap) -> dict[Cell, _Drawn]:
     recalls = resamples.recalls_at_90p(list(cells.values()))
     shares = resamples.shares([(scores.correct, scores.group) for scores in cells.values()])
     return {

@@ -19,7 +19,7 @@ from moemoe.table_parts import ListedParts
 
 
 @dataclass(frozen=True)
-class Answers:
+class ModelPredictions:
     """What a model answered.
 
     Args:
@@ -39,7 +39,7 @@ class Answers:
     quarantine: pa.Table = field(default_factory=QUARANTINE.empty_table)
 
 
-def answer_everything(
+def predict_and_calibrate(
     model_dir: str | Path,
     dataset: ShardedDataset,
     contract: Contract,
@@ -47,7 +47,7 @@ def answer_everything(
     scratch: str,
     decoding: str = FREE,
     training: Mapping[str, Any] | None = None,
-) -> Answers:
+) -> ModelPredictions:
     """Predicts validation and test in every condition and fits the temperature on validation.
 
     Args:
@@ -70,7 +70,7 @@ def answer_everything(
     predictor = Predictor.load(model_dir, Answering(values=values), contract.canonical_values())
     answering, probability = write_predictions(predictor, dataset, contract, predictions, scratch)
     metrics = {**tokenizer_metrics(predictor, dataset), "calibration/temperature": answering.temperature}
-    return Answers(
+    return ModelPredictions(
         predictions,
         probability,
         answering,

@@ -53,8 +53,8 @@ class AttributeModel:
         """Reads a product's raw labels by the contract."""
         return LabelReader(self.contract)
 
-    def accepts(self, product_type: str, attribute: str, answer: Answer, rule: str) -> bool:
-        """Whether an answer is a value of the contract and reaches its cell's threshold under ``rule``."""
-        threshold = self.thresholds.threshold(product_type, attribute, rule)
+    def accepts(self, product_type: str, attribute: str, answer: Answer, threshold_kind: str) -> bool:
+        """Whether an answer is a value of the contract and reaches its cell's threshold of that kind."""
+        threshold = self.thresholds.threshold(product_type, attribute, threshold_kind)
         known = self.contract.allows(attribute, answer.value)
         return known and threshold is not None and answer.confidence >= threshold

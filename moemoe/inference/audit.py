@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from moemoe.catalog.images import shrink_image
 from moemoe.errors import CatalogError
-from moemoe.schemas import AUDIT, CONTRADICTS, FILLED, RIGHT, SAMPLE, UNCLEAR, WRONG
+from moemoe.schemas import AUDIT, AUDIT_CANDIDATES, CONTRADICTS, FILLED, RIGHT, UNCLEAR, WRONG
 
 #: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
 PER_CELL = {FILLED: 30, CONTRADICTS: 10}
@@ -51,7 +51,7 @@ class Sampler:
     def table(self) -> pa.Table:
         """SAMPLE, by product type, attribute, decision and place."""
         rows = [entry for key in sorted(self._kept) for _, _, entry in sorted(self._kept[key], reverse=True)]
-        return pa.Table.from_pylist(rows, SAMPLE)
+        return pa.Table.from_pylist(rows, AUDIT_CANDIDATES)
 
 
 @lru_cache(maxsize=16)
@@ -61,7 +61,7 @@ def _small(image: bytes) -> bytes:
 
 
 def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
-    """The SAMPLE of all partitions from those of each."""
+    """The AUDIT_CANDIDATES of all partitions from those of each."""
     rows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for sample in samples:
         for row in sample.to_pylist():
@@ -71,7 +71,7 @@ def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
         for key in sorted(rows)
         for row in sorted(rows[key], key=lambda row: (row["place"], row["product_id"]))[: PER_CELL[key[2]]]
     ]
-    return pa.Table.from_pylist(first, SAMPLE)
+    return pa.Table.from_pylist(first, AUDIT_CANDIDATES)
 
 
 def draw_audit(sample: pa.Table, numbers: Mapping[tuple[str, str], int], size: int, decision: str = FILLED) -> pa.Table:

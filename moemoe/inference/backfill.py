@@ -28,11 +28,11 @@ from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.catalog.url_images import UrlImages
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
-from moemoe.inference.catalog_rows import RowQuestion, question_of, usable_image
-from moemoe.inference.decisions import Decided, decide
+from moemoe.inference.catalog_rows import CatalogQuery, question_of, usable_image
+from moemoe.inference.decisions import BackfillDecision, decide
 from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
 from moemoe.sources import image_name, images_read
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Job:
+class BackfillJob:
     """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
 
     Args:
@@ -56,22 +56,23 @@ class Job:
     """
 
     model_version: str
-    rule: str
+    threshold_kind: str
     output: str
     layout: str = AUTO
     allow_private_hosts: bool = False
 
 
 @dataclass(frozen=True)
-class Part:
+class PartitionResult:
     """A finished partition: where its tables lie under the output, and what is in them.
 
     Args:
         rows: read of the catalog; ``products`` of them were asked about.
         counts: product type, attribute, decision, whether the catalog has a label, and how many.
-        kept_back: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
+        blocked: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
             from because they would have broken that rule of the contract.
-        rests_on: product type, attribute, and the validation products that the cell's threshold rests on, where known.
+        validation_accepted: product type, attribute, and the validation products that the cell's threshold accepts, if
+            known.
         readings: how the partition was read, as ``Reading`` has it; an earlier release did not note it.
     """
 
@@ -83,8 +84,8 @@ class Part:
     products: int
     quarantined: int
     counts: list[tuple[str, str, str, bool, int]]
-    kept_back: list[tuple[str, str, str, int]]
-    rests_on: list[tuple[str, str, int]]
+    blocked: list[tuple[str, str, str, int]]
+    validation_accepted: list[tuple[str, str, int]]
     readings: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
@@ -93,29 +94,29 @@ class Part:
         return self.values, self.sample, self.quarantine
 
     @classmethod
-    def read(cls, uri: str) -> "Part":
+    def read(cls, uri: str) -> "PartitionResult":
         """From the JSON that says that the partition is finished."""
         values = json.loads(read_bytes(uri))
-        lists = {name: [tuple(row) for row in values[name]] for name in ("counts", "kept_back", "rests_on")}
+        lists = {name: [tuple(row) for row in values[name]] for name in ("counts", "blocked", "validation_accepted")}
         return cls(**{**values, **lists})
 
 
 def start_backfill(
     model_version: str,
-    rule: str,
+    threshold_kind: str,
     output: str,
     partitions: list[str],
     layout: str = AUTO,
     allow_private_hosts: bool = False,
-) -> Job:
+) -> BackfillJob:
     """The job, after it has been seen that the output can be written. Raises StorageError."""
-    job = Job(model_version, rule, absolute(output), layout, allow_private_hosts)
-    started = {"model_version": model_version, "thresholds": rule, "partitions": partitions, "layout": layout}
+    job = BackfillJob(model_version, threshold_kind, absolute(output), layout, allow_private_hosts)
+    started = {"model_version": model_version, "thresholds": threshold_kind, "partitions": partitions, "layout": layout}
     write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())
     return job
 
 
-def task_groups(partitions: list[str], tasks: int) -> list[list[str]]:
+def task_partitions(partitions: list[str], tasks: int) -> list[list[str]]:
     """The partitions in at most ``tasks`` groups, MAX_TASKS at most, none empty."""
     number = max(1, min(len(partitions), tasks, MAX_TASKS))
     return [partitions[index::number] for index in range(number)]
@@ -124,11 +125,11 @@ def task_groups(partitions: list[str], tasks: int) -> list[list[str]]:
 def backfill_partitions(
     load_model: Callable[[], AttributeModel],
     partitions: list[str],
-    job: Job,
+    job: BackfillJob,
     on_rows: Callable[[int], None] | None = None,
-    on_part: Callable[[Part, bool], None] | None = None,
+    on_part: Callable[[PartitionResult, bool], None] | None = None,
     say: Callable[[str], None] | None = None,
-) -> list[Part]:
+) -> list[PartitionResult]:
     """Fills in those of ``partitions`` that are not done; the model is loaded if there is one.
 
     Images behind URLs are kept under the output.
@@ -138,7 +139,7 @@ def backfill_partitions(
         on_part: told of each finished partition, and whether it was there before.
         say: told in a line what was fetched from URLs, now and then.
     """
-    parts: list[Part] = []
+    parts: list[PartitionResult] = []
     model = None
     with ImageFetcher(UrlImages.under(job.output), job.allow_private_hosts, say=say) as fetcher:
         for partition in partitions:
@@ -154,14 +155,14 @@ def backfill_partitions(
     return parts
 
 
-def part_name(partition: str, job: Job) -> str:
+def part_name(partition: str, job: BackfillJob) -> str:
     """The name of a partition's files: its own, and a hash of its content and of what fills it in.
 
     Images that lie beside the catalog, or behind URLs, count by their path alone.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
-        made_with = f"{job.model_version}|{job.rule}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}"
+        made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}"
         digest = hashlib.sha256(made_with.encode())
         with open(fetch(partition, scratch), "rb") as file:
             while chunk := file.read(2**20):
@@ -169,12 +170,12 @@ def part_name(partition: str, job: Job) -> str:
     return f"{Path(partition).name.split('.')[0]}-{digest.hexdigest()[:16]}"
 
 
-def _done(name: str, job: Job) -> Part | None:
+def _done(name: str, job: BackfillJob) -> PartitionResult | None:
     """A partition that is finished; one whose files are lost is not."""
     uri = join(job.output, "parts", f"{name}.json")
     if not exists(uri):
         return None
-    part = Part.read(uri)
+    part = PartitionResult.read(uri)
     return part if all(exists(join(job.output, path)) for path in part.files) else None
 
 
@@ -182,10 +183,10 @@ def _backfill_partition(
     model: AttributeModel,
     partition: str,
     name: str,
-    job: Job,
+    job: BackfillJob,
     on_rows: Callable[[int], None] | None,
     fetcher: ImageFetcher,
-) -> Part:
+) -> PartitionResult:
     """Fills in one partition.
 
     Set aside into QUARANTINE are rows that cannot be read, have no id, neither title nor description, or a product type
@@ -197,7 +198,7 @@ def _backfill_partition(
     """
     files = {kind: f"{kind}/{name}.parquet" for kind in ("values", "sample", "quarantine")}
     counts: Counter[tuple[str, str, str, bool]] = Counter()
-    kept_back: Counter[tuple[str, str, str]] = Counter()
+    blocked: Counter[tuple[str, str, str]] = Counter()
     quarantine: list[dict[str, str | None]] = []
     readings: list[Reading] = []
     sampler = Sampler(job.model_version)
@@ -212,12 +213,12 @@ def _backfill_partition(
                 records = []
                 answers = model.predictor.answer(chunk.questions)
                 for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
-                    for decided in decide(question, given, model, job.rule):
+                    for decided in decide(question, given, model, job.threshold_kind):
                         record = _record(row, question, decided, job, model)
                         has_label = bool(decided.label and decided.label.values)
                         counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
                         if decided.broken:
-                            kept_back[question.product_type, decided.attribute, decided.broken] += 1
+                            blocked[question.product_type, decided.attribute, decided.broken] += 1
                         sampler.offer(record, row["title"], question.context, question.image)
                         records.append(record)
                 writer.write_table(pa.Table.from_pylist(records, BACKFILL))
@@ -227,18 +228,20 @@ def _backfill_partition(
     write_table(sampler.table(), join(job.output, files["sample"]))
     write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
     found = [(*key, number) for key, number in sorted(counts.items())]
-    back = [(*key, number) for key, number in sorted(kept_back.items())]
-    accepted = {cell: numbers.get(job.rule) for cell, numbers in model.thresholds.rests_on.items()}
-    rests_on = [(*cell, number) for cell in sorted({key[:2] for key in counts}) if (number := accepted.get(cell))]
-    part = Part(
+    back = [(*key, number) for key, number in sorted(blocked.items())]
+    accepted = {cell: numbers.get(job.threshold_kind) for cell, numbers in model.thresholds.validation_accepted.items()}
+    validation_accepted = [
+        (*cell, number) for cell in sorted({key[:2] for key in counts}) if (number := accepted.get(cell))
+    ]
+    part = PartitionResult(
         partition,
         **files,
         rows=rows,
         products=products,
         quarantined=len(quarantine),
         counts=found,
-        kept_back=back,
-        rests_on=rests_on,
+        blocked=back,
+        validation_accepted=validation_accepted,
         readings=[dataclasses.asdict(reading) for reading in readings],
     )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
@@ -250,7 +253,7 @@ class Chunk:
     """Some rows of a partition: those that are asked about with their questions, and how many were read."""
 
     products: list[dict[str, Any]]
-    questions: list[RowQuestion]
+    questions: list[CatalogQuery]
     rows: int
 
 
@@ -266,14 +269,14 @@ def read_chunks(
 
     Args:
         layout, told: see ``read_batches``.
-        fetcher: fetches images that are URLs; None: such an image is set aside.
+        fetcher: fetches images that are URLs; None: such an image is quarantined.
     """
     read_url = fetcher.images.read if fetcher else None
     types = model.contract.product_type_aliases()
     unreadable: dict[int, tuple[str, str, str]] = {}
     start = 0
 
-    def set_aside(row: int, field: str, reason: str, detail: str) -> None:
+    def keep(row: int, field: str, reason: str, detail: str) -> None:
         unreadable[row] = (field, reason, detail)
 
     def quarantined(product_id: str | None, row: int, field: str, reason: str, detail: str) -> None:
@@ -296,14 +299,14 @@ def read_chunks(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         columns = tuple(CATALOG.names)
         needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
-        what = (partition, model.contract.columns, set_aside, columns, CHUNK_ROWS, needed, layout, told)
+        what = (partition, model.contract.columns, keep, columns, CHUNK_ROWS, needed, layout, told)
         batches = read_batches(*what, images=max(1, images_read(model.sources)))
         for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
             kept = []
             for index, row in enumerate(batch.to_pylist()):
                 found = unreadable.pop(start + index, None)
                 problem = screen(row["product_id"], row["product_type"], row["title"], row["description"], found)
-                product_type = types.get(fold(row["product_type"] or ""), "")
+                product_type = types.get(normalize_text(row["product_type"] or ""), "")
                 if is_usable(problem) and product_type not in model.attributes:
                     problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
                 if problem is not None:
@@ -333,7 +336,7 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
 
 
 def _record(
-    row: Mapping[str, Any], question: RowQuestion, decided: Decided, job: Job, model: AttributeModel
+    row: Mapping[str, Any], question: CatalogQuery, decided: BackfillDecision, job: BackfillJob, model: AttributeModel
 ) -> dict[str, Any]:
     attribute_id, value_id = model.contract.ids(decided.attribute, decided.answer.value)
     return {

@@ -11,7 +11,7 @@ import pyarrow as pa
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.errors import StorageError
 from moemoe.inference.audit import draw_audit, merge_samples
-from moemoe.inference.backfill import Job, Part
+from moemoe.inference.backfill import BackfillJob, PartitionResult
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
 from moemoe.storage import exists, join, read_table, sizes, write_bytes, write_table
 
@@ -23,9 +23,9 @@ class Coverage:
     Args:
         missing: products without a label that the contract can read; ``filled`` of them got a value.
         agrees, contradicts: products with a label that an accepted prediction agrees with, or contradicts.
-        unsure: products with a label about which the model abstains.
-        kept_back: of the missing values those with an accepted prediction that breaks a rule on contradictions.
-        rests_on: the validation products that the cell's threshold rests on; None where that is not known.
+        abstained_labelled: products with a label about which the model abstains.
+        blocked: of the missing values those with an accepted prediction that breaks a rule on contradictions.
+        validation_accepted: the validation products that the cell's threshold accepts; None if unknown.
     """
 
     product_type: str
@@ -34,9 +34,9 @@ class Coverage:
     filled: int
     agrees: int
     contradicts: int
-    unsure: int
-    kept_back: int = 0
-    rests_on: int | None = None
+    abstained_labelled: int
+    blocked: int = 0
+    validation_accepted: int | None = None
 
     @property
     def share(self) -> float:
@@ -61,7 +61,7 @@ class Finished:
         audit: of filled values; ``label_audit`` is of labels that accepted predictions contradict.
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
         sample: SAMPLE, filled and contradicting rows with their images.
-        kept_back: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
+        blocked: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
         readings: how the partitions were read, those that are alike as one.
     """
 
@@ -74,11 +74,11 @@ class Finished:
     rows: int
     products: int
     quarantined: int
-    kept_back: dict[str, int] = field(default_factory=dict)
+    blocked: dict[str, int] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
 
 
-def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finished:
+def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_size: int) -> Finished:
     """Writes the audits of values and labels, ``audit_size`` rows each, and then the manifest.
 
     Raises:
@@ -97,17 +97,17 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     rows, products, quarantined = (
         sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
     )
-    kept_back: Counter[str] = Counter()
+    blocked: Counter[str] = Counter()
     for part in parts:
-        for _, _, rule, number in part.kept_back:
-            kept_back[rule] += number
+        for _, _, rule, number in part.blocked:
+            blocked[rule] += number
     manifest = {
         "model_version": job.model_version,
-        "thresholds": job.rule,
+        "thresholds": job.threshold_kind,
         "rows": rows,
         "products": products,
         "quarantined": quarantined,
-        "kept_back": kept_back,
+        "blocked": blocked,
         "values": [part.values for part in parts],
         "quarantine": [part.quarantine for part in parts],
         "audit": f"audit/audit-{name}.parquet",
@@ -117,11 +117,11 @@ def finish_backfill(job: Job, parts: Sequence[Part], audit_size: int) -> Finishe
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
     readings = merge_readings(Reading(**reading) for part in parts for reading in part.readings)
     return Finished(
-        uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(kept_back), readings
+        uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(blocked), readings
     )
 
 
-def _check_tables(job: Job, parts: Sequence[Part]) -> None:
+def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
     """Raises StorageError where a store has lost what a task had written: no manifest may name it."""
     there = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
     for part in parts:
@@ -141,28 +141,30 @@ def _audit(rows: pa.Table, stem: str) -> Audit:
     return audit
 
 
-def coverage_of(parts: Sequence[Part]) -> tuple[list[Coverage], Coverage]:
+def coverage_of(parts: Sequence[PartitionResult]) -> tuple[list[Coverage], Coverage]:
     """Per product type and attribute, those with most missing values first; and all together."""
     counts: dict[tuple[str, str], Counter[tuple[str, bool]]] = {}
     for part in parts:
         for product_type, attribute, decision, has_label, number in part.counts:
             counts.setdefault((product_type, attribute), Counter())[decision, has_label] += number
-    kept_back: Counter[tuple[str, str]] = Counter()
+    blocked: Counter[tuple[str, str]] = Counter()
     for part in parts:
-        for product_type, attribute, _, number in part.kept_back:
-            kept_back[product_type, attribute] += number
-    rests_on = {(product_type, attribute): n for part in parts for product_type, attribute, n in part.rests_on}
-    rows = [_coverage(*cell, counter, kept_back[cell], rests_on.get(cell)) for cell, counter in counts.items()]
+        for product_type, attribute, _, number in part.blocked:
+            blocked[product_type, attribute] += number
+    validation_accepted = {
+        (product_type, attribute): n for part in parts for product_type, attribute, n in part.validation_accepted
+    }
+    rows = [_coverage(*cell, counter, blocked[cell], validation_accepted.get(cell)) for cell, counter in counts.items()]
     rows.sort(key=lambda row: (-row.missing, row.product_type, row.attribute))
-    return rows, _coverage("all", "all", sum(counts.values(), Counter()), kept_back.total())
+    return rows, _coverage("all", "all", sum(counts.values(), Counter()), blocked.total())
 
 
 def _coverage(
     product_type: str,
     attribute: str,
     counter: Counter[tuple[str, bool]],
-    kept_back: int,
-    rests_on: int | None = None,
+    blocked: int,
+    validation_accepted: int | None = None,
 ) -> Coverage:
     return Coverage(
         product_type,
@@ -171,7 +173,7 @@ def _coverage(
         filled=counter[FILLED, False],
         agrees=counter[AGREES, True],
         contradicts=counter[CONTRADICTS, True],
-        unsure=counter[ABSTAINED, True],
-        kept_back=kept_back,
-        rests_on=rests_on,
+        abstained_labelled=counter[ABSTAINED, True],
+        blocked=blocked,
+        validation_accepted=validation_accepted,
     )

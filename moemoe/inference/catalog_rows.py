@@ -16,9 +16,9 @@ from moemoe.catalog.context import ProductText
 from moemoe.catalog.images import ImageError, check_image, load_image, shown, shrink_image
 from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.errors import CatalogError
-from moemoe.inference.predictor import Question
+from moemoe.inference.predictor import ProductQuery
 from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join
 
@@ -32,7 +32,7 @@ RawLabel = tuple[str, str | None]
 
 
 @dataclass
-class RowQuestion(Question):
+class CatalogQuery(ProductQuery):
     """A question that remembers its canonical product type and the catalog's raw labels of the product."""
 
     product_type: str = ""
@@ -45,7 +45,7 @@ def questions_of(
     attributes: Mapping[str, Sequence[str]],
     image_folder: str | None = None,
     images: int = 1,
-) -> list[RowQuestion]:
+) -> list[CatalogQuery]:
     """One question per row, or the reason why a row cannot be answered.
 
     A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty
@@ -61,7 +61,7 @@ def questions_of(
         images: how many of a product the model reads; those after them are not looked at.
 
     Raises:
-        CatalogError: names the row and what is wrong: a row that training would set aside (no product type, neither
+        CatalogError: names the row and what is wrong: a row that training would quarantined (no product type, neither
             title nor description), a product type or attribute that the contract or the model does not know, an image
             that does not decode, a path that is not allowed, a value that no column has.
     """
@@ -81,14 +81,14 @@ def _question_of(
     attributes: Mapping[str, Sequence[str]],
     folder: str | None,
     images: int,
-) -> RowQuestion:
+) -> CatalogQuery:
     plain: dict[str, Any] = {name: text_of(row.get(name), name) for name in TEXTS if name != "description"}
     plain["description"] = _description(row.get("description"))
     # a request needs no id, which only a table of many products does
     if problem := screen(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
         field, reason, _ = problem
         raise CatalogError(f"{reason} ({field}): such a product cannot be answered, and is not trained on either")
-    product_type = types.get(fold(plain["product_type"]))
+    product_type = types.get(normalize_text(plain["product_type"]))
     if product_type is None or product_type not in attributes:
         known = ", ".join(sorted(attributes))
         raise CatalogError(f"product type {plain['product_type'][:100]!r} is unknown; known are {known}")
@@ -100,7 +100,7 @@ def _question_of(
 
 def question_of(
     row: Mapping[str, Any], product_type: str, images: Sequence[bytes | None], attributes: list[str]
-) -> RowQuestion:
+) -> CatalogQuery:
     """A row of CATALOG with its canonical product type and its usable images -> what the model reads, as in training.
 
     Args:
@@ -110,7 +110,7 @@ def question_of(
     text = ProductText(
         row.get("marketplace"), product_type, row.get("title"), row.get("bullet_points"), row.get("description")
     )
-    return RowQuestion(
+    return CatalogQuery(
         text.of_source(TEXT) or "",
         images[0] if images else None,
         attributes,
@@ -190,11 +190,11 @@ def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[st
     pairs = [(item.get("key"), item.get("value")) if isinstance(item, Mapping) else _listed(item) for item in items]
     if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
         return list(known), _raw_labels([tuple(pair) for pair in pairs if pair])
-    by_fold = {fold(name): name for name in known}
+    by_fold = {normalize_text(name): name for name in known}
     for name in items:
-        if not isinstance(name, str) or fold(name) not in by_fold:
+        if not isinstance(name, str) or normalize_text(name) not in by_fold:
             raise CatalogError(f"attribute {name!r} is unknown for {product_type}; known are {', '.join(known)}")
-    return list(dict.fromkeys(by_fold[fold(name)] for name in items)), []
+    return list(dict.fromkeys(by_fold[normalize_text(name)] for name in items)), []
 
 
 def _raw_labels(value: Any) -> list[RawLabel]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moemoe.correctness import is_right
 from moemoe.inference.attribute_model import AttributeModel
-from moemoe.inference.catalog_rows import RowQuestion
+from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.labels import Label
 from moemoe.labels.contradictions import broken_rules
 from moemoe.model.outputs import Answer
@@ -14,7 +14,7 @@ from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
 
 
 @dataclass(frozen=True)
-class Decided:
+class BackfillDecision:
     """What becomes of one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
 
     attribute: str
@@ -29,7 +29,9 @@ class Decided:
         return self.decision != ABSTAINED
 
 
-def decide(question: RowQuestion, answers: Sequence[Answer], model: AttributeModel, rule: str) -> list[Decided]:
+def decide(
+    question: CatalogQuery, answers: Sequence[Answer], model: AttributeModel, threshold_kind: str
+) -> list[BackfillDecision]:
     """Decides on all answers about one product.
 
     Two things are kept from breaking the contract's rules on contradictions, in this order:
@@ -42,15 +44,15 @@ def decide(question: RowQuestion, answers: Sequence[Answer], model: AttributeMod
     Args:
         question: with the product's raw labels.
         answers: one for each of the question's attributes.
-        rule: ``plain`` or ``guarded``.
+        threshold_kind: ``plain`` or ``guarded``.
     """
     raw = model.labels.by_key(question.labels)
     found = []
     for attribute, answer in zip(question.attributes, answers, strict=True):
         label = model.labels.label(raw, attribute)
-        accepted = model.accepts(question.product_type, attribute, answer, rule)
+        accepted = model.accepts(question.product_type, attribute, answer, threshold_kind)
         tolerance = model.contract.attributes[attribute].tolerance
-        found.append(Decided(attribute, answer, label, _decision(answer.value, label, accepted, tolerance)))
+        found.append(BackfillDecision(attribute, answer, label, _decision(answer.value, label, accepted, tolerance)))
     filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}
     if filled:
         labels: dict[str, tuple[str, ...]] = {}
@@ -83,7 +85,7 @@ def _broken(values: Mapping[str, tuple[str, ...]], weak: set[str], model: Attrib
     return broken
 
 
-def _abstain(found: Sequence[Decided], broken: Mapping[str, str]) -> list[Decided]:
+def _abstain(found: Sequence[BackfillDecision], broken: Mapping[str, str]) -> list[BackfillDecision]:
     return [
         dataclasses.replace(decided, decision=ABSTAINED, broken=broken[decided.attribute])
         if decided.attribute in broken

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from moemoe.contract.contract import Contract
-from moemoe.contract.text import fold_key
+from moemoe.contract.text import normalize_key
 from moemoe.labels.normalize import MISSING, value_mapper
 
 CACHED_VALUES = 100_000
@@ -25,10 +25,10 @@ class LabelReader:
     """
 
     def __init__(self, contract: Contract):
-        missing = contract.folded_missing()
+        missing = contract.normalized_missing()
         attributes = contract.attributes.items()
         self._mappers = {name: value_mapper(attribute, missing) for name, attribute in attributes}
-        self._keys = {name: list(dict.fromkeys(map(fold_key, attribute.keys))) for name, attribute in attributes}
+        self._keys = {name: list(dict.fromkeys(map(normalize_key, attribute.keys))) for name, attribute in attributes}
         self._folded: dict[str, str] = {}
         self._meanings: dict[tuple[str, str], tuple[str, ...] | int] = {}
 
@@ -45,15 +45,15 @@ class LabelReader:
         return unknown
 
     def by_key(self, pairs: Sequence[tuple[str, str | None]] | None) -> dict[str, list[str]]:
-        """A catalog's ``attributes`` by folded key; repeated keys and null values are allowed."""
+        """A catalog's ``attributes`` by normalized key; repeated keys and null values are allowed."""
         found: dict[str, list[str]] = {}
         for key, value in pairs or ():
             if value is not None:
-                folded = self._folded.get(key)
-                if folded is None:
+                normalized = self._folded.get(key)
+                if normalized is None:
                     _make_room(self._folded)
-                    folded = self._folded[key] = fold_key(key)
-                found.setdefault(folded, []).append(value)
+                    normalized = self._folded[key] = normalize_key(key)
+                found.setdefault(normalized, []).append(value)
         return found
 
     def _meaning(self, attribute: str, text: str) -> tuple[str, ...] | int:

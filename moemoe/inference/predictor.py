@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from moemoe.batches.collate import ImageSlot, Item, KnownQuestions, item_sources
+from moemoe.batches.collate import ImageSlot, KnownQuestions, ModelInput, item_sources
 from moemoe.catalog.context import ProductText
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
-from moemoe.model.system import Fitted, Trained
+from moemoe.model.system import Fitted, TrainableSystem
 from moemoe.schemas import AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
 from moemoe.shards.dataset import Product, ShardedDataset
 from moemoe.shards.decode import ImageReader
@@ -33,7 +33,7 @@ MOST_WORKERS = 16
 
 
 @dataclass
-class Question:
+class ProductQuery:
     """One product and the attributes asked of it; images are encoded (JPEG, PNG, ...) or None.
 
     Args:
@@ -69,14 +69,14 @@ class Question:
 
 def product_question(
     product: Product, features: Sequence[np.ndarray | None] | None = None, condition: str = AS_IS
-) -> Question:
+) -> ProductQuery:
     """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS.
 
     A condition hides all images, all texts, or of every text what is not the title.
     """
     no_image, no_text = (condition in (blanked, UNANSWERABLE) for blanked in (IMAGE_BLANKED, TEXT_BLANKED))
     text, title_alone = product.text, condition == TITLE_ONLY
-    return Question(
+    return ProductQuery(
         context="" if no_text else text.of_source(TEXT, title_alone) or "",
         image=None if no_image else product.image,
         attributes=list(product.values),
@@ -88,7 +88,7 @@ def product_question(
     )
 
 
-def _size(question: Question) -> tuple[int, int]:
+def _size(question: ProductQuery) -> tuple[int, int]:
     """What makes products of one batch alike: little is padded."""
     return len(question.context) // 64, len(question.attributes)
 
@@ -127,7 +127,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: Trained | Fitted,
+        model: TrainableSystem | Fitted,
         collator: Any,
         answering: Answering | None = None,
         values: Mapping[str, Collection[str]] | None = None,
@@ -163,7 +163,7 @@ class Predictor:
         """What the system reads, by the names of ``moemoe.sources``."""
         return self.model.config.sources
 
-    def answer(self, questions: Iterable[Question]) -> list[list[Answer]]:
+    def answer(self, questions: Iterable[ProductQuery]) -> list[list[Answer]]:
         """For each product its answers, in the order asked. Products without attributes get an empty list."""
         everything = list(questions)
         asked = [index for index, question in enumerate(everything) if question.attributes]
@@ -209,14 +209,14 @@ class Predictor:
             self._features = dataset, ImageFeatures(dataset, encoder, images=images)
         return self._features[1]
 
-    def items(self, questions: Sequence[Question]) -> list[Item]:
+    def items(self, questions: Sequence[ProductQuery]) -> list[ModelInput]:
         """The items of one batch; its images' features are used if all of them are known."""
         names = [name for name in self.sources if kind_of(name) == IMAGE]
         images = (question.image_of(name) for question in questions for name in names)
         known = all(data is None or features is not None for data, features in images)
         return [self._item(question, known) for question in questions]
 
-    def _item(self, question: Question, features_known: bool) -> Item:
+    def _item(self, question: ProductQuery, features_known: bool) -> ModelInput:
         config = self.model.config
 
         def image(name: str) -> np.ndarray | None:
@@ -231,7 +231,7 @@ class Predictor:
         def source(name: str) -> np.ndarray | str | None:
             return image(name) if kind_of(name) == IMAGE else question.text_of(name)
 
-        return Item(item_sources(config.sources, source), question.attributes)
+        return ModelInput(item_sources(config.sources, source), question.attributes)
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:

@@ -16,12 +16,12 @@ THRESHOLDS = "thresholds.json"
 
 #: How a threshold was chosen on validation: precision at least 90 %, or a 95 % lower bound of it.
 PLAIN, GUARDED = "plain", "guarded"
-RULES = (PLAIN, GUARDED)
+THRESHOLD_KINDS = (PLAIN, GUARDED)
 
 #: A threshold that accepts fewer validation products is flagged wherever it is shown: even if all of 28 are right, the
 #: true precision may be under 90 % (exact binomial, 95 % confidence); of 10 it may be 74 %.
 FEW_PRODUCTS = 30
-_RESTS_ON = "validation_products"
+_ACCEPTED = "validation_products"
 
 Cell = tuple[str, str]
 """Product type and attribute."""
@@ -32,58 +32,58 @@ class Thresholds:
     """The thresholds of a model.
 
     Args:
-        cells: product type -> attribute -> rule -> threshold; None means abstain always.
-        rests_on: cell -> rule -> the validation products that the threshold accepts, one per group under the guarded
-            rule; not there where a person has raised it, or the model was registered before this was kept.
+        cells: product type -> attribute -> kind -> threshold; None means abstain always.
+        validation_accepted: cell -> kind -> the validation products that the threshold accepts, one per group if it is
+            guarded; absent if a person has raised it, or the model was registered before this was kept.
     """
 
     cells: Mapping[str, Mapping[str, Mapping[str, float | None]]]
-    rests_on: Mapping[Cell, Mapping[str, int]] = field(default_factory=dict)
+    validation_accepted: Mapping[Cell, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, evaluation: pa.Table) -> "Thresholds":
         """Those of an EVALUATION table."""
         cells: dict[str, dict[str, dict[str, float | None]]] = {}
         columns = {PLAIN: "threshold", GUARDED: "threshold_guarded"}
-        rests_on: dict[Cell, dict[str, int]] = {}
+        validation_accepted: dict[Cell, dict[str, int]] = {}
         for row in evaluation.to_pylist():
-            found = {rule: _usable(row[column]) for rule, column in columns.items()}
+            found = {kind: _usable(row[column]) for kind, column in columns.items()}
             cells.setdefault(row["product_type"], {})[row["attribute"]] = found
             accepted = {PLAIN: row["validation_accepted"], GUARDED: row["validation_accepted_guarded"]}
-            known = {rule: n for rule, n in accepted.items() if n is not None and found[rule] is not None}
+            known = {kind: n for kind, n in accepted.items() if n is not None and found[kind] is not None}
             if known:
-                rests_on[row["product_type"], row["attribute"]] = known
-        return cls(cells, rests_on)
+                validation_accepted[row["product_type"], row["attribute"]] = known
+        return cls(cells, validation_accepted)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Thresholds":
         """Those of a model's folder."""
         cells = json.loads((Path(folder) / THRESHOLDS).read_text())
-        rests_on = {
-            (product_type, attribute): rules.pop(_RESTS_ON)
+        validation_accepted = {
+            (product_type, attribute): kinds.pop(_ACCEPTED)
             for product_type, own in cells.items()
-            for attribute, rules in own.items()
-            if _RESTS_ON in rules
+            for attribute, kinds in own.items()
+            if _ACCEPTED in kinds
         }
-        return cls(cells, rests_on)
+        return cls(cells, validation_accepted)
 
     def save(self, folder: str | Path) -> None:
         """Writes them into a model's folder."""
         cells: dict[str, dict[str, dict[str, Any]]] = {}
         for product_type, own in self.cells.items():
-            cells[product_type] = {name: dict(rules) for name, rules in own.items()}
-        for (product_type, attribute), numbers in self.rests_on.items():
-            cells[product_type][attribute][_RESTS_ON] = dict(numbers)
+            cells[product_type] = {name: dict(kinds) for name, kinds in own.items()}
+        for (product_type, attribute), numbers in self.validation_accepted.items():
+            cells[product_type][attribute][_ACCEPTED] = dict(numbers)
         (Path(folder) / THRESHOLDS).write_text(json.dumps(cells, indent=2) + "\n")
 
     def attributes(self) -> dict[str, list[str]]:
         """What the model can be asked, by product type."""
         return {product_type: list(cells) for product_type, cells in self.cells.items()}
 
-    def threshold(self, product_type: str, attribute: str, rule: str = PLAIN) -> float | None:
+    def threshold(self, product_type: str, attribute: str, kind: str = PLAIN) -> float | None:
         """The least confidence that is accepted; None where nothing is."""
-        check_rule(rule)
-        return self.cells.get(product_type, {}).get(attribute, {}).get(rule)
+        check_threshold_kind(kind)
+        return self.cells.get(product_type, {}).get(attribute, {}).get(kind)
 
     def cell(self, text: str) -> Cell:
         """The cell that a person means by TYPE/ATTRIBUTE; either may have slashes of its own.
@@ -106,44 +106,44 @@ class Thresholds:
         return found[0]
 
     def changed(self, changes: Mapping[Cell, float | None]) -> "Thresholds":
-        """These thresholds, under both rules, raised to those of ``changes``; None switches a cell off.
+        """These thresholds, of both kinds, raised to those of ``changes``; None switches a cell off.
 
         Raises:
             ConfigError: a cell that the model does not have, or a change that raises nothing.
         """
-        cells = {kind: {name: dict(rules) for name, rules in own.items()} for kind, own in self.cells.items()}
-        rests_on = {cell: dict(numbers) for cell, numbers in self.rests_on.items()}
+        cells = {name: {attribute: dict(kinds) for attribute, kinds in own.items()} for name, own in self.cells.items()}
+        validation_accepted = {cell: dict(numbers) for cell, numbers in self.validation_accepted.items()}
         for (product_type, attribute), new in changes.items():
             if attribute not in cells.get(product_type, {}):
                 known = ", ".join(cells.get(product_type, cells))
                 name = cell_name(product_type, attribute)
                 raise ConfigError(f"the model does not answer {name}; known are {known}")
-            rules = cells[product_type][attribute]
-            _check_change(cell_name(product_type, attribute), rules, new)
-            for rule, old in rules.items():
-                rules[rule] = None if new is None or old is None else max(old, new)
-                if rules[rule] != old:
-                    rests_on.get((product_type, attribute), {}).pop(rule, None)
-        return Thresholds(cells, {cell: numbers for cell, numbers in rests_on.items() if numbers})
+            kinds = cells[product_type][attribute]
+            _check_change(cell_name(product_type, attribute), kinds, new)
+            for kind, old in kinds.items():
+                kinds[kind] = None if new is None or old is None else max(old, new)
+                if kinds[kind] != old:
+                    validation_accepted.get((product_type, attribute), {}).pop(kind, None)
+        return Thresholds(cells, {cell: numbers for cell, numbers in validation_accepted.items() if numbers})
 
 
-def resting_on(number: int | None) -> str:
-    """On how many validation products a threshold rests, in words; flagged where they are few."""
+def accepted_text(number: int | None) -> str:
+    """How many validation products a threshold accepts; flagged if they are few."""
     return "unknown" if number is None else f"{number:,}" + (" (few)" if number < FEW_PRODUCTS else "")
 
 
-def check_rule(rule: str) -> None:
-    """Raises ConfigError where ``rule`` is not one."""
-    if rule not in RULES:
-        raise ConfigError(f"thresholds {rule!r} do not exist; allowed are {', '.join(RULES)}")
+def check_threshold_kind(kind: str) -> None:
+    """Raises ConfigError where ``kind`` is not one."""
+    if kind not in THRESHOLD_KINDS:
+        raise ConfigError(f"thresholds {kind!r} do not exist; allowed are {', '.join(THRESHOLD_KINDS)}")
 
 
-def _check_change(cell: str, rules: Mapping[str, float | None], new: float | None) -> None:
+def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | None) -> None:
     """Raises ConfigError where nothing is raised: the plain threshold is as high already, or it abstains always."""
-    now = ", ".join(f"{rule} {'abstains' if old is None else f'{old:.4f}'}" for rule, old in rules.items())
-    if all(old is None for old in rules.values()):
+    now = ", ".join(f"{kind} {'abstains' if old is None else f'{old:.4f}'}" for kind, old in kinds.items())
+    if all(old is None for old in kinds.values()):
         raise ConfigError(f"{cell} abstains always ({now}): no threshold can be raised or switched off")
-    plain, others = rules.get(PLAIN), [old for old in rules.values() if old is not None]
+    plain, others = kinds.get(PLAIN), [old for old in kinds.values() if old is not None]
     if new is not None and ((plain is not None and new <= plain) or new <= min(others)):
         raise ConfigError(f"{cell} has thresholds as high as {new:g} already ({now}); they can only be raised")
 

@@ -14,7 +14,7 @@ from moemoe.schemas import CONTRADICTIONS
 EXAMPLES = 6
 
 
-def set_aside_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.Table, pa.Table]:
+def drop_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.Table, pa.Table]:
     """``labels`` (LABELS) without those that a rule of the contract finds contradictory, and those (CONTRADICTIONS).
 
     A rule finds two labels of a product: one of its ``when`` attribute and one of its ``never`` attribute, each with
@@ -49,7 +49,7 @@ def set_aside_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.T
 def broken_rules(values: Mapping[str, Collection[str]], contract: Contract) -> list[Contradiction]:
     """The rules of the contract that find one product's ``values``, by attribute, contradictory.
 
-    They are read as ``set_aside_contradictions`` reads them.
+    They are read as ``drop_contradictions`` reads them.
     """
     return [
         rule
@@ -63,7 +63,7 @@ def broken_rules(values: Mapping[str, Collection[str]], contract: Contract) -> l
 
 @dataclass
 class ContradictionCounts:
-    """Contradictions of many parts: labels set aside; by rule (``Contradiction.words``) products, and some of them."""
+    """Contradictions of many parts: labels dropped; by rule (``Contradiction.words``) products, and some of them."""
 
     labels: int = 0
     products: Counter[str] = field(default_factory=Counter)

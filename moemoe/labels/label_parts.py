@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.contract.contract import Contract
-from moemoe.labels.contradictions import ContradictionCounts, set_aside_contradictions
+from moemoe.labels.contradictions import ContradictionCounts, drop_contradictions
 from moemoe.labels.normalize import Normalizer
 from moemoe.labels.parts import Parts
 from moemoe.labels.rare_values import find_rare_values, remove_values
-from moemoe.labels.split import Groups
-from moemoe.schemas import CONTRADICTIONS, SPLITS
+from moemoe.labels.split import KEY_COLUMNS, Groups
+from moemoe.schemas import CONTRADICTIONS, SPLIT_KEYS
 from moemoe.storage import part_uri, read_table, write_table, writing_table
 
 
@@ -36,8 +36,8 @@ def normalize_parts(
 ) -> NormalizedParts:
     """Labels (LABELS) of parts of PRODUCTS in the contract's values.
 
-    Contradictory ones are set aside at ``contradictions_uri`` (CONTRADICTIONS). Of the products only product_id,
-    product_type and attributes are needed.
+    Contradictory ones are dropped and kept apart at ``contradictions_uri`` (CONTRADICTIONS). Of the products only
+    product_id, product_type and attributes are needed.
 
     Raises:
         CatalogError: no label results.
@@ -46,7 +46,7 @@ def normalize_parts(
     uris, contradictions = [], ContradictionCounts()
     with writing_table(contradictions_uri, CONTRADICTIONS) as writer:
         for index, part in enumerate(products):
-            labels, aside = set_aside_contradictions(normalizer.labels(part), contract)
+            labels, aside = drop_contradictions(normalizer.labels(part), contract)
             contradictions.add(aside)
             writer.write_table(aside)
             uris.append(write_table(labels, part_uri(folder, index)))
@@ -80,7 +80,7 @@ def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> Freq
 
 @dataclass(frozen=True)
 class SplitParts:
-    """URIs of the labels with group and split; products set aside (QUARANTINE); products per cell.
+    """URIs of the labels with group and split; products quarantined (QUARANTINE); products per cell.
 
     ``products`` has columns product_type, split and products; ``common`` names the titles and images that a large
     share of the products has, which therefore join no groups.
@@ -103,8 +103,8 @@ def split_parts(
     """Labels with group and split (see ``split.Groups``); only products with a label count.
 
     Args:
-        earlier: SPLITS of earlier runs.
-        splits_uri: where the SPLITS so far are written.
+        earlier: SPLIT_KEYS of earlier runs.
+        splits_uri: where the SPLIT_KEYS so far are written.
     """
     pairs = list(zip(products, labels, strict=True))
     groups = Groups((_keyed(uri, read_table(own, _ID)) for uri, own in pairs), contract.split, earlier)
@@ -115,7 +115,7 @@ def split_parts(
         one_a_product = part.group_by(["product_type", "split", "product_id"]).aggregate([])
         counts.append(one_a_product.group_by(["product_type", "split"]).aggregate([([], "count_all")]))
         uris.append(write_table(part, part_uri(folder, index)))
-    with writing_table(splits_uri, SPLITS) as writer:
+    with writing_table(splits_uri, SPLIT_KEYS) as writer:
         for splits in groups.splits():
             writer.write_table(splits)
     number = pa.concat_tables(counts).group_by(["product_type", "split"]).aggregate([("count_all", "sum")])
@@ -142,4 +142,4 @@ _ID = ["product_id"]
 
 def _keyed(products: str, labels: pa.Table) -> pa.Table:
     """What ``Groups`` needs of the products at a URI that have one of ``labels``."""
-    return labelled(read_table(products, ["product_id", "title", "image_hash"]), labels)
+    return labelled(read_table(products, list(KEY_COLUMNS)), labels)

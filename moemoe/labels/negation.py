@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 
 #: Deny what comes after them; the last line: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian,
 #: Polish, Russian, Hindi.
@@ -47,9 +47,9 @@ _DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,
 _AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
 
 
-def spell_out(folded: str) -> str:
-    """``folded`` text with "w/o" as "without", "0 %" as "no", crosses and "n/a" as "not", "not 100 %" as "not"."""
-    text = _NOT.sub(" not ", _WITHOUT.sub("without", _NT.sub("'", folded)))
+def spell_out(normalized: str) -> str:
+    """``normalized`` text with "w/o" as "without", "0 %" as "no", crosses and "n/a" as "not", "not 100 %" as "not"."""
+    text = _NOT.sub(" not ", _WITHOUT.sub("without", _NT.sub("'", normalized)))
     text = _NONE_OF.sub(" no ", text)
     return _DENIED_SHARE.sub(r"\1 ", text).strip()
 
@@ -59,7 +59,7 @@ class Clause:
     """A piece of a raw label that affirms, or denies, one thing.
 
     Args:
-        text: folded.
+        text: normalized.
         variants: what a rule must be tried on. It reads the clause if it matches a variant and none of the texts
             beside it, which are the variant without its negation.
         denies: whether the clause as a whole is denied.
@@ -82,10 +82,10 @@ class Clause:
 
 
 def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
-    """The clauses of one folded part of a raw label, in order: "cotton, no lining" without its comma has two.
+    """The clauses of one normalized part of a raw label, in order: "cotton, no lining" without its comma has two.
 
     Args:
-        part: folded and spelled out.
+        part: normalized and spelled out.
         is_known: whether a text, read without regard to negation, means a value.
     """
     found = list(_NEGATION.finditer(part))
@@ -97,16 +97,16 @@ def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
     for index, negation in enumerate(found):
         before = found[index - 1].end() if index else 0
         after = found[index + 1].start() if index + 1 < len(found) else len(part)
-        if joined or (index and not fold(part[before : negation.start()])):
+        if joined or (index and not normalize_text(part[before : negation.start()])):
             joined = False
             continue  # "not without": two negations of one clause
-        denied = fold(part[negation.end() : after].strip("()[] "))
+        denied = normalize_text(part[negation.end() : after].strip("()[] "))
         if (negation["before"] or is_known(denied)) if denied else after < len(part):
             edges.append(negation.start())
         else:  # it denies what stands before ("hood: no"), or if nothing does the next negation ("cannot be unlined")
-            joined = not fold(part[edges[-1] : negation.start()])
+            joined = not normalize_text(part[edges[-1] : negation.start()])
     for first, last in pairwise([*edges, len(part)]):
-        if text := fold(part[first:last]):
+        if text := normalize_text(part[first:last]):
             yield _denied(text) if _NEGATION.search(text) else _affirmed(text)
 
 
@@ -160,4 +160,4 @@ def _mark(word: re.Match[str]) -> tuple[int, int]:
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
     for first, last in sorted(spans, reverse=True):
         text = text[:first] + " " * (last - first) + text[last:]
-    return fold(text)
+    return normalize_text(text)

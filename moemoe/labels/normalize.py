@@ -11,7 +11,7 @@ import pyarrow as pa
 from moemoe.contract.contract import Attribute, Contract
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
-from moemoe.contract.text import compile_rule, fold, fold_key, plain_label, without_share
+from moemoe.contract.text import compile_rule, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 from moemoe.labels.negation import Clause, clauses, spell_out, without_doubtful
 from moemoe.labels.unread_keys import UnreadKeys
@@ -39,7 +39,7 @@ class Normalizer:
         self._raw_types: Counter[str | None] = Counter()
         self._raw_keys: Counter[str] = Counter()
         self._known = 0
-        self._unread = UnreadKeys(contract.folded_missing(), fold)
+        self._unread = UnreadKeys(contract.normalized_missing(), normalize_text)
         self._lists: dict[tuple[str, ...], int] = {}  # every list of values that occurs -> its number
         self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
 
@@ -92,7 +92,7 @@ class Normalizer:
         return pa.table(
             {
                 "raw": pa.array([raw for raw, _ in order], pa.string()),
-                "product_type": pa.array([self._types.get(fold(raw or "")) for raw, _ in order], pa.string()),
+                "product_type": pa.array([self._types.get(normalize_text(raw or "")) for raw, _ in order], pa.string()),
                 "products": pa.array([count for _, count in order], pa.int64()),
             }
         )
@@ -121,17 +121,19 @@ class Normalizer:
         names, codes = _encode(raw)
         counts = np.bincount(codes, minlength=len(names)).tolist()
         self._raw_types.update({name: count for name, count in zip(names, counts, strict=True) if count})
-        return pa.array([self._types.get(fold(name or "")) for name in names], pa.string()).take(pa.array(codes))
+        return pa.array([self._types.get(normalize_text(name or "")) for name in names], pa.string()).take(
+            pa.array(codes)
+        )
 
 
 def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
     """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
 
-    The folded value is looked up whole, then split into parts, and these into what they affirm and what they deny; each
-    such clause is looked up, then tried against the rules, of which the first that reads it wins, then looked up
-    without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the negation only
-    (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate parts or are left
-    out. A measurement's labels are read by ``measures``.
+    The normalized value is looked up whole, then split into parts, and these into what they affirm and what they
+    deny; each such clause is looked up, then tried against the rules, of which the first that reads it wins, then
+    looked up without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the
+    negation only (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate
+    parts or are left out. A measurement's labels are read by ``measures``.
     """
     if attribute.measurement:
         return _measure_mapper(attribute.measurement, missing)
@@ -143,26 +145,26 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     def value_of(clause: Clause) -> str | None:
         text = clause.text
         found = lookup.get(text) or next((value for rule, value in rules if clause.is_read_by(rule.search)), None)
-        return found or lookup.get(fold(_COUNT.sub("", without_share(text))))
+        return found or lookup.get(normalize_text(_COUNT.sub("", without_share(text))))
 
     def is_known(text: str) -> bool:
         return value_of(Clause(text, ((text, ()),))) is not None
 
     def values_of_line(line: str) -> list[str | None]:
         """The values of one line's clauses, None for those without."""
-        text = spell_out(fold(line))
+        text = spell_out(normalize_text(line))
         found = list(separators.finditer(text))
         starts, ends = [0, *(end.end() for end in found)], [*(end.start() for end in found), len(text)]
-        parts = [fold(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+        parts = [normalize_text(text[start:end]) for start, end in zip(starts, ends, strict=True)]
         read = [list(clauses(part, is_known)) if part not in missing else [] for part in parts]
         return [value_of(clause) if clause else None for clause in without_doubtful(read, [end[0] for end in found])]
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
-        folded = fold(raw or "")
-        if folded in missing:
+        normalized = normalize_text(raw or "")
+        if normalized in missing:
             return MISSING
-        if folded in lookup:
-            return (lookup[folded],)
+        if normalized in lookup:
+            return (lookup[normalized],)
         found = [value for line in plain_label(raw or "").split("\n") for value in values_of_line(line)]
         return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
 
@@ -173,7 +175,7 @@ def _measure_mapper(measurement: Measurement, missing: frozenset[str]) -> Callab
     reader = MeasureReader(measurement)
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
-        if fold(raw or "") in missing:
+        if normalize_text(raw or "") in missing:
             return MISSING
         try:
             return (reader.value(raw or ""),)
@@ -200,7 +202,7 @@ class _RawLabels:
     """
 
     def __init__(self, maps: pa.ChunkedArray, known_P: np.ndarray, contract: Contract):
-        wanted = {fold_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
+        wanted = {normalize_key(key) for attribute in contract.attributes.values() for key in attribute.keys}
         keys, items, rows, start = [], [], [], 0
         for chunk in maps.chunks:
             valid = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
@@ -212,19 +214,19 @@ class _RawLabels:
             start += len(chunk)
         self.rows = start
         names, codes = _encode(pa.chunked_array(keys, pa.string()))
-        folded = [fold_key(name or "") for name in names]
+        normalized = [normalize_key(name or "") for name in names]
         row = np.concatenate([np.empty(0, np.int64), *rows])
         known = known_P[row]
         self.known = int(known_P.sum())
         counts = np.bincount(codes[known], minlength=len(names)).tolist()
         self.keys = {name: count for name, count in zip(names, counts, strict=True) if name is not None and count}
-        is_wanted = np.array([name in wanted for name in folded])[codes]
+        is_wanted = np.array([name in wanted for name in normalized])[codes]
         values = pa.chunked_array(items, pa.string())
         unread = known & ~is_wanted
         #: spellings and compared keys, then per entry that no attribute reads its spelling, product and value
         self.unread = (
             [name or "" for name in names],
-            folded,
+            normalized,
             codes[unread],
             row[unread],
             values.filter(pa.array(unread)).combine_chunks(),
@@ -235,7 +237,7 @@ class _RawLabels:
         self.row = row
         self.values, self.value = _encode(values)
         self._codes_of_key: dict[str, list[int]] = {}
-        for code, name in enumerate(folded):
+        for code, name in enumerate(normalized):
             self._codes_of_key.setdefault(name, []).append(code)
         by_key = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")  # small integers sort fastest
         ends = np.cumsum(np.bincount(codes, minlength=len(names)))
@@ -243,8 +245,8 @@ class _RawLabels:
 
     def fed_by(self, keys: tuple[str, ...]) -> np.ndarray:
         """The entries of ``keys``, in the order of the keys, then of the products."""
-        folded = dict.fromkeys(fold_key(key) for key in keys)
-        found = [[self._entries[code] for code in self._codes_of_key.get(key, [])] for key in folded]
+        normalized = dict.fromkeys(normalize_key(key) for key in keys)
+        found = [[self._entries[code] for code in self._codes_of_key.get(key, [])] for key in normalized]
         in_order = (same[0] if len(same) == 1 else np.sort(np.concatenate(same)) for same in found if same)
         return np.concatenate([np.empty(0, np.int64), *in_order])
 
@@ -255,7 +257,7 @@ class _FedLabels:
     def __init__(self, attribute: Attribute, contract: Contract, lists: dict[tuple[str, ...], int]):
         self._attribute, self._lists = attribute, lists
         self.name = attribute.name
-        self.values_of = value_mapper(attribute, contract.folded_missing())
+        self.values_of = value_mapper(attribute, contract.normalized_missing())
         self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
         self._counts: Counter[str | None] = Counter()
         self._raw_values = self._dropped = self._unmapped = 0

@@ -1,7 +1,7 @@
-"""Train, validation and test by hash of groups: products with the same title or the same image stay together.
+"""Train, validation and test by hash of groups: products with the same title or an image in common stay together.
 
 A later run keeps the splits of earlier ones: a product that joins a group takes its split, and one that would join
-groups of two splits is set aside. A title or image that a large share of the products has ("T-shirt", "no image")
+groups of two splits is quarantined. A title or image that a large share of the products has ("T-shirt", "no image")
 says nothing of a product and joins none.
 """
 
@@ -17,15 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.contract.contract import Split
-from moemoe.schemas import LABELS, QUARANTINE, SPLITS
+from moemoe.schemas import LABELS, QUARANTINE, SPLIT_KEYS
 
 STAGE = "split"
 NAMES = ("train", "validation", "test")
 _NONE = -1
 #: A title or image of so many products, and of this share of them, joins no groups.
 COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
-#: In place of a split in SPLITS: a key that joins no groups, and stays so in later runs.
+#: In place of a split in SPLIT_KEYS: a key that joins no groups, and stays so in later runs.
 COMMON = "common"
+#: What ``Groups`` reads of PRODUCTS.
+KEY_COLUMNS = ("product_id", "title", "image_hash", "further_image_hashes")
 _ROWS = 1 << 18
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
@@ -34,62 +36,64 @@ _EDGES = " .,;:!?\"'`*|"
 class Groups:
     """The groups of a catalog's labelled products, and the split of each.
 
-    A key is the hash of a folded title or of an image (or of the product id where a product has neither, or common
-    ones alone: see COMMON_SHARE); products that share a key are one group, whose name is its smallest key as 32 hex
-    digits. So groups and splits depend on the content of a group and on earlier splits alone, not on the order or
-    number of rows. At most some 130 bytes a product, and its id.
+    A key is the hash of a normalized title or of an image that the run reads, the first or a further one (or of the
+    product id where a product has none, or common ones alone: see COMMON_SHARE); products that share a key are one
+    group, whose name is its smallest key as 32 hex digits. So groups and splits depend on the content of a group and on
+    earlier splits alone, not on the order or number of rows. At most some 130 bytes a product, and its id; for each
+    further image that a product may have, some 60 more.
 
     Args:
         products: parts of PRODUCTS, only those with a label.
         shares: of the splits.
-        earlier: SPLITS of earlier runs, by key; gone over several times.
+        earlier: SPLIT_KEYS of earlier runs, by key; gone over several times.
     """
 
     def __init__(self, products: Iterable[pa.Table], shares: Split, earlier: Iterable[pa.RecordBatch] = ()):
         keys, self._starts, ids = [np.empty((0, 2, 2), np.uint64)], [0], []
         for part in products:
-            columns = (part[name].to_pylist() for name in ("product_id", "title", "image_hash"))
-            digests = [_keys(*product) for product in zip(*columns, strict=True)]
-            keys.append(_halves(b"".join(digests)).reshape(-1, 2, 2))
+            columns = (part[name].to_pylist() for name in KEY_COLUMNS)
+            keys.append(_padded([_keys(*product) for product in zip(*columns, strict=True)]))
             ids.append(part["product_id"].cast(pa.large_string()))
             self._starts.append(self._starts[-1] + len(part))
         self.common: list[str] = []
         self._ids = pa.chunked_array(ids or [[]], pa.large_string())
         self._earlier = earlier
-        # two keys per product, the first and the second half of each
-        high_P2, low_P2 = (np.concatenate([key_P2H[..., half] for key_P2H in keys]) for half in (0, 1))
+        # W keys a product, the first and the second half of each
+        keys = _as_wide(keys)
+        high_PW, low_PW = (np.concatenate([key_PW2[..., half] for key_PW2 in keys]) for half in (0, 1))
         del keys, ids
-        self._replace_common(high_P2, low_P2)
+        self._replace_common(high_PW, low_PW)
         # 64 of a key's 128 bits tell keys apart: two of 40 million are the same with probability 4e-5
-        order = np.argsort(high_P2.ravel(), kind="stable")
-        rising = high_P2.ravel()[order]
-        del high_P2
+        order = np.argsort(high_PW.ravel(), kind="stable")
+        rising = high_PW.ravel()[order]
+        del high_PW
         is_first = np.ones(len(rising), bool)
         is_first[1:] = rising[1:] != rising[:-1]
         self._high_K = rising[is_first]
         del rising
-        self._low_K = low_P2.ravel()[order[is_first]]
+        self._low_K = low_PW.ravel()[order[is_first]]
         code = np.empty(len(order), np.int32)
         code[order] = np.cumsum(is_first, dtype=np.int32) - 1
-        del order, low_P2, is_first
-        code_P2 = code.reshape(-1, 2)
-        group_K = _connected(code_P2, len(self._high_K))
+        code_PW = code.reshape(low_PW.shape)
+        del order, low_PW, is_first
+        group_K = _connected(code_PW, len(self._high_K))
         split_K = self._earlier_splits()
-        self._group_P, self._name_G, self._split_G = self._with_splits(code_P2, group_K, split_K, shares)
+        self._group_P, self._name_G, self._split_G = self._with_splits(code_PW, group_K, split_K, shares)
         self._group_K = np.full(len(self._high_K), _NONE, np.int32)
-        for place in (0, 1):
-            joined = self._group_P != _NONE
-            self._group_K[code_P2[joined, place]] = self._group_P[joined]
+        joined = self._group_P != _NONE
+        for code_P in code_PW.T:
+            self._group_K[code_P[joined]] = self._group_P[joined]
 
-    def _replace_common(self, high_P2: np.ndarray, low_P2: np.ndarray) -> None:
-        """Replaces each common key, in place, by the product's other key, or by that of its id.
+    def _replace_common(self, high_PW: np.ndarray, low_PW: np.ndarray) -> None:
+        """Replaces each common key, in place, by another of the product's keys, or by that of its id.
 
         A key that has a split from an earlier run keeps on joining; one that was common stays so.
         """
-        twice_P = high_P2[:, 0] == high_P2[:, 1]
-        rising = np.concatenate([high_P2[:, 0], high_P2[~twice_P, 1]])
+        distinct = [high_P[(high_PW[:, :place] != high_P[:, None]).all(1)] for place, high_P in enumerate(high_PW.T)]
+        rising = np.concatenate(distinct)
+        del distinct
         rising.sort()
-        least = max(COMMON_PRODUCTS, math.ceil(COMMON_SHARE * len(high_P2)))
+        least = max(COMMON_PRODUCTS, math.ceil(COMMON_SHARE * len(high_PW)))
         frequent = np.unique(rising[: max(0, len(rising) - least + 1)][rising[: -least + 1] == rising[least - 1 :]])
         had_split, was_common = self._earlier_keys(frequent), self._earlier_keys(rising, common=True)
         common_K = np.union1d(np.setdiff1d(frequent, had_split), was_common)
@@ -98,20 +102,20 @@ class Groups:
         self._common_names: list[str] = []
         self._examples: list[tuple[int, int, int]] = []  # product, half of its keys, number of products
         for high, number in zip(common_K, number_K, strict=True):
-            product, place = (int(found[0]) for found in np.nonzero(high_P2 == high))
-            self._common_names.append(f"{int(high):016x}{int(low_P2[product, place]):016x}")
+            product, place = (int(found[0]) for found in np.nonzero(high_PW == high))
+            self._common_names.append(f"{int(high):016x}{int(low_PW[product, place]):016x}")
             self._examples.append((product, int(high), int(number)))
-        is_common_P2 = np.isin(high_P2, common_K)
-        if not is_common_P2.any():
+        is_common_PW = np.isin(high_PW, common_K)
+        if not is_common_PW.any():
             return
-        for place in (0, 1):
-            other = is_common_P2[:, place] & ~is_common_P2[:, 1 - place]
-            for half_P2 in (high_P2, low_P2):
-                half_P2[other, place] = half_P2[other, 1 - place]
-        alone = np.flatnonzero(is_common_P2.all(1))
+        alone = np.flatnonzero(is_common_PW.all(1))
+        row, column = np.nonzero(is_common_PW)
+        other = is_common_PW.argmin(1)[row]  # the first that is not common, if there is one
+        for half_PW in (high_PW, low_PW):
+            half_PW[row, column] = half_PW[row, other]
         own = [_key("product", product_id) for product_id in self._ids.take(pa.array(alone)).to_pylist()]
         key_A2 = _halves(b"".join(own)).reshape(-1, 2)
-        high_P2[alone], low_P2[alone] = key_A2[:, :1], key_A2[:, 1:]
+        high_PW[alone], low_PW[alone] = key_A2[:, :1], key_A2[:, 1:]
 
     def _earlier_keys(self, rising: np.ndarray, common: bool = False) -> np.ndarray:
         """Those of the ``rising`` keys that have a split from earlier runs, or that were common."""
@@ -123,7 +127,7 @@ class Groups:
         return np.unique(np.concatenate(found))
 
     def assign(self, part: int, products: pa.Table, labels: pa.Table) -> pa.Table:
-        """``labels`` (LABELS) of a part, group and split filled in; those of products set aside are left out.
+        """``labels`` (LABELS) of a part, group and split filled in; those of products quarantined are left out.
 
         ``products`` are the rows of that part that the constructor saw. What is common in them is added to ``common``,
         in words.
@@ -147,13 +151,13 @@ class Groups:
         return labels
 
     def quarantine(self) -> pa.Table:
-        """The products set aside (QUARANTINE)."""
+        """The products quarantined (QUARANTINE)."""
         aside = self._ids.take(pa.array(np.flatnonzero(self._group_P == _NONE))).to_pylist()
         told = {"stage": STAGE, "field": "group", "reason": "joins groups of two splits", "detail": None}
         return pa.Table.from_pylist([{"product_id": product_id, **told} for product_id in aside], QUARANTINE)
 
     def splits(self) -> Iterator[pa.Table]:
-        """The SPLITS of every key so far, earlier ones included, by key."""
+        """The SPLIT_KEYS of every key so far, earlier ones included, by key."""
         known = np.flatnonzero(self._group_K != _NONE)
         high = self._high_K[known]
         begin, common = 0, sorted(self._common_names)
@@ -161,24 +165,30 @@ class Groups:
             last = batch["key"][-1].as_py() if len(batch) else ""
             end = begin + int(np.searchsorted(high[begin:], np.uint64(int(last[:16] or "0", 16)), "right"))
             named = [key for key in common if key <= last]
-            yield self._merged(known[begin:end], named, pa.Table.from_batches([batch]).cast(SPLITS))
+            yield self._merged(known[begin:end], named, pa.Table.from_batches([batch]).cast(SPLIT_KEYS))
             begin, common = end, common[len(named) :]
         while begin < len(known) or common:
             some = known[begin : begin + _ROWS]
             begin += len(some)
             last = self._name(some[-1]) if begin < len(known) else "g"  # behind every hex digit
             named = [key for key in common if key <= last]
-            yield self._merged(some, named, SPLITS.empty_table())
+            yield self._merged(some, named, SPLIT_KEYS.empty_table())
             common = common[len(named) :]
 
     def _merged(self, known: np.ndarray, common: Sequence[str], earlier: pa.Table) -> pa.Table:
         """SPLITS of some of this run's keys, of common ones and of earlier ones, by key."""
         names = pa.array([self._name(key) for key in known], pa.string())
         splits = pa.array(NAMES).take(pa.array(self._split_G[self._group_K[known]]))
-        own = pa.table([names, splits], schema=SPLITS)
-        shared = pa.table([pa.array(common, pa.string()), pa.repeat(COMMON, len(common))], schema=SPLITS)
+        own = pa.table([names, splits], schema=SPLIT_KEYS)
+        shared = pa.table([pa.array(common, pa.string()), pa.repeat(COMMON, len(common))], schema=SPLIT_KEYS)
         # a key that was there before keeps its split, so both rows of it are the same
-        return pa.concat_tables([earlier, shared, own]).group_by(SPLITS.names).aggregate([]).sort_by("key").cast(SPLITS)
+        return (
+            pa.concat_tables([earlier, shared, own])
+            .group_by(SPLIT_KEYS.names)
+            .aggregate([])
+            .sort_by("key")
+            .cast(SPLIT_KEYS)
+        )
 
     def _name(self, key: int) -> str:
         return f"{self._high_K[key]:016x}{self._low_K[key]:016x}"
@@ -192,7 +202,7 @@ class Groups:
         return split_K
 
     def _with_splits(
-        self, code_P2: np.ndarray, group_K: np.ndarray, split_K: np.ndarray, shares: Split
+        self, code_PW: np.ndarray, group_K: np.ndarray, split_K: np.ndarray, shares: Split
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each product's group or _NONE, each group's smallest key, each group's split."""
         groups = int(group_K.max()) + 1 if len(group_K) else 0
@@ -202,7 +212,7 @@ class Groups:
         most_G, least_G = np.full(groups, _NONE, np.int8), np.full(groups, len(NAMES), np.int8)
         np.maximum.at(most_G, group_K[had], split_K[had])
         np.minimum.at(least_G, group_K[had], split_K[had])
-        group_P = group_K[code_P2[:, 0]] if len(code_P2) else np.empty(0, np.int32)
+        group_P = group_K[code_PW[:, 0]] if len(code_PW) else np.empty(0, np.int32)
         torn_P = np.flatnonzero((least_G < most_G)[group_P])
         new_G = np.flatnonzero(most_G == _NONE)
         drawn = (NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G])
@@ -210,7 +220,7 @@ class Groups:
         if len(torn_P):  # earlier splits disagree: one product after the other, as each may join or not
             names, splits, group_P = name_G.tolist(), most_G.tolist(), group_P.copy()
             number_of: dict[int, int] = {}
-            found = _one_by_one(code_P2[torn_P], self._ids.take(pa.array(torn_P)).to_pylist(), split_K)
+            found = _one_by_one(code_PW[torn_P], self._ids.take(pa.array(torn_P)).to_pylist(), split_K)
             for i, (smallest, split) in zip(torn_P, found, strict=True):
                 if smallest != _NONE and smallest not in number_of:
                     number_of[smallest] = len(names)
@@ -238,24 +248,25 @@ def _places(rising: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return place, rising[place] == high
 
 
-def _connected(code_P2: np.ndarray, keys: int) -> np.ndarray:
+def _connected(code_PW: np.ndarray, keys: int) -> np.ndarray:
     """The number of each key's group."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    edges = coo_array((np.ones(len(code_P2), bool), (code_P2[:, 0], code_P2[:, 1])), shape=(keys, keys))
+    first, other = np.broadcast_to(code_PW[:, :1], code_PW[:, 1:].shape).ravel(), code_PW[:, 1:].ravel()
+    edges = coo_array((np.ones(len(first), bool), (first, other)), shape=(keys, keys))
     return connected_components(edges, directed=False)[1]
 
 
-def _one_by_one(code_P2: np.ndarray, ids: Sequence[str], split_K: np.ndarray) -> list[tuple[int, int]]:
+def _one_by_one(code_PW: np.ndarray, ids: Sequence[str], split_K: np.ndarray) -> list[tuple[int, int]]:
     """Per product the smallest key of its group and its split; _NONE for one that would join two splits' groups.
 
     Products that were there before come first, then by id: the result does not depend on the order of rows.
     """
-    union = _Union({int(key): int(split_K[key]) for key in np.unique(code_P2) if split_K[key] != _NONE})
-    order = sorted(range(len(ids)), key=lambda i: (bool((split_K[code_P2[i]] == _NONE).any()), ids[i]))
-    joined = {i for i in order if union.join([int(key) for key in code_P2[i]])}
-    roots = [union.root(int(code_P2[i, 0])) if i in joined else _NONE for i in range(len(ids))]
+    union = _Union({int(key): int(split_K[key]) for key in np.unique(code_PW) if split_K[key] != _NONE})
+    order = sorted(range(len(ids)), key=lambda i: (bool((split_K[code_PW[i]] == _NONE).any()), ids[i]))
+    joined = {i for i in order if union.join([int(key) for key in code_PW[i]])}
+    roots = [union.root(int(code_PW[i, 0])) if i in joined else _NONE for i in range(len(ids))]
     return [(root, union.split.get(root, _NONE)) for root in roots]
 
 
@@ -299,19 +310,31 @@ def split_of_group(group: str, shares: Split) -> str:
     return "validation" if place < shares.train + shares.validation else "test"
 
 
-def _keys(product_id: str, title: str | None, image_hash: str | None) -> bytes:
-    """A product's two keys, 16 bytes each; twice the same where it has one."""
+def _keys(product_id: str, title: str | None, image: str | None, further: Sequence[str | None] | None) -> list[bytes]:
+    """A product's distinct keys, 16 bytes each, one at least."""
     compared = _compared(title or "")
     keys = [_key("title", compared)] if compared else []
-    keys += [_key("image", image_hash)] if image_hash else []
-    keys = keys or [_key("product", product_id)]
-    return keys[0] + keys[-1]
+    keys += [_key("image", image_hash) for image_hash in (image, *(further or ())) if image_hash]
+    return list(dict.fromkeys(keys)) or [_key("product", product_id)]
+
+
+def _padded(keys: Sequence[list[bytes]]) -> np.ndarray:
+    """The keys of each product as numbers, uint64 [P, W, 2]; one with fewer repeats its first."""
+    width = max([2, *map(len, keys)])
+    return _halves(b"".join(b"".join([*own, *own[:1] * (width - len(own))]) for own in keys)).reshape(-1, width, 2)
+
+
+def _as_wide(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The parts with as many keys a product as the widest."""
+    width = max(part.shape[1] for part in parts)
+    return [np.concatenate([part, part[:, :1].repeat(width - part.shape[1], 1)], 1) for part in parts]
 
 
 def _compared(title: str) -> str:
     """A title without case, hyphens and punctuation around it.
 
-    Not ``contract.text.fold``, which learns: keys are kept from run to run, so what they are made of never changes.
+    Not ``contract.text.normalize_text``, which learns: keys are kept from run to run, so
+    what they are made of never changes.
     """
     text = unicodedata.normalize("NFKC", html.unescape(title))
     return _SPACES.sub(" ", text.casefold()).strip(_EDGES)

@@ -18,7 +18,7 @@ from transformers.models.t5.modeling_t5 import T5LayerNorm
 from moemoe.batches.tokenizer import load_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, TextConfig
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 
 
 class AutoTextEncoder(nn.Module):
@@ -58,7 +58,7 @@ class AutoTextEncoder(nn.Module):
         if not self.frozen and self.backbone.supports_gradient_checkpointing:
             self.backbone.gradient_checkpointing_enable()
 
-    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """States [B, K, D] of token ids int64 [B, K], and no routers' loads; ``mask_BK`` is true on real tokens."""
         seen_BK = mask_BK | ~mask_BK.any(1, keepdim=True)  # attention over nothing would be NaN
         with torch.no_grad() if self.frozen else nullcontext():

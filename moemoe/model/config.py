@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
@@ -72,25 +72,27 @@ class ExpertConfig:
     """The sparse mixture of experts (section 4.4).
 
     Args:
-        number, k: experts, and how many of them each token goes to. With k = 1 softmax(top_1(.)) is 1 whatever the
-            router says and its gradient is exactly 0, so k >= 2.
+        num_experts, top_k: experts, and how many of them each token goes to. With one, softmax(top_1(.)) is 1
+            whatever the router says and its gradient is exactly 0, so top_k >= 2.
         noise: whether the router's logits get noise in training.
         decoder, encoder: the layers that hold experts, one of EXPERT_LAYERS; ``encoder`` means both text encoders.
         init: ``upcycled`` (copies of the dense layer) or ``random``.
     """
 
-    number: int = 8
-    k: int = 2
+    num_experts: int = 8
+    top_k: int = 2
     noise: bool = True
     decoder: str = "odd"
     encoder: str = "none"
     init: str = "upcycled"
 
+    FORMER: ClassVar = {"number": "num_experts", "k": "top_k"}  #: names in models and settings of earlier versions
+
     def __post_init__(self):
-        if not 2 <= self.k <= self.number:
+        if not 2 <= self.top_k <= self.num_experts:
             raise ConfigError(
-                f"experts: k = {self.k} with {self.number} experts; allowed is 2 <= k <= number "
-                "(with k = 1 the router gets no gradient)"
+                f"experts: top_k is {self.top_k} with {self.num_experts} experts; allowed is from 2 to num_experts "
+                "(with 1 the router gets no gradient)"
             )
         for side in ("decoder", "encoder"):
             if getattr(self, side) not in EXPERT_LAYERS:

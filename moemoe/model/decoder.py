@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.source_attention import SourceMemory, source_attention
-from moemoe.model.t5_layers import feed_forward, heads, position_bias, real_places, run_layer, self_attention
+from moemoe.model.t5_layers import feed_forward, heads, position_bias, run_layer, self_attention, valid_indices
 
 
 class Decoder(nn.Module):
@@ -35,7 +35,7 @@ class Decoder(nn.Module):
             values.append([heads(attention.v(x), attention) for x in sources])
         return keys, values
 
-    def forward(self, x_NTD: Tensor, real_NT: Tensor, memory: SourceMemory) -> tuple[Tensor, list[RouterLoad]]:
+    def forward(self, x_NTD: Tensor, real_NT: Tensor, memory: SourceMemory) -> tuple[Tensor, list[RouterStats]]:
         """Final states [N, T, D] and the routers' loads, one per expert layer.
 
         ``real_NT`` marks the real tokens; they may be padded on the left (a question shorter than another) and on the
@@ -44,9 +44,9 @@ class Decoder(nn.Module):
         place = torch.arange(real_NT.shape[1], device=x_NTD.device)
         visible_NTT = (place[None, :] <= place[:, None]) & real_NT[:, None, :]
         mask_NHTT = position_bias(self.stack, visible_NTT, 0, x_NTD)
-        real = real_places(real_NT)
+        real = valid_indices(real_NT)
 
-        def layer(index: int, block: nn.Module, x_NTD: Tensor) -> tuple[Tensor, RouterLoad | None]:
+        def layer(index: int, block: nn.Module, x_NTD: Tensor) -> tuple[Tensor, RouterStats | None]:
             own, cross, last = block.layer
             x_NTD = self_attention(own, x_NTD, mask_NHTT)
             attention = cross.EncDecAttention

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from moemoe.batches.batch import Batch
 from moemoe.model.config import ModelConfig
 from moemoe.model.decoder import Decoder
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.source_attention import SourceMemory
 
 
@@ -25,7 +25,7 @@ class Encoded:
     memory: SourceMemory
     shares_NS: Tensor
     alignment: list[Tensor] | None
-    loads: list[RouterLoad]
+    loads: list[RouterStats]
 
 
 class EncoderDecoder(Protocol):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.model.config import NgramConfig
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.ngrams import HashedNgrams
-from moemoe.model.t5_layers import feed_forward, position_bias, real_places, run_layer, self_attention
+from moemoe.model.t5_layers import feed_forward, position_bias, run_layer, self_attention, valid_indices
 
 
 class TextEncoder(nn.Module):
@@ -22,7 +22,7 @@ class TextEncoder(nn.Module):
         self.ngrams = HashedNgrams(ngrams, stack.config.d_model) if ngrams is not None and ngrams.orders else None
         self.recompute = False
 
-    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+    def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """States [B, K, D] of token ids int64 [B, K], and the routers' loads; ``mask_BK`` is true on real tokens."""
         return self.encode_embeddings(self.embed(ids_BK), mask_BK)
 
@@ -31,13 +31,13 @@ class TextEncoder(nn.Module):
         x_BKD = self.stack.embed_tokens(ids_BK)
         return x_BKD if self.ngrams is None else x_BKD + self.ngrams(ids_BK)
 
-    def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+    def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """The same from embeddings [B, K, D]."""
         x_BKD = self.stack.dropout(x_BKD)
         mask_BHKK = position_bias(self.stack, mask_BK[:, None].expand(-1, mask_BK.shape[1], -1), 0, x_BKD)
-        real = real_places(mask_BK)
+        real = valid_indices(mask_BK)
 
-        def layer(block: nn.Module, x_BKD: Tensor) -> tuple[Tensor, RouterLoad | None]:
+        def layer(block: nn.Module, x_BKD: Tensor) -> tuple[Tensor, RouterStats | None]:
             return feed_forward(block.layer[-1], self_attention(block.layer[0], x_BKD, mask_BHKK), real)
 
         loads = []

@@ -25,7 +25,7 @@ LOGITS_AT_ONCE = 64
 
 
 @dataclass
-class Answers:
+class GeneratedAnswers:
     """Generated tokens int64 [N, A] (pad after the end), confidence [N] = product of the tokens' probabilities
     up to and with the end token, and each source's share [N, S]. ``leaf_N``: the trie's leaf, None in free decoding."""
 
@@ -43,7 +43,7 @@ def generate(
     end_id: int = 1,
     trie: Trie | None = None,
     drafts: Drafts | None = None,
-) -> Answers:
+) -> GeneratedAnswers:
     """Greedy answers of at most ``config.answer_length`` tokens.
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
@@ -57,7 +57,7 @@ def generate(
     else:
         assert batch.root_N is not None
         leaf_N = _choose_values(decoding, trie, batch.root_N)
-    return Answers(decoding.tokens_NA, decoding.log_probability_N.exp(), decoding.shares_NS, leaf_N)
+    return GeneratedAnswers(decoding.tokens_NA, decoding.log_probability_N.exp(), decoding.shares_NS, leaf_N)
 
 
 def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:

@@ -19,21 +19,21 @@ FEW_EXPERTS, MANY_ROWS = 16, 128
 
 
 @dataclass
-class RouterLoad:
+class RouterStats:
     """What one layer's router did with one batch, as sums, so that ranks can be added up.
 
-    ``first_E`` counts the tokens whose top-ranked expert is e; ``weight_E`` sums their gate weights (zeros outside
-    the top k) and carries the gradient; ``tokens`` is T.
+    ``top1_count_E`` counts the tokens whose top-ranked expert is e; ``gate_sum_E`` sums their gate weights (zeros
+    outside the top k) and carries the gradient; ``tokens`` is T.
     """
 
-    first_E: Tensor
-    weight_E: Tensor
+    top1_count_E: Tensor
+    gate_sum_E: Tensor
     tokens: Tensor
 
 
-def load_balancing_loss(first_E: Tensor, weight_E: Tensor, tokens: Tensor) -> Tensor:
+def load_balancing_loss(top1_count_E: Tensor, gate_sum_E: Tensor, tokens: Tensor) -> Tensor:
     """Equation 9: n * sum_i f_i P_i with f = first / T and P = weight / T. 1 where perfectly balanced."""
-    return first_E.numel() * torch.sum((first_E / tokens) * (weight_E / tokens))
+    return top1_count_E.numel() * torch.sum((top1_count_E / tokens) * (gate_sum_E / tokens))
 
 
 class Router(nn.Module):
@@ -48,7 +48,7 @@ class Router(nn.Module):
         self.weight_ED = nn.Parameter(torch.empty(experts, d_model).normal_(0, 0.02))
         self.noise_ED = nn.Parameter(torch.zeros(experts, d_model)) if noise else None
 
-    def forward(self, x_TD: Tensor) -> tuple[Tensor, Tensor, RouterLoad]:
+    def forward(self, x_TD: Tensor) -> tuple[Tensor, Tensor, RouterStats]:
         """Gate weights [T, K] (each row sums to 1), expert indices [T, K] in falling order, and the load."""
         with torch.autocast(x_TD.device.type, enabled=False):
             dtype = torch.promote_types(self.weight_ED.dtype, torch.float32)
@@ -60,10 +60,10 @@ class Router(nn.Module):
             top_TK, expert_TK = logits_TE.topk(self.k, dim=-1)
             gate_TK = top_TK.softmax(-1)
             experts = logits_TE.shape[-1]
-            first_E = torch.bincount(expert_TK[:, 0], minlength=experts).float()
-            weight_E = torch.zeros_like(logits_TE).scatter(1, expert_TK, gate_TK).sum(0)
+            top1_count_E = torch.bincount(expert_TK[:, 0], minlength=experts).float()
+            gate_sum_E = torch.zeros_like(logits_TE).scatter(1, expert_TK, gate_TK).sum(0)
             tokens = torch.tensor(float(x_TD.shape[0]), device=x_TD.device)
-        return gate_TK, expert_TK, RouterLoad(first_E, weight_E, tokens)
+        return gate_TK, expert_TK, RouterStats(top1_count_E, gate_sum_E, tokens)
 
 
 class _Permute(torch.autograd.Function):
@@ -135,8 +135,8 @@ class MixtureOfExperts(nn.Module):
         gated = hasattr(dense, "wi_1")
         wi = dense.wi_0 if gated else dense.wi
         d_ff, d_model = wi.weight.shape
-        E = experts.number
-        layer = cls(d_model, d_ff, E, experts.k, experts.noise, dense.act, gated, dense.dropout.p)
+        E = experts.num_experts
+        layer = cls(d_model, d_ff, E, experts.top_k, experts.noise, dense.act, gated, dense.dropout.p)
         layer = layer.to(device=wi.weight.device, dtype=wi.weight.dtype)
         if experts.init == "upcycled":
             with torch.no_grad():
@@ -146,7 +146,7 @@ class MixtureOfExperts(nn.Module):
                     layer.wi_1_EDF.copy_(dense.wi_1.weight.T.expand(E, d_model, d_ff))
         return layer
 
-    def forward(self, x_TD: Tensor) -> tuple[Tensor, RouterLoad]:
+    def forward(self, x_TD: Tensor) -> tuple[Tensor, RouterStats]:
         """The experts' weighted sum for each token, [T, D], and the router's load."""
         gate_TK, expert_TK, load = self.router(x_TD)
         device = x_TD.device.type

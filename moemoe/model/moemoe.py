@@ -27,7 +27,7 @@ from moemoe.model.encoded import Encoded
 from moemoe.model.encoders import TextEncoder, repeat_patches
 from moemoe.model.files import read_config, read_weights, write_config
 from moemoe.model.generation import generate
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.outputs import Answer, Distribution, Losses
 from moemoe.model.pretrained import embeddings_for, load_t5, replace_embedding, text_config_of
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
@@ -143,7 +143,7 @@ class MoEMoE(nn.Module):
         if self.head is not None:
             self.head.load_state_dict(t5.lm_head.state_dict())
 
-    def adopt_tokenizer(self, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase) -> None:
+    def replace_vocabulary(self, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase) -> None:
         """Exchanges the vocabulary of ``old`` for that of ``new``, embeddings and head with it."""
         size = -len(new) // 8 * -8
         for table in self._token_tables:
@@ -174,7 +174,7 @@ class MoEMoE(nn.Module):
         if self.image_encoder is not None:
             self.image_encoder.recompute_activations()
 
-    def encode_questions(self, ids_UJ: Tensor, mask_UJ: Tensor) -> tuple[Tensor, list[RouterLoad]]:
+    def encode_questions(self, ids_UJ: Tensor, mask_UJ: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """The questions' states [U, J, D]; they depend on nothing else, so one pass serves a whole catalog."""
         return self.question_encoder(ids_UJ, mask_UJ)
 
@@ -210,7 +210,7 @@ class MoEMoE(nn.Module):
         )
         return Encoded(memory, shares_NS, alignment, loads)
 
-    def _encode_sources(self, sources: list[Source]) -> tuple[list[Tensor], list[Tensor], list[RouterLoad]]:
+    def _encode_sources(self, sources: list[Source]) -> tuple[list[Tensor], list[Tensor], list[RouterStats]]:
         """Each source's states [B, its own positions, D] (0 where it is missing), which of L positions are real, loads.
 
         L, equation 5's k for this batch, is the longest source's length; texts are padded to it, images repeat.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from moemoe.model.mixture_of_experts import RouterLoad
+from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.sources import IMAGE, kinds_of
 
 
@@ -24,7 +24,7 @@ class Losses:
     examples: Tensor
     question_image: Tensor
     images: Tensor
-    loads: list[RouterLoad]
+    loads: list[RouterStats]
 
     @classmethod
     def of_cross_entropy(cls, cross_entropy: Tensor, counts: Tensor) -> "Losses":

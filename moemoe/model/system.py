@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.model.outputs import Answer, Distribution, Losses
 
 
@@ -53,7 +53,7 @@ class System(Protocol):
         """The inverse; raises ConfigError where files are missing."""
 
 
-class Trained(System, Protocol):
+class TrainableSystem(System, Protocol):
     """Also a ``torch.nn.Module``."""
 
     @classmethod
@@ -62,7 +62,7 @@ class Trained(System, Protocol):
 
     @property
     def token_embeddings(self) -> list[nn.Parameter]:
-        """The tables that ``training.embedding_rate`` is for."""
+        """The tables that ``training.embedding_lr_scale`` is for."""
 
     def recompute_activations(self) -> None:
         """Turns gradient checkpointing on."""
@@ -75,7 +75,7 @@ class Fitted(System, Protocol):
     """``items`` are the training split's products with one answer per question, in a fixed order."""
 
     @classmethod
-    def fit(cls, config: Any, items: Iterable[Item], seed: int) -> "Fitted":
+    def fit(cls, config: Any, items: Iterable[ModelInput], seed: int) -> "Fitted":
         """The system made from ``items``."""
 
 

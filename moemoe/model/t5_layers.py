@@ -17,7 +17,7 @@ from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.model.config import ExpertConfig, TextConfig
-from moemoe.model.mixture_of_experts import MixtureOfExperts, RouterLoad
+from moemoe.model.mixture_of_experts import MixtureOfExperts, RouterStats
 
 
 def t5_stack(text: TextConfig, layers: int, is_decoder: bool, embedding: nn.Embedding) -> T5Stack:
@@ -65,7 +65,7 @@ def heads(x_XTD: Tensor, attention: nn.Module) -> Tensor:
     return x_XTD.unflatten(-1, (-1, attention.key_value_proj_dim)).transpose(1, 2)
 
 
-def feed_forward(layer: nn.Module, x_XTD: Tensor, real: Tensor | None) -> tuple[Tensor, RouterLoad | None]:
+def feed_forward(layer: nn.Module, x_XTD: Tensor, real: Tensor | None) -> tuple[Tensor, RouterStats | None]:
     """``x`` plus T5's feed-forward or its experts, at the flat indices ``real`` (None: everywhere)."""
     flat = x_XTD.reshape(-1, x_XTD.shape[-1])
     tokens = flat if real is None else flat[real]
@@ -99,7 +99,7 @@ def position_bias(stack: T5Stack, visible: Tensor, start: int, like: Tensor, pla
     return bias_XHTK.masked_fill(~visible[:, None], torch.finfo(like.dtype).min)
 
 
-def real_places(mask_XT: Tensor) -> Tensor | None:
+def valid_indices(mask_XT: Tensor) -> Tensor | None:
     """Flat indices of the true places; None where all are."""
     flat = mask_XT.reshape(-1)
     return None if bool(flat.all()) else flat.nonzero()[:, 0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.names import did_you_mean
 from moemoe.recipes.committee import load_committee
@@ -89,7 +90,7 @@ def load_recipe(
     if system == "cma-clip":
         training.pop("negatives", None)  # it cannot give an empty answer
     if weights != "scratch":
-        training.pop("embedding_rate", None)  # a size's is for embeddings from scratch, as its n-grams are
+        training.pop("embedding_lr_scale", None)  # a size's is for embeddings from scratch, as its n-grams are
         model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
     given = {name: value for name, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
     if system in FITTED and given:
@@ -108,7 +109,7 @@ def load_recipe(
         raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
     config = config_class.from_dict(values["model"])
     if system not in FITTED:
-        _check_training(Training(**values["training"]), config, name, recipe["phases"])
+        _check_training(config_from_dict(Training, values["training"]), config, name, recipe["phases"])
     return Recipe(
         name=name,
         size=size,
@@ -117,7 +118,7 @@ def load_recipe(
         phases=tuple(recipe["phases"]),
         load_balancing_weight=values["load_balancing_weight"],
         tokenizer=values["tokenizer"],
-        training=Training(**values["training"]),
+        training=config_from_dict(Training, values["training"]),
         parent=recipe.get("parent"),
         system=system,
     )
@@ -164,7 +165,7 @@ def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
 
 def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:
     pretrained = values["model"].get("text", {}).get("pretrained")
-    if pretrained not in (None, values["tokenizer"]) and not hasattr(load_system(system), "adopt_tokenizer"):
+    if pretrained not in (None, values["tokenizer"]) and not hasattr(load_system(system), "replace_vocabulary"):
         raise ConfigError(
             f"tokenizer is {values['tokenizer']!r}; model {name} needs the tokenizer of its weights, {pretrained}"
         )

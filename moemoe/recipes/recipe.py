@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from moemoe.configs import config_from_dict
 from moemoe.recipes.settings import Training
 from moemoe.systems import FITTED, load_system
 
@@ -72,5 +73,5 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """The inverse of ``to_dict``."""
         members = tuple(map(cls.from_dict, values.get("members", ())))
-        training = Training(**values["training"])
+        training = config_from_dict(Training, values["training"])
         return cls(**{**values, "phases": tuple(values["phases"]), "training": training, "members": members})

@@ -1,4 +1,4 @@
-"""Changes to a recipe from the command line: ``experts.number=16, training.learning_rate=0.001``.
+"""Changes to a recipe from the command line: ``experts.num_experts=16, training.learning_rate=0.001``.
 
 Names are those of the system's configuration (of ``ModelConfig``: ``text.*``, ``image.*``, ``experts.*`` and its own
 keys), ``training.*``, ``load_balancing_weight`` (table 5) or ``tokenizer``.
@@ -7,7 +7,7 @@ keys), ``training.*``, ``load_balancing_weight`` (table 5) or ``tokenizer``.
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import yaml
 
@@ -51,11 +51,12 @@ class Training:
         accumulation: parts that a process's share of a batch is computed in, one after the other.
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
         learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
-        embedding_rate: token embeddings learn so many times faster. T5's start at a standard deviation of 1, its other
-            matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own size.
+        embedding_lr_scale: token embeddings learn so many times faster. T5's start at a standard deviation of 1, its
+            other matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own
+            size.
         ngram_rate: the embeddings of hashed n-grams are Adagrad's, at so many times the rate.
         warmup_steps: linear, at the start of each phase.
-        clip_norm: the gradient's largest norm.
+        max_grad_norm: what longer gradients are clipped to.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
         second_view: if set, every step shows each product a second time, cut short: this share by the image alone, the
@@ -66,14 +67,16 @@ class Training:
     batch_size: int
     learning_rate: float
     warmup_steps: int
-    clip_norm: float
-    embedding_rate: float = 1.0
+    max_grad_norm: float
+    embedding_lr_scale: float = 1.0
     ngram_rate: float = 1000.0
     accumulation: int = 1
     gradient_checkpointing: bool = False
     negatives: float = 0.0
     source_dropout: SourceDropout = field(default_factory=SourceDropout)
     second_view: float | None = None
+
+    FORMER: ClassVar = {"embedding_rate": "embedding_lr_scale", "clip_norm": "max_grad_norm"}  #: of earlier versions
 
     def __post_init__(self):
         if isinstance(self.source_dropout, dict):
@@ -85,7 +88,7 @@ class Training:
         for name in ("batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
-        for name in ("embedding_rate", "ngram_rate"):
+        for name in ("embedding_lr_scale", "ngram_rate"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
         if not 0 <= self.negatives <= 1:
@@ -113,7 +116,7 @@ def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type
     if not fitted:
         found |= {f"training.{name}": kind for name, kind in _names(Training).items()}
         found |= {"tokenizer": str}
-    return found | ({"load_balancing_weight": float} if "experts.number" in found else {})
+    return found | ({"load_balancing_weight": float} if "experts.num_experts" in found else {})
 
 
 def change(values: dict[str, Any], settings: str, config_class: type, fitted: bool = False) -> None:
@@ -124,6 +127,7 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
     """
     for setting in filter(None, (part.strip() for part in SEPARATOR.split(settings))):
         name, equals, text = (part.strip() for part in setting.partition("="))
+        name = _present_name(name, config_class)
         allowed = allowed_settings(config_class, fitted)
         if not equals or name not in allowed:
             raise ConfigError(f"setting {setting!r}: allowed is name=value with one of {', '.join(sorted(allowed))}")
@@ -152,12 +156,23 @@ def _names(config_class: type) -> dict[str, type]:
     hints = get_type_hints(config_class)
     for name in (own.name for own in dataclasses.fields(config_class)):
         hint = hints[name]
-        choices = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
-        configs = [kind for kind in choices if dataclasses.is_dataclass(kind)]
-        if configs:
-            found |= {f"{name}.{inner}": kind for inner, kind in _names(configs[0]).items()}
+        if nested := _dataclass_of(hint):
+            found |= {f"{name}.{inner}": kind for inner, kind in _names(nested).items()}
         else:
             found[name] = (
                 list if getattr(hint, "__origin__", None) is tuple else hint if isinstance(hint, type) else object
             )
     return found
+
+
+def _present_name(name: str, config_class: type) -> str:
+    """The setting's name now, if ``name`` is what an earlier version called it."""
+    group, dot, inner = name.rpartition(".")
+    of_group = Training if group == "training" else _dataclass_of(get_type_hints(config_class).get(group))
+    return f"{group}{dot}{getattr(of_group, 'FORMER', {}).get(inner, inner)}"
+
+
+def _dataclass_of(hint: Any) -> type | None:
+    """The dataclass that a field holds, or may hold."""
+    choices = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
+    return next((kind for kind in choices if dataclasses.is_dataclass(kind)), None)

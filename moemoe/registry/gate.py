@@ -16,7 +16,7 @@ from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationErro
 from moemoe.evaluation.parts import Predictions
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
-from moemoe.evaluation.uncertainty import Resamples, difference_on, upper_bound
+from moemoe.evaluation.uncertainty import GroupBootstrap, difference_on, upper_bound
 from moemoe.names import cell_name
 
 GATE, REPORT = "gate", "report"
@@ -49,7 +49,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Half:
+class HalfResult:
     """One half of the test split: mean Recall@90P of both models, and the 95 % interval of their difference."""
 
     champion: float
@@ -66,7 +66,7 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """Whether the challenger is promoted, and why.
 
     Args:
@@ -79,7 +79,7 @@ class Decision:
     promoted: bool
     reasons: tuple[str, ...]
     champion: str | None = None
-    halves: dict[str, Half] = field(default_factory=dict)
+    halves: dict[str, HalfResult] = field(default_factory=dict)
     cells: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -102,7 +102,7 @@ def decide(
     rules: Rules,
     broken: Sequence[str] = (),
     no_means: str = "",
-) -> Decision:
+) -> GateDecision:
     """Compares two models' PREDICTIONS of the same test rows, as they are.
 
     Args:
@@ -123,27 +123,27 @@ def decide(
             condition = shared.first.condition
             del shared
     except EvaluationError as error:
-        return Decision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
+        return GateDecision(False, (*_broken(broken), f"{name} rows: {error}"), champion_version)
     failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
     gate = halves[GATE]
     summary = (
         f"{MEAN} {gate.challenger:.4f} against {gate.champion:.4f} of version {champion_version} on {gate.products} "
         f"gate products (difference {gate.difference:+.4f}, 95 % interval {gate.low:+.4f} to {gate.high:+.4f})"
     )
-    return Decision(not failures, (summary, *failures), champion_version, halves, tuple(compared))
+    return GateDecision(not failures, (summary, *failures), champion_version, halves, tuple(compared))
 
 
-def without_champion(rules: Rules, broken: Sequence[str] = (), no_means: str = "") -> Decision:
+def without_champion(rules: Rules, broken: Sequence[str] = (), no_means: str = "") -> GateDecision:
     """The decision without a champion to compare with: the contract has to hold, and something to be measured."""
     if no_means:
         return _unmeasured(rules, broken, no_means, None)
-    return Decision(False, _broken(broken)) if broken else Decision(True, ("there was none yet",))
+    return GateDecision(False, _broken(broken)) if broken else GateDecision(True, ("there was none yet",))
 
 
-def _unmeasured(rules: Rules, broken: Sequence[str], no_means: str, champion: str | None) -> Decision:
+def _unmeasured(rules: Rules, broken: Sequence[str], no_means: str, champion: str | None) -> GateDecision:
     asked = rules.promote_if == UNMEASURED
     reason = f"it could not be measured: {no_means}" + ("" if asked else f" (--promote-if {UNMEASURED} promotes it)")
-    return Decision(asked and not broken, (*_broken(broken), reason), champion)
+    return GateDecision(asked and not broken, (*_broken(broken), reason), champion)
 
 
 def half_of(group: str) -> str:
@@ -161,7 +161,7 @@ def _shared(challenger: Predictions, champion: Predictions, half: str, condition
     return SharedRows.of(own, read_test_rows(champion, own.condition, mine))
 
 
-def _half(shared: SharedRows, report_product_types: Sequence[str]) -> Half:
+def _half(shared: SharedRows, report_product_types: Sequence[str]) -> HalfResult:
     """A half has half the support, so half of it makes a cell."""
     least = MIN_SUPPORT // 2
     paired = difference_on(shared, report_product_types, min_support=least)
@@ -172,14 +172,14 @@ def _half(shared: SharedRows, report_product_types: Sequence[str]) -> Half:
     ]
     theirs = sum(_recall(scores) for scores in shown) / len(shown)
     found = paired.recall_at_90p
-    return Half(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
+    return HalfResult(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
 
 
 def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
     """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
     mine, theirs = shared.cells()
     looked_at = [cell for cell, scores in mine.items() if scores.support >= rules.least_products]
-    resamples = Resamples(shared.groups)
+    resamples = GroupBootstrap(shared.groups)
     drawn = [resamples.recalls_at_90p([run[cell] for cell in looked_at]) for run in (mine, theirs)]
     compared = []
     for cell, own_R, other_R in zip(looked_at, *drawn, strict=True):
@@ -197,7 +197,7 @@ def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
     return compared
 
 
-def _failures(gate: Half, compared: Sequence[dict[str, Any]], rules: Rules) -> list[str]:
+def _failures(gate: HalfResult, compared: Sequence[dict[str, Any]], rules: Rules) -> list[str]:
     """What ``mlflow.validate_evaluation_results`` finds wrong, in our words.
 
     A cell fails where it lost more than the margin and its loss is beyond its noise: the upper bound of the difference

@@ -24,7 +24,7 @@ PREVIOUS = "previous_champion"
 
 
 @contextmanager
-def one_at_a_time(uri: str, name: str) -> Iterator[None]:
+def alias_lock(uri: str, name: str) -> Iterator[None]:
     """Waits until no other process moves aliases of ``name``.
 
     Raises:
@@ -62,7 +62,7 @@ def one_at_a_time(uri: str, name: str) -> Iterator[None]:
 
 def make_challenger(uri: str, version: Version) -> None:
     """Gives ``version`` the alias, unless a later one has it."""
-    with one_at_a_time(uri, version.name):
+    with alias_lock(uri, version.name):
         now = alias_of(uri, version.name, CHALLENGER)
         if now is None or int(now.version) < int(version.version):
             client(uri).set_registered_model_alias(version.name, CHALLENGER, version.version)
@@ -70,7 +70,7 @@ def make_challenger(uri: str, version: Version) -> None:
 
 def replace_champion(uri: str, version: Version, expected: Version | None) -> bool:
     """Makes ``version`` champion and remembers the one before, if the champion is still ``expected``."""
-    with one_at_a_time(uri, version.name):
+    with alias_lock(uri, version.name):
         now = alias_of(uri, version.name, CHAMPION)
         if (now and now.version) != (expected and expected.version):
             return False

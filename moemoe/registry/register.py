@@ -15,18 +15,18 @@ from moemoe.inference.attribute_model import CONTRACT
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.code_version import git_commit
-from moemoe.registry.gate import Decision, Rules, decide, without_champion
+from moemoe.registry.gate import GateDecision, Rules, decide, without_champion
 from moemoe.registry.promote import make_challenger, replace_champion
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, version_of_run
-from moemoe.reporting.model_card import Card, Data
+from moemoe.reporting.model_card import Card, TrainingData
 
 DECISIONS = "gate_decisions"
 ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
-class Trained:
+class RunOutputs:
     """What a run leaves to be registered.
 
     Args:
@@ -39,7 +39,7 @@ class Trained:
 
     model_dir: str | Path
     contract_path: str | Path
-    data: Data
+    data: TrainingData
     recipe: Mapping[str, Any]
     evaluation: pa.Table
     metrics: Mapping[str, float]
@@ -55,7 +55,7 @@ class Registration:
     model_uri: str
     version: str
     aliases: tuple[str, ...]
-    decision: Decision
+    decision: GateDecision
 
     @property
     def reason(self) -> str:
@@ -66,7 +66,7 @@ class Registration:
 def register(
     run: TrackedRun,
     name: str,
-    trained: Trained,
+    trained: RunOutputs,
     rules: Rules,
     champion_predictions: Callable[[Path], Predictions],
 ) -> Registration:
@@ -87,7 +87,7 @@ def register(
     for _ in range(ATTEMPTS):
         champion = alias_of(uri, name, CHAMPION)
         if champion is not None and champion.version == version.version:
-            decision = Decision(
+            decision = GateDecision(
                 True, ("an earlier attempt of this run was promoted",), champion.tags.get("previous_champion")
             )
             break
@@ -95,13 +95,13 @@ def register(
         if not decision.promoted or replace_champion(uri, version, champion):
             break
     else:
-        decision = Decision(False, (f"the champion changed {ATTEMPTS} times while this version was judged",))
+        decision = GateDecision(False, (f"the champion changed {ATTEMPTS} times while this version was judged",))
     _keep(run, version, trained, decision)
     aliases = (CHALLENGER, CHAMPION) if decision.promoted else (CHALLENGER,)
     return Registration(version.uri, version.version, aliases, decision)
 
 
-def _whole_model(trained: Trained, name: str, folder: Path) -> Path:
+def _whole_model(trained: RunOutputs, name: str, folder: Path) -> Path:
     """The model's folder with everything that serving and backfill need, and its card."""
     shutil.copytree(trained.model_dir, folder)
     shutil.copyfile(trained.contract_path, folder / CONTRACT)
@@ -112,7 +112,7 @@ def _whole_model(trained: Trained, name: str, folder: Path) -> Path:
     return folder
 
 
-def _card(name: str, trained: Trained) -> Card:
+def _card(name: str, trained: RunOutputs) -> Card:
     return Card.of(
         name, trained.data, trained.recipe, trained.metrics, trained.evaluation, git_commit(), trained.no_means
     )
@@ -121,10 +121,10 @@ def _card(name: str, trained: Trained) -> Card:
 def _decide(
     uri: str,
     champion: Version | None,
-    trained: Trained,
+    trained: RunOutputs,
     rules: Rules,
     champion_predictions: Callable[[Path], Predictions],
-) -> Decision:
+) -> GateDecision:
     critical = [promise for promise in trained.data.broken if promise.startswith(CRITICAL)]
     if champion is None:
         return without_champion(rules, critical, trained.no_means)
@@ -133,7 +133,7 @@ def _decide(
             theirs = champion_predictions(fetch_version(uri, champion, scratch))
         except Exception as error:  # whatever is wrong with the champion, it is not replaced unseen
             reason = f"champion version {champion.version} could not be evaluated ({error})"
-            return Decision(False, (reason,), champion.version)
+            return GateDecision(False, (reason,), champion.version)
     return decide(
         trained.predictions,
         theirs,
@@ -145,7 +145,7 @@ def _decide(
     )
 
 
-def _keep(run: TrackedRun, version: Version, trained: Trained, decision: Decision) -> None:
+def _keep(run: TrackedRun, version: Version, trained: RunOutputs, decision: GateDecision) -> None:
     """The decision as tags and as an artifact of the run; how many decisions the gate rows have made so far."""
     mlflow = run.mlflow
     run.log_dict(decision.to_dict(), "gate/decision.json")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from moemoe.cli import main
 from moemoe.errors import ConfigError
-from moemoe.registry.promote import PREVIOUS, one_at_a_time
+from moemoe.registry.promote import PREVIOUS, alias_lock
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
 from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version, no_champion
 
@@ -19,7 +19,7 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
     Raises:
         ConfigError: there is no champion, or none before it.
     """
-    with one_at_a_time(uri, name):
+    with alias_lock(uri, name):
         champion = alias_of(uri, name, CHAMPION)
         if champion is None:
             raise ConfigError(f"{no_champion(uri, name)}; nothing can be rolled back")

@@ -42,13 +42,13 @@ class ServedModel(PythonModel):
         from moemoe.errors import MoEMoEError
         from moemoe.inference.catalog_rows import IMAGE_FOLDER, questions_of
         from moemoe.inference.decisions import decide
-        from moemoe.inference.thresholds import PLAIN, check_rule
+        from moemoe.inference.thresholds import PLAIN, check_threshold_kind
         from moemoe.registry.requests import BadRequest, rows_of
         from moemoe.sources import images_read
 
-        model, rule = self.model, (params or {}).get("thresholds", PLAIN)
+        model, threshold_kind = self.model, (params or {}).get("thresholds", PLAIN)
         try:
-            check_rule(rule)
+            check_threshold_kind(threshold_kind)
             folder = os.environ.get(IMAGE_FOLDER)
             images = images_read(model.sources)
             questions = questions_of(rows_of(model_input), model.contract, model.attributes, folder, images)
@@ -56,7 +56,7 @@ class ServedModel(PythonModel):
             raise BadRequest(str(error)) from None
         records = []
         for question, answers in zip(questions, model.predictor.answer(questions), strict=True):
-            for decided in decide(question, answers, model, rule):
+            for decided in decide(question, answers, model, threshold_kind):
                 attribute_id, value_id = model.contract.ids(decided.attribute, decided.answer.value)
                 records.append(
                     {

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from moemoe.cli import main
 from moemoe.errors import ConfigError
-from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, RULES, Cell, Thresholds, resting_on
+from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, THRESHOLD_KINDS, Cell, Thresholds, accepted_text
 from moemoe.names import cell_name, cells_meant
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracked_run import TrackedRun
@@ -27,7 +27,7 @@ from moemoe.reporting.html import page
 from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
 
 BASE = "thresholds_of_version"
-_HEADS = ["product type", "attribute", *(word for rule in RULES for word in (rule, "rests on"))]
+_HEADS = ["product type", "attribute", *(word for kind in THRESHOLD_KINDS for word in (kind, "accepted (validation)"))]
 
 
 def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | None], reason: str) -> Version:
@@ -95,23 +95,26 @@ def thresholds_of(uri: str, version: Version) -> Thresholds:
 
 
 def as_text(thresholds: Thresholds) -> str:
-    """A line per product type and attribute: both thresholds and the validation products that each rests on."""
+    """A line per product type and attribute: both thresholds and the validation products that each accepts."""
     lines = [_HEADS, *_rows(thresholds)]
-    rested = thresholds.rests_on.items()
-    few = sum(PLAIN in numbers and numbers[PLAIN] < FEW_PRODUCTS for cell, numbers in rested)
+    accepted = thresholds.validation_accepted.items()
+    few = sum(PLAIN in numbers and numbers[PLAIN] < FEW_PRODUCTS for cell, numbers in accepted)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    return "\n".join([*table, f"{few} of {len(table) - 1} plain thresholds rest on fewer than {FEW_PRODUCTS} products"])
+    return "\n".join(
+        [*table, f"{few} of {len(table) - 1} plain thresholds accept fewer than {FEW_PRODUCTS} validation products"]
+    )
 
 
 def _rows(thresholds: Thresholds) -> list[list[str]]:
     rows = []
     for product_type, own in sorted(thresholds.cells.items()):
-        for attribute, rules in sorted(own.items()):
+        for attribute, kinds in sorted(own.items()):
             row = [product_type, attribute]
-            for rule in RULES:
-                threshold, number = rules.get(rule), thresholds.rests_on.get((product_type, attribute), {}).get(rule)
-                row += ["abstains", "-"] if threshold is None else [f"{threshold:.4f}", resting_on(number)]
+            accepted = thresholds.validation_accepted.get((product_type, attribute), {})
+            for kind in THRESHOLD_KINDS:
+                threshold, number = kinds.get(kind), accepted.get(kind)
+                row += ["abstains", "-"] if threshold is None else [f"{threshold:.4f}", accepted_text(number)]
             rows.append(row)
     return rows
 

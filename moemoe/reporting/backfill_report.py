@@ -24,7 +24,7 @@ from moemoe.reporting.document import (
     Table,
     Text,
 )
-from moemoe.reporting.metric_tables import rested_on
+from moemoe.reporting.metric_tables import accepted_cell
 from moemoe.schemas import CONTRADICTS, FILLED
 
 EXAMPLES = 12
@@ -47,7 +47,7 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         ("thresholds", thresholds),
         ("rows read", finished.rows),
         ("products asked about", finished.products),
-        ("rows or images set aside", finished.quarantined),
+        ("rows or images quarantined", finished.quarantined),
         ("audit page", Code(finished.audit.page)),
         ("page of contradicted labels", Code(finished.label_audit.page)),
     ]
@@ -58,9 +58,9 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
-            f"**{total.contradicts:,} contradict it**; about {total.unsure:,} the model is unsure. How right the "
-            "filled values are, only people can say: judge the sample on the audit page. The labels that an accepted "
-            "prediction contradicts, where one of the two is wrong, have a page of the same kind."
+            f"**{total.contradicts:,} contradict it**; about {total.abstained_labelled:,} the model is unsure. How "
+            "right the filled values are, only people can say: judge the sample on the audit page. The labels that an "
+            "accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
         ),
         *_few(finished.coverage),
         Contents(),
@@ -69,22 +69,26 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
     for decision, (title, badge) in TITLES.items():
         if examples := _examples(finished.sample, decision, badge):
             blocks.append(Section(title, [Examples(examples)]))
-    if finished.kept_back:
+    if finished.blocked:
         said = Text("Confident values that the contract's rules do not allow beside the product's other values.")
-        rows = sorted(finished.kept_back.items(), key=lambda item: -item[1])
+        rows = sorted(finished.blocked.items(), key=lambda item: -item[1])
         blocks.append(Section("Abstained from: contradiction", [said, Table(["rule", "values"], rows)]))
     if read := readings(finished.readings):
-        blocks.append(Section("Catalog", read, folded=True, summary="layout of its files, what became of each column"))
+        blocks.append(
+            Section("Catalog", read, collapsed=True, summary="layout of its files, what became of each column")
+        )
     return Document("Backfill", blocks, f"Backfill | {model_version}")
 
 
 def _few(coverage: Any) -> list[Block]:
-    few = [c for c in coverage if c.filled and c.rests_on is not None and c.rests_on < FEW_PRODUCTS]
+    few = [
+        c for c in coverage if c.filled and c.validation_accepted is not None and c.validation_accepted < FEW_PRODUCTS
+    ]
     if not few:
         return []
     return [
         Notice(
-            f"The thresholds of {len(few)} cells, which filled in {sum(c.filled for c in few):,} values, rest on fewer "
+            f"The thresholds of {len(few)} cells, which filled in {sum(c.filled for c in few):,} values, accept fewer "
             f"than {FEW_PRODUCTS} validation products: judge these first."
         )
     ]
@@ -97,10 +101,12 @@ def _coverage_table(coverage: Any) -> Table:
     rows = []
     for c in coverage:
         share = Estimate(c.share)
-        rests = rested_on(c.rests_on) if c.filled or c.rests_on else None
+        accepted = accepted_cell(c.validation_accepted) if c.filled or c.validation_accepted else None
         missing = [c.missing, c.filled, Bar(share), share]
-        rows.append([c.product_type, c.attribute, *missing, c.agrees, c.contradicts, c.unsure, c.kept_back, rests])
-    return Table([*heads, "against a rule", "threshold rests on"], rows, filtered=True)
+        rows.append(
+            [c.product_type, c.attribute, *missing, c.agrees, c.contradicts, c.abstained_labelled, c.blocked, accepted]
+        )
+    return Table([*heads, "against a rule", "accepted (validation)"], rows, filtered=True)
 
 
 def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # flows import this file, and --help waits for what it import
     import pyarrow as pa
 
 SHOWN = 60
-SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = ("train", "validation", "test")
 
 
 def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
@@ -38,7 +38,7 @@ def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_samp
     """
     blocks: list[Block] = [
         Text(
-            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} set aside; "
+            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} quarantined; "
             f"{collection.images:,} products have a usable image."
         ),
         *readings(collection.readings),
@@ -122,7 +122,7 @@ def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
         examples = found.examples.get(rule.words, {}).items()
         listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in examples)
         rows.append([rule.words, rule.reason, found.products[rule.words], listed])
-    said = Text(f"{found.labels:,} of the labels above are set aside.")
+    said = Text(f"{found.labels:,} of the labels above are dropped.")
     return [Heading("Contradictory labels"), said, Table(["rule", "reason", "products", "examples"], rows)]
 
 
@@ -140,14 +140,14 @@ def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table
     for report in reports:
         blocks += [Heading(report.title[0].upper() + report.title[1:]), *expectation_blocks(report)]
     if quarantine.num_rows:
-        text = f"{quarantine.num_rows:,} products join groups of two earlier splits and are set aside: "
+        text = f"{quarantine.num_rows:,} products join groups of two earlier splits and are quarantined: "
         blocks.append(Text(text + ", ".join(quarantine["product_id"].slice(0, 5).to_pylist())))
     by_type: dict[str, dict[str, int]] = {}
     for row in products.to_pylist():
         by_type.setdefault(row["product_type"], {})[row["split"]] = row["products"]
-    ordered = sorted(by_type.items(), key=lambda own: -own[1].get(SPLITS[0], 0))
-    rows: list[list[Cell]] = [[name, *(counts.get(split, 0) for split in SPLITS)] for name, counts in ordered]
-    blocks += [Heading("Products"), Table(["product type", *SPLITS], rows)]
+    ordered = sorted(by_type.items(), key=lambda own: -own[1].get(SPLIT_NAMES[0], 0))
+    rows: list[list[Cell]] = [[name, *(counts.get(split, 0) for split in SPLIT_NAMES)] for name, counts in ordered]
+    blocks += [Heading("Products"), Table(["product type", *SPLIT_NAMES], rows)]
     return document("Labels against their contract", blocks, is_sample)
 
 

@@ -27,9 +27,9 @@ def comparison_report(comparison: Comparison, tables: Sequence[Table], plots: Ma
         *(Notice(f"**{name} failed**: {reason}", FAILURE) for name, reason in comparison.failures.items()),
         Text(_best(comparison), lead=True),
         Contents(),
-        _section(overview, folded=False),
+        _section(overview, collapsed=False),
         Section("Plots", [Plot(name, figure) for name, figure in plots.items()]),
-        *(_section(table, folded=False) for table in others),
+        *(_section(table, collapsed=False) for table in others),
     ]
     return Document(
         f"{comparison.dataset}: systems side by side", blocks, f"Comparison | {comparison.dataset} | {names}"
@@ -54,5 +54,5 @@ def _best(comparison: Comparison) -> str:
     return f"{said}; next is {runner_up} with {100 * second:.1f} %."
 
 
-def _section(table: Table, folded: bool) -> Section:
-    return Section(table.title, [table.block(), *map(Text, table.notes)], folded)
+def _section(table: Table, collapsed: bool) -> Section:
+    return Section(table.title, [table.block(), *map(Text, table.notes)], collapsed)

@@ -144,7 +144,7 @@ def overview(comparison: Comparison) -> Table:
             "contract's values": metrics["canonical/share"],
             "minutes": None if math.isnan(result.minutes) else f"{result.minutes:.1f}",
         }
-        for kind, name in zip(GROUPS, ("deployed", "guarded"), strict=True):
+        for kind, name in zip(GROUPS, ("plain", "guarded"), strict=True):
             ours[f"{kind}: recall"] = metrics[f"{name}/recall/mean"]
             ours[f"{kind}: kept"] = f"{metrics[f'{name}/cells_kept']:.0f} of {metrics[f'{name}/cells_accepting']:.0f}"
         rows.append(Row(result.name, ours))

@@ -210,11 +210,11 @@ class Examples:
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a heading that the table of contents names; ``folded`` ones open by a click."""
+    """Blocks under a heading that the table of contents names; ``collapsed`` ones open by a click."""
 
     title: str
     blocks: Sequence["Block"]
-    folded: bool = False
+    collapsed: bool = False
     summary: str = ""
 
     @property

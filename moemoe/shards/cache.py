@@ -15,7 +15,7 @@ import pyarrow as pa
 from moemoe.storage import download
 
 
-class Cache:
+class ShardCache:
     """See the module.
 
     Args:

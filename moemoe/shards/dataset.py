@@ -17,11 +17,11 @@ from moemoe.catalog.context import ProductText
 from moemoe.errors import StorageError
 from moemoe.s3 import WrongChecksumError
 from moemoe.schemas import FURTHER_IMAGES
-from moemoe.shards.cache import Cache
+from moemoe.shards.cache import ShardCache
 from moemoe.shards.hidden import Hidden
+from moemoe.shards.lru_files import LruFiles
 from moemoe.shards.manifest import File, Manifest
 from moemoe.shards.mapped_labels import MappedLabels
-from moemoe.shards.opened import Opened
 from moemoe.shards.sampler import WINDOW
 from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join, sizes
@@ -94,9 +94,9 @@ class ShardedDataset:
         self.root = manifest_uri.rsplit("/", 3)[0]
         self.starts = np.cumsum([0, *(file.rows for file in self.manifest.shards)])
         self._starts = self.starts.tolist()
-        self._cache = Cache(Path(scratch) / "shards", cache_bytes)
+        self._cache = ShardCache(Path(scratch) / "shards", cache_bytes)
         self._verified: set[str] = set()
-        self._shards: Opened[_Shard] = Opened(self._open_shard, len(self.manifest.shards), OPEN_SHARDS)
+        self._shards: LruFiles[_Shard] = LruFiles(self._open_shard, len(self.manifest.shards), OPEN_SHARDS)
         self._fetching: ThreadPoolExecutor | None = None
         self._check_presence()
         self._known = MappedLabels([self._open_file(file) for file in self.manifest.mapped_labels])

@@ -27,7 +27,7 @@ class ImageReader:
 
     def __init__(self, stage: str):
         self._stage = stage
-        self._set_aside: dict[tuple[str, int], dict[str, str]] = {}
+        self._quarantined: dict[tuple[str, int], dict[str, str]] = {}
 
     def read(
         self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray, number: int = 0
@@ -42,7 +42,7 @@ class ImageReader:
                 return True
             except Exception as error:  # a decoder may raise anything
                 name = product_id()
-                self._set_aside[name, number] = {
+                self._quarantined[name, number] = {
                     "product_id": name, "stage": self._stage, "field": image_name(number), "reason": UNDECODABLE,
                     "detail": (str(error) or type(error).__name__)[:300],
                 }  # fmt: skip
@@ -52,7 +52,7 @@ class ImageReader:
     @property
     def quarantine(self) -> pa.Table:
         """QUARANTINE of the images that did not decode, one entry an image, in the order of their names."""
-        return pa.Table.from_pylist([self._set_aside[name] for name in sorted(self._set_aside)], QUARANTINE)
+        return pa.Table.from_pylist([self._quarantined[name] for name in sorted(self._quarantined)], QUARANTINE)
 
 
 def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:

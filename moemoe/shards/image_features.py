@@ -19,8 +19,8 @@ import pyarrow as pa
 from moemoe.errors import StorageError
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import decode_into
+from moemoe.shards.lru_files import LruFiles
 from moemoe.shards.manifest import arrow_bytes
-from moemoe.shards.opened import Opened
 from moemoe.storage import exists, join, mark_used, remove, sizes_by_use, write_bytes
 
 FOLDER = "image_features"
@@ -60,7 +60,7 @@ class ImageFeatures:
         self._dataset, self._encoder, self._max_bytes, self._images = dataset, encoder, max_bytes, images
         self._made_of = f"{encoder.fingerprint} {encoder.shape}"
         self._uris: dict[tuple[int, int], str] = {}
-        self._files: Opened[_File] = Opened(self._read, len(dataset.manifest.shards) * images)
+        self._files: LruFiles[_File] = LruFiles(self._read, len(dataset.manifest.shards) * images)
 
     def fitting(self) -> list[int]:
         """The shards whose features fit under the bound, from the first on."""

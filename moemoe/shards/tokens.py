@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from moemoe.errors import StorageError
 from moemoe.shards.dataset import ShardedDataset
+from moemoe.shards.lru_files import LruFiles
 from moemoe.shards.manifest import arrow_bytes
-from moemoe.shards.opened import Opened
 from moemoe.sources import TEXT
 from moemoe.storage import exists, join, write_bytes
 
@@ -36,7 +36,7 @@ class Tokens:
         source: str = TEXT,
     ):
         self._dataset, self._encode, self._tokenizer, self._source = dataset, encode, tokenizer, source
-        self._files: Opened[tuple[np.ndarray, np.ndarray]] = Opened(self._read, len(dataset.manifest.shards))
+        self._files: LruFiles[tuple[np.ndarray, np.ndarray]] = LruFiles(self._read, len(dataset.manifest.shards))
 
     def write(self, shards: Iterable[int]) -> None:
         """Writes the files of some shards that are not there yet."""

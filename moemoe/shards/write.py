@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.atomic_files import remove_leftovers
-from moemoe.schemas import FURTHER_IMAGES, SPLITS
+from moemoe.schemas import FURTHER_IMAGES, SPLIT_KEYS
 from moemoe.shards.manifest import (
     PAYLOAD,
     SCHEMA_VERSION,
@@ -67,7 +67,7 @@ def write_manifest(
         shards: as ``write_payload`` returned them, for all products in order.
         parts: the same products in the same order: the product ids of some, and their labels (LABELS with group and
             split, any order). Each becomes a row group of the sidecar, so that memory holds one part.
-        splits: SPLITS so far, which the next run of the dataset gets from ``earlier_run``.
+        splits: SPLIT_KEYS so far, which the next run of the dataset gets from ``earlier_run``.
         root: local folder or ``s3://``.
         latest: whether the dataset's next run takes up these splits; not those of a cross-validation's fold.
     """
@@ -105,7 +105,7 @@ def write_manifest(
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the last run of a dataset under the same root left: the URIs of its SPLITS and of its labels (SIDECAR)."""
+    """The last run of a dataset under the same root: the URIs of its SPLIT_KEYS and of its labels (SIDECAR)."""
 
     splits: str | None = None
     labels: str | None = None
@@ -145,7 +145,7 @@ def _store_splits(splits: Iterable[pa.RecordBatch], root: str) -> File:
     rows = 0
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "splits.parquet"
-        with pq.ParquetWriter(path, SPLITS, compression="zstd") as writer:
+        with pq.ParquetWriter(path, SPLIT_KEYS, compression="zstd") as writer:
             for batch in splits:
                 writer.write_batch(batch)
                 rows += len(batch)

@@ -25,7 +25,11 @@ COMMITTEES = {"committee": "moemoe.systems.committee:Committee"}
 
 
 def load_system(name: str) -> Any:
-    """A system's class, a ``moemoe.model.system.Trained`` or ``Fitted``. Raises ConfigError for an unknown name."""
+    """Finds a system's class, a ``moemoe.model.system.TrainableSystem`` or ``Fitted``.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
     known = TRAINED | FITTED | COMMITTEES
     if name not in known:
         raise ConfigError(f"unknown system {name!r}; known systems are {', '.join(sorted(known))}")

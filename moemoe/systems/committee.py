@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from moemoe.baselines.config import BaselineConfig
-from moemoe.baselines.items import NOTHING
-from moemoe.batches.collate import Item, item_sources
+from moemoe.baselines.items import NO_ANSWER
+from moemoe.batches.collate import ModelInput, item_sources
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
@@ -93,18 +93,18 @@ class CommitteeCollator:
     def __init__(self, members: Sequence[Member], config: CommitteeConfig):
         self.members, self.config = members, config
 
-    def __call__(self, items: Sequence[Item]) -> CommitteeBatch:
+    def __call__(self, items: Sequence[ModelInput]) -> CommitteeBatch:
         """All questions of all ``items``."""
         known = [[name for name in item.questions if name in self.config.values] for item in items]
         asked = [name if name in self.config.values else None for item in items for name in item.questions]
         kept = [(item, names) for item, names in zip(items, known, strict=True) if names]
         batches = []
         for member in self.members if kept else ():
-            own = [Item(self._sources(item, member), names) for item, names in kept]
+            own = [ModelInput(self._sources(item, member), names) for item, names in kept]
             batches.append(member.collator(own))
         return CommitteeBatch(batches, asked)
 
-    def _sources(self, item: Item, member: Member) -> Sequence[Any]:
+    def _sources(self, item: ModelInput, member: Member) -> Sequence[Any]:
         there = dict(zip(self.config.sources, item.sources, strict=True))
         return item_sources(member.system.config.sources, there.__getitem__)
 
@@ -211,7 +211,7 @@ class Committee(nn.Module):
 
     def answer(self, batch: CommitteeBatch, collator: CommitteeCollator) -> list[Answer]:
         """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
-        answers = [NOTHING] * len(batch.asked)
+        answers = [NO_ANSWER] * len(batch.asked)
         taught_M = np.array([member.name in self.config.nothing for member in self.members])
         of_images = np.array([kind == IMAGE for kind in kinds_of(self.config.sources)], bool)
         has_several = len(set(kinds_of(self.config.sources))) < len(of_images)

@@ -22,13 +22,13 @@ from moemoe.recipes import check_names, load_recipe
 from moemoe.shards.manifest import Manifest
 from moemoe.shards.sampler import check_batch_size
 from moemoe.storage import absolute, join
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.launch import check_processes, default_processes, train
 
 MANIFEST = "manifest.json"
 
 
-def make_job(arguments: argparse.Namespace, processes: int) -> Job:
+def make_job(arguments: argparse.Namespace, processes: int) -> TrainingJob:
     """The job that the command line asks for, checked: recipe, shards, batch size.
 
     Raises:
@@ -47,7 +47,7 @@ def make_job(arguments: argparse.Namespace, processes: int) -> Job:
     Manifest.read(manifest)
     output = absolute(arguments.output)
     scratch = arguments.scratch or join(tempfile.gettempdir(), "moemoe-training")
-    return Job(manifest, output, scratch, recipe.to_dict(), arguments.seed)
+    return TrainingJob(manifest, output, scratch, recipe.to_dict(), arguments.seed)
 
 
 def _say(events: list[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from moemoe.training.optimizers import Optimizers
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingPosition:
     """Where training stands: index of the phase, epoch in it, step in the epoch, steps over all phases."""
 
     phase: int = 0
@@ -28,7 +28,7 @@ class Place:
 
 def save_checkpoint(
     run_uri: str,
-    place: Place,
+    place: TrainingPosition,
     loader: dict[str, int],
     recipe: dict[str, Any],
     model: nn.Module,
@@ -61,7 +61,7 @@ class Checkpoint:
             raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} was made by another recipe; start a fresh run")
-        self.place = Place(**json.loads(metadata["place"]))
+        self.place = TrainingPosition(**json.loads(metadata["place"]))
         self.loader: dict[str, int] = json.loads(metadata["loader"])
 
     @classmethod

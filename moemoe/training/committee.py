@@ -28,8 +28,8 @@ from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
 from moemoe.training.items import image_buffer, item_of, kept_features, slots_of, training_values
-from moemoe.training.job import Job
-from moemoe.training.stopping import Notice
+from moemoe.training.job import TrainingJob
+from moemoe.training.stopping import TerminationSignal
 
 PRODUCTS_AT_ONCE = 64
 #: Of a larger validation split so many products settle the weights.
@@ -37,7 +37,7 @@ MOST_PRODUCTS = 20_000
 
 
 def train_committee(
-    job: Job, recipe: Recipe, make: Callable[[Job, Recipe], None], device: torch.device, rank: int
+    job: TrainingJob, recipe: Recipe, make: Callable[[TrainingJob, Recipe], None], device: torch.device, rank: int
 ) -> None:
     """Makes all members by ``make``, then the committee, and publishes it under the run.
 
@@ -51,7 +51,7 @@ def train_committee(
         record = join(own.folder.model.uri, TRAINED_ON)  # written last: the member is complete
         if not exists(record):
             make(own, member)
-            Notice.stop_listening()
+            TerminationSignal.stop_listening()
             if rank == 0:
                 write_bytes(record, json.dumps(data).encode())
         elif json.loads(read_bytes(record)) != data:
@@ -62,7 +62,7 @@ def train_committee(
         _make_committee(job, recipe, folders, device)
 
 
-def _make_committee(job: Job, recipe: Recipe, folders: dict[str, Path], device: torch.device) -> None:
+def _make_committee(job: TrainingJob, recipe: Recipe, folders: dict[str, Path], device: torch.device) -> None:
     dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     values = training_values(dataset)
     equal = {name: [1 / len(folders)] * len(folders) for name in values}
@@ -84,7 +84,7 @@ def validation_weights(
     """Each attribute's weights, by what the members say of the validation split. See ``pooling.fit_weights``.
 
     Args:
-        tolerances: of measurements, see ``Job``.
+        tolerances: of measurements, see ``TrainingJob``.
     """
     rows = epoch_order(dataset.rows("validation"), seed, 0)[:MOST_PRODUCTS]
     values = committee.config.values
@@ -117,7 +117,7 @@ def validation_weights(
     )
 
 
-def _publish_what_members_left(job: Job, jobs: dict[str, Job]) -> None:
+def _publish_what_members_left(job: TrainingJob, jobs: dict[str, TrainingJob]) -> None:
     """Their events, one after the other, and the images that did not decode, as a single training leaves them."""
     lines, done, undecoded = [], 0, []
     with_experts = None

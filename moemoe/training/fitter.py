@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
@@ -15,14 +15,14 @@ from moemoe.shards.hidden import Hidden
 from moemoe.systems import load_system
 from moemoe.training.events import EventLog
 from moemoe.training.items import image_buffer, item_of, slots_of, training_values
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 
 EVENT_PRODUCTS = 1000
 #: A system is fitted to so many products at most.
 MOST_PRODUCTS = 200_000
 
 
-def fit(job: Job, recipe: Recipe) -> None:
+def fit(job: TrainingJob, recipe: Recipe) -> None:
     """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss."""
     dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     config = recipe.config.with_catalog(0, training_values(dataset))
@@ -41,7 +41,7 @@ def _chosen(rows: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(rows, MOST_PRODUCTS, replace=False))
 
 
-def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[Item]:
+def _items(job: TrainingJob, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[ModelInput]:
     rows = _chosen(dataset.rows("train"), job.seed)
     started, examples = time.monotonic(), 0
     images = ImageReader("train")
@@ -64,4 +64,4 @@ def _items(job: Job, dataset: ShardedDataset, config: object, events: EventLog) 
     events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
     if images.quarantine.num_rows:
         job.folder.training_quarantine.write(images.quarantine)
-        events.append("set_aside", total_step=len(rows), images=images.quarantine.num_rows)
+        events.append("quarantined", total_step=len(rows), images=images.quarantine.num_rows)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from moemoe.batches.collate import ImageSlot, Item, item_sources
+from moemoe.batches.collate import ImageSlot, ModelInput, item_sources
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.recipes.settings import Training
 from moemoe.shards.dataset import ShardedDataset
@@ -34,7 +34,7 @@ def item_of(
     training: Training | None = None,
     features: Sequence[np.ndarray | None] | None = None,
     second: bool = False,
-) -> Item:
+) -> ModelInput:
     """A product with all its questions, as a system with ``config`` reads it.
 
     Of several gold values the target is one, another in every ``draw``, by ``seed``. Each image is decoded into its
@@ -47,8 +47,7 @@ def item_of(
     negatives = training.negatives if training is not None and not second else 0.0
     never = dataset.not_applicable.get(dataset.product_type(row), ()) if negatives else ()
     values, blanked = with_negatives(dataset.values(row), never, negatives, key)
-    # whether there is an image decides what a second view hides, also for a system that reads none
-    data = [dataset.image(row, number) for number in range(max(1, images_read(config.sources)))]
+    data = [dataset.image(row, number) for number in range(images_read(config.sources))]
     hidden: str | None = None
     if blanked:
         data = [None] * len(data)
@@ -75,7 +74,7 @@ def item_of(
         given[zlib.crc32(f"{seed}:{draw}:{row}:{attribute}".encode()) % len(given)]
         for attribute, given in values.items()
     ]
-    return Item(item_sources(config.sources, source), list(values), answers)
+    return ModelInput(item_sources(config.sources, source), list(values), answers)
 
 
 def _text(

@@ -13,7 +13,7 @@ UNTIL_LAUNCHER_ENDS = "--until-launcher-ends"
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One training job, as the launcher hands it over in a JSON file.
 
     Args:
@@ -41,7 +41,7 @@ class Job:
     tolerances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Job":
+    def load(cls, path: str | Path) -> "TrainingJob":
         """From a JSON file with these fields.
 
         Raises:
@@ -68,7 +68,7 @@ class Job:
         members = [self.of_member(own["name"], own).events_path for own in self.recipe.get("members", ())]
         return members or [self.events_path]
 
-    def of_member(self, name: str, recipe: dict[str, Any]) -> "Job":
+    def of_member(self, name: str, recipe: dict[str, Any]) -> "TrainingJob":
         """The job of a committee's member ``name``."""
         scratch = Path(self.scratch) / "members" / name
         return replace(self, run_uri=self.folder.member(name).uri, scratch=str(scratch), recipe=recipe)

@@ -14,7 +14,7 @@ from typing import Any
 
 from moemoe.errors import ConfigError, MoEMoEError, TerminatedError
 from moemoe.training.events import NewEvents
-from moemoe.training.job import UNTIL_LAUNCHER_ENDS, Job
+from moemoe.training.job import UNTIL_LAUNCHER_ENDS, TrainingJob
 
 #: How often torchrun starts the processes again after one of them has died.
 RESTARTS = 3
@@ -38,7 +38,7 @@ def check_processes(processes: int) -> None:
 
 
 def train(
-    job: Job,
+    job: TrainingJob,
     processes: int,
     on_events: Callable[[list[dict[str, Any]]], None],
     poll_seconds: float = 1.0,

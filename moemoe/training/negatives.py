@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from moemoe.training.draw import draw
 
-NOTHING = [""]
+NO_VALUE = [""]
 BLANKED = 0.25  # of the share
 
 
@@ -29,8 +29,8 @@ def with_negatives(
     if not share:
         return values, False
     if draw(f"{key}:blanked") < share * BLANKED:
-        return dict.fromkeys(values, NOTHING), True
+        return dict.fromkeys(values, NO_VALUE), True
     if not not_applicable or draw(f"{key}:asked") >= share:
         return values, False
     attribute = not_applicable[int(draw(f"{key}:which") * len(not_applicable))]
-    return {**values, attribute: NOTHING}, False
+    return {**values, attribute: NO_VALUE}, False

@@ -74,7 +74,7 @@ def joint_objective(
     sums = [losses.cross_entropy, losses.question_context, losses.question_image]
     packed = [torch.stack([s.detach().double() for s in sums])]
     for load in losses.loads:
-        packed += [load.first_E.double(), load.weight_E.detach().double(), load.tokens.double()[None]]
+        packed += [load.top1_count_E.double(), load.gate_sum_E.detach().double(), load.tokens.double()[None]]
     total = torch.cat(packed)
     if world_size > 1:
         dist.all_reduce(total)
@@ -85,12 +85,12 @@ def joint_objective(
 
     place, layers = 3, len(losses.loads) * parts
     for load in losses.loads:
-        E = load.first_E.numel()
-        first_E, weight_E = total[place : place + E].float(), total[place + E : place + 2 * E].float()
+        E = load.top1_count_E.numel()
+        top1_count_E, gate_sum_E = total[place : place + E].float(), total[place + E : place + 2 * E].float()
         all_tokens = total[place + 2 * E].float()
         place += 2 * E + 1
-        terms.load_balancing += load_balancing_loss(first_E, weight_E, all_tokens).item() / layers
-        terms.expert_tokens.append(first_E.tolist())
-        own = load_balancing_loss(first_E, load.weight_E, all_tokens)
+        terms.load_balancing += load_balancing_loss(top1_count_E, gate_sum_E, all_tokens).item() / layers
+        terms.expert_tokens.append(top1_count_E.tolist())
+        own = load_balancing_loss(top1_count_E, load.gate_sum_E, all_tokens)
         loss = loss + load_balancing_weight * own / layers
     return loss * world_size, terms

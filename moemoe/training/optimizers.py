@@ -69,7 +69,10 @@ def make_optimizer(model: Any, phase: str, training: Training) -> Optimizers:
     rest = [parameter for parameter in trained if id(parameter) not in ngrams]
     groups = [
         {"params": [parameter for parameter in rest if id(parameter) not in embeddings], "times": 1.0},
-        {"params": [parameter for parameter in rest if id(parameter) in embeddings], "times": training.embedding_rate},
+        {
+            "params": [parameter for parameter in rest if id(parameter) in embeddings],
+            "times": training.embedding_lr_scale,
+        },
     ]
     rate = training.learning_rate
     adam = torch.optim.Adam([group for group in groups if group["params"]], lr=rate, fused=True)

@@ -18,7 +18,7 @@ from moemoe.recipes import Recipe
 from moemoe.storage import no_space_left
 from moemoe.training.committee import train_committee
 from moemoe.training.fitter import fit
-from moemoe.training.job import UNTIL_LAUNCHER_ENDS, Job
+from moemoe.training.job import UNTIL_LAUNCHER_ENDS, TrainingJob
 from moemoe.training.stopping import end_with_launcher
 from moemoe.training.trainer import Trainer
 
@@ -28,7 +28,7 @@ def main(path: str, *options: str) -> int:
     if UNTIL_LAUNCHER_ENDS in options:
         end_with_launcher()
     try:
-        job = Job.load(path)
+        job = TrainingJob.load(path)
     except ConfigError as error:
         print(f"moemoe: {error}", file=sys.stderr, flush=True)
         return 2
@@ -42,7 +42,7 @@ def main(path: str, *options: str) -> int:
         dist.init_process_group("nccl" if cuda else "gloo")
     precision = torch.autocast("cuda", dtype=torch.bfloat16) if cuda else nullcontext()
 
-    def make(job: Job, recipe: Recipe) -> None:
+    def make(job: TrainingJob, recipe: Recipe) -> None:
         if recipe.members:
             train_committee(job, recipe, make, device, rank)
         elif not recipe.fitted:

@@ -16,7 +16,7 @@ def hidden_in(training: Training, key: str, has_image: bool, second: bool) -> st
     Args:
         training: the shares.
         key: seed, epoch, row.
-        has_image: whether the product has one.
+        has_image: whether the system sees one of the product; else its text is never hidden as a whole.
         second: which of its two views in a step.
     """
     if not second:

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from moemoe.errors import MoEMoEError
 
 
-class Notice:
+class TerminationSignal:
     """Whether the machine has said that it is about to go away: SIGTERM, as spot instances and Kubernetes send it."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Notice:
         """From now on SIGTERM ends the process again: what follows has no checkpoint to write."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def agreed(self, due: bool, rank: int, world_size: int, device: torch.device) -> tuple[bool, bool]:
+    def sync_ranks(self, due: bool, rank: int, world_size: int, device: torch.device) -> tuple[bool, bool]:
         """Whether a checkpoint is due, by rank 0's clock, and whether any rank received SIGTERM: the same on all."""
         ending = self.given
         if world_size > 1:

@@ -33,7 +33,7 @@ from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.sources import images_read
 from moemoe.storage import fetch
 from moemoe.systems import load_system
-from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.checkpoints import Checkpoint, TrainingPosition, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import (
     compute_image_features,
@@ -44,12 +44,12 @@ from moemoe.training.items import (
     tokenize_texts,
     training_values,
 )
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.optimizers import Optimizers, make_optimizer
 from moemoe.training.phases import learning_rate
-from moemoe.training.set_aside import SetAside, gathered
-from moemoe.training.stopping import Notice, stopped
+from moemoe.training.quarantine_file import QuarantineFile, gather_quarantine
+from moemoe.training.stopping import TerminationSignal, stopped
 from moemoe.training.tokenizer import make_tokenizer, share_tokenizer
 from moemoe.training.warm_start import load_weights
 
@@ -58,11 +58,11 @@ VALIDATION_PRODUCTS = 512
 
 
 class Trainer:
-    """One process's part of one training job. See ``Job`` for the arguments."""
+    """One process's part of one training job. See ``TrainingJob`` for the arguments."""
 
     def __init__(
         self,
-        job: Job,
+        job: TrainingJob,
         recipe: Recipe,
         device: torch.device,
         rank: int,
@@ -88,7 +88,7 @@ class Trainer:
             self.tokens = tokenize_texts(self.dataset, self.collator, folder, rank, world_size)
             self._barrier()
         self.images = ImageReader("train")
-        self.set_aside = SetAside(job.folder)
+        self.quarantine = QuarantineFile(job.folder)
         local_ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         self.loader = Loader(
             self.dataset,
@@ -104,7 +104,7 @@ class Trainer:
             pinned=device.type == "cuda",
         )
         self.steps_per_epoch = len(self.loader)
-        self.notice = Notice()
+        self.notice = TerminationSignal()
 
     def train(self) -> None:
         """Trains every phase and publishes the model; after SIGTERM it writes a checkpoint and raises MoEMoEError."""
@@ -115,14 +115,14 @@ class Trainer:
         self.collator.config = model.config  # with the dimensions of pretrained weights
         pretrained = self.config.text.pretrained
         if pretrained is not None and self.recipe.tokenizer != pretrained:
-            model.adopt_tokenizer(load_tokenizer(pretrained), self.tokenizer)
+            model.replace_vocabulary(load_tokenizer(pretrained), self.tokenizer)
         model.to(self.device)
         self.features = compute_image_features(self.dataset, model, self.rank, self.world_size)
         self._barrier()
         if self.recipe.training.gradient_checkpointing:
             model.recompute_activations()
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
-        place = checkpoint.place if checkpoint else Place()
+        place = checkpoint.place if checkpoint else TrainingPosition()
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
         self.events = self._open_events(place) if self.rank == 0 else None
@@ -138,13 +138,15 @@ class Trainer:
             if checkpoint is not None and index == place.phase:
                 checkpoint.restore(model, optimizer)
             else:
-                place = Place(index, 0, 0, place.total_step)
+                place = TrainingPosition(index, 0, 0, place.total_step)
                 if self.warm_start is not None:  # rank 0's weights become everybody's
                     load_weights(model, self.warm_start)
             place = self._train_phase(model, phase, place, optimizer)
         self._publish_model(model)
 
-    def _train_phase(self, model: nn.Module, phase: str, place: Place, optimizer: Optimizers) -> Place:
+    def _train_phase(
+        self, model: nn.Module, phase: str, place: TrainingPosition, optimizer: Optimizers
+    ) -> TrainingPosition:
         wrapped: nn.Module = model
         if self.world_size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -173,10 +175,10 @@ class Trainer:
         model: nn.Module,
         wrapped: nn.Module,
         phase: str,
-        place: Place,
+        place: TrainingPosition,
         optimizer: Optimizers,
         bar: tqdm,
-    ) -> Place:
+    ) -> TrainingPosition:
         training, seed = self.recipe.training, self.job.seed
         wrapped.train()
         phase_steps = training.epochs_of(phase) * self.steps_per_epoch
@@ -192,7 +194,7 @@ class Trainer:
             terms, counts = self._gradients(wrapped, [part.to(self.device) for part in parts])
             if not np.isfinite(terms.loss(self.recipe.load_balancing_weight)):
                 raise self._not_finite(place, draw)
-            optimizer.step(training.clip_norm)
+            optimizer.step(training.max_grad_norm)
             place = replace(place, step=place.step + 1, total_step=place.total_step + 1)
             examples += int(counts.examples)
             bar.update()
@@ -201,7 +203,7 @@ class Trainer:
                 self._log_step(phase, place, terms, counts, rate, per_second)
                 watch, examples = time.monotonic(), 0
             due = time.monotonic() - self._saved_at > self.job.checkpoint_seconds
-            due, ending = self.notice.agreed(due, self.rank, self.world_size, self.device)
+            due, ending = self.notice.sync_ranks(due, self.rank, self.world_size, self.device)
             if due or ending:
                 self._checkpoint(place, model, optimizer)
             if ending:
@@ -225,7 +227,9 @@ class Trainer:
             terms += own
         return terms, counts
 
-    def _log_step(self, phase: str, place: Place, terms: Terms, counts: Counts, rate: float, per_second: float) -> None:
+    def _log_step(
+        self, phase: str, place: TrainingPosition, terms: Terms, counts: Counts, rate: float, per_second: float
+    ) -> None:
         assert self.events is not None
         steps = sum(map(self.recipe.training.epochs_of, self.phases)) * self.steps_per_epoch
         self.events.append(
@@ -286,24 +290,24 @@ class Trainer:
             tokens += losses.tokens.item()
         return {"validation_cross_entropy": cross_entropy / tokens} if tokens else {}
 
-    def _open_events(self, place: Place) -> EventLog:
+    def _open_events(self, place: TrainingPosition) -> EventLog:
         """The events up to ``place``; on a machine that has none, those that were published with the checkpoint."""
         path, published = self.job.events_path, self.job.folder.events
         if place.total_step and not path.is_file() and published.exists():
             path.write_text(published.read_text())
         return EventLog(path, place.total_step)
 
-    def _checkpoint(self, place: Place, model: nn.Module, optimizer: Optimizers) -> None:
+    def _checkpoint(self, place: TrainingPosition, model: nn.Module, optimizer: Optimizers) -> None:
         self._saved_at = time.monotonic()
-        images = self.set_aside.record(gathered(self.images.quarantine, self.world_size), self.rank)
+        images = self.quarantine.record(gather_quarantine(self.images.quarantine, self.world_size), self.rank)
         if images and self.events is not None:
-            self.events.append("set_aside", total_step=place.total_step, images=images)
+            self.events.append("quarantined", total_step=place.total_step, images=images)
         if self.rank == 0:
             self.job.folder.events.publish(self.job.events_path)
             save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)
         self._barrier()
 
-    def _not_finite(self, place: Place, draw: int) -> MoEMoEError:
+    def _not_finite(self, place: TrainingPosition, draw: int) -> MoEMoEError:
         rows = self.loader.global_batch(draw, place.step)
         ids = ", ".join(self.dataset.product_id(row) for row in rows[:10])
         return MoEMoEError(

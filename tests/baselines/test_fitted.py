@@ -9,9 +9,9 @@ from safetensors.numpy import load_file
 
 from moemoe.baselines.knn import KNN, KNNConfig, colour_histogram
 from moemoe.baselines.tf_idf import TfIdf, TfIdfConfig
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
-from moemoe.inference.predictor import Question
+from moemoe.inference.predictor import ProductQuery
 from moemoe.recipes import load_recipe
 from moemoe.training.events import read_events
 from tests.support.small_shards import draw_image
@@ -48,18 +48,20 @@ def test_the_same_seed_gives_the_same_bits_and_a_training_runs_files(fitted, man
 
 def test_what_it_cannot_answer_it_says(fitted):
     _, _, predictor = fitted
-    [[known, unknown]] = predictor.answer([Question("IN | shirt | Brand Silk shirt", None, ["material", "neck style"])])
+    [[known, unknown]] = predictor.answer(
+        [ProductQuery("IN | shirt | Brand Silk shirt", None, ["material", "neck style"])]
+    )
     assert known.value == "Silk"
     assert (unknown.value, unknown.confidence) == ("", 0.0)
     assert "nothing else" in predictor.model.limits
 
 
-def items(*answers: str) -> list[Item]:
-    return [Item([None, f"word{i} common"], ["a"], [answer]) for i, answer in enumerate(answers)]
+def items(*answers: str) -> list[ModelInput]:
+    return [ModelInput([None, f"word{i} common"], ["a"], [answer]) for i, answer in enumerate(answers)]
 
 
-def texts(*answers: str) -> list[Item]:
-    return [Item([item.sources[1]], item.questions, item.answers) for item in items(*answers)]
+def texts(*answers: str) -> list[ModelInput]:
+    return [ModelInput([item.sources[1]], item.questions, item.answers) for item in items(*answers)]
 
 
 def test_the_probability_is_that_of_scikit_learn():
@@ -67,7 +69,7 @@ def test_the_probability_is_that_of_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
     for labels in (["x", "y", "x", "y", "x", "y"], ["x", "y", "z", "x", "y", "z"]):
-        given = [Item([f"{label} thing number {i % 2}"], ["a"], [label]) for i, label in enumerate(labels)]
+        given = [ModelInput([f"{label} thing number {i % 2}"], ["a"], [label]) for i, label in enumerate(labels)]
         config = TfIdfConfig(  # w is no target
             min_products=1, values={"a": ["w", "x", "y", "z"]}, tolerance=1e-7, max_iterations=10_000
         )
@@ -76,7 +78,7 @@ def test_the_probability_is_that_of_scikit_learn():
         vectors = vectorizer.fit_transform([item.sources[0] for item in given])
         reference = LogisticRegression(C=config.penalty, max_iter=10_000, tol=1e-8).fit(vectors, labels)
         asked = ["x thing", "y", "nothing known", "thing z number"]
-        batch = model.collator_class(None, config)([Item([text], ["a"]) for text in asked])
+        batch = model.collator_class(None, config)([ModelInput([text], ["a"]) for text in asked])
         expected = reference.predict_proba(vectorizer.transform(asked))
         for answer, row in zip(model.answer(batch, None), expected, strict=True):
             assert answer.confidence == pytest.approx(row.max(), abs=1e-4)
@@ -87,7 +89,7 @@ def test_the_probability_is_that_of_scikit_learn():
 def test_distributions_are_over_the_values_asked_about_and_say_nothing_without_a_text():
     config = TfIdfConfig(min_products=1, values={"a": ["x", "y"]})
     model = TfIdf.fit(config, texts("x", "y", "x", "y"), 0)
-    batch = model.collator_class(None, config)([Item(["word0 common"], ["a", "b"]), Item([""], ["a"])])
+    batch = model.collator_class(None, config)([ModelInput(["word0 common"], ["a", "b"]), ModelInput([""], ["a"])])
     values = {"a": ["y", "never seen", "x"], "b": ["p", "q"]}
     known, unknown, blank = model.distributions(batch, None, ["a", "b", "a"], values)
     answer = model.answer(batch, None)[0]
@@ -100,16 +102,18 @@ def test_distributions_are_over_the_values_asked_about_and_say_nothing_without_a
 
 def test_an_attribute_with_one_value_needs_no_regression():
     model = TfIdf.fit(TfIdfConfig(min_products=1, values={"a": ["x"]}), texts("x", "x"), 0)
-    [answer] = model.answer(model.collator_class(None, model.config)([Item(["anything"], ["a"])]), None)
+    [answer] = model.answer(model.collator_class(None, model.config)([ModelInput(["anything"], ["a"])]), None)
     assert (answer.value, answer.confidence) == ("x", 1.0)
 
 
 def test_neighbours_vote_with_their_similarity():
     config = KNNConfig(k=3, image_weight=1.0, values={"a": ["x", "y"]})
     near, far = np.full((3, 8, 8), 200, np.uint8), np.zeros((3, 8, 8), np.uint8)
-    given = [Item([image, "common words"], ["a"], [answer]) for image, answer in ((near, "x"), (near, "x"), (far, "y"))]
+    given = [
+        ModelInput([image, "common words"], ["a"], [answer]) for image, answer in ((near, "x"), (near, "x"), (far, "y"))
+    ]
     model = KNN.fit(config, given, 0)
-    [answer] = model.answer(model.collator_class(None, config)([Item([near, ""], ["a"])]), None)
+    [answer] = model.answer(model.collator_class(None, config)([ModelInput([near, ""], ["a"])]), None)
     assert (answer.value, answer.confidence) == ("x", pytest.approx(1.0))  # the third has no bin in common
     assert (answer.image_weight, answer.text_weight) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-6))
 

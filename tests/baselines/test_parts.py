@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel, T
 from moemoe.baselines.cma_clip import ClipText, CMAClip, CMAClipConfig
 from moemoe.baselines.mxt import MXT, AdaptationGate, MXTConfig
 from moemoe.baselines.ner_mqmrc import BertText, NerMqMrc, NerMqMrcConfig, decode, spans_of, tags_of
-from moemoe.batches.collate import Collator, Item
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig, NgramConfig
@@ -52,7 +52,10 @@ def test_t5_is_transformers_t5(name, tokenizer, tmp_path):
     model = MoEMoE.create(config).eval()
     texts, questions, answers = ["Brand Cotton shirt", "Silk"], ["material", "neck style"], ["Cotton", "Round Neck"]
     batch = Collator(tokenizer, model.config)(
-        [Item([text], [question], [answer]) for text, question, answer in zip(texts, questions, answers, strict=True)]
+        [
+            ModelInput([text], [question], [answer])
+            for text, question, answer in zip(texts, questions, answers, strict=True)
+        ]
     )
     given = [f"{question} | {text}" for question, text in zip(questions, texts, strict=True)]
     inputs = tokenizer(given, padding=True, return_tensors="pt")
@@ -67,7 +70,7 @@ def test_t5_is_transformers_t5(name, tokenizer, tmp_path):
             return_dict_in_generate=True, output_scores=True,
         )  # fmt: skip
     model.config = dataclasses.replace(model.config, answer_length=8)
-    asked = Collator(tokenizer, model.config)([Item([t], [q]) for t, q in zip(texts, questions, strict=True)])
+    asked = Collator(tokenizer, model.config)([ModelInput([t], [q]) for t, q in zip(texts, questions, strict=True)])
     found = generate(model, asked)
     steps = tokens.sequences.shape[1] - 1
     assert torch.equal(found.tokens_NA[:, :steps], tokens.sequences[:, 1:])
@@ -108,7 +111,7 @@ def test_mxt_reads_its_image_only_where_there_is_one(tokenizer):
     noise = np.random.default_rng(0).integers(0, 255, (2, 3, 32, 32), dtype=np.uint8)
 
     def states(image) -> Tensor:
-        encoded = model.encode(collate([Item([image, "Brand Silk shirt"], ["color"])]))
+        encoded = model.encode(collate([ModelInput([image, "Brand Silk shirt"], ["color"])]))
         return torch.cat([encoded.memory.keys[0][0].flatten(), encoded.shares_NS.flatten()])
 
     with torch.no_grad():
@@ -151,7 +154,7 @@ def test_ner_reads_a_product_in_several_rows_where_its_questions_do_not_fit(toke
     config = NerMqMrcConfig(text=text, context_length=20, question_length=4)
     model = NerMqMrc.create(config).eval()
     questions = ["material", "neck style", "color", "sleeve type", "pattern", "fit"]
-    item = Item(["Brand Silk shirt"], questions, ["Silk", "Round", "", "", "", ""])
+    item = ModelInput(["Brand Silk shirt"], questions, ["Silk", "Round", "", "", "", ""])
     batch = model.collator_class(tokenizer, config)([item])
     assert len(batch.ids) > 1
     assert batch.ids.shape[1] <= 26

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.predictor import Predictor, ProductQuery
 from moemoe.recipes import Recipe, Training, load_recipe
 from moemoe.systems import load_system
 from moemoe.training.optimizers import ngram_tables
@@ -34,7 +34,7 @@ SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc
 def toy_recipe(name: str, epochs: int = 20) -> Recipe:
     recipe = load_recipe(name)
     model = {**recipe.model, "context_length": 24, **MODELS[name]}
-    training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, clip_norm=1.0)
+    training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, max_grad_norm=1.0)
     return dataclasses.replace(recipe, model=model, training=training)
 
 
@@ -77,7 +77,7 @@ def test_each_learns_what_its_sources_show(trained, dataset):
 def test_answers_do_not_depend_on_what_is_asked_beside(trained, dataset):
     _, folder, predictor = trained
     products = [dataset[row] for row in dataset.rows("test")[:6]]
-    questions = [Question(p.context, p.image, list(p.values)) for p in products]
+    questions = [ProductQuery(p.context, p.image, list(p.values)) for p in products]
     again = Predictor.load(folder / "run" / "model")
     for question, given in zip(questions, predictor.answer(questions), strict=True):
         alone = again.answer([question])[0]
@@ -102,12 +102,12 @@ def test_what_it_cannot_answer_it_says(trained):
     if name in ("t5", "flan-t5", "mxt"):
         assert "answers any text" in predictor.model.limits
         return
-    asked = [Question("IN | shirt | Brand 3 Silk shirt", None, ["material", "neck style"])]
+    asked = [ProductQuery("IN | shirt | Brand 3 Silk shirt", None, ["material", "neck style"])]
     [[material, unknown]] = predictor.answer(asked)
     assert material.value == "Silk"
     assert "nothing else" in predictor.model.limits
     if name == "cma-clip":
         assert (unknown.value, unknown.confidence) == ("", 0.0)
     else:
-        [[colour]] = predictor.answer([Question("IN | shirt | Brand 3 Silk shirt", None, ["color"])])
+        [[colour]] = predictor.answer([ProductQuery("IN | shirt | Brand 3 Silk shirt", None, ["color"])])
         assert (colour.value, colour.confidence) == ("", 0.0)  # no text of the toy names a colour

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from moemoe.batches.collate import Collator, Item
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import tokenizer_statistics, train_tokenizer
 from tests.support.small_model import tiny_config
 
@@ -45,8 +45,8 @@ def test_texts_that_are_too_long_for_the_model_are_counted(tokenizer):
 def items(answers=True):
     image = np.full((3, 32, 32), 7, dtype=np.uint8)
     return [
-        Item([image, "cotton kurta"], ["color", "neck style"], ["Navy Blue", "Round Neck"] if answers else None),
-        Item([None, "silk saree for men"], ["color"], ["Navy Blue"] if answers else None),
+        ModelInput([image, "cotton kurta"], ["color", "neck style"], ["Navy Blue", "Round Neck"] if answers else None),
+        ModelInput([None, "silk saree for men"], ["color"], ["Navy Blue"] if answers else None),
     ]
 
 

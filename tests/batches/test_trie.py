@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moemoe.batches.collate import Collator, Item
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.batches.trie import Trie
 from moemoe.model.generation import generate
@@ -37,7 +37,7 @@ def collator_and_model():
 
 def questions(collator):
     asked = [["color", "neck style", "theme"], ["pattern type", "color"], ["neck style"]]
-    return collator([Item([None, f"a shirt number {i}"], q) for i, q in enumerate(asked)]), [
+    return collator([ModelInput([None, f"a shirt number {i}"], q) for i, q in enumerate(asked)]), [
         name for q in asked for name in q
     ]
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.contract.load import load_contract
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.model.config import expert_layers
@@ -68,7 +68,7 @@ def operations(predictor: Predictor, questions: list, answers: list) -> float:
             prefix = len(collator.tokenizer(name)["input_ids"]) + 1
             read = max(len(collator.tokenizer(answer.value)["input_ids"]) - 1, 0)
             for layer in range(text.decoder_layers):
-                both = feed * (experts.k if experts and layer in of_experts else 1)
+                both = feed * (experts.top_k if experts and layer in of_experts else 1)
                 own = 4 * D * W  # keys and values; of a question's tokens the last layer needs no more, but of the last
                 rest = 4 * D * W + 4 * D * W + 4 * L * W + both
                 full = 1 + read if layer == text.decoder_layers - 1 else prefix + read
@@ -115,7 +115,7 @@ def tf_idf(dataset: ShardedDataset) -> Predictor:
     config = system.config_class().with_catalog(
         0, {name: sorted(c) for name, c in dataset.value_counts("train").items()}
     )
-    items = [Item([p.context], list(p.values), [gold[0] for gold in p.values.values()]) for p in products]
+    items = [ModelInput([p.context], list(p.values), [gold[0] for gold in p.values.values()]) for p in products]
     return Predictor(system.fit(config, items, 0), system.collator_class(None, config))
 
 

@@ -28,12 +28,12 @@ import pyarrow.parquet as pq
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.read import read_batches
-from moemoe.contract.text import fold, fold_key
+from moemoe.contract.text import normalize_key, normalize_text
 from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision, wilson
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel
-from moemoe.inference.backfill import Job, backfill_partitions, read_chunks
+from moemoe.inference.backfill import BackfillJob, backfill_partitions, read_chunks
 from moemoe.inference.labels import LabelReader
-from moemoe.inference.predictor import Question
+from moemoe.inference.predictor import ProductQuery
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, Cell, Thresholds
 from moemoe.schemas import ABSTAINED, AUDIT, CATALOG, FILLED, RIGHT, WRONG
@@ -72,18 +72,20 @@ def rows_of(catalog: str, model: AttributeModel, wanted: set[str] | None = None)
         for batch in read_batches(partition, model.contract.columns):
             for row in batch.to_pylist():
                 keep = row["product_id"] in wanted if wanted is not None else True
-                if keep and types.get(fold(row["product_type"] or "")) in known:
+                if keep and types.get(normalize_text(row["product_type"] or "")) in known:
                     rows.append(row)
     return rows
 
 
 def hide(rows: list[dict[str, Any]], model: AttributeModel, hidden: set[tuple[str, str]]) -> list[dict[str, Any]]:
     """The rows without the raw labels of the ``hidden`` product x attribute pairs."""
-    keys = {name: {fold_key(key) for key in attribute.keys} for name, attribute in model.contract.attributes.items()}
+    keys = {
+        name: {normalize_key(key) for key in attribute.keys} for name, attribute in model.contract.attributes.items()
+    }
     gone: dict[str, set[str]] = defaultdict(set)
     for product, attribute in hidden:
         gone[product] |= keys[attribute]
-    kept = [[p for p in row["attributes"] or () if fold_key(p[0]) not in gone[row["product_id"]]] for row in rows]
+    kept = [[p for p in row["attributes"] or () if normalize_key(p[0]) not in gone[row["product_id"]]] for row in rows]
     return [{**row, "attributes": pairs} for row, pairs in zip(rows, kept, strict=True)]
 
 
@@ -92,7 +94,7 @@ def filled_in(rows: list[dict], model: AttributeModel, folder: Path) -> list[dic
     folder.mkdir(parents=True)
     source = folder / "catalog.parquet"
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), source)
-    [part] = backfill_partitions(lambda: model, [str(source)], Job("model/1", PLAIN, str(folder)))
+    [part] = backfill_partitions(lambda: model, [str(source)], BackfillJob("model/1", PLAIN, str(folder)))
     return read_table(str(folder / part.values)).to_pylist()
 
 
@@ -163,7 +165,7 @@ def other_quality(model: AttributeModel, catalog: str, products: int, folder: Pa
     gold: Gold = {}
     for row in rows:
         raw = reader.by_key(row["attributes"])
-        for attribute in model.attributes[types[fold(row["product_type"])]]:
+        for attribute in model.attributes[types[normalize_text(row["product_type"])]]:
             label = reader.label(raw, attribute)
             if label and label.values:
                 gold[row["product_id"], attribute] = list(label.values)
@@ -193,14 +195,14 @@ def speed(model: AttributeModel, run: Path, catalog: str, products: int, repeats
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), source)
 
     def evaluation_path() -> None:
-        questions = [Question(p.context, p.image, model.attributes[p.product_type]) for p in kept]
+        questions = [ProductQuery(p.context, p.image, model.attributes[p.product_type]) for p in kept]
         answers = model.predictor.answer(questions)
         records = [vars(answer) for given in answers for answer in given]
         pa.Table.from_pylist(records)
 
     def backfill() -> None:
         with tempfile.TemporaryDirectory() as output:
-            backfill_partitions(lambda: model, [str(source)], Job("model/1", PLAIN, output))
+            backfill_partitions(lambda: model, [str(source)], BackfillJob("model/1", PLAIN, output))
 
     chunks = list(read_chunks(str(source), model, []))
 

@@ -24,7 +24,7 @@ from moemoe.evaluation.evaluate import majority_values
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import PAYLOAD
-from moemoe.shards.news import what_is_new
+from moemoe.shards.manifest_diff import diff_manifests
 from moemoe.shards.write import write_manifest, write_payload
 
 ATTRIBUTES, VALUES, TYPES = 10, 40, 30
@@ -78,7 +78,7 @@ def counted(manifest: str, other: str) -> dict[str, str]:
 
 
 def news(manifest: str, other: str) -> dict[str, int]:
-    return vars(what_is_new(manifest, other))
+    return vars(diff_manifests(manifest, other))
 
 
 WAYS = {"majority values, all labels in memory": in_memory, "majority values, counted": counted, "news": news}

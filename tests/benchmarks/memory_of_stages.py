@@ -36,7 +36,7 @@ from moemoe.schemas import (
     PREDICTIONS,
     ROUTING,
     SOURCE_WEIGHTS,
-    SPLITS,
+    SPLIT_KEYS,
     TEXT_BLANKED,
     TITLE_ONLY,
     UNANSWERABLE,
@@ -68,7 +68,7 @@ def split(products: int, folder: Path) -> None:
     """The groups and splits of a first run, and of a second one that keeps them."""
     for run, earlier in (("first", ()), ("second", Batches(folder / "first.parquet"))):
         groups = Groups(Products(products), Split(0.7, 0.1, 0.2), earlier)
-        with pq.ParquetWriter(folder / f"{run}.parquet", SPLITS, compression="zstd") as writer:
+        with pq.ParquetWriter(folder / f"{run}.parquet", SPLIT_KEYS, compression="zstd") as writer:
             for part in groups.splits():
                 writer.write_table(part)
 

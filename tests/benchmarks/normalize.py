@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from moemoe.catalog.products import PART_ROWS
 from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.labels.label_parts import filter_parts, normalize_parts
 from moemoe.labels.normalize import Normalizer
 from moemoe.schemas import PRODUCTS
@@ -67,7 +67,7 @@ def make_products(contract: Contract, rows: int, seed: int = 0, attributes: int 
 def plan_of(contract: Contract) -> normalize_peers.Plan:
     """What the peers need of the contract."""
     keys = {
-        fold(attribute.keys[-1]): {
+        normalize_text(attribute.keys[-1]): {
             "attribute": attribute.name,
             "lookup": attribute.lookup(),
             "separators": re.sub(r"\((?!\?)", "(?:", f"(?i){attribute.separators}"),
@@ -75,7 +75,7 @@ def plan_of(contract: Contract) -> normalize_peers.Plan:
         }
         for attribute in contract.attributes.values()
     }
-    return {"missing": sorted(contract.folded_missing()), "keys": keys}
+    return {"missing": sorted(contract.normalized_missing()), "keys": keys}
 
 
 def measure(labels: int, repeats: int) -> dict:
@@ -88,7 +88,7 @@ def measure(labels: int, repeats: int) -> dict:
     rows = pa.table(
         {
             "product": np.repeat(np.arange(len(few)), np.diff(maps.offsets.to_numpy())),
-            "key": [fold(key) for key in maps.keys.to_pylist()],
+            "key": [normalize_text(key) for key in maps.keys.to_pylist()],
             "raw": maps.items,
         }
     )

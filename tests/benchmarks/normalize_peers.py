@@ -1,9 +1,10 @@
 """The labels of a catalog by other means: Python ``re``, pandas and polars, each on every raw label.
 
-Each takes one row a raw label (``product``, the number of its product; ``key`` folded; ``raw``) and a plan by key:
-``attribute``, ``lookup`` of folded text, ``separators``, ``rules``; and the ``missing`` markers. Each gives a list of
-(product, attribute, values). Folding is NFKC, case, blanks and edges, as in ``moemoe.contract.text.fold``; HTML and
-shares are left to us. Runs as a script too, in a venv where polars is: FILE.parquet PLAN.json OUT.json REPEATS.
+Each takes one row a raw label (``product``, the number of its product; ``key`` normalized; ``raw``) and a plan by key:
+``attribute``, ``lookup`` of normalized text, ``separators``, ``rules``; and the ``missing`` markers. Each gives a list
+of (product, attribute, values). Normalization is NFKC, case, blanks and edges, as in
+``moemoe.contract.text.normalize_text``; HTML and shares are left to us. Runs as a script too, in a venv where polars
+is: FILE.parquet PLAN.json OUT.json REPEATS.
 """
 
 import json
@@ -33,20 +34,20 @@ def with_re(rows: dict[str, list], plan: Plan) -> Labels:
         for key, own in plan["keys"].items()
     }
 
-    def fold(text: str) -> str:
+    def normalize_text(text: str) -> str:
         return spaces.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip(EDGES)
 
     labels = []
     for product, key, raw in zip(rows["product"], rows["key"], rows["raw"], strict=True):
         attribute, lookup, separators, rules = compiled[key]
-        folded = fold(raw)
-        if folded in missing:
+        normalized = normalize_text(raw)
+        if normalized in missing:
             continue
         found = {}
-        if folded in lookup:
-            found[lookup[folded]] = None
+        if normalized in lookup:
+            found[lookup[normalized]] = None
         else:
-            for part in map(fold, separators.split(folded)):
+            for part in map(normalize_text, separators.split(normalized)):
                 if part not in missing:
                     found[lookup.get(part) or next((value for rule, value in rules if rule.search(part)), None)] = None
             found.pop(None, None)
@@ -59,18 +60,18 @@ def with_pandas(rows: dict[str, list], plan: Plan) -> Labels:
     """pandas, an attribute at a time."""
     import pandas as pd
 
-    def fold(texts: Any) -> Any:
-        folded = texts.str.normalize("NFKC").str.casefold()
-        return folded.str.replace(SPACES, " ", regex=True).str.strip(EDGES)
+    def normalize_text(texts: Any) -> Any:
+        normalized = texts.str.normalize("NFKC").str.casefold()
+        return normalized.str.replace(SPACES, " ", regex=True).str.strip(EDGES)
 
     frame = pd.DataFrame(rows)
     labels: Labels = []
     for key, own in plan["keys"].items():
         mine = frame[frame["key"] == key]
-        folded = fold(mine["raw"])
-        folded = folded[~folded.isin(plan["missing"])]
-        value = folded.map(own["lookup"])
-        parts = fold(folded[value.isna()].str.split(own["separators"], regex=True).explode())
+        normalized = normalize_text(mine["raw"])
+        normalized = normalized[~normalized.isin(plan["missing"])]
+        value = normalized.map(own["lookup"])
+        parts = normalize_text(normalized[value.isna()].str.split(own["separators"], regex=True).explode())
         parts = parts[~parts.isin(plan["missing"])]
         part_value = parts.map(own["lookup"])
         for pattern, meaning in own["rules"]:
@@ -86,22 +87,22 @@ def with_polars(frame: Any, plan: Plan) -> Any:
     """polars, an attribute at a time, lazily; gives a frame of product, attribute and values."""
     import polars as pl
 
-    def fold(column: str) -> Any:
-        folded = pl.col(column).str.normalize("NFKC").str.to_lowercase()
-        return folded.str.replace_all(r"[\s_\-\x{2010}-\x{2015}]+", " ").str.strip_chars(EDGES)
+    def normalize_text(column: str) -> Any:
+        normalized = pl.col(column).str.normalize("NFKC").str.to_lowercase()
+        return normalized.str.replace_all(r"[\s_\-\x{2010}-\x{2015}]+", " ").str.strip_chars(EDGES)
 
     found = []
     for key, own in plan["keys"].items():
-        rows = frame.lazy().filter(pl.col("key") == key).select("product", folded=fold("raw"))
-        rows = rows.filter(~pl.col("folded").is_in(plan["missing"]))
-        looked_up = pl.col("folded").replace_strict(own["lookup"], default=None, return_dtype=pl.String)
+        rows = frame.lazy().filter(pl.col("key") == key).select("product", text=normalize_text("raw"))
+        rows = rows.filter(~pl.col("text").is_in(plan["missing"]))
+        looked_up = pl.col("text").replace_strict(own["lookup"], default=None, return_dtype=pl.String)
         rows = rows.with_columns(value=looked_up)
         whole = rows.filter(pl.col("value").is_not_null()).select("product", values=pl.concat_list("value"))
-        split = pl.col("folded").str.replace_all(own["separators"], "\0").str.split("\0")
-        parts = rows.filter(pl.col("value").is_null()).select("product", folded=split).explode("folded")
-        parts = parts.with_columns(folded=fold("folded")).filter(~pl.col("folded").is_in(plan["missing"]))
+        split = pl.col("text").str.replace_all(own["separators"], "\0").str.split("\0")
+        parts = rows.filter(pl.col("value").is_null()).select("product", text=split).explode("text")
+        parts = parts.with_columns(text=normalize_text("text")).filter(~pl.col("text").is_in(plan["missing"]))
         by_rule = [
-            pl.when(pl.col("folded").str.contains(pattern)).then(pl.lit(meaning)) for pattern, meaning in own["rules"]
+            pl.when(pl.col("text").str.contains(pattern)).then(pl.lit(meaning)) for pattern, meaning in own["rules"]
         ]
         parts = parts.with_columns(value=pl.coalesce(looked_up, *by_rule)).drop_nulls("value")
         some = parts.group_by("product", maintain_order=True).agg(values=pl.col("value").unique(maintain_order=True))

@@ -1,4 +1,4 @@
-"""Images of collected products: which are usable, which are set aside and why, several of a product, behind URLs."""
+"""Images of collected products: which are usable, which are quarantined and why, several of a product, behind URLs."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ def contract(tmp_path):
 
 
 class TestImages:
-    def test_bad_images_are_set_aside_while_their_products_stay(self, tmp_path, contract):
+    def test_bad_images_are_quarantined_while_their_products_stay(self, tmp_path, contract):
         (tmp_path / "secret.png").write_bytes(draw_image(kind="PNG"))
         (tmp_path / "catalog").mkdir()
         bomb = io.BytesIO()
@@ -51,7 +51,7 @@ class TestImages:
             "image is empty",
         ]
 
-    def test_several_images_are_each_set_aside_or_kept(self, tmp_path, contract):
+    def test_several_images_are_each_quarantined_or_kept(self, tmp_path, contract):
         one, two, three = (draw_image(color) for color in ("red", "blue", "green"))
         (tmp_path / "1.jpg").write_bytes(one)
         rows = [
@@ -93,7 +93,7 @@ class TestImages:
         with pytest.raises(CatalogError, match="the catalog changed while the run was reading it"):
             list(read_products_with_images(partitions, [collected.products], contract, images=3))
 
-    def test_a_product_with_many_bad_images_is_one_row_of_those_set_aside(self, tmp_path):
+    def test_a_product_with_many_bad_images_is_one_row_of_those_quarantined(self, tmp_path):
         bad = [{"path": f"{i}.jpg"} for i in range(9)]
         rows = [product("p0", draw_image(), images=bad), product("p1", images=bad), *map(product, ("p2", "p3", "p4"))]
         contract = make_contract(tmp_path, 0.4)
@@ -137,7 +137,7 @@ class TestImagesBehindUrls:
         rows = [product(f"p{i}", path=f"{server.url}/{path}") for i, path in enumerate(paths)]
         return write(tmp_path / "a.parquet", [*rows, product("own", draw_image("green"))])
 
-    def test_they_are_fetched_once_and_dead_ones_are_set_aside(self, tmp_path, server, catalog, contract):
+    def test_they_are_fetched_once_and_dead_ones_are_quarantined(self, tmp_path, server, catalog, contract):
         images = UrlImages(str(tmp_path / "images"))
         with ImageFetcher(images, allow_private=True) as fetcher:
             collected = collect([catalog], contract, fetcher=fetcher)

@@ -97,7 +97,7 @@ def test_of_500_images_so_many_are_kept(tmp_path, most):
 class TestBadLists:
     def read(self, path):
         aside = []
-        [batch] = read_batches(str(path), set_aside=lambda *problem: aside.append(problem), images=4)
+        [batch] = read_batches(str(path), quarantine=lambda *problem: aside.append(problem), images=4)
         return batch.to_pylist(), aside
 
     @pytest.mark.parametrize("images", [True, {"height": "3"}])

@@ -1,4 +1,4 @@
-"""Small catalogs by hand: which products are accepted, what is set aside and why, and the second reading."""
+"""Small catalogs by hand: which products are accepted, what is quarantined and why, and the second reading."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from moemoe.catalog.find import find_partitions
 from moemoe.catalog.products import (
     Collection,
     collect_products,
-    partition_groups,
+    plan_tasks,
     read_products_with_images,
     write_parts,
 )
@@ -139,8 +139,8 @@ class TestCollectProducts:
         folder = tmp_path_factory.mktemp("catalog")
         table = [product(i, b"bad" if bad else None, title=title) for i, title, bad in rows] + [product("last")]
         collected = collect([write(folder / "a.parquet", table)], make_contract(folder, 1.0))
-        set_aside = [field for _, field, _ in reasons(collected)]
-        assert collected.rows == len(table) == collected.products.num_rows + len(set_aside) - set_aside.count("image")
+        quarantine = [field for _, field, _ in reasons(collected)]
+        assert collected.rows == len(table) == collected.products.num_rows + len(quarantine) - quarantine.count("image")
 
 
 class TestReadProductsWithImages:
@@ -215,8 +215,8 @@ class TestParts:
             patch.setattr(products_module, "GROUP_BYTES", 4)
             patch.setattr(products_module, "size", lambda partition: sizes[int(partition)])
             partitions = [str(i) for i in range(len(sizes))]
-            groups = partition_groups(partitions)
-            assert partition_groups(partitions, max_products=1) == [list(range(len(sizes)))]
+            groups = plan_tasks(partitions)
+            assert plan_tasks(partitions, max_products=1) == [list(range(len(sizes)))]
         assert [partition for group in groups for partition in group] == list(range(len(sizes)))
         assert len(groups) <= 5
         assert all(sum(sizes[p] for p in group) >= 4 for group in groups[:-1])

@@ -200,7 +200,7 @@ class TestJsonLines:
         bad += [{**good, "image": {"src": "1.jpg"}}]
         path = write_lines(tmp_path / "a.jsonl", good, *bad, good)
         told = []
-        rows = rows_of(path, set_aside=lambda *problem: told.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: told.append(problem))
         assert len(rows) == 10
         assert [row["product_id"] for row in rows] == ["p1", None, None, None, None, None, "p1", None, "p1", "p1"]
         assert [(row, field) for row, field, _, _ in told] == [
@@ -230,7 +230,7 @@ class TestJsonLines:
         path = tmp_path / "a.jsonl"
         path.write_text(json.dumps({**REQUIRED, "attributes": {}}) + '\n{"product_id": "p2", "ti')
         with pytest.raises(CatalogError, match=r"a\.jsonl is cut short or is not JSON lines: line 2"):
-            rows_of(path, set_aside=lambda *_: None)
+            rows_of(path, quarantine=lambda *_: None)
 
     def test_not_json_lines(self, tmp_path):
         path = tmp_path / "a.jsonl"
@@ -239,7 +239,7 @@ class TestJsonLines:
             with pytest.raises(
                 CatalogError, match=r"a\.jsonl .*not JSON lines|a\.jsonl: column 'product_type' is missing"
             ):
-                rows_of(path, set_aside=lambda *_: None)
+                rows_of(path, quarantine=lambda *_: None)
 
     def test_gzip_and_its_damage(self, tmp_path):
         path = tmp_path / "a.jsonl.gz"
@@ -298,7 +298,7 @@ class TestCells:
         with pytest.raises(CatalogError, match=r"a\.parquet: column 'product_id': .* beyond 2\^53.*write ids as text"):
             rows_of(path)
         problems = []
-        rows_of(self.written(tmp_path, "csv", product_id="8.9E+12"), set_aside=lambda *p: problems.append(p))
+        rows_of(self.written(tmp_path, "csv", product_id="8.9E+12"), quarantine=lambda *p: problems.append(p))
         assert problems[0][:3] == (0, "product_id", "product id has lost digits")
 
     @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])

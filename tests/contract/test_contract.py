@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moemoe.contract.load import load_contract
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.errors import ContractError
 from tests.support.small_contract import SMALL, THIRTY_PT, write_contract
 
@@ -139,7 +139,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("raw", "folded"),
+    ("raw", "normalized"),
     [
         ("V-Neck", "v neck"),
         (" ＮＡＶＹ\u00a0 Blue. ", "navy blue"),
@@ -153,14 +153,14 @@ def test_a_missing_file_is_named(tmp_path):
         ("कुर्ता", "कुर्ता"),
     ],
 )
-def test_fold(raw, folded):
-    assert fold(raw) == folded
+def test_fold(raw, normalized):
+    assert normalize_text(raw) == normalized
 
 
 @given(st.text(max_size=40))
 def test_folding_ignores_case_and_outer_blanks(text):
-    assert fold(f" {text}\u00a0") == fold(text)
-    assert fold(fold(text).upper()) == fold(fold(fold(text).upper()))
+    assert normalize_text(f" {text}\u00a0") == normalize_text(text)
+    assert normalize_text(normalize_text(text).upper()) == normalize_text(normalize_text(normalize_text(text).upper()))
 
 
 @pytest.mark.parametrize("given", ["", "report_product_types:\n", "report_product_types: []\n"])
@@ -170,5 +170,5 @@ def test_no_report_product_types_means_all(tmp_path, given):
 
 
 def test_folding_makes_apostrophes_one_and_invisible_characters_nothing():
-    assert {fold(f"Men{mark}s Wear") for mark in "'\u2019\u2018\u02bc\u00b4`\uff07"} == {"men's wear"}
-    assert fold("T\u200b-Shi\u00adrt\u200e") == "t shirt"
+    assert {normalize_text(f"Men{mark}s Wear") for mark in "'\u2019\u2018\u02bc\u00b4`\uff07"} == {"men's wear"}
+    assert normalize_text("T\u200b-Shi\u00adrt\u200e") == "t shirt"

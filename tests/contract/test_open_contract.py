@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from moemoe.contract.load import load_contract
-from moemoe.contract.open_contract import close_contract
-from moemoe.contract.text import fold_key
+from moemoe.contract.open_contract import resolve_contract
+from moemoe.contract.text import normalize_key
 from moemoe.errors import CatalogError, ContractError
 from moemoe.schemas import PRODUCTS
 from tests.support.whole_labels import in_parts, normalize
@@ -49,7 +49,7 @@ CATALOG = [
 @pytest.fixture
 def closed(tmp_path):
     (tmp_path / "open.yaml").write_text(OPEN)
-    return close_contract(
+    return resolve_contract(
         load_contract(tmp_path / "open.yaml"), in_parts(products(CATALOG), 3), tmp_path / "contract.yaml"
     )
 
@@ -90,9 +90,9 @@ def test_names_as_shops_write_them(tmp_path):
     ]
     rows = [("Men\u2019s\n T-Shirts", [(key, f"{key}: {i % 2}") for key in keys]) for i in range(8)]
     (tmp_path / "open.yaml").write_text(OPEN.replace("  shoe: [Casual Shoes, Sports Shoes]", "  shoe: []"))
-    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(rows)], tmp_path / "contract.yaml")
+    closed = resolve_contract(load_contract(tmp_path / "open.yaml"), [products(rows)], tmp_path / "contract.yaml")
     assert closed.report_product_types == ("Men\u2019s T-Shirts",)
-    assert sorted(closed.attributes) == sorted(fold_key(key) for key in keys)
+    assert sorted(closed.attributes) == sorted(normalize_key(key) for key in keys)
     labels = normalize(products(rows), closed).labels.to_pylist()
     assert len(labels) == len(rows) * len(keys)
     assert {label["product_type"] for label in labels} == {"Men\u2019s T-Shirts"}
@@ -103,14 +103,14 @@ def test_ids_stay_with_what_the_catalog_has(tmp_path):
     text = OPEN.replace("{keys: [baseColour]}\n", "{keys: [baseColour], id: a1}\n" + sole)
     text = text.replace("product_types:\n", "product_type_ids: {shoe: t1, hat: t2}\nproduct_types:\n  hat: []\n")
     (tmp_path / "open.yaml").write_text(text)
-    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], tmp_path / "contract.yaml")
+    closed = resolve_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], tmp_path / "contract.yaml")
     assert closed.product_type_ids == {"shoe": "t1"}
     assert closed.ids("color", "Blue") == ("a1", None)
     assert closed.ids("sole", "leather") == ("a2", "v7")
 
 
 def test_a_closed_contract_stays_as_it_is(closed, tmp_path):
-    same = close_contract(closed, [products(CATALOG)], tmp_path / "copy.yaml")
+    same = resolve_contract(closed, [products(CATALOG)], tmp_path / "copy.yaml")
     assert same.hash == closed.hash
     assert (tmp_path / "copy.yaml").read_bytes() == (tmp_path / "contract.yaml").read_bytes()
 
@@ -119,7 +119,7 @@ def test_a_catalog_without_support_is_refused_with_the_thresholds(tmp_path):
     (tmp_path / "open.yaml").write_text(OPEN.replace("product_type_products: 3", "product_type_products: 30"))
     contract = load_contract(tmp_path / "open.yaml")
     with pytest.raises(CatalogError, match="0 product types with 30 products"):
-        close_contract(contract, [products(CATALOG)], tmp_path / "contract.yaml")
+        resolve_contract(contract, [products(CATALOG)], tmp_path / "contract.yaml")
 
 
 def test_contradictions_keep_what_the_catalog_has(tmp_path):
@@ -132,7 +132,7 @@ contradictions:
     text = OPEN.replace("  color:", "  Sole: {keys: [sole]}\n  heel: {keys: [Heel]}\n  color:") + rules
     (tmp_path / "open.yaml").write_text(text)
     path = tmp_path / "contract.yaml"
-    closed = close_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], path)
+    closed = resolve_contract(load_contract(tmp_path / "open.yaml"), [products(CATALOG)], path)
     [rule] = load_contract(path).contradictions
     assert closed.contradictions == (rule,)
     assert (rule.when, rule.when_values, rule.never) == ("color", ("Blue",), "Sole")

@@ -47,7 +47,7 @@ def test_shopify(write, tmp_path, capsys):
     assert contract.ids("Color", "Rose gold") == (
         "gid://shopify/TaxonomyAttribute/1", "gid://shopify/TaxonomyValue/16"
     )  # fmt: skip
-    understood = value_mapper(color, contract.folded_missing())
+    understood = value_mapper(color, contract.normalized_missing())
     assert [understood(raw) for raw in ("ROSE GOLD", "color__rose-gold", "rose-gold")] == [("Rose gold",)] * 3
     assert contract.ids("Eyewear lens color", "Beige") == contract.ids("Color", "Beige")  # an extended attribute
     assert contract.ids("Color", "no value") == (color.id, None)

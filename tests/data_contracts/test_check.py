@@ -24,7 +24,7 @@ from tests.support.whole_labels import in_parts
 
 
 def catalog(change: dict[int, dict] | None = None, bad_images: int = 0) -> Collected:
-    """Twenty good products, some of them changed; the last ones' images set aside."""
+    """Twenty good products, some of them changed; the last ones' images quarantined."""
     rows = [
         {
             "product_id": f"p{i}",
@@ -158,9 +158,9 @@ class TestRaw:
         assert (severity, promise, product_ids) in broken(report)
         assert report.success == (severity == "warning")
 
-    def test_too_many_set_aside(self, contract, tmp_path):
+    def test_too_many_quarantined(self, contract, tmp_path):
         report = check_raw(catalog({}, 11), contract, tmp_path / "docs")
-        assert broken(report)[0][1] == "at most 50.0% of the rows, or their images, are set aside"
+        assert broken(report)[0][1] == "at most 50.0% of the rows, or their images, are quarantined"
 
     def test_why_images_cannot_be_used_is_said(self, contract, tmp_path):
         report = check_raw(catalog({}, 3), contract, tmp_path / "docs")

@@ -8,7 +8,7 @@ import pytest
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.comparison import Candidate, compare, pooled
-from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, System, systems_of, tables_of
+from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, PaperSystem, systems_of, tables_of
 from moemoe.reporting.comparison_plots import comparison_figures
 from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
 from moemoe.schemas import PREDICTIONS
@@ -18,7 +18,7 @@ from tests.support.compared_predictions import TYPES, predictions
 @pytest.fixture
 def candidate():
     def make(name: str, right: int, model: str = "", settings: str = "", **kind) -> Candidate:
-        return Candidate(name, System(model or name, settings), predictions(right, **kind))
+        return Candidate(name, PaperSystem(model or name, settings), predictions(right, **kind))
 
     return make
 
@@ -60,11 +60,11 @@ def test_systems_are_named_once_and_qga_trains_as_long_as_both_phases_too():
     assert [system.name for system in systems] == [
         "tf-idf", "qga", f"qga, {AS_LONG}", "moemoe", "s-enc", "wo-qg", "wo-al",
     ]  # fmt: skip
-    assert systems_of("qga,wo-qg", []) == [System("qga"), System("wo-qg")]
+    assert systems_of("qga,wo-qg", []) == [PaperSystem("qga"), PaperSystem("wo-qg")]
 
 
 def test_overview_has_intervals_paired_differences_and_failures(candidate):
-    failed = Candidate("mxt", System("mxt"), failure="in training: it broke")
+    failed = Candidate("mxt", PaperSystem("mxt"), failure="in training: it broke")
     comparison = compared(candidate("moemoe", 40), candidate("qga", 20), failed)
     assert comparison.differences["qga"].recall_at_90p.value == pytest.approx(-0.5)
     [overview, paired] = all_tables(comparison, [])
@@ -106,14 +106,16 @@ def test_cells_tell_how_much_the_image_weighs_in_test_answers_as_they_are():
     shown = [dict(row, image_weight=weight[row["product_type"]]) for row in predictions(40).to_pylist()]
     blanked = [dict(row, condition="image blanked", image_weight=0.0) for row in shown]
     own = pa.Table.from_pylist(shown + blanked, PREDICTIONS)
-    found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", System("moemoe"), own)))))
+    found = csv.DictReader(io.StringIO(cells_csv(compared(Candidate("moemoe", PaperSystem("moemoe"), own)))))
     assert {(row["product_type"], row["moemoe: image"]) for row in found} == {("shirt", "0.25"), ("kurta", "0.75")}
 
 
 def test_the_overview_shows_what_each_system_makes_of_the_title_alone():
     told = [dict(row, condition="title only") for row in predictions(10).to_pylist()]
     both = (pa.concat_tables([predictions(40), pa.Table.from_pylist(told, PREDICTIONS)]), predictions(40))
-    overview = all_tables(compared(*(Candidate(n, System(n), own) for n, own in zip("ab", both, strict=True))), [])[0]
+    overview = all_tables(
+        compared(*(Candidate(n, PaperSystem(n), own) for n, own in zip("ab", both, strict=True))), []
+    )[0]
     place = overview.headings().index("title only")
     assert [row[place] for row in overview.cells()][:2] == ["25.0", "-"]
 
@@ -163,13 +165,13 @@ def test_results_of_different_datasets_or_splits_are_refused(candidate):
 
 def test_nothing_to_compare_is_said():
     with pytest.raises(EvaluationError, match=r"no system gave a result, .*mxt: in training: it broke"):
-        compared(Candidate("mxt", System("mxt"), failure="in training: it broke"))
+        compared(Candidate("mxt", PaperSystem("mxt"), failure="in training: it broke"))
 
 
 def test_too_few_products_for_a_mean_still_make_tables():
     few = pa.concat_tables([predictions(5, products=5).filter(pa.array([True] * 15 + [False] * 10))])
     assert few.schema == PREDICTIONS
-    comparison = compared(Candidate("moemoe", System("moemoe"), few), Candidate("qga", System("qga"), few))
+    comparison = compared(Candidate("moemoe", PaperSystem("moemoe"), few), Candidate("qga", PaperSystem("qga"), few))
     tables = all_tables(comparison, tables_of("30pt"))
     assert "| moemoe | - |" in tables[0].markdown()
     comparison_figures(comparison, tables_of("30pt"))
@@ -195,5 +197,5 @@ def test_the_folds_of_a_system_are_measured_together(candidate, tmp_path):
 
 
 def test_a_system_with_a_fold_that_failed_has_failed(candidate):
-    failed = Candidate("one", System("one"), failure="in training (fold 2 of 2): out of memory")
+    failed = Candidate("one", PaperSystem("one"), failure="in training (fold 2 of 2): out of memory")
     assert pooled([candidate("one", 30), failed], "nowhere") is failed

@@ -49,9 +49,9 @@ def test_a_product_type_that_validation_does_not_have_abstains_and_says_so():
     assert math.isnan(kurta["threshold_guarded"])
     assert (kurta["recall_at_threshold"], kurta["recall_at_90p"]) == (0, 1.0)
     assert kurta["validation_support"] == kurta["validation_accepted"] == kurta["validation_accepted_guarded"] == 0
-    assert kurta["guard"] == "abstains: too little data, 0 validation groups of at least 46"
-    assert shirt["guard"] == "promise"
-    assert evaluation.metrics["deployed/cells_abstaining"] == 1
+    assert kurta["guarded_status"] == "abstains: too little data, 0 validation groups of at least 46"
+    assert shirt["guarded_status"] == "promise"
+    assert evaluation.metrics["plain/cells_abstaining"] == 1
     assert evaluation.metrics["guarded/cells_with_too_little_data"] == 1
 
 
@@ -59,7 +59,7 @@ def test_promises_that_hold_on_test_are_counted():
     """On validation 46 answers are right; on test one cell keeps 90 % at that threshold, the other does not."""
     parts = [rows(60, 46, attribute=a, split="validation") for a in ("color", "material")]
     metrics = evaluate(Cells(table(*parts, rows(60, 46), rows(60, 30, attribute="material"))), ["shirt"]).metrics
-    for kind in ("deployed", "guarded"):
+    for kind in ("plain", "guarded"):
         assert metrics[f"{kind}/cells_accepting"] == 2
         assert metrics[f"{kind}/cells_kept"] == 1
         assert metrics[f"{kind}/promise_kept"] == 0.5
@@ -70,13 +70,13 @@ def test_copies_of_a_product_are_no_further_evidence_for_a_promise():
     row = evaluate(Cells(table(rows(50, 50), alike)), ["shirt"]).table.to_pylist()[0]
     assert row["validation_support"] == row["validation_accepted"] == 80
     assert row["validation_accepted_guarded"] == 0
-    assert row["guard"] == "abstains: too little data, 40 validation groups of at least 46"
+    assert row["guarded_status"] == "abstains: too little data, 40 validation groups of at least 46"
     assert not math.isnan(row["threshold"])
 
 
 def test_answers_that_are_never_surely_right_get_no_promise():
     row = evaluate(Cells(table(rows(50, 50), rows(100, 30, split="validation"))), ["shirt"]).table.to_pylist()[0]
-    assert row["guard"] == "abstains: the most confident validation answers are not surely 90 % right"
+    assert row["guarded_status"] == "abstains: the most confident validation answers are not surely 90 % right"
 
 
 def test_an_attribute_with_a_single_product():
@@ -85,7 +85,7 @@ def test_an_attribute_with_a_single_product():
         evaluation = evaluate(Cells(predictions), ["shirt"])
         color = evaluation.table.to_pylist()[0]
         assert (color["support"], color["accuracy"], color["recall_at_90p"]) == (1, right, right)
-        assert color["guard"].startswith("abstains: too little data, 1 validation")
+        assert color["guarded_status"].startswith("abstains: too little data, 1 validation")
         assert evaluation.metrics["recall_at_90p/cells"] == 1
         assert evaluate(Cells(predictions), ["shirt"], min_support=1).metrics["recall_at_90p/cells"] == 2
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.recall_at_precision import recall_at_precision, resampled_recall_at_precision
-from moemoe.evaluation.uncertainty import Resamples, interval, paired_difference
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, paired_difference
 from moemoe.schemas import PREDICTIONS
 from tests.support.prediction_rows import rows, table
 
@@ -52,7 +52,7 @@ def simulated(seed: int, products: int, accuracy: float, attributes=("color", "m
 
 def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
     cells = Cells(simulated(0, 40, 0.5))
-    drawn_GR = np.concatenate([drawn for _, drawn in Resamples(cells.groups, 50).draws()], axis=1)
+    drawn_GR = np.concatenate([drawn for _, drawn in GroupBootstrap(cells.groups, 50).draws()], axis=1)
     found = [cells.of("test")["shirt", attribute] for attribute in ("color", "material")]
     weight = np.concatenate([drawn_GR[cell.group] for cell in found])
     assert (weight[0:40:2] == weight[1:40:2]).all()
@@ -64,7 +64,7 @@ def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
 def test_test_products_alone_are_drawn():
     cells = Cells(table(rows(30, 30, split="validation"), rows(20, 20)))
     assert cells.groups == 20
-    [(_, drawn_GR)] = Resamples(cells.groups, 10).draws()
+    [(_, drawn_GR)] = GroupBootstrap(cells.groups, 10).draws()
     assert (drawn_GR[cells.of("test")["shirt", "color"].group].sum(axis=0) == 20).all()
 
 
@@ -111,7 +111,7 @@ def test_every_headline_mean_has_an_interval_around_it():
     found = evaluate(
         Cells(table(rows(100, 95), rows(60, 50, "kurta"), rows(80, 80, split="validation"))), ["shirt", "kurta"]
     )
-    names = {"recall_at_90p/mean", "accuracy/mean", "deployed/recall/mean", "guarded/recall/mean"}
+    names = {"recall_at_90p/mean", "accuracy/mean", "plain/recall/mean", "guarded/recall/mean"}
     names |= {f"recall_at_90p/{t}/top{k}" for t in ("shirt", "kurta") for k in (5, 10, 15)}
     names |= {"accuracy/shirt", "accuracy/kurta"}
     assert set(found.intervals) == names

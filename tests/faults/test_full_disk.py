@@ -19,7 +19,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import no_space_left, read_table, write_table, writing_table
 from moemoe.table_parts import ListedParts
-from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.checkpoints import Checkpoint, TrainingPosition, save_checkpoint
 from moemoe.training.optimizers import Optimizers
 from tests.support.small_model import random_batch, tiny_config
 from tests.support.small_registry import predictions
@@ -61,7 +61,7 @@ def trained():
 
 
 def save(folder: Path, step: int, trained) -> None:
-    save_checkpoint(str(folder), Place(step=step), {"step": step}, RECIPE, *trained)
+    save_checkpoint(str(folder), TrainingPosition(step=step), {"step": step}, RECIPE, *trained)
 
 
 def test_the_earlier_checkpoint_stays(tmp_path, trained):

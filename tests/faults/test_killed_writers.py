@@ -15,7 +15,7 @@ from moemoe.shards import write
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import exists, publish, read_table, write_table, writing_table
-from moemoe.training.checkpoints import Checkpoint, Place, save_checkpoint
+from moemoe.training.checkpoints import Checkpoint, TrainingPosition, save_checkpoint
 from moemoe.training.optimizers import Optimizers
 from tests.support.forked import killed_at, killed_in_a_file
 from tests.support.small_model import random_batch, tiny_config
@@ -68,7 +68,7 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(tmp_path):
     def save(step: int) -> None:
         with torch.no_grad():
             next(model.parameters()).fill_(step)
-        save_checkpoint(run, Place(step=step, total_step=step), loader, RECIPE, model, optimizer)
+        save_checkpoint(run, TrainingPosition(step=step, total_step=step), loader, RECIPE, model, optimizer)
 
     save(1)
     for step in kills(lambda: save(2), tmp_path):

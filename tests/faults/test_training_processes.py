@@ -108,7 +108,7 @@ def test_processes_whose_launcher_is_killed_end_too(manifest, tmp_path, unbroken
 
 
 def test_what_a_person_has_to_mend_is_said_once_and_not_tried_again(manifest, tmp_path):
-    wild = small_recipe(training=replace(RECIPE.training, learning_rate=1e30, warmup_steps=0, clip_norm=1e30))
+    wild = small_recipe(training=replace(RECIPE.training, learning_rate=1e30, warmup_steps=0, max_grad_norm=1e30))
     with pytest.raises(MoEMoEError, match=r"not finite at step \d+ \(products p\d+"):
         run(manifest, tmp_path, recipe=wild, restarts=RESTARTS)
     log = (tmp_path / "scratch" / "train.log").read_text()

@@ -16,7 +16,7 @@ import pytest
 from metaflow.cards import get_cards
 
 import data_contracts
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.inference.thresholds import Thresholds
 from moemoe.registry.versions import fetch_version, find_version
 from moemoe.sample_catalog.write import write_sample_catalog
@@ -34,7 +34,9 @@ def catalog(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("catalog")
     table = pq.read_table(write_sample_catalog(folder / "all", 800, seed=99))
     types = data_contracts.load("30pt").product_type_aliases()
-    table = table.filter(pa.array([types.get(fold(raw or "")) == "kurta" for raw in table["product_type"].to_pylist()]))
+    table = table.filter(
+        pa.array([types.get(normalize_text(raw or "")) == "kurta" for raw in table["product_type"].to_pylist()])
+    )
     labels = table["attributes"].to_pylist()
     hidden = [[] if i % 2 else pairs for i, pairs in enumerate(labels)]
     place = table.schema.get_field_index("attributes")

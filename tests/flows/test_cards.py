@@ -37,7 +37,7 @@ def test_every_block_has_its_component(rendered):
         doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
         doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),
         doc.Plot("plot", figure), doc.Examples([example]), doc.Slot("later", [doc.Text("in the slot")]),
-        doc.Section("A section", [doc.Text("within")], folded=True), doc.Contents(),
+        doc.Section("A section", [doc.Text("within")], collapsed=True), doc.Contents(),
     )  # fmt: skip
     for words in (
         "## A heading", "### a sentence", "- a reason", "> beware", "50.0 [40.0, 60.0]", "f00",

@@ -17,7 +17,7 @@ SMALL = """
 import signal
 from command_line import run_flow
 from metaflow import FlowSpec, Parameter, retry, step
-from stopped import said_plainly
+from user_errors import plain_errors
 from moemoe.errors import CatalogError, StorageError
 
 class SmallFlow(FlowSpec):
@@ -27,7 +27,7 @@ class SmallFlow(FlowSpec):
     @step
     def start(self):
         print("an attempt", flush=True)
-        with said_plainly():
+        with plain_errors():
             if self.what == "data":
                 raise CatalogError("the catalog is bad")
             if self.what == "storage":
@@ -50,7 +50,7 @@ CAUGHT = """
 from pathlib import Path
 from command_line import run_flow
 from metaflow import FlowSpec, catch, step
-from stopped import not_caught_if_terminated, said_plainly
+from user_errors import not_caught_if_terminated, plain_errors
 from moemoe.errors import ConfigError, TerminatedError
 
 class CaughtFlow(FlowSpec):
@@ -63,7 +63,7 @@ class CaughtFlow(FlowSpec):
     @step
     def train(self):
         print(f"{self.input} begins", flush=True)
-        with not_caught_if_terminated(), said_plainly():
+        with not_caught_if_terminated(), plain_errors():
             if self.input == "broken":
                 raise ConfigError("no such option")
             if not Path("told").exists():
@@ -197,9 +197,9 @@ class MlflowError(Exception):
 )
 def test_only_an_outage_is_waited_for(error, words, lasting, monkeypatch):
     monkeypatch.syspath_prepend(str(FLOW.parent))
-    import stopped
+    import user_errors
 
-    with pytest.raises(stopped.Stopped) as found, stopped.said_plainly():
+    with pytest.raises(user_errors.UserError) as found, user_errors.plain_errors():
         raise error
     assert words in str(found.value.message)
-    assert stopped.is_lasting() is lasting
+    assert user_errors.is_lasting() is lasting

@@ -76,7 +76,7 @@ def test_predictions_weigh_each_source(run):
     assert "What each source weighs" in (own / "report.html").read_text()
 
 
-def test_a_second_image_that_cannot_be_used_is_set_aside_alone(run):
+def test_a_second_image_that_cannot_be_used_is_quarantined_alone(run):
     _, own, given = run
     quarantine = read_table(str(own / "quarantine.parquet")).to_pylist()
     entries = [entry for entry in quarantine if entry["field"] == "image.2"]

@@ -3,7 +3,7 @@ import pytest
 
 from moemoe.errors import CatalogError
 from moemoe.inference.audit import checked_verdicts, draw_audit, with_verdicts
-from moemoe.schemas import AUDIT, SAMPLE
+from moemoe.schemas import AUDIT, AUDIT_CANDIDATES
 
 HEAD = b"product_id,attribute,prediction,verdict\n"
 
@@ -15,7 +15,7 @@ def audit(cells=(("color", 3), ("material", 2)), size=600):
         for name, number in cells for i in range(number)
     ]  # fmt: skip
     return draw_audit(
-        pa.Table.from_pylist(rows, SAMPLE), {("shirt", name): 10 * number for name, number in cells}, size
+        pa.Table.from_pylist(rows, AUDIT_CANDIDATES), {("shirt", name): 10 * number for name, number in cells}, size
     )
 
 

@@ -13,12 +13,12 @@ from moemoe import storage
 from moemoe.errors import CatalogError, StorageError
 from moemoe.inference import backfill as module
 from moemoe.inference.attribute_model import AttributeModel
-from moemoe.inference.backfill import backfill_partitions, start_backfill, task_groups
+from moemoe.inference.backfill import backfill_partitions, start_backfill, task_partitions
 from moemoe.inference.backfill_report import finish_backfill
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.reporting.audit_page import audit_page
-from moemoe.schemas import AUDIT, BACKFILL, CATALOG, CONTRADICTS, QUARANTINE, SAMPLE
+from moemoe.schemas import AUDIT, AUDIT_CANDIDATES, BACKFILL, CATALOG, CONTRADICTS, QUARANTINE
 from moemoe.storage import read_table
 from tests.support.image_server import body, image_server
 from tests.support.s3 import s3_bucket
@@ -119,7 +119,7 @@ def test_every_decision(model, tmp_path):
 
 
 def test_each_source_is_read_and_weighed(tmp_path):
-    """Of as many images as the model reads; one that cannot be used is set aside alone."""
+    """Of as many images as the model reads; one that cannot be used is quarantined alone."""
 
     class Viewer:
         sources = ("image", "image.2", "text.title")
@@ -229,13 +229,17 @@ def test_a_value_that_would_contradict_a_label_or_another_value_is_not_filled_in
         "labels alone": ("abstained", "abstained", "filled"),
     }
     finished = finish_backfill(job, [part], 600)
-    [(rule, number), *_] = finished.kept_back.items()
+    [(rule, number), *_] = finished.blocked.items()
     assert rule.startswith("department Men / Women, never age range description Kids-Boys")
-    assert (number, len(finished.kept_back), finished.total.kept_back) == (3, 1, 3)
-    by_attribute = {row.attribute: (row.missing, row.filled, row.kept_back) for row in finished.coverage}
+    assert (number, len(finished.blocked), finished.total.blocked) == (3, 1, 3)
+    by_attribute = {row.attribute: (row.missing, row.filled, row.blocked) for row in finished.coverage}
     assert by_attribute == {age: (4, 2, 2), department: (2, 1, 1), "color": (5, 5, 0)}
-    assert {row.attribute: row.rests_on for row in finished.coverage} == {age: 12, department: None, "color": None}
-    assert json.loads(Path(finished.manifest).read_text())["kept_back"] == finished.kept_back
+    assert {row.attribute: row.validation_accepted for row in finished.coverage} == {
+        age: 12,
+        department: None,
+        "color": None,
+    }
+    assert json.loads(Path(finished.manifest).read_text())["blocked"] == finished.blocked
     assert run(model, tmp_path / "out", [partition(tmp_path, rows)])[1] == [part]  # read again from its JSON
 
 
@@ -340,9 +344,9 @@ def test_report_audit_and_manifest(model, tmp_path):
     job, parts = run(model, tmp_path / "out", partitions)
     finished = finish_backfill(job, parts, 600)
     color = next(c for c in finished.coverage if c.attribute == "color")
-    assert (color.missing, color.filled, color.agrees, color.contradicts, color.unsure) == (85, 84, 2, 1, 1)
+    assert (color.missing, color.filled, color.agrees, color.contradicts, color.abstained_labelled) == (85, 84, 2, 1, 1)
     assert finished.total.missing == 80 * 3 + 9 * 3 - 4
-    assert finished.sample.schema.equals(SAMPLE)
+    assert finished.sample.schema.equals(AUDIT_CANDIDATES)
     audit = read_table(finished.audit.table)
     assert audit.schema.equals(AUDIT)
     assert audit.num_rows == 30
@@ -389,6 +393,6 @@ def test_what_a_seller_writes_is_text_on_the_page(model, tmp_path):
 
 
 def test_partitions_are_shared_out():
-    assert task_groups(list("abcde"), 2) == [["a", "c", "e"], ["b", "d"]]
-    assert task_groups(["a"], 16) == [["a"]]
-    assert len(task_groups([str(i) for i in range(1000)], 500)) == 100
+    assert task_partitions(list("abcde"), 2) == [["a", "c", "e"], ["b", "d"]]
+    assert task_partitions(["a"], 16) == [["a"]]
+    assert len(task_partitions([str(i) for i in range(1000)], 500)) == 100

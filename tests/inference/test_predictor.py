@@ -13,10 +13,10 @@ from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import CatalogError
 from moemoe.evaluation.measure import measure
 from moemoe.inference.answering import Answering
-from moemoe.inference.answers import answer_everything
+from moemoe.inference.answers import predict_and_calibrate
 from moemoe.inference.catalog_rows import questions_of
 from moemoe.inference.predictions import ValueSets, calibrate, predict_split, write_predictions
-from moemoe.inference.predictor import Predictor, Question
+from moemoe.inference.predictor import Predictor, ProductQuery
 from moemoe.inference.routing import routing
 from moemoe.model.config import ExpertConfig
 from moemoe.model.moemoe import MoEMoE
@@ -69,15 +69,15 @@ def written(predictor: Predictor, dataset: ShardedDataset, contract, folder) -> 
 
 @pytest.fixture(scope="module")
 def predictor():
-    return small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
+    return small_model(experts=ExpertConfig(num_experts=4, top_k=2, decoder="odd", encoder="none"))
 
 
 def test_answers_come_in_the_order_asked_whatever_is_asked_beside(predictor):
     image = draw_image((200, 0, 0))
     questions = [
-        Question("Cotton shirt", image, ["color", "material"]),
-        Question("nothing is asked", None, []),
-        Question("Silk shirt of some length", None, ["material"]),
+        ProductQuery("Cotton shirt", image, ["color", "material"]),
+        ProductQuery("nothing is asked", None, []),
+        ProductQuery("Silk shirt of some length", None, ["material"]),
     ]
     together = predictor.answer(questions)
     assert [len(answers) for answers in together] == [2, 0, 1]
@@ -93,7 +93,7 @@ def test_answers_are_the_same_bits_however_many_batches_are_answered_at_once(pre
     monkeypatch.setattr("moemoe.inference.predictor.CPU_PRODUCTS", 2)
     broken = [b"no image", None, draw_image((0, 200, 0))]
     questions = [
-        Question(f"{'Cotton ' * (i % 5)}shirt {i}", broken[i % 3], ["color", "material"][: 1 + i % 2], f"p{i}")
+        ProductQuery(f"{'Cotton ' * (i % 5)}shirt {i}", broken[i % 3], ["color", "material"][: 1 + i % 2], f"p{i}")
         for i in range(15)
     ]
     monkeypatch.setattr(predictor, "images", predictor.images)
@@ -176,7 +176,7 @@ def test_two_sources_weigh_what_their_kinds_do(predictor, tmp_path):
 
 
 def test_routing_counts_the_tokens_of_all_texts(tmp_path):
-    experts = ExpertConfig(number=4, encoder="all")
+    experts = ExpertConfig(num_experts=4, encoder="all")
     uri = write_shards(tmp_path, small_products(60), small_labels(60))
     dataset = ShardedDataset(uri, tmp_path)
     tokens = []
@@ -311,7 +311,7 @@ def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predi
     predictor.model.save_pretrained(folder)
     predictor.collator.tokenizer.save_pretrained(folder)
     kept = ListedParts(str(tmp_path / "kept"), PREDICTIONS), str(tmp_path / "scratch")
-    answers = answer_everything(folder, dataset, contract, *kept, "canonical")
+    answers = predict_and_calibrate(folder, dataset, contract, *kept, "canonical")
     predictions = answers.predictions.read()
     assert predictions.filter(pc.equal(predictions["condition"], AS_IS))["canonical"].to_pylist()
     assert set(predictions["canonical"].to_pylist()) == {True}
@@ -325,7 +325,7 @@ def test_a_calibrated_model_has_the_confidences_that_it_was_evaluated_with(predi
     assert again["prediction"].equals(test["prediction"])
     np.testing.assert_allclose(again["confidence"].to_numpy(), test["confidence"].to_numpy(), rtol=1e-5)
     # evaluated once more, from the same folder, the temperature does not add up
-    assert answer_everything(folder, dataset, contract, *kept, "canonical").answering == answers.answering
+    assert predict_and_calibrate(folder, dataset, contract, *kept, "canonical").answering == answers.answering
     found = measure(answers, ["shirt"], dataset.cell_value_counts("train"))
     assert not math.isnan(found.evaluation.metrics["calibration/ece_before"])
     assert "experts-by-attribute" in report_figures(found)
@@ -338,7 +338,7 @@ def test_an_empty_answer_is_an_abstention(predictor, tmp_path):
         Collator(predictor.collator.tokenizer, predictor.model.config),
         Answering(values={"color": [""]}),
     )
-    [[answer]] = nothing.answer([Question("Cotton shirt", None, ["color"])])
+    [[answer]] = nothing.answer([ProductQuery("Cotton shirt", None, ["color"])])
     assert (answer.value, answer.confidence) == ("", 0.0)
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     table = table_of(predict_split(predictor, dataset, "validation", AS_IS, ValueSets.of(dataset, contract)))
@@ -367,7 +367,7 @@ def test_routing_counts_every_token_of_the_test_split(predictor, tmp_path):
 
 def test_a_bad_test_image_does_not_end_the_routing(tmp_path):
     """Cut short after the shards were written: read without the image and named, as by the predictor."""
-    predictor = small_model(experts=ExpertConfig(number=4, k=2, decoder="odd", encoder="none"))
+    predictor = small_model(experts=ExpertConfig(num_experts=4, top_k=2, decoder="odd", encoder="none"))
     dataset = ShardedDataset(small_shards(tmp_path, 40, cut_short=(5,)), str(tmp_path))
     assert routing(predictor, dataset).num_rows
     assert predictor.images.quarantine["product_id"].to_pylist() == ["p5"]
@@ -376,7 +376,7 @@ def test_a_bad_test_image_does_not_end_the_routing(tmp_path):
 def test_routing_of_experts_in_the_encoders_and_of_a_dense_model(predictor, tmp_path):
     dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
     config = predictor.model.config
-    experts = ExpertConfig(number=4, k=2, decoder="odd", encoder="odd")
+    experts = ExpertConfig(num_experts=4, top_k=2, decoder="odd", encoder="odd")
     both = MoEMoE.create(type(config)(**{**vars(config), "experts": experts}))
     found = routing(Predictor(both, predictor.collator), dataset).to_pylist()
     assert {row["layer"] for row in found} >= {"context 1", "decoder 1"}

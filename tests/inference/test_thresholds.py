@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from moemoe.errors import ConfigError
-from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds, resting_on
+from moemoe.inference.thresholds import GUARDED, PLAIN, Thresholds, accepted_text
 from moemoe.schemas import EVALUATION
 
 FIGURES = {field.name: 0.5 for field in EVALUATION if pa.types.is_floating(field.type)}
@@ -38,14 +38,17 @@ def test_they_come_from_an_evaluation_and_through_a_folder(tmp_path):
 def test_what_a_threshold_rests_on_goes_with_it_until_a_person_raises_it(tmp_path):
     thresholds().save(tmp_path)
     read = Thresholds.load(tmp_path)
-    assert read.rests_on == {("shirt", "color"): {PLAIN: 80, GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
-    assert resting_on(read.rests_on["shirt", "material"][PLAIN]) == "12 (few)"
-    assert [resting_on(n) for n in (29, 30, None)] == ["29 (few)", "30", "unknown"]
+    assert read.validation_accepted == {
+        ("shirt", "color"): {PLAIN: 80, GUARDED: 60},
+        ("shirt", "material"): {PLAIN: 12},
+    }
+    assert accepted_text(read.validation_accepted["shirt", "material"][PLAIN]) == "12 (few)"
+    assert [accepted_text(n) for n in (29, 30, None)] == ["29 (few)", "30", "unknown"]
     changed = read.changed({("shirt", "color"): 0.7})
-    assert changed.rests_on == {("shirt", "color"): {GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
-    assert read.rests_on["shirt", "color"] == {PLAIN: 80, GUARDED: 60}
+    assert changed.validation_accepted == {("shirt", "color"): {GUARDED: 60}, ("shirt", "material"): {PLAIN: 12}}
+    assert read.validation_accepted["shirt", "color"] == {PLAIN: 80, GUARDED: 60}
     (tmp_path / "thresholds.json").write_text('{"shirt": {"color": {"plain": 0.6, "guarded": null}}}')  # of before
-    assert Thresholds.load(tmp_path).rests_on == {}
+    assert Thresholds.load(tmp_path).validation_accepted == {}
 
 
 def test_a_change_only_ever_makes_them_stricter():

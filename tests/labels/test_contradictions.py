@@ -1,4 +1,4 @@
-"""Labels that contradict each other are set aside, both of them, and nothing else is."""
+"""Labels that contradict each other are dropped, both of them, and nothing else is."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from moemoe.contract.load import load_contract
 from moemoe.errors import ContractError
-from moemoe.labels.contradictions import ContradictionCounts, broken_rules, set_aside_contradictions
+from moemoe.labels.contradictions import ContradictionCounts, broken_rules, drop_contradictions
 from moemoe.schemas import CONTRADICTIONS, LABELS
 from tests.support.small_contract import THIRTY_PT, products, small_contract, write_contract
 from tests.support.whole_labels import normalize
@@ -61,7 +61,7 @@ def test_both_labels_go_and_are_listed_with_rule_and_reason(contract):
         {"department": ["Women"], "age": ["Boys"]},
         {"age": ["Girls"], "department": ["Women"]},
     )
-    kept, aside = set_aside_contradictions(labels, contract)
+    kept, aside = drop_contradictions(labels, contract)
     assert pairs(kept) == [("p0", "color"), ("p1", "department"), ("p1", "age"), ("p2", "department"), ("p2", "age")]
     assert aside.to_pylist() == [
         {
@@ -84,14 +84,14 @@ def test_one_value_that_no_rule_lists_saves_a_label(contract):
         {"department": ["Men", "Women"], "age": ["Girls"]},  # no rule but the second lists both
         {"department": ["Men"], "age": ["Girls", "Adults"]},
     )
-    kept, aside = set_aside_contradictions(labels, contract)
+    kept, aside = drop_contradictions(labels, contract)
     assert set(kept["product_id"].to_pylist()) == {"p0", "p2"}
     assert set(aside["rule"].to_pylist()) == {ADULTS}
 
 
 def test_the_order_of_the_rules_does_not_matter(contract):
     labels = make_labels({"department": ["Men"], "age": ["Girls"]})
-    kept, aside = set_aside_contradictions(labels, contract)
+    kept, aside = drop_contradictions(labels, contract)
     assert kept.num_rows == 0
     assert aside["rule"].to_pylist() == [MEN, MEN, ADULTS, ADULTS]  # the first leaves its labels to the second
 
@@ -99,14 +99,14 @@ def test_the_order_of_the_rules_does_not_matter(contract):
 def test_labels_of_other_products_and_alone_contradict_nothing(contract):
     labels = make_labels({"department": ["Men"]}, {"age": ["Girls"]}, {"color": ["Red"]})
     for table in (labels, labels.slice(1, 1), LABELS.empty_table()):
-        kept, aside = set_aside_contradictions(table, contract)
+        kept, aside = drop_contradictions(table, contract)
         assert kept.equals(table)
         assert aside.num_rows == 0
 
 
 def test_a_contract_without_contradictions_keeps_all(tmp_path):
     labels = make_labels({"department": ["Men"], "age": ["Girls"]})
-    kept, aside = set_aside_contradictions(labels, small_contract(tmp_path))
+    kept, aside = drop_contradictions(labels, small_contract(tmp_path))
     assert kept.equals(labels)
     assert aside.schema == CONTRADICTIONS
 
@@ -119,7 +119,7 @@ AGES = st.lists(st.sampled_from(["Adults", "Girls", "Boys"]), max_size=3, unique
 def test_as_a_person_would_do_it(contract, rows, cut):
     labels = make_labels(*({"department": d, "age": a, "color": ["Red"]} for d, a in rows))
     chunked = pa.concat_tables([labels.slice(0, cut), labels.slice(cut)])
-    kept, aside = set_aside_contradictions(chunked, contract)
+    kept, aside = drop_contradictions(chunked, contract)
     wrong = []
     for i, (department, age) in enumerate(rows):
         men = department == ["Men"] and age and set(age) <= {"Girls", "Boys"}
@@ -173,7 +173,7 @@ def test_a_fault_is_named_with_its_line(tmp_path, old, new, line, message):
 def test_department_and_age_range_in_30pt(department, age, rules):
     contract = load_contract(THIRTY_PT)
     raw = products({"attributes": [("gender", department), ("ageGroup", age), ("baseColour", "Red")]})
-    kept, aside = set_aside_contradictions(normalize(raw, contract).labels, contract)
+    kept, aside = drop_contradictions(normalize(raw, contract).labels, contract)
     assert aside.num_rows == 2 * rules
     left = ["color"] if rules else ["age range description", "color", "department"]
     assert kept["attribute"].to_pylist() == left
@@ -188,7 +188,7 @@ def test_contradictions_of_many_parts_are_counted_by_rule(contract):
             for i in range(3)
             for name, value in (("department", "Men"), ("age", "Girls" if i else "Boys"), ("color", "Red"))
         ]
-        counts.add(set_aside_contradictions(pa.Table.from_pylist(rows, LABELS), contract)[1])
+        counts.add(drop_contradictions(pa.Table.from_pylist(rows, LABELS), contract)[1])
     assert counts.labels == 24  # a label that two rules find is one label
     assert counts.products == {MEN: 12, ADULTS: 8}
     assert list(counts.examples[ADULTS]) == ["p0-1", "p0-2", "p1-1", "p1-2", "p2-1", "p2-2"]

@@ -6,7 +6,7 @@ import pytest
 
 import data_contracts
 from moemoe.contract.contract import Attribute, Rule
-from moemoe.contract.text import fold
+from moemoe.contract.text import normalize_text
 from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
 
 CONTRACTS = {name: data_contracts.load(name) for name in ("30pt", "cma_clip", "sl", "ohl")}
@@ -23,7 +23,7 @@ SPEAKS_OF_NEGATION = re.compile(r"\b(no|non|not|never|don'?t|without|un\w+)\b|\b
 @pytest.fixture(scope="module")
 def mappers():
     return {
-        (dataset, name): value_mapper(attribute, contract.folded_missing())
+        (dataset, name): value_mapper(attribute, contract.normalized_missing())
         for dataset, contract in CONTRACTS.items()
         for name, attribute in contract.attributes.items()
     }
@@ -53,7 +53,7 @@ def test_a_negated_value_is_never_the_value(mappers, dataset):
 
 
 def _speaks(spelling: str) -> bool:
-    return bool(SPEAKS_OF_NEGATION.search(fold(spelling)))
+    return bool(SPEAKS_OF_NEGATION.search(normalize_text(spelling)))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from moemoe.catalog.context import plain_text
 from moemoe.contract.contract import Attribute
 from moemoe.contract.load import load_contract
-from moemoe.contract.text import fold, fold_key
+from moemoe.contract.text import normalize_key, normalize_text
 from moemoe.errors import CatalogError
 from moemoe.labels import normalize as normalize_module
 from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
@@ -206,14 +206,14 @@ def test_a_catalog_without_labels_says_which_keys_it_has(contract):
 )
 def test_30pt_rules(attribute, raw, values):
     contract = load_contract(THIRTY_PT)
-    found = value_mapper(contract.attributes[attribute], contract.folded_missing())(raw)
+    found = value_mapper(contract.attributes[attribute], contract.normalized_missing())(raw)
     assert (list(found) if isinstance(found, tuple) else found) == values
 
 
 def test_30pt_values_mean_themselves():
     contract = load_contract(THIRTY_PT)
     for attribute in contract.attributes.values():
-        values_of = value_mapper(attribute, contract.folded_missing())
+        values_of = value_mapper(attribute, contract.normalized_missing())
         for value, aliases in attribute.values.items():
             for spelling in (value, *aliases, value.upper(), f" {value}  "):
                 assert values_of(spelling) == (value,), (attribute.name, spelling)
@@ -241,11 +241,11 @@ def test_30pt_covers_the_real_catalogs():
 
 def test_30pt_understands_the_words_of_the_sample_catalog():
     contract = load_contract(THIRTY_PT)
-    missing = contract.folded_missing()
+    missing = contract.normalized_missing()
     for name, sample in vocabulary.ATTRIBUTES.items():
         attribute = contract.attributes[name]
         values_of = value_mapper(attribute, missing)
-        assert {fold_key(key) for key in sample.keys} <= {fold_key(key) for key in attribute.keys}
+        assert {normalize_key(key) for key in sample.keys} <= {normalize_key(key) for key in attribute.keys}
         for value in sample.values:
             for spelling in (value, *sample.dirty.get(value, ())):
                 assert values_of(spelling) == (value,), (name, spelling)
@@ -253,7 +253,7 @@ def test_30pt_understands_the_words_of_the_sample_catalog():
         assert {values_of(marker) for marker in vocabulary.MISSING} == {MISSING}
     types = contract.product_type_aliases()
     for kind, (_, spellings, _) in vocabulary.PRODUCT_TYPES.items():
-        assert {types.get(fold(spelling)) for spelling in spellings} == {kind}
+        assert {types.get(normalize_text(spelling)) for spelling in spellings} == {kind}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_30pt_understands_the_words_of_the_sample_catalog():
 def test_shares_numbers_and_markup_do_not_hinder_the_lookup(contract, attribute, raw, values):
     names = ("Wool", "Nylon", "Pure Wool", "Buttons", "Zip", "2 Pockets", "Black & White")
     plain = Attribute("plain", ("plain",), {name: () for name in names})
-    values_of = value_mapper({**contract.attributes, "plain": plain}[attribute], contract.folded_missing())
+    values_of = value_mapper({**contract.attributes, "plain": plain}[attribute], contract.normalized_missing())
     assert values_of(raw) == values
 
 
@@ -314,7 +314,8 @@ def test_text_of_a_product_is_plain(text, plain):
 def thirty_pt():
     contract = load_contract(THIRTY_PT)
     return contract, {
-        attribute.name: value_mapper(attribute, contract.folded_missing()) for attribute in contract.attributes.values()
+        attribute.name: value_mapper(attribute, contract.normalized_missing())
+        for attribute in contract.attributes.values()
     }
 
 

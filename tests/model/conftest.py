@@ -15,7 +15,7 @@ def model() -> MoEMoE:
 @pytest.fixture
 def experts_model() -> MoEMoE:
     torch.manual_seed(0)
-    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4, k=2, noise=False)))
+    model = MoEMoE.create(tiny_config(experts=ExpertConfig(num_experts=4, top_k=2, noise=False)))
     with torch.no_grad():  # experts that differ, as after training
         for name, parameter in model.named_parameters():
             if "_EDF" in name or "_EFD" in name or "router" in name:

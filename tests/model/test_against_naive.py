@@ -12,8 +12,8 @@ from tests.support.small_model import tiny_config
 
 VARIANTS = {
     "qga": {},
-    "experts": {"experts": ExpertConfig(number=4, noise=False)},
-    "experts in encoders": {"experts": ExpertConfig(number=4, noise=False, encoder="all")},
+    "experts": {"experts": ExpertConfig(num_experts=4, noise=False)},
+    "experts in encoders": {"experts": ExpertConfig(num_experts=4, noise=False, encoder="all")},
     "wo-qg": {"question_guidance": False},
     "wo-al": {"alignment": False},
     "s-enc": {"question_guidance": False, "alignment": False},

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from moemoe.baselines.mxt import MXTConfig
-from moemoe.batches.collate import Collator, Item
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.model.auto_text_encoder import positions
@@ -88,7 +88,7 @@ def test_encode_once_equals_the_naive_path(kind, trained, question_in, folders):
 
 
 def test_a_frozen_encoder_is_one_and_never_changes(folders):
-    model = MoEMoE.create(config_with(folders["bert"], experts=ExpertConfig(number=4))).train()
+    model = MoEMoE.create(config_with(folders["bert"], experts=ExpertConfig(num_experts=4))).train()
     assert model.question_encoder.backbone is model.context_encoder.backbone
     assert model.question_encoder.project is not model.context_encoder.project
     batch = random_batch()
@@ -150,7 +150,7 @@ def test_a_saved_model_needs_its_folder_alone(kind, trained, tmp_path):
 def test_contexts_and_questions_are_the_encoders_prefixes_and_answers_ours(folders):
     ours, theirs = train_tokenizer(TEXTS, 300), AutoTokenizer.from_pretrained(folders["xlm-roberta"])
     collate = Collator(ours, tiny_config(context_length=6), theirs)
-    batch = collate([Item([None, "Brand 3 Cotton shirt point soft"], ["neck style"], ["Silk Wool"])])
+    batch = collate([ModelInput([None, "Brand 3 Cotton shirt point soft"], ["neck style"], ["Silk Wool"])])
     text = batch.sources[1].data[0].tolist()
     assert text == theirs("Brand 3 Cotton shirt point soft", truncation=True, max_length=6)["input_ids"]
     assert (text[0], text[-1]) == (0, 2)  # <s> ... </s>, also where it is cut
@@ -159,7 +159,7 @@ def test_contexts_and_questions_are_the_encoders_prefixes_and_answers_ours(folde
     assert batch.decoder_ids[0].tolist() == [*ours("neck style")["input_ids"], 0, *answer[:-1]]
     assert batch.labels[0][batch.labels[0] != -100].tolist() == answer
     joint = Collator(ours, tiny_config(context_length=40, question_in="context"), theirs)
-    batch = joint([Item([None, "Silk"], ["color"], ["Wool"])])
+    batch = joint([ModelInput([None, "Silk"], ["color"], ["Wool"])])
     assert batch.sources[1].data[0].tolist() == theirs("color | Silk")["input_ids"]
 
 
@@ -246,7 +246,7 @@ def test_a_pretrained_decoder_goes_with_another_encoder(tmp_path):
     text = TextConfig(pretrained=str(tmp_path / "t5"), encoder=small_encoder(tmp_path / "encoder"))
     model = MoEMoE.create(tiny_config(text=text))
     assert torch.equal(model.decoder.stack.embed_tokens.weight, t5.shared.weight)
-    model.adopt_tokenizer(train_tokenizer(TEXTS, 290), train_tokenizer(TEXTS, 300))
+    model.replace_vocabulary(train_tokenizer(TEXTS, 290), train_tokenizer(TEXTS, 300))
     assert model.embedding.weight.shape[0] == model.config.text.vocab_size
     assert model.context_encoder.backbone.get_input_embeddings().weight.shape[0] == 320  # keeps its own
 
@@ -263,7 +263,7 @@ def test_the_real_minilm():
     model, tokenizer = MoEMoE.create(config).eval(), AutoTokenizer.from_pretrained(folder)
     collate = Collator(train_tokenizer(TEXTS, 300), model.config, tokenizer)
     texts = ["cotton kurta for men", "a shirt made of pure cotton for gentlemen", "stainless steel water bottle, 1 l"]
-    batch = collate([Item([None, text], ["material"]) for text in texts])
+    batch = collate([ModelInput([None, text], ["material"]) for text in texts])
     assert batch.sources[1].data.shape[1] < 20  # its own settings would pad every text to 128 tokens
     states, _ = model.context_encoder(batch.sources[1].data, batch.sources[1].mask)
     assert states.shape[-1] == 32

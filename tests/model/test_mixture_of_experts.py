@@ -18,7 +18,7 @@ def dense_layer(gated: bool):
 
 def experts_that_differ(gated: bool = False) -> MixtureOfExperts:
     torch.manual_seed(0)
-    layer = MixtureOfExperts.in_place_of(dense_layer(gated), ExpertConfig(number=4, noise=False))
+    layer = MixtureOfExperts.in_place_of(dense_layer(gated), ExpertConfig(num_experts=4, noise=False))
     for parameter in layer.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.2)
     return layer
@@ -77,7 +77,7 @@ def test_few_large_experts_are_computed_one_by_one_and_others_grouped(experts, m
     grouped, whole = [], torch.nn.functional.grouped_mm
     monkeypatch.setattr(torch.nn.functional, "grouped_mm", lambda *x, **y: grouped.append(1) or whole(*x, **y))
     torch.manual_seed(0)
-    layer = MixtureOfExperts.in_place_of(dense_layer(False), ExpertConfig(number=experts, noise=False))
+    layer = MixtureOfExperts.in_place_of(dense_layer(False), ExpertConfig(num_experts=experts, noise=False))
     with torch.autocast("cpu", torch.bfloat16):
         few, large = layer(torch.randn(100, 16))[0], layer(torch.randn(400, 16))[0]
     assert len(grouped) == (2 if experts == 4 else 4)  # of each layer's two products
@@ -91,7 +91,7 @@ def test_an_expert_without_tokens_gets_zero_gradient(way):
     layer.router.weight_ED.data[:3] = 1.0
     out, load = layer(x)
     (out * torch.randn_like(out)).sum().backward()
-    assert load.weight_E[3] == 0
+    assert load.gate_sum_E[3] == 0
     assert layer.wi_EDF.grad[3].abs().max() == 0
     assert layer.wi_EDF.grad[:3].abs().max() > 0
 
@@ -106,11 +106,11 @@ def test_the_load_counts_the_top_ranked_expert_and_the_whole_gate():
     layer = experts_that_differ()
     x = torch.randn(50, 16)
     gate, expert, load = layer.router(x)
-    assert load.first_E.tolist() == [(expert[:, 0] == e).sum().item() for e in range(4)]
-    assert load.weight_E.sum().item() == pytest.approx(50, rel=1e-5)
+    assert load.top1_count_E.tolist() == [(expert[:, 0] == e).sum().item() for e in range(4)]
+    assert load.gate_sum_E.sum().item() == pytest.approx(50, rel=1e-5)
     assert torch.allclose(gate.sum(-1), torch.ones(50))
 
 
 def test_one_expert_per_token_is_refused_with_the_reason():
     with pytest.raises(ConfigError, match="router gets no gradient"):
-        ExpertConfig(number=4, k=1)
+        ExpertConfig(num_experts=4, top_k=1)

@@ -184,7 +184,7 @@ def test_a_missing_image_is_a_masked_source_not_a_black_one(model):
 def test_an_upcycled_model_equals_its_dense_parent(model):
     batch = random_batch()
     dense = model(batch).cross_entropy.item()
-    model.config = dataclasses.replace(model.config, experts=ExpertConfig(number=4, k=2))
+    model.config = dataclasses.replace(model.config, experts=ExpertConfig(num_experts=4, top_k=2))
     model.add_experts()
     model.eval()
     losses = model(batch)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moemoe.batches.collate import Collator, Item
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.batches.value_tree import ValueTree
 from moemoe.model import value_distribution
@@ -28,7 +28,7 @@ def collator_and_model(request):
     torch.manual_seed(3)
     # a byte-level alphabet and few merges: values share the beginnings of their tokens
     tokenizer = train_tokenizer([" ".join(v) for v in VALUES.values()], 275)
-    experts = ExpertConfig(number=4, k=2, noise=False) if request.param == "experts" else None
+    experts = ExpertConfig(num_experts=4, top_k=2, noise=False) if request.param == "experts" else None
     config = tiny_config(
         answer_length=8, experts=experts, question_in="context" if request.param == "context" else "decoder"
     )
@@ -40,7 +40,7 @@ def collator_and_model(request):
 
 
 def distributions(collator, model, asked=ASKED, contexts=CONTEXTS):
-    batch = collator([Item([None, text], names) for text, names in zip(contexts, asked, strict=True)])
+    batch = collator([ModelInput([None, text], names) for text, names in zip(contexts, asked, strict=True)])
     names = [name for own in asked for name in own]
     return batch, names, model.distributions(batch, collator, names, VALUES)
 
@@ -81,7 +81,7 @@ def test_the_greedy_answer_is_a_value_with_its_probability_and_never_likelier_th
     batch, names, found = distributions(collator, model)
     restricted = Collator(collator.tokenizer, collator.config)
     restricted.restrict_answers(VALUES)
-    batch = restricted([Item([None, text], own) for text, own in zip(CONTEXTS, ASKED, strict=True)])
+    batch = restricted([ModelInput([None, text], own) for text, own in zip(CONTEXTS, ASKED, strict=True)])
     for name, own, answer in zip(names, found, model.answer(batch, restricted), strict=True):
         greedy = own.probability_C[VALUES[name].index(answer.value)]
         assert answer.confidence == pytest.approx(greedy, rel=1e-4)

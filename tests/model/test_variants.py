@@ -94,7 +94,7 @@ def test_a_text_alone_needs_no_image_encoder():
 
 
 def test_experts_in_the_encoders_do_not_count_padding():
-    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4, encoder="even", decoder="last two")))
+    model = MoEMoE.create(tiny_config(experts=ExpertConfig(num_experts=4, encoder="even", decoder="last two")))
     batch = random_batch()
     loads = model(batch).loads
     real = [batch.sources[1].mask, batch.question_mask, batch.decoder_mask, batch.decoder_mask]
@@ -155,13 +155,13 @@ def test_image_weights_from_elsewhere_than_safetensors_are_refused(tmp_path):
 
 
 def test_bf16_autocast_stays_finite_and_the_router_keeps_float32(monkeypatch):
-    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4)))
+    model = MoEMoE.create(tiny_config(experts=ExpertConfig(num_experts=4)))
     seen = []
     forward = Router.forward
 
     def watched(self, x_TD):
         gate_TK, expert_TK, load = forward(self, x_TD)
-        seen.append((gate_TK.dtype, load.weight_E.dtype))
+        seen.append((gate_TK.dtype, load.gate_sum_E.dtype))
         return gate_TK, expert_TK, load
 
     monkeypatch.setattr(Router, "forward", watched)
@@ -179,12 +179,12 @@ def test_gradient_checkpointing_changes_nothing_but_memory():
     batch, gradients = random_batch(), []
     for recompute in (False, True):
         torch.manual_seed(0)
-        model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4, noise=False, encoder="odd"))).train()
+        model = MoEMoE.create(tiny_config(experts=ExpertConfig(num_experts=4, noise=False, encoder="odd"))).train()
         if recompute:
             model.recompute_activations()
         torch.manual_seed(1)  # drop path
         losses = model(batch)
-        (losses.cross_entropy + losses.question_image + sum(load.weight_E.std() for load in losses.loads)).backward()
+        (losses.cross_entropy + losses.question_image + sum(load.gate_sum_E.std() for load in losses.loads)).backward()
         gradients.append([p.grad for p in model.parameters() if p.grad is not None])
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*gradients, strict=True))
 
@@ -198,7 +198,7 @@ def test_a_pretrained_model_takes_over_the_catalogs_vocabulary():
     model = MoEMoE.create(tiny_config(text=text)).eval()
     before = model.embedding.weight.detach().clone()
     head = model.head.weight.detach().clone()
-    model.adopt_tokenizer(old, new)
+    model.replace_vocabulary(old, new)
     word = new.convert_tokens_to_ids("Ġkanchipuram")
     pieces = old(" kanchipuram", add_special_tokens=False)["input_ids"]
     assert len(pieces) > 5

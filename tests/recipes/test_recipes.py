@@ -119,14 +119,17 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "qga", "batch_size": -1}, "batch size is -1"),
         ({"name": "qga", "question_in": "title"}, "allowed are decoder, context"),
         ({"name": "s-enc", "question_in": "decoder"}, "model s-enc allows context alone"),
-        ({"name": "moemoe", "settings": "experts.k=1"}, "with k = 1 the router gets no gradient"),
-        ({"name": "moemoe", "settings": "experts.size=3"}, "allowed is name=value with one of .*experts.number"),
-        ({"name": "moemoe", "settings": "experts.number=many"}, "experts.number is of type int"),
+        ({"name": "moemoe", "settings": "experts.top_k=1"}, "with 1 the router gets no gradient"),
+        ({"name": "moemoe", "settings": "experts.size=3"}, "allowed is name=value with one of .*experts.num_experts"),
+        ({"name": "moemoe", "settings": "experts.num_experts=many"}, "experts.num_experts is of type int"),
         ({"name": "moemoe", "settings": "alignment=0"}, "alignment is of type bool"),
-        ({"name": "qga", "settings": "experts.number=4"}, "this model has no experts"),
+        ({"name": "qga", "settings": "experts.num_experts=4"}, "this model has no experts"),
         ({"name": "cma-clip", "settings": "training.negatives=0.2"}, "cannot give an empty answer"),
         ({"name": "qga", "settings": "training.accumulation=0"}, "accumulation is 0; allowed is 1 or more"),
-        ({"name": "qga", "settings": "training.embedding_rate=0"}, "embedding_rate is 0.0; allowed is more than 0"),
+        (
+            {"name": "qga", "settings": "training.embedding_lr_scale=0"},
+            "embedding_lr_scale is 0.0; allowed is more than 0",
+        ),
         (
             {"name": "qga", "settings": "training.source_dropout.text=0.8, training.source_dropout.image=0.3"},
             "at most 1",
@@ -155,9 +158,9 @@ def test_what_is_not_known_is_refused_with_what_is(arguments, message):
 
 @pytest.mark.parametrize("name", ["moemoe", "mxt", "flan-t5"])
 def test_embeddings_from_scratch_learn_faster_pretrained_ones_do_not(name):
-    assert load_recipe(name).training.embedding_rate > 1
-    assert load_recipe(name, weights="google-t5/t5-small").training.embedding_rate == 1
-    assert load_recipe(name, "paper").training.embedding_rate == 1
+    assert load_recipe(name).training.embedding_lr_scale > 1
+    assert load_recipe(name, weights="google-t5/t5-small").training.embedding_lr_scale == 1
+    assert load_recipe(name, "paper").training.embedding_lr_scale == 1
 
 
 def test_a_system_has_of_a_size_s_training_what_it_can_use():
@@ -185,7 +188,7 @@ def test_a_setting_may_be_nested_and_hold_a_list_or_a_mapping():
 
 def test_settings_change_what_they_name_and_nothing_else():
     recipe = load_recipe(
-        "moemoe", settings="experts.number=16, load_balancing_weight=0.5,training.gradient_checkpointing=true"
+        "moemoe", settings="experts.num_experts=16, load_balancing_weight=0.5,training.gradient_checkpointing=true"
     )
     plain = load_recipe("moemoe")
     assert recipe.model["experts"] == {**plain.model["experts"], "number": 16}
@@ -195,12 +198,18 @@ def test_settings_change_what_they_name_and_nothing_else():
 
 
 def test_sources_by_name():
-    recipe = load_recipe("moemoe", settings="sources=[image, image.2, text.title, text.description], experts.k=3")
+    recipe = load_recipe("moemoe", settings="sources=[image, image.2, text.title, text.description], experts.top_k=3")
     assert recipe.config.sources == ("image", "image.2", "text.title", "text.description")
     assert recipe.training == load_recipe("moemoe").training
     repeated = load_recipe("moemoe", settings="sources=[image, image, text, text]")
     assert repeated.config.sources == ("image", "image.2", "text.title+bullets", "text.description")
     assert Recipe.from_dict(json.loads(json.dumps(repeated.to_dict()))).config == repeated.config
+
+
+def test_settings_of_earlier_versions_have_their_old_names_too():
+    former = "experts.number=16, experts.k=3, training.embedding_rate=9, training.clip_norm=2"
+    now = "experts.num_experts=16, experts.top_k=3, training.embedding_lr_scale=9, training.max_grad_norm=2"
+    assert load_recipe("moemoe", settings=former) == load_recipe("moemoe", settings=now)
 
 
 def test_a_size_hides_nothing_without_which_nothing_is_left():

@@ -174,10 +174,10 @@ def test_a_dead_process_does_not_hold_the_aliases_for_ever(uri, name, monkeypatc
     client(uri).create_registered_model(f"{name}.lock")
     monkeypatch.setattr(promote, "STALE_SECONDS", 1.0)
     monkeypatch.setattr(promote, "WAIT_SECONDS", 0.0)
-    with pytest.raises(MoEMoEError, match=rf"delete model {name}\.lock"), promote.one_at_a_time(uri, name):
+    with pytest.raises(MoEMoEError, match=rf"delete model {name}\.lock"), promote.alias_lock(uri, name):
         pass
     monkeypatch.setattr(promote, "WAIT_SECONDS", 60.0)
-    with promote.one_at_a_time(uri, name):
+    with promote.alias_lock(uri, name):
         pass
 
 
@@ -205,7 +205,7 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     shown = [[word.strip() for word in line if word.strip()] for line in shown]
     assert ["shirt", "color", "0.0000", "12 (few)", "0.5000", "unknown"] in shown
     assert ["shirt", "material", "abstains", "-", "abstains", "-"] in shown
-    assert shown[-1] == ["1 of 3 plain thresholds rest on fewer than 30 products"]
+    assert shown[-1] == ["1 of 3 plain thresholds accept fewer than 30 validation products"]
     assert alias_of(uri, name, CHAMPION).version == first.version
     main(["thresholds", name, "--switch-off", "shirt/color", "--reason", "a complaint"])
     assert "champion of" in capsys.readouterr().out

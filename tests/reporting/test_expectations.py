@@ -1,4 +1,4 @@
-"""What fails stands first and in color; what holds is folded."""
+"""What fails stands first and in color; what holds is collapsed."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ def test_failures_come_first_and_what_holds_is_folded():
     assert [row[0] for row in failures.rows] == ["have an image"]
     assert failures.rows[0][1].kind == WARNING
     assert isinstance(held, Section)
-    assert held.folded
+    assert held.collapsed
     assert [row[0] for row in held.blocks[0].rows] == ["ids are unique"]
 
 
@@ -43,7 +43,7 @@ def test_the_summary_s_color_is_that_of_the_worst():
     critical = Finding("ids are unique", "critical", False)
     assert expectation_blocks(Report((WARNED, critical)))[0].kind == FAILURE
     assert [block.kind for block in expectation_blocks(Report((HELD,)))[:1]] == [GOOD]
-    assert len(expectation_blocks(Report((WARNED,)))) == 2  # nothing holds, so nothing is folded
+    assert len(expectation_blocks(Report((WARNED,)))) == 2  # nothing holds, so nothing is collapsed
 
 
 def test_a_page_without_scripts_has_none():

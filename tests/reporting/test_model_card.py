@@ -4,7 +4,7 @@ import pytest
 
 from moemoe.inference.thresholds import Thresholds
 from moemoe.recipes import load_recipe
-from moemoe.reporting.model_card import Card, Data
+from moemoe.reporting.model_card import Card, TrainingData
 from moemoe.schemas import EVALUATION
 
 
@@ -20,6 +20,6 @@ from moemoe.schemas import EVALUATION
 )
 def test_a_pretrained_image_encoder_is_named_with_its_licence(name, settings, said):
     recipe = load_recipe(name, settings=settings).to_dict()
-    data = Data("30pt", 1, "c", "d", False)
+    data = TrainingData("30pt", 1, "c", "d", False)
     card = Card.of("m", data, recipe, {}, EVALUATION.empty_table(), "abc").markdown(Thresholds({}, {}))
     assert (said in card) if said else ("image encoder" not in card)

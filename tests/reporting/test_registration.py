@@ -1,16 +1,16 @@
 """What changed since the champion, in the report and on the card."""
 
-from moemoe.registry.gate import GATE, REPORT, Decision, Half
+from moemoe.registry.gate import GATE, REPORT, GateDecision, HalfResult
 from moemoe.reporting.document import GOOD, WARNING, Document
 from moemoe.reporting.registration import champion_section, registration_document
 from moemoe.reporting.text import document_text
 
-HALF = Half(champion=0.80, challenger=0.83, low=0.01, high=0.05, cells=12, products=200)
+HALF = HalfResult(champion=0.80, challenger=0.83, low=0.01, high=0.05, cells=12, products=200)
 CELLS = (
     {"product_type": "shirt", "attribute": "color", "products": 90, "champion": 0.8, "challenger": 0.9},
     {"product_type": "kurta", "attribute": "color", "products": 80, "champion": 0.8, "challenger": 0.6},
 )
-PROMOTED = Decision(True, ("it is better",), "3", {GATE: HALF, REPORT: HALF}, CELLS)
+PROMOTED = GateDecision(True, ("it is better",), "3", {GATE: HALF, REPORT: HALF}, CELLS)
 
 
 def test_both_models_stand_beside_each_other_and_the_worst_cell_comes_first():
@@ -23,7 +23,7 @@ def test_both_models_stand_beside_each_other_and_the_worst_cell_comes_first():
 
 
 def test_without_a_champion_there_is_the_decision_alone():
-    section = champion_section(Decision(False, ("it could not be measured",)))
+    section = champion_section(GateDecision(False, ("it could not be measured",)))
     assert section.title == "The gate's decision"
     assert section.blocks[0].kind == WARNING
     assert len(section.blocks) == 2

@@ -87,8 +87,8 @@ def test_the_answer_comes_first(document):
     lead = text.index(f"{filled}; **1 of 3 attributes are ready**.")
     assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline figures")
     assert "Sample catalog" in text[:lead]
-    folded = [block.folded for block in document.sections]
-    assert folded == sorted(folded)  # what engineers need comes last, folded
+    collapsed = [block.collapsed for block in document.sections]
+    assert collapsed == sorted(collapsed)  # what engineers need comes last, collapsed
 
 
 def test_strip_and_tab_tell_one_report_from_another(page):

@@ -141,7 +141,7 @@ def test_buffers_are_used_again_but_not_while_a_batch_is_in_use(dataset):
     assert len(set(buffers)) == 6  # four ahead, two workers
 
 
-def test_an_image_that_does_not_decode_is_set_aside_and_counted():
+def test_an_image_that_does_not_decode_is_quarantined_and_counted():
     images, pixels_HWC = ImageReader("train"), np.ones((24, 24, 3), np.uint8)
     for _ in range(2):  # each epoch again
         assert not images.read(draw_image((9, 9, 9))[:-200], lambda: "p1", pixels_HWC)

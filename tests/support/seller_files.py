@@ -16,7 +16,7 @@ from moemoe.sources import MOST_IMAGES
 
 @dataclass
 class Read:
-    """The rows that are products, those that are set aside (reason and detail), and how the file was read."""
+    """The rows that are products, those that are quarantined (reason and detail), and how the file was read."""
 
     products: list[dict]
     aside: list[tuple[str, str]] = field(default_factory=list)
@@ -31,11 +31,11 @@ def read(path: Path, required: Iterable[str] = REQUIRED) -> Read:
     found, told = Read([]), []
     unread = set()
 
-    def set_aside(row: int, name: str, reason: str, detail: str) -> None:
+    def quarantine(row: int, name: str, reason: str, detail: str) -> None:
         found.aside.append((reason, detail))
         unread.add(row)
 
-    batches = read_batches(str(path), {}, set_aside, required=tuple(required), told=told.append)
+    batches = read_batches(str(path), {}, quarantine, required=tuple(required), told=told.append)
     rows = pa.Table.from_batches(batches, CATALOG).to_pylist()
     for number, row in enumerate(rows):
         if number not in unread:
@@ -49,7 +49,7 @@ def read(path: Path, required: Iterable[str] = REQUIRED) -> Read:
 
 def images_of(path: Path) -> list[list[str]]:
     """All images of each product, the first one first."""
-    batches = read_batches(str(path), set_aside=lambda *_: None, images=MOST_IMAGES)
+    batches = read_batches(str(path), quarantine=lambda *_: None, images=MOST_IMAGES)
     rows = pa.Table.from_batches(batches, CATALOG).to_pylist()
     return [[image["path"] for image in (row["image"], *(row["images"] or [])) if image] for row in rows]
 

@@ -27,7 +27,7 @@ NAME = "moemoe-30pt"
 PROMOTED = ("--promote-if", "unmeasured")
 SETTINGS = (
     "text.d_model=32, text.d_ff=32, text.d_kv=8, text.vocab_size=512, text.context_layers=1, text.decoder_layers=2, "
-    "experts.number=4"
+    "experts.num_experts=4"
 )
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",

@@ -12,15 +12,15 @@ from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.model.moemoe import MoEMoE
 from moemoe.registry import tracking
 from moemoe.registry.gate import Rules
-from moemoe.registry.register import Registration, Trained, register
+from moemoe.registry.register import Registration, RunOutputs, register
 from moemoe.registry.tracked_run import TrackedRun
-from moemoe.reporting.model_card import Data
+from moemoe.reporting.model_card import TrainingData
 from moemoe.schemas import AS_IS, EVALUATION, PREDICTIONS
 from tests.support.mlflow_database import database
 from tests.support.small_model import tiny_config
 
 EXPERIMENT = "moemoe-test"
-DATA = Data("30pt", 400, "contract-hash", "data-hash", is_sample=True)
+DATA = TrainingData("30pt", 400, "contract-hash", "data-hash", is_sample=True)
 
 
 def evaluation_table() -> pa.Table:
@@ -80,8 +80,8 @@ def new_run(uri: str) -> TrackedRun:
     return TrackedRun.start(uri, EXPERIMENT, "run", {"size": "tiny"}, {"dataset": "30pt"})
 
 
-def trained(model_dir: Path, mine: pa.Table, data: Data = DATA) -> Trained:
-    return Trained(
+def trained(model_dir: Path, mine: pa.Table, data: TrainingData = DATA) -> RunOutputs:
+    return RunOutputs(
         model_dir,
         data_contracts.contract_path("30pt"),
         data,

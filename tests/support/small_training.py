@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from moemoe.recipes import Recipe, Training
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from tests.support.small_model import TINY_SWIN
 
 
@@ -22,12 +22,12 @@ def small_recipe(**changes) -> Recipe:
         "text": {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "context_layers": 1,
                  "question_layers": 1, "decoder_layers": 2, "ngrams": {"orders": [2, 3], "buckets": 64}},
         "image": {"size": 32, "options": TINY_SWIN},
-        "experts": {"number": 4, "k": 2, "noise": False},
+        "experts": {"num_experts": 4, "top_k": 2, "noise": False},
     }  # fmt: skip
     values = {
         "name": "small", "size": "tiny", "description": "", "model": model, "phases": ("dense", "experts"),
         "load_balancing_weight": 0.1, "tokenizer": "catalog",
-        "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, clip_norm=1.0),
+        "training": Training(epochs=2, batch_size=6, learning_rate=3e-3, warmup_steps=2, max_grad_norm=1.0),
     }  # fmt: skip
     return Recipe(**{**values, **changes})
 
@@ -42,7 +42,9 @@ def run(
     restarts: int = 0,
 ):
     recipe = recipe or small_recipe()
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every)
+    job = TrainingJob(
+        manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every
+    )
     launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 
@@ -70,7 +72,7 @@ def in_float64(
     of = of or small_recipe()
     recipe = replace(of, phases=phases, training=replace(of.training, accumulation=accumulation)).to_dict()
     recipe["model"]["image"]["options"] = {**TINY_SWIN, "drop_path_rate": 0.0}  # what is random is drawn per rank
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
+    job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]

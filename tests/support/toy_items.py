@@ -5,17 +5,17 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-from moemoe.inference.predictor import Answer, Predictor, Question
+from moemoe.inference.predictor import Answer, Predictor, ProductQuery
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.run import main
 
 
 def make(manifest: str, folder: Path, recipe: Recipe, seed: int = 1) -> Predictor:
     """The recipe's system as the flow makes it, loaded from the folder that it leaves."""
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), seed)
+    job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), seed)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     assert main(str(folder / "job.json")) == 0
@@ -28,7 +28,7 @@ def make(manifest: str, folder: Path, recipe: Recipe, seed: int = 1) -> Predicto
 def answers(predictor: Predictor, dataset: ShardedDataset, split: str = "test", text: bool = True, image: bool = True):
     """(attribute, gold, answer) of a split's labels, with text or image blanked."""
     products = [dataset[row] for row in dataset.rows(split)]
-    questions = [Question(p.context if text else "", p.image if image else None, list(p.values)) for p in products]
+    questions = [ProductQuery(p.context if text else "", p.image if image else None, list(p.values)) for p in products]
     found: list[tuple[str, list[str], Answer]] = []
     for product, given in zip(products, predictor.answer(questions), strict=True):
         found += [(name, gold, answer) for (name, gold), answer in zip(product.values.items(), given, strict=True)]

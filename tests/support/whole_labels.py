@@ -12,7 +12,7 @@ from moemoe.labels import drift
 from moemoe.labels.normalize import Normalizer
 from moemoe.labels.rare_values import find_rare_values, remove_values
 from moemoe.labels.split import Groups
-from moemoe.schemas import PRODUCTS, QUARANTINE, SPLITS
+from moemoe.schemas import PRODUCTS, QUARANTINE, SPLIT_KEYS
 
 
 def in_parts(table: pa.Table, parts: int) -> list[pa.Table]:
@@ -53,7 +53,7 @@ def remove_rare_values(labels: pa.Table, rare_share: float) -> tuple[pa.Table, p
 def assign_splits(
     products: pa.Table, labels: pa.Table, shares: Split, earlier: pa.Table | None = None, parts: int = 1
 ) -> SimpleNamespace:
-    """Labels with group and split, the products set aside, the splits so far."""
+    """Labels with group and split, the products quarantined, the splits so far."""
     labelled = products.filter(pc.is_in(products["product_id"], labels["product_id"].combine_chunks()))
     cut = in_parts(labelled, parts)
     groups = Groups(cut, shares, earlier.to_batches(max_chunksize=50) if earlier is not None else ())
@@ -62,7 +62,7 @@ def assign_splits(
     return SimpleNamespace(
         labels=pa.concat_tables(filled).combine_chunks(),
         quarantine=groups.quarantine(),
-        splits=pa.concat_tables([SPLITS.empty_table(), *groups.splits()]),
+        splits=pa.concat_tables([SPLIT_KEYS.empty_table(), *groups.splits()]),
         common=groups.common,
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
-from moemoe.inference.predictor import Predictor, Question, product_question
+from moemoe.inference.predictor import Predictor, ProductQuery, product_question
 from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
@@ -18,7 +18,7 @@ from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
 from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.run import main
 from tests.support.small_training import small_recipe
 from tests.support.toy_items import accuracy, answers, make
@@ -53,7 +53,7 @@ def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
     _, predictor = trained
     model = predictor.model
     products = [dataset[row] for row in dataset.rows("test")[:5]]
-    items = predictor.items([Question(p.context, p.image, ["color", "material"]) for p in products])
+    items = predictor.items([ProductQuery(p.context, p.image, ["color", "material"]) for p in products])
     batch = predictor.collator(items)
     given = model.answer(batch, predictor.collator)
     for name, places, probability_MNC, _ in model.distributions(batch):
@@ -77,7 +77,10 @@ def test_its_report_has_the_experts_of_the_member_that_has_some(trained, dataset
 
 def test_what_no_training_product_had_it_does_not_answer(trained):
     _, predictor = trained
-    asked = [Question("IN | shirt | Silk", None, ["neck style", "material"]), Question("", None, ["neck style"])]
+    asked = [
+        ProductQuery("IN | shirt | Silk", None, ["neck style", "material"]),
+        ProductQuery("", None, ["neck style"]),
+    ]
     [[unknown, known], [alone]] = predictor.answer(asked)
     assert (unknown.value, unknown.confidence) == (alone.value, alone.confidence) == ("", 0.0)
     assert known.value in ("Silk", "Cotton")
@@ -122,7 +125,7 @@ def test_members_of_different_splits_are_refused(trained, manifest, tmp_path, ca
         Predictor.load(saved)
 
     (tmp_path / "run" / MEMBERS / "moemoe" / "model" / TRAINED_ON).write_text(json.dumps({"manifest": "f" * 64}))
-    job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), committee_recipe().to_dict(), 1)
+    job = TrainingJob(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), committee_recipe().to_dict(), 1)
     (tmp_path / "job.json").write_text(json.dumps(asdict(job)))
     assert main(str(tmp_path / "job.json")) == 2
     assert "holds a member that was trained on another split" in capsys.readouterr().err
@@ -135,7 +138,7 @@ def test_a_member_that_was_taught_says_when_there_is_nothing(trained, manifest):
     equal = {name: [0.5, 0.5] for name in values}
     committee = Committee.of(folders, values, equal, nothing=["moemoe"]).eval()
     predictor = Predictor(committee, committee.collator())
-    batch = predictor.collator(predictor.items([Question("IN | shirt | Silk", None, ["material"])]))
+    batch = predictor.collator(predictor.items([ProductQuery("IN | shirt | Silk", None, ["material"])]))
     [(_, _, probability_MNC, _)] = committee.distributions(batch)
     assert probability_MNC.shape == (2, 1, len(values["material"]) + 1)
     assert probability_MNC.sum(-1) == pytest.approx(np.ones((2, 1)))
@@ -145,11 +148,11 @@ def test_a_member_that_was_taught_says_when_there_is_nothing(trained, manifest):
 
 
 def test_settings_go_to_the_member_they_name():
-    recipe = load_recipe("committee", epochs=2, settings="tf-idf.penalty=3, moemoe.experts.number=4")
+    recipe = load_recipe("committee", epochs=2, settings="tf-idf.penalty=3, moemoe.experts.num_experts=4")
     moemoe, tf_idf = recipe.members
     assert (moemoe.training.epochs, recipe.training.epochs) == (2, 2)
     assert tf_idf.config.penalty == 3.0
-    assert moemoe.config.experts.number == 4
+    assert moemoe.config.experts.num_experts == 4
     assert recipe.phases == ("dense", "experts", "fit")
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     recipe.check()
@@ -186,7 +189,7 @@ def test_folder_names_are_the_members(trained):
 
 def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest, tmp_path):
     recipe = committee_recipe(training=replace(small_recipe().training, epochs=1))
-    job = Job(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
+    job = TrainingJob(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
     heard: list[dict] = []
     launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
     assert {event["phase"] for event in heard} == {"dense", "experts", "fit"}

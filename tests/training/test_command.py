@@ -9,7 +9,7 @@ import pytest
 
 from moemoe.cli import main
 from moemoe.model.moemoe import MoEMoE
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from tests.support.small_shards import small_shards
 
 
@@ -32,7 +32,7 @@ def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
     given = ["--model", "knn", "--seed", "3", "--processes", "1", "--scratch", str(tmp_path / "scratch")]
     main(["train", manifest, *given, "--output", str(tmp_path / "trained"), "--job-only", str(path)])
     assert f"-m moemoe.training.run {path}" in capsys.readouterr().out
-    job = Job.load(path)
+    job = TrainingJob.load(path)
     assert (job.manifest_uri, job.recipe["name"], job.seed) == (manifest, "knn", 3)
     done = subprocess.run([sys.executable, "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.image_features import ImageFeatures
 from moemoe.storage import read_table
 from moemoe.systems.saved import load_saved
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.optimizers import make_optimizer
 from moemoe.training.run import main
 from moemoe.vision.config import ImageConfig
@@ -42,7 +42,7 @@ def recipe(tmp_path_factory) -> Recipe:
 
 def here(manifest: str, folder: Path, recipe: Recipe) -> dict[str, torch.Tensor]:
     """Trains in this process."""
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1)
+    job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     assert main(str(folder / "job.json")) == 0
@@ -93,7 +93,7 @@ def test_nothing_of_the_backbone_is_in_the_optimizer_in_any_phase(recipe):
         assert not any(parameter.requires_grad for parameter in model.image_encoder.backbone.parameters())
 
 
-def test_an_image_that_does_not_decode_is_set_aside_as_ever(kept):
+def test_an_image_that_does_not_decode_is_quarantined_as_ever(kept):
     found = read_table(str(kept[1] / "run" / "quarantine-train.parquet")).to_pylist()
     assert [entry["product_id"] for entry in found] == ["p2"]
 

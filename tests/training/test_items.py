@@ -42,7 +42,7 @@ def collator(dataset, tmp_path_factory):
 
 
 def settings(negatives: float = 0.0, second_view: float | None = None, **dropout: float) -> Training:
-    numbers = {"epochs": 1, "batch_size": 1, "learning_rate": 1e-3, "warmup_steps": 0, "clip_norm": 1.0}
+    numbers = {"epochs": 1, "batch_size": 1, "learning_rate": 1e-3, "warmup_steps": 0, "max_grad_norm": 1.0}
     return Training(**numbers, negatives=negatives, second_view=second_view, source_dropout=SourceDropout(**dropout))
 
 

@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file
 
 from moemoe.training.events import NewEvents, read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from tests.support.planned_faults import HERE
 from tests.support.ports import free_port
 from tests.support.small_shards import small_shards
@@ -38,7 +38,7 @@ def start_machines(manifest: str, folder: Path) -> list[subprocess.Popen]:
     port, machines = free_port(), []
     for number in range(2):
         scratch = Path(tempfile.mkdtemp(dir=folder, prefix=f"machine-{number}-"))
-        job = Job(manifest, str(folder / "run"), str(scratch), RECIPE.to_dict(), 1, checkpoint_seconds=0)
+        job = TrainingJob(manifest, str(folder / "run"), str(scratch), RECIPE.to_dict(), 1, checkpoint_seconds=0)
         (scratch / "job.json").write_text(json.dumps(asdict(job)))
         command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={number}"]
         command += ["--master-addr=127.0.0.1", f"--master-port={port}", "--nproc-per-node=1", "--max-restarts=0"]

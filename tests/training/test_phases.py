@@ -35,7 +35,7 @@ def test_gradients_reach_exactly_what_the_last_phase_trains(name):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     losses = model(random_batch())
     loss = losses.cross_entropy + losses.question_context + losses.question_image
-    (loss + sum((load.weight_E * load.first_E).sum() for load in losses.loads)).backward()
+    (loss + sum((load.gate_sum_E * load.top1_count_E).sum() for load in losses.loads)).backward()
     optimizer.step()
 
     wanted = {
@@ -61,8 +61,8 @@ def test_a_phase_begins_without_gradients_of_the_one_before():
 @pytest.mark.parametrize("phase", ["dense", "experts", "full", "backbone"])
 def test_every_trained_parameter_is_in_one_group_of_its_rate(phase):
     text = replace(tiny_config().text, ngrams=NgramConfig((2,), 16))
-    model = MoEMoE.create(tiny_config(experts=ExpertConfig(number=4), text=text))
-    training = replace(load_recipe("moemoe").training, embedding_rate=7.0, ngram_rate=90.0)
+    model = MoEMoE.create(tiny_config(experts=ExpertConfig(num_experts=4), text=text))
+    training = replace(load_recipe("moemoe").training, embedding_lr_scale=7.0, ngram_rate=90.0)
     optimizer = make_optimizer(model, phase, training)
     times = {id(p): group["times"] for group in optimizer.param_groups for p in group["params"]}
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(times)

@@ -14,7 +14,7 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.warm_start import check_warm_start
 from tests.support.small_encoders import KINDS, small_encoder
 from tests.support.small_shards import small_shards
@@ -90,7 +90,7 @@ def test_a_killed_training_goes_on_and_a_champion_is_trained_further(manifest, t
 
     champion = tmp_path / "whole" / "run" / "model"
     check_warm_start(champion, recipe)
-    job = Job(
+    job = TrainingJob(
         manifest, str(tmp_path / "more"), str(tmp_path / "scratch"), recipe.to_dict(), 1, warm_start=str(champion)
     )
     launch.train(job, 1, lambda events: None, poll_seconds=0.05)

@@ -15,7 +15,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
 from moemoe.training import launch
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from tests.support.small_shards import (
     small_labels,
     small_products,
@@ -48,7 +48,7 @@ def test_token_embeddings_have_a_rate_of_their_own(manifest, tmp_path):
     """At next to none they stay as they were drawn, for one epoch as for two; the other weights learn on."""
     models = []
     for epochs in (1, 2):
-        training = replace(small_recipe().training, epochs=epochs, embedding_rate=1e-9)
+        training = replace(small_recipe().training, epochs=epochs, embedding_lr_scale=1e-9)
         recipe = small_recipe(phases=("dense",), training=training)
         models.append(run(manifest, tmp_path / str(epochs), recipe=recipe)[0])
     moved = {name: (models[0][name] - models[1][name]).abs().max().item() for name in models[0]}
@@ -155,11 +155,11 @@ def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, 
     assert any(not torch.equal(expert, parent) for expert in full[f"{layer}.wi_EDF"])
 
 
-def test_images_that_do_not_decode_are_set_aside_counted_and_named(tmp_path):
+def test_images_that_do_not_decode_are_quarantined_counted_and_named(tmp_path):
     """A training product's and a validation product's; the run goes on without these images."""
     manifest = small_shards(tmp_path / "root", cut_short=(2, 6))
     _, events = run(manifest, tmp_path, processes=1, recipe=small_recipe(phases=("dense",)))
-    assert [event["images"] for event in events if event["event"] == "set_aside"] == [2]
+    assert [event["images"] for event in events if event["event"] == "quarantined"] == [2]
     quarantine = read_table(str(tmp_path / "run" / "quarantine-train.parquet")).to_pylist()
     assert sorted((row["product_id"], row["stage"], row["reason"]) for row in quarantine) == [
         ("p2", "train", "image does not decode"), ("p6", "train", "image does not decode"),
@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_products(manifest, tmp_path):
-    wild = Training(epochs=2, batch_size=6, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
+    wild = Training(epochs=2, batch_size=6, learning_rate=1e30, warmup_steps=0, max_grad_norm=1e30)
     with pytest.raises(MoEMoEError, match=r"not finite at step \d+ \(products p\d+"):
         run(manifest, tmp_path, recipe=small_recipe(training=wild))
 
@@ -185,6 +185,6 @@ def test_more_processes_than_the_machine_has_are_refused():
 
 
 def test_a_job_survives_its_file(manifest, tmp_path):
-    job = Job(manifest, "run", str(tmp_path), small_recipe().to_dict(), 0)
-    again = Job(**json.loads(json.dumps(asdict(job))))
+    job = TrainingJob(manifest, "run", str(tmp_path), small_recipe().to_dict(), 0)
+    again = TrainingJob(**json.loads(json.dumps(asdict(job))))
     assert json.dumps(Recipe.from_dict(again.recipe).to_dict()) == json.dumps(small_recipe().to_dict())

@@ -14,7 +14,7 @@ from moemoe.model.mixture_of_experts import MixtureOfExperts
 from moemoe.recipes import load_recipe
 from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.warm_start import check_warm_start
 from tests.support.small_shards import small_shards
 from tests.support.small_training import small_recipe
@@ -22,7 +22,9 @@ from tests.support.small_training import small_recipe
 
 def train(manifest: str, folder: Path, warm_start: str = ""):
     recipe = small_recipe(training=replace(small_recipe().training, epochs=1))
-    job = Job(manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, warm_start=warm_start)
+    job = TrainingJob(
+        manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, warm_start=warm_start
+    )
     launch.train(job, 1, lambda events: None, poll_seconds=0.05)
     return folder / "run" / "model", read_events(folder / "run" / "events.jsonl")
 
@@ -54,7 +56,7 @@ def test_a_champion_of_the_recipe_passes(champion):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"experts": {"number": 8, "k": 2, "noise": False}}, r"experts.number is 4, not 8"),
+        ({"experts": {"num_experts": 8, "top_k": 2, "noise": False}}, r"experts.num_experts is 4, not 8"),
         ({"experts": None}, r"experts is \{.*\}, not None"),
         ({"context_length": 48}, r"context_length is 24, not 48"),
     ],

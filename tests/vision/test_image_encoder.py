@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from moemoe.batches.collate import Item
+from moemoe.batches.collate import ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.errors import ConfigError
 from moemoe.inference.preprocessing import PREPROCESSING, save_preprocessing
@@ -258,7 +258,7 @@ def test_systems_see_the_same_in_pixels_and_in_features(name):
     features = model.image_encoder.compute(pixels[None])[0]
     answers = []
     for image in (pixels, features):
-        items = [Item([own, "Cotton shirt"], ["color"]) for own in (image, None)]
+        items = [ModelInput([own, "Cotton shirt"], ["color"]) for own in (image, None)]
         answers.append(model.answer(collator(items), collator))
     assert answers[0] == answers[1]
     assert answers[0][0] != answers[0][1]

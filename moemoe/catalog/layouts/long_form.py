@@ -19,7 +19,7 @@ from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
-#: Names of the two columns, folded: attribute's name, attribute's value.
+#: Names of the two columns, normalized: attribute's name, attribute's value.
 PAIRS = (
     ("attribute_name", "attribute_value"),
     ("attribute_names", "attribute_values"),
@@ -47,13 +47,13 @@ DISAGREE = "rows whose title, product type or another column differs from that o
 ROWS_IN_MEMORY, PARTS = 200_000, 64
 
 
-def _folded(name: str) -> str:
+def _normalized(name: str) -> str:
     return name.strip().casefold().replace(" ", "_")
 
 
 def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
     """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
-    columns = {_folded(column): column for column in reversed(file.table.columns)}
+    columns = {_normalized(column): column for column in reversed(file.table.columns)}
     pair = next(((columns[key], columns[value]) for key, value in PAIRS if key in columns and value in columns), None)
     if pair is None:
         return None

@@ -9,7 +9,7 @@ import yaml
 from moemoe.contract.contract import SEPARATORS
 from moemoe.contract.new_contract import MISSING
 from moemoe.contract.taxonomies.taxonomy import ARROW, Category, Taxonomy, TaxonomyAttribute
-from moemoe.contract.text import fold, fold_key
+from moemoe.contract.text import normalize_key, normalize_text
 
 #: What an open contract takes from the catalog where the taxonomy has no attributes; as in data_contracts/sl.
 OPEN = {"product_type_products": 50, "attribute_labels": 200, "value_labels": 10, "attribute_values": 300}
@@ -33,9 +33,9 @@ def as_contract(taxonomy: Taxonomy, chosen: Sequence[Category], dataset: str) ->
     left_out = list(taxonomy.left_out)
     names = type_names(chosen)
     merged = _merged(chosen)
-    attributes = _attributes(merged, frozenset(map(fold, taxonomy.missing)), left_out)
+    attributes = _attributes(merged, frozenset(map(normalize_text, taxonomy.missing)), left_out)
     own = {
-        fold(spelling)
+        normalize_text(spelling)
         for attribute in attributes.values()
         for value, aliases in attribute["values"].items()
         for spelling in (value, *aliases)
@@ -45,7 +45,7 @@ def as_contract(taxonomy: Taxonomy, chosen: Sequence[Category], dataset: str) ->
         "version": 1,
         "product_types": _product_types(names, chosen),
         "product_type_ids": dict(zip(names, (category.id for category in chosen), strict=True)),
-        "missing": [text for text in (*taxonomy.missing, *MISSING) if fold(text) not in own],
+        "missing": [text for text in (*taxonomy.missing, *MISSING) if normalize_text(text) not in own],
         "separators": SEPARATORS,
         **({"attributes": attributes} if attributes else {"open": OPEN}),
     }
@@ -71,9 +71,9 @@ def type_names(categories: Sequence[Category]) -> list[str]:
     length = 1
     while open_:
         ends = {at: ARROW.join(categories[at].path[-length:]) for at in open_}
-        times = Counter(map(fold, ends.values()))
+        times = Counter(map(normalize_text, ends.values()))
         for at, end in ends.items():
-            if times[fold(end)] == 1:
+            if times[normalize_text(end)] == 1:
                 named[at] = end
             elif length >= len(categories[at].path):
                 named[at] = f"{end} ({categories[at].code or categories[at].id})"
@@ -83,7 +83,7 @@ def type_names(categories: Sequence[Category]) -> list[str]:
 
 
 def _product_types(names: Sequence[str], categories: Sequence[Category]) -> dict[str, list[str]]:
-    claimed = {fold(name) for name in names}
+    claimed = {normalize_text(name) for name in names}
     return {
         name: _aliases((category.full_name, category.code), claimed)
         for name, category in zip(names, categories, strict=True)
@@ -91,12 +91,12 @@ def _product_types(names: Sequence[str], categories: Sequence[Category]) -> dict
 
 
 def _aliases(spellings: Iterable[str], claimed: set[str]) -> list[str]:
-    """Those of ``spellings`` that no name or alias has yet; their folded forms are added to ``claimed``."""
+    """Those of ``spellings`` that no name or alias has yet; their normalized forms are added to ``claimed``."""
     found = []
     for spelling in spellings:
-        folded = fold(spelling)
-        if folded and folded not in claimed:
-            claimed.add(folded)
+        normalized = normalize_text(spelling)
+        if normalized and normalized not in claimed:
+            claimed.add(normalized)
             found.append(spelling)
     return found
 
@@ -128,15 +128,15 @@ def _attributes(
             kept.append(attribute)
         else:
             left_out.append(f"attribute {attribute.name!r} ({attribute.id}): {attribute.note}")
-    times = Counter(fold_key(attribute.name) for attribute in kept)
+    times = Counter(normalize_key(attribute.name) for attribute in kept)
     content: dict[str, dict[str, Any]] = {}
     for attribute in kept:
         name = " ".join(attribute.name.split())
-        if times[fold_key(name)] > 1:
+        if times[normalize_key(name)] > 1:
             name = f"{name} ({attribute.keys[0] if attribute.keys else attribute.id})"
         values, ids = _values(attribute, missing, left_out)
         if values:
-            keys = [key for key in attribute.keys if fold_key(key) != fold_key(name)]
+            keys = [key for key in attribute.keys if normalize_key(key) != normalize_key(name)]
             listed = {"keys": keys} if keys else {}
             content[name] = {"id": attribute.id, **listed, "values": values, "value_ids": ids}
     return content
@@ -149,16 +149,16 @@ def _values(
     named: dict[str, str] = {}
     ids: dict[str, str] = {}
     for value in attribute.values:
-        name, folded = " ".join(value.name.split()), fold(value.name)
+        name, normalized = " ".join(value.name.split()), normalize_text(value.name)
         why = (
-            "has no letter or digit" if not folded
-            else "says nothing, and is under missing" if folded in missing
-            else f"is spelled like {named[folded]!r}" if folded in named
+            "has no letter or digit" if not normalized
+            else "says nothing, and is under missing" if normalized in missing
+            else f"is spelled like {named[normalized]!r}" if normalized in named
             else ""
         )  # fmt: skip
         if why:
             left_out.append(f"value {value.name!r} ({value.id}) of attribute {attribute.name!r} {why}")
         else:
-            named[folded], ids[name] = name, value.id
+            named[normalized], ids[name] = name, value.id
     claimed, spellings = set(named), {value.id: value.spellings for value in attribute.values}
     return {name: _aliases(spellings[id], claimed) for name, id in ids.items()}, ids

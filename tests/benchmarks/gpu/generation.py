@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from moemoe.inference.predictor import Predictor, Question, product_question
+from moemoe.inference.predictor import Predictor, ProductQuery, product_question
 from moemoe.model.outputs import Answer
 from tests.benchmarks.gpu.box import Box
 from tests.benchmarks.gpu.trainings import recipe_of, train
@@ -39,7 +39,7 @@ def measure(box: Box) -> Iterator[dict[str, Any]]:
 
 
 def _answering(
-    box: Box, predictor: Predictor, questions: Sequence[Question], values: Sequence[Sequence[list[str]]]
+    box: Box, predictor: Predictor, questions: Sequence[ProductQuery], values: Sequence[Sequence[list[str]]]
 ) -> dict[str, float]:
     """Rates, and the share of answers that are right."""
     predictor.answer(questions[: len(questions) // 4])

@@ -18,7 +18,7 @@ from moemoe.errors import MoEMoEError
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.shards.loader import Loader
 from moemoe.training.events import read_events
-from moemoe.training.job import Job
+from moemoe.training.job import TrainingJob
 from moemoe.training.trainer import Trainer
 from tests.benchmarks.gpu.box import Box
 from tests.support.small_training import small_recipe
@@ -79,7 +79,7 @@ class Training:
 
 def train(box: Box, recipe: Recipe, folder: Path, seconds: float | None = None) -> Training:
     """Trains on the box's shards; after so many ``seconds`` of steps it is told to end, as a spot machine is."""
-    job = Job(box.manifest(), str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 0, 3600.0)
+    job = TrainingJob(box.manifest(), str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 0, 3600.0)
     Path(job.scratch).mkdir(parents=True, exist_ok=True)
     precision = nullcontext() if box.device == "cpu" else box.precision()
     trainer = Trainer(job, recipe, torch.device(box.device), 0, 1, precision)

@@ -39,7 +39,7 @@ class TestCsv:
         ]
         path.write_bytes("\n".join(lines).encode("latin-1"))
         told = []
-        rows = rows_of(path, set_aside=lambda *problem: told.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: told.append(problem))
         assert [row["product_id"] for row in rows] == [None, None, None, "p4"]
         assert [(row, reason) for row, _, reason, _ in told] == [
             (0, "row is not readable"), (1, "row is not readable"), (2, "text is not UTF-8"),
@@ -50,14 +50,14 @@ class TestCsv:
         path = tmp_path / "a.csv"
         path.write_text(f'{self.HEADER}\np1,Kurtas,"Red')
         with pytest.raises(CatalogError, match=r"a\.csv is cut short or is not CSV: line \d"):
-            rows_of(path, set_aside=lambda *_: None)
+            rows_of(path, quarantine=lambda *_: None)
 
     def test_not_csv(self, tmp_path):
         path = tmp_path / "a.csv"
         for content in (b"", b"\x89PNG\r\n\x1a\n\x00\x00", b"SKU;Titel\n1;2\n"):
             path.write_bytes(content)
             with pytest.raises(CatalogError, match=r"a\.csv"):
-                rows_of(path, set_aside=lambda *_: None)
+                rows_of(path, quarantine=lambda *_: None)
 
     @pytest.mark.parametrize(
         ("content", "kind"),
@@ -95,7 +95,7 @@ class TestCsv:
         lines = [self.HEADER, after.format("p0"), f"bad,Kurtas,{cell},,,Slim,"]
         path = write_lines(tmp_path / "a.csv", *lines, *(after.format(f"p{i}") for i in range(1, 300)))
         problems = []
-        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert [row["product_id"] for row in rows] == ["p0", None, *(f"p{i}" for i in range(1, 300))]
         assert [(row, reason) for row, _, reason, _ in problems] == [(1, "row is not readable")]
         if '"' not in after or not cell.startswith('"never'):  # an open quote ends at the next one
@@ -106,7 +106,7 @@ class TestCsv:
         """And not to the end of the file from each of them."""
         path = write_lines(tmp_path / "a.csv", self.HEADER, *['a","b'] * 20_000, "p1,Kurtas,t,,,Slim,")
         problems = []
-        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert len(rows) == 20_001
         assert rows[-1]["product_id"] == "p1"
         assert len(problems) == 20_000
@@ -121,7 +121,7 @@ class TestCsv:
     def test_lines_are_counted_as_an_editor_counts_them(self, tmp_path):
         path = write_lines(tmp_path / "a.csv", self.HEADER, 'p1,Kurtas,"one\ntwo\n",,,,', "", "p2,Kurtas", "p3,K,t,,,,")
         problems = []
-        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert [row["product_id"] for row in rows] == ["p1", None, "p3"]
         assert problems[0][3] == "line 6 has 2 cells; the header has 7"
 
@@ -155,7 +155,7 @@ class TestCsv:
         lines += ['p4\tK\t"quoted ""red""\tkurta"\tSlim', 'p5\tK\t"two\nlines"\tSlim', "p6\tK"]
         problems = []
         path = write_lines(tmp_path / "a.tsv", header, *lines)
-        titles = [row["title"] for row in rows_of(path, set_aside=lambda *problem: problems.append(problem))]
+        titles = [row["title"] for row in rows_of(path, quarantine=lambda *problem: problems.append(problem))]
         assert titles == ['"Red" kurta', '"never closed', '5" wide', 'quoted "red"\tkurta', "two\nlines", None]
         assert [problem[3] for problem in problems] == ["line 8 has 2 cells; the header has 4"]
 
@@ -168,7 +168,7 @@ class TestCsv:
         ]
         problems = []
         path = write_lines(tmp_path / "a.csv", header, *lines)
-        first, second, _ = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        first, second, _ = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert first["attributes"] == [("Fit", "Slim"), ("year", None), ("Neck", "Round")]
         assert second["attributes"] == [("Fit", "Slim"), ("x", None)]
         assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is no JSON object")]
@@ -218,6 +218,6 @@ class TestEncodings:
         path = tmp_path / f"a.{kind}"
         path.write_bytes(self.content(kind, words[encoding]).encode(encoding))
         problems = []
-        rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+        rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert [row["product_id"] for row in rows] == [None, "p2"]
         assert problems[0][:3] == (0, "title", "text is not UTF-8")

@@ -30,7 +30,7 @@ def test_an_item_that_is_no_object_costs_itself(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([GOOD, 3, [1], GOOD]))
     problems = []
-    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
     assert [row["product_id"] for row in rows] == ["p1", None, None, "p1"]
     assert problems[0] == (1, "row", "row is not readable", "item 2: '3' is not a JSON object")
 
@@ -58,7 +58,7 @@ def test_commas_between_lines(tmp_path):
     cut = json.dumps(GOOD)[:30] + ","
     path.write_text(",\n".join(json.dumps({**GOOD, "product_id": f"p{i}"}) for i in range(3)) + f"\n{cut}\n")
     problems = []
-    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
     assert [row["product_id"] for row in rows] == ["p0", "p1", "p2", None]
     assert [problem[:3] for problem in problems] == [(3, "row", "row is not readable")]
     assert read_as(path).counts == {"lines with a comma behind the object": 2}

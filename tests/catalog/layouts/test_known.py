@@ -49,7 +49,7 @@ def test_a_layout_of_two_functions(tmp_path, with_sketch):
     lines = ["Sketch ID;Sketch Name;Kind;Spec: Fit;Price", "p1;Red kurta;Kurtas;Slim;3", "p2;x", "p3;t;Kurtas;;"]
     path = write_lines(tmp_path / "a.csv", *lines)
     problems = []
-    first, _, third = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    first, _, third = rows_of(path, quarantine=lambda *problem: problems.append(problem))
     assert (first["product_id"], first["title"], first["attributes"]) == ("p1", "Red kurta", [("Fit", "Slim")])
     assert third["attributes"] == []
     assert problems == [(1, "row", "row is not readable", "line 3 has 2 cells; the header has 5")]

@@ -20,7 +20,7 @@ def test_rows_of_a_product_are_joined(tmp_path):
     lines += ["p1\t1.jpg\tShirts\tanother title\tSleeve\tShort"]
     path = write_lines(tmp_path / "a.tsv", HEADER, *lines)
     problems = []
-    rows = rows_of(path, set_aside=lambda *problem: problems.append(problem))
+    rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
     assert problems == [(0, "row", "row is not readable", "line 5 has 2 cells; the header has 6")]
     assert [row["title"] for row in rows[1:]] == ["no id", "Red  shirt", '17" wide']
     assert rows[2]["product_id"] == "p1"

@@ -12,7 +12,7 @@ from stages.options import BackfillOptions, CompareOptions, Options
 from stages.workspace import Workspace
 
 from moemoe.errors import CatalogError, ConfigError
-from moemoe.evaluation.paper import System
+from moemoe.evaluation.paper import PaperSystem
 from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
@@ -78,12 +78,12 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     recipe = load_recipe("moemoe", "tiny")
     champion = stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "")
     assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False, images=1)
-    news = stages.retrain.look_for_news(champion, written.uri)
+    news = stages.retrain.check_for_new_data(champion, written.uri)
     assert news.is_nothing
     assert news.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
-    assert not stages.retrain.look_for_news(None, written.uri).is_nothing
+    assert not stages.retrain.check_for_new_data(None, written.uri).is_nothing
     unknown = stages.retrain.Champion(champion.words, f"{written.uri}.gone", False)
-    news = stages.retrain.look_for_news(unknown, written.uri)
+    news = stages.retrain.check_for_new_data(unknown, written.uri)
     assert "is not known: cannot read" in news.message
     assert not news.is_nothing
     with pytest.raises(ConfigError, match="warm start: the model to start from is no MoEMoE"):
@@ -122,9 +122,11 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
     found = {"training_failure": None, "evaluation_failure": None, "fold": "", "training_minutes": 1.0}
     found |= {"metrics": evaluated.measured.metrics, "folder": space.folder}
     tasks = [
-        SimpleNamespace(**{**found, "system": System("tf-idf", "")}),
-        SimpleNamespace(**{**found, "system": System("knn", "")}),
-        SimpleNamespace(**{**found, "system": System("qga", ""), "training_failure": failure, "fold": "fold 1 of 2"}),
+        SimpleNamespace(**{**found, "system": PaperSystem("tf-idf", "")}),
+        SimpleNamespace(**{**found, "system": PaperSystem("knn", "")}),
+        SimpleNamespace(
+            **{**found, "system": PaperSystem("qga", ""), "training_failure": failure, "fold": "fold 1 of 2"}
+        ),
     ]
     compared = stages.compare.candidates(tasks, comparison)
     assert [candidate.failure for candidate in compared] == ["", "", "in training (fold 1 of 2): first last"]
@@ -138,7 +140,7 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
 
 def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, tracked, options, evaluated):
     recipe = load_recipe("knn", "tiny")
-    what = (System("knn", ""), "fold 1 of 2", recipe, options, 1, "CompareFlow/18")
+    what = (PaperSystem("knn", ""), "fold 1 of 2", recipe, options, 1, "CompareFlow/18")
     folder, run = stages.compare.open_system(space, tracked, *what)
     assert folder.path == "runs/17/systems/knn/fold-1-of-2"
     assert Workspace(folder, space.scratch).contract.hash == space.contract.hash

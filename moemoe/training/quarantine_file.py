@@ -7,7 +7,7 @@ from moemoe.run_folder import RunFolder
 from moemoe.schemas import QUARANTINE
 
 
-def gathered(own: pa.Table, world_size: int) -> pa.Table:
+def gather_quarantine(own: pa.Table, world_size: int) -> pa.Table:
     """The QUARANTINE rows of all ranks; every rank must call it."""
     if world_size == 1:
         return own
@@ -16,7 +16,7 @@ def gathered(own: pa.Table, world_size: int) -> pa.Table:
     return pa.concat_tables([pa.Table.from_pylist(rows, QUARANTINE) for rows in everything])
 
 
-class SetAside:
+class QuarantineFile:
     """``quarantine-train.parquet`` of a run; what an interrupted training left there stays."""
 
     def __init__(self, folder: RunFolder):

@@ -14,7 +14,7 @@ from moemoe.storage import fetch, join
 
 
 @dataclass(frozen=True)
-class News:
+class ManifestDiff:
     """What changed from one manifest to the next.
 
     Args:
@@ -46,7 +46,7 @@ class News:
         )
 
 
-def what_is_new(before_uri: str, after_uri: str) -> News:
+def diff_manifests(before_uri: str, after_uri: str) -> ManifestDiff:
     """The difference of two manifests. Raises StorageError where the earlier one, or its labels, are gone."""
     before, after = Manifest.read(before_uri), Manifest.read(after_uri)
     new = gone = relabelled = 0
@@ -58,7 +58,7 @@ def what_is_new(before_uri: str, after_uri: str) -> News:
         new, gone = len(ids_now) - len(common), len(ids_then) - len(common)
         relabelled = int((labels_then[then] != labels_now[now]).sum())
     known = {shard.sha256 for shard in before.shards}
-    return News(
+    return ManifestDiff(
         new_products=new,
         gone_products=gone,
         relabelled_products=relabelled,

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from moemoe.errors import StorageError
-from moemoe.shards.news import what_is_new
+from moemoe.shards.manifest_diff import diff_manifests
 from tests.support.small_shards import small_labels, small_products, write_shards
 
 
@@ -15,7 +15,7 @@ def before(tmp_path):
 
 
 def test_the_same_catalog_is_nothing_new(tmp_path, before):
-    news = what_is_new(before, write_shards(tmp_path / "elsewhere", small_products(40), small_labels(40)))
+    news = diff_manifests(before, write_shards(tmp_path / "elsewhere", small_products(40), small_labels(40)))
     assert not news.anything
     assert news.message().startswith("nothing is new")
 
@@ -23,7 +23,7 @@ def test_the_same_catalog_is_nothing_new(tmp_path, before):
 def test_products_that_come_and_go(tmp_path, before):
     products, labels = small_products(45).slice(2), small_labels(45)
     labels = labels.filter(pc.is_in(labels["product_id"], products["product_id"]))
-    news = what_is_new(before, write_shards(tmp_path, products, labels))
+    news = diff_manifests(before, write_shards(tmp_path, products, labels))
     assert (news.new_products, news.gone_products, news.relabelled_products) == (5, 2, 0)
     assert news.anything
     assert "5 new products, 2 gone" in news.message()
@@ -34,7 +34,7 @@ def test_a_label_that_changes_and_one_that_goes(tmp_path, before):
     rows[0]["values"] = ["Violet"]
     [gone] = [i for i, row in enumerate(rows) if row["product_id"] == "p1" and row["attribute"] == "material"]
     del rows[gone]
-    news = what_is_new(
+    news = diff_manifests(
         before, write_shards(tmp_path, small_products(40), pa.Table.from_pylist(rows, small_labels(1).schema))
     )
     assert (news.new_products, news.gone_products, news.relabelled_products, news.new_shards) == (0, 0, 2, 0)
@@ -44,18 +44,18 @@ def test_an_image_that_changes_behind_the_same_name(tmp_path, before):
     rows = small_products(40).to_pylist()
     rows[3]["image"] = rows[4]["image"]
     products = pa.Table.from_pylist(rows, small_products(1).schema)
-    news = what_is_new(before, write_shards(tmp_path, products, small_labels(40)))
+    news = diff_manifests(before, write_shards(tmp_path, products, small_labels(40)))
     assert vars(news) == {
         "new_products": 0, "gone_products": 0, "relabelled_products": 0, "new_shards": 1, "contract_changed": False
     }  # fmt: skip
 
 
 def test_another_contract(tmp_path, before):
-    news = what_is_new(before, write_shards(tmp_path, small_products(40), small_labels(40), "another"))
+    news = diff_manifests(before, write_shards(tmp_path, small_products(40), small_labels(40), "another"))
     assert news.anything
     assert news.message().endswith("the contract changed")
 
 
 def test_a_manifest_that_is_gone(tmp_path, before):
     with pytest.raises(StorageError, match="cannot read"):
-        what_is_new(str(tmp_path / "shards" / "gone" / "manifest.json"), before)
+        diff_manifests(str(tmp_path / "shards" / "gone" / "manifest.json"), before)

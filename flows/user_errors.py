@@ -20,15 +20,15 @@ PASSING = (StorageError, TerminatedError)
 _happened = {"lasting": False, "interrupted": False, "terminated": False}
 
 
-class Stopped(MetaflowException):
+class UserError(MetaflowException):
     """Such an error; Metaflow shows its text alone."""
 
     headline = "Stopped"
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
-    """Turns the library's own errors, a full disk and an MLflow that fails into Stopped."""
+def plain_errors() -> Iterator[None]:
+    """Turns the library's own errors, a full disk and an MLflow that fails into UserError."""
     try:
         yield
     except Exception as error:
@@ -38,7 +38,7 @@ def said_plainly() -> Iterator[None]:
         _happened["lasting"] = isinstance(error, MoEMoEError) and not isinstance(error, PASSING)
         _happened["terminated"] = isinstance(error, TerminatedError)
         # Metaflow takes asterisks for marks of bold print
-        raise Stopped(redacted(said).replace("*", "\u2217")) from None
+        raise UserError(redacted(said).replace("*", "\u2217")) from None
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def not_caught_if_terminated() -> Iterator[None]:
     """Ends a task whose training received SIGTERM as failed: @catch would take that for an error of the system."""
     try:
         yield
-    except Stopped as error:
+    except UserError as error:
         if not _happened["terminated"]:
             raise
         print(error.message, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Opened(Generic[T]):
+class LruFiles(Generic[T]):
     """``opened[i]`` is ``open_one(i)``, made when first asked for; the oldest of more than ``at_most`` are let go.
 
     One thread opens a file while the others that want it wait; other files can be opened meanwhile.
