@@ -59,8 +59,8 @@ def parameters(options: Options, recipe: Recipe, settings: str, processes: int) 
         "seed": options.seed,
         "image": sizes["image"].get("name", "none"),
         **{name: value for name, value in model.items() if not name.endswith("_length")},
-        "experts": experts.get("number", 0),
-        **{f"experts.{name}": value for name, value in experts.items() if name != "number"},
+        "experts": experts.get("num_experts", 0),
+        **{f"experts.{name}": value for name, value in experts.items() if name != "num_experts"},
     }
 
 

@@ -191,10 +191,22 @@ def test_settings_change_what_they_name_and_nothing_else():
         "moemoe", settings="experts.num_experts=16, load_balancing_weight=0.5,training.gradient_checkpointing=true"
     )
     plain = load_recipe("moemoe")
-    assert recipe.model["experts"] == {**plain.model["experts"], "number": 16}
+    assert recipe.model["experts"] == {**plain.model["experts"], "num_experts": 16}
     assert recipe.load_balancing_weight == 0.5
     assert recipe.training == dataclasses.replace(plain.training, gradient_checkpointing=True)
     assert {**recipe.model, "experts": None} == {**plain.model, "experts": None}
+
+
+def test_recipes_and_models_of_earlier_versions_are_read():
+    recipe = load_recipe("moemoe")
+    values = json.loads(json.dumps(recipe.to_dict()))
+    experts, training = values["model"]["experts"], values["training"]
+    experts["number"], experts["k"] = experts.pop("num_experts"), experts.pop("top_k")
+    training["clip_norm"] = training.pop("max_grad_norm")
+    training["embedding_rate"] = training.pop("embedding_lr_scale")
+    former = Recipe.from_dict(values)
+    assert former.training == recipe.training
+    assert former.config == recipe.config
 
 
 def test_sources_by_name():
