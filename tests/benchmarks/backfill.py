@@ -36,6 +36,7 @@ from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import ProductQuery
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, Cell, Thresholds
+from moemoe.run_folder import RunFolder
 from moemoe.schemas import ABSTAINED, AUDIT, CATALOG, FILLED, RIGHT, WRONG
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.storage import read_table
@@ -141,7 +142,9 @@ def audited(values: list[dict[str, Any]], gold: Gold) -> dict[Cell, float | None
 
 def test_split_quality(model: AttributeModel, run: Path, catalog: str, products: int, folder: Path) -> dict[str, Any]:
     """Every second label of the test split hidden, on ``products`` of its products."""
-    labels = [row for row in read_table(str(run / "labels.parquet")).to_pylist() if row["split"] == "test"]
+    of_run = RunFolder(str(run))
+    parts = map(read_table, of_run.part_uris(of_run.labels))
+    labels = [row for part in parts for row in part.to_pylist() if row["split"] == "test"]
     labels = [row for row in labels if row["attribute"] in model.attributes.get(row["product_type"], ())]
     chosen = set(sorted({row["product_id"] for row in labels}, key=lambda name: digest("product", name))[:products])
     labels = [row for row in labels if row["product_id"] in chosen]

@@ -115,7 +115,7 @@ def test_experts_start_as_copies_or_at_random(init, equal):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k": 1}, r"allowed is 2 <= k <= number \(with k = 1 the router gets no gradient\)"),
+        ({"top_k": 1}, r"allowed is from 2 to num_experts \(with 1 the router gets no gradient\)"),
         ({"decoder": "third"}, "decoder is 'third'; allowed are none, odd, even, all, last, last two"),
         ({"init": "zero"}, "allowed are upcycled, random"),
     ],
