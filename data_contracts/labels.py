@@ -86,14 +86,14 @@ def _promise_canonical_values(suite: Suite, counted: "_Counted", contract: Contr
     }
     suite.frames["values"] = [pa.table(frame)]
     for name, found in counted.values.items():
-        strange = sorted(value for attribute, value in counted.strange if attribute == name)
+        unknown = sorted(value for attribute, value in counted.unknown if attribute == name)
         suite.add(
             f"every value of {name} is canonical",
             severity,
             "values",
             "ExpectColumnValuesToBeInSet",
-            f"not canonical: {', '.join(map(repr, strange[:EXAMPLES]))}" if strange else f"{len(found)} values",
-            tuple(dict.fromkeys(i for value in strange for i in counted.strange[name, value].product_ids))[:EXAMPLES],
+            f"not canonical: {', '.join(map(repr, unknown[:EXAMPLES]))}" if unknown else f"{len(found)} values",
+            tuple(dict.fromkeys(i for value in unknown for i in counted.unknown[name, value].product_ids))[:EXAMPLES],
             column=name,
             value_set=_allowed(name, found, contract),
         )
@@ -120,14 +120,14 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
         at_most=0,
     )
     expected = promised.get("group_in_one_split")
-    torn, product_ids = counted.groups_in_two_splits()
+    in_two_splits, product_ids = counted.groups_in_two_splits()
     suite.figure(
         "no group lies in two splits",
         expected.severity if expected else CRITICAL,
         frame,
         "groups in two splits",
-        torn,
-        f"{torn:,} of {counted.groups:,} groups",
+        in_two_splits,
+        f"{in_two_splits:,} of {counted.groups:,} groups",
         product_ids,
         at_most=0,
     )
@@ -174,7 +174,7 @@ class _Counted:
         self.labels: Counter[str] = Counter()  # by attribute
         self.products: Counter[tuple[str, str | None]] = Counter()  # by product type and split
         self.values: dict[str, dict[str, None]] = defaultdict(dict)  # the distinct ones of each attribute
-        self.strange: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        self.unknown: dict[tuple[str, str], Tally] = defaultdict(Tally)
         self.without_split = Tally()  # products without group or split
         self._parts = labels
         seen = [np.empty(0, np.int64)]
@@ -202,20 +202,20 @@ class _Counted:
                 self.values[attribute][value] = None
                 if not contract.allows(attribute, value):
                     found = pc.and_(pc.equal(pairs["attribute"], attribute), pc.equal(pairs["value"], value))
-                    self.strange[attribute, value].add(pairs, found)
+                    self.unknown[attribute, value].add(pairs, found)
         pairs, products_of_pair = np.unique(np.concatenate(seen), return_counts=True)
         group = pairs >> 2
         distinct, number = np.unique(group, return_inverse=True)
         self.groups = len(distinct)
         self.largest_group = int(np.bincount(number, products_of_pair).max(initial=0))
-        self._torn = np.unique(group[1:][group[1:] == group[:-1]])
+        self._in_two_splits = np.unique(group[1:][group[1:] == group[:-1]])
 
     def groups_in_two_splits(self) -> tuple[int, tuple[str, ...]]:
         """How many groups lie in two splits, and some of their products."""
-        torn = Tally()
-        for part in self._parts if len(self._torn) else ():
-            torn.add(part, pa.array(np.isin(_group_and_split(part) >> 2, self._torn)))
-        return len(self._torn), torn.product_ids
+        in_two_splits = Tally()
+        for part in self._parts if len(self._in_two_splits) else ():
+            in_two_splits.add(part, pa.array(np.isin(_group_and_split(part) >> 2, self._in_two_splits)))
+        return len(self._in_two_splits), in_two_splits.product_ids
 
 
 def _group_and_split(rows: pa.Table) -> np.ndarray:

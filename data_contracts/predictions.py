@@ -25,7 +25,7 @@ _ROUNDING = 1e-3
 
 def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Suite:
     """Promises of PREDICTIONS of validation and test; two passes over its parts."""
-    total, off, seen, strange = 0, Tally(), Tally(), Tally()
+    total, off, seen, not_canonical = 0, Tally(), Tally(), Tally()
     for part in predictions:
         total += len(part)
         weights = pc.add(part["image_weight"], part["text_weight"])
@@ -34,7 +34,7 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
         answers = part.select(["product_id", "canonical", "prediction"])
         answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
-        strange.add(answers, pc.invert(answers["canonical"]))
+        not_canonical.add(answers, pc.invert(answers["canonical"]))
     suite = Suite("predictions", {"rows": _slices(predictions)})
     told = f"{total:,} predictions"
     conditions = [AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
@@ -78,9 +78,9 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
             expected.severity,
             "predictions",
             "share of predictions that are values of the contract",
-            1 - strange.share,
-            f"{strange.others} are",
-            strange.product_ids,
+            1 - not_canonical.share,
+            f"{not_canonical.others} are",
+            not_canonical.product_ids,
             at_least=expected.at_least,
         )
     return suite

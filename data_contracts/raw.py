@@ -156,10 +156,10 @@ class _Counted:
             hashes.append(_hashes(part["product_id"]))
             self.title.add(part, pc.is_null(_title(part)))
             raw = part["product_type"].unique()
-            strange = pa.array(
+            unknown_names = pa.array(
                 [name for name in raw.to_pylist() if normalize_text(name or "") not in known_types], pa.string()
             )
-            unknown = pc.is_in(part["product_type"], strange)
+            unknown = pc.is_in(part["product_type"], unknown_names)
             self.unknown.add(part, unknown)
             found = pc.value_counts(part["product_type"].filter(unknown)).to_pylist()
             self.unknown_types.update({item["values"] or "": item["counts"] for item in found})

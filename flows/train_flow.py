@@ -56,9 +56,9 @@ class TrainFlow(BaseFlow):
     def check_for_new_data(self) -> None:
         """Say what is new since the champion's data; the run stops early if nothing is and --only-if-new is given."""
         with workspace(self):
-            news = stages.retrain.check_for_new_data(self.champion, self.manifest_uri)
-            self.stopped_early = self.only_if_new and news.is_nothing
-            message = news.message + ("; the run ends here" if self.stopped_early else "")
+            new_data = stages.retrain.check_for_new_data(self.champion, self.manifest_uri)
+            self.stopped_early = self.only_if_new and new_data.is_nothing
+            message = new_data.message + ("; the run ends here" if self.stopped_early else "")
             current.card.append(Markdown(message))
             print(message)
             if self.stopped_early:

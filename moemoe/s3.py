@@ -1,6 +1,6 @@
 """S3 by boto3: its client, whole transfers, and what is tried again.
 
-What may pass (5xx, throttling, a lost connection, a flipped byte) is retried with backoff.
+Transient errors (5xx, throttling, a lost connection, a flipped byte) are retried with backoff.
 """
 
 import random

@@ -1,6 +1,6 @@
 """One way to reach files: a local folder or ``s3://`` (boto3), so that a run's root may be either.
 
-Every write is atomic (``atomic_files``), and what may pass on S3 is retried (``s3``).
+Every write is atomic (``atomic_files``), and transient S3 errors are retried (``s3``).
 """
 
 import contextlib

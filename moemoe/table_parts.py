@@ -1,7 +1,7 @@
 """A table too large for memory, as a folder of Parquet parts and a list of them that is written last.
 
 The list, ``parts.json``, says of every part how long it is and its SHA-256. So a part that is missing, cut short or
-left by another run is found before its rows are believed, and parts that nobody finished do not exist for a reader.
+left by another run is found before its rows are believed, and readers ignore parts that nobody finished.
 """
 
 import hashlib

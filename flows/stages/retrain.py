@@ -33,7 +33,7 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class News:
+class NewData:
     """What is new since the champion's data, in a sentence, and whether that is nothing."""
 
     message: str
@@ -66,15 +66,15 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
     return Champion(words, run.manifest, bool(warm_start), images_read(named_sources(sources)))
 
 
-def check_for_new_data(champion: Champion | None, manifest_uri: str) -> News:
+def check_for_new_data(champion: Champion | None, manifest_uri: str) -> NewData:
     """Compares the run's manifest with that of the champion."""
     if champion is None:
-        return News("everything is new: there is no champion yet", False)
+        return NewData("everything is new: there is no champion yet", False)
     since = f"since the data of {champion.words}"
     if champion.manifest is None:
-        return News(f"what is new {since} is not known: its run recorded no manifest", False)
+        return NewData(f"what is new {since} is not known: its run recorded no manifest", False)
     try:
-        news = diff_manifests(champion.manifest, manifest_uri)
+        diff = diff_manifests(champion.manifest, manifest_uri)
     except StorageError as error:
-        return News(f"what is new {since} is not known: {error}", False)
-    return News(f"{since}, {news.message()}", not news.anything)
+        return NewData(f"what is new {since} is not known: {error}", False)
+    return NewData(f"{since}, {diff.message()}", not diff.anything)

@@ -1,1 +1,1 @@
-"""The only room that knows mlflow."""
+"""The only package that imports mlflow."""

@@ -24,7 +24,7 @@ from moemoe.training.trainer import Trainer
 
 
 def main(path: str, *options: str) -> int:
-    """Runs the job; 0 when trained, 2 after an error that a person can mend (one line on stderr)."""
+    """Runs the job; 0 when trained, 2 after an error that the user can fix (one line on stderr)."""
     if UNTIL_LAUNCHER_ENDS in options:
         end_with_launcher()
     try:

@@ -78,14 +78,14 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     recipe = load_recipe("moemoe", "tiny")
     champion = stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "")
     assert champion == stages.retrain.Champion("version 1 of moemoe-small", written.uri, False, images=1)
-    news = stages.retrain.check_for_new_data(champion, written.uri)
-    assert news.is_nothing
-    assert news.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
+    new_data = stages.retrain.check_for_new_data(champion, written.uri)
+    assert new_data.is_nothing
+    assert new_data.message.startswith("since the data of version 1 of moemoe-small, nothing is new")
     assert not stages.retrain.check_for_new_data(None, written.uri).is_nothing
     unknown = stages.retrain.Champion(champion.words, f"{written.uri}.gone", False)
-    news = stages.retrain.check_for_new_data(unknown, written.uri)
-    assert "is not known: cannot read" in news.message
-    assert not news.is_nothing
+    new_data = stages.retrain.check_for_new_data(unknown, written.uri)
+    assert "is not known: cannot read" in new_data.message
+    assert not new_data.is_nothing
     with pytest.raises(ConfigError, match="warm start: the model to start from is no MoEMoE"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "champion")
     with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
