@@ -24,7 +24,11 @@ class BackfillFlow(DeployedFlow):
     model = Parameter("model", required=True, help="models:/NAME@champion or models:/NAME/VERSION.")
     output = Parameter("output", required=True, help="A folder or s3://; finished partitions in it are kept.")
     layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: each file's is recognised.")
-    thresholds = Parameter("thresholds", default="plain", help="plain, or guarded: fewer values, a firmer promise.")
+    thresholds = Parameter(
+        "thresholds",
+        default="plain",
+        help="plain; guarded: fewer values, a firmer promise; unfamiliar: for a store that the model has never seen.",
+    )
     audit_size = Parameter("audit-size", default=600, help="Filled values drawn for people to judge, about.")
     tasks = Parameter("tasks", default=0, help="Tasks that share the partitions; 0: one per core here; at most 100.")
 

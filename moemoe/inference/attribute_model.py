@@ -7,10 +7,12 @@ from pathlib import Path
 from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
 from moemoe.errors import ConfigError
+from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.labels import LabelReader
+from moemoe.inference.named_values import NamedValues
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
-from moemoe.inference.thresholds import THRESHOLDS, Thresholds
+from moemoe.inference.thresholds import GUARDED, PLAIN, THRESHOLDS, UNFAMILIAR, Thresholds
 from moemoe.model.outputs import Answer
 
 CONTRACT = "contract.yaml"
@@ -53,8 +55,18 @@ class AttributeModel:
         """Reads a product's raw labels by the contract."""
         return LabelReader(self.contract)
 
-    def accepts(self, product_type: str, attribute: str, answer: Answer, threshold_kind: str) -> bool:
+    @cached_property
+    def named_values(self) -> NamedValues:
+        """Finds the contract's values in texts."""
+        return NamedValues(self.contract)
+
+    def accepts(self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str) -> bool:
         """Whether an answer is a value of the contract and reaches its cell's threshold of that kind."""
-        threshold = self.thresholds.threshold(product_type, attribute, threshold_kind)
-        known = self.contract.allows(attribute, answer.value)
-        return known and threshold is not None and answer.confidence >= threshold
+        if not self.contract.allows(attribute, answer.value):
+            return False
+        if threshold_kind == UNFAMILIAR:
+            if self.named_values.names_another(attribute, answer.value, question.context):
+                return False
+            threshold_kind = PLAIN if self.named_values.names(attribute, answer.value, question.context) else GUARDED
+        threshold = self.thresholds.threshold(question.product_type, attribute, threshold_kind)
+        return threshold is not None and answer.confidence >= threshold

@@ -33,6 +33,7 @@ from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import CatalogQuery, question_of, usable_image
 from moemoe.inference.decisions import BackfillDecision, decide
+from moemoe.inference.thresholds import PLAIN, UNFAMILIAR
 from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
 from moemoe.sources import image_name, images_read
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
@@ -48,7 +49,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BackfillJob:
-    """What a backfill is made with: the model's version as NAME/VERSION, ``plain`` or ``guarded``, and where to.
+    """What a backfill is made with: the model's version as NAME/VERSION, ``plain``, ``guarded`` or
+    ``unfamiliar``, and where to.
 
     Args:
         layout: of all partitions, by name; else each one's is recognised.
@@ -229,7 +231,8 @@ def _backfill_partition(
     write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
     found = [(*key, number) for key, number in sorted(counts.items())]
     back = [(*key, number) for key, number in sorted(blocked.items())]
-    accepted = {cell: numbers.get(job.threshold_kind) for cell, numbers in model.thresholds.validation_accepted.items()}
+    kind = PLAIN if job.threshold_kind == UNFAMILIAR else job.threshold_kind
+    accepted = {cell: numbers.get(kind) for cell, numbers in model.thresholds.validation_accepted.items()}
     validation_accepted = [
         (*cell, number) for cell in sorted({key[:2] for key in counts}) if (number := accepted.get(cell))
     ]

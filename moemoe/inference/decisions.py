@@ -44,13 +44,13 @@ def decide(
     Args:
         question: with the product's raw labels.
         answers: one for each of the question's attributes.
-        threshold_kind: ``plain`` or ``guarded``.
+        threshold_kind: ``plain``, ``guarded`` or ``unfamiliar``.
     """
     raw = model.labels.by_key(question.labels)
     found = []
     for attribute, answer in zip(question.attributes, answers, strict=True):
         label = model.labels.label(raw, attribute)
-        accepted = model.accepts(question.product_type, attribute, answer, threshold_kind)
+        accepted = model.accepts(question, attribute, answer, threshold_kind)
         tolerance = model.contract.attributes[attribute].tolerance
         found.append(BackfillDecision(attribute, answer, label, _decision(answer.value, label, accepted, tolerance)))
     filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}

@@ -4,7 +4,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from moemoe.batches.tokenizer import tokenizer_statistics
 from moemoe.catalog.context import ProductText
 from moemoe.contract.contract import Contract
-from moemoe.contract.measures import MeasureReader
-from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.correctness import are_right, is_right
 from moemoe.inference.answering import Answering, fit_temperature
+from moemoe.inference.named_values import NamedValues
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.schemas import (
     AS_IS,
@@ -54,8 +53,10 @@ class ValueSets:
     training: dict[str, Counter[str]] = field(default_factory=dict)
     not_applicable: dict[str, list[str]] = field(default_factory=dict)
     _like: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
-    _readers: dict[str, MeasureReader] = field(default_factory=dict, repr=False)
-    _patterns: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _named(self) -> NamedValues:
+        return NamedValues(self.contract)
 
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
@@ -78,15 +79,7 @@ class ValueSets:
 
     def is_written(self, attribute: str, gold: list[str], context: str) -> bool:
         """Whether the context names a gold value, as whole words in a spelling of the contract."""
-        known = self.contract.attributes.get(attribute)
-        if known is None or known.measurement is None:
-            return any(self._pattern(attribute, value).search(context) for value in gold)
-        own = known.measurement
-        if attribute not in self._readers:
-            self._readers[attribute] = MeasureReader(own)
-        wanted = [Fraction(own.number(value)) for value in gold]
-        written = self._readers[attribute].numbers_in(context)
-        return any(abs(number - each) <= Fraction(own.tolerance) for number in written for each in wanted)
+        return any(self._named.names(attribute, value, context) for value in gold)
 
     def _number_like(self, attribute: str, value: str) -> int:
         """Training products for which ``value`` would be right."""
@@ -96,13 +89,6 @@ class ValueSets:
             near = (count for other, count in counts.items() if is_right(value, (other,), tolerance))
             self._like[key] = counts[value] if tolerance is None else sum(near)
         return self._like[key]
-
-    def _pattern(self, attribute: str, value: str) -> Any:
-        if (attribute, value) not in self._patterns:
-            known = self.contract.attributes.get(attribute)
-            found = spellings(known, value) if known is not None else [value.casefold()]
-            self._patterns[attribute, value] = words_pattern(found)
-        return self._patterns[attribute, value]
 
 
 def write_predictions(

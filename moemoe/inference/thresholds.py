@@ -18,6 +18,10 @@ THRESHOLDS = "thresholds.json"
 PLAIN, GUARDED = "plain", "guarded"
 THRESHOLD_KINDS = (PLAIN, GUARDED)
 
+#: Asked for of a store that the model was not trained on, where neither threshold keeps what it promises: plain if the
+#: text names the value, guarded if it names no value of the attribute, never accepted if it names others alone.
+UNFAMILIAR = "unfamiliar"
+
 #: A threshold that accepts fewer validation products is flagged wherever it is shown: even if all of 28 are right, the
 #: true precision may be under 90 % (exact binomial, 95 % confidence); of 10 it may be 74 %.
 FEW_PRODUCTS = 30
@@ -81,7 +85,7 @@ class Thresholds:
         return {product_type: list(cells) for product_type, cells in self.cells.items()}
 
     def threshold(self, product_type: str, attribute: str, kind: str = PLAIN) -> float | None:
-        """The least confidence that is accepted; None where nothing is."""
+        """The least confidence that is accepted; None if nothing is."""
         check_threshold_kind(kind)
         return self.cells.get(product_type, {}).get(attribute, {}).get(kind)
 
@@ -133,9 +137,9 @@ def accepted_text(number: int | None) -> str:
 
 
 def check_threshold_kind(kind: str) -> None:
-    """Raises ConfigError where ``kind`` is not one."""
-    if kind not in THRESHOLD_KINDS:
-        raise ConfigError(f"thresholds {kind!r} do not exist; allowed are {', '.join(THRESHOLD_KINDS)}")
+    """Raises ConfigError if ``kind`` is not one that serving and backfill can be asked for."""
+    if kind not in (allowed := (*THRESHOLD_KINDS, UNFAMILIAR)):
+        raise ConfigError(f"thresholds {kind!r} do not exist; allowed are {', '.join(allowed)}")
 
 
 def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | None) -> None:

@@ -39,7 +39,7 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
 
     Args:
         finished: ``moemoe.inference.backfill_report.Finished``.
-        thresholds: plain or guarded.
+        thresholds: plain, guarded or unfamiliar.
     """
     total = finished.total
     facts = [

@@ -35,7 +35,7 @@ from moemoe.inference.backfill import BackfillJob, backfill_partitions, read_chu
 from moemoe.inference.labels import LabelReader
 from moemoe.inference.predictor import ProductQuery
 from moemoe.inference.preprocessing import save_preprocessing
-from moemoe.inference.thresholds import GUARDED, PLAIN, Cell, Thresholds
+from moemoe.inference.thresholds import GUARDED, PLAIN, UNFAMILIAR, Cell, Thresholds
 from moemoe.run_folder import RunFolder
 from moemoe.schemas import ABSTAINED, AUDIT, CATALOG, FILLED, RIGHT, WRONG
 from moemoe.shards.dataset import ShardedDataset
@@ -90,12 +90,12 @@ def hide(rows: list[dict[str, Any]], model: AttributeModel, hidden: set[tuple[st
     return [{**row, "attributes": pairs} for row, pairs in zip(rows, kept, strict=True)]
 
 
-def filled_in(rows: list[dict], model: AttributeModel, folder: Path) -> list[dict[str, Any]]:
-    """BACKFILL rows of a catalog with these rows, plain thresholds."""
+def filled_in(rows: list[dict], model: AttributeModel, folder: Path, kind: str = PLAIN) -> list[dict[str, Any]]:
+    """BACKFILL rows of a catalog with these rows, at thresholds of a ``kind``."""
     folder.mkdir(parents=True)
     source = folder / "catalog.parquet"
     pq.write_table(pa.Table.from_pylist(rows, CATALOG), source)
-    [part] = backfill_partitions(lambda: model, [str(source)], BackfillJob("model/1", PLAIN, str(folder)))
+    [part] = backfill_partitions(lambda: model, [str(source)], BackfillJob("model/1", kind, str(folder)))
     return read_table(str(folder / part.values)).to_pylist()
 
 
@@ -172,7 +172,8 @@ def other_quality(model: AttributeModel, catalog: str, products: int, folder: Pa
             label = reader.label(raw, attribute)
             if label and label.values:
                 gold[row["product_id"], attribute] = list(label.values)
-    values = filled_in(hide(rows, model, set(gold)), model, folder)
+    hidden = hide(rows, model, set(gold))
+    values = filled_in(hidden, model, folder / "plain")
     first, second = ([row for row in values if coin("half", row["product_id"]) == half] for half in (True, False))
     changes = audited(first, gold)
     tightened = under(second, model.thresholds.changed(changes), PLAIN)
@@ -180,6 +181,7 @@ def other_quality(model: AttributeModel, catalog: str, products: int, folder: Pa
         "products": len(rows),
         "plain": quality(values, gold),
         "guarded": quality(under(values, model.thresholds, GUARDED), gold),
+        "unfamiliar": quality(filled_in(hidden, model, folder / "unfamiliar", UNFAMILIAR), gold),
         "cells tightened by an audit of one half": len(changes),
         "other half before": quality(second, gold),
         "other half after": quality(tightened, gold),

@@ -84,9 +84,36 @@ def partition(folder: Path, rows=ROWS, name="part.parquet") -> str:
     return str(path)
 
 
-def run(model, folder, partitions, rule="plain", allow_private_hosts=False):
-    job = start_backfill("moemoe-test/3", rule, str(folder), partitions, allow_private_hosts=allow_private_hosts)
+def run(model, folder, partitions, kind="plain", allow_private_hosts=False):
+    job = start_backfill("moemoe-test/3", kind, str(folder), partitions, allow_private_hosts=allow_private_hosts)
     return job, backfill_partitions(lambda: model, partitions, job)
+
+
+def test_a_store_that_the_model_has_never_seen(model, tmp_path):
+    """Plain where the text names the value, guarded where it names none, never where it names others alone."""
+    titles = {
+        "Red Shirt": 0.6,
+        "Shirt": 0.8,
+        "Plain Shirt": 0.95,
+        "Blue Shirt": 0.99,
+        "Red and Blue Shirt": 0.6,
+        "Red": 0.4,
+    }
+    rows = [row(title, confidence, title=title) for title, confidence in titles.items()]
+    rows.append(row("labelled", 0.99, [("baseColour", "Red")], title="Navy Shirt"))
+    job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], "unfamiliar")
+    values = read_table(f"{job.output}/{part.values}").to_pylist()
+    assert {r["product_id"]: r["decision"] for r in values if r["attribute"] == "color"} == {
+        "Red Shirt": "filled",
+        "Shirt": "abstained",
+        "Plain Shirt": "filled",
+        "Blue Shirt": "abstained",
+        "Red and Blue Shirt": "filled",
+        "Red": "abstained",
+        "labelled": "abstained",
+    }
+    _, [plain] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
+    assert plain.values != part.values  # a rerun with other thresholds keeps nothing of it
 
 
 def test_every_decision(model, tmp_path):

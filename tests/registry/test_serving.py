@@ -257,6 +257,7 @@ def test_no_accepted_values_break_the_contract(model):
     assert accepted({age: "Kids-Girls", department: "Men"}) == [False, False, True]
     assert accepted({age: "Kids-Boys", department: "Women"}) == [False, False, True]  # it contradicts both labels
     assert accepted(thresholds="guarded") == [False] * 3
+    assert accepted(thresholds="unfamiliar") == [False, True, False]  # the text names the department alone
     said[department] = "Girls"
     assert accepted() == [True, True, True]
 
