@@ -7,6 +7,7 @@ keys), ``training.*``, ``load_balancing_weight`` (table 5) or ``tokenizer``.
 import dataclasses
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, ClassVar, get_args, get_type_hints
 
 import yaml
@@ -130,7 +131,11 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
         name = _present_name(name, config_class)
         allowed = allowed_settings(config_class, fitted)
         if not equals or name not in allowed:
-            raise ConfigError(f"setting {setting!r}: allowed is name=value with one of {', '.join(sorted(allowed))}")
+            near = get_close_matches(name, allowed, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(
+                f"setting {setting!r}: {hint}allowed is name=value with one of {', '.join(sorted(allowed))}"
+            )
         value = yaml.safe_load(text)
         wanted = allowed[name]
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):

@@ -120,6 +120,7 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "qga", "question_in": "title"}, "allowed are decoder, context"),
         ({"name": "s-enc", "question_in": "decoder"}, "model s-enc allows context alone"),
         ({"name": "moemoe", "settings": "experts.top_k=1"}, "with 1 the router gets no gradient"),
+        ({"name": "moemoe", "settings": "experts.top=3"}, r"'experts.top=3': did you mean experts.top_k\? allowed is"),
         ({"name": "moemoe", "settings": "experts.size=3"}, "allowed is name=value with one of .*experts.num_experts"),
         ({"name": "moemoe", "settings": "experts.num_experts=many"}, "experts.num_experts is of type int"),
         ({"name": "moemoe", "settings": "alignment=0"}, "alignment is of type bool"),
