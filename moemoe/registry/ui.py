@@ -7,6 +7,7 @@ One worker and no queues for background jobs, which nothing here needs: MLflow s
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,8 @@ def main() -> None:
         return
     path = runs_view(uri)
     settings = {"MLFLOW_BACKEND_STORE_URI": with_password(uri), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the server too, also of a shell's background job
+        signal.signal(number, signal.default_int_handler)
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env={**os.environ, **settings})
     try:

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from moemoe.registry import tracking
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.ui import runs_view
@@ -16,7 +18,8 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path):
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path, ended_by):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     assert runs_view(uri) == ""
     for name in ("earlier", "latest"):
@@ -30,6 +33,8 @@ def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path):
         assert ui.stdout is not None
         said = next(line for line in ui.stdout if line.startswith("MLflow's runs"))
     finally:
-        ui.send_signal(signal.SIGINT)
-        ui.wait(timeout=60)
+        ui.send_signal(ended_by)
+        ui.wait()
     assert said.strip().endswith(f"/{wanted}")
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the system says of a port that nobody listens on
+        socket.create_connection(("127.0.0.1", int(command[-1]))).close()
