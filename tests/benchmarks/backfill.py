@@ -99,11 +99,11 @@ def filled_in(rows: list[dict], model: AttributeModel, folder: Path, kind: str =
     return read_table(str(folder / part.values)).to_pylist()
 
 
-def under(values: list[dict[str, Any]], thresholds: Thresholds, rule: str) -> list[dict[str, Any]]:
+def under(values: list[dict[str, Any]], thresholds: Thresholds, kind: str) -> list[dict[str, Any]]:
     """What of the filled and other rows is left where thresholds are stricter."""
     kept = []
     for row in values:
-        threshold = thresholds.threshold(row["product_type"], row["attribute"], rule)
+        threshold = thresholds.threshold(row["product_type"], row["attribute"], kind)
         accepted = threshold is not None and row["confidence"] >= threshold
         kept.append(row if accepted else {**row, "decision": ABSTAINED})
     return kept
@@ -152,11 +152,11 @@ def test_split_quality(model: AttributeModel, run: Path, catalog: str, products:
     shown = {(r["product_id"], r["attribute"]) for r in labels} - set(gold)
     values = filled_in(hide(rows_of(catalog, model, chosen), model, set(gold)), model, folder)
     found: dict[str, Any] = {"products": len(chosen)}
-    for rule in (PLAIN, GUARDED):
-        mine = under(values, model.thresholds, rule)
-        found[rule] = quality(mine, gold)
+    for kind in (PLAIN, GUARDED):
+        mine = under(values, model.thresholds, kind)
+        found[kind] = quality(mine, gold)
         decided = [r["decision"] for r in mine if (r["product_id"], r["attribute"]) in shown]
-        found[rule]["labels left"] = {name: decided.count(name) for name in ("agrees", "contradicts", "abstained")}
+        found[kind]["labels left"] = {name: decided.count(name) for name in ("agrees", "contradicts", "abstained")}
     return found
 
 
