@@ -6,6 +6,7 @@ from typing import Any
 from metaflow import current
 from metaflow.plugins.datastores.local_storage import LocalStorage
 
+from moemoe.atomic_files import replacing
 from moemoe.errors import MoEMoEError
 
 
@@ -39,6 +40,5 @@ def mark_latest_run() -> None:
     root = LocalStorage.datastore_root or LocalStorage.get_datastore_root_from_config(print, create_on_absent=False)
     latest = Path(root or "", current.flow_name, "latest_run")
     if root and latest.is_file():  # not on a cluster, where runs are resumed by their ids
-        mine = latest.with_name(f"latest_run.{current.run_id}")
-        mine.write_text(current.run_id)
-        mine.replace(latest)
+        with replacing(latest) as mine:  # tasks that begin at the same time each write a file of their own
+            Path(mine).write_text(current.run_id)

@@ -48,7 +48,9 @@ def command(measurement: Measurement, folder: Path, catalog: str, quick: bool) -
     begun = folder / "run-id"
     python = [sys.executable, str(FLOW), "--quiet"]
     if begun.is_file():
-        return [*python, "resume", "--origin-run-id", begun.read_text().strip()]
+        # a finished run has systems that failed: all are trained again, which goes on where each one stopped
+        step = ["train"] if finished_tables(folder) else []
+        return [*python, "resume", *step, "--origin-run-id", begun.read_text().strip()]
     parameters = [
         *measurement.parameters,
         "--dataset",
@@ -63,11 +65,16 @@ def command(measurement: Measurement, folder: Path, catalog: str, quick: bool) -
     return [*python, "run", *parameters]
 
 
+def finished_tables(folder: Path) -> Path | None:
+    """The tables of the measurement's run; None before it has written them."""
+    return next(iter((folder / "root" / "runs").glob("*/tables/tables.md")), None)
+
+
 def measure(measurement: Measurement, folder: Path, catalog: str, quick: bool) -> str:
     """The measurement's tables as Markdown, made now or by an earlier call.
 
     Raises:
-        SystemExit: the flow failed; its own words stand above.
+        SystemExit: the flow or one of its systems failed; its own words stand above.
     """
     result = folder / "tables.md"
     if not result.is_file():
@@ -76,7 +83,10 @@ def measure(measurement: Measurement, folder: Path, catalog: str, quick: bool) -
         environment.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder.absolute() / 'mlflow.db'}")
         if subprocess.run(command(measurement, folder, catalog, quick), env=environment, check=False).returncode:
             raise SystemExit(f"{measurement.name} did not finish; run the same command again to go on")
-        [tables] = sorted((folder / "root" / "runs").glob("*/tables/tables.md"))[-1:]
+        tables = finished_tables(folder)
+        assert tables is not None, "a flow that ends has written them"
+        if " (failed)" in tables.read_text():
+            raise SystemExit(f"a system of {measurement.name} failed; run the same command again to try it again")
         result.write_bytes(tables.read_bytes())
     return f"# {measurement.name}: {measurement.shows}\n\n{result.read_text()}"
 
