@@ -1,6 +1,6 @@
 """A registered model's folder: a predictor with the contract and the thresholds that make its answers usable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -60,13 +60,23 @@ class AttributeModel:
         """Finds the contract's values in texts."""
         return NamedValues(self.contract)
 
-    def accepts(self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str) -> bool:
-        """Whether an answer is a value of the contract and reaches its cell's threshold of that kind."""
-        if not self.contract.allows(attribute, answer.value):
-            return False
+    def judge(
+        self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str
+    ) -> tuple[Answer, bool]:
+        """An answer as it counts, and whether it is accepted: a value of the contract that reaches its cell's threshold.
+
+        In an unfamiliar store the text counts for more than what the model has learned of another one: a single value
+        that it names is the answer, with a confidence of 1 as nothing else comes into question; of several the model's
+        answer has to be one.
+        """
         if threshold_kind == UNFAMILIAR:
-            if self.named_values.names_another(attribute, answer.value, question.context):
-                return False
-            threshold_kind = PLAIN if self.named_values.names(attribute, answer.value, question.context) else GUARDED
+            named = self.named_values.named(attribute, question.context)
+            if len(named) == 1:
+                answer = replace(answer, value=next(iter(named)), confidence=1.0)
+            elif named and answer.value not in named:
+                return answer, False
+            stands_there = named or self.named_values.names(attribute, answer.value, question.context)
+            threshold_kind = PLAIN if stands_there else GUARDED
         threshold = self.thresholds.threshold(question.product_type, attribute, threshold_kind)
-        return threshold is not None and answer.confidence >= threshold
+        reached = threshold is not None and answer.confidence >= threshold
+        return answer, reached and self.contract.allows(attribute, answer.value)

@@ -50,9 +50,9 @@ def decide(
     found = []
     for attribute, answer in zip(question.attributes, answers, strict=True):
         label = model.labels.label(raw, attribute)
-        accepted = model.accepts(question, attribute, answer, threshold_kind)
+        judged, accepted = model.judge(question, attribute, answer, threshold_kind)
         tolerance = model.contract.attributes[attribute].tolerance
-        found.append(BackfillDecision(attribute, answer, label, _decision(answer.value, label, accepted, tolerance)))
+        found.append(BackfillDecision(attribute, judged, label, _decision(judged.value, label, accepted, tolerance)))
     filled = {decided.attribute: (decided.answer.value,) for decided in found if decided.decision == FILLED}
     if filled:
         labels: dict[str, tuple[str, ...]] = {}

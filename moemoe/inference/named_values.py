@@ -6,6 +6,7 @@ from typing import Any
 from moemoe.contract.contract import Contract
 from moemoe.contract.measures import MeasureReader
 from moemoe.contract.spellings import spellings, words_pattern
+from moemoe.contract.text import normalize_text
 
 
 class NamedValues:
@@ -15,6 +16,7 @@ class NamedValues:
         self._contract = contract
         self._readers: dict[str, MeasureReader] = {}
         self._patterns: dict[tuple[str, str | None], Any] = {}
+        self._meanings: dict[str, dict[str, set[str]]] = {}
 
     def names(self, attribute: str, value: str, text: str) -> bool:
         """Whether ``text`` names ``value``, or a number within the tolerance of a measure."""
@@ -27,15 +29,22 @@ class NamedValues:
         wanted, tolerance = Fraction(own.number(value)), Fraction(own.tolerance)
         return any(abs(number - wanted) <= tolerance for number in self._readers[attribute].numbers_in(text))
 
-    def names_another(self, attribute: str, value: str, text: str) -> bool:
-        """Whether ``text`` names a value of the attribute, and ``value`` is none that it names.
+    def named(self, attribute: str, text: str) -> frozenset[str]:
+        """All values of the attribute that ``text`` names; "cotton blend" is no cotton where the contract has both.
 
-        Never so of a measure: another number may be that of something else.
+        Of a measure none: a number may be that of something else.
         """
         known = self._contract.attributes.get(attribute)
-        if known is None or known.measurement is not None or self.names(attribute, value, text):
-            return False
-        return bool(self._pattern(attribute, None).search(text))
+        if known is None or known.measurement is not None:
+            return frozenset()
+        if attribute not in self._meanings:
+            meanings: dict[str, set[str]] = {}
+            for value in known.values:
+                for text_of_value in spellings(known, value):
+                    meanings.setdefault(_unspaced(text_of_value), set()).add(value)
+            self._meanings[attribute] = meanings
+        found = self._pattern(attribute, None).finditer(text)
+        return frozenset().union(*(self._meanings[attribute][_unspaced(each[0])] for each in found))
 
     def _pattern(self, attribute: str, value: str | None) -> Any:
         """Of one value, or of all."""
@@ -44,3 +53,8 @@ class NamedValues:
             found = spellings(known, value) if known is not None else [(value or "").casefold()]
             self._patterns[attribute, value] = words_pattern(found)
         return self._patterns[attribute, value]
+
+
+def _unspaced(spelling: str) -> str:
+    """What "navy blue", "Navy-Blue" and "navyblue" have in common."""
+    return normalize_text(spelling).replace(" ", "")

@@ -20,27 +20,32 @@ from tests.support.small_shards import draw_image
 
 
 def test_a_store_that_the_model_has_never_seen(model, tmp_path):
-    """Plain where the text names the value, guarded where it names none, never where it names others alone."""
+    """The single value that the text names; one of several at the plain threshold; none named, at the guarded one."""
     titles = {
         "Red Shirt": 0.6,
         "Shirt": 0.8,
         "Plain Shirt": 0.95,
         "Blue Shirt": 0.99,
         "Red and Blue Shirt": 0.6,
+        "Blue and Red Shirt": 0.4,
+        "Green and Blue Shirt": 0.99,
         "Red": 0.4,
     }
     rows = [row(title, confidence, title=title) for title, confidence in titles.items()]
-    rows.append(row("labelled", 0.99, [("baseColour", "Red")], title="Navy Shirt"))
+    rows.append(row("labelled", 0.99, [("baseColour", "Red")], title="Navy Blue Shirt"))
     job, [part] = run(model, tmp_path / "out", [partition(tmp_path, rows)], "unfamiliar")
     values = read_table(f"{job.output}/{part.values}").to_pylist()
-    assert {r["product_id"]: r["decision"] for r in values if r["attribute"] == "color"} == {
-        "Red Shirt": "filled",
-        "Shirt": "abstained",
-        "Plain Shirt": "filled",
-        "Blue Shirt": "abstained",
-        "Red and Blue Shirt": "filled",
-        "Red": "abstained",
-        "labelled": "abstained",
+    of_color = [r for r in values if r["attribute"] == "color"]  # the model says Red
+    assert {r["product_id"]: (r["decision"], r["prediction"], r["confidence"]) for r in of_color} == {
+        "Red Shirt": ("filled", "Red", 1),
+        "Shirt": ("abstained", "Red", 0.8),
+        "Plain Shirt": ("filled", "Red", 0.95),
+        "Blue Shirt": ("filled", "Blue", 1),
+        "Red and Blue Shirt": ("filled", "Red", 0.6),
+        "Blue and Red Shirt": ("abstained", "Red", 0.4),
+        "Green and Blue Shirt": ("abstained", "Red", 0.99),
+        "Red": ("filled", "Red", 1),
+        "labelled": ("contradicts", "Navy Blue", 1),
     }
     _, [plain] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
     assert plain.values != part.values  # a rerun with other thresholds keeps nothing of it

@@ -1,6 +1,8 @@
 """What a text says of an attribute."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import data_contracts
 from moemoe.inference.named_values import NamedValues
@@ -11,29 +13,45 @@ def named():
     return NamedValues(data_contracts.load("30pt"))
 
 
+LONG, NONE = "Long Sleeves", "Sleeveless"
+
+
 @pytest.mark.parametrize(
-    ("text", "names", "another"),
+    ("text", "values"),
     [
-        ("A full-sleeve shirt", True, False),  # an alias
-        ("LONG  SLEEVES", True, False),
-        ("Sleeveless top", False, True),
-        ("With long sleeves, or sleeveless", True, False),
-        ("A shirt", False, False),
-        ("", False, False),
+        ("A full-sleeve shirt", {LONG}),  # an alias
+        ("LONG  SLEEVES", {LONG}),
+        ("longsleeves", {LONG}),
+        ("Sleeveless top", {NONE}),
+        ("With long sleeves, or sleeveless", {LONG, NONE}),
+        ("A shirt", set()),
+        ("", set()),
     ],
 )
-def test_a_value_and_its_rivals(named, text, names, another):
-    assert named.names("sleeve type", "Long Sleeves", text) is names
-    assert named.names_another("sleeve type", "Long Sleeves", text) is another
+def test_what_a_text_names(named, text, values):
+    assert named.named("sleeve type", text) == values
+    assert named.names("sleeve type", LONG, text) is (LONG in values)
+
+
+def test_the_longest_spelling_counts(named):
+    assert named.named("color", "a navy blue shirt") == {"Navy Blue"}
+    assert named.named("color", "a navy blue shirt, or a blue one") == {"Navy Blue", "Blue"}
+
+
+@given(st.lists(st.sampled_from(["blue", "navy", "Navy-Blue", "red", "off white", "shirt", "and"]), max_size=8))
+def test_what_is_named_is_named_alone_as_well(named, words):
+    text = ", ".join(words)
+    for value in named.named("color", text):
+        assert named.names("color", value, text)
 
 
 def test_an_attribute_that_the_contract_does_not_have(named):
     assert named.names("scent", "Rose", "With a scent of rose")
-    assert not named.names_another("scent", "Rose", "With a scent of lavender")
+    assert named.named("scent", "With a scent of lavender") == set()
 
 
 def test_another_number_may_be_that_of_something_else():
     named = NamedValues(data_contracts.load("sl"))
     assert named.names("heel height", "3 inch", "pumps with a 7.6 cm heel")
     assert not named.names("heel height", "3 inch", "a shaft of 12 inch")
-    assert not named.names_another("heel height", "3 inch", "a shaft of 12 inch")
+    assert named.named("heel height", "a shaft of 12 inch") == set()
