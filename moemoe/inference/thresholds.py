@@ -18,9 +18,9 @@ THRESHOLDS = "thresholds.json"
 PLAIN, GUARDED = "plain", "guarded"
 THRESHOLD_KINDS = (PLAIN, GUARDED)
 
-#: Asked for of a store that the model was not trained on, where neither threshold keeps what it promises: a single value
-#: that the text names is the answer; of several the model's is accepted at the plain threshold, if it is one of them;
-#: where the text names none, at the guarded one.
+#: Asked for of a store that the model was not trained on, where neither threshold keeps what it promises: a single
+#: value that the text names is the answer; of several the model's is accepted at the plain threshold, if it is one of
+#: them; where the text names none, at the guarded one.
 UNFAMILIAR = "unfamiliar"
 
 #: A threshold that accepts fewer validation products is flagged wherever it is shown: even if all of 28 are right, the
