@@ -63,7 +63,7 @@ class AttributeModel:
     def judge(
         self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str
     ) -> tuple[Answer, bool]:
-        """An answer as it counts, and whether it is accepted: a value of the contract that reaches the cell's threshold.
+        """An answer as it counts, and whether it is accepted: a value of the contract that reaches its threshold.
 
         In an unfamiliar store the text counts for more than what the model has learned of another one: a single value
         that it names is the answer, with a confidence of 1 as nothing else comes into question; of several the model's
