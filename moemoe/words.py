@@ -28,8 +28,14 @@ def whole(text: str, pattern: str) -> str:
     Digits count as letters; an underscore is a gap. At an edge in a script without blanks anything may stand beside it.
     The s of "men's" is no word.
     """
+    before, behind = edges(text)
+    return f"{before}{pattern}{behind}"
+
+
+def edges(text: str) -> tuple[str, str]:
+    """What ``whole`` puts before and behind a pattern for ``text``: the same for most texts of a script."""
     first, last = text[:1], text.rstrip(_JOINERS)[-1:]
-    return f"{_edge('<!', first)}(?<!['\u2019]){pattern}{_edge('!', last)}" if text else pattern
+    return (f"{_edge('<!', first)}(?<!['\u2019])", _edge("!", last)) if text else ("", "")
 
 
 def _edge(look: str, letter: str) -> str:

@@ -60,9 +60,7 @@ class AttributeModel:
         """Finds the contract's values in texts."""
         return NamedValues(self.contract)
 
-    def judge(
-        self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str
-    ) -> tuple[Answer, bool]:
+    def judge(self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str) -> tuple[Answer, bool]:
         """An answer as it counts, and whether it is accepted: a value of the contract that reaches its threshold.
 
         In an unfamiliar store the text counts for more than what the model has learned of another one: a single value

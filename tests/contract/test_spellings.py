@@ -1,8 +1,12 @@
 import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
 
 import data_contracts
 from moemoe.contract.contract import Attribute
-from moemoe.contract.spellings import spellings, words_pattern
+from moemoe.contract.spellings import _BETWEEN, spellings, words_pattern
+from moemoe.words import whole
 
 COLOR = Attribute("color", ("color",), {"Navy Blue": ("navy",), "Red": ("Crimson", "Maroon-Red"), "Gold": ()})
 
@@ -41,3 +45,16 @@ def test_text_made_to_be_slow_is_done():
     pattern = words_pattern(spellings(data_contracts.load("30pt").attributes["color"]))
     assert pattern.search("navy-navy_" * 20_000 + "x") is not None
     assert pattern.search("nav-" * 50_000) is None
+
+
+PIECES = st.sampled_from(["red", "re", "navy", "blue", "लाल", "रंग", "赤", "紺色", "ネイビー", "ブルー", "2", "s", "_"])
+JOINED = st.lists(st.tuples(PIECES, st.sampled_from(["", " ", "-", "'", ", "])), max_size=8)
+
+
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=2).map(" ".join), min_size=1, max_size=8, unique=True), JOINED)
+def test_what_is_alike_is_searched_together_and_found_as_one_by_one(sought, pieces):
+    text = "".join(word + between for word, between in pieces)
+    longest_first = sorted(sought, key=lambda each: (-len(each), each))
+    one_by_one = "|".join(whole(each, _BETWEEN.join(map(regex.escape, each.split(" ")))) for each in longest_first)
+    slow = regex.compile(one_by_one, regex.IGNORECASE | regex.VERSION1)
+    assert [m.span() for m in words_pattern(sought).finditer(text)] == [m.span() for m in slow.finditer(text)]
