@@ -2,33 +2,36 @@
 
 The registry's Linux torchvision wheel is built for CUDA; beside a CPU build of torch its operators are missing and
 ``import torchvision`` fails. Declaring the missing operators is enough: nothing here calls them. Where torch and
-torchvision match this does nothing. Must run before timm or transformers is imported.
+torchvision match this does nothing. Must run before timm or transformers is imported; torchvision itself, which takes
+over a second, is left to those that need it.
 """
 
-import importlib
-import re
-import sys
+import importlib.util
+from pathlib import Path
 
 import torch
+
+#: What torchvision registers kernels for when it is imported.
+OPERATORS = ("nms", "qnms")
 
 _declared: list[torch.library.Library] = []  # a Library forgets its operators when it is collected
 
 
 def ensure_torchvision() -> None:
-    """Imports torchvision, declaring the operators a CPU build of torch lacks."""
-    for _ in range(4):
+    """Declares the operators that torchvision lacks beside a CPU build of torch."""
+    found = importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None or torch.version.cuda is not None:
+        return
+    for compiled in Path(found.origin).parent.glob("_C.*"):
         try:
-            importlib.import_module("torchvision")
+            torch.ops.load_library(str(compiled))
             return
-        except RuntimeError as error:
-            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
-            if missing is None or torch.version.cuda is not None:
-                raise
-            for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-                del sys.modules[module]
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(f"{missing[1]}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _declared.append(library)
+        except OSError:
+            pass  # it asks for CUDA's libraries
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in OPERATORS:
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declared.append(library)
 
 
 ensure_torchvision()

@@ -15,7 +15,6 @@ from moemoe.batches.collate import ImageSlot, KnownQuestions, ModelInput, item_s
 from moemoe.catalog.context import ProductText
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
-from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
 from moemoe.model.system import Fitted, TrainableSystem
 from moemoe.schemas import AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
@@ -236,8 +235,9 @@ class Predictor:
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:
         """Every question of a catalog, encoded once; None for systems that do not encode questions apart."""
-        if not questions or not isinstance(self.model, MoEMoE) or not self.model.config.has_question_encoder:
+        model: Any = self.model
+        if not questions or not getattr(model.config, "has_question_encoder", False):
             return None
         ids, mask = self.collator.questions(questions)
-        states, _ = self.model.encode_questions(ids.to(self.device), mask.to(self.device))
+        states, _ = model.encode_questions(ids.to(self.device), mask.to(self.device))
         return KnownQuestions(questions, ids, mask, states)

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from moemoe.batches.batch import Batch
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.model.mixture_of_experts import MixtureOfExperts, Router
-from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import ROUTING
 from moemoe.shards.dataset import Product, ShardedDataset
 from moemoe.sources import TEXT
@@ -44,7 +43,7 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
         if found.num_rows:
             return found
     model = predictor.model
-    if not isinstance(model, MoEMoE) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
+    if not isinstance(model, nn.Module) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
         return ROUTING.empty_table()
     counts: dict[tuple[str, str, str], np.ndarray] = {}
     rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
@@ -75,7 +74,7 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     return pa.Table.from_pylist(shares, ROUTING)
 
 
-def _owners(model: MoEMoE, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:
+def _owners(model: Any, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:
     """Whose each real token is, in the order in which each stack's layers see them."""
     pairs = [(index, name) for index, product in enumerate(products) for name in product.values]
     attributes = [name for _, name in pairs]
@@ -102,7 +101,7 @@ def _by_owner(owners: list[Owner], first_T: np.ndarray) -> Iterator[tuple[tuple[
 
 
 @contextmanager
-def _first_ranked(model: MoEMoE) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
+def _first_ranked(model: Any) -> Iterator[dict[str, tuple[int, np.ndarray]]]:
     """While open, collects for each expert layer its number of experts and each token's top-ranked one.
 
     The context encoder reads one text source after the other.
