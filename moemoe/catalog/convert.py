@@ -23,7 +23,7 @@ from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable
 from moemoe.cli import main
-from moemoe.errors import ConfigError
+from moemoe.errors import CatalogError, ConfigError
 from moemoe.schemas import CATALOG, QUARANTINE
 from moemoe.sources import MOST_IMAGES, image_name
 
@@ -101,7 +101,7 @@ def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
     """Writes a catalog to ``output``, which is whole or not there.
 
     Raises:
-        CatalogError: a file cannot be read.
+        CatalogError: a file cannot be read, or no row.
         OSError: the output cannot be written.
     """
     conversion = Conversion(partitions, layout)
@@ -114,6 +114,9 @@ def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
                 waiting = []
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
+        if conversion.quarantine and not conversion.rows:
+            first = conversion.quarantine[0]
+            raise CatalogError(f"no row could be read; the first: {first['reason']} ({first['detail']})")
     return conversion
 
 

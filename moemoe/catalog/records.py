@@ -96,7 +96,8 @@ def bullet_points(value: Any) -> list[str]:
 
 
 def attributes(value: Any) -> list[tuple[str, str | None]]:
-    """Pairs from a free-key object, or its text, or a list of pairs or {key, value}; of a list of values "one, two".
+    """Pairs from a free-key object, or its text, or a list of pairs or of {key, value}, {name, value} or
+    {attribute_name, attribute_value}; of a list of values "one, two".
 
     Raises:
         RowError: another shape.
@@ -110,13 +111,14 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
-        pairs = [(e.get("key"), e.get("value")) if isinstance(e, dict) else e for e in value]
+        pairs = [_pair(e) if isinstance(e, dict) else e for e in value]
     else:
         raise RowError("attributes", "attributes are not a map", repr(value)[:200])
     result = []
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] is None:
-            raise RowError("attributes", "attributes are not a map", repr(pair)[:200])
+            detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
+            raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, list):
             item = ", ".join(part for part in (text("attributes", part) for part in item) if part is not None)
@@ -125,6 +127,15 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
         if (name := text("attributes", key)) is not None:
             result.append((name, text("attributes", item)))
     return result
+
+
+#: What the objects of a list call an attribute's name and its value.
+_PAIRS = (("key", "value"), ("name", "value"), ("attribute_name", "attribute_value"))
+
+
+def _pair(given: Mapping[str, Any]) -> Any:
+    names = next(((key, value) for key, value in _PAIRS if key in given and value in given), None)
+    return (given[names[0]], given[names[1]]) if names else given
 
 
 def image(value: Any) -> dict[str, Any] | None:

@@ -7,8 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from moemoe.catalog.convert import convert
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
+from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 from tests.support.catalog_files import rows_of, write_lines
 
@@ -92,3 +94,11 @@ def test_a_file_that_cannot_be_read_leaves_nothing(tmp_path):
     with pytest.raises(SystemExit, match="column 'product_id' is missing; the file has 'SKU'"):
         main(["convert", str(path), "--output", str(tmp_path / "new.parquet")])
     assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_a_file_of_which_no_row_can_be_read_leaves_nothing(tmp_path):
+    lines = ["product_id,product_type,title,Fit", "p1,Kurtas,t", "p2,Kurtas"]
+    catalog, output = write_lines(tmp_path / "a.csv", *lines), tmp_path / "out.parquet"
+    with pytest.raises(CatalogError, match=r"no row could be read; the first: row is not readable \(a\.csv, row 0: "):
+        convert([str(catalog)], "auto", output)
+    assert not output.exists()

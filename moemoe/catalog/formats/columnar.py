@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.catalog.formats.table import Row, Table
@@ -70,7 +71,7 @@ class ColumnarTable(Table):
 
     def _with_class_names(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         arrays = [
-            self._names[name].take(array.cast(pa.int64())) if name in self._names else array
+            _named(array, self._names[name]) if name in self._names else array
             for name, array in zip(batch.schema.names, batch.columns, strict=True)
         ]
         return pa.record_batch(arrays, names=batch.schema.names)
@@ -98,6 +99,16 @@ def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
     return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
 
 
+def _named(classes: pa.Array, names: pa.Array) -> pa.Array:
+    """Class labels, or lists of them, as their names; -1 is Hugging Face's sign for no label."""
+    if pa.types.is_integer(classes.type):
+        numbers = classes.cast(pa.int64())
+        return names.take(pc.if_else(pc.equal(numbers, -1), None, numbers))
+    known = [*names.to_pylist(), None]
+    lists = [None if row is None else [known[-1 if n is None else n] for n in row] for row in classes.to_pylist()]
+    return pa.array(lists, pa.list_(pa.string()))
+
+
 def _class_names(schema: pa.Schema) -> dict[str, pa.Array]:
     """Columns of class labels -> the names of the classes, as a Hugging Face dataset keeps them in its schema."""
     try:
@@ -106,7 +117,14 @@ def _class_names(schema: pa.Schema) -> dict[str, pa.Array]:
         return {}
     found = {}
     for name, feature in features.items():
-        is_label = isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-        if is_label and name in schema.names and pa.types.is_integer(schema.field(name).type):
-            found[name] = pa.array(feature["names"], pa.string())
+        is_list = isinstance(feature, dict) and feature.get("_type") in ("Sequence", "LargeList", "List")
+        label = feature.get("feature") if is_list else feature
+        if isinstance(label, dict) and label.get("_type") == "ClassLabel" and label.get("names"):
+            kind = schema.field(name).type if name in schema.names else pa.null()
+            if pa.types.is_integer(kind.value_type if is_list and _is_list(kind) else kind):
+                found[name] = pa.array(label["names"], pa.string())
     return found
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)

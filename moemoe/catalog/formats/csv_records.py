@@ -1,5 +1,6 @@
 """CSV -> records of cells: one that cannot be read costs itself alone; the delimiter is found."""
 
+import contextlib
 import csv
 import re
 from collections import deque
@@ -27,6 +28,7 @@ _OTHER_FILES = {
 }
 #: Between cells; of two that divide a header alike the first.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+BLANK_CELLS = "rows with blank cells behind the last column, left out"
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
 #: One of these is in the header of Amazon's files, which has at most so many records above it.
@@ -120,10 +122,14 @@ class CsvRecords:
             CatalogError: the file ends inside of quotes and of a line.
         """
         width, line = len(self.header), ""
+        surplus = self._surplus(width)
         while line := self._take() or "":
             number, lines, cells = self._line, [line], []
             try:
                 cells = self._cells(lines, width)
+                if surplus and len(cells) == width + surplus and not any(cells[width:]):
+                    self._file.counts[BLANK_CELLS] += 1
+                    cells = cells[:width]
                 if len(cells) in (0, width):
                     if cells:
                         yield cells
@@ -138,6 +144,20 @@ class CsvRecords:
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
             yield RowError("row", "row is not readable", problem, cells)
+
+    def _surplus(self, width: int) -> int:
+        """How many blank cells the records have behind the header's last, if the first two agree.
+
+        A single record with one more than the others has a delimiter in a text, and is shifted.
+        """
+        lines = [line for _ in range(2) if (line := self._take())]
+        self._give_back(lines)
+        with contextlib.suppress(csv.Error):
+            cells = [_complete(line, self.delimiter) or [] for line in lines]
+            numbers = {len(each) - width for each in cells if not any(each[width:])}
+            if len(cells) == 2 and len(numbers) == 1 and all(len(each) > width for each in cells):
+                return numbers.pop()
+        return 0
 
     def _take(self) -> str:
         """The next line with its end, empty after the last."""

@@ -18,7 +18,9 @@ _CHUNK = 2**20
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """The first sheet with rows, its first row the header; ``further`` opens the others, for which the layouts decide.
+    """The largest sheet, its first row the header; ``further`` opens the others, for which the layouts decide.
+
+    Notes and examples are sheets of a few rows, wherever they stand.
 
     Raises:
         CatalogError: the file is no workbook, is empty, or a zip bomb.
@@ -53,9 +55,10 @@ def _open_sheet(
 
 
 def _sheets(partition: str, path: Path) -> list[str]:
-    """The names of the sheets that have rows."""
+    """The names of the sheets that have rows, those with most of them first."""
     with _workbook(partition, path) as workbook:
-        return [name for name in workbook.sheet_names if next(_rows(workbook.get_sheet_by_name(name)), None)]
+        rows = {name: sum(1 for _ in _rows(workbook.get_sheet_by_name(name))) for name in workbook.sheet_names}
+    return sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
 
 
 def _rows(sheet: Any) -> Iterator[list[Any]]:

@@ -14,6 +14,8 @@ from moemoe.errors import CatalogError
 
 #: Rows whose keys are the file's columns.
 HEAD_ROWS = 256
+#: Keys of an object that is the answer of an API: the list, a count, a next page. A product has more.
+MOST_BESIDE_A_LIST = 3
 #: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 #: Lines of an array without its brackets.
@@ -35,6 +37,11 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     is_array = line.lstrip().startswith("[")
     rows = _array(text, line) if is_array else _lines(text, line)
     first = list(islice(rows, HEAD_ROWS))
+    if len(first) == 1 and isinstance(first[0], dict) and (name := _list_of_objects(first[0])):
+        raise CatalogError(
+            f"{partition} is one object with the list {name!r}; allowed is one object a line, or an array of objects "
+            f"(`jq .{name}` takes a list out of an object)"
+        )
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
@@ -42,6 +49,12 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     table = ObjectTable(partition, columns, chain(first, rows), constants, "JSON array" if is_array else "JSON lines")
     table.counts = text.counts
     return table
+
+
+def _list_of_objects(row: Row) -> str | None:
+    """The name of the list in what an API answers: little else than a list of objects."""
+    lists = [name for name, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    return lists[0] if len(row) <= MOST_BESIDE_A_LIST and len(lists) == 1 else None
 
 
 def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:

@@ -10,6 +10,9 @@ from moemoe.catalog.records import RowError
 Row = dict[str, Any]
 """Column -> value; what is missing is left out or None."""
 
+#: Counted, see ``Table.counts``.
+HEADERS = "rows that repeat the header, left out"
+
 T = TypeVar("T")
 
 
@@ -34,7 +37,8 @@ class Table:
 
     Attributes:
         partition: the file's URI; names it in errors, and files beside it are relative to its folder.
-        columns: the file's column names as they are spelled, each once; those of ``constants`` come last.
+        columns: the file's column names as they are spelled, each once; those of ``constants`` come last. Where each
+            row names its own (JSON, XML), those of the first rows; others are added as ``rows`` comes to them.
         constants: what the path says of every row of the file (``folder/color=Red/part-0.parquet``).
         counts: what was done to the file's rows so that they could be read -> how many of them.
         further: opens each further table of the file; a workbook has one for each sheet.
@@ -74,9 +78,15 @@ class ObjectTable(Table):
         self._rows = Ahead(rows)
 
     def rows(self) -> Iterator[Row | RowError]:  # noqa: D102
-        if not self.constants:
-            return iter(self._rows)
-        return (row if isinstance(row, RowError) else {**self.constants, **row} for row in self._rows)
+        known = set(self.columns)
+        for row in self._rows:
+            if isinstance(row, RowError):
+                yield row
+                continue
+            if not row.keys() <= known:
+                self.columns += [name for name in row if name not in known]
+                known.update(row)
+            yield {**self.constants, **row} if self.constants else row
 
     def first(self, number: int) -> list[Row]:  # noqa: D102
         return [{**self.constants, **row} for row in self._rows.first(number) if not isinstance(row, RowError)]
@@ -102,7 +112,15 @@ class GridTable(Table):
         super().__init__(partition, _told_apart(header), constants)
         self.format = format
         self.header, self.preamble = list(header), preamble
-        self._records = Ahead(records)
+        self._records = Ahead(self._without_headers(records))
+
+    def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
+        """Files that were put one behind the other have a header each."""
+        for cells in records:
+            if cells == self.header:
+                self.counts[HEADERS] += 1
+            else:
+                yield cells
 
     def records(self) -> Iterator[list[Any] | RowError]:
         """The cells of each row, as many as the header has."""

@@ -1,5 +1,6 @@
 """Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
-#: What pandas calls an index that it wrote as a column.
-_INDEXES = ("", "Unnamed: 0", "index", "__index_level_0__")
+#: What pandas calls an index that it wrote as a column, and columns without a name, however many.
+_INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: 0|index|__index_level_0__")
 LEFT_OUT = "objects and bytes in attribute columns, left out"
 
 
@@ -24,7 +25,7 @@ def further_columns(file: SellerFile) -> list[str]:
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
-    left = [column for column in table.columns if column not in taken and column.strip() not in _INDEXES]
+    left = [column for column in table.columns if column not in taken and not _INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
     if not left:
@@ -61,19 +62,27 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """The rows; the attributes' raw keys are the columns' names."""
+    (keys, sources), known = _columns(file), len(file.table.columns)
+    for row in file.table.rows():
+        if isinstance(row, RowError):
+            yield row
+            continue
+        if len(file.table.columns) > known:  # a later row has others
+            (keys, sources), known = _columns(file), len(file.table.columns)
+        found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
+        found["attributes"] = [(key.strip(), row[key]) for key in keys if _is_label(row.get(key), file)]
+        yield found
+
+
+def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
+    """The columns that are attributes; catalog column -> the file's. Says so in ``file.became``."""
     keys = further_columns(file)
     needed = [name for name in file.required if name != "attributes"]
     sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
     sources = {name: source for name, source in sources.items() if source not in keys}
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
-    for row in file.table.rows():
-        if isinstance(row, RowError):
-            yield row
-            continue
-        found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
-        found["attributes"] = [(key.strip(), row[key]) for key in keys if _is_label(row.get(key), file)]
-        yield found
+    return keys, sources
 
 
 def _is_label(value: Any, file: SellerFile) -> bool:

@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.layouts import (
     abo,
     amazon,
@@ -82,8 +83,9 @@ def _unknown(file: SellerFile, name: str) -> CatalogError:
         columns = ", ".join(repr(column[:60]) for column in file.table.columns[:40])
         return CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
     others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
+    header = "; the first row is taken for the header" if isinstance(file.table, GridTable) else ""
     try:
         own.check(file)
     except CatalogError as error:
-        return CatalogError(f"{error}; it has none of the layouts {others} either")
+        return CatalogError(f"{error}; it has none of the layouts {others} either{header}")
     return CatalogError(f"{partition} has none of the layouts {own.LAYOUT.name}, {others}")

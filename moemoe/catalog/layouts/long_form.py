@@ -42,6 +42,8 @@ OTHER_NAMES = {
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.
 _TITLE = "[Title]"
+#: A later row of the product may have what its first one lacks.
+_BLANK: tuple[Any, ...] = (None, "", [])
 DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
 #: A file with at most so many rows is joined in memory; of a larger one, so many parts one after the other.
 ROWS_IN_MEMORY, PARTS = 200_000, 64
@@ -126,7 +128,9 @@ def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row 
             yield row
         elif (product := products.setdefault(_id(row), row)) is not row:
             product["attributes"].extend(row["attributes"])
-            file.counts[DISAGREE] += any(row[name] != product[name] for name in row if name != "attributes")
+            others = {name: value for name, value in row.items() if name != "attributes" and value not in _BLANK}
+            file.counts[DISAGREE] += any(product[name] not in (value, *_BLANK) for name, value in others.items())
+            product.update({name: value for name, value in others.items() if product[name] in _BLANK})
     yield from products.values()
 
 

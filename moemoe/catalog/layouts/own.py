@@ -10,7 +10,7 @@ from moemoe.catalog.columns import find_columns
 from moemoe.catalog.conform import conform
 from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.table import GridTable, Row
-from moemoe.catalog.layouts import flat
+from moemoe.catalog.layouts import flat, long_form
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
@@ -24,7 +24,7 @@ def fits(file: SellerFile) -> bool:
         found = _sources(file)
     except CatalogError:
         return False
-    return "attributes" in found or not flat.fits(file)
+    return "attributes" in found or not (flat.fits(file) or long_form.fits(file))
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
@@ -38,8 +38,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if isinstance(file.table, GridTable):
         yield from _rows_of_cells(file, file.table)
         return
-    sources = _sources(file)
+    sources, known = _sources(file), len(file.table.columns)
     for row in file.table.rows():
+        if len(file.table.columns) > known:  # a later row has others
+            sources, known = _sources(file), len(file.table.columns)
         yield {name: row.get(source) for name, source in sources.items()} if isinstance(row, dict) else row
 
 
@@ -102,17 +104,22 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
         if isinstance(cells, RowError):
             yield cells
             continue
-        row: dict[str, Any] = {name: cells[i] for name, i in where.items() if cells[i]}
+        row: dict[str, Any] = {name: cells[i] for name, i in where.items() if _is_filled(cells[i])}
         if same:
             row |= same
         if keys:
-            labels = {key: cells[i] for i, key in keys.items() if cells[i]}
+            labels = {key: cells[i] for i, key in keys.items() if _is_filled(cells[i])}
             try:
                 row["attributes"] = [*records.attributes(row.get("attributes", "")), *labels.items()]
             except RowError as error:
                 yield error
                 continue
         yield row
+
+
+def _is_filled(cell: Any) -> bool:
+    """Excel's FALSE and 0 are values."""
+    return cell not in ("", None)
 
 
 LAYOUT = Layout("own", "the catalog's own columns: product_id, product_type, title, attributes", fits, rows)

@@ -125,3 +125,19 @@ def test_columns_of_every_kind_are_labels(tmp_path):
         "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50",
     }  # fmt: skip
     assert {label for _, label in second["attributes"]} <= {None}
+
+
+def test_class_labels_in_lists_and_none(tmp_path):
+    """-1 is what test splits have for a label."""
+    features = {"color": {"_type": "Sequence", "feature": FEATURES["season"]}, "season": FEATURES["season"]}
+    table = pa.table(
+        {
+            **{name: ["p1", "p2"] for name in ("product_id", "product_type", "title")},
+            "color": pa.array([[0, 1], None], pa.list_(pa.int64())),
+            "season": [1, -1],
+        }
+    ).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = rows_of(tmp_path / "a.parquet")
+    assert first["attributes"] == [("color", "Summer, Winter"), ("season", "Winter")]
+    assert second["attributes"] == []

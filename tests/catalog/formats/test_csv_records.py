@@ -221,3 +221,22 @@ class TestEncodings:
         rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert [row["product_id"] for row in rows] == [None, "p2"]
         assert problems[0][:3] == (0, "title", "text is not UTF-8")
+
+
+def test_blank_cells_behind_the_last_column(tmp_path):
+    """A delimiter at the end of every line but the header's."""
+    header = "product_id,product_type,title,Fit"
+    lines = ["p1,Kurtas,t,Slim,", "p2,Kurtas,t,Slim,", "p3,Kurtas,t,Slim,x", "p4,Kurtas,t,Slim"]
+    path = write_lines(tmp_path / "a.csv", header, *lines)
+    problems = []
+    rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
+    assert [row["product_id"] for row in rows] == ["p1", "p2", None, "p4"]
+    assert problems[0][3] == "line 4 has 5 cells; the header has 4"
+    assert read_as(path).counts == {"rows with blank cells behind the last column, left out": 2}
+
+
+def test_files_that_were_put_one_behind_the_other(tmp_path):
+    header = "product_id,product_type,title,Fit"
+    path = write_lines(tmp_path / "a.csv", header, "p1,Kurtas,t,Slim", header, "p2,Kurtas,t,Slim")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+    assert read_as(path).counts == {"rows that repeat the header, left out": 1}

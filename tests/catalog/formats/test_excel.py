@@ -77,3 +77,15 @@ def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(ConfigError, match=r"python-calamine: pip install 'moemoe\[flows\]', or save it as CSV"):
         rows_of(write_excel(tmp_path / "a.xlsx", [HEADER]))
+
+
+def test_the_sheet_with_most_rows_is_the_catalog(tmp_path):
+    example = [HEADER, ["ABC123", "Kurtas", "An example", "d", "Slim", 2012]]
+    products = [HEADER, *(["p1", "Kurtas", "t", "d", "Slim", 2012], ["p2", "Kurtas", "t", "d", "Slim", 2012])]
+    path = write_excel(tmp_path / "a.xlsx", example, products)
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+
+
+def test_false_and_nought_are_values(tmp_path):
+    path = write_excel(tmp_path / "a.xlsx", [HEADER, ["p1", "Kurtas", "t", "d", False, 0]])
+    assert rows_of(path)[0]["attributes"] == [("Fit", "false"), ("Year", "0")]

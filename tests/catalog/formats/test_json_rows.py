@@ -72,3 +72,34 @@ def test_an_object_on_several_lines(tmp_path, content):
         CatalogError, match=r"products\.json begins with an object on several lines; allowed is one object"
     ):
         rows_of(path)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_columns_that_later_rows_alone_have(tmp_path, own):
+    """A dump sorted by category, with optional columns left out."""
+    shirt = {**GOOD, "attributes": {"Fit": "Slim"}} if own else {**REQUIRED, "Fit": "Slim"}
+    boot = {**REQUIRED, "description": "warm", "image": "1.jpg"}
+    boot |= {"attributes": {"Heel": "Flat"}} if own else {"Heel": "Flat"}
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [shirt] * 300 + [boot] * 3))
+    *_, last = rows_of(path)
+    assert (last["description"], last["image"]["path"], last["attributes"]) == ("warm", "1.jpg", [("Heel", "Flat")])
+    assert read_as(path).columns["image"] == "image"
+    assert own or read_as(path).columns["Heel"] == "attribute"
+
+
+@pytest.mark.parametrize("attribute", [{"name": "Fit", "value": "Slim"}, ["Fit", "Slim"]])
+def test_lists_of_attributes(tmp_path, attribute):
+    path = tmp_path / "a.jsonl"
+    rows = [{**REQUIRED, "attributes": [attribute]}, {**REQUIRED, "attributes": [{"fit": "Slim"}]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    problems = []
+    assert rows_of(path, quarantine=lambda *problem: problems.append(problem))[0]["attributes"] == [("Fit", "Slim")]
+    assert problems[0][3] == "{'fit': 'Slim'} is no pair; allowed are [key, value] and {key: ..., value: ...}"
+
+
+def test_what_an_api_answers(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"products": [GOOD, GOOD], "count": 2}))
+    with pytest.raises(CatalogError, match=r"is one object with the list 'products'; .*`jq \.products` takes"):
+        rows_of(path)

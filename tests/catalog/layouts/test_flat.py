@@ -81,3 +81,8 @@ def test_no_further_column(tmp_path):
         rows_of(path)
     with pytest.raises(CatalogError, match=r"a\.csv has no column that is an attribute"):
         rows_of(path, layout="flat")
+
+
+def test_columns_without_a_name_are_no_attributes(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Fit,,", "p1,Kurtas,t,Slim,x,y")
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]

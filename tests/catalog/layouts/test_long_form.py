@@ -55,3 +55,21 @@ def test_columns_that_are_called_otherwise(tmp_path):
         rows_of(path, layout="long")
     (row,) = rows_of(path, {"product_id": "Nr", "product_type": "Art"})
     assert (row["title"], row["attributes"]) == ("Red", [("Farbe", "Rot")])
+
+
+def test_a_later_row_has_what_the_first_one_lacks(tmp_path):
+    header = "product_id,product_type,title,image,description,attribute_name,attribute_value"
+    path = write_lines(tmp_path / "a.csv", header, "p1,Shirts,t,,,Fit,Slim", "p1,Shirts,t,1.jpg,warm,Neck,Round")
+    (row,) = rows_of(path)
+    assert (row["image"]["path"], row["description"]) == ("1.jpg", "warm")
+    assert row["attributes"] == [("Fit", "Slim"), ("Neck", "Round")]
+    assert read_as(path).counts.get(long_form.DISAGREE, 0) == 0
+
+
+def test_without_labels_being_needed_it_is_still_long(tmp_path):
+    """As ``moemoe convert`` and a backfill read it."""
+    header = "product_id,product_type,title,attribute_name,attribute_value"
+    path = write_lines(tmp_path / "a.csv", header, "p1,Shirts,t,Fit,Slim", "p1,Shirts,t,Neck,Round")
+    required = ("product_id", "product_type", "title")
+    (row,) = rows_of(path, required=required)
+    assert row["attributes"] == [("Fit", "Slim"), ("Neck", "Round")]
