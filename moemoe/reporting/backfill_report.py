@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moemoe.inference.thresholds import FEW_PRODUCTS
+from moemoe.inference.thresholds import FEW_PRODUCTS, UNFAMILIAR
 from moemoe.reporting.catalog_documents import readings
 from moemoe.reporting.document import (
     FAILURE,
@@ -28,6 +28,10 @@ from moemoe.reporting.metric_tables import accepted_cell
 from moemoe.schemas import CONTRADICTS, FILLED
 
 EXAMPLES = 12
+NAMED = (
+    "The store is taken for one that the model has never seen: where a text names a single value of an attribute, it "
+    "is filled in, with a confidence of 1, whatever the model says."
+)
 TITLES = {
     FILLED: ("Filled in", Badge("filled in", GOOD)),
     CONTRADICTS: ("Labels that contradict a confident prediction", Badge("contradicts the catalog", FAILURE)),
@@ -62,6 +66,7 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
             "right the filled values are, only people can say: judge the sample on the audit page. The labels that an "
             "accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
         ),
+        *([Text(NAMED)] if thresholds == UNFAMILIAR else []),
         *_few(finished.coverage),
         Contents(),
         Section("Product type x attribute", [_coverage_table(finished.coverage)]),

@@ -13,6 +13,8 @@ from moemoe.inference import backfill as module
 from moemoe.inference.backfill import start_backfill, task_partitions
 from moemoe.inference.backfill_report import finish_backfill
 from moemoe.reporting.audit_page import audit_page
+from moemoe.reporting.backfill_report import backfill_report
+from moemoe.reporting.html import page
 from moemoe.schemas import AUDIT, AUDIT_CANDIDATES, CONTRADICTS
 from moemoe.storage import read_table
 from tests.support.image_server import body, image_server
@@ -124,9 +126,9 @@ def test_report_audit_and_manifest(model, tmp_path):
     assert set(audit["filled"].to_pylist()) == {84}
     assert audit["verdict"].null_count == 30
     assert {name[:1] for name in audit["product_id"].to_pylist()} >= {"p"}
-    page = audit_page(finished.audit.rows, job.model_version, "audit")
-    assert page.count("<article") == 30
-    assert "data:image/jpeg;base64," in page
+    shown = audit_page(finished.audit.rows, job.model_version, "audit")
+    assert shown.count("<article") == 30
+    assert "data:image/jpeg;base64," in shown
     labels = read_table(finished.label_audit.table)
     assert labels.schema.equals(AUDIT)
     assert labels.select(["decision", "attribute", "filled"]).to_pylist() == [
@@ -143,6 +145,13 @@ def test_report_audit_and_manifest(model, tmp_path):
     whole = partition(tmp_path, [*many, *ROWS], "whole.parquet")
     single_job, single = run(model, tmp_path / "single", [whole])
     assert finish_backfill(single_job, single, 600).sample.equals(finished.sample)
+
+
+@pytest.mark.parametrize("thresholds", ["plain", "unfamiliar"])
+def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)], thresholds)
+    report = page(backfill_report(finish_backfill(job, parts, 10), job.model_version, job.threshold_kind))
+    assert ("where a text names a single value of an attribute" in report) == (thresholds == "unfamiliar")
 
 
 def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):
