@@ -33,7 +33,10 @@ LEAST_LABELS, MOST_VALUES = 3, 60
 LONGEST = 120
 #: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
-SEPARATORS = re.compile("[,;|]")
+SEPARATORS = ",;|"
+#: Those of Chinese and Japanese, suggested where a suggested value has them.
+FURTHER_SEPARATORS = "、，"
+_SEPARATOR = re.compile(f"[{SEPARATORS}{FURTHER_SEPARATORS}]")
 #: A label that may be a measure: a number is in its first characters.
 _IS_NUMBER = re.compile(r"(?:\D{0,8}\d).{0,60}").fullmatch
 
@@ -43,12 +46,14 @@ class Key:
     """One raw key: its spellings, how many products have it, its values with their numbers.
 
     Args:
+        separators: those of ``FURTHER_SEPARATORS`` that the labels have.
         measures: whole labels that begin with a number, of the first ``labels``.
     """
 
     spellings: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
     free_text: bool = False
+    separators: set[str] = field(default_factory=set)
     measures: Counter[str] = field(default_factory=Counter)
     labels: int = 0
 
@@ -98,7 +103,8 @@ def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], miss
             key.labels += 1
             key.measures.update([label] if (label := " ".join((raw or "").split())) and _IS_NUMBER(label) else [])
         if not key.free_text:
-            parts = (without_share(" ".join(part.split())) for part in SEPARATORS.split(plain_label(raw or "")))
+            key.separators.update(separator for separator in FURTHER_SEPARATORS if separator in (raw or ""))
+            parts = (without_share(" ".join(part.split())) for part in _SEPARATOR.split(plain_label(raw or "")))
             key.values.update(part for part in parts if normalize_text(part) not in missing)
             key.free_text = len(key.values) > MAX_VALUES
 
@@ -195,6 +201,8 @@ def as_contract(found: Profile, dataset: str) -> str:
             f"the catalog has {len(found.product_types)} product types and {len(attributes)} keys with a small set of "
             "values; a contract needs one of each"
         )
+    named = [one.key.separators for one in attributes if one.measures is None]
+    further = "".join(separator for separator in FURTHER_SEPARATORS if any(separator in those for those in named))
     lines = [
         f"# Suggested from {found.rows:,} products, {found.images:,} with an image. To be edited: merge names that",
         "# mean the same, give attributes the names that people use, write rules for what is left. Every key is",
@@ -207,7 +215,7 @@ def as_contract(found: Profile, dataset: str) -> str:
         *(f"  {_inline(n)}: {_inline(a)} # {c:,}" for n, (c, a) in suggest_aliases(found.product_types).items()),
         "",
         f"missing: {_inline(list(MISSING))}",
-        f"separators: '{SEPARATORS.pattern}'",
+        f"separators: '[{SEPARATORS}{further}]'",
         "",
         "# Attribute: raw keys, then value: [spellings that mean it]. Behind a value: labels.",
         "attributes:",

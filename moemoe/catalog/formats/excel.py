@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,14 @@ def _open_sheet(
     with _workbook(partition, path) as workbook:
         rows = _rows(workbook.get_sheet_by_name(sheet))
     preamble: list[list[str]] = []
-    names = [str(cell) for cell in next(rows)]
-    while is_above_header(preamble, names):
+    number, cells = next(rows)
+    while is_above_header(preamble, names := [str(cell) for cell in cells]):
         preamble.append(names)
-        names = [str(cell) for cell in next(rows, [])]
-    table = GridTable(partition, names, rows, constants, preamble, "Excel")
+        number, cells = next(rows, (number, []))
+    first = list(islice(rows, 1))
+    records = (cells for _, cells in chain(first, rows))
+    table = GridTable(partition, names, records, constants, preamble, "Excel")
+    table.blank_first = first[0][0] - number - 1 if first else 0
     others = ", ".join(repr(name) for name in sheets if name != sheet)
     if others:
         table.format = f"Excel (sheet {sheet!r})"
@@ -61,11 +65,11 @@ def _sheets(partition: str, path: Path) -> list[str]:
     return sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
 
 
-def _rows(sheet: Any) -> Iterator[list[Any]]:
-    """The rows that are not blank."""
-    for row in sheet.iter_rows() if sheet.height else ():
+def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+    """The rows that are not blank, with their numbers."""
+    for number, row in enumerate(sheet.iter_rows() if sheet.height else ()):
         if any(cell != "" for cell in row):
-            yield [_as_shown(cell) if isinstance(cell, float) else cell for cell in row]
+            yield number, [_as_shown(cell) if isinstance(cell, float) else cell for cell in row]
 
 
 def _as_shown(number: float) -> float:

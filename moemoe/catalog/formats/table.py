@@ -98,6 +98,7 @@ class GridTable(Table):
     Attributes:
         header: the cells of the header; a name may come twice, which ``columns`` tells apart as "name (2)".
         preamble: the records above the header (Amazon's flat files have two).
+        blank_first: blank rows right below the header that are none of the records.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class GridTable(Table):
     ):
         super().__init__(partition, _told_apart(header), constants)
         self.format = format
-        self.header, self.preamble = list(header), preamble
+        self.header, self.preamble, self.blank_first = list(header), preamble, 0
         self._records = Ahead(self._without_headers(records))
 
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:

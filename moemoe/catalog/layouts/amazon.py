@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, filled_rows, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, in_order
 from moemoe.catalog.records import RowError
 
 #: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
@@ -72,9 +72,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     check_product_type(file, bool(fields.named["product_type"]), "feed_product_type or product_type")
     market = _market(file)
     parent: Row | None = None
-    for row in islice(filled_rows(file), _rows_before_data(file), None):
+    for row in islice(file.table.rows(), _rows_before_data(file), None):
         if isinstance(row, RowError):
             yield row
+            continue
+        if not row:
             continue
         action = fields.text(row, "action").casefold()
         if "delete" in action and "update" not in action:
@@ -157,7 +159,7 @@ def _split_name(column: str) -> tuple[str, str, str]:
     if found is None:
         return column.strip(), "", ""
     language = re.search(r"\[language_tag=([^\]]*)\]", found["tags"])
-    return found["name"], language[1] if language else "", found["part"] or ""
+    return found["name"], language[1] if language else "", re.sub(r"#\d+", "", found["part"] or "")
 
 
 def field_key(column: str) -> tuple[str, str]:
@@ -177,9 +179,13 @@ def _settings(file: SellerFile) -> str:
 
 
 def _rows_before_data(file: SellerFile) -> int:
-    """How many rows of notes or examples the settings tell of, between the field names and the products."""
+    """How many rows of notes or examples the settings tell of, between the field names and the products.
+
+    Rows of them that somebody has cleared are none of the table's.
+    """
     numbers = [re.search(rf"{row}Row=(\d+)", _settings(file)) for row in ("attribute", "data")]
-    return max(0, int(numbers[1][1]) - int(numbers[0][1]) - 1) if numbers[0] and numbers[1] else 0
+    told = int(numbers[1][1]) - int(numbers[0][1]) - 1 if numbers[0] and numbers[1] else 0
+    return max(0, told - (file.table.blank_first if isinstance(file.table, GridTable) else 0))
 
 
 def _language(file: SellerFile) -> str:

@@ -6,6 +6,7 @@ Of a variant's options the product has all values, as in Shopify's layout.
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,7 +61,8 @@ _BECAME = {
     "image order": "order of images",
     "condition": ATTRIBUTE,
 }
-_NUMBERED_IMAGE = re.compile(r"Product Image (?:File|URL) - (\d+)", re.IGNORECASE)
+#: The legacy export's columns of the images of a product.
+_NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
 #: What the legacy export tells Google Shopping.
 _GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
 _BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
@@ -108,11 +110,16 @@ class _Columns(NamedColumns):
     def __init__(self, file: SellerFile):
         columns = file.table.columns
         super().__init__(file, _COLUMNS, _BECAME)
-        self.images = [column for column in columns if _NUMBERED_IMAGE.fullmatch(column.strip())]
-        self.images.sort(key=lambda column: int(_NUMBERED_IMAGE.fullmatch(column.strip())[1]))  # type: ignore[index]
+        #: Of each numbered image what its columns are called: "file" or "url", "is thumbnail", "sort" -> the column.
+        self.images: dict[int, dict[str, str]] = defaultdict(dict)
+        for column in columns:
+            if found := _NUMBERED_IMAGE.fullmatch(column.strip()):
+                self.images[int(found[2])][found[1].casefold()] = column
+                is_image = found[1].casefold() in ("file", "url")
+                file.became[column] = "image" if is_image else "order of images"
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
         check_product_type(file, "categories" in self.named, "Categories")
-        file.became.update(dict.fromkeys(self.keys, ATTRIBUTE) | dict.fromkeys(self.images, "image"))
+        file.became.update(dict.fromkeys(self.keys, ATTRIBUTE))
 
 
 class _Product:
@@ -130,8 +137,10 @@ class _Product:
             self._labels.add(key, value)
         self._images: list[tuple[bool, int, str]] = []  # sorts by: not first, order
         self._variant_images: list[str] = []
-        for column in columns.images:
-            self._images.append((True, len(self._images), as_cell(row.get(column))))
+        for _, named in sorted(columns.images.items()):
+            cells = {name: as_cell(row.get(column)) for name, column in named.items()}
+            image = cells.get("url") or cells.get("file") or ""
+            self._add_image(image, cells.get("is thumbnail", ""), cells.get("sort", ""))
         self._add_images(row, columns)
 
     def add(self, row: Row, columns: _Columns) -> None:
@@ -142,11 +151,14 @@ class _Product:
         self._add_images(row, columns)
 
     def _add_images(self, row: Row, columns: _Columns) -> None:
-        if image := columns.cell(row, "image") or columns.cell(row, "given image"):
-            order = columns.cell(row, "image order")
-            is_first = columns.cell(row, "is first").casefold() in ("true", "y", "1")
-            self._images.append((not is_first, int(order) if order.isdecimal() else len(self._images), image))
+        image = columns.cell(row, "image") or columns.cell(row, "given image")
+        self._add_image(image, columns.cell(row, "is first"), columns.cell(row, "image order"))
         self._variant_images.append(columns.cell(row, "variant image"))
+
+    def _add_image(self, image: str, is_first: str, order: str) -> None:
+        if image:
+            place = int(order) if order.isdecimal() else len(self._images)
+            self._images.append((is_first.casefold() not in ("true", "y", "1"), place, image))
 
     def row(self) -> Row:
         body = html_text(self._texts["description"])

@@ -28,6 +28,8 @@ _BECAME = {
     "structured_title": "title",
     "description": "description, bullet_points",
     "structured_description": "description",
+    "content": "description where there is none",
+    "summary": "description where there is none",
     "product_type": f"product_type, {ATTRIBUTE}",
     "google_product_category": f"{ATTRIBUTE}, product_type where product_type is empty",
     "product_highlight": "bullet_points",
@@ -70,19 +72,26 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each item."""
-    names = {column: _name(column) for column in file.table.columns}
-    has_type = bool({"product_type", "google_product_category"} & set(names.values()))
+    has_type = bool({"product_type", "google_product_category"} & set(map(_name, file.table.columns)))
     check_product_type(file, has_type, "product_type and no google_product_category")
-    for column, name in names.items():
-        file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
     is_xml = file.table.format == "XML"
-    yield from each_row(file, lambda row: _product(row, is_xml))
+    try:
+        yield from each_row(file, lambda row: _product(row, is_xml))
+    finally:  # later items of a feed may have others
+        for column in file.table.columns:
+            name = _name(column)
+            file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
 
 
 def _product(row: Row, is_xml: bool) -> Row:
     given: dict[str, Any] = {}
     for column in sorted(row, key=lambda column: column.startswith("g:")):  # Google's title comes before RSS's own
-        given[_name(column)] = row[column]
+        name = _name(column)
+        if name in given and not is_xml:  # a header may have a name twice; a feed's g:title stands in for its title
+            before = given[name]
+            given[name] = [*(before if isinstance(before, list) else [before]), row[column]]
+        else:
+            given[name] = row[column]
 
     def values(name: str) -> list[Any]:
         """The values of an attribute: of XML the elements of that name, else the cell."""
@@ -97,7 +106,8 @@ def _product(row: Row, is_xml: bool) -> Row:
         texts = in_order(map(_text, values(name)))
         return texts if is_xml else [item for one in texts for item in split_list(one)]
 
-    body = html_text(text("description") or text("structured_description"))
+    descriptions = map(text, ("description", "structured_description", "content", "summary"))
+    body = html_text(next(filter(None, descriptions), None))
     more_images = [url for one in values("additional_image_link") for url in split_urls(_text(one))]
     images = in_order([text("image_link"), *more_images])
     labels = Labels()
@@ -110,7 +120,8 @@ def _product(row: Row, is_xml: bool) -> Row:
     return {
         "product_id": text("id"),
         "marketplace": text("target_country") or text("feed_label"),
-        "product_type": last_of_path(_first_path(text("product_type")) or text("google_product_category")),
+        "product_type": last_of_path(text("product_type") if is_xml else _first_path(text("product_type")))
+        or last_of_path(text("google_product_category")),
         "title": line_text(text("title") or text("structured_title")),
         "bullet_points": [*several("product_highlight"), *body.bullet_points],
         "description": body.description,

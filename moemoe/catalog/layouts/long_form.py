@@ -129,7 +129,8 @@ def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row 
         elif (product := products.setdefault(_id(row), row)) is not row:
             product["attributes"].extend(row["attributes"])
             others = {name: value for name, value in row.items() if name != "attributes" and value not in _BLANK}
-            file.counts[DISAGREE] += any(product[name] not in (value, *_BLANK) for name, value in others.items())
+            if any(product[name] not in (value, *_BLANK) for name, value in others.items()):
+                file.counts[DISAGREE] += 1
             product.update({name: value for name, value in others.items() if product[name] in _BLANK})
     yield from products.values()
 

@@ -70,7 +70,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             yield row
             continue
         sku = as_cell(row.get("sku"))
-        if row.get("store_view_code") and sku in ("", before):
+        whole = any(as_cell(row.get(name)) for name in ("product_type", "attribute_set_code"))
+        is_view = sku in ("", before) or not whole  # else what differs from the product's own row alone
+        if row.get("store_view_code") and is_view:
             file.counts["rows of further store views left out"] += 1
             continue
         before = sku
@@ -102,7 +104,7 @@ def _product(row: Row, sku: str, labels: Labels) -> Row:
         labels.add(column, row.get(column))
     labels.add("categories", paths)
     for code, value in _pairs(row.get("additional_attributes")):
-        labels.add(code, value.split("|"))
+        labels.add(code, [_unquoted(one) for one in value.split("|")])
     short, body = html_text(row.get("short_description")), html_text(row.get("description"))
     images = in_order([*map(_image, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
     return {
@@ -125,6 +127,13 @@ def _pairs(cell: Any) -> Iterator[tuple[str, str]]:
     for i, pair in enumerate(found):
         end = found[i + 1].start() if i + 1 < len(found) else len(text)
         yield pair[1].casefold(), text[pair.end() : end] if pair[2] is None else pair[2].replace('""', '"')
+
+
+def _unquoted(value: str) -> str:
+    """A value of a list, which "fields enclosure" puts in quotes."""
+    text = value.strip()
+    is_quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1].replace('""', '"') if is_quoted else value
 
 
 def _variations(cell: Any) -> Iterator[dict[str, str]]:

@@ -1,5 +1,6 @@
 """What the layouts of shops share: raw labels from several columns and rows, category paths, lists in one cell."""
 
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -8,7 +9,7 @@ from typing import Any
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.layout import SellerFile
 from moemoe.catalog.records import RowError
-from moemoe.contract.cell_text import as_text
+from moemoe.contract.cell_text import MISSING_TEXTS, as_text
 from moemoe.errors import CatalogError
 
 _BETWEEN_URLS = re.compile("(?:, ?| )(?=https?://)")
@@ -37,7 +38,8 @@ def each_row(file: SellerFile, product: Callable[[Row], Row]) -> Iterator[Row | 
 def as_cell(value: Any) -> str:
     """A scalar as text without blanks around it (Excel's 44.0 as 44); "" if it is missing, or a list or object."""
     if isinstance(value, str):
-        return value.strip()
+        text = value.strip()
+        return "" if text in MISSING_TEXTS else text
     return "" if value is None or isinstance(value, (list, dict)) else (as_text(value) or "").strip()
 
 
@@ -65,7 +67,7 @@ class Labels:
 
 def last_of_path(path: str | None, separator: str = ">") -> str | None:
     """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself."""
-    names = [name.strip() for name in (path or "").split(separator) if name.strip()]
+    names = [name.strip() for name in html.unescape(path or "").split(separator) if name.strip()]
     return names[-1] if names else None
 
 

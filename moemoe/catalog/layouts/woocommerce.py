@@ -44,6 +44,7 @@ _BECAME = {
     "Brands": ATTRIBUTE,
     "Images": "image",
 }
+VARIATIONS = "rows of variations, which their products list"
 #: A cell that a spreadsheet would take for a formula is written with an apostrophe.
 _FORMULA = re.compile(r"'(?=[=+\-@])")
 
@@ -70,7 +71,7 @@ def nearly(file: SellerFile) -> str | None:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row that is no variation; variations whose parent is not in the file before are RowErrors."""
+    """A product for each row that is no variation; at the end a RowError for each variation without a parent."""
     found = named_columns(file.table.columns)
     named = {name: column for name, column in found.items() if name in _BECAME}
     check_product_type(file, "Categories" in named, "Categories")
@@ -78,27 +79,34 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({column: _BECAME[name] for name, column in named.items()})
     file.became.update(dict.fromkeys((*fields, *(column for pair in numbered for column in pair)), ATTRIBUTE))
     parents: set[int] = set()  # hashes: 60 bytes a variable product
+    waiting: dict[int, list[str]] = {}  # variations that come before their parent
     for row in filled_rows(file):
         if isinstance(row, RowError):
             yield row
             continue
         cells = {name: _text(row.get(column)) for name, column in named.items()}
         kinds = split_list(cells.get("Type"))
-        if "variation" in kinds:
-            if hash(cells.get("Parent", "").removeprefix("id:")) in parents:
-                file.counts["rows of variations, which their products list"] += 1
+        if any(kind.endswith("variation") for kind in kinds):
+            parent = hash(cells.get("Parent", "").removeprefix("id:"))
+            if parent in parents:
+                file.counts[VARIATIONS] += 1
             else:
-                detail = f"variation {cells.get('SKU') or cells.get('ID')!r}: no row before has its parent"
-                yield RowError("row", "row belongs to no product", f"{detail} {cells.get('Parent')!r}")
+                detail = f"variation {cells.get('SKU') or cells.get('ID')!r}: no row has its parent"
+                waiting.setdefault(parent, []).append(f"{detail} {cells.get('Parent')!r}")
             continue
-        if "variable" in kinds:
-            parents.update(hash(cells[name]) for name in ("ID", "SKU") if cells.get(name))
+        if any(kind.startswith("variable") for kind in kinds):
+            own = {hash(cells[name]) for name in ("ID", "SKU") if cells.get(name)}
+            parents |= own
+            if early := [detail for name in own for detail in waiting.pop(name, ())]:
+                file.counts[VARIATIONS] += len(early)
         labels = Labels()
         for name, values in numbered:
             labels.add(_text(row.get(name)), split_list(_text(row.get(values))))
         for column, key in fields.items():
             labels.add(key, _text(row.get(column)))
         yield _product(cells, labels)
+    for detail in (detail for details in waiting.values() for detail in details):
+        yield RowError("row", "row belongs to no product", detail)
 
 
 def _product(cells: dict[str, str], labels: Labels) -> Row:

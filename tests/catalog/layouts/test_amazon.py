@@ -83,3 +83,17 @@ def test_a_workbook_whose_template_is_not_its_first_sheet(tmp_path):
     found = read(write_excel(tmp_path / "clothing.xlsx", notes, [*AMAZON, AMAZON_RED], [["Valid values"], ["Red"]]))
     assert [product["product_id"] for product in found.products] == ["C1"]
     assert (found.how.layout, found.how.format) == ("amazon", "Excel (sheet 's2')")
+
+
+@pytest.mark.parametrize("example", [True, False])
+def test_a_workbook_of_the_template_since_with_and_without_its_example(tmp_path, example):
+    """The settings say in which row the products begin; somebody may have cleared the example above them."""
+    settings = "settings=attributeRow=2&contentLanguageTag=en_US&dataRow=4&labelRow=1"
+    fields = ["contribution_sku#1.value", "product_type#1.value", "item_name[language_tag=en_US]#1.value"]
+    rows = [["ABC123", "SHIRT", "An example"] if example else [], ["S0", "SHIRT", "Shirt"], ["S1", "SHIRT", "Shirt"]]
+    found = read(write_excel(tmp_path / "a.xlsx", [[settings, None, None], fields, *rows]))
+    assert [product["product_id"] for product in found.products] == ["S0", "S1"]
+
+
+def test_parts_of_a_field_have_numbers_too():
+    assert amazon.field_key("color[language_tag=en_US]#1.standardized_values#2")[0] == "color.standardized_values"

@@ -90,3 +90,12 @@ def test_legacy(tmp_path):
 def test_odd_custom_fields_are_nothing(tmp_path, fields):
     found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | {"Custom Fields": fields}))
     assert found.first["attributes"] == {"Brand": "Acme", "Categories": "Sale, Clothing/Men/Shirts"}
+
+
+def test_the_legacy_exports_thumbnail_comes_first(tmp_path):
+    kinds = {"File": ("back.jpg", "front.jpg", "side.jpg"), "Is Thumbnail": ("N", "Y", "N"), "Sort": ("2", "0", "1")}
+    numbered = {f"Product Image {name} - {i}": cells[i - 1] for name, cells in kinds.items() for i in (1, 2, 3)}
+    row = {"Item Type": "Product", "Product ID": "7", "Product Name": "Hat", "Category": "Hats"}
+    path = write_dicts(tmp_path / "a.csv", [*dict.fromkeys([*BIGCOMMERCE_LEGACY, *numbered])], row | numbered)
+    assert images_of(path) == [["front.jpg", "side.jpg", "back.jpg"]]
+    assert read(path).how.columns["Product Image Is Thumbnail - 2"] == "order of images"

@@ -76,9 +76,12 @@ def test_atom(tmp_path):
     feed = write(
         tmp_path / "feed.xml",
         '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><title>Shop</title><entry>'
-        "<g:id>7</g:id><title>Hat</title><summary>Warm</summary><g:product_type>Hats</g:product_type></entry></feed>",
+        "<g:id>7</g:id><title>Hat</title><summary>Warm</summary><g:product_type>Hats</g:product_type>"
+        "<content type='html'>&lt;p&gt;Warm wool&lt;/p&gt;</content></entry></feed>",
     )
-    assert (read(feed).first["title"], read(feed).first["product_type"]) == ("Hat", "Hats")
+    hat = read(feed).first
+    assert (hat["title"], hat["product_type"], hat["description"]) == ("Hat", "Hats", "Warm wool")
+    assert hat["attributes"] == {"product_type": "Hats"}
 
 
 def test_without_a_type_it_says_what_to_add(tmp_path):
@@ -103,3 +106,25 @@ def test_a_feed_of_windows(tmp_path, encoding, quoted):
     assert (found.first["title"], found.first["description"]) == ('Big "XL" shirt', '6" heel "soft')
     assert found.first["attributes"]["custom_neckline"] == "Round"  # the last column but one
     assert (found.how.layout, found.aside) == ("google", [])
+
+
+def test_a_header_may_have_a_name_twice(tmp_path):
+    twice = ["additional_image_link", "product_highlight", "product_detail", "size"]
+    first, second = ["2.jpg", "Soft", "General:Neck:Crew", "S"], ["3.jpg", "Light", "General:Fit:Slim", "M"]
+    header = ["id", "title", "link", "image_link", "product_type", *twice, *twice]
+    path = write_tabs(tmp_path / "a.tsv", header, ["7", "Shirt", "x", "1.jpg", "Shirts", *first, *second])
+    found = read(path).first
+    assert images_of(path) == [["1.jpg", "2.jpg", "3.jpg"]]
+    assert found["bullet_points"] == ["Soft", "Light"]
+    assert (found["attributes"]["Neck"], found["attributes"]["Fit"]) == ("Crew", "Slim")
+    assert found["attributes"]["size"] == "S, M"
+
+
+def test_what_later_items_of_a_feed_have_is_told(tmp_path):
+    item = "<item><g:id>7</g:id><title>Hat</title><g:product_type>Bed, Bath</g:product_type>{}</item>"
+    items = [item.format("")] * 300 + [item.format("<g:material>Wool</g:material>")]
+    feed = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{"".join(items)}</channel></rss>'
+    found = read(write(tmp_path / "feed.xml", feed))
+    assert found.products[-1]["attributes"] == {"product_type": "Bed, Bath", "material": "Wool"}
+    assert found.products[-1]["product_type"] == "Bed, Bath"
+    assert found.how.columns["g:material"] == "attribute"

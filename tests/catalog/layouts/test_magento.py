@@ -80,3 +80,16 @@ def test_pairs(tmp_path, cell, labels):
     attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
     assert attributes.pop("attribute_set_code") == "Top"
     assert attributes == labels
+
+
+def test_a_store_view_away_from_its_product_is_no_product(tmp_path):
+    other = MAGENTO_HOODIE | {"sku": "MH02", "name": "Other"}
+    french = {"sku": "MH01", "store_view_code": "fr", "name": "Sweat"}
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, MAGENTO_HOODIE, other, french))
+    assert [product["title"] for product in found.products] == ["Chaz Hoodie", "Other"]
+
+
+def test_values_of_a_list_in_quotes(tmp_path):
+    row = MAGENTO_HOODIE | {"additional_attributes": 'activity="Gym"|"Yoga, Hot",wide=5"'}
+    attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
+    assert (attributes["activity"], attributes["wide"]) == ("Gym, Yoga, Hot", '5"')

@@ -33,6 +33,7 @@ def test_category_paths():
     assert last_of_path("Home > Men > Shirts > ") == "Shirts"
     assert last_of_path("Shirts") == "Shirts"
     assert last_of_path(" > ") is None
+    assert last_of_path("Women > Tops &amp; Tees") == "Tops & Tees"
     assert deepest_path(["Sale", "Men > Shirts", "Men > Summer"]) == "Men > Shirts"
 
 
@@ -53,3 +54,10 @@ def test_labels_of_a_key_are_all_kept_once():
 
 def test_columns_are_found_in_any_case():
     assert found_columns([" title", "HANDLE"], ["Handle", "Title", "Vendor"]) == {"Handle": "HANDLE", "Title": " title"}
+
+
+def test_a_text_that_stands_for_nothing_is_none():
+    labels = Labels()
+    for label in ("nan", "NULL", "None"):  # of the last the contract says what it means
+        labels.add("Closure", label)
+    assert labels.pairs() == {"Closure": "None"}

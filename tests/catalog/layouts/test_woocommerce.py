@@ -41,7 +41,7 @@ def test_variations_are_part_of_their_parents(tmp_path, parent):
     found = read(write_dicts(tmp_path / "a.csv", WOO, WOO_SHIRT, simple, VARIATION | {"Parent": parent}, orphan))
     assert [product["product_id"] for product in found.products] == ["44", "45"]
     assert found.how.counts == {"rows of variations, which their products list": 1}
-    assert found.aside == [("row belongs to no product", "variation 'lost': no row before has its parent 'id:99'")]
+    assert found.aside == [("row belongs to no product", "variation 'lost': no row has its parent 'id:99'")]
 
 
 def test_an_import_file_without_ids_goes_by_sku(tmp_path):
@@ -126,3 +126,12 @@ def test_headers_in_a_language_that_is_not_known(tmp_path, layout):
         CatalogError, match=r"column 'Tüüp' holds product types of WooCommerce.*rename the columns to Type, "
     ):
         list(read_batches(str(path), layout=layout))
+
+
+def test_variations_may_come_before_their_parent(tmp_path):
+    """As of a file that somebody has sorted by SKU."""
+    box = {"ID": "46", "Type": "variable-subscription", "SKU": "box", "Name": "Box", "Categories": "Socks"}
+    of_box = {"ID": "47", "Type": "subscription_variation", "SKU": "box-s", "Name": "S", "Parent": "box"}
+    found = read(write_dicts(tmp_path / "a.csv", WOO, VARIATION, of_box, box, WOO_SHIRT))
+    assert [product["product_id"] for product in found.products] == ["46", "44"]
+    assert (found.aside, found.how.counts) == ([], {"rows of variations, which their products list": 2})
