@@ -21,9 +21,15 @@ LONGEST = 200
 #: A number of more digits is none that anybody measured.
 MOST_DIGITS = 30
 
+#: Letters of scripts that write no blanks (see ``moemoe.words``): beside them a number or a unit may stand.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_ARABIC = str.maketrans({"\u066b": ".", "\u066c": ","})  # its signs of decimals and of thousands
 _NUMBER = re.compile(
-    r"""(?<![\w.,])(?P<sign>(?<![\w"')])[-+])?(?:
-        (?:(?P<whole>\d+)(?:\ |-|\ and\ ))?(?P<numerator>\d{1,2})/(?P<denominator>2|3|4|5|8|10|16|32|64)(?![\d/])
+    rf"""(?=[-+.\d])(?<![^\W{_UNSPACED}])(?<![.,])(?P<sign>(?<![\w"')])[-+])?(?:
+        (?:(?P<whole>\d+)(?:\ |-|\ and\ ))?(?P<numerator>\d{{1,2}})/(?P<denominator>2|3|4|5|8|10|16|32|64)(?![\d/])
         |(?P<decimal>\d[\d.,]*\d|\d|\.\d+))""",
     re.VERBOSE,
 )
@@ -33,16 +39,23 @@ _PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
 _WORD = re.compile(r"""[ -]*([^\W\d_][^\W_]*|["'%°])""")
 #: Words behind a number that are no unit of it.
 _NO_UNITS = frozenset(
-    ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca")
+    ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca", "bis")
 )
 _TIMES = re.compile(r"(?<![^\W\d_])(?:x|by)(?![^\W\d_])|[×*]", re.IGNORECASE)
-_TO = re.compile(r"\s*(?:-|~|\.\.+|\b(?:to|till|until|and)\b)\s*", re.IGNORECASE)
+_TO = re.compile(r"\s*(?:-|~|〜|\.\.+|\b(?:to|till|until|and|bis)\b)\s*", re.IGNORECASE)
 _PARTS = re.compile(r"\s*(?:,|&|and)?\s*", re.IGNORECASE)
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
 _BOUND = re.compile(
     r"(?<![^\W_])(?:up ?to|at ?(?:least|most)|min(?:imum)?|max(?:imum)?|"
     r"(?:less|more|greater|smaller|longer|shorter) than|(?:or|and) (?:more|less|up|longer)|"
-    r"over|under|above|below|within|no|not|without|minus)(?![^\W_])|[<>≤≥±]|\+",
+    r"over|under|above|below|within|no|not|without|minus|"
+    # German, French, Spanish and Italian
+    r"bis|ab|minimal|maximal|mindestens|höchstens|über|unter|(?:oder|und) (?:mehr|weniger|länger|kürzer|größer)|"
+    r"(?:mehr|weniger|größer|kleiner|länger|kürzer) als|"
+    r"jusqu'[àa]|au (?:moins|plus)|(?:plus|moins) de|(?:ou|et) (?:plus|moins)|[àa] partir de|"
+    r"hasta|desde|al menos|m[ií]n(?:imo)?|m[áa]x(?:imo)?|m[áa]s de|menos de|[oy] (?:m[áa]s|menos)|"
+    r"fino ad?|almeno|massimo|oltre|(?:più|piu|meno) di|[oe] (?:più|piu|meno))(?![^\W_])|"
+    r"以[上下内]|未[満满]|まで|最[大小高低长長短多少]|至[少多]|不足|超[え過过]|[<>≤≥±〜]|\+",
     re.IGNORECASE,
 )
 
@@ -89,13 +102,13 @@ class MeasureReader:
 
     def numbers_in(self, text: str) -> Iterator[Fraction]:
         """Every number with an accepted unit in running text, in the canonical unit."""
-        for found in self._all(plain_measure(text)):
+        for found in self._all(_plain(text)):
             if found.unit and found.number is not None:
                 yield found.number * found.unit.factor + found.unit.offset
 
     def _number(self, raw: str) -> Fraction:
         """What ``raw`` states, in the canonical unit."""
-        text = _GLUED_TIMES.sub(" × ", plain_label(plain_measure(raw)).replace("\n", "; "))
+        text = _GLUED_TIMES.sub(" × ", plain_label(_plain(raw)).replace("\n", "; "))
         if len(text) > LONGEST:
             raise MeasureError("a text, not a measure")
         all_found = list(self._all(text))
@@ -105,7 +118,8 @@ class MeasureReader:
             if found.number is None:
                 raise MeasureError(f"the number {text[found.start : found.end]!r} cannot be read")
         between = [text[one.end : other.start] for one, other in pairwise(all_found)]
-        around = [text[: all_found[0].start], *between, text[all_found[-1].end :]]
+        apart = [part for part in between if not _TO.fullmatch(part)]  # "10 bis 12 cm" is a range
+        around = [text[: all_found[0].start], *apart, text[all_found[-1].end :]]
         if bound := next(filter(None, map(_BOUND.search, around)), None):
             raise MeasureError(f"{bound[0]!r} makes it a bound, not a measure")
         if any(map(_TIMES.search, between)):
@@ -169,7 +183,7 @@ class MeasureReader:
                 elif number is not None:
                     number = -number
             unit = self._spelled.match(text, match.end())
-            known = self._known(unit[1]) if unit else None
+            known = self._known(unit["unit"]) if unit else None
             if unit and known:
                 yield Found(number, known, "", start, unit.end())
             else:
@@ -183,10 +197,21 @@ class MeasureReader:
 
     @cached_property
     def _spelled(self) -> re.Pattern[str]:
-        """An accepted unit behind a number; the longest spelling first."""
+        """An accepted unit behind a number, also in brackets; the longest spelling first."""
         longest_first = sorted(self._exact, key=lambda text: (-len(text), text))
-        words = "|".join(re.escape(text) + (r"(?![^\W_])" if text[-1].isalnum() else "") for text in longest_first)
-        return re.compile(rf"[ -]{{0,3}}({words})\.?", re.IGNORECASE)
+        words = "|".join(re.escape(text) + _edge(text[-1]) for text in longest_first)
+        return re.compile(rf"[ -]{{0,3}}(?P<bracket>\( ?)?(?P<unit>{words})\.?(?(bracket) ?\))", re.IGNORECASE)
+
+
+def _edge(last: str) -> str:
+    """What may not follow a unit with this last letter: a letter, of scripts without blanks only if it is one too."""
+    if not last.isalnum():
+        return ""
+    return r"(?![^\W_])" if re.match(f"[{_UNSPACED}]", last) else rf"(?![^\W_{_UNSPACED}])"
+
+
+def _plain(text: str) -> str:
+    return plain_measure(text.translate(_ARABIC))
 
 
 def _is_joined(between: str) -> bool:

@@ -70,6 +70,19 @@ def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
 
 
+def test_separators_of_japanese_are_suggested_where_values_have_them(tmp_path):
+    for name, cell in (("ja", "綿、麻"), ("en", "綿;麻")):
+        rows = [f"p{i},シャツ,t,{cell if i % 2 else '綿'}" for i in range(12)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["product_id,product_type,title,素材", *rows, ""]))
+        output = tmp_path / f"{name}.yaml"
+        main(["profile", str(tmp_path / f"{name}.csv"), "--output", str(output)])
+        contract = load_contract(output)
+        assert (set(contract.attributes["素材"].values), contract.separators) == (
+            {"綿", "麻"},
+            {"ja": "[,;|、]", "en": "[,;|]"}[name],
+        )
+
+
 def test_names_that_differ_in_more_are_not_merged():
     apart = ["2.5", "25", "10%", "10", "काला", "कली", "काली", "+", "-1"]
     assert all(not aliases for _, aliases in suggest_aliases(Counter(apart)).values())

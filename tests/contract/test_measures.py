@@ -73,6 +73,10 @@ def readers(contract):
         ("5 cm (2 inches) per shoe", "5 cm"),
         ("10 to 10.6 cm", "10.3 cm"),
         ("0 inch", "0 cm"),
+        *((raw, "32 cm") for raw in ("32 (cm)", "32(CM)", "32（cm）", "约32cm", "約32cm程度", "ヒール32cm", "ยาว32cm")),
+        ("٣٢٫٥ cm", "32.5 cm"),
+        ("١٬٢٠٠ mm", "120 cm"),
+        ("10 bis 10,6 cm", "10.3 cm"),
     ],
 )
 def test_a_length_in_any_spelling(readers, raw, value):
@@ -116,6 +120,19 @@ def test_other_quantities(readers, attribute, raw, value):
         ("5 cm and more", "'and more' makes it a bound"),
         ("5+ cm", "a bound"),
         ("no 5 cm heel", "'no' makes it a bound"),
+        *(
+            (f"{word} 5 cm", f"{word!r} makes it a bound")
+            for word in (
+                *("bis", "maximal", "mindestens", "höchstens", "ab", "au moins", "au plus", "jusqu'à", "à partir de"),
+                *("hasta", "al menos", "máximo", "más de", "fino a", "almeno", "massimo"),
+            )
+        ),
+        *((f"5 cm {words}", f"{words!r} makes it a bound") for words in ("oder mehr", "ou plus", "o más", "o più")),
+        *((raw, "a bound") for raw in ("5cm以上", "最大5cm", "5cmまで")),
+        *((raw, "a range") for raw in ("10 bis 12 cm", "60〜70cm")),
+        ("型A5cm", "no number"),
+        ("5 (cm", "no unit"),
+        ("縦5cm横7cm", "several numbers"),
         ("5.5.5 cm", "cannot be read"),
         ("5 mW", "unit 'mW' is not accepted"),
         ("9" * 50 + " cm", "cannot be read"),

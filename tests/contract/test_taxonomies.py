@@ -93,6 +93,13 @@ def test_google_has_product_types_alone(tmp_path):
     assert contract.attributes == {}
 
 
+def test_google_in_english_is_taken_of_several_languages(tmp_path):
+    for language in ("de-DE", "en-GB", "en-US"):
+        name = GOOGLE.replace("Dresses", f"Dresses {language}")
+        (tmp_path / f"taxonomy-with-ids.{language}.txt").write_text(name)
+    assert "Dresses en-US" in contract_of("google", tmp_path, tmp_path).product_type_ids
+
+
 @pytest.mark.parametrize("name", ["GPC as of May 2025 v20250509 EN.xml", "gpc.xml"])
 def test_gpc_as_xml(name, tmp_path, capsys):
     (tmp_path / name).write_text(GPC_XML)

@@ -49,7 +49,7 @@ def open_csv(partition: str, path: Path, constants: Mapping[str, str | None]) ->
     records = CsvRecords(partition, text)
     name = f"CSV ({DELIMITERS.get(records.delimiter, records.delimiter)})"
     table = GridTable(partition, records.header, iter(records), constants, records.preamble, name)
-    table.counts = text.counts
+    table.counts, table.blank_first = text.counts, records.blank_first
     return table
 
 
@@ -68,6 +68,7 @@ class CsvRecords:
     Attributes:
         delimiter: what a line ``sep=`` says, else what divides the header into most cells and fits the next lines.
         preamble: the records above the header.
+        blank_first: empty lines right below the header.
 
     Raises:
         CatalogError: the file is empty or no text, or has a line of more than ``MAX_RECORD``.
@@ -81,6 +82,7 @@ class CsvRecords:
         self.delimiter = ","
         self.preamble: list[list[str]] = []
         self.header = self._header()
+        self.blank_first = self._blank_lines()
 
     def _header(self) -> list[str]:
         lines = [self._take()]
@@ -144,6 +146,13 @@ class CsvRecords:
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
             yield RowError("row", "row is not readable", problem, cells)
+
+    def _blank_lines(self) -> int:
+        number = 0
+        while (line := self._take()) and not line.strip("\r\n"):
+            number += 1
+        self._give_back([line] if line else [])
+        return number
 
     def _surplus(self, width: int) -> int:
         """How many blank cells the records have behind the header's last, if the first two agree.

@@ -4,6 +4,7 @@ Product, SKU, Rule): the rows behind a product are its variants and images.
 Of a variant's options the product has all values, as in Shopify's layout.
 """
 
+import html
 import json
 import re
 from collections import defaultdict
@@ -177,6 +178,7 @@ class _Product:
 
 def _categories(cell: str) -> list[str]:
     """The category paths of a product, or their ids, which are all that some modern exports have."""
+    cell = html.unescape(cell)  # the semicolon of "&amp;" separates nothing
     return in_order(_CATEGORY_PATH.findall(cell)) or split_list(cell, ";")
 
 

@@ -60,7 +60,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row that is no variation; at the end a RowError for each variation that no product named."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
-    before = None
+    seen: set[int] = set()  # hashes of skus: 60 bytes a product
     joins = "configurable_variations" in file.table.columns
     # skus of variations that no product has named yet, and of named ones that have not come; they stand close together
     unnamed: dict[str, None] = {}
@@ -71,11 +71,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             continue
         sku = as_cell(row.get("sku"))
         whole = any(as_cell(row.get(name)) for name in ("product_type", "attribute_set_code"))
-        is_view = sku in ("", before) or not whole  # else what differs from the product's own row alone
-        if row.get("store_view_code") and is_view:
+        is_view = not sku or hash(sku) in seen or not whole  # else what differs from the product's own row alone
+        if as_cell(row.get("store_view_code")) and is_view:
             file.counts["rows of further store views left out"] += 1
             continue
-        before = sku
+        seen.add(hash(sku))
         if joins and sku and as_cell(row.get("visibility")).casefold() == _NOT_VISIBLE:
             if sku in awaited:
                 awaited.remove(sku)
@@ -105,7 +105,7 @@ def _product(row: Row, sku: str, labels: Labels) -> Row:
     labels.add("categories", paths)
     for code, value in _pairs(row.get("additional_attributes")):
         labels.add(code, [_unquoted(one) for one in value.split("|")])
-    short, body = html_text(row.get("short_description")), html_text(row.get("description"))
+    short, body = html_text(as_cell(row.get("short_description"))), html_text(as_cell(row.get("description")))
     images = in_order([*map(_image, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
     return {
         "product_id": sku,

@@ -66,14 +66,16 @@ class Labels:
 
 
 def last_of_path(path: str | None, separator: str = ">") -> str | None:
-    """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself."""
+    """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself. Entities are resolved."""
     names = [name.strip() for name in html.unescape(path or "").split(separator) if name.strip()]
     return names[-1] if names else None
 
 
 def deepest_path(paths: Iterable[str], separator: str = ">") -> str | None:
     """The path with the most names, the first of several: a product's own category, not the shelves it is also on."""
-    return max((path for path in paths if path.strip()), key=lambda path: path.count(separator), default=None)
+    return max(
+        (path for path in paths if path.strip()), key=lambda path: html.unescape(path).count(separator), default=None
+    )
 
 
 def in_order(items: Iterable[str | None]) -> list[str]:

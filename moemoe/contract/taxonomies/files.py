@@ -15,6 +15,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def choose_file(path: Path, globs: Sequence[str], form: str) -> Path:
     """``path`` if it is a file, else the first file in the folder (or one level below) that a glob finds.
 
+    Of several languages, which the names tell ("x.en-US.txt"), English is taken.
+
     Args:
         form: what is expected, for the error.
 
@@ -26,8 +28,8 @@ def choose_file(path: Path, globs: Sequence[str], form: str) -> Path:
     if not path.is_dir():
         raise ConfigError(f"{path}: there is no such file or folder; expected is {form}")
     for glob in globs:
-        for found in sorted([*path.glob(glob), *path.glob(f"*/{glob}")]):
-            return found
+        if found := [*path.glob(glob), *path.glob(f"*/{glob}")]:
+            return min(found, key=lambda file: (".en-US." not in file.name, ".en" not in file.name, file))
     raise ConfigError(f"{path} holds no {' or '.join(globs)}; expected is {form}")
 
 

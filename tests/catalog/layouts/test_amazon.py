@@ -4,7 +4,7 @@ import pytest
 
 from moemoe.catalog.layouts import amazon
 from tests.support.excel_files import write_excel
-from tests.support.seller_files import images_of, read
+from tests.support.seller_files import images_of, read, write
 from tests.support.shop_samples import AMAZON, AMAZON_NEW, AMAZON_NEW_ROW, AMAZON_RED, US, write_flat_file
 
 PARENT = ["shirt", "P1", "Shirt", "Update", "Parent", "", "<p>Soft.</p>", "Warm", "Light"] + [""] * 9
@@ -92,6 +92,14 @@ def test_a_workbook_of_the_template_since_with_and_without_its_example(tmp_path,
     fields = ["contribution_sku#1.value", "product_type#1.value", "item_name[language_tag=en_US]#1.value"]
     rows = [["ABC123", "SHIRT", "An example"] if example else [], ["S0", "SHIRT", "Shirt"], ["S1", "SHIRT", "Shirt"]]
     found = read(write_excel(tmp_path / "a.xlsx", [[settings, None, None], fields, *rows]))
+    assert [product["product_id"] for product in found.products] == ["S0", "S1"]
+
+
+@pytest.mark.parametrize("cleared", ["", "\t\t", "ABC123\tSHIRT\tAn example"])
+def test_a_text_file_of_the_template_since(tmp_path, cleared):
+    settings = "settings=attributeRow=2&contentLanguageTag=en_US&dataRow=4&labelRow=1\t\t"
+    fields = "contribution_sku#1.value\tproduct_type#1.value\titem_name[language_tag=en_US]#1.value"
+    found = read(write(tmp_path / "a.txt", settings, fields, cleared, "S0\tSHIRT\tShirt", "S1\tSHIRT\tShirt"))
     assert [product["product_id"] for product in found.products] == ["S0", "S1"]
 
 

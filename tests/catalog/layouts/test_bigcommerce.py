@@ -92,6 +92,12 @@ def test_odd_custom_fields_are_nothing(tmp_path, fields):
     assert found.first["attributes"] == {"Brand": "Acme", "Categories": "Sale, Clothing/Men/Shirts"}
 
 
+def test_an_entity_in_a_category_divides_nothing(tmp_path):
+    row = BIGCOMMERCE_PRODUCT | {"Categories": "Sale;Clothing/Tops &amp; Tees"}
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, row)).first
+    assert (found["product_type"], found["attributes"]["Categories"]) == ("Tops & Tees", "Sale, Clothing/Tops & Tees")
+
+
 def test_the_legacy_exports_thumbnail_comes_first(tmp_path):
     kinds = {"File": ("back.jpg", "front.jpg", "side.jpg"), "Is Thumbnail": ("N", "Y", "N"), "Sort": ("2", "0", "1")}
     numbered = {f"Product Image {name} - {i}": cells[i - 1] for name, cells in kinds.items() for i in (1, 2, 3)}

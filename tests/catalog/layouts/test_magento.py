@@ -87,6 +87,15 @@ def test_a_store_view_away_from_its_product_is_no_product(tmp_path):
     french = {"sku": "MH01", "store_view_code": "fr", "name": "Sweat"}
     found = read(write_dicts(tmp_path / "a.csv", MAGENTO, MAGENTO_HOODIE, other, french))
     assert [product["title"] for product in found.products] == ["Chaz Hoodie", "Other"]
+    whole = MAGENTO_HOODIE | french  # as Magento writes it, with its product's type and attribute set
+    found = read(write_dicts(tmp_path / "b.csv", MAGENTO, MAGENTO_HOODIE, other, whole, french))
+    assert [product["title"] for product in found.products] == ["Chaz Hoodie", "Other"]
+    assert found.how.counts == {"rows of further store views left out": 2}
+
+
+def test_a_description_that_stands_for_nothing_is_none(tmp_path):
+    row = MAGENTO_HOODIE | {"short_description": "NULL", "store_view_code": "nan"}
+    assert read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["description"] == "Soft."
 
 
 def test_values_of_a_list_in_quotes(tmp_path):

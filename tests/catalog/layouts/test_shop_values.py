@@ -35,6 +35,7 @@ def test_category_paths():
     assert last_of_path(" > ") is None
     assert last_of_path("Women > Tops &amp; Tees") == "Tops & Tees"
     assert deepest_path(["Sale", "Men > Shirts", "Men > Summer"]) == "Men > Shirts"
+    assert deepest_path(["Sale", "Men &gt; Shirts"]) == "Men &gt; Shirts"
 
 
 def test_labels_of_a_key_are_all_kept_once():
