@@ -7,6 +7,7 @@ from moemoe.errors import ConfigError
 
 PACKAGE = "package"
 TRAINED_PARTS = ("none", "last", "all")
+COLOR_LEVELS = (0, *range(2, 9))
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class ImageConfig:
         options: further arguments of ``timm.create_model``.
         trained: how much of the backbone training changes, one of TRAINED_PARTS. ``none``: it is frozen, its features
             are computed once per image, and each patch also carries its own pixels. ``last``: its last layer group.
+        color_levels: levels a channel of the histogram of colours that each patch of a frozen backbone carries beside
+            its pixels (5: 125 colours), for catalogs whose texts do not name colours; 0: none.
     """
 
     name: str = "swinv2_tiny_window8_256"
@@ -28,10 +31,15 @@ class ImageConfig:
     pretrained: bool | str = False
     options: dict[str, Any] = field(default_factory=dict)
     trained: str = "all"
+    color_levels: int = 0
 
     def __post_init__(self):
         if self.trained not in TRAINED_PARTS:
             raise ConfigError(f"image.trained is {self.trained!r}; allowed are {', '.join(TRAINED_PARTS)}")
+        if self.color_levels not in COLOR_LEVELS:
+            raise ConfigError(
+                f"image.color_levels is {self.color_levels!r}; allowed are {', '.join(map(str, COLOR_LEVELS))}"
+            )
         if self.trained != "all" and not self.pretrained:
             raise ConfigError(
                 f"image.trained is {self.trained}, but image.pretrained is false: random weights would stay as they "

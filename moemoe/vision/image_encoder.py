@@ -1,6 +1,6 @@
 """The image encoder (section 4.1): a timm model's patches, trained, or frozen and computed once per image.
 
-Shapes: I images, P patches, W features of the backbone, S pixels a side that a patch keeps, C = 3 S S, D d_model.
+Shapes: I images, P patches, W features of the backbone, C numbers of a patch's own pixels and colours, D d_model.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
 from moemoe.vision.config import ImageConfig
+from moemoe.vision.patch_colors import color_histogram, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
 #: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
@@ -30,7 +31,7 @@ class ImageEncoder(nn.Module):
     """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
 
     A convolutional network's patches are the positions of its last feature map. The features of a frozen backbone
-    (``trained: none``) are normalized, and projected together with each patch's own pixels.
+    (``trained: none``) are normalized, and projected together with each patch's own pixels and colours.
 
     Args:
         image: which model.
@@ -55,12 +56,15 @@ class ImageEncoder(nn.Module):
         self._fixed = _fixed_parameters(backbone, image)
         for parameter in self._fixed:
             parameter.requires_grad_(False)
-        pixels = 3 * PATCH_PIXELS**2 if self.frozen else 0
+        pixels, colors = (3 * PATCH_PIXELS**2, image.color_levels**3) if self.frozen else (0, 0)
+        self._own = pixels + colors
         #: Of what ``project`` reads, and of ``features``.
-        self.width = int(backbone.num_features) + pixels
+        self.width = int(backbone.num_features) + self._own
         self.project = nn.Identity() if self.width == d_model else nn.Linear(self.width, d_model)
         if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
-            nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
+            own = self.project.weight[:, -self._own :]
+            nn.init.uniform_(own[:, :pixels], -(pixels**-0.5), pixels**-0.5)
+            nn.init.uniform_(own[:, pixels:], -1, 1)  # the histogram's length is 1, however many colours it has
         mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
@@ -80,15 +84,14 @@ class ImageEncoder(nn.Module):
             raise ConfigError(
                 f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {self.width}"
             )
-        pixels = 3 * PATCH_PIXELS**2
-        own_IPW, pixels_IPC = half_IPW.to(self.mean.dtype).split([self.width - pixels, pixels], dim=-1)
-        return self.project(torch.cat([F.layer_norm(own_IPW, own_IPW.shape[-1:]), pixels_IPC], dim=-1))
+        seen_IPW, own_IPC = half_IPW.to(self.mean.dtype).split([self.width - self._own, self._own], dim=-1)
+        return self.project(torch.cat([F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), own_IPC], dim=-1))
 
     def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
         """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
 
         The same bits whatever else is asked for in the same call, on however many threads, in training or evaluation.
-        W are the backbone's features, C the patch's own pixels in [-1, 1], averaged over S x S areas.
+        W are the backbone's features, C the patch's own pixels (``patch_colors``) and its colours.
         """
         if there_I is not None and not bool(there_I.all()):
             half_IPW = images_I3HW.new_zeros((len(images_I3HW), *self.shape), dtype=torch.half)
@@ -115,6 +118,7 @@ class ImageEncoder(nn.Module):
         """What tells this encoder's features from others'."""
         image = self.image
         made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
+        made_of += [image.color_levels] if image.color_levels else []
         computed = [self.std.tolist(), torch.__version__, self.mean.device.type]
         return f"{weights_hash(self.backbone)} {made_of} {computed}"
 
@@ -127,10 +131,10 @@ class ImageEncoder(nn.Module):
             own_IPW, (rows, columns) = self._patches(images)
         if own_IPW.shape[1] != rows * columns:
             own_IPW = own_IPW.mean(1, keepdim=True).expand(-1, rows * columns, -1)
-        S = PATCH_PIXELS
-        areas = F.adaptive_avg_pool2d(images.float() / 127.5 - 1, (rows * S, columns * S))
-        areas = areas.view(-1, 3, rows, S, columns, S).permute(0, 2, 4, 1, 3, 5)
-        return torch.cat([own_IPW, areas.reshape(-1, rows * columns, 3 * S * S)], dim=-1)[:count].half()
+        own = [own_pixels(images, rows, columns, PATCH_PIXELS)]
+        if self.image.color_levels:
+            own.append(color_histogram(images, rows, columns, self.image.color_levels))
+        return torch.cat([own_IPW, *own], dim=-1)[:count].half()
 
     def _patches(self, images_I3HW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The backbone's patches [I, P, W], and its grid's rows and columns, 4 x 4 where it has none."""
