@@ -143,6 +143,15 @@ def test_a_gpu_box_needs_none_of_the_pipeline():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
 
 
+def test_a_baseline_without_a_network_waits_for_none():
+    """torchvision, timm and T5 take as long to import as a small TF-IDF takes to fit."""
+    code = (
+        "import sys\nfor name in ('torchvision', 'timm', 'transformers.models.t5'): sys.modules[name] = None\n"
+        "import moemoe.baselines.tf_idf, moemoe.inference.answers, moemoe.inference.attribute_model\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
+
+
 def test_a_flow_s_command_line_waits_for_metaflow_alone():
     """What a flow's file imports, every step, every card and --help wait for."""
     absent = ("torch", "mlflow", "great_expectations", "pyarrow", "numpy", "pandas", "re2", "jinja2", "PIL")

@@ -8,6 +8,11 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 
 
+def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
+    """Catalog column -> the column, of those that a later row of a file has: what the first rows gave stays theirs."""
+    return {name: source for name, source in find_columns("", found, {}, ()).items() if name not in sources}
+
+
 def find_columns(
     partition: str, found: Sequence[str], names: Mapping[str, str], required: Sequence[str]
 ) -> dict[str, str]:

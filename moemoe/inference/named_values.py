@@ -44,7 +44,8 @@ class NamedValues:
                     meanings.setdefault(_unspaced(text_of_value), set()).add(value)
             self._meanings[attribute] = meanings
         found = self._pattern(attribute, None).finditer(text)
-        return frozenset().union(*(self._meanings[attribute][_unspaced(each[0])] for each in found))
+        # what the pattern takes for alike and casefold does not (Turkish i) names nothing
+        return frozenset().union(*(self._meanings[attribute].get(_unspaced(each[0]), ()) for each in found))
 
     def _pattern(self, attribute: str, value: str | None) -> Any:
         """Of one value, or of all."""

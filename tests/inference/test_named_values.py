@@ -38,6 +38,12 @@ def test_the_longest_spelling_counts(named):
     assert named.named("color", "a navy blue shirt, or a blue one") == {"Navy Blue", "Blue"}
 
 
+def test_letters_that_are_alike_to_the_pattern_alone(named):
+    for text in ("sılk", "SİLK", "whıte"):
+        named.named("material", text)
+        named.named("color", text)
+
+
 @given(st.lists(st.sampled_from(["blue", "navy", "Navy-Blue", "red", "off white", "shirt", "and"]), max_size=8))
 def test_what_is_named_is_named_alone_as_well(named, words):
     text = ", ".join(words)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from moemoe.catalog.columns import REQUIRED, find_columns
+from moemoe.catalog.columns import REQUIRED, find_columns, further_names
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
@@ -67,8 +67,12 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         if isinstance(row, RowError):
             yield row
             continue
-        if len(file.table.columns) > known:  # a later row has others
-            (keys, sources), known = _columns(file), len(file.table.columns)
+        if late := file.table.columns[known:]:
+            further, known = further_names(late, sources), known + len(late)
+            sources |= further
+            if isinstance(file.names.get("attributes", ALL), str):
+                keys += [c for c in late if c not in further.values() and not _INDEXES.fullmatch(c.strip())]
+            file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
         found["attributes"] = [(key.strip(), row[key]) for key in keys if _is_label(row.get(key), file)]
         yield found

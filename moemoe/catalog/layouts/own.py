@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from moemoe.catalog import records
-from moemoe.catalog.columns import find_columns
+from moemoe.catalog.columns import find_columns, further_names
 from moemoe.catalog.conform import conform
 from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.table import GridTable, Row
@@ -40,8 +40,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         return
     sources, known = _sources(file), len(file.table.columns)
     for row in file.table.rows():
-        if len(file.table.columns) > known:  # a later row has others
-            sources, known = _sources(file), len(file.table.columns)
+        if late := file.table.columns[known:]:
+            further, known = further_names(late, sources), known + len(late)
+            sources |= further
+            file.became.update({source: name for name, source in further.items()})
         yield {name: row.get(source) for name, source in sources.items()} if isinstance(row, dict) else row
 
 

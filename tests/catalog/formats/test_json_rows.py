@@ -88,6 +88,14 @@ def test_columns_that_later_rows_alone_have(tmp_path, own):
     assert own or read_as(path).columns["Heel"] == "attribute"
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_later_row_that_spells_a_column_otherwise_ends_nothing(tmp_path, own):
+    first = {"product_id": "p1", "product_type": "K", "Title": "t"} | ({"attributes": {}} if own else {"Fit": "Slim"})
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [first] * 300 + [{**first, "TITLE": "other"}]))
+    assert {row["title"] for row in rows_of(path)} == {"t"}
+
+
 @pytest.mark.parametrize("attribute", [{"name": "Fit", "value": "Slim"}, ["Fit", "Slim"]])
 def test_lists_of_attributes(tmp_path, attribute):
     path = tmp_path / "a.jsonl"
