@@ -7,17 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog import records
-from moemoe.catalog.columns import REQUIRED
 from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.opened import open_table
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row, Table
-from moemoe.catalog.layouts import own
+from moemoe.catalog.layouts import own, records
+from moemoe.catalog.layouts.columns import REQUIRED
 from moemoe.catalog.layouts.known import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
-from moemoe.catalog.records import RowError
 from moemoe.catalog.screen import OF_IMAGES, Problem
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG

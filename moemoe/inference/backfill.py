@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.columns import REQUIRED
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.images import ImageError, load_image
+from moemoe.catalog.layouts.columns import REQUIRED
 from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading

@@ -11,9 +11,10 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from moemoe.catalog import records
 from moemoe.catalog.context import ProductText
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.images import ImageError, check_image, load_image, shown, shrink_image
+from moemoe.catalog.layouts import records
 from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import normalize_text
@@ -149,7 +150,7 @@ def text_of(value: Any, column: str) -> str | None:
         raise CatalogError(f"{column} is {str(value)[:50]!r}, a {type(value).__name__}; allowed is text")
     try:
         text = records.product_id(value) if column == "product_id" else records.text(column, value)
-    except records.RowError as error:
+    except RowError as error:
         raise CatalogError(f"{column}: {error.reason}: {error.detail}") from None
     return (text or "").strip() or None
 
@@ -205,7 +206,7 @@ def _raw_labels(value: Any) -> list[RawLabel]:
         value = [(key, None if is_missing(label) else _listed(label) or label) for key, label in value]
     try:
         return records.attributes(value)
-    except records.RowError as error:
+    except RowError as error:
         raise CatalogError(f"{error.reason}: {error.detail}") from None
 
 

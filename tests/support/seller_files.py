@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from moemoe.catalog.columns import REQUIRED
+from moemoe.catalog.layouts.columns import REQUIRED
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.schemas import CATALOG

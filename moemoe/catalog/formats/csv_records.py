@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 csv.field_size_limit(MAX_RECORD)  # Python's own limit is 128 KiB a cell

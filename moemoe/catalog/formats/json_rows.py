@@ -7,9 +7,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 #: Rows whose keys are the file's columns.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
-from moemoe.catalog.records import RowError
+from moemoe.catalog.formats.row_error import RowError
 
 Row = dict[str, Any]
 """Column -> value; what is missing is left out or None."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, first_line, open_bytes
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 #: Elements that are rows, by their name without namespace.

@@ -7,11 +7,11 @@ first), else English, else the first by the alphabet. A text that is not in it i
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
-from moemoe.catalog.records import RowError
 
 _BECAME = {
     "item_id": "product_id",

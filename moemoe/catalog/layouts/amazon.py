@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import unquote
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, in_order
-from moemoe.catalog.records import RowError
 
 #: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
 _FIELDS = {

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
@@ -25,7 +26,6 @@ from moemoe.catalog.layouts.shop_values import (
     last_of_path,
     split_list,
 )
-from moemoe.catalog.records import RowError
 
 #: What we call a column -> its modern name, its legacy names.
 _COLUMNS = {

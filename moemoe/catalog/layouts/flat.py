@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from moemoe.catalog.columns import REQUIRED, find_columns, further_names
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
+from moemoe.catalog.layouts.columns import REQUIRED, find_columns, further_names
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 #: What pandas calls an index that it wrote as a column, and columns without a name, however many.

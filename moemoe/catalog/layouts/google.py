@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
@@ -20,7 +21,6 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
     split_urls,
 )
-from moemoe.catalog.records import RowError
 
 _BECAME = {
     "id": "product_id",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from moemoe.catalog.records import RowError
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.contract.cell_text import as_text
 
 #: Elements whose content nobody reads as text.

@@ -6,10 +6,10 @@ Titles with commas are not quoted there. No other column has a comma in it, so t
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import as_cell, filled_rows
-from moemoe.catalog.records import RowError
 from moemoe.storage import exists, join
 
 _BECAME = {"id": "product_id", "articleType": "product_type", "productDisplayName": "title"}

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row, Table
-from moemoe.catalog.records import RowError
 
 ATTRIBUTE, UNUSED = "attribute", "unused"
 #: In the contract, ``columns: {attributes: "*"}``: every further column is one.

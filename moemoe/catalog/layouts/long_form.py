@@ -13,10 +13,10 @@ from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import Any
 
-from moemoe.catalog.columns import find_columns
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.columns import find_columns
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 #: Names of the two columns, normalized: attribute's name, attribute's value.

@@ -5,14 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog import records
-from moemoe.catalog.columns import find_columns, further_names
-from moemoe.catalog.conform import conform
 from moemoe.catalog.formats.columnar import ColumnarTable
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
-from moemoe.catalog.layouts import flat, long_form
+from moemoe.catalog.layouts import flat, long_form, records
+from moemoe.catalog.layouts.columns import find_columns, further_names
+from moemoe.catalog.layouts.conform import conform
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError
 
 

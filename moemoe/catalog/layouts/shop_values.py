@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.layout import SellerFile
-from moemoe.catalog.records import RowError
 from moemoe.contract.cell_text import MISSING_TEXTS, as_text
 from moemoe.errors import CatalogError
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
@@ -22,7 +23,6 @@ from moemoe.catalog.layouts.shop_values import (
     in_order,
     last_of_path,
 )
-from moemoe.catalog.records import RowError
 
 #: What we call a column -> its name until 2025, and since.
 _COLUMNS = {

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
@@ -29,7 +30,6 @@ from moemoe.catalog.layouts.woocommerce_headers import (
     custom_fields,
     named_columns,
 )
-from moemoe.catalog.records import RowError
 
 _BECAME = {
     "ID": "product_id",

@@ -2,8 +2,8 @@
 
 import pytest
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.html_text import html_text, line_text
-from moemoe.catalog.records import RowError
 
 
 def test_paragraphs_lists_and_entities():

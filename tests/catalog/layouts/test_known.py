@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import known
 from moemoe.catalog.layouts.known import LAYOUTS, check_layout
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.read import check_layouts, read_batches
-from moemoe.catalog.records import RowError
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of, write_lines
 from tests.support.shop_samples import GOOGLE_RSS, SHOPIFY, SHOPIFY_SHIRT

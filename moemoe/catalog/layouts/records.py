@@ -9,23 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.contract.cell_text import as_id, as_text, as_text_or_nothing
 
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
 _BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=https?://)")
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
-
-
-class RowError(Exception):
-    """Why a row, or with field "image" or "images" these alone, cannot be read.
-
-    ``cells`` are those of a CSV record that has more or fewer than its header; ``kept`` is what can be read of a list.
-    """
-
-    def __init__(self, field: str, reason: str, detail: str, cells: Sequence[str] = (), kept: Any = None):
-        super().__init__(detail)
-        self.field, self.reason, self.detail, self.cells, self.kept = field, reason, detail, cells, kept
 
 
 def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog import records
-from moemoe.catalog.records import RowError
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.layouts import records
 from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
