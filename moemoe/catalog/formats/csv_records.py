@@ -29,6 +29,8 @@ _OTHER_FILES = {
 #: Between cells; of two that divide a header alike the first.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
+ABOVE_HEADER = "rows above the header, left out"
+_WIDEST_TITLE, _FEWEST_NAMES = 2, 4
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
 #: One of these is in the header of Amazon's files, which has at most so many records above it.
@@ -90,6 +92,7 @@ class CsvRecords:
             lines = [self._take()]
         if not lines[0]:
             raise CatalogError(f"{self._partition} is empty; a CSV begins with a header")
+        lines = [self._without_titles(lines[0])]
         for beginning, kind in _OTHER_FILES.items():
             if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
                 raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
@@ -105,6 +108,17 @@ class CsvRecords:
             return header
         except (_BadRecordError, csv.Error) as error:
             raise CatalogError(f"{self._partition} is cut short or is not CSV: line 1: {error}") from error
+
+    def _without_titles(self, first: str) -> str:
+        """The header's line, which is ``first`` unless a title stands above it."""
+        lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
+        each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
+        titles = 0 if is_above_header([], [first]) else number_of_titles(each)
+        self._give_back(lines[titles + 1 :])
+        self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
+        if titles:
+            self._file.counts[ABOVE_HEADER] += len(self.preamble)
+        return lines[titles]
 
     def _found_delimiter(self, header: str) -> str:
         """Of the delimiters that divide the header, the one that most of the next lines agree with."""
@@ -217,6 +231,25 @@ def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) ->
     first = (preamble[0] if preamble else record) or [""]
     is_amazon = first[0].startswith(("TemplateType=", "settings="))
     return is_amazon and len(preamble) < _MOST_ABOVE and not _FIELD_NAMES & set(record)
+
+
+def number_of_titles(filled: Sequence[int]) -> int:
+    """How many of the first records are titles, as people write them above a table, by each one's filled cells.
+
+    A title fills two cells at most ("Exported on", a date). Below it are a header of four names or more, which a
+    catalog has at least, and a record as wide as no title.
+    """
+    header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
+    below = next((number for number in filled[header + 1 :] if number), 0)
+    return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
+
+
+def _filled(line: str, delimiter: str) -> int:
+    """The number of cells of a line that are not blank; 0 if its quotes do not add up."""
+    try:
+        return sum(bool(cell.strip()) for cell in _complete(line, delimiter) or ())
+    except csv.Error:
+        return 0
 
 
 def _width(line: str, delimiter: str) -> int:

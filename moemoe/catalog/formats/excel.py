@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.csv_records import is_above_header
+from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_titles
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -16,6 +16,7 @@ from moemoe.errors import CatalogError, ConfigError
 #: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
 MAX_UNPACKED = 512 * 2**20
 _CHUNK = 2**20
+_SAMPLED_ROWS = 20
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
@@ -42,7 +43,12 @@ def _open_sheet(
 ) -> GridTable:
     with _workbook(partition, path) as workbook:
         rows = _rows(workbook.get_sheet_by_name(sheet))
-    preamble: list[list[str]] = []
+    begin = list(islice(rows, _SAMPLED_ROWS))
+    titles = number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin])
+    if is_above_header([], [str(cell) for cell in begin[0][1]]):
+        titles = 0  # Amazon's settings, which say more
+    preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
+    rows = chain(begin[titles:], rows)
     number, cells = next(rows)
     while is_above_header(preamble, names := [str(cell) for cell in cells]):
         preamble.append(names)
@@ -51,6 +57,8 @@ def _open_sheet(
     records = (cells for _, cells in chain(first, rows))
     table = GridTable(partition, names, records, constants, preamble, "Excel")
     table.blank_first = first[0][0] - number - 1 if first else 0
+    if titles:
+        table.counts[ABOVE_HEADER] = titles
     others = ", ".join(repr(name) for name in sheets if name != sheet)
     if others:
         table.format = f"Excel (sheet {sheet!r})"

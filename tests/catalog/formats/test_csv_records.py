@@ -75,6 +75,27 @@ class TestCsv:
         with pytest.raises(CatalogError, match=rf"a\.csv is {kind}, whatever its name says"):
             rows_of(path)
 
+    @pytest.mark.parametrize(
+        "above", ["My shop\n", '"My shop, all of it"\nExported on,27.11.2026\n\n', ";;\nMy shop;;;;\n\n"]
+    )
+    def test_titles_above_the_header_are_left_out(self, tmp_path, above):
+        path = tmp_path / "a.csv"
+        path.write_text(f"{above}{self.HEADER}\np1,Kurtas,t,,,Slim,\np2,Kurtas\n".replace(",", ";"))
+        told = []
+        rows = rows_of(path, quarantine=lambda *problem: told.append(problem))
+        assert [row["product_id"] for row in rows] == ["p1", None]
+        lines = above.count("\n") + 3
+        assert told[0][3] == f"line {lines} has 2 cells; the header has 7"
+        left_out = sum(bool(line.strip()) for line in above.splitlines())
+        assert read_as(path).counts["rows above the header, left out"] == left_out
+
+    @pytest.mark.parametrize("header", ["SKU,Title", "SKU,Title,Color"])
+    def test_a_narrow_header_is_no_title(self, tmp_path, header):
+        path = tmp_path / "a.csv"
+        path.write_text(f"{header}\n1,2\n1,2,3,4,5\n1,2\n")
+        with pytest.raises(CatalogError, match="the file has 'SKU', 'Title'"):
+            rows_of(path, quarantine=lambda *_: None)
+
     def test_blank_lines_before_the_header_are_left_out(self, tmp_path):
         path = tmp_path / "a.csv"
         path.write_text(f"\n \r\n{self.HEADER}\np1,Kurtas,t,,,Slim,\n")

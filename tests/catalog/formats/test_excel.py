@@ -40,6 +40,13 @@ def test_of_several_sheets_the_first_that_has_a_layout_is_read(tmp_path):
     assert read_as(path).counts == {"other sheets with rows, not read: 's1', 's3'": 2}
 
 
+def test_titles_above_the_header_are_left_out(tmp_path):
+    rows = [["All products"], ["Exported on", date(2026, 11, 27)], [], HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]]
+    path = write_excel(tmp_path / "a.xlsx", rows)
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+    assert read_as(path).counts == {"rows above the header, left out": 2}
+
+
 def test_a_workbook_without_a_sheet_that_has_a_layout(tmp_path):
     path = write_excel(tmp_path / "a.xlsx", [["SKU", "Price"], ["1", "2"]], [["Notes"], ["x"]])
     with pytest.raises(CatalogError, match=r"a\.xlsx: column 'product_id' is missing; the file has 'SKU', 'Price'"):
