@@ -110,7 +110,9 @@ class TfIdf:
     def __init__(
         self, config: TfIdfConfig, vectorizer: Vectorizer, coefficients: dict[str, tuple[np.ndarray, np.ndarray]]
     ):
-        self.config, self.vectorizer, self.coefficients = config, vectorizer, coefficients
+        self.config, self.vectorizer = config, vectorizer
+        # laid out by feature, as scipy multiplies them: else every batch would copy them
+        self.coefficients = {name: (np.asfortranarray(w_CF), b_C) for name, (w_CF, b_C) in coefficients.items()}
 
     @classmethod
     def check(cls, config: TfIdfConfig) -> None:
@@ -199,7 +201,8 @@ class TfIdf:
         (Path(folder) / "vocabulary.json").write_text(json.dumps(self.vectorizer.vocabulary))
         tensors = {"idf": self.vectorizer.idf}
         for index, name in enumerate(self.config.values):
-            tensors[f"{index}.weight"], tensors[f"{index}.bias"] = self.coefficients[name]
+            weight_CF, tensors[f"{index}.bias"] = self.coefficients[name]
+            tensors[f"{index}.weight"] = np.ascontiguousarray(weight_CF)
         save_file(tensors, Path(folder) / "model.safetensors")
 
     @classmethod

@@ -244,8 +244,9 @@ def _predict(
         records: list[list[dict[str, Any]]] = [[] for _ in conditions]
         for index, product in enumerate(products):
             given = answers[index * len(conditions) : (index + 1) * len(conditions)]
+            context = product.context  # made of the texts at every call
             for place, (attribute, gold) in enumerate(product.values.items()):
-                row = _row(product, attribute, gold, values)
+                row = _row(product, context, attribute, gold, values)
                 for own_records, condition, own_answers in zip(records, conditions, given, strict=True):
                     answer = own_answers[place]
                     own_records.append(
@@ -263,7 +264,7 @@ def _predict(
         yield [pa.Table.from_pylist(own_records, PREDICTIONS) for own_records in records]
 
 
-def _row(product: Product, attribute: str, gold: list[str], values: ValueSets) -> dict[str, Any]:
+def _row(product: Product, context: str, attribute: str, gold: list[str], values: ValueSets) -> dict[str, Any]:
     """What a row of PREDICTIONS has of the product, whatever the condition and the answer."""
     return {
         "product_id": product.product_id,
@@ -274,7 +275,7 @@ def _row(product: Product, attribute: str, gold: list[str], values: ValueSets) -
         "split": product.split,
         "gold": gold,
         "has_image": any(image is not None for image in product.images),
-        "explicit": values.is_written(attribute, gold, product.context),
+        "explicit": values.is_written(attribute, gold, context),
         "rare": values.is_rare(attribute, gold),
         "unseen": values.is_unseen(attribute, gold),
         "tolerance": values.tolerance(attribute),
