@@ -58,6 +58,7 @@ class Batch(Tensors):
         labels: int64 [N, T], -100 where nothing is scored; None for generation.
         question_UJD: the questions' states where they are known already, else None.
         root_N: each example's first state in the trie or the drafts where there are some, else None.
+        applies_N: bool [N], whether the attribute is known to apply: such an answer is not empty. None: nowhere.
     """
 
     sources: list[Source]
@@ -70,6 +71,7 @@ class Batch(Tensors):
     labels: Tensor | None = None
     question_UJD: Tensor | None = None
     root_N: Tensor | None = None
+    applies_N: Tensor | None = None
 
     @property
     def products(self) -> int:

@@ -6,7 +6,7 @@ decoder reads [start, answer]. Either way the question encoder sees each distinc
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,13 @@ class ModelInput:
             in all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
         questions: attribute names.
         answers: one value per question for training, None for generation.
+        applies: the questions whose generated answers are not empty, see ``ProductQuery``.
     """
 
     sources: Sequence[str | np.ndarray | ImageSlot | None]
     questions: Sequence[str]
     answers: Sequence[str] | None = None
+    applies: Collection[str] = ()
 
 
 def item_sources(
@@ -215,6 +217,7 @@ class Collator(SourceCollator):
             labels=labels,
             question_UJD=states,
             root_N=self._roots([question for _, question in pairs]),
+            applies_N=torch.tensor([question in items[index].applies for index, question in pairs]),
         )
 
     def _roots(self, questions: Sequence[str]) -> Tensor | None:

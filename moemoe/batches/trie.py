@@ -70,12 +70,22 @@ class Trie:
         tables = ("tokens_SC", "next_SC", "chain_SW", "after_S", "leaf_S")
         return replace(self, **{name: getattr(self, name).to(device) for name in tables})
 
-    def choose(self, logits_NV: Tensor, state_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The likeliest token that leads on, its log-probability among those that do, the next state; each [N]."""
+    def choose(
+        self, logits_NV: Tensor, state_N: Tensor, goes_on_N: Tensor | None = None, end_id: int = 1
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The likeliest token that leads on, its log-probability among those that do, the next state; each [N].
+
+        Where it ``goes_on``, the end token is not chosen if there is another.
+        """
         tokens_NC = self.tokens_SC[state_N]
         allowed = tokens_NC >= 0
         logits_NC = logits_NV.gather(1, tokens_NC.clamp(min=0)).masked_fill(~allowed, -torch.inf)
-        log_probability, choice = logits_NC.log_softmax(-1).max(-1)
+        log_probability_NC = logits_NC.log_softmax(-1)
+        if goes_on_N is not None:
+            ends_NC = allowed & (tokens_NC == end_id)
+            barred_NC = ends_NC & goes_on_N[:, None] & (allowed & ~ends_NC).any(1, keepdim=True)
+            log_probability_NC = log_probability_NC.masked_fill(barred_NC, -torch.inf)
+        log_probability, choice = log_probability_NC.max(-1)
         pick = choice[:, None]
         return tokens_NC.gather(1, pick)[:, 0], log_probability, self.next_SC[state_N].gather(1, pick)[:, 0]
 

@@ -39,8 +39,8 @@ class Sampler:
         if size is None:
             return
         kept = self._kept[record["product_type"], record["attribute"], record["decision"]]
-        text = f"{self._seed}|{record['product_id']}|{record['attribute']}"
-        place = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+        drawn = f"{self._seed}|{record['product_id']}|{record['attribute']}"
+        place = int.from_bytes(hashlib.blake2b(drawn.encode(), digest_size=8).digest()) >> 1
         if len(kept) == size and place >= -kept[0][0]:
             return
         self._offered += 1

@@ -104,6 +104,8 @@ def question_of(
 ) -> CatalogQuery:
     """A row of CATALOG with its canonical product type and its usable images -> what the model reads, as in training.
 
+    The ``attributes`` asked are some of those that the model knows its product type to have.
+
     Args:
         row: texts as text or None.
         images: the first one first, None for one that is missing.
@@ -118,6 +120,7 @@ def question_of(
         row.get("product_id") or "",
         further_images=images[1:],
         text=text,
+        applies=attributes,
         product_type=product_type,
         labels=row.get("attributes") or (),
     )

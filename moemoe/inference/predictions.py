@@ -47,11 +47,13 @@ class ValueSets:
         contract: says which values are canonical, how they are spelled, and how far a measure may lie from another.
         training: attribute -> value -> number of training products with it.
         not_applicable: product type -> attributes that no product of the type has.
+        applies: product type -> attributes that training products of the type have.
     """
 
     contract: Contract
     training: dict[str, Counter[str]] = field(default_factory=dict)
     not_applicable: dict[str, list[str]] = field(default_factory=dict)
+    applies: dict[str, set[str]] = field(default_factory=dict)
     _like: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -61,7 +63,10 @@ class ValueSets:
     @classmethod
     def of(cls, dataset: ShardedDataset, contract: Contract) -> "ValueSets":
         """Counts the training split's values."""
-        return cls(contract, dataset.value_counts("train"), dataset.not_applicable)
+        applies: dict[str, set[str]] = {}
+        for product_type, attribute in dataset.cell_value_counts("train"):
+            applies.setdefault(product_type, set()).add(attribute)
+        return cls(contract, dataset.value_counts("train"), dataset.not_applicable, applies)
 
     def tolerance(self, attribute: str) -> float | None:
         """How far a right answer may lie from the label; None for names."""
@@ -237,7 +242,7 @@ def _predict(
             products = [replace(p, values=_not_applicable(p, values.not_applicable)) for p in products]
         known = [features[row] if features is not None else None for row in chunk]
         answers = predictor.answer(
-            product_question(product, own, condition)
+            product_question(product, own, condition, values.applies.get(product.product_type, ()))
             for product, own in zip(products, known, strict=True)
             for condition in conditions
         )

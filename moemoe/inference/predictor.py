@@ -42,6 +42,8 @@ class ProductQuery:
         further_images: those after the first.
         text: the text in its parts, for a model that reads them; without it these are missing.
         title_alone: whether bullet points and description are hidden.
+        applies: the attributes that products of its type are known to have. If the product shows anything, an answer
+            to one of them is the likeliest value, at its own probability, however likely the empty answer is.
     """
 
     context: str
@@ -52,6 +54,7 @@ class ProductQuery:
     further_images: Sequence[bytes | None] = ()
     text: ProductText | None = None
     title_alone: bool = False
+    applies: Collection[str] = ()
 
     def image_of(self, source: str) -> tuple[bytes | None, np.ndarray | None]:
         """The image that a source of the model is, and its features; None for what is missing or not known."""
@@ -67,9 +70,12 @@ class ProductQuery:
 
 
 def product_question(
-    product: Product, features: Sequence[np.ndarray | None] | None = None, condition: str = AS_IS
+    product: Product,
+    features: Sequence[np.ndarray | None] | None = None,
+    condition: str = AS_IS,
+    applies: Collection[str] = (),
 ) -> ProductQuery:
-    """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS.
+    """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS; see ``ProductQuery``.
 
     A condition hides all images, all texts, or of every text what is not the title.
     """
@@ -84,6 +90,7 @@ def product_question(
         further_images=() if no_image else product.further_images,
         text=None if no_text else text,
         title_alone=title_alone,
+        applies=applies,
     )
 
 
@@ -230,7 +237,9 @@ class Predictor:
         def source(name: str) -> np.ndarray | str | None:
             return image(name) if kind_of(name) == IMAGE else question.text_of(name)
 
-        return ModelInput(item_sources(config.sources, source), question.attributes)
+        sources = item_sources(config.sources, source)
+        shows = any(not isinstance(given, str) or given for given in sources if given is not None)
+        return ModelInput(sources, question.attributes, applies=question.applies if shows else ())
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:

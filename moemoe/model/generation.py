@@ -48,7 +48,8 @@ def generate(
 
     ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
     With a ``trie`` on the batch's device, each answer is a value of the attribute that ``batch.root_N`` names; with
-    ``drafts`` on it, the answers are the same as without, sooner.
+    ``drafts`` on it, the answers are the same as without, sooner. Where ``batch.applies_N``, the empty answer is not
+    chosen; probabilities are what they would be if it could be.
     """
     decoding = _Decoding(model, batch, pad_id)
     if trie is None:
@@ -63,9 +64,10 @@ def generate(
 def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
     """Decodes down to leaves of the trie, which are returned, [N]."""
     state_N, state_M = root_N.clone(), root_N
-    states_MD = decoding.begin()
+    states_MD, applies_M = decoding.begin(), decoding.applies_N
     while True:
-        token_M, best_M, state_M = trie.choose(decoding.logits(states_MD), state_M)
+        token_M, best_M, state_M = trie.choose(decoding.logits(states_MD), state_M, applies_M)
+        applies_M = None  # behind the first token no answer is empty
         tokens_MW = torch.cat([token_M[:, None], trie.chain_SW[state_M]], dim=1)
         leaf_M, state_M = trie.leaf_S[state_M], trie.after_S[state_M]
         state_N[decoding.going_M] = state_M
@@ -82,9 +84,9 @@ def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
 def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, state_M: Tensor | None) -> None:
     """Decodes to the end token; ``state_M``: the drafts' first states."""
     states_XD, read_MW = decoding.begin(), decoding.going_M[:, None]  # one token each: the start token
-    real_MW = torch.ones_like(read_MW, dtype=torch.bool)
+    real_MW, goes_on_X = torch.ones_like(read_MW, dtype=torch.bool), decoding.applies_N
     while True:
-        token_X, log_probability_X = decoding.likeliest(states_XD)
+        token_X, log_probability_X = decoding.likeliest(states_XD, end_id, goes_on_X)
         token_MW = torch.full_like(read_MW, -1).masked_scatter_(real_MW, token_X)
         best_MW = log_probability_X.new_zeros(read_MW.shape).masked_scatter_(real_MW, log_probability_X)
         right_MW = torch.cat([real_MW[:, :1], token_MW[:, :-1] == read_MW[:, 1:]], dim=1) & real_MW
@@ -104,7 +106,7 @@ def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, st
             room_M = decoding.tokens_NA.shape[1] - decoding.lengths()
             read_MW = read_MW.masked_fill(_columns(read_MW) >= room_M[:, None], -1)
         states_XD, real_MW = decoding.read(read_MW, decoding.lengths() - 1)
-        read_MW = read_MW[:, : real_MW.shape[1]]
+        read_MW, goes_on_X = read_MW[:, : real_MW.shape[1]], goes_on_X.new_zeros(len(states_XD))
 
 
 class _Decoding:
@@ -119,6 +121,7 @@ class _Decoding:
         self.log_probability_N = torch.zeros(N, device=device)
         self._length_N = torch.zeros(N, dtype=torch.int64, device=device)
         self.going_M = torch.arange(N, device=device)
+        self.applies_N = self.going_M < 0 if batch.applies_N is None else batch.applies_N
 
     def lengths(self) -> Tensor:
         """How many tokens of each are decided, [M]."""
@@ -135,12 +138,16 @@ class _Decoding:
         """The vocabulary's logits, float [X, V]."""
         return self._model.logits(states_XD).float()
 
-    def likeliest(self, states_XD: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest token behind each state and its log-probability, [X]."""
+    def likeliest(self, states_XD: Tensor, end_id: int, goes_on_X: Tensor) -> tuple[Tensor, Tensor]:
+        """The likeliest token behind each state and its log-probability, [X]; not the end where it ``goes_on``."""
         found = []
-        for logits in map(self.logits, states_XD.split(len(states_XD) if states_XD.is_cuda else LOGITS_AT_ONCE)):
+        size = len(states_XD) if states_XD.is_cuda else LOGITS_AT_ONCE
+        for states, goes_on in zip(states_XD.split(size), goes_on_X.split(size), strict=True):
+            logits = self.logits(states)
+            total = logits.logsumexp(-1)
+            logits[:, end_id].masked_fill_(goes_on, -torch.inf)
             best, token = logits.max(-1)
-            found.append((token, best - logits.logsumexp(-1)))
+            found.append((token, best - total))
         tokens, log_probabilities = zip(*found, strict=True)
         return torch.cat(tokens), torch.cat(log_probabilities)
 

@@ -115,6 +115,18 @@ def test_one_value_is_certain_and_none_is_an_empty_answer(collator_and_model):
         assert generated.confidence_N[place].item() == pytest.approx(1.0)
 
 
+def test_the_empty_answer_is_not_chosen_where_something_else_can_be():
+    codes = {"": [1], "Navy": [5, 1]}
+    trie = Trie.of({"color": list(codes), "none": []}, lambda value: codes[value])
+    logits = torch.zeros(3, 10)
+    logits[:, 1] = 3.0
+    state, goes_on = torch.tensor([trie.roots[name] for name in ("color", "color", "none")]), torch.tensor([0, 1, 1])
+    token, log_probability, _ = trie.choose(logits, state, goes_on.bool())
+    assert token.tolist() == [1, 5, 1]
+    empty = math.exp(3) / (math.exp(3) + 1)
+    assert log_probability.exp().tolist() == pytest.approx([empty, 1 - empty, 1.0])
+
+
 def test_values_that_begin_with_each_other_and_values_with_the_same_tokens():
     codes = {"Navy": [5, 1], "Navy Blue": [5, 6, 1], "Navy blue": [5, 6, 1]}
     trie = Trie.of({"color": list(codes)}, codes.__getitem__)

@@ -214,6 +214,45 @@ def test_questions_out_of_context(predictor, tmp_path):
     assert set(blank["image_weight"].to_pylist()) == {0.0}
 
 
+@pytest.fixture
+def reticent(predictor, monkeypatch):
+    """The empty answer is the likeliest to whatever it is asked."""
+    logits = predictor.model.logits
+
+    def biased(states):
+        out = logits(states)
+        out[:, 1] += 2 * out.abs().max() + 1
+        return out
+
+    monkeypatch.setattr(predictor.model, "logits", biased)
+    return predictor
+
+
+def test_an_attribute_that_the_type_has_is_answered_with_a_value_if_anything_is_shown(reticent):
+    image, applies = draw_image((200, 0, 0)), ["color"]
+    shown = [("Cotton shirt", None), ("", image)]
+    questions = [ProductQuery(*given, ["color", "material"], applies=applies) for given in shown]
+    for color, material in reticent.answer(questions):
+        assert color.value and 0 < color.confidence < 0.5
+        assert (material.value, material.confidence) == ("", 0.0)
+    [[color]] = reticent.answer([ProductQuery("", None, ["color"], applies=applies)])
+    assert color.value == ""
+
+
+def test_what_applies_is_what_training_products_of_the_type_have(reticent, tmp_path):
+    dataset = ShardedDataset(small_shards(tmp_path), tmp_path)
+    contract = data_contracts.load("30pt")
+    values = ValueSets.of(dataset, contract)
+    assert values.applies["shirt"] == {attribute for _, attribute in dataset.cell_value_counts("train")}
+    assert all(table_of(predict_split(reticent, dataset, "test", AS_IS, values))["prediction"].to_pylist())
+    blank = table_of(predict_split(reticent, dataset, "test", UNANSWERABLE, values))
+    values.not_applicable = {"shirt": ["underwire type", "rise style"]}
+    never = table_of(predict_split(reticent, dataset, "test", NOT_APPLICABLE, values))
+    assert set(blank["prediction"].to_pylist()) == set(never["prediction"].to_pylist()) == {""}
+    [asked] = questions_of([{"product_type": "shirt", "title": "x"}], contract, {"shirt": ["color"]})
+    assert list(asked.applies) == ["color"]
+
+
 def test_what_is_withheld_is_neither_read_nor_written(predictor, tmp_path):
     contract = data_contracts.load("30pt")
     uri = small_shards(tmp_path)

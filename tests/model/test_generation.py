@@ -76,9 +76,12 @@ def plain_loop(model, batch, trie=None, drafts=None):
     ids, real = batch.decoder_ids, batch.decoder_mask
     confidence, ended = torch.ones(len(ids)), torch.zeros(len(ids), dtype=torch.bool)
     tokens = torch.zeros(len(ids), 0, dtype=torch.int64)
-    for _ in range(model.config.answer_length):
+    for step in range(model.config.answer_length):
         states, _ = model.decoder(model.embedding(ids), real, memory)
-        best, token = model.logits(states[:, -1]).softmax(-1).max(-1)
+        probability = model.logits(states[:, -1]).softmax(-1)
+        if step == 0 and batch.applies_N is not None:
+            probability[batch.applies_N, 1] = 0
+        best, token = probability.max(-1)
         confidence = torch.where(ended, confidence, confidence * best)
         tokens = torch.cat([tokens, token.masked_fill(ended, 0)[:, None]], dim=1)
         ended = ended | (token == 1)
@@ -121,6 +124,26 @@ def test_free_answers_are_the_plain_loops_whatever_is_drafted(model, kept, monke
     assert len(passes) < longest - 1 if kept == 99 else len(passes) <= longest - 1
     again = biased_to_end(model, batch, drafts=drafts)
     assert torch.equal(found.confidence_N, again.confidence_N)
+
+
+@pytest.mark.parametrize("drafted", [False, True])
+def test_an_attribute_that_applies_has_an_answer_however_likely_the_empty_one_is(model, drafted):
+    batch = random_batch(1, products=8, questions=3, with_labels=False)
+    free = biased_to_end(model, batch)
+    empty = free.tokens_NA[:, 0] == 1
+    assert empty.any()
+    batch = replace(batch, applies_N=torch.arange(24) % 2 == 0)
+    tokens, confidence = biased_to_end(model, batch, how=plain_loop)
+    assert not (tokens[::2, 0] == 1).any()
+    drafts = drafts_of(tokens, 99) if drafted else None
+    if drafts is not None:
+        batch = replace(batch, root_N=torch.tensor([drafts.roots[str(number % 3)] for number in range(24)]))
+    found = biased_to_end(model, batch, drafts=drafts)
+    assert torch.equal(found.tokens_NA, tokens)
+    assert torch.allclose(found.confidence_N, confidence, rtol=1e-5)
+    same = ~(empty & batch.applies_N)
+    assert torch.equal(found.tokens_NA[same], free.tokens_NA[same])
+    assert (found.confidence_N[~same] < 0.5).all()  # the empty answer was likelier
 
 
 def test_a_trie_with_one_value_needs_no_pass_and_is_certain(model, monkeypatch):
