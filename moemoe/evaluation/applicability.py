@@ -7,8 +7,10 @@ As where values are extracted with negative examples (MAVE, Yang et al. 2022; th
 - negatives: the questions with a gold value that the same products are asked in the main condition.
 
 Precision is the share of positives among the empty answers, recall the share of positives that are answered with
-nothing, F1 their harmonic mean. Precision depends on the mix, so the two counts stand beside it. An answer below its
-threshold is no empty one: how often one is given with confidence is in ``out_of_context``.
+nothing, F1 their harmonic mean. Precision depends on the mix, so the two counts stand beside it; and an attribute that
+training products of the type have is never answered with nothing (``ProductQuery.applies``), so it errs where training
+saw type and attribute never together. An answer below its threshold is no empty one: how often one is given with
+confidence is in ``out_of_context``.
 """
 
 import numpy as np
