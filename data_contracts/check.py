@@ -68,9 +68,9 @@ class ContractReport:
 
     def _lines(self) -> list[str]:
         lines = []
-        for finding, line in zip(self.failures, self.broken, strict=True):
+        for finding in self.failures:
             ids = f" (products {', '.join(finding.product_ids)})" if finding.product_ids else ""
-            lines.append(f"  {line}{ids}")
+            lines.append(f"  fails ({finding.severity}): {finding.promise}: {finding.observed}{ids}")
         return lines
 
 

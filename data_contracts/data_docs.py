@@ -6,6 +6,8 @@ What only works with scripts (filters, normalized parts, the bar at the side) is
 
 import re
 import shutil
+from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ _DEAD = tuple(
         r"<(label|button)\b.*?</\1>|<input\b[^>]*>",
         r'<a [^>]*data-toggle="collapse"[^>]*>.*?</a>',
         r"(<br>)?\s*Data asset: None\s*(?=<)",
+        r'<div id="[^"]*collapse-item-\d+-header".*?</table>',  # versions, fingerprints of the checked rows
+        r'<li class="ge-breadcrumbs-item breadcrumb-item active"[^>]*>.*?</li>',
         r' (onclick|data-toggle|data-target|aria-\w+|data-spy|data-offset)="[^"]*"',
     )
 )
@@ -44,8 +48,17 @@ h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; } i { font-style: normal; } .cool
 """
 
 
+_TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
+_HEADING = re.compile(r'<h4>.*?</h4>\s*<p class="lead">.*?</p>', re.DOTALL)
+#: Folder of pages -> what they show.
+_SHOWN = {"validations": "what was found", "expectations": "what is expected"}
+
 #: Great Expectations counts the values that break an expectation, our reports those that it speaks of.
 _UNEXPECTED = re.compile(r"([\d.]+)% unexpected")
+
+
+def _tagged(tag: str, heading: str, _: re.Match[str]) -> str:
+    return f"<{tag}>{heading}</{tag}>"
 
 
 def _as_expected(unexpected: re.Match[str]) -> str:
@@ -54,11 +67,15 @@ def _as_expected(unexpected: re.Match[str]) -> str:
 
 def make_readable(docs: Path, report: Any) -> None:
     """Every page without what needs scripts or files; an index that says what of a ``ContractReport`` holds."""
-    for page in docs.rglob("*.html"):
+    for page in (page for folder in _SHOWN for page in (docs / folder).rglob("*.html")):
         text = page.read_text(encoding="utf-8")
         for dead in _DEAD:
             text = dead.sub("", text)
         text = _UNEXPECTED.sub(_as_expected, text)
+        relative = page.relative_to(docs)
+        heading = escape(f"{_title(report)}: {_name(relative)}, {_SHOWN[relative.parts[0]]}")
+        text = _TITLE.sub(partial(_tagged, "title", heading), text, count=1)
+        text = _HEADING.sub(partial(_tagged, "h1", heading), text, count=1)
         page.write_text(text.replace("</head>", f"<style>{html.style()}{_STYLE}</style></head>", 1), encoding="utf-8")
     shutil.rmtree(docs / "static", ignore_errors=True)
     (docs / "index.html").write_text(html.page(_index(docs, report), scripts=False), encoding="utf-8")
@@ -67,9 +84,21 @@ def make_readable(docs: Path, report: Any) -> None:
 def _index(docs: Path, report: Any) -> Document:
     """What of a ``ContractReport`` fails and holds, and links to the pages in detail."""
     pages: list[list[Cell]] = [
-        [Link(" / ".join(page.relative_to(docs).parts[1:-2]) or page.stem, str(page.relative_to(docs))), words]
-        for folder, words in (("validations", "results"), ("expectations", "expectations"))
+        [Link(_name(page.relative_to(docs)), str(page.relative_to(docs))), shown]
+        for folder, shown in _SHOWN.items()
         for page in sorted((docs / folder).rglob("*.html"))
     ]
-    title = report.title[0].upper() + report.title[1:]
-    return Document(title, [*expectation_blocks(report), Section("In detail", [Table(["page", "of"], pages)])])
+    detail = Section("In detail", [Table(["page", "shows"], pages)])
+    return Document(_title(report), [*expectation_blocks(report), detail])
+
+
+def _title(report: Any) -> str:
+    return report.title[0].upper() + report.title[1:]
+
+
+def _name(page: Path) -> str:
+    """``validations/products/raw-catalog-00002/TIME/30pt-products.html`` -> products, part 3; a first part has none."""
+    if page.parts[0] != "validations":
+        return page.stem
+    number = int(page.parts[2].rsplit("-", 1)[-1])
+    return page.parts[1] + (f", part {number + 1}" if number else "")

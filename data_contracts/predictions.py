@@ -58,7 +58,7 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         "predictions",
         "predictions whose weights do not sum to 1",
         off.count,
-        str(off),
+        f"{off} do not",
         off.product_ids,
         at_most=0,
     )
@@ -68,7 +68,7 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         "predictions",
         "predictions that weigh a blanked image",
         seen.count,
-        str(seen),
+        f"{seen} weigh something",
         seen.product_ids,
         at_most=0,
     )

@@ -96,8 +96,21 @@ def _registered_model(parser: argparse.ArgumentParser) -> None:
 
 def _thresholds(parser: argparse.ArgumentParser) -> None:
     _registered_model(parser)
-    parser.add_argument("--raise", dest="raised", action="append", default=[], metavar="TYPE/ATTRIBUTE=THRESHOLD")
-    parser.add_argument("--switch-off", action="append", default=[], metavar="TYPE/ATTRIBUTE")
+    parser.add_argument(
+        "--raise",
+        dest="raised",
+        action="append",
+        default=[],
+        metavar="TYPE/ATTRIBUTE=THRESHOLD",
+        help="the new threshold, 0 to 1; may be given several times",
+    )
+    parser.add_argument(
+        "--switch-off",
+        action="append",
+        default=[],
+        metavar="TYPE/ATTRIBUTE",
+        help="always abstain from it; may be given several times",
+    )
     parser.add_argument("--reason", default="by hand", help="kept with the version; default: by hand")
 
 
@@ -142,7 +155,7 @@ COMMANDS = {
         "moemoe.registry.thresholds",
         "show a champion's thresholds, raise them, switch attributes off",
         _thresholds,
-        "Without options it shows them, and on how many validation products each rests. A change is a new version, "
+        "Without options it shows them, and how many validation products each accepts. A change is a new version, "
         "champion at once; `moemoe rollback NAME` undoes it.",
     ),
     "rollback": Command(

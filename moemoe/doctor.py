@@ -191,7 +191,8 @@ def metaflow_profile() -> Finding:
     if profile:
         to_do = f"`metaflow configure` it, or unset METAFLOW_PROFILE; {path} is missing"
         return Finding("Metaflow profile", f"{profile} has no file", to_do)
-    return Finding("Metaflow profile", "none; runs are kept in .metaflow/ here")
+    folder = os.environ.get("METAFLOW_DATASTORE_SYSROOT_LOCAL")
+    return Finding("Metaflow profile", f"none; runs are kept in {folder or '.'}/.metaflow/")
 
 
 def metaflow_user() -> Finding:

@@ -33,10 +33,9 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
             case doc.Facts():
                 yield Table([[name, shown(value)] for name, value in block.items], headers=["", ""])
             case doc.Table():
-                heads = [column.full_name for column in block.headings]
-                yield Table([[_cell(cell) for cell in row] for row in block.rows], headers=heads)
+                yield _table(block)
             case doc.Plot():
-                yield Image.from_matplotlib(block.figure)
+                yield Image(block.png)
             case doc.Examples():
                 yield _examples(block.items)
             case doc.Section():
@@ -44,6 +43,14 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
                 yield from components(block.blocks)
             case doc.Slot():
                 yield from components(block.blocks)
+
+
+def _table(table: doc.Table) -> Table:
+    """A table for a card, which is narrow: without bars, whose numbers stand beside them, and with short headings."""
+    shown_columns = [i for i in range(len(table.columns)) if not any(isinstance(row[i], doc.Bar) for row in table.rows)]
+    names = [head.name for head in table.headings]
+    heads = [names[i] if names.count(names[i]) == 1 else table.headings[i].full_name for i in shown_columns]
+    return Table([[_cell(row[i]) for i in shown_columns] for row in table.rows], headers=heads)
 
 
 def _cell(cell: doc.Cell) -> str | Image:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from moemoe.contract.load import load_contract
@@ -10,15 +11,17 @@ from moemoe.evaluation.paper import AS_LONG, PaperSystem, systems_of, tables_of
 from moemoe.labels.folds import check_folds
 from moemoe.recipes import Recipe
 from moemoe.recipes.comparison import recipe_to_compare
+from moemoe.registry.code_version import git_commit
 from moemoe.registry.finished_runs import FinishedRun, finished_runs
 from moemoe.registry.run_results import log_comparison
 from moemoe.registry.tracked_run import TrackedRun, run_name
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
-from moemoe.reporting.comparison_plots import comparison_figures
+from moemoe.reporting.comparison_plots import comparison_plots
 from moemoe.reporting.comparison_report import comparison_report
 from moemoe.reporting.comparison_tables import all_tables, write_tables
 from moemoe.reporting.document import FAILURE, Document, Notice
 from moemoe.reporting.html import page
+from moemoe.reporting.identity import origin
 from moemoe.run_folder import RunFolder
 from stages.collect import find_catalog
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
@@ -214,10 +217,11 @@ def compare_systems(
     """
     comparison = compare(dataset, compared, space.contract.report_product_types, is_sample)
     paper = tables_of(dataset, tables)
-    found, figures = all_tables(comparison, paper), comparison_figures(comparison, paper)
+    found, plots = all_tables(comparison, paper), comparison_plots(comparison, paper)
     written = write_tables(comparison, found, space.path("tables"))
     space.folder.comparison_tables.publish(written)
-    log_comparison(tracked, comparison, found, written, figures)
-    document = comparison_report(comparison, found, figures)
+    log_comparison(tracked, comparison, found, written, plots)
+    facts = origin(datetime.now(UTC).date().isoformat(), git_commit(), tracked.run_id)
+    document = comparison_report(comparison, found, plots, facts)
     space.folder.comparison_report.write_text(page(document))
     return Compared(comparison, document, found[0].markdown())

@@ -13,7 +13,7 @@ from moemoe.registry.run_results import log_dataset, log_evaluation, log_trainin
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.document import Document
 from moemoe.reporting.identity import Identity
-from moemoe.reporting.plots import report_figures
+from moemoe.reporting.plots import report_plots
 from moemoe.schemas import PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.storage import join, write_bytes
@@ -67,7 +67,7 @@ def evaluate_model(
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
     events = read_events(space.local(folder.events)) if folder.events.exists() else []
     found = measure(answers, contract.report_product_types, dataset.cell_value_counts("train"))
-    plots = report_figures(found, events)
+    plots = report_plots(found, events)
     _write(space, answers, found)
     log_dataset(tracked, dataset.manifest, manifest_uri, contract.path)
     files = [space.local(file) for file in (folder.predictions, folder.evaluation, folder.slices, folder.routing)]

@@ -1,6 +1,6 @@
 """The report of a run: written when it is evaluated, and completed when it is registered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +16,7 @@ from moemoe.registry.register import Registration
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting import html, registration, report
 from moemoe.reporting.catalog_documents import readings
-from moemoe.reporting.document import Document
+from moemoe.reporting.document import Document, Plot
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.expectations import Report, expectation_blocks
 from moemoe.reporting.identity import Identity
@@ -33,7 +33,7 @@ def write_report(
     identity: Identity,
     dataset: ShardedDataset,
     checked: Report,
-    plots: Mapping[str, Any],
+    plots: Sequence[Plot],
 ) -> Document:
     """Writes ``report.html`` into the run's folder; returns its document, for the card."""
     chosen = choose(found.cells, found.evaluation)

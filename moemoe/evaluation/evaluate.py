@@ -118,8 +118,8 @@ def _no_means(rows: Sequence[Mapping[str, Any]], report_product_types: Sequence[
         return f"no test product is of the report product types ({', '.join(report_product_types)}), but of {types}"
     most = max(reported, key=lambda row: row["support"])
     return (
-        f"no product type and attribute has {min_support} test products with a label; most has "
-        f"{cell_name(most['product_type'], most['attribute'])}, {most['support']}"
+        f"no product type and attribute has {min_support} test products with a label; the most are the "
+        f"{most['support']} of {cell_name(most['product_type'], most['attribute'])}"
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
+from moemoe.evaluation.source_weights import reads_images
 from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
@@ -33,7 +34,8 @@ class Readiness:
         coverage: share of them that is answered.
         precision: share of the answers that is right; NaN where nothing is answered.
         accuracy: share of right answers if none were abstained from.
-        image_alone, text_alone: accuracy where the model sees one source only; NaN if that was not asked.
+        image_alone, text_alone: accuracy where the model sees one source only; NaN if that was not asked, or if the
+            model does not read the source.
         state: READY, NEEDS_DATA or NOT_LEARNED; ``reason`` says why not READY, in one line.
     """
 
@@ -50,9 +52,11 @@ class Readiness:
 
     @property
     def source(self) -> str:
-        """What the answers come from: TEXT, IMAGE or BOTH; empty if it was not measured."""
-        if math.isnan(self.image_alone) or math.isnan(self.text_alone):
+        """What the answers come from: TEXT, IMAGE or BOTH; empty if it was not measured or neither is ever right."""
+        if math.isnan(self.text_alone) or not (self.text_alone or self.image_alone > 0):
             return ""
+        if math.isnan(self.image_alone):
+            return TEXT
         if abs(self.image_alone - self.text_alone) < CLEARLY:
             return BOTH
         return TEXT if self.text_alone > self.image_alone else IMAGE
@@ -63,7 +67,8 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
     resamples = GroupBootstrap(cells.groups, replicates)
-    right = {shown: _right(cells.test(shown)) for shown in (TEXT_BLANKED, IMAGE_BLANKED)}
+    alone = {TEXT_BLANKED: reads_images(cells.predictions, cells.condition), IMAGE_BLANKED: True}
+    right = {shown: _right(cells.test(shown)) if read else {} for shown, read in alone.items()}
     test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
     for cell in test:
@@ -122,15 +127,16 @@ def _state(coverage: Interval, precision: Interval, accuracy: float, accepted: i
     if kept and coverage.value >= LEAST_COVERAGE:
         return READY, ""
     if kept:
-        return NOT_LEARNED, f"sure of {_percent(coverage.value)} only; {_percent(accuracy)} of all answers are right"
+        return NOT_LEARNED, f"fills in only {_percent(coverage.value)}; {_percent(accuracy)} of all answers are right"
     if seen < MIN_SUPPORT:
         return NEEDS_DATA, f"{_products(seen, 'validation')}; {MIN_SUPPORT} are needed to choose a threshold"
     if math.isnan(precision.value):
-        return NOT_LEARNED, f"no threshold reaches {_percent(PROMISE)} precision; {_percent(accuracy)} right in all"
+        known = f"{_percent(accuracy)} of all answers are right"
+        return NOT_LEARNED, f"no threshold reaches {_percent(PROMISE)} precision; {known}"
     if accepted < MIN_SUPPORT:
         return NEEDS_DATA, f"its thresholds accept only {_products(accepted, 'validation')}"
     if precision.high >= PROMISE:
-        return NEEDS_DATA, f"not surely under {_percent(PROMISE)} right: more test products would tell"
+        return NEEDS_DATA, f"{_percent(PROMISE)} lies in its interval: more test products would tell"
     return NOT_LEARNED, f"only {_percent(precision.value)} of what its thresholds accept is right"
 
 

@@ -9,6 +9,21 @@ import pyarrow.compute as pc
 from moemoe.evaluation.parts import Parts, all_parts, rows_shown
 
 _READ: Sequence[str] = ("attribute", "split", "condition", "source_weights")
+_IMAGE: Sequence[str] = ("split", "condition", "image_weight")
+
+
+def reads_images(predictions: Parts, condition: str) -> bool:
+    """Whether the image weighs anything in any test answer; what such a model says of an image alone is a guess.
+
+    Args:
+        predictions: PREDICTIONS.
+        condition: the main one.
+    """
+    for part in all_parts(predictions, list(_IMAGE)):
+        shown = part["image_weight"].take(pa.array(rows_shown(part, "test", condition)))
+        if shown.null_count or (pc.max(shown).as_py() or 0.0) > 0:
+            return True
+    return False
 
 
 def mean_source_weights(predictions: Parts, condition: str) -> dict[str, dict[str, float]]:

@@ -64,10 +64,11 @@ def generate(
 def _choose_values(decoding: "_Decoding", trie: Trie, root_N: Tensor) -> Tensor:
     """Decodes down to leaves of the trie, which are returned, [N]."""
     state_N, state_M = root_N.clone(), root_N
-    states_MD, applies_M = decoding.begin(), decoding.applies_N
+    states_MD = decoding.begin()
+    goes_on_M: Tensor | None = decoding.applies_N
     while True:
-        token_M, best_M, state_M = trie.choose(decoding.logits(states_MD), state_M, applies_M)
-        applies_M = None  # behind the first token no answer is empty
+        token_M, best_M, state_M = trie.choose(decoding.logits(states_MD), state_M, goes_on_M)
+        goes_on_M = None  # behind the first token no answer is empty
         tokens_MW = torch.cat([token_M[:, None], trie.chain_SW[state_M]], dim=1)
         leaf_M, state_M = trie.leaf_S[state_M], trie.after_S[state_M]
         state_N[decoding.going_M] = state_M

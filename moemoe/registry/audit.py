@@ -31,6 +31,7 @@ from moemoe.names import cell_name
 from moemoe.registry.thresholds import change_thresholds
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, find_version
+from moemoe.reporting.formats import DASH, estimate
 from moemoe.schemas import CONTRADICTS
 from moemoe.storage import read_bytes, read_table
 
@@ -75,26 +76,26 @@ def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version
 
 
 def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
-    head = f"{'product type':24} {'attribute':24} {'filled':>8} {'judged':>7} {'precision':>10}"
-    lines = [f"{head} {'95 % interval':>16}  then"]
+    head = f"{'product type':24} {'attribute':24} {'filled':>8} {'judged':>7}"
+    lines = [f"{head} {'% right [95 % interval]':>24}  then"]
     for c in cells:
-        precision, interval = ("-", "-") if not c.judged else (f"{c.precision:.3f}", f"{c.low:.3f} to {c.high:.3f}")
         then = f"raise to {c.threshold:.4f}" if c.action == RAISE else c.action
-        lines.append(
-            f"{c.product_type:24} {c.attribute:24} {c.filled:>8,} {c.judged:>7} {precision:>10} {interval:>16}  {then}"
-        )
+        lines.append(f"{_judged(c)}  {then}")
     value, low, high = overall_precision(cells)
     weak = sum(c.action == TOO_FEW for c in cells)
-    lines.append(f"all, each cell weighing what it filled in: {value:.3f} (95 % interval {low:.3f} to {high:.3f})")
+    lines.append(f"cells with verdicts, each weighing what it filled in: {estimate(value, low, high)} % right")
     lines.append(f"{len(changes_of(cells))} cells break 90 %, {weak} of {len(cells)} have too few verdicts to tell")
     return lines
 
 
+def _judged(c: FieldPrecision) -> str:
+    share = estimate(c.precision, c.low, c.high) if c.judged else DASH
+    return f"{c.product_type:24} {c.attribute:24} {c.filled:>8,} {c.judged:>7} {share:>24}"
+
+
 def _label_lines(cells: Sequence[FieldPrecision]) -> list[str]:
-    lines = [f"{'product type':24} {'attribute':24} {'labels':>8} {'judged':>7} {'wrong':>10} {'95 % interval':>16}"]
-    for c in cells:
-        wrong, interval = ("-", "-") if not c.judged else (f"{c.precision:.3f}", f"{c.low:.3f} to {c.high:.3f}")
-        lines.append(f"{c.product_type:24} {c.attribute:24} {c.filled:>8,} {c.judged:>7} {wrong:>10} {interval:>16}")
+    head = f"{'product type':24} {'attribute':24} {'labels':>8} {'judged':>7}"
+    lines = [f"{head} {'% wrong [95 % interval]':>24}", *map(_judged, cells)]
     share, low, high = overall_precision(cells)
     total = sum(c.filled for c in cells if c.judged)
     lines.append(

@@ -127,8 +127,9 @@ def decide(
     failures = [*_broken(broken), *_failures(halves[GATE], compared, rules)]
     gate = halves[GATE]
     summary = (
-        f"{MEAN} {gate.challenger:.4f} against {gate.champion:.4f} of version {champion_version} on {gate.products} "
-        f"gate products (difference {gate.difference:+.4f}, 95 % interval {gate.low:+.4f} to {gate.high:+.4f})"
+        f"{MEAN} {100 * gate.challenger:.1f} % against {100 * gate.champion:.1f} % of version {champion_version} on "
+        f"{gate.products} gate products (difference in points {100 * gate.difference:+.1f} "
+        f"[{100 * gate.low:+.1f}, {100 * gate.high:+.1f}])"
     )
     return GateDecision(not failures, (summary, *failures), champion_version, halves, tuple(compared))
 
@@ -137,7 +138,7 @@ def without_champion(rules: Rules, broken: Sequence[str] = (), no_means: str = "
     """The decision without a champion to compare with: the contract has to hold, and something to be measured."""
     if no_means:
         return _unmeasured(rules, broken, no_means, None)
-    return GateDecision(False, _broken(broken)) if broken else GateDecision(True, ("there was none yet",))
+    return GateDecision(False, _broken(broken)) if broken else GateDecision(True, ("there was no champion before it",))
 
 
 def _unmeasured(rules: Rules, broken: Sequence[str], no_means: str, champion: str | None) -> GateDecision:
@@ -221,8 +222,8 @@ def _failures(gate: HalfResult, compared: Sequence[dict[str, Any]], rules: Rules
         thresholds[name] = MetricThreshold(threshold=float(least), greater_is_better=True)
         candidate[name], baseline[name] = cell["challenger"], cell["champion"]
         said[name] = (
-            f"{name} falls from {cell['champion']:.3f} to {cell['challenger']:.3f} on {cell['products']} products "
-            f"(allowed is a loss of {rules.margin:g})"
+            f"{name} falls from {100 * cell['champion']:.1f} % to {100 * cell['challenger']:.1f} % on "
+            f"{cell['products']} products (allowed is a loss of {100 * rules.margin:g} points)"
         )
     return [said[name] for name in thresholds if _fails(name, thresholds[name], candidate, baseline)]
 

@@ -11,7 +11,7 @@ from moemoe.evaluation.evaluate import Evaluation
 from moemoe.names import escaped
 from moemoe.registry.tracked_run import PARENT, TrackedRun
 from moemoe.reporting.comparison_tables import Table
-from moemoe.reporting.document import SYNTHETIC_NOTICE
+from moemoe.reporting.document import SYNTHETIC_NOTICE, Plot
 from moemoe.reporting.formats import plain
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import is_s3
@@ -65,22 +65,20 @@ def log_training_events(run: TrackedRun, events: Sequence[Mapping[str, Any]]) ->
         run.mlflow.log_batch(run.run_id, metrics=found[start : start + METRICS_PER_CALL])
 
 
-def log_evaluation(
-    run: TrackedRun, evaluation: Evaluation, files: Sequence[str | Path], figures: Mapping[str, Any]
-) -> None:
+def log_evaluation(run: TrackedRun, evaluation: Evaluation, files: Sequence[str | Path], plots: Sequence[Plot]) -> None:
     """Logs the headline, the whole product type x attribute matrix as a table, and one child run per product type.
 
     Of the bounds of intervals the means' alone; all others are in the report.
 
     Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
-    under ``evaluation/``, figures under ``plots/``. An evaluation that is repeated (after resume) takes the children's
-    place.
+    under ``evaluation/``, ``plots`` under ``plots/``. An evaluation that is repeated (after resume) takes the
+    children's place.
     """
     bounds = {name for name in evaluation.metrics if name.endswith(("/low", "/high")) and "/mean/" not in name}
     run.log_metrics({name: value for name, value in evaluation.metrics.items() if name not in bounds})
     for file in files:
         run.log_files(file, f"evaluation/{Path(file).name}" if Path(file).is_dir() else "evaluation")
-    run.log_figures(figures)
+    run.log_plots(plots)
     _log_matrix(run, evaluation)
     _log_product_types(run, evaluation.table.to_pylist())
 
@@ -119,11 +117,11 @@ def log_comparison(
     comparison: Comparison,
     tables: Sequence[Table],
     folder: str | Path,
-    figures: Mapping[str, Any],
+    plots: Sequence[Plot],
 ) -> None:
     """Logs tables as Markdown and CSV (which the UI shows as tables), figures, and the overview as the description."""
     run.log_files(folder, "tables")
-    run.log_figures(figures)
+    run.log_plots(plots)
     figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)
     failed = (f"{name} failed" for name in comparison.failures)
     where = f" ({plain(SYNTHETIC_NOTICE)})" if comparison.sample_catalog else ""

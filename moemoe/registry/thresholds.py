@@ -3,7 +3,7 @@
     moemoe thresholds NAME
     moemoe thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
 
-The first shows them, and on how many validation products each rests.
+The first shows them, and how many validation products each accepts.
 
 Serving and backfill load models:/NAME@champion, so both obey; ``moemoe rollback NAME`` undoes it.
 """
@@ -22,12 +22,13 @@ from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
 from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
-from moemoe.reporting.document import Block, Document, Table, Text
+from moemoe.reporting.document import Block, Column, Document, Table, Text
 from moemoe.reporting.html import page
 from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
 
 BASE = "thresholds_of_version"
-_HEADS = ["product type", "attribute", *(word for kind in THRESHOLD_KINDS for word in (kind, "accepted (validation)"))]
+_ACCEPTED = "accepted (validation)"
+_HEADS = ["product type", "attribute", *(word for kind in THRESHOLD_KINDS for word in (kind, _ACCEPTED))]
 
 
 def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | None], reason: str) -> Version:
@@ -80,10 +81,11 @@ def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
 
 def report_page(model: str, change: str, thresholds: Thresholds) -> str:
     """A page for people: what was changed, and all thresholds of the version."""
+    kinds = [Column(name, f"{kind} threshold") for kind in THRESHOLD_KINDS for name in ("confidence", _ACCEPTED)]
     blocks: list[Block] = [
         Text(f"Changed from those {change}"),
         Text("The evaluation of the model itself is in the report of the run that trained it."),
-        Table([*_HEADS], _rows(thresholds), filtered=True),
+        Table(["product type", "attribute", *kinds], _rows(thresholds), filtered=True),
     ]
     return page(Document(f"Thresholds of {model}", blocks))
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moemoe.names import escaped
 from moemoe.registry.tracking import client
+from moemoe.reporting.document import Plot
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -133,11 +135,12 @@ class TrackedRun:
         mlflow = self.mlflow
         (mlflow.log_artifacts if Path(path).is_dir() else mlflow.log_artifact)(self.run_id, str(path), folder)
 
-    def log_figures(self, figures: Mapping[str, Any]) -> None:
-        """Logs figures as PNG under ``plots/``."""
-        mlflow = self.mlflow
-        for name, figure in figures.items():
-            mlflow.log_figure(self.run_id, figure, f"plots/{name}.png")
+    def log_plots(self, plots: Iterable[Plot]) -> None:
+        """Logs plots as PNG under ``plots/``."""
+        with tempfile.TemporaryDirectory() as folder:
+            for plot in plots:
+                (Path(folder) / f"{plot.name}.png").write_bytes(plot.png)
+            self.log_files(folder, "plots")
 
     def describe(self, markdown: str) -> None:
         """Puts ``markdown`` on the run's page, as its description."""

@@ -19,6 +19,8 @@ from moemoe.reporting.document import (
     Examples,
     Facts,
     Image,
+    Link,
+    Marked,
     Notice,
     Section,
     Table,
@@ -52,8 +54,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         ("rows read", finished.rows),
         ("products asked about", finished.products),
         ("rows or images quarantined", finished.quarantined),
-        ("audit page", Code(finished.audit.page)),
-        ("page of contradicted labels", Code(finished.label_audit.page)),
+        ("audit page", _beside(finished.audit.page)),
+        ("page of contradicted labels", _beside(finished.label_audit.page)),
     ]
     filled = f"{total.filled:,} of {total.missing:,} missing values are filled in"
     share = f" ({100 * total.share:.0f} %)" if total.missing else ""
@@ -63,8 +65,8 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
             f"**{total.contradicts:,} contradict it**; about {total.abstained_labelled:,} the model is unsure. How "
-            "right the filled values are, only people can say: judge the sample on the audit page. The labels that an "
-            "accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
+            "right the filled values are, only people can say: judge a sample of them on the audit page. The labels "
+            "that an accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
         ),
         *([Text(NAMED)] if thresholds == UNFAMILIAR else []),
         *_few(finished.coverage),
@@ -83,6 +85,12 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
             Section("Catalog", read, collapsed=True, summary="layout of its files, what became of each column")
         )
     return Document("Backfill", blocks, f"Backfill | {model_version}")
+
+
+def _beside(page: str) -> Link:
+    """A link to a page of the folder ``audit/`` beside the report."""
+    name = page.rsplit("/", 1)[-1]
+    return Link(name, f"audit/{name}")
 
 
 def _few(coverage: Any) -> list[Block]:
@@ -133,6 +141,7 @@ def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:
                 ("catalog", row["raw_label"] or "nothing"),
                 ("product", f"{row['product_type']}, {row['product_id']}"),
             ],
+            Marked(row.get("text") or row["title"] or "(no text)"),
         )
         for row in list(first.values())[::step][:EXAMPLES]
     ]

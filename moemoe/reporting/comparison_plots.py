@@ -1,4 +1,4 @@
-"""Figures of a comparison: bars with intervals, precision-recall curves, cells, the paper's ablations."""
+"""Plots of a comparison: bars with intervals, precision-recall curves, cells, the paper's ablations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,14 +8,15 @@ import numpy as np
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.paper import PaperTable
 from moemoe.evaluation.recall_at_precision import _sweep
-from moemoe.reporting.plots import _color, _figure, _most
+from moemoe.reporting.document import Plot
+from moemoe.reporting.plots import _color, _figure, _label, _most
 
 HEAT_ATTRIBUTES = 18
 SHOWN_TYPES = 2
 
 
-def comparison_figures(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> dict[str, Any]:
-    """All figures of a comparison by name."""
+def comparison_plots(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> list[Plot]:
+    """All plots of a comparison."""
     found = {"systems": system_bars(comparison)}
     if comparison.report_product_types:  # an older run's contract may name none
         found |= {"precision-recall": precision_recall(comparison), "heat-map": heat_map(comparison)}
@@ -23,7 +24,7 @@ def comparison_figures(comparison: Comparison, paper_tables: Sequence[PaperTable
     for table in paper_tables:
         if table.columns and len(known & set(table.systems)) > 1:
             found[f"ablation-{table.name}"] = ablation_bars(comparison, table)
-    return found
+    return [Plot(name, figure) for name, figure in found.items()]
 
 
 def system_bars(comparison: Comparison) -> Any:
@@ -39,7 +40,7 @@ def system_bars(comparison: Comparison) -> Any:
         majority = comparison.results[0].evaluation.metrics.get(f"baseline/majority_{baseline}")
         if majority is not None:
             axes.axvline(majority, color="0.35", ls=":", lw=1.2, label="majority value")
-            axes.legend(fontsize=8, loc="lower right")
+            axes.legend(fontsize=8, loc="lower right", frameon=False)
         axes.set(title=f"{title} in %, mean over {comparison.cells} cells", xlim=(0, 1.09))
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
         axes.grid(axis="x", alpha=0.25)
@@ -90,11 +91,11 @@ def heat_map(comparison: Comparison) -> Any:
         if not attributes:
             continue
         axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-        names = [f"{name}\n{tables[0][name]['support']}" for name in attributes]
+        names = [f"{_label(name)}\n{tables[0][name]['support']}" for name in attributes]
         axes.set_xticks(range(len(attributes)), names, rotation=40, ha="right", fontsize=8)
         axes.set_yticks(range(len(results)), [result.name for result in results], fontsize=9)
         for (i, j), value in np.ndenumerate(grid):
-            color = "black" if value > 0.6 else "white"
+            color = "#010101" if value > 0.6 else "white"  # black is the page's own text color
             axes.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=8, color=color)
     return figure
 

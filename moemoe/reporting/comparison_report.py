@@ -1,7 +1,6 @@
 """What a person is shown of a comparison: who failed, the overview, plots, and the paper's tables."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from moemoe.evaluation.comparison import Comparison
 from moemoe.reporting.comparison_tables import Table
@@ -9,8 +8,10 @@ from moemoe.reporting.document import (
     FAILURE,
     SYNTHETIC_NOTICE,
     Block,
+    Cell,
     Contents,
     Document,
+    Facts,
     Notice,
     Plot,
     Section,
@@ -18,17 +19,25 @@ from moemoe.reporting.document import (
 )
 
 
-def comparison_report(comparison: Comparison, tables: Sequence[Table], plots: Mapping[str, Any]) -> Document:
-    """The first of ``tables`` is the overview."""
+def comparison_report(
+    comparison: Comparison, tables: Sequence[Table], plots: Sequence[Plot], facts: Sequence[tuple[str, Cell]] = ()
+) -> Document:
+    """The report of a comparison.
+
+    Args:
+        tables: the first is the overview.
+        facts: what tells it from other comparisons, for the strip on top.
+    """
     names = ", ".join(result.name for result in comparison.results)
     overview, *others = tables
     blocks: list[Block] = [
+        Facts([("dataset", comparison.dataset), ("systems", len(comparison.results)), *facts]),
         *([Notice(SYNTHETIC_NOTICE)] if comparison.sample_catalog else []),
         *(Notice(f"**{name} failed**: {reason}", FAILURE) for name, reason in comparison.failures.items()),
         Text(_best(comparison), lead=True),
         Contents(),
         _section(overview, collapsed=False),
-        Section("Plots", [Plot(name, figure) for name, figure in plots.items()]),
+        Section("Plots", plots),
         *(_section(table, collapsed=False) for table in others),
     ]
     return Document(

@@ -4,8 +4,11 @@ Pure functions build a document from results; ``html`` renders it as one page, `
 cards as Metaflow's components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
 """
 
+import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 #: Kinds of a notice and of a badge.
@@ -188,6 +191,22 @@ class Plot:
 
     name: str
     figure: Any
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG, drawn once for MLflow and card. Its layout then stays, which the page's SVG is spared."""
+        drawn = drawing(self.figure, "png")
+        self.figure.set_layout_engine("none")
+        return drawn
+
+
+def drawing(figure: Any, kind: str, **options: Any) -> bytes:
+    """A matplotlib figure as ``png`` or ``svg``; a script that its font lacks is not reported letter by letter."""
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(out, format=kind, **options)
+    return out.getvalue()
 
 
 @dataclass(frozen=True)

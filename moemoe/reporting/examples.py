@@ -12,6 +12,7 @@ import pyarrow as pa
 from moemoe.correctness import is_right
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
+from moemoe.evaluation.source_weights import reads_images
 from moemoe.reporting.document import (
     FAILURE,
     GOOD,
@@ -25,7 +26,6 @@ from moemoe.reporting.document import (
     Text,
 )
 from moemoe.reporting.document import Cell as Shown
-from moemoe.reporting.formats import DASH
 from moemoe.schemas import IMAGE_BLANKED, PREDICTIONS, TEXT_BLANKED
 
 ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
@@ -53,7 +53,11 @@ class ProductShown:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One answer to look at: its row of PREDICTIONS, its kind, and the threshold it was held against."""
+    """One answer to look at: its row of PREDICTIONS, its kind, and the threshold it was held against.
+
+    Args:
+        image_alone, text_alone: the row for the same question where the model sees one source; None if there is none.
+    """
 
     kind: str
     row: Mapping[str, Any]
@@ -66,7 +70,8 @@ def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     """The answers to look at, of the test split in the main condition."""
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
     wrong, told, kept = _pools(cells, thresholds)
-    image, text = (_of_products(cells, shown, [*wrong, *told, *kept]) for shown in (TEXT_BLANKED, IMAGE_BLANKED))
+    asked = [*wrong, *told, *kept] if reads_images(cells.predictions, cells.condition) else []
+    image, text = (_of_products(cells, shown, asked) for shown in (TEXT_BLANKED, IMAGE_BLANKED))
     told = [row for row in told if _right(image.get(_key(row))) and _right(text.get(_key(row))) is False]
     return [
         Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], image.get(_key(row)), text.get(_key(row)))
@@ -103,20 +108,21 @@ def _example(one: Chosen, product: ProductShown, pattern: Callable[[str, str], r
     text = product.text[:LONGEST_TEXT] + ("\u2026" if len(product.text) > LONGEST_TEXT else "")
     patterns = (pattern(row["attribute"], value) for value in dict.fromkeys([*row["gold"], row["prediction"]]) if value)
     facts: list[tuple[str, Shown]] = [
-        (row["attribute"], f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"),
+        (row["attribute"], _said(row)),
         ("catalog", ", ".join(row["gold"])),
         ("threshold", "none: abstains" if math.isnan(one.threshold) else f"{one.threshold:.2f}"),
-        ("image alone", _said(one.image_alone) if row["has_image"] else "no image"),
-        ("text alone", _said(one.text_alone)),
-        ("product", f"{row['product_type']}, {row['product_id']}"),
     ]
+    if one.image_alone and one.text_alone:
+        facts.append(("image alone", _said(one.image_alone) if row["has_image"] else "no image"))
+        facts.append(("text alone", _said(one.text_alone)))
+    facts.append(("product", f"{row['product_type']}, {row['product_id']}"))
     image = Image(product.image, product.title) if product.image else None
     badge = Badge(one.kind, KINDS[one.kind])
     return Example(image, product.title or "(no title)", badge, facts, Marked(text, _spans(text, patterns)))
 
 
-def _said(row: Mapping[str, Any] | None) -> str:
-    return DASH if row is None else f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"
+def _said(row: Mapping[str, Any]) -> str:
+    return f"{row['prediction'] or 'nothing'} ({row['confidence']:.2f})"
 
 
 def _spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[tuple[int, int]]:

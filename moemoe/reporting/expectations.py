@@ -5,7 +5,7 @@ from typing import Protocol
 
 from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell, Notice, Section, Table
 
-HEADS = ["expectation", "result", "severity", "observed", "products"]
+HEADS = ["expectation", "result", "severity", "observed", "products that break it"]
 
 
 class ExpectationResult(Protocol):

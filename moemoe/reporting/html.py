@@ -1,7 +1,6 @@
 """Documents as one HTML page each: styles, script, plots and images are in it, and it asks the network for nothing."""
 
 import base64
-import io
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -12,10 +11,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from moemoe.reporting.document import Block, Column, Document, Image, Marked, Table
+from moemoe.reporting.document import Block, Cell, Column, Document, Image, Marked, Table, drawing
 from moemoe.reporting.formats import is_number, plain, shown, sort_key
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: A longer entry of a table is a sentence.
+SENTENCE = 40
 _BOLD_OR_CODE = re.compile(r"\*\*(.+?)\*\*|`(.+?)`")
 
 
@@ -62,6 +63,7 @@ def _environment() -> Environment:
         "shown": shown,
         "sort_key": sort_key,
         "numeric_columns": _numeric_columns,
+        "wide_columns": _wide_columns,
         "unbroken": _unbroken,
         "kind": lambda value: type(value).__name__,
         "inline": _inline,
@@ -109,6 +111,15 @@ def _numeric_columns(table: Table) -> list[bool]:
     return [any(is_number(row[index]) for row in table.rows) for index in range(len(table.columns))]
 
 
+def _wide_columns(table: Table) -> list[bool]:
+    """Which columns must not be squeezed to a word a line: those with a sentence."""
+
+    def is_sentence(cell: Cell) -> bool:
+        return isinstance(cell, str) and len(cell) > SENTENCE
+
+    return [any(is_sentence(row[index]) for row in table.rows) for index in range(len(table.columns))]
+
+
 def _unbroken(text: str) -> str:
     """A value that no line breaks within its interval; what follows in parentheses may stand on the next line."""
     return text.replace(" [", "\u00a0[").replace(", ", ",\u00a0") if "[" in text else text
@@ -123,10 +134,9 @@ def svg(name: str, figure: Any) -> Markup:
     """A matplotlib figure as inline SVG in the page's own text color; ``name`` keeps its ids apart from others'."""
     from matplotlib import rc_context
 
-    out = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
+        drawn = drawing(figure, "svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = drawn.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace

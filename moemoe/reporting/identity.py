@@ -54,12 +54,17 @@ class Identity:
             ("dataset", self.dataset),
             ("catalog", "sample catalog" if self.is_sample else Code(self.catalog)),
             ("labelled products", self.products),
-            ("date", self.date),
-            (
-                "commit",
-                Code(self.commit[:12] + ("-dirty" if self.commit.endswith("-dirty") else "")) if self.commit else None,
-            ),
-            ("MLflow run", Code(self.mlflow_run) if self.mlflow_run else None),
+            *origin(self.date, self.commit, self.mlflow_run),
         ]
         notice = [Notice(SYNTHETIC_NOTICE)] if self.is_sample else []
         return [Facts([(name, value) for name, value in items if value not in (None, "")]), *notice]
+
+
+def origin(date: str, commit: str, mlflow_run: str) -> list[tuple[str, Cell]]:
+    """Where a report comes from, for its strip; the commit in short."""
+    short = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
+    return [
+        ("date", date),
+        ("commit", Code(short) if commit else None),
+        ("MLflow run", Code(mlflow_run) if mlflow_run else None),
+    ]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from moemoe.evaluation import applicability
+from moemoe.evaluation.cells import MIN_SUPPORT
 from moemoe.evaluation.evaluate import TOP, Evaluation
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.out_of_context import SLICE_BY
@@ -35,7 +36,7 @@ def headline(evaluation: Evaluation) -> list[Block]:
     majority = [metric(metrics, f"baseline/majority_{name}") for name in ("recall_at_90p", "accuracy")]
     rows.append(["majority value", *majority])
     condition = "" if evaluation.condition == AS_IS else f", {evaluation.condition}"
-    mean = f"mean over {metrics['recall_at_90p/cells']:.0f} cells{condition}"
+    mean = f"mean over {metrics['recall_at_90p/cells']:.0f} cells with at least {MIN_SUPPORT} test products{condition}"
     found.append(Table([mean, "Recall@90P, %", "accuracy, %"], rows))
     rows = []
     for part in (name.split("/")[1] for name in metrics if name.endswith("/top5")):
@@ -70,12 +71,14 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
         if "calibration/ece_before" in metrics
         else f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}."
     )
-    lines.append(f"{metrics['canonical/share']:.1%} of the answers are values of the contract.")
+    lines.append(f"{100 * metrics['canonical/share']:.1f} % of the answers are values of the contract.")
     if "tokenizer/pieces_per_word" in metrics:
         pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-        lines.append(f"The tokenizer cuts a word into {pieces:.2f} pieces; {unknown:.2%} of them are unknown.")
+        lines.append(f"The tokenizer cuts a word into {pieces:.2f} pieces; {100 * unknown:.2f} % of them are unknown.")
         if cut := metrics["tokenizer/cut_share"]:
-            lines.append(f"**{cut:.0%} of the texts are longer than the model reads**: it never sees their ends.")
+            lines.append(
+                f"**{100 * cut:.0f} % of the texts are longer than the model reads**: it never sees their ends."
+            )
     return [Table([*heads, "cells that abstain"], rows), Text(" ".join(lines))]
 
 
@@ -89,7 +92,11 @@ def slice_table(found: Measurement) -> list[Block]:
         if slice_by not in (SLICE_BY, applicability.SLICE_BY):  # they have tables of their own
             count = metrics["accuracy"]["n"] if "accuracy" in metrics else next(iter(metrics.values()))["n"]
             rows.append([slice_by, name, count, *(_estimate(metrics.get(each)) for each in names)])
-    return [Table(heads, rows, filtered=True)] if rows else []
+    said = Text(
+        "Test answers of the cells that the headline figures are means over; as is: with text and image. Recall@90P is "
+        "a mean over cells, the other figures are shares of the answers."
+    )
+    return [said, Table(heads, rows, filtered=True)] if rows else []
 
 
 def unanswerable(found: Measurement) -> list[Block]:

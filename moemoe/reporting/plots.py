@@ -13,9 +13,11 @@ from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
 from moemoe.evaluation.routing import shares_by_name
 from moemoe.evaluation.source_weights import mean_source_weights
+from moemoe.reporting.document import Plot
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY
 
 CURVES = 8
+LONGEST_LABEL = 32
 HEAT_ATTRIBUTES = 18
 HEAT_TYPES = 12
 WEIGHED_ATTRIBUTES = 16
@@ -23,8 +25,8 @@ SHOWN_TYPES = 2
 ROUTED_BY = ("attribute", "product type")
 
 
-def report_figures(found: Measurement, events: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """All plots of a report by name.
+def report_plots(found: Measurement, events: Sequence[Mapping[str, Any]] = ()) -> list[Plot]:
+    """All plots of a report.
 
     Args:
         events: of training, for the load per expert.
@@ -43,7 +45,7 @@ def report_figures(found: Measurement, events: Sequence[Mapping[str, Any]] = ())
         figures |= {f"experts-by-{by.replace(' ', '-')}": expert_map(found.routing, by) for by in ROUTED_BY}
     if (load := expert_load(events)) is not None:
         figures["experts-load"] = load
-    return figures
+    return [Plot(name, figure) for name, figure in figures.items()]
 
 
 def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
@@ -56,11 +58,15 @@ def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
         for index, (attribute, scores) in enumerate(mine.items()):
             _, accepted, right = _sweep(scores.confidence, scores.correct)
             style = ("-", "--")[index % 2]
-            axes.plot(
-                right / scores.support, right / accepted, style, label=attribute, color=_color(index // 2), lw=1.6
-            )
+            shown = _label(attribute)
+            axes.plot(right / scores.support, right / accepted, style, label=shown, color=_color(index // 2), lw=1.6)
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
-        axes.set(title=product_type, xlabel="recall (of all products with a gold value)", xlim=(0, 1), ylim=(0.4, 1.02))
+        axes.set(
+            title=_label(product_type),
+            xlabel="recall (of all products with a gold value)",
+            xlim=(0, 1),
+            ylim=(0.4, 1.02),
+        )
         axes.set_ylabel("precision of what is accepted")
         if mine:
             axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=3, frameon=False)
@@ -85,8 +91,8 @@ def heat_map(evaluation: Evaluation) -> Any:
     if not rows:
         return figure
     image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(attributes)), attributes, rotation=40, ha="right", fontsize=9)
-    axes.set_yticks(range(len(types)), types, fontsize=9)
+    axes.set_xticks(range(len(attributes)), [_label(name) for name in attributes], rotation=40, ha="right", fontsize=9)
+    axes.set_yticks(range(len(types)), [_label(name) for name in types], fontsize=9)
     for i, j in zip(*np.nonzero(support), strict=True):
         color = "#010101" if grid[i, j] > 0.6 else "white"  # black is the page's own text color
         axes.text(j, i, f"{100 * grid[i, j]:.0f}", ha="center", va="center", fontsize=9, color=color)
@@ -104,8 +110,10 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
         mine = _pooled(cells.test(label), product_types)
         recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
-    axes.set_xticks(np.arange(len(names)) + 0.315, names, rotation=40, ha="right", fontsize=8)
-    axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What each source adds ({', '.join(product_types)})")
+    axes.set_xticks(
+        np.arange(len(names)) + 0.315, [_label(name) for name in names], rotation=40, ha="right", fontsize=8
+    )
+    axes.set(ylabel="Recall@90P", ylim=(0, 1), title=f"What each source adds ({', '.join(map(_label, product_types))})")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncol=4, frameon=False)
     axes.grid(axis="y", alpha=0.25)
     return figure
@@ -124,8 +132,9 @@ def source_weight_bars(weights: Mapping[str, Mapping[str, float]]) -> Any:
     for index, source in enumerate(weights[names[0]]):
         mine = np.array([weights[name].get(source, 0.0) for name in names])
         hatch = ("", "//", "..")[index // 6 % 3]
-        axes.barh(names, mine, 0.7, left, label=source, color=_color(index), hatch=hatch, edgecolor="white")
+        axes.barh(range(len(names)), mine, 0.7, left, label=source, color=_color(index), hatch=hatch, edgecolor="white")
         left += mine
+    axes.set_yticks(range(len(names)), [_label(name) for name in names])
     axes.invert_yaxis()
     axes.set(xlabel="mean weight in the test answers", xlim=(0, 1), title="What each source weighs")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=6, frameon=False)
@@ -162,7 +171,9 @@ def expert_map(routing: pa.Table, by: str) -> Any:
         grid = np.stack([shares.get((layer, by, name), np.full(experts, np.nan)) for name in names])
         image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.5, float(np.nanmax(grid))), aspect="auto")
         axes.set_xticks(range(experts), [str(e) for e in range(experts)], fontsize=8)
-        axes.set_yticks(range(len(names)), names if place == 1 else [""] * len(names), fontsize=8)
+        axes.set_yticks(
+            range(len(names)), [_label(name) for name in names] if place == 1 else [""] * len(names), fontsize=8
+        )
         axes.set(xlabel="expert", title=f"layer {layer}")
     if layers:
         figure.colorbar(image, ax=figure.axes, fraction=0.03, pad=0.01, label="share of tokens")
@@ -190,6 +201,11 @@ def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
         axes.grid(alpha=0.25)
     figure.suptitle("Load per expert over training (dotted: 1 %)", fontsize=11)
     return figure
+
+
+def _label(name: str) -> str:
+    """A name of so many characters at most: a longer one leaves no room to the axes."""
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}\u2026"
 
 
 def _pooled(

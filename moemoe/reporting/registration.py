@@ -74,7 +74,7 @@ def decision_blocks(decision: GateDecision) -> list[Block]:
             for name, half in decision.halves.items()
         ]  # fmt: skip
         heads = ["rows", "champion, %", "challenger, %", "difference, points", "cells", "products"]
-        said = "Mean Recall@90P of both models on the same test rows. The gate rows decide; the report rows only tell."
+        said = "Mean Recall@90P of both models on the same test rows; the gate rows decide."
         blocks += [Table(heads, rows), Text(said)]
     if decision.cells:
         cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])

@@ -1,9 +1,9 @@
 """The report of a run: what the model can fill in, what changed, and beneath it what engineers need."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from moemoe.evaluation.evaluate import PROMISE
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.readiness import NEEDS_DATA, NOT_LEARNED, READY, Readiness, readiness
 from moemoe.reporting import metric_tables
@@ -30,11 +30,11 @@ from moemoe.reporting.identity import Identity
 
 #: Slots that registration fills.
 IDENTITY, CHAMPION = "identity", "champion"
+EXPECTATIONS = "Expectations of the predictions"
 STATES = {READY: GOOD, NEEDS_DATA: WARNING, NOT_LEARNED: FAILURE}
 ATTRIBUTE_HEADS: list[Column | str] = [
     "attribute", "state", "fills in", "% of what is asked", "% of these right", "answered from",
-    Column("text", "% right from one source"), Column("image", "% right from one source"), "asked (test)",
-    "why not ready",
+    Column("text alone", "% right"), Column("image alone", "% right"), "asked (test)", "why not ready",
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def run_report(
     identity: Identity,
     examples: Sequence[Block],
     expectations: Sequence[Block],
-    plots: Mapping[str, Any],
+    plots: Sequence[Plot],
     catalog: Sequence[Block] = (),
 ) -> Document:
     """The report of one run's predictions.
@@ -51,20 +51,21 @@ def run_report(
     Args:
         examples: of ``examples.example_blocks``.
         expectations: of ``expectations.expectation_blocks``, for the predictions.
-        plots: of ``plots.report_figures``, by name.
+        plots: of ``plots.report_plots``.
         catalog: of ``catalog_documents.readings``.
     """
-    drawn = [Plot(name, figure) for name, figure in plots.items()]
     total, attributes = readiness(found.cells, found.evaluation)
     blocks: list[Block] = [
         Slot(IDENTITY, identity.blocks()),
         *answer(total, attributes),
         *(Notice(warning) for warning in found.warnings),
         Contents(),
-        Section("Attributes", [attribute_table(attributes)]),
+        *([Section("Attributes", [attribute_table(attributes)])] if attributes else []),
         Slot(CHAMPION),
         Section("Products to look at", examples),
     ]
+    if not holds(expectations):
+        blocks.append(Section(EXPECTATIONS, expectations))
     collapsed: list[tuple[str, Sequence[Block], str]] = [
         ("Headline figures", metric_tables.headline(found.evaluation), "means over product types, with intervals"),
         (
@@ -74,22 +75,27 @@ def run_report(
         ),
         (
             "Plots",
-            [plot for plot in drawn if not plot.name.startswith("experts-")],
+            [plot for plot in plots if not plot.name.startswith("experts-")],
             "precision and recall, sources, calibration",
         ),
         ("Slices of the test split", metric_tables.slice_table(found), "where answers are right"),
         ("Questions that have no answer", metric_tables.unanswerable(found), "how often it abstains from them"),
-        ("What experts learn", metric_tables.experts(found, drawn), "which questions go where"),
+        ("What experts learn", metric_tables.experts(found, plots), "which questions go where"),
         (
             "Product type x attribute",
             metric_tables.cell_table(found.evaluation),
             f"all {found.evaluation.table.num_rows} cells",
         ),
-        ("Expectations of the predictions", expectations, ""),
+        (EXPECTATIONS, expectations if holds(expectations) else (), "all of them hold"),
         ("Catalog", catalog, "layout of its files, what became of each column"),
     ]
     blocks += [Section(title, own, collapsed=True, summary=summary) for title, own, summary in collapsed if own]
     return Document(f"{identity.system}: what it can fill in", blocks, identity.tab)
+
+
+def holds(expectations: Sequence[Block]) -> bool:
+    """Whether ``expectation_blocks`` have found nothing that fails."""
+    return all(block.kind == GOOD for block in expectations if isinstance(block, Notice))
 
 
 def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
@@ -102,11 +108,19 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
         lead = f"At 90 % precision this model fills in nothing of what is asked; {of}."
         return [Text(lead, lead=True)]
     filled = f"{100 * total.coverage.value:.0f} % of what is asked"
-    lead = f"At 90 % precision this model fills in **{filled}**; {of}."
+    right = f"{100 * total.precision.value:.0f} %"
     if not ready:
         lead = (
-            f"**None of {len(attributes)} attributes is ready**: that the thresholds hold, for {filled}, is not proven."
+            f"**None of {len(attributes)} attributes is ready**: the model would fill in {filled}, but that 90 % of it "
+            "is right is proven for no attribute."
         )
+    elif total.precision.value < PROMISE:
+        lead = (
+            f"With thresholds meant for 90 % precision this model fills in **{filled}**, but only **{right} of that is "
+            f"right** on test; {of}."
+        )
+    else:
+        lead = f"At 90 % precision this model fills in **{filled}**; {of}."
     precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
     kept = (
         f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of what it fills in "

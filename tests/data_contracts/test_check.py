@@ -90,6 +90,10 @@ class TestRaw:
         for words in ("product ids are unique (critical)", "have an image (warning)", "say their color"):
             assert any(words in page for page in pages)
         assert "1 come more than once" in Path(report.docs_index).read_text()
+        assert ">products</a>" in index
+        titles = [re.search("<title>(.*)</title>", page)[1] for page in pages]
+        assert "Contract small, raw catalog: products, what was found" in titles
+        assert not [page for page in pages if "Great Expectations Version" in page or "Validations /" in page]
         for page in folder.rglob("*.html"):
             text = page.read_text()
             tags = re.findall("<[^>]*>", text) + re.findall("<style.*?</style>", text, re.DOTALL)
@@ -187,7 +191,7 @@ class TestRaw:
         )
         expected = (
             "contract small, raw catalog: a critical expectation does not hold\n"
-            "  critical: product ids are unique: 1 come more than once (products p4)"
+            "  fails (critical): product ids are unique: 1 come more than once (products p4)"
         )
         with pytest.raises(CatalogError) as raised:
             report.raise_if_critical()
@@ -270,7 +274,7 @@ class TestLabels:
             report.raise_if_critical()
 
     def test_no_labels(self, contract, tmp_path):
-        with pytest.raises(CatalogError, match="critical: there are labels: 0"):
+        with pytest.raises(CatalogError, match=r"fails \(critical\): there are labels: 0"):
             check_labels(labels(products=0), contract, tmp_path).raise_if_critical()
 
 
@@ -372,7 +376,7 @@ class TestPredictions:
         assert failure[:2] == (severity, promise)
 
     def test_no_predictions(self, contract, tmp_path):
-        with pytest.raises(CatalogError, match="critical: there are predictions: 0 predictions"):
+        with pytest.raises(CatalogError, match=r"fails \(critical\): there are predictions: 0 predictions"):
             check_predictions([PREDICTIONS.empty_table()], contract, tmp_path).raise_if_critical()
 
 

@@ -90,7 +90,9 @@ class TestDrift:
         (tmp_path / "contract.yaml").write_text(strict)
         contract = load_contract(tmp_path / "contract.yaml")
         after = counted_labels(("kurta", "color", {"Blue": 250}))
-        with pytest.raises(CatalogError, match=r"critical: values of color .* at most 2 .*: kurta 6.05 .Red 80"):
+        with pytest.raises(
+            CatalogError, match=r"fails \(critical\): values of color .* at most 2 .*: kurta 6.05 .Red 80"
+        ):
             check_drift(label_drift(self.BEFORE, after), contract, tmp_path / "docs").raise_if_critical()
 
     def test_a_contract_without_a_bound(self, tmp_path):

@@ -9,7 +9,7 @@ from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.comparison import Candidate, compare, pooled
 from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, PaperSystem, systems_of, tables_of
-from moemoe.reporting.comparison_plots import comparison_figures
+from moemoe.reporting.comparison_plots import comparison_plots
 from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
 from moemoe.schemas import PREDICTIONS
 from tests.support.compared_predictions import TYPES, predictions
@@ -120,13 +120,17 @@ def test_the_overview_shows_what_each_system_makes_of_the_title_alone():
     assert [row[place] for row in overview.cells()][:2] == ["25.0", "-"]
 
 
+def names_of(plots):
+    return {plot.name for plot in plots}
+
+
 def test_ablations_name_what_was_not_run(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
     [_, _, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
     by_system = {row[0]: row[1:] for row in figure5.cells()}
     assert by_system["wo-qg"][2] == "58.1 / 68.1"
     assert by_system["wo-al (not run)"] == ["-", "-", "59.4 / 68.8"]
-    assert set(comparison_figures(comparison, tables_of("30pt"))) == {
+    assert names_of(comparison_plots(comparison, tables_of("30pt"))) == {
         "systems", "precision-recall", "heat-map", "ablation-fig5",
     }  # fmt: skip
 
@@ -134,7 +138,7 @@ def test_ablations_name_what_was_not_run(candidate):
 def test_the_legend_of_runs_with_long_names_stays_on_the_figure(candidate):
     names = [f"{model}-as long as both phases-tiny-20261126-12001{i}" for i, model in enumerate(["moemoe", "qga"] * 3)]
     result = compared(*(candidate(name, right=30, model="qga") for name in names))
-    figure = comparison_figures(result, [])["precision-recall"]
+    [figure] = [plot.figure for plot in comparison_plots(result, []) if plot.name == "precision-recall"]
     figure.canvas.draw()
     box, [legend] = figure.bbox, figure.legends
     extent = legend.get_window_extent()
@@ -174,13 +178,13 @@ def test_too_few_products_for_a_mean_still_make_tables():
     comparison = compared(Candidate("moemoe", PaperSystem("moemoe"), few), Candidate("qga", PaperSystem("qga"), few))
     tables = all_tables(comparison, tables_of("30pt"))
     assert "| moemoe | - |" in tables[0].markdown()
-    comparison_figures(comparison, tables_of("30pt"))
+    comparison_plots(comparison, tables_of("30pt"))
 
 
 def test_runs_of_a_contract_that_reports_on_no_type_are_compared_without_figures_by_type(candidate):
     candidates = [candidate("moemoe", 30), candidate("qga", 20)]
     comparison = compare("mine", candidates, [], replicates=20)
-    assert set(comparison_figures(comparison, [])) == {"systems"}
+    assert names_of(comparison_plots(comparison, [])) == {"systems"}
     assert "| moemoe | - |" in all_tables(comparison, [])[0].markdown()
 
 

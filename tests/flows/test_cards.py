@@ -47,7 +47,20 @@ def test_every_block_has_its_component(rendered):
 
 
 def test_a_table_s_entries_are_written_as_everywhere(rendered):
-    cells = [1234, 0.12345, None, doc.Bar(doc.Estimate(0.891, 0.88, 0.9)), doc.Difference(0.01, -0.01, 0.03)]
+    cells = [1234, 0.12345, None, doc.Estimate(0.891, 0.88, 0.9), doc.Difference(0.01, -0.01, 0.03)]
     shown = rendered(doc.Table([doc.Column("a", "group"), "b", "c", "d", "e"], [cells]))
-    for words in ("group: a", "1,234", "0.123", '"-"', "89.1 [88.0, 90.0]", "+1.0 [-1.0, +3.0] (covers 0)"):
+    for words in ("1,234", "0.123", '"-"', "89.1 [88.0, 90.0]", "+1.0 [-1.0, +3.0] (covers 0)"):
         assert words in shown, words
+
+
+def test_a_bar_is_left_out_beside_its_number(rendered):
+    share = doc.Estimate(0.5, 0.4, 0.6)
+    shown = rendered(doc.Table(["attribute", "fills in", "%"], [["color", doc.Bar(share), share]]))
+    assert shown.count("50.0 [40.0, 60.0]") == 1
+    assert "fills in" not in shown
+
+
+def test_a_heading_names_its_group_only_if_it_has_to(rendered):
+    columns = [doc.Column("text alone", "% right"), doc.Column("recall", "plain"), doc.Column("recall", "guarded")]
+    shown = rendered(doc.Table(columns, [[1, 2, 3]]))
+    assert '"text alone", "plain: recall", "guarded: recall"' in shown

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from moemoe.errors import CatalogError
-from moemoe.inference.audit import checked_verdicts, draw_audit, with_verdicts
+from moemoe.inference.audit import Sampler, checked_verdicts, draw_audit, with_verdicts
 from moemoe.schemas import AUDIT, AUDIT_CANDIDATES
 
 HEAD = b"product_id,attribute,prediction,verdict\n"
@@ -22,6 +22,14 @@ def audit(cells=(("color", 3), ("material", 2)), size=600):
 def test_the_cells_that_filled_most_come_first_and_the_size_is_kept():
     drawn = audit((("material", 2), ("color", 3), ("style", 1)), size=4)
     assert drawn["attribute"].to_pylist() == ["color"] * 3 + ["material"] * 2
+
+
+def test_the_sample_keeps_the_product_s_text():
+    record = {"product_id": "p", "product_type": "shirt", "attribute": "color", "decision": "filled"}
+    sampler = Sampler("m/1")
+    sampler.offer(record, "A title", "A title | and what else is written", None)
+    [row] = sampler.table().to_pylist()
+    assert (row["title"], row["text"]) == ("A title", "A title | and what else is written")
 
 
 def test_verdicts_come_back_by_product_and_attribute():

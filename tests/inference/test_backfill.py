@@ -152,6 +152,8 @@ def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)], thresholds)
     report = page(backfill_report(finish_backfill(job, parts, 10), job.model_version, job.threshold_kind))
     assert ("where a text names a single value of an attribute" in report) == (thresholds == "unfamiliar")
+    [audit] = (tmp_path / "out" / "audit").glob("audit-*.parquet")
+    assert f'<a href="audit/{audit.stem}.html">' in report
 
 
 def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import pyarrow as pa
 import pytest
 
@@ -23,6 +25,7 @@ def test_verdicts_on_contradicted_labels_say_how_many_are_wrong(label_audit, cap
     assert main(["audit", label_audit]) == 0
     said = capsys.readouterr().out
     assert "of 400 contradicted labels about 300 are wrong in the catalog (95 % interval" in said
+    assert re.search(r"^shirt +color +400 +20 +75\.0 \[53\.1, 88\.8\]$", said, re.MULTILINE)
     assert "raise" not in said
     assert "switch off" not in said
 

@@ -59,7 +59,7 @@ def first(uri, model_dir) -> tuple[str, TrackedRun]:
 def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp_path):
     first = registered(uri, name, model_dir, GOOD)
     assert first.aliases == ("challenger", "champion")
-    assert first.reason == "champion: there was none yet"
+    assert first.reason == "champion: there was no champion before it"
     version = find_version(uri, f"models:/{name}@champion")
     assert version.version == first.version
     assert version.tags["data_hash"] == "data-hash"
@@ -219,6 +219,8 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     assert "2 of 3 cells have no plain threshold" in card
     assert client(uri).get_model_version(name, second.version).description == card
     report = Path(client(uri).download_artifacts(second.run_id, "report.html")).read_text()
+    assert report.count(">accepted (validation)<") == 2
+    assert ">plain threshold<" in report
     assert change in report
     assert ">abstains<" in report
     assert second.tags["decision"] == "champion: a complaint"
@@ -260,7 +262,7 @@ def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):
 
 
 def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, name, model_dir):
-    reason = "no product type and attribute has 30 test products with a label; most has shirt/color, 12"
+    reason = "no product type and attribute has 30 test products with a label; the most are the 12 of shirt/color"
     unmeasured = replace(trained(model_dir, GOOD), no_means=reason)
 
     def run(rules):

@@ -11,6 +11,8 @@ from moemoe.evaluation.evaluate import Evaluation
 from moemoe.names import escaped
 from moemoe.registry.run_results import MATRIX, STEP_METRICS, log_dataset, log_evaluation, log_training_events
 from moemoe.registry.tracked_run import TrackedRun
+from moemoe.reporting.document import Plot
+from moemoe.reporting.plots import _figure
 from moemoe.schemas import EVALUATION
 from moemoe.shards.manifest import File, Manifest
 from tests.support.small_registry import evaluation_table, new_run, new_store
@@ -26,8 +28,9 @@ def test_the_evaluation_has_a_child_run_per_product_type(uri, tmp_path):
     file = tmp_path / "evaluation.parquet"
     file.write_bytes(b"x")
     evaluation = Evaluation(evaluation_table(), {"recall_at_90p/mean": 0.5, "recall_at_90p/shirt/top5": math.nan})
-    log_evaluation(run, evaluation, [file], {})
-    log_evaluation(run, evaluation, [file], {})  # again, as after resume: nothing stands twice
+    plots = [Plot("sources", _figure(2, 2))]
+    log_evaluation(run, evaluation, [file], plots)
+    log_evaluation(run, evaluation, [file], plots)  # again, as after resume: nothing stands twice
     client = run.mlflow
     found = client.get_run(run.run_id)
     assert found.data.metrics == {"recall_at_90p/mean": 0.5}
@@ -37,6 +40,8 @@ def test_the_evaluation_has_a_child_run_per_product_type(uri, tmp_path):
     assert shirt.data.metrics["color/support"] == 40
     paths = {artifact.path for artifact in client.list_artifacts(run.run_id, "evaluation")}
     assert paths == {"evaluation/evaluation.parquet", "evaluation/product_type_x_attribute.json"}
+    logged = Path(client.download_artifacts(run.run_id, "plots", str(tmp_path)))
+    assert [(file.name, file.read_bytes()) for file in logged.iterdir()] == [("sources.png", plots[0].png)]
     matrix = json.loads(Path(client.download_artifacts(run.run_id, MATRIX, str(tmp_path))).read_text())
     assert len(matrix["data"]) == evaluation.table.num_rows
 
@@ -71,7 +76,7 @@ def test_metrics_of_any_attribute_are_logged(uri):
     rows = evaluation_table().slice(0, 1).to_pylist()
     table = pa.Table.from_pylist([{**rows[0], "attribute": "Colour (main)"}], EVALUATION)
     run = new_run(uri)
-    log_evaluation(run, Evaluation(table, {f"accuracy/{escaped('tops/tees')}": 0.5}), [], {})
+    log_evaluation(run, Evaluation(table, {f"accuracy/{escaped('tops/tees')}": 0.5}), [], [])
     client = run.mlflow
     found = client.get_run(run.run_id)
     assert found.data.metrics == {"accuracy/tops.2F.tees": 0.5}

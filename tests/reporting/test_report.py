@@ -1,5 +1,6 @@
 """The report of a run: what a person reads first, and that it is one file that asks the network for nothing."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -7,10 +8,10 @@ import pytest
 
 from moemoe.evaluation.readiness import BOTH, NEEDS_DATA, NOT_LEARNED, READY, TEXT, readiness
 from moemoe.reporting import html, report
-from moemoe.reporting.document import Section, Table
+from moemoe.reporting.document import GOOD, WARNING, Notice, Section, Table
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.identity import Identity
-from moemoe.reporting.plots import report_figures
+from moemoe.reporting.plots import report_plots
 from moemoe.reporting.text import document_text
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 from tests.support.prediction_rows import rows, table
@@ -41,7 +42,7 @@ def document(found):
     hostile = ProductShown("<script>alert(1)</script>", 'A Red shirt, "blue" inside <img src=x onerror=y>', None)
     products = {one.row["product_id"]: hostile for one in chosen}
     blocks = example_blocks(chosen, products, lambda attribute, value: re.compile(value, re.IGNORECASE))
-    return report.run_report(found, IDENTITY, blocks, [], report_figures(found))
+    return report.run_report(found, IDENTITY, blocks, [], report_plots(found))
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,47 @@ def test_a_model_of_few_products_promises_nothing():
     few = measured(table(rows(9, 9, split="validation"), rows(9, 5)))
     lead, kept = report.answer(*readiness(few.cells, few.evaluation))
     assert lead.text == (
-        "**None of 1 attributes is ready**: that the thresholds hold, for 100 % of what is asked, is not proven."
+        "**None of 1 attributes is ready**: the model would fill in 100 % of what is asked, but that 90 % of it is "
+        "right is proven for no attribute."
     )
     assert "55.6" in kept.text
+
+
+def test_the_first_sentence_claims_no_90_percent_that_test_does_not_show():
+    """A ready color, and a material whose thresholds, chosen on validation, do not hold on test."""
+    sure = rows(60, 60, split="validation"), rows(60, 60)
+    missed = rows(60, 60, attribute="material", split="validation"), rows(60, 30, attribute="material")
+    found = measured(table(*sure, *missed))
+    lead, _ = report.answer(*readiness(found.cells, found.evaluation))
+    assert lead.text == (
+        "With thresholds meant for 90 % precision this model fills in **100 % of what is asked**, but only **75 % of "
+        "that is right** on test; **1 of 2 attributes are ready**."
+    )
+
+
+def test_a_model_that_reads_no_image_answers_nothing_from_it():
+    """What it says without a text is a guess, however often right."""
+    asked = rows(60, 60, split="validation"), rows(60, 57)
+    guessed = rows(60, 20, condition=IMAGE_BLANKED), rows(60, 40, condition=TEXT_BLANKED)
+    found = measured(table(*([row | {"image_weight": 0.0} for row in part] for part in (*asked, *guessed))))
+    color = readiness(found.cells, found.evaluation)[1][0]
+    assert (color.source, color.text_alone) == (TEXT, 20 / 60)
+    assert math.isnan(color.image_alone)
+    chosen = choose(found.cells, found.evaluation)
+    assert {one.kind for one in chosen} == {"confident error"}
+    shown = {one.row["product_id"]: ProductShown("t", "t", None) for one in chosen}
+    [_, examples] = example_blocks(chosen, shown, lambda attribute, value: re.compile(value))
+    assert [name for name, _ in examples.items[0].facts] == ["color", "catalog", "threshold", "product"]
+
+
+def test_expectations_that_fail_are_not_folded(found):
+    def section(kind):
+        notice = Notice("10 of 11 expectations hold.", kind)
+        written = report.run_report(found, IDENTITY, [], [notice], [])
+        return next(one for one in written.sections if one.title == report.EXPECTATIONS)
+
+    assert not section(WARNING).collapsed
+    assert section(GOOD).collapsed
 
 
 def test_attributes_are_ready_or_say_what_they_lack(found):
@@ -79,6 +118,7 @@ def test_attributes_are_ready_or_say_what_they_lack(found):
 def test_an_attribute_that_both_sources_tell(found):
     color = readiness(found.cells, found.evaluation)[1][0]
     assert replace(color, text_alone=0.62, image_alone=0.60).source == BOTH
+    assert replace(color, text_alone=0.0, image_alone=0.0).source == ""
 
 
 def test_the_answer_comes_first(document):
@@ -136,7 +176,7 @@ def test_confident_errors_come_first_with_their_words_marked(document, page):
 
 def test_a_run_without_any_label_has_a_report():
     nothing = measured(table([dict(row, gold=[]) for row in rows(3, 3)]))
-    written = report.run_report(nothing, IDENTITY, [], [], report_figures(nothing))
+    written = report.run_report(nothing, IDENTITY, [], [], report_plots(nothing))
     assert "nothing can be said of this model" in html.page(written)
 
 
@@ -144,6 +184,18 @@ def test_headings_stand_in_groups_and_values_can_be_sorted(page):
     assert '<th colspan="4" class="named">plain threshold</th>' in page
     assert 'data-sort="0.95"' in page
     assert 'data-label="plain threshold: recall, %"' in page
+
+
+def test_a_column_of_sentences_is_not_squeezed():
+    shown = html.page(
+        report.Document("t", [Table(["a", "why"], [["x", "a sentence of more than so many characters"]])])
+    )
+    assert '<td class="wide" data-sort="a sentence' in shown
+    assert shown.count('class="wide"') == 1
+
+
+def test_images_are_there_when_a_report_is_printed(page):
+    assert 'loading="lazy"' not in page
 
 
 def test_a_table_in_text_keeps_its_columns():

@@ -51,6 +51,11 @@ for (const list of document.querySelectorAll('nav ol'))
     item.append(link);
     return item;
   }));
+// A long text begins at its first marked word.
+for (const text of document.querySelectorAll('.example .text')) {
+  const mark = text.querySelector('mark');
+  if (mark) text.scrollTop = mark.offsetTop - text.offsetTop - 40;
+}
 const openTarget = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.tagName === 'DETAILS') { target.open = true; target.scrollIntoView(); }
