@@ -22,6 +22,14 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def with_one_i(text: str) -> str:
+    """``text`` whose letters i of Turkish, with a dot and without, are one up to case.
+
+    Case alone makes "kirmizi" of "KIRMIZI", and of "İPEK" an i, a loose dot and "pek".
+    """
+    return text.replace("i\u0307", "i").replace("ı", "i").replace("İ", "i")
+
+
 def whole(text: str, pattern: str) -> str:
     """``pattern`` for ``text``, a regular expression of version 1, where no word goes on before or behind it.
 

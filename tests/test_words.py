@@ -6,7 +6,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moemoe.words import whole, words
+from moemoe.words import whole, with_one_i, words
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,11 @@ def test_words_of_every_script(text, expected):
 @given(st.text(st.characters(codec="latin-1")))
 def test_latin_text_is_cut_as_ever(text):
     assert words(text) == re.findall(r"\w+", text)
+
+
+@pytest.mark.parametrize("text", ["kırmızı ipek", "KIRMIZI İPEK", "Kırmızı i\u0307pek", "KİRMİZİ IPEK"])
+def test_the_four_letters_i_of_turkish(text):
+    assert with_one_i(text).lower() == with_one_i(text.lower()) == "kirmizi ipek"
 
 
 @given(st.text())

@@ -18,7 +18,7 @@ from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
-from moemoe.words import words
+from moemoe.words import with_one_i, words
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ def check_scikit_learn(system: str) -> None:
         ) from error
 
 
+def _without_case(text: str) -> str:
+    return with_one_i(text.lower())
+
+
 class Vectorizer:
     """scikit-learn's TF-IDF with sublinear counts, kept as a vocabulary and its weights."""
 
@@ -63,6 +67,7 @@ class Vectorizer:
             max_features=config.max_features,
             vocabulary=vocabulary,
             sublinear_tf=True,
+            preprocessor=_without_case,
             tokenizer=words,  # single letters and digits are words too: sizes and counts
             token_pattern=None,
             dtype=np.float32,

@@ -86,9 +86,16 @@ class Answer:
 
 
 def parsed(text: str) -> Url:
-    """An http(s) URL in its parts. Raises ImageError, without the URL's text: its password may be anywhere in it."""
+    """An http(s) URL in its parts; without a scheme it is https.
+
+    "&amp;", which exports make of "&", is taken back, and so are signs of lists behind it ("a.jpg,").
+
+    Raises:
+        ImageError: without the URL's text, as its password may be anywhere in it.
+    """
+    text = text.strip().rstrip(",;| ").replace("&amp;", "&")
     try:
-        url = parse_url(text.strip())
+        url = parse_url(f"https:{text}" if text.startswith("//") else text)
     except LocationParseError:
         raise ImageError(MALFORMED, "allowed is http(s)://HOST/PATH") from None
     if url.scheme not in ("http", "https"):

@@ -23,6 +23,12 @@ LONGEST_SIDE = 256
 _USERINFO = re.compile(
     r"^(\s*(?:[a-z][a-z0-9+.-]*:(?://)?|//))(?:[^/?#]*@|[^/?#@]*:[^/?#@]*[^0-9/?#@\]][^@]*@)", re.IGNORECASE
 )
+#: A signature, token or key in the query of a URL, of which a message has the name alone.
+_SECRET = re.compile(
+    r"([?&;](?:[^=&;#]*(?:signature|token|secret|password|credential|api[-_]?key|access[-_]?key|key-pair)[^=&;#]*"
+    r"|(?:[^=&;#]*[-_.])?(?:sig|key|auth|pwd|pass|hmac|jwt|sid|policy))=)[^&;#]+",
+    re.IGNORECASE,
+)
 
 #: Pillow knows more, among them formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -98,13 +104,13 @@ def load_image(
 
 
 def is_url(path: str | None) -> bool:
-    """Whether ``path`` is an http(s) URL, which ``url_images`` can fetch."""
-    return bool(path and re.match(r"\s*https?://", path, re.IGNORECASE))
+    """Whether ``path`` is an http(s) URL, which ``url_images`` can fetch; "//HOST/PATH", as shops write it, is one."""
+    return bool(path and re.match(r"\s*(?:https?:|//)", path, re.IGNORECASE))
 
 
 def shown(path: str) -> str:
-    """``path`` as a message has it: quoted, cut, and without the user and password of a URL."""
-    return repr(_USERINFO.sub(r"\1", path)[:200])
+    """``path`` as a message has it: quoted, cut, without user, password, signature and token of a URL."""
+    return repr(_SECRET.sub(r"\1...", _USERINFO.sub(r"\1", path))[:200])
 
 
 def _from_images(path: str, partition: str) -> tuple[str, str]:

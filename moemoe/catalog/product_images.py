@@ -7,7 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.layouts.records import split_urls
 from moemoe.schemas import CATALOG, IMAGE
+
+_SEVERAL_URLS = r"(?i)^\s*(?:https?:)?//\S+?(?:[,;|]\s*|\s+)(?:https?:)?//"
 
 
 def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
@@ -19,6 +22,7 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
     Args:
         most: of a product; images after so many are left out.
     """
+    batch = _with_urls_apart(batch)
     listed = batch["images"]
     if listed.null_count == len(listed):
         return batch
@@ -48,6 +52,21 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
     arrays = [columns.get(name, batch[name]) for name in CATALOG.names]
     nothing = pa.nulls(batch.num_rows, pa.list_(IMAGE))
     return pa.record_batch([nothing if array is None else array for array in arrays], schema=CATALOG)
+
+
+def _with_urls_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """``batch`` with the first of several URLs in a cell ``image`` there, and the others before those of ``images``."""
+    paths = pc.struct_field(batch["image"], "path")
+    several = np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL_URLS), False).to_numpy(False))
+    if not len(several):
+        return batch
+    first, further = batch["image"].to_pylist(), batch["images"].to_pylist()
+    for row in several.tolist():
+        if first[row]["bytes"] is None:
+            found = [{"bytes": None, "path": path} for path in split_urls(first[row]["path"])]
+            first[row], further[row] = found[0], [*found[1:], *(further[row] or [])]
+    columns = {"image": pa.array(first, IMAGE), "images": pa.array(further, pa.list_(IMAGE))}
+    return pa.record_batch([columns.get(name, batch[name]) for name in CATALOG.names], schema=CATALOG)
 
 
 def images_in(batch: pa.RecordBatch, row: int) -> list[dict[str, Any] | None]:

@@ -22,7 +22,7 @@ from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
 from moemoe.contract.suggest_measurement import Suggested, suggest_measurement
-from moemoe.contract.text import normalize_key, normalize_text, plain_label, without_share
+from moemoe.contract.text import key_name, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
@@ -38,7 +38,7 @@ SEPARATORS = ",;|"
 FURTHER_SEPARATORS = "、，"
 _SEPARATOR = re.compile(f"[{SEPARATORS}{FURTHER_SEPARATORS}]")
 #: A label that may be a measure: a number is in its first characters.
-_IS_NUMBER = re.compile(r"(?:\D{0,8}\d).{0,60}").fullmatch
+_IS_NUMBER = re.compile(r"[^\d¼-¾⅐-⅞]{0,16}[\d¼-¾⅐-⅞].{0,60}").fullmatch
 
 
 @dataclass
@@ -162,7 +162,7 @@ class _Attribute:
 
     def lines(self) -> list[str]:
         """As YAML."""
-        spellings = [spelling for spelling in self.key.spellings if normalize_key(spelling) != self.name]
+        spellings = [spelling for spelling in self.key.spellings if normalize_key(spelling) != normalize_key(self.name)]
         head = [f"  {_inline(self.name)}: # {self.share:.1%} of the products", f"    keys: {_inline(spellings)}"]
         if self.measures is None:
             return [*head, "    values:", *(
@@ -170,19 +170,20 @@ class _Attribute:
                 for value, (count, aliases) in self.values.items()
             )]  # fmt: skip
         own, given = self.measures, self.measures.measurement
+        sign = "" if given.decimal_sign == "." else f", decimal_sign: '{given.decimal_sign}'"
         return [
             *head,
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
             f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
             f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
-            f"tolerance: {given.tolerance:f}}}",
+            f"tolerance: {given.tolerance:f}{sign}}}",
         ]
 
 
 def _attribute(key: Key, rows: int) -> _Attribute:
     names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
     values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
-    name, share = normalize_key(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
+    name, share = key_name(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
     return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels))
 
 

@@ -150,7 +150,10 @@ MEASUREMENT = Record(
     {
         "unit": Text("The canonical unit, as values are written; one that pint knows."),
         "units": Named(TEXTS, "Further accepted unit: [spellings besides those that are known of it]."),
-        "default_unit": Text("What a number without a unit has; without this key such a label is unmapped."),
+        "default_unit": Text(
+            "What a number without a unit has; without this key it is the only accepted one, of several none."
+        ),
+        "decimal_sign": Choice((".", ","), "What 1.200 and 1,200 mean: with '.' 1.2 and 1200, with ',' 1200 and 1.2."),
         "decimals": Number(0, 6, "Digits behind the point of a value, at most.", whole=True),
         "at_least": Number(-1e12, 1e12, "Least value, in the canonical unit; a label outside is unmapped."),
         "at_most": Number(-1e12, 1e12, "Largest value, in the canonical unit."),

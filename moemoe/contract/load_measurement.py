@@ -32,6 +32,7 @@ def load_measurement(entry: YamlNode) -> Measurement:
         units.append(unit)
     names = [unit.name for unit in units]
     default = fields["default_unit"].choice(names) if "default_unit" in fields else None
+    sign = fields["decimal_sign"].choice((".", ",")) if "decimal_sign" in fields else "."
     least, most, tolerance = (_decimal(fields[name], name) for name in ("at_least", "at_most", "tolerance"))
     if least >= most:
         fields["at_most"].fail(f"at_most is {most:f} and at_least {least:f}; at_most must be larger")
@@ -39,7 +40,9 @@ def load_measurement(entry: YamlNode) -> Measurement:
         fields["tolerance"].fail(
             f"tolerance is {tolerance:f}; allowed is less than the range's width, {most - least:f}"
         )
-    return Measurement(tuple(units), int(_decimal(fields["decimals"], "decimals")), least, most, tolerance, default)
+    return Measurement(
+        tuple(units), int(_decimal(fields["decimals"], "decimals")), least, most, tolerance, default, sign
+    )
 
 
 def _unit(entry: YamlNode, aliases: Sequence[YamlNode], canonical: str) -> Unit:

@@ -1,7 +1,8 @@
 """A raw label -> the measure that it states ("12 1/2 in", "5' 6\\"", "approx. 32cm"), or why it states none.
 
 Numbers: a comma groups thousands where three digits end the number and it does not begin with 0 ("1,200", "1,00,000"),
-else it is a decimal comma; a point is a decimal point unless the number has several, or a comma behind it. Of several
+else it is a decimal comma; a point is a decimal point unless the number has several, or a comma behind it. Where the
+contract's ``decimal_sign`` is a comma, "1.200" and "1,200" mean the opposite. Of several
 measures in a label only three are one: parts of one measure ("5 ft 6 in"), the same in two units ("15 in / 38 cm") and
 a range whose ends are within the tolerance of its middle.
 """
@@ -12,9 +13,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
+import regex
+
+from moemoe.contract.measure_words import NO_UNITS, RATE, TIMES, TO, problem_of
 from moemoe.contract.measurement import Measurement, Unit
-from moemoe.contract.text import plain_label, plain_measure
+from moemoe.contract.text import fold_case, plain_label, plain_measure
 
 #: A longer label is a text about the product.
 LONGEST = 200
@@ -28,36 +33,22 @@ _UNSPACED = (
 )
 _ARABIC = str.maketrans({"\u066b": ".", "\u066c": ","})  # its signs of decimals and of thousands
 _NUMBER = re.compile(
-    rf"""(?=[-+.\d])(?<![^\W{_UNSPACED}])(?<![.,])(?P<sign>(?<![\w"')])[-+])?(?:
+    rf"""(?=[-+.\d])(?<![^\W{_UNSPACED}])(?:(?<![.,])|(?<=[^\W\d_]\.))(?P<sign>(?<![\w"')])[-+])?(?:
         (?:(?P<whole>\d+)(?:\ |-|\ and\ ))?(?P<numerator>\d{{1,2}})/(?P<denominator>2|3|4|5|8|10|16|32|64)(?![\d/])
         |(?P<decimal>\d[\d.,]*\d|\d|\.\d+))""",
     re.VERBOSE,
 )
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+|\.\d{3})")
+#: Thousands or decimals, as the contract's ``decimal_sign`` says.
+_EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_OTHER_SIGN = str.maketrans(".,", ",.")
 _PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
-_WORD = re.compile(r"""[ -]*([^\W\d_][^\W_]*|["'%°])""")
-#: Words behind a number that are no unit of it.
-_NO_UNITS = frozenset(
-    ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca", "bis")
-)
-_TIMES = re.compile(r"(?<![^\W\d_])(?:x|by)(?![^\W\d_])|[×*]", re.IGNORECASE)
-_TO = re.compile(r"\s*(?:-|~|〜|\.\.+|\b(?:to|till|until|and|bis)\b)\s*", re.IGNORECASE)
+_WORD = regex.compile(r"""[ -]*(\p{L}[\p{L}\p{M}\p{N}]*|["'%‰°])""")
 _PARTS = re.compile(r"\s*(?:,|&|and)?\s*", re.IGNORECASE)
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
-_BOUND = re.compile(
-    r"(?<![^\W_])(?:up ?to|at ?(?:least|most)|min(?:imum)?|max(?:imum)?|"
-    r"(?:less|more|greater|smaller|longer|shorter) than|(?:or|and) (?:more|less|up|longer)|"
-    r"over|under|above|below|within|no|not|without|minus|"
-    # German, French, Spanish and Italian
-    r"bis|ab|minimal|maximal|mindestens|höchstens|über|unter|(?:oder|und) (?:mehr|weniger|länger|kürzer|größer)|"
-    r"(?:mehr|weniger|größer|kleiner|länger|kürzer) als|"
-    r"jusqu'[àa]|au (?:moins|plus)|(?:plus|moins) de|(?:ou|et) (?:plus|moins)|[àa] partir de|"
-    r"hasta|desde|al menos|m[ií]n(?:imo)?|m[áa]x(?:imo)?|m[áa]s de|menos de|[oy] (?:m[áa]s|menos)|"
-    r"fino ad?|almeno|massimo|oltre|(?:più|piu|meno) di|[oe] (?:più|piu|meno))(?![^\W_])|"
-    r"以[上下内]|未[満满]|まで|最[大小高低长長短多少]|至[少多]|不足|超[え過过]|[<>≤≥±〜]|\+",
-    re.IGNORECASE,
-)
+#: A sign, or a dash before a list's item: "- 5".
+_LOOSE_MINUS = re.compile(r"-\s+$")
 
 
 class MeasureError(ValueError):
@@ -83,7 +74,7 @@ class MeasureReader:
         self._exact = {spelling: unit for unit in measurement.units for spelling in unit.spellings}
         self._folded: dict[str, set[Unit]] = {}
         for spelling, unit in self._exact.items():
-            self._folded.setdefault(spelling.casefold(), set()).add(unit)
+            self._folded.setdefault(fold_case(spelling), set()).add(unit)
         self._default = next((u for u in measurement.units if u.name == measurement.default_unit), None)
 
     def value(self, raw: str) -> str:
@@ -93,7 +84,10 @@ class MeasureReader:
             MeasureError: it states none, or none that is allowed.
         """
         own = self._measurement
-        number = own.rounded(self._number(raw))
+        exact = self._number(raw)
+        number = own.rounded(exact)
+        if exact and not number and abs(exact) > own.tolerance:
+            raise MeasureError(f"{float(exact):.2g} {own.unit} is too small for {own.decimals} decimals")
         if not own.in_range(number):
             raise MeasureError(
                 f"{own.text(Fraction(number))} is outside {own.at_least:f} to {own.at_most:f} {own.unit}"
@@ -118,11 +112,14 @@ class MeasureReader:
             if found.number is None:
                 raise MeasureError(f"the number {text[found.start : found.end]!r} cannot be read")
         between = [text[one.end : other.start] for one, other in pairwise(all_found)]
-        apart = [part for part in between if not _TO.fullmatch(part)]  # "10 bis 12 cm" is a range
-        around = [text[: all_found[0].start], *apart, text[all_found[-1].end :]]
-        if bound := next(filter(None, map(_BOUND.search, around)), None):
-            raise MeasureError(f"{bound[0]!r} makes it a bound, not a measure")
-        if any(map(_TIMES.search, between)):
+        is_range = any(map(TO.fullmatch, between))
+        apart = [part for part in between if not TO.fullmatch(part)]  # "10 bis 12 cm" is a range
+        before = text[: all_found[0].start]
+        if problem := problem_of([before, *apart, text[all_found[-1].end :]], is_range):
+            raise MeasureError(problem)
+        if self._measurement.at_least < 0 and _LOOSE_MINUS.search(before):
+            raise MeasureError("the dash before the number may be a minus; write it without a blank")
+        if any(map(TIMES.search, between)):
             raise MeasureError("several dimensions; one number is allowed")
         for place in range(len(between) - 1, -1, -1):  # "10-12 cm": both are cm
             one, following = all_found[place], all_found[place + 1]
@@ -132,7 +129,7 @@ class MeasureReader:
         if len(numbers) == 1:
             return numbers[0]
         tolerance = Fraction(self._measurement.tolerance)
-        if len(numbers) == 2 and any(map(_TO.fullmatch, between)):
+        if len(numbers) == 2 and is_range:
             low, high = sorted(numbers)
             if high - low > 2 * tolerance:
                 raise MeasureError("a range; one number is allowed")
@@ -148,7 +145,6 @@ class MeasureReader:
         for place, one in enumerate(found):
             assert one.number is not None  # _number has refused such labels
             unit = self._unit_of(one)
-            assert one.number is not None  # refused before
             if last is not None and _PARTS.fullmatch(between[place - 1]) and not (last.offset or unit.offset):
                 ratio = last.factor / unit.factor
                 whole = (numbers[-1] / last.factor).denominator == 1
@@ -175,8 +171,11 @@ class MeasureReader:
 
     def _all(self, text: str) -> Iterator[Found]:
         """Every number of a text as ``plain_measure`` writes it."""
+        end = 0
         for match in _NUMBER.finditer(text):
-            number, start = _number_of(match), match.start()
+            if match.start() < end:  # the 2 of "m**2"
+                continue
+            number, start = _number_of(match, self._measurement.decimal_sign), match.start()
             if match["sign"] == "-":
                 if text[:start].rstrip()[-1:].isdigit():  # "10 -12 cm" is a range
                     start += 1
@@ -184,30 +183,38 @@ class MeasureReader:
                     number = -number
             unit = self._spelled.match(text, match.end())
             known = self._known(unit["unit"]) if unit else None
-            if unit and known:
-                yield Found(number, known, "", start, unit.end())
+            rate = RATE.match(text, unit.end()) if unit else None
+            if unit and known and not rate:
+                end = unit.end()
+                yield Found(number, known, "", start, end)
+            elif unit and rate:
+                end = rate.end()
+                yield Found(number, None, text[unit.start("unit") : end], start, end)
             else:
                 word = _WORD.match(text, match.end())
                 yield Found(number, None, word[1] if word else "", start, match.end())
 
     def _known(self, spelling: str) -> Unit | None:
         """The unit that ``spelling`` means; none where only its case tells which one ("MW", "mW")."""
-        units = self._folded[spelling.casefold()]
+        units = self._folded.get(fold_case(spelling), set())
         return self._exact.get(spelling) or (next(iter(units)) if len(units) == 1 else None)
 
     @cached_property
-    def _spelled(self) -> re.Pattern[str]:
+    def _spelled(self) -> Any:
         """An accepted unit behind a number, also in brackets; the longest spelling first."""
         longest_first = sorted(self._exact, key=lambda text: (-len(text), text))
-        words = "|".join(re.escape(text) + _edge(text[-1]) for text in longest_first)
-        return re.compile(rf"[ -]{{0,3}}(?P<bracket>\( ?)?(?P<unit>{words})\.?(?(bracket) ?\))", re.IGNORECASE)
+        words = "|".join(regex.escape(text) + _edge(text[-1]) for text in longest_first)
+        return regex.compile(
+            rf"[ -]{{0,3}}(?P<bracket>\( ?)?(?P<unit>{words})\.?(?(bracket) ?\))", regex.IGNORECASE | regex.VERSION1
+        )
 
 
 def _edge(last: str) -> str:
     """What may not follow a unit with this last letter: a letter, of scripts without blanks only if it is one too."""
-    if not last.isalnum():
+    if not regex.match(r"[\p{L}\p{M}\p{N}]", last):
         return ""
-    return r"(?![^\W_])" if re.match(f"[{_UNSPACED}]", last) else rf"(?![^\W_{_UNSPACED}])"
+    letters = r"[\p{L}\p{M}\p{N}]"
+    return rf"(?!{letters})" if regex.match(f"[{_UNSPACED}]", last) else rf"(?![{letters}--[{_UNSPACED}]])"
 
 
 def _plain(text: str) -> str:
@@ -215,14 +222,14 @@ def _plain(text: str) -> str:
 
 
 def _is_joined(between: str) -> bool:
-    return bool(_TO.fullmatch(between)) or between.strip() in ("/", "or", ",")
+    return bool(TO.fullmatch(between)) or between.strip() in ("/", "or", ",")
 
 
 def _is_unit(word: str) -> bool:
-    return bool(word) and word.casefold() not in _NO_UNITS
+    return bool(word) and word.casefold() not in NO_UNITS
 
 
-def _number_of(match: re.Match[str]) -> Fraction | None:
+def _number_of(match: re.Match[str], decimal_sign: str) -> Fraction | None:
     """The number without its sign; None if it cannot be read."""
     if len(match[0]) > MOST_DIGITS:
         return None
@@ -230,6 +237,8 @@ def _number_of(match: re.Match[str]) -> Fraction | None:
         numerator, denominator = int(match["numerator"]), int(match["denominator"])
         return int(match["whole"] or 0) + Fraction(numerator, denominator) if numerator < denominator else None
     digits = match["decimal"]
+    if decimal_sign == "," and _EITHER.fullmatch(digits):
+        digits = digits.translate(_OTHER_SIGN)
     if _GROUPED.fullmatch(digits):
         return Fraction(digits.replace(",", ""))
     if _GROUPED_BY_POINTS.fullmatch(digits):

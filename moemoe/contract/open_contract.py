@@ -197,7 +197,8 @@ def _measurement(own: Measurement) -> dict[str, Any]:
     numbers = {name: int(number) if number == int(number) else float(number) for name, number in written}
     default = {"default_unit": own.default_unit} if own.default_unit else {}
     units = {unit.name: list(unit.aliases) for unit in own.units}
-    return {"unit": own.unit, "units": units, **default, "decimals": own.decimals, **numbers}
+    sign = {} if own.decimal_sign == "." else {"decimal_sign": own.decimal_sign}
+    return {"unit": own.unit, "units": units, **default, **sign, "decimals": own.decimals, **numbers}
 
 
 def to_yaml(contract: Contract) -> str:

@@ -21,6 +21,8 @@ def spellings(attribute: Attribute, value: str | None = None) -> list[str]:
 def words_pattern(found: Iterable[str]) -> regex.Pattern[str]:
     """Finds any of the normalized spellings as whole words, whatever their case and hyphens; the longest first.
 
+    In text of Unicode NFKC (``plain_text``), of Turkish ``with_one_i``.
+
     Literal text alone goes into it, so it cannot be made to run long, and a GPU box needs no RE2.
     """
     longest_first = sorted(found, key=lambda text: (-len(text), text))

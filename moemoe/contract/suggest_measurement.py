@@ -4,10 +4,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from moemoe.contract.measurement import Measurement, Unit
+import regex
+
+from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
 from moemoe.contract.units import kind_of, sellers_units, unit_of
@@ -16,12 +18,17 @@ from moemoe.contract.units import kind_of, sellers_units, unit_of
 MOST_LABELS = 0.8
 #: Labels beyond this share, from below, are taken for mistakes: the range leaves them out.
 IN_RANGE = 0.995
-MOST_DECIMALS = 2
+#: Of numbers; smaller ones than 1 may need more.
+MOST_DECIMALS, MOST_NEEDED_DECIMALS = 2, 6
 
 #: Words and signs; all of a measure's are units, or these.
-_WORD = re.compile(r"[^\W\d_]+|[\"'%]|°[^\W\d_]?")
-_BESIDE = frozenset(("approx", "approximately", "about", "circa", "ca", "to", "and", "or", "x"))
+_WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:\.\p{L}[\p{L}\p{M}]*)*|[\"'%‰]|°\p{L}?")
+_BESIDE = frozenset(
+    (*("approx", "approximately", "about", "circa", "ca", "to", "and", "or", "x"), *("約", "约", "程度", "ungefähr"))
+)
+_FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
+_DECIMAL_COMMA, _DECIMAL_POINT = (re.compile(rf"\d{sign}(?:\d{{1,2}}|\d{{4,}})(?!\d)") for sign in (",", r"\."))
 _ANY = Decimal(10) ** 12
 
 
@@ -48,29 +55,33 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
         labels: raw label -> how often it comes, those with a number in them.
         number: of all the key's labels, those that are not in ``labels`` too.
     """
-    found, plain = Counter[str](), dict[str, int]()
+    firsts, found, plain = Counter[str](), Counter[str](), dict[str, int]()
     for label, count in labels.items():
         if units_here := _units_in(label):
             plain[label] = count
-            found[units_here[0]] += count
+            firsts[units_here[0]] += count
+            found.update(dict.fromkeys(units_here, count))
     if not found:
         return None
-    canonical, _ = found.most_common(1)[0]
-    names = [name for name, _ in found.most_common() if kind_of(name) == kind_of(canonical)]
-    units = tuple(unit_of(name, (), canonical) for name in names)
-    read = _read(plain, units)
-    if read.total() < MOST_LABELS * max(number, 1):
+    canonical, _ = firsts.most_common(1)[0]
+    names = [name for name, _ in found.most_common() if name != canonical and kind_of(name) == kind_of(canonical)]
+    units = tuple(unit_of(name, (), canonical) for name in (canonical, *names))
+    wide = Measurement(units, MOST_NEEDED_DECIMALS, -_ANY, _ANY, _ANY, decimal_sign=_decimal_sign(plain))
+    rough = _read(plain, wide)  # of "2 in (5.1 cm)" the first
+    read = _read(plain, replace(wide, tolerance=_near(rough))) if rough else rough
+    if not read or read.total() < MOST_LABELS * max(number, 1):
         return None
     numbers = sorted(read)
     decimals = max([_needed_decimals(read), *map(_decimals, plain)])
-    least = Decimal(0) if numbers[0] >= 0 else numbers[0].to_integral_value("ROUND_FLOOR")
+    lowest = _quantile(read, 1 - IN_RANGE)
+    least = Decimal(0) if lowest >= 0 else lowest.to_integral_value("ROUND_FLOOR")
     most = _rounded_up(_quantile(read, IN_RANGE))
     step = Decimal(1).scaleb(-decimals)
-    tolerance = max(step, _one_digit(abs(_quantile(read, 0.5)) / 100))
+    tolerance = max(step, _near(read))
     if tolerance >= (most - least) / 2:
         tolerance = Decimal(0)
     return Suggested(
-        Measurement(units, decimals, least, most, tolerance),
+        Measurement(units, decimals, least, most, tolerance, decimal_sign=wide.decimal_sign),
         read.total(),
         *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
     )
@@ -79,15 +90,21 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
 def _units_in(label: str) -> list[str]:
     """The units of a label that has no other words: "100% cotton" is about cotton."""
     known = sellers_units()
-    words = _WORD.findall(plain_measure(label))
+    words = _WORD.findall(_FLUID_OUNCE.sub("floz", plain_measure(label)))
     # a letter alone is as it is written: M and L are sizes
     units = [known.get(word if len(word) == 1 else word.casefold()) for word in words if word.casefold() not in _BESIDE]
     return [] if None in units else [unit for unit in units if unit]
 
 
-def _read(labels: Mapping[str, int], units: tuple[Unit, ...]) -> Counter[Decimal]:
+def _decimal_sign(labels: Mapping[str, int]) -> str:
+    """The sign of most labels that leave no doubt: "12,5" and "1.200,50" have a comma."""
+    commas = sum(count for label, count in labels.items() if _DECIMAL_COMMA.search(label))
+    points = sum(count for label, count in labels.items() if _DECIMAL_POINT.search(label))
+    return "," if commas > points else "."
+
+
+def _read(labels: Mapping[str, int], wide: Measurement) -> Counter[Decimal]:
     """Number in the first unit -> labels that state it."""
-    wide = Measurement(units, 4, -_ANY, _ANY, Decimal(0))
     reader, read = MeasureReader(wide), Counter[Decimal]()
     for label, count in labels.items():
         try:
@@ -95,6 +112,11 @@ def _read(labels: Mapping[str, int], units: tuple[Unit, ...]) -> Counter[Decimal
         except MeasureError:
             continue
     return read
+
+
+def _near(read: Counter[Decimal]) -> Decimal:
+    """A hundredth of the usual number, in one digit."""
+    return _one_digit(abs(_quantile(read, 0.5)) / 100)
 
 
 def _quantile(read: Counter[Decimal], share: float) -> Decimal:
@@ -108,11 +130,11 @@ def _quantile(read: Counter[Decimal], share: float) -> Decimal:
 
 def _needed_decimals(read: Counter[Decimal]) -> int:
     """So many that rounding changes few of the numbers by more than 1 %."""
-    for decimals in range(MOST_DECIMALS):
+    for decimals in range(MOST_NEEDED_DECIMALS):
         near = (n for n in read if abs(round(n, decimals) - n) <= abs(n) / 100)
         if sum(read[n] for n in near) >= 0.95 * read.total():
             return decimals
-    return MOST_DECIMALS
+    return MOST_NEEDED_DECIMALS
 
 
 def _decimals(label: str) -> int:

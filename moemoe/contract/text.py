@@ -6,12 +6,16 @@ import unicodedata
 from typing import Any
 
 from moemoe.contract.cell_text import without_invisible
+from moemoe.words import with_one_i
 
 #: What stands for inches, for a dash or for degrees in files.
 _INCHES = str.maketrans(dict.fromkeys("“”„‟″˝ˮ〃＂", '"'))
 _SIGNS = str.maketrans({**dict.fromkeys("‐‑‒–—―−﹣－", "-"), "º": "°", "˚": "°", "⌀": " ", "Ø": " "})
 _GROUPING = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
-_GLUED_FRACTION = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞])")
+#: A fraction, or a raised digit, which is a power or a footnote's number.
+_NOT_OF_THE_NUMBER = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞²³¹⁰⁴-⁹])")
+#: Numbers in a circle or with a point, which would become digits of the number behind them.
+_ITEM = re.compile("[①-⒛⓪-⓿❶-➓㉑-㉟㊱-㊿]")
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
 #: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
@@ -30,19 +34,34 @@ _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 def normalize_text(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    Apostrophes of all kinds are one, invisible characters are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only
-    ``\\s`` and ``\\b`` safely on Latin text.
+    Apostrophes of all kinds are one, and so are the four letters i of Turkish ("KIRMIZI" is "kırmızı"); invisible
+    characters and Arabic's lengthening stroke are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only ``\\s`` and
+    ``\\b`` safely on Latin text.
     """
-    text = _BROKEN_APOSTROPHE.sub("'", without_invisible(html.unescape(text)))
-    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
-    text = _SPACES.sub(" ", text.casefold()).strip(_EDGES)
+    text = fold_case(_in_one_spelling(text))
     whole = _WHOLE_NUMBER.fullmatch(text)
     return whole[1] if whole else text
+
+
+def _in_one_spelling(text: str) -> str:
+    text = _BROKEN_APOSTROPHE.sub("'", without_invisible(html.unescape(text)))
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).replace("\u0640", "")
+    return _SPACES.sub(" ", text).strip(_EDGES)
+
+
+def fold_case(text: str) -> str:
+    """``text`` without case. Turkish has i with and without a dot in both cases, and files mix them up: all are i."""
+    return with_one_i(text.casefold())
 
 
 def normalize_key(key: str) -> str:
     """A raw key as it is compared; the second store numbers a repeated key ("Color #2")."""
     return _REPEATED.sub("", normalize_text(key))
+
+
+def key_name(key: str) -> str:
+    """An attribute's name from a raw key: in lower case, with the letters that it is written with ("größe")."""
+    return _REPEATED.sub("", _in_one_spelling(key).lower().replace("i\u0307", "i"))
 
 
 def plain_label(raw: str) -> str:
@@ -66,19 +85,22 @@ def plain_measure(text: str) -> str:
     A no-break space that groups digits is left out.
     """
     text = without_invisible(html.unescape(text)).translate(_INCHES).translate(_APOSTROPHES).replace("''", '"')
-    text = _GROUPING.sub("", text.translate(_SIGNS))
-    text = unicodedata.normalize("NFKC", _GLUED_FRACTION.sub(" ", text)).replace("\u2044", "/")
+    text = _GROUPING.sub("", _ITEM.sub("; ", text).replace('\\"', '"').translate(_SIGNS))
+    text = unicodedata.normalize("NFKC", _NOT_OF_THE_NUMBER.sub(" ", text)).replace("\u2044", "/")
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     return " ".join(text.split())
 
 
 def compile_rule(pattern: str) -> Any:
-    """The RE2 pattern, ready to search normalized text; raises ``re2.error`` for what RE2 refuses."""
+    """The RE2 pattern, ready to search normalized text; raises ``re2.error`` for what RE2 refuses.
+
+    Case does not count, nor which i of Turkish a word is written with.
+    """
     import re2
 
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
     options.never_capture = True  # else split would also return what groups match
-    return re2.compile(pattern, options)
+    return re2.compile(with_one_i(pattern), options)

@@ -12,45 +12,18 @@ from typing import Any
 
 from moemoe.contract.measurement import Unit
 from moemoe.contract.text import plain_measure
+from moemoe.contract.unit_names import SELLERS
 
 #: What a unit may be written like; pint would evaluate anything.
 _NAME = r"(?:°?[^\W\d]+|%)(?:\*\*[1-9]|\^[1-9]|[²³])?"
 _WRITTEN = re.compile(rf"{_NAME}(?:(?: ?[/*] ?| ){_NAME})*")
-
-#: What sellers write besides a unit's name, symbol and plural.
-_SELLERS: Mapping[str, tuple[str, ...]] = {
-    "inch": ('"', "ins", "inches"),
-    "foot": ("'", "feet", "fts"),
-    "yard": ("yds",),
-    "gram": ("gm", "gms", "gr", "grm", "grms", "grs", "gramme", "grammes"),
-    "kilogram": ("kgs", "kilo", "kilos", "kgm", "kilogramme", "kilogrammes"),
-    "pound": ("lbs",),
-    "ounce": ("ozs",),
-    "carat": ("cts", "carats"),
-    "liter": ("lt", "lts", "ltr", "ltrs", "lit"),
-    "milliliter": ("mls", "mltr", "mltrs"),
-    "centimeter": ("cms", "cmtr"),
-    "millimeter": ("mms",),
-    "meter": ("mtr", "mtrs", "mts"),
-    "micrometer": ("micron", "microns", "um"),
-    "day": ("days",),
-    "month": ("mth", "mths", "mnth", "mnths", "mon", "mo", "mos"),
-    "year": ("yr", "yrs", "y"),
-    "hour": ("hr", "hrs"),
-    "minute": ("mins",),
-    "degree_Celsius": ("°c", "c", "deg c", "degree c", "degrees c", "degree celsius", "degrees celsius", "celsius"),
-    "degree_Fahrenheit": (
-        *("°f", "f", "deg f", "degree f", "degrees f", "degree fahrenheit", "degrees fahrenheit", "fahrenheit"),
-    ),
-    "percent": ("%", "per cent", "pct"),
-    "watt": ("watts",),
-}
-
+_POWER = re.compile(r"(?P<base>[^\W\d]+)(?:\*\*|\^)?(?P<power>[23²³])")
 
 #: The units that sellers measure products in, as a contract writes them.
 _USUAL = (
     *("cm", "mm", "m", "inch", "foot", "yard", "g", "kg", "mg", "lb", "oz", "carat", "l", "ml", "day", "month", "year"),
-    *("hour", "minute", "degC", "degF", "percent", "W", "V"),
+    *("hour", "minute", "degC", "degF", "percent", "W", "kW", "V", "Hz", "mAh"),
+    *("MB", "GB", "TB", "fluid_ounce", "gallon"),
 )
 
 
@@ -75,8 +48,9 @@ def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
         start, one = (registry.Quantity(Fraction(n), own).to(wanted).magnitude for n in (0, 1))
     except Exception as error:  # pint's own are many
         raise UnitError(f"unit {name!r} does not convert into {canonical!r}") from error
-    squared = name.replace("**", "").replace("^", "")  # "g/m2", which "g/m²" becomes
-    found = dict.fromkeys(map(plain_measure, (name, squared, *aliases, *_spellings(name))))
+    power = name.replace("^", "**")
+    written = (name, power.replace("**", ""), power.replace("**", "^"))  # "g/m2", which "g/m²" becomes
+    found = dict.fromkeys(map(plain_measure, (*written, *aliases, *_spellings(name), *_powers(name))))
     return Unit(name, tuple(aliases), tuple(found), Fraction(one) - Fraction(start), Fraction(start))
 
 
@@ -108,8 +82,17 @@ def _spellings(name: str) -> list[str]:
     full, symbol = _registry().get_name(name), str(_registry().get_symbol(name))
     words = [full.replace("_", " ")]
     words += [words[0].replace(ours, theirs) for ours, theirs in (("meter", "metre"), ("liter", "litre"))]
-    plurals = [word + "s" for word in (*words, symbol) if len(word) > 1 and word.isalpha()]
-    return [*words, symbol, *plurals, *_SELLERS.get(full, ())]
+    plurals = [word + "s" for word in (*words, symbol) if len(word) > 1 and word.replace(" ", "").isalpha()]
+    return [*words, symbol, *plurals, *SELLERS.get(full, ())]
+
+
+def _powers(name: str) -> list[str]:
+    """As people write square and cubic units: sq m, square meters; cu cm, cubic centimeters."""
+    found = _POWER.fullmatch(name)
+    if not found:
+        return []
+    words = ("sq ", "sq. ", "sq", "square ") if found["power"] in "2²" else ("cu ", "cu. ", "cubic ")
+    return [word + base for base in _spellings(found["base"]) for word in words]
 
 
 def _parse(name: str) -> Any:

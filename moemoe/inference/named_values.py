@@ -6,7 +6,8 @@ from typing import Any
 from moemoe.contract.contract import Contract
 from moemoe.contract.measures import MeasureReader
 from moemoe.contract.spellings import spellings, words_pattern
-from moemoe.contract.text import normalize_text
+from moemoe.contract.text import fold_case, normalize_text
+from moemoe.words import with_one_i
 
 
 class NamedValues:
@@ -22,7 +23,7 @@ class NamedValues:
         """Whether ``text`` names ``value``, or a number within the tolerance of a measure."""
         known = self._contract.attributes.get(attribute)
         if known is None or known.measurement is None:
-            return bool(self._pattern(attribute, value).search(text))
+            return bool(self._pattern(attribute, value).search(with_one_i(text)))
         own = known.measurement
         if attribute not in self._readers:
             self._readers[attribute] = MeasureReader(own)
@@ -43,15 +44,15 @@ class NamedValues:
                 for text_of_value in spellings(known, value):
                     meanings.setdefault(_unspaced(text_of_value), set()).add(value)
             self._meanings[attribute] = meanings
-        found = self._pattern(attribute, None).finditer(text)
-        # what the pattern takes for alike and casefold does not (Turkish i) names nothing
+        found = self._pattern(attribute, None).finditer(with_one_i(text))
+        # what the pattern takes for alike and ``normalize_text`` does not names nothing
         return frozenset().union(*(self._meanings[attribute].get(_unspaced(each[0]), ()) for each in found))
 
     def _pattern(self, attribute: str, value: str | None) -> Any:
         """Of one value, or of all."""
         if (attribute, value) not in self._patterns:
             known = self._contract.attributes.get(attribute)
-            found = spellings(known, value) if known is not None else [(value or "").casefold()]
+            found = spellings(known, value) if known is not None else [fold_case(value or "")]
             self._patterns[attribute, value] = words_pattern(found)
         return self._patterns[attribute, value]
 

@@ -11,6 +11,7 @@ from moemoe.catalog.context import plain_text
 from moemoe.contract.contract import Contract
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.errors import ConfigError
+from moemoe.words import with_one_i
 
 _SPACE = re.compile(r"\s+")
 
@@ -71,7 +72,11 @@ class Hidden:
         """``text`` without the hidden words."""
         if not text or not self.words:
             return text
-        return _SPACE.sub(" ", self._pattern.sub(" ", plain_text(text))).strip()
+        plain, kept, end = plain_text(text).replace("i\u0307", "i"), [], 0
+        for found in self._pattern.finditer(with_one_i(plain)):
+            kept.append(plain[end : found.start()])
+            end = found.end()
+        return _SPACE.sub(" ", " ".join([*kept, plain[end:]])).strip()
 
     def labels(self, labels: pa.Table) -> pa.Table:
         """A table with LABELS' columns, the training split without the hidden values."""

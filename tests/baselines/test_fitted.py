@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from moemoe.baselines.knn import KNN, KNNConfig, colour_histogram
-from moemoe.baselines.tf_idf import TfIdf, TfIdfConfig
+from moemoe.baselines.tf_idf import TfIdf, TfIdfConfig, Vectorizer
 from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import ProductQuery
@@ -84,6 +84,12 @@ def test_the_probability_is_that_of_scikit_learn():
             assert answer.confidence == pytest.approx(row.max(), abs=1e-4)
             ours = row[list(reference.classes_).index(answer.value)]
             assert ours == pytest.approx(row.max(), abs=1e-4)  # "nothing known" is a tie, decided by rounding
+
+
+def test_a_turkish_word_is_one_feature_in_any_case():
+    vectorizer = Vectorizer(TfIdfConfig(min_products=1, ngrams=1))
+    vectors = vectorizer.fit(["KIRMIZI elbise", "kırmızı ELBİSE", "Kirmizi elbi\u0307se"])
+    assert vectors.shape == (3, 2)
 
 
 def test_distributions_are_over_the_values_asked_about_and_say_nothing_without_a_text():

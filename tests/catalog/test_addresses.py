@@ -118,3 +118,16 @@ class TestUserinfo:
             seen.append(str(raised.value))
         assert len(seen) == 2 + 6 + 5
         assert [text for text in seen if "gehe" in text or "dXNlcjpn" in text] == []
+
+
+class TestSignature:
+    """At DEBUG, which nothing here asks for, urllib3 logs whole URLs."""
+
+    def test_it_is_sent_and_shown_nowhere(self, server, images, caplog):
+        said: list[str] = []
+        with caplog.at_level("INFO"):
+            found = reason(images, f"{server.url}/a.jpg?w=2&X-Amz-Signature=geheim", say=said.append)
+        assert server.asked == {"/a.jpg?w=2&X-Amz-Signature=geheim": 1}
+        kept = [file.read_text() for file in Path(images.folder, "urls").rglob("*.json")]
+        assert "/a.jpg?w=2&X-Amz-Signature=...'" in found[1]
+        assert [text for text in (*found, *said, *kept, caplog.text) if "geheim" in text] == []

@@ -33,6 +33,22 @@ class TestGood:
         files = [path for path in Path(images.folder, "bytes").rglob("*") if path.is_file()]
         assert len(files) == 2  # of two contents
 
+    def test_an_ampersand_that_an_export_has_escaped(self, server, images):
+        server.answers = {"/a.jpg?w=1&h=2": body(JPEG)}
+        fetch(images, url := f"{server.url}/a.jpg?w=1&amp;h=2")
+        assert images.read(url) == JPEG
+
+    def test_a_comma_of_a_list_behind_it(self, server, images):
+        server.answers = {"/a.jpg": body(JPEG)}
+        urls = [f"{server.url}/a.jpg{behind}" for behind in (",", ";", "|", " , ")]
+        fetch(images, *urls)
+        assert [images.read(url) for url in urls] == [JPEG] * 4
+
+    def test_without_a_scheme_it_is_https(self, server, images):
+        """The server speaks no TLS, which is told."""
+        url = server.url.removeprefix("http:") + "/a.jpg"
+        assert reason(images, url)[0] == "image host has no valid certificate"
+
     def test_what_is_kept_is_not_asked_again(self, server, images):
         server.answers = {"/a.jpg": body(JPEG)}
         urls = [f"{server.url}/a.jpg", f"{server.url}/gone.jpg"]
@@ -155,7 +171,9 @@ class TestDead:
         server.answers["/a.jpg"] = status(302, Location=location)
         assert reason(images, f"{server.url}/a.jpg")[0] == "image is a URL"
 
-    @pytest.mark.parametrize("url", ["http://", "http://[::1/a.jpg", "http://a b/c.jpg", "https://host:port/a.jpg"])
+    @pytest.mark.parametrize(
+        "url", ["http://", "http:/host/a.jpg", "//", "http://[::1/a.jpg", "http://a b/c.jpg", "https://host:port/a.jpg"]
+    )
     def test_malformed(self, images, url):
         assert reason(images, url)[0] == "image URL is malformed"
 

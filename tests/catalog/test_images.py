@@ -159,6 +159,7 @@ class TestLoadImage:
         )
         with pytest.raises(ImageError, match="only http and https are fetched"):
             load_image({"path": "ftp://example.com/1.jpg"}, str(catalog), read_url=str.encode)
+        assert load_image({"path": "//example.com/1.jpg"}, str(catalog), read_url=str.encode) == b"//example.com/1.jpg"
 
     @pytest.mark.parametrize(
         "path", ["http://me:geheim@host/1.jpg", "ftp://me:ge@geheim@host/1", "//me:geheim@host/x", "https:geheim@h/x"]
@@ -167,6 +168,26 @@ class TestLoadImage:
         with pytest.raises(ImageError) as raised:
             load_image({"path": path}, str(catalog))
         assert "geheim" not in str(raised.value)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "X-Amz-Signature=geheim&w=2",
+            "w=2&amp;sig=geheim",
+            "sv=1;se=2&X-Amz-Security-Token=geheim#top",
+            "accessToken=geheim",
+            "Policy=geheim&Key-Pair-Id=geheim",
+            "api_key=geheim",
+        ],
+    )
+    def test_no_message_shows_the_signature_of_a_url(self, catalog, query):
+        with pytest.raises(ImageError) as raised:
+            load_image({"path": f"https://host/1.jpg?{query}"}, str(catalog))
+        assert "geheim" not in str(raised.value)
+
+    def test_what_is_no_secret_is_shown(self, catalog):
+        with pytest.raises(ImageError, match=r"'https://host/1\.jpg\?design=2&keyword=red&v=3'"):
+            load_image({"path": "https://host/1.jpg?design=2&keyword=red&v=3"}, str(catalog))
 
     def test_symbolic_links(self, catalog):
         (catalog.parent / "out.jpg").symlink_to(catalog.parent.parent / "secret.jpg")

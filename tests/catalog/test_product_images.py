@@ -37,7 +37,12 @@ def minimal(**columns):
         ({"images": "1.jpg\n2.jpg\n"}, ["1.jpg", "2.jpg"]),
         ({"images": "https://a.test/1,w_2.jpg,https://a.test/2.jpg | http://a.test/3.jpg"},
          ["https://a.test/1,w_2.jpg", "https://a.test/2.jpg", "http://a.test/3.jpg"]),
+        ({"images": "//a.test/1.jpg, //a.test/2.jpg"}, ["//a.test/1.jpg", "//a.test/2.jpg"]),
         ({"images": {"path": "1.jpg"}}, ["1.jpg"]),
+        ({"image": "https://a.test/1,w_2.jpg, //a.test/2.jpg|HTTP://a.test/3.jpg", "images": ["4.jpg"]},
+         ["https://a.test/1,w_2.jpg", "//a.test/2.jpg", "HTTP://a.test/3.jpg", "4.jpg"]),
+        ({"image": "https://a.test/1.jpg\nhttps://a.test/2.jpg"}, ["https://a.test/1.jpg", "https://a.test/2.jpg"]),
+        ({"image": "https://a.test/?of=https://b.test/1.jpg"}, ["https://a.test/?of=https://b.test/1.jpg"]),
         ({"images": float("nan")}, []),
         ({"images": []}, []),
         ({}, []),
@@ -70,6 +75,12 @@ def test_in_csv(tmp_path):
 def test_in_parquet(tmp_path, images):
     path = write_parquet(tmp_path / "a.parquet", **minimal(images=images, attributes=pa.array(["{}"])))
     assert images_of(path) == [["1.jpg", "2.jpg"]]
+
+
+def test_several_urls_in_a_cell_of_parquet(tmp_path):
+    image = pa.array(["https://a.test/1.jpg, https://a.test/2.jpg"])
+    path = write_parquet(tmp_path / "a.parquet", **minimal(image=image, attributes=pa.array(["{}"])))
+    assert images_of(path) == [["https://a.test/1.jpg", "https://a.test/2.jpg"]]
 
 
 def test_bytes_without_a_path_count_once_too(tmp_path):

@@ -55,19 +55,34 @@ def test_a_catalog_in_another_layout(tmp_path, capsys):
 def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     """A value a product: as a list of values they would be left out."""
     heels = [f"{5 + i / 20:.2f} cm" if i % 3 else f"{(5 + i / 20) / 2.54:.1f} inches" for i in range(100)]
+    boxes = ["1.150 mm", "approximately 950,5 mm", "½ m", "1.020,5 mm"] * 25
     rows = [
-        f'p{i},Shoes,t,{heel},"{1000 + i} g","{("Cotton", "Wool")[i % 2]}, 1% Silk"' for i, heel in enumerate(heels)
+        f'p{i},Shoes,t,{heel},"{1000 + i} g","{("Cotton", "Wool")[i % 2]}, 1% Silk","{box}"'
+        for i, (heel, box) in enumerate(zip(heels, boxes, strict=True))
     ]
-    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Heel Height,Weight,Fabric", *rows, ""]))
+    header = "product_id,product_type,title,Heel Height,Weight,Fabric,Box"
+    (tmp_path / "a.csv").write_text("\n".join([header, *rows, ""]))
     main(["profile", str(tmp_path / "a.csv"), "--dataset", "shoes", "--output", str(tmp_path / "contract.yaml")])
     contract = load_contract(tmp_path / "contract.yaml")
-    assert set(contract.measurements()) == {"heel height", "weight"}
+    assert set(contract.measurements()) == {"heel height", "weight", "box"}
+    box = contract.attributes["box"].measurement
+    assert ([unit.name for unit in box.units], box.decimal_sign, box.at_most) == (["mm", "m"], ",", 1200)
     heel, fabric = contract.attributes["heel height"].measurement, contract.attributes["fabric"]
     assert [unit.name for unit in heel.units] == ["cm", "inch"]
     assert heel.in_range(Decimal("9.9"))
     assert set(fabric.values) == {"Cotton", "Wool", "Silk"}
     found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
     assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
+
+
+def test_a_key_keeps_its_letters(tmp_path):
+    rows = [f"p{i},Elbise,t,{'az' if i % 2 else 'çok'},{'S' if i % 2 else 'M'}" for i in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Ağırlık,GRÖSSE-Größe", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--output", str(tmp_path / "contract.yaml")])
+    contract = load_contract(tmp_path / "contract.yaml")
+    assert set(contract.attributes) == {"ağırlık", "grösse größe"}
+    found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
+    assert [row["labels"] for row in found.statistics.to_pylist()] == [20, 20]
 
 
 def test_separators_of_japanese_are_suggested_where_values_have_them(tmp_path):

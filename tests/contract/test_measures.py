@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -37,6 +38,10 @@ attributes:
   fabric weight:
     measurement: {unit: g/m**2, units: {g/m**2: [gsm]}, decimals: 0, at_least: 1, at_most: 2000, tolerance: 5}
   power: {measurement: {unit: mW, units: {MW: []}, decimals: 3, at_least: 0, at_most: 1.0e+12, tolerance: 0}}
+  area: {measurement: {unit: m**2, units: {}, decimals: 1, at_least: 0, at_most: 500, tolerance: 0}}
+  volume: {measurement: {unit: ml, units: {fluid_ounce: []}, decimals: 0, at_least: 0, at_most: 5000, tolerance: 5}}
+  alcohol: {measurement: {unit: percent, units: {}, decimal_sign: ',', decimals: 1, at_least: 0, at_most: 100,
+      tolerance: 0}}
 """
 
 
@@ -77,6 +82,14 @@ def readers(contract):
         ("٣٢٫٥ cm", "32.5 cm"),
         ("١٬٢٠٠ mm", "120 cm"),
         ("10 bis 10,6 cm", "10.3 cm"),
+        *((raw, "12.7 cm") for raw in ('5\\"', '5""', "5 İN", "5 İNÇ", "5 Zoll", "5 pouces", "5 इंच", "5インチ", "5นิ้ว")),
+        *((raw, "30 cm") for raw in ("30 सेमी", "३० सें.मी.", "30センチ", "30㌢", "30 센티미터", "30 см", "30厘米")),
+        *((raw, "30 cm") for raw in ("30ซม.", "٣٠ سم", "30 Zentimeter", "30 centimètres", "30 cm / medium")),
+        *((raw, "70 cm") for raw in ("①70cm", "⒈ 70cm", "①着丈70cm")),
+        ("5¹⁄₂ in", "14 cm"),
+        ("from 10 to 10.6 cm", "10.3 cm"),
+        *((raw, "30 cm") for raw in ("ca.30cm", "Approx.30 cm", "Länge ca.30,0 cm")),
+        *((raw, "70 cm") for raw in ("肩から70cm", "70 cm · Cotton", "70 cm per shoe")),
     ],
 )
 def test_a_length_in_any_spelling(readers, raw, value):
@@ -94,6 +107,8 @@ def test_a_length_in_any_spelling(readers, raw, value):
         *(("fabric weight", raw, "180 g/m**2") for raw in ("180 g/m²", "180 GSM", "180 g/m2")),
         ("power", "5 mW", "5 mW"),
         ("power", "5 MW", "5000000000 mW"),
+        *(("area", raw, "10 m**2") for raw in ("10 m²", "10 m^2", "10 m**2", "10 sqm", "10 sq. m", "10 square meters")),
+        *(("volume", raw, "500 ml") for raw in ("16.9 fl oz", "16.9 FL. OZ.", "500ml / 16.9 fluid ounces", "500毫升")),
     ],
 )
 def test_other_quantities(readers, attribute, raw, value):
@@ -138,6 +153,27 @@ def test_other_quantities(readers, attribute, raw, value):
         ("9" * 50 + " cm", "cannot be read"),
         ("high", "no number"),
         ("a heel of 5 cm " * 20, "a text"),
+        *(
+            (f"5 {unit}", f"unit {unit!r} is not accepted")
+            for unit in ("cm/h", "cm·kg", "ft squared", "किलोमीटर", "सेमीX")
+        ),
+        ("5 ft per square meter", "unit 'ft per square' is not accepted"),
+        ("5 ft^2", "unit 'ft^' is not accepted"),
+        ("10² cm", "no unit"),
+        ("30¹ cm", "no unit"),
+        ("30 ✕ 30 cm", "several dimensions"),
+        ("5 €", "'€' makes it a price"),
+        ("Rs.500", "'Rs' makes it a price"),
+        ("v1.5 cm", "no number"),
+        ("..5 cm", "no number"),
+        ("1 inch and a half", "'and a half' is a part of the number that is not read"),
+        *(
+            (raw, "a bound")
+            for raw in (
+                *("from 5 cm", "starting at 5 cm", "5 cm & up", "5 cm upwards", "tot 5 cm", "até 5 cm", "do 5 cm"),
+                *("до 5 см", "en az 5 cm", "5 सेमी तक", "حتى 5 cm", "5cm 이상", "최대 5cm", "ไม่เกิน 5 cm", "5cmから"),
+            )
+        ),
     ],
 )
 def test_what_states_no_single_measure_is_told(readers, raw, reason):
@@ -148,6 +184,36 @@ def test_what_states_no_single_measure_is_told(readers, raw, reason):
 def test_a_symbol_whose_case_decides_is_not_guessed(readers):
     with pytest.raises(MeasureError, match="unit 'mw' is not accepted"):
         readers["power"].value("5 mw")
+
+
+@pytest.mark.parametrize("raw", ["- 5 °C", "– 5 °C", "Store at: - 5 °C"])
+def test_a_dash_that_may_be_a_minus_is_not_guessed(readers, raw):
+    with pytest.raises(MeasureError, match="the dash before the number may be a minus"):
+        readers["temperature"].value(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        *(("1.200 mm", "120 cm"), ("1,200 cm", "1.2 cm"), ("1.200,5 mm", "120.1 cm"), ("1,200.5 mm", "120.1 cm")),
+        *(("12,5 cm", "12.5 cm"), ("12.5 cm", "12.5 cm"), ("0.125 cm", "0.1 cm"), ("0,125 cm", "0.1 cm")),
+    ],
+)
+def test_a_decimal_comma_that_the_contract_names(contract, raw, value):
+    own = replace(contract.attributes["heel height"].measurement, decimal_sign=",")
+    assert MeasureReader(own).value(raw) == value
+
+
+def test_what_is_too_small_is_no_zero(readers):
+    with pytest.raises(MeasureError, match=r"0\.033 month is too small for 1 decimals"):
+        readers["warranty"].value("1 day")
+    assert readers["warranty"].value("0 days") == "0 month"
+    assert readers["heel height"].value("0.1 mm") == "0 cm"  # within the tolerance
+
+
+def test_a_thousandth_is_no_percent(readers):
+    with pytest.raises(MeasureError, match="unit '‰' is not accepted"):
+        readers["alcohol"].value("5 ‰")
 
 
 @given(st.integers(0, 3000), st.sampled_from(["cm", "inch", "mm", "ft"]))
@@ -194,6 +260,7 @@ def test_measures_in_running_text(readers):
         ("at_least: 0\n", "at_least: 300\n", 13, "at_most is 300 and at_least 300"),
         ("tolerance: 0.3", "tolerance: 300", 14, "tolerance is 300; allowed is less than"),
         ("decimals: 1\n", "decimals: 1.5\n", 11, "must be a whole number from 0 to 6"),
+        ("tolerance: 0.3", "tolerance: 0.3\n      decimal_sign: ;", 15, "'decimal_sign' ';' is unknown"),
         ("default_unit: year", "default_unit: week", 18, "'default_unit' 'week' is unknown"),
         (
             "keys: [Heel]",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 import data_contracts
 from moemoe.contract.contract import Attribute
 from moemoe.contract.spellings import _BETWEEN, spellings, words_pattern
-from moemoe.words import whole
+from moemoe.words import whole, with_one_i
 
 COLOR = Attribute("color", ("color",), {"Navy Blue": ("navy",), "Red": ("Crimson", "Maroon-Red"), "Gold": ()})
 
@@ -38,6 +38,13 @@ def test_one_values_spellings_alone():
 def test_the_s_after_an_apostrophe_is_no_size():
     size = Attribute("size", ("size",), {"S": (), "M": ()})
     assert [m.group() for m in words_pattern(spellings(size)).finditer("Men's, size S/M")] == ["S", "M"]
+
+
+@pytest.mark.parametrize("text", ["KIRMIZI elbise", "kırmızı elbise", "İPEK", "ipek", "i\u0307pek", "IPEK"])
+def test_a_turkish_word_in_any_case(text):
+    turkish = Attribute("renk", ("renk",), {"Kırmızı": (), "İpek": ()})
+    assert words_pattern(spellings(turkish)).search(with_one_i(text))
+    assert not words_pattern(spellings(turkish)).search(with_one_i("kırmızımsı ipekli"))
 
 
 def test_text_made_to_be_slow_is_done():

@@ -28,6 +28,14 @@ def refused(source, path, tmp_path, *patterns):
     return str(error.value)
 
 
+def change_attributes(folder, change):
+    """Changes the attribute Color of Shopify's attributes.json."""
+    file = folder / "dist" / "en" / "attributes.json"
+    content = json.loads(file.read_text())
+    change(content["attributes"][0])
+    file.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize("write", [shopify_json, shopify_yaml])
 def test_shopify(write, tmp_path, capsys):
     contract = contract_of("shopify", write(tmp_path / "taxonomy"), tmp_path, "Apparel & Accessories > *")
@@ -223,6 +231,75 @@ def test_what_is_no_such_taxonomy(source, content, tmp_path):
 def test_xml_with_entities_is_refused(dtd, tmp_path):
     (tmp_path / "EN.xml").write_text(GPC_XML.replace("?>\n", f"?>\n{dtd}\n", 1))
     assert "XML with a DTD or entities is not read" in refused("gpc", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("change", [
+    {"name": None}, {"name": ""}, {"name": " \u200b"}, {"name": True}, {"name": ["Beige"]}, {"name": "a\ud800b"},
+    {"id": None}, {"handle": None},
+])  # fmt: skip
+def test_an_entry_without_a_text_where_one_must_be(change, tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    change_attributes(folder, lambda color: color["values"][0].update(change))
+    said = refused("shopify", folder, tmp_path)
+    [key] = change
+    assert f"an entry has the {key} " in said
+    assert str(folder) in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", [None, "", "---"])
+def test_a_name_that_no_contract_can_have(name, tmp_path):
+    """Found before the contract is written, and told of the taxonomy, not of the contract."""
+    folder = shopify_json(tmp_path / "category", aa_1={"name": name})
+    assert f"{folder}: an entry has the name {str(name)!r}" in refused("shopify", folder, tmp_path)
+    folder = shopify_json(tmp_path / "attribute")
+    change_attributes(folder, lambda color: color.update(name=name))
+    assert f"{folder}: an entry has the name {str(name)!r}" in refused("shopify", folder, tmp_path)
+    (tmp_path / "EN.xml").write_text(GPC_XML.replace("Sweaters", name or ""))
+    assert f"EN.xml: an entry has the text {name or ''!r}" in refused("gpc", tmp_path / "EN.xml", tmp_path)
+    (tmp_path / "google.txt").write_text(GOOGLE + f"9 - Furniture > {name or ''}\n")
+    if name is not None:
+        assert "google.txt:7: '9 - Furniture > " in refused("google", tmp_path / "google.txt", tmp_path)
+
+
+def test_invisible_characters_of_a_name_are_left_out(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    change_attributes(folder, lambda color: color["values"][0].update(name="\u202aSky\x00 \n blue\u202c"))
+    assert "Sky blue" in contract_of("shopify", folder, tmp_path).attributes["Color"].values
+
+
+def test_what_is_there_twice(tmp_path):
+    (tmp_path / "google.txt").write_text(GOOGLE + "436 - Media\n")
+    assert "category '436' of Google's product taxonomy 2021-09-21 is there twice" in refused(
+        "google", tmp_path / "google.txt", tmp_path
+    )
+    (tmp_path / "EN.xml").write_text(GPC_XML.replace("10001353", "10001352"))
+    assert "category '10001352' of GS1's" in refused("gpc", tmp_path / "EN.xml", tmp_path)
+    folder = shopify_json(tmp_path / "taxonomy")
+    change_attributes(folder, lambda color: color["extended_attributes"].append({"name": "Tint", "handle": "color"}))
+    assert "attribute 'color' of Shopify's taxonomy is there twice" in refused("shopify", folder, tmp_path)
+
+
+def test_two_values_with_one_id_are_told(tmp_path, capsys):
+    folder = shopify_json(tmp_path / "taxonomy")
+    change_attributes(folder, lambda color: color["values"][1].update(id=color["values"][0]["id"]))
+    assert list(contract_of("shopify", folder, tmp_path).attributes["Color"].values) == ["Beige"]
+    assert "value 'Rose gold' (gid://shopify/TaxonomyValue/6) of attribute 'Color' has the id of 'Beige'" in (
+        capsys.readouterr().out
+    )
+
+
+def test_two_files_of_two_versions(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    file = folder / "dist" / "en" / "attributes.json"
+    file.write_text(file.read_text().replace("2026-08", "2025-01"))
+    said = refused("shopify", folder, tmp_path)
+    assert "categories.json is of version 2026-08, attributes.json of 2025-01" in said
+
+
+def test_active_as_xml_writes_it_too(tmp_path):
+    (tmp_path / "EN.xml").write_text(GPC_XML.replace('"true"', '"1"').replace('"false"', '"0"'))
+    assert list(contract_of("gpc", tmp_path, tmp_path).product_types) == ["Shirts & Blouses", "Sweaters"]
 
 
 def test_gpc_in_another_language_is_named(tmp_path):

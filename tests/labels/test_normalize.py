@@ -352,6 +352,20 @@ def test_spelling_does_not_change_what_a_value_means(thirty_pt, data, case, fram
     assert values_of[attribute.name](frame.format(case(value))) == (value,)
 
 
+def test_labels_and_rules_in_turkish(tmp_path):
+    text = SMALL.replace("Red: []", "Kırmızı: []\n      Ipek: [İpekli]").replace("'navy'", "'ışıltılı navy'")
+    understood = value_mapper(load_contract(write_contract(tmp_path, text)).attributes["color"], frozenset())
+    for raw in ("kırmızı", "KIRMIZI", "Kirmizi", "KİRMİZİ"):
+        assert understood(raw) == ("Kırmızı",)
+    for raw in ("ipekli", "İPEKLİ", "IPEKLI", "i\u0307pekli"):
+        assert understood(raw) == ("Ipek",)
+    assert understood("IŞILTILI navy") == understood("çok ışıltılı NAVY") == ("Navy Blue",)
+
+
+def test_a_lengthened_label_in_arabic():
+    assert normalize_text("أحمـــر") == normalize_text("أحمر")
+
+
 def test_labels_in_hindi_and_tamil(tmp_path):
     contract = load_contract(write_contract(tmp_path, SMALL.replace("[Pure Cotton]", "[सूती, பருத்தி]")))
     rows = [{"attributes": [("Fabric", raw)]} for raw in ("सूती", "பருத்தி, Wool", "रेशम")]

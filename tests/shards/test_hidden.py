@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -38,6 +39,15 @@ def test_markup_does_not_save_a_word(contract):
     assert hidden.cut("Navy&nbsp;Blue <b>shirt</b> for RED") == "shirt for"
     assert hidden.cut(None) is None
     assert Hidden().cut("Red") == "Red"
+
+
+def test_words_of_any_script_are_cut_out_however_they_are_written():
+    hidden = Hidden(("ipek", "kirmizi", "weiss", "レッド", "빨강", "लाल"))
+    assert hidden.cut("İPEK ipek i\u0307pek KIRMIZI kırmızı ışık") == "ışık"
+    assert hidden.cut("WEIẞ weiß WEISS weißes") == "weißes"
+    assert hidden.cut("ﾚｯﾄﾞ レッド・ブルー") == "・ブルー"
+    assert hidden.cut(unicodedata.normalize("NFD", "빨강 셔츠")) == "셔츠"
+    assert hidden.cut("लाल कुर्ता, गुलाल") == "कुर्ता, गुलाल"
 
 
 def test_hidden_values_leave_the_training_split_alone(tmp_path, contract):

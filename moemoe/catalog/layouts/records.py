@@ -14,7 +14,7 @@ from moemoe.contract.cell_text import as_id, as_text, as_text_or_nothing
 
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
-_BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=https?://)")
+_BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -159,7 +159,7 @@ def images(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, (str, float)):
         given = text("images", value) or ""
         parsed = _parsed(given, "[")
-        value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in _between(line)]
+        value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in split_urls(line)]
     elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path"}):
         value = [value]
     if not isinstance(value, list):
@@ -179,7 +179,8 @@ def images(value: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _between(line: str) -> list[str]:
+def split_urls(line: str) -> list[str]:
+    """The URLs of one line, with commas, semicolons, bars or blanks between them; any other path as it is."""
     return [path.strip() for path in _BETWEEN_URLS.split(line) if path.strip()]
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from moemoe.contract.contract import SEPARATORS
 from moemoe.contract.new_contract import MISSING
-from moemoe.contract.taxonomies.taxonomy import ARROW, Category, Taxonomy, TaxonomyAttribute
+from moemoe.contract.taxonomies.taxonomy import ARROW, Category, Taxonomy, TaxonomyAttribute, TaxonomyValue
 from moemoe.contract.text import normalize_key, normalize_text
 
 #: What an open contract takes from the catalog where the taxonomy has no attributes; as in data_contracts/sl.
@@ -32,7 +32,7 @@ def as_contract(taxonomy: Taxonomy, chosen: Sequence[Category], dataset: str) ->
     """
     left_out = list(taxonomy.left_out)
     names = type_names(chosen)
-    merged = _merged(chosen)
+    merged = _merged(chosen, left_out)
     attributes = _attributes(merged, frozenset(map(normalize_text, taxonomy.missing)), left_out)
     own = {
         normalize_text(spelling)
@@ -101,7 +101,7 @@ def _aliases(spellings: Iterable[str], claimed: set[str]) -> list[str]:
     return found
 
 
-def _merged(categories: Iterable[Category]) -> list[TaxonomyAttribute]:
+def _merged(categories: Iterable[Category], left_out: list[str]) -> list[TaxonomyAttribute]:
     """Each attribute once, with all values that any category has of it; those of most categories first."""
     found: dict[tuple[str, str], dict[int, TaxonomyAttribute]] = {}
     times: Counter[tuple[str, str]] = Counter()
@@ -113,7 +113,13 @@ def _merged(categories: Iterable[Category]) -> list[TaxonomyAttribute]:
     merged = []
     for key in sorted(found, key=lambda key: (-times[key], key[1])):
         first, *others = found[key].values()
-        values = {value.id: value for each in (first, *others) for value in each.values}
+        values: dict[str, TaxonomyValue] = {}
+        for value in (value for each in (first, *others) for value in each.values):
+            known = values.setdefault(value.id, value)
+            if known.name != value.name:
+                left_out.append(
+                    f"value {value.name!r} ({value.id}) of attribute {first.name!r} has the id of {known.name!r}"
+                )
         merged.append(TaxonomyAttribute(first.id, first.name, tuple(values.values()), first.keys, first.note))
     return merged
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moemoe.contract.taxonomies.files import choose_file, read_text
 from moemoe.contract.taxonomies.taxonomy import ARROW, Category, Taxonomy
+from moemoe.contract.text import normalize_text
 from moemoe.errors import ConfigError
 
 FORM = "Google's taxonomy-with-ids.en-US.txt, lines such as '1604 - Apparel & Accessories > Clothing'"
@@ -28,9 +29,9 @@ def read_google(path: Path) -> Taxonomy:
         if not line.strip() or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line.rstrip())
-        if not found:
+        names = tuple(name.strip() for name in found[2].split(ARROW.strip())) if found else ()
+        if not found or not all(map(normalize_text, names)):
             raise ConfigError(f"{file}:{number}: {line[:80]!r} is no category; expected is {FORM}")
-        names = tuple(name.strip() for name in found[2].split(ARROW.strip()))
         if len(names) > 1 and names[:-1] not in known:
             raise ConfigError(f"{file}:{number}: {ARROW.join(names[:-1])!r} has no line above; is the file whole?")
         known.add(names)

@@ -3,14 +3,23 @@
 https://www.gs1.org/standards/gpc. A brick lies in a class, a family and a segment; products have bricks alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from moemoe.contract.taxonomies.files import read_json, read_text
-from moemoe.contract.taxonomies.taxonomy import ARROW, Category, Taxonomy, TaxonomyAttribute, TaxonomyValue
+from moemoe.contract.taxonomies.taxonomy import (
+    ARROW,
+    Category,
+    EntryError,
+    Taxonomy,
+    TaxonomyAttribute,
+    TaxonomyValue,
+    name_of,
+    text_of,
+)
 from moemoe.errors import ConfigError
 
 FORM = "GS1's GPC as one .json or .xml file, or a folder that holds it (of several languages English is taken)"
@@ -82,6 +91,8 @@ def _from_json(file: Path) -> _Document | None:
         return None
     try:
         segments = [_node(entry) for entry in content["Schema"]]
+    except EntryError as error:
+        raise ConfigError(f"{file}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is no GPC ({type(error).__name__}: {error}); expected is {FORM}") from error
     return _Document(str(content.get("LanguageCode") or ""), str(content.get("DateUtc") or "unknown date"), segments)
@@ -89,8 +100,12 @@ def _from_json(file: Path) -> _Document | None:
 
 def _node(entry: dict[str, Any]) -> _Node:
     """An entry with all below it."""
-    children = [_node(child) for child in entry.get("Childs") or ()]
-    return _Node(int(entry["Level"]), str(entry["Code"]), str(entry["Title"]), entry.get("Active", True), children)
+    level, children = int(entry["Level"]), [_node(child) for child in entry.get("Childs") or ()]
+    return _Node(level, text_of(entry, "Code"), _title(entry, "Title", level), entry.get("Active", True), children)
+
+
+def _title(entry: Mapping[str, Any], key: str, level: int) -> str:
+    return text_of(entry, key) if level >= VALUE else name_of(entry, key)
 
 
 def _from_xml(file: Path) -> _Document | None:
@@ -103,8 +118,8 @@ def _from_xml(file: Path) -> _Document | None:
         roots.append(given) if not roots else None
         level = LEVELS.get(tag.rpartition(":")[2])
         if level:
-            code, active = given["code"], given.get("active", "true").lower() == "true"
-            node = _Node(level, code, given["text"], active)
+            active = given.get("active", "true").lower() in ("true", "1")
+            node = _Node(level, text_of(given, "code"), _title(given, "text", level), active)
             (open_nodes[-1].children if open_nodes else segments).append(node)
             open_nodes.append(node)
 
@@ -121,6 +136,8 @@ def _from_xml(file: Path) -> _Document | None:
         parser.Parse(read_text(file), True)
     except expat.ExpatError as error:
         raise ConfigError(f"{file} is no whole XML ({error}); if it was cut short, fetch it again") from error
+    except EntryError as error:
+        raise ConfigError(f"{file}: {error}") from error
     except KeyError as error:
         raise ConfigError(f"{file}: an entry has no {error}; expected is {FORM}") from error
     root = roots[0]

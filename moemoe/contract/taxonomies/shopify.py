@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.contract.taxonomies.files import read_json, read_yaml
-from moemoe.contract.taxonomies.taxonomy import Category, Taxonomy, TaxonomyAttribute, TaxonomyValue, paths
+from moemoe.contract.taxonomies.taxonomy import (
+    Category,
+    EntryError,
+    Taxonomy,
+    TaxonomyAttribute,
+    TaxonomyValue,
+    name_of,
+    paths,
+    text_of,
+)
 from moemoe.errors import ConfigError
 
 FORM = (
@@ -66,11 +75,13 @@ def _entries(path: Path) -> tuple[Path, _Entries]:
             return path, _from_json(read_json(path))
         for folder in folders:
             if (folder / "categories.json").is_file() and (folder / "attributes.json").is_file():
-                return folder, _from_json(read_json(folder / "categories.json") | read_json(folder / "attributes.json"))
+                return folder, _from_json(_of_one_version(folder))
             if (folder / "taxonomy.json").is_file():
                 return folder, _from_json(read_json(folder / "taxonomy.json"))
             if (folder / "categories").is_dir() and (folder / "attributes.yml").is_file():
                 return folder, _from_yaml(folder)
+    except EntryError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(
             f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected is {FORM}"
@@ -79,15 +90,26 @@ def _entries(path: Path) -> tuple[Path, _Entries]:
     raise ConfigError(f"{path}: {found}; expected is {FORM}")
 
 
+def _of_one_version(folder: Path) -> dict[str, Any]:
+    """The two JSON files of a release as one document."""
+    categories, attributes = (read_json(folder / name) for name in ("categories.json", "attributes.json"))
+    versions = [each.get("version") for each in (categories, attributes)]
+    if None not in versions and versions[0] != versions[1]:
+        raise ConfigError(
+            f"{folder}: categories.json is of version {versions[0]}, attributes.json of {versions[1]}; fetch both again"
+        )
+    return {**categories, **attributes}
+
+
 def _from_json(document: Mapping[str, Any]) -> _Entries:
     entries = _Entries(str(document["version"]))
     for entry in document["attributes"]:
-        values = tuple(_value(value["id"], value, entries) for value in _current(entry.get("values", ()), entries))
+        values = tuple(_value(text_of(value, "id"), value) for value in _current(entry.get("values", ()), entries))
         for each in (entry, *entry.get("extended_attributes", ())):
-            _add_attribute(each["handle"], entry["id"], each, values, entry, entries)
+            _add_attribute(text_of(each, "handle"), text_of(entry, "id"), each, values, entry, entries)
     for vertical in document["verticals"]:
         for category in vertical["categories"]:
-            id = category["id"]
+            id = text_of(category, "id")
             if category.get("parent_id"):
                 entries.parents[id] = category["parent_id"]
             _add_category(id, category, [attribute["handle"] for attribute in category["attributes"]], entries)
@@ -98,7 +120,7 @@ def _from_yaml(folder: Path) -> _Entries:
     version = folder.parent / "VERSION"
     entries = _Entries(version.read_text().strip() if version.is_file() else "without a version")
     known = {
-        value["friendly_id"]: _value(f"{_GID}Value/{value['id']}", value, entries)
+        value["friendly_id"]: _value(f"{_GID}Value/{text_of(value, 'id')}", value)
         for value in _current(read_yaml(folder / "values.yml"), entries)
     }
     document = read_yaml(folder / "attributes.yml")
@@ -134,9 +156,9 @@ def _current(values: Iterable[Mapping[str, Any]], entries: _Entries) -> list[Map
     return [value for value in values if not value.get("deprecated")]
 
 
-def _value(id: str, entry: Mapping[str, Any], entries: _Entries) -> TaxonomyValue:
-    handle = str(entry["handle"])
-    return TaxonomyValue(id, str(entry["name"]), (handle, handle.rpartition("__")[2]))
+def _value(id: str, entry: Mapping[str, Any]) -> TaxonomyValue:
+    handle = text_of(entry, "handle")
+    return TaxonomyValue(id, text_of(entry, "name"), (handle, handle.rpartition("__")[2]))
 
 
 def _add_attribute(
@@ -149,12 +171,14 @@ def _add_attribute(
 ) -> None:
     units = ", ".join(map(str, base.get("supported_units") or ()))
     note = f"it is a measurement ({units}) without a range; write it by hand" if units else "it has no values"
-    entries.attributes[key] = TaxonomyAttribute(id, str(entry["name"]), values, (str(entry["handle"]),), note)
+    if key in entries.attributes:
+        raise ConfigError(f"attribute {key!r} of Shopify's taxonomy is there twice; each handle is allowed once")
+    entries.attributes[key] = TaxonomyAttribute(id, name_of(entry, "name"), values, (text_of(entry, "handle"),), note)
 
 
 def _add_category(id: str, entry: Mapping[str, Any], attributes: list[str], entries: _Entries) -> None:
     if id in entries.names:
         raise ConfigError(f"category {id!r} of Shopify's taxonomy is there twice; each id is allowed once")
-    entries.names[id], entries.attributes_of[id] = str(entry["name"]), attributes
+    entries.names[id], entries.attributes_of[id] = name_of(entry, "name"), attributes
     if entry.get("deprecated"):
         entries.deprecated.add(id)

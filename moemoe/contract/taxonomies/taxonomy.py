@@ -1,15 +1,20 @@
 """A published taxonomy, whoever publishes it: categories with attributes, attributes with values, all with ids."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from moemoe.contract.text import compile_rule
+from moemoe.contract.cell_text import without_invisible
+from moemoe.contract.text import compile_rule, normalize_text
 from moemoe.errors import ConfigError
 from moemoe.names import did_you_mean
+from moemoe.words import with_one_i
 
 #: Between the names of a path, as Shopify and Google write it.
 ARROW = " > "
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,41 @@ class Taxonomy:
     left_out: Sequence[str] = field(default_factory=list)
     missing: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError if two categories have one id."""
+        times = Counter(category.id for category in self.categories)
+        if twice := next((id for id, number in times.items() if number > 1), None):
+            raise ConfigError(f"category {twice!r} of {self.title} is there twice; each id is allowed once")
+
+
+class EntryError(ValueError):
+    """An entry of a taxonomy's file that cannot be taken; the message says why, and not in which file."""
+
+
+def text_of(entry: Mapping[str, Any], key: str) -> str:
+    """A name, an id or a handle of an entry, without invisible characters.
+
+    Raises:
+        EntryError: it is missing, or is no text.
+    """
+    value = entry[key]
+    text = " ".join(without_invisible(str(value)).split()) if isinstance(value, (str, int)) else ""
+    if not text or isinstance(value, bool) or _SURROGATE.search(text):
+        raise EntryError(f"an entry has the {key} {str(value)[:100]!a}, which must be a text: {str(entry)[:200]!a}")
+    return text
+
+
+def name_of(entry: Mapping[str, Any], key: str) -> str:
+    """The name of a category or an attribute, which a contract needs.
+
+    Raises:
+        EntryError: it is missing, is no text, or has no letter or digit.
+    """
+    name = text_of(entry, key)
+    if not normalize_text(name):
+        raise EntryError(f"an entry has the {key} {name[:100]!a}, which needs a letter or digit: {str(entry)[:200]!a}")
+    return name
+
 
 def paths(names: Mapping[str, str], parents: Mapping[str, str], where: str) -> dict[str, tuple[str, ...]]:
     """The path of each category.
@@ -108,7 +148,7 @@ def choose(categories: Sequence[Category], patterns: Iterable[str]) -> list[Cate
         ConfigError: a pattern matches no category.
     """
     patterns = list(patterns)
-    full_names = [category.full_name for category in categories]
+    full_names = [with_one_i(category.full_name) for category in categories]
     chosen = [not patterns] * len(categories)
     for pattern in patterns:
         exact, longer = _regex(pattern, ""), _regex(pattern, "(?: [^>]*)?")

@@ -1,0 +1,68 @@
+"""What the words and signs beside a number make of it: a bound, a price, a rate ("g/m2"), a dimension of several."""
+
+import regex
+
+#: Words behind a number that are no unit of it.
+NO_UNITS = frozenset(
+    ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca", "bis")
+)
+TIMES = regex.compile(r"(?<![^\W\d_])(?:x|by)(?![^\W\d_])|[×*✕✖⨯╳]", regex.IGNORECASE)
+TO = regex.compile(r"\s*(?:-|~|〜|∼|\.\.+|\b(?:to|till|until|and|bis)\b)\s*", regex.IGNORECASE)
+
+#: A unit goes on behind its name: "m^2", "g/m2", "m/s", "m squared", "200 g per square meter".
+_DIVISORS = (
+    r"(?:sq|square|cubic|(?:milli|centi|kilo)?(?:met(?:er|re)|lit(?:er|re))s?|[cmk]?m|m?l|h|hr|hour|s|sec|second|min|"
+    r"minute|day|ft|foot|in|inch|yd|yard)[23²³]?(?![^\W_])"
+)
+RATE = regex.compile(
+    rf"\^|\*\*|[·⋅][^\W\d_]+|/(?=[^\W\d_])[^\W_]+|\s?(?:/\s|per\s){_DIVISORS}|\s?(?:sq|squared|cubed)(?![^\W_])",
+    regex.IGNORECASE,
+)
+
+_BOUND = regex.compile(
+    r"(?<![^\W_])(?:up ?to|at ?(?:least|most)|min(?:imum)?|max(?:imum)?|"
+    r"(?:less|more|greater|smaller|longer|shorter) than|(?:(?:or|and) |& ?)(?:more|less|up|longer|larger)|"
+    r"over|under|above|below|within|no|not|without|minus|upwards?|onwards?|"
+    # German, Dutch, French, Spanish, Portuguese, Italian and Polish
+    r"bis|ab|minimal|maximal|mindestens|höchstens|über|unter|(?:oder|und) (?:mehr|weniger|länger|kürzer|größer)|"
+    r"(?:mehr|weniger|größer|kleiner|länger|kürzer) als|"
+    r"vanaf|minstens|hoogstens|minimaal|maximaal|(?:meer|minder) dan|(?:of|en) (?:meer|minder)|"
+    r"jusqu'[àa]|au (?:moins|plus)|(?:plus|moins) de|(?:ou|et) (?:plus|moins)|[àa] partir de|"
+    r"hasta|desde|al menos|m[ií]n(?:imo)?|m[áa]x(?:imo)?|m[áa]s de|menos de|[oy] (?:m[áa]s|menos)|"
+    r"até|pelo menos|mais de|acima de|abaixo de|ou mais|ou menos|"
+    r"fino ad?|almeno|massimo|oltre|(?:più|piu|meno) di|[oe] (?:più|piu|meno)|"
+    r"co (?:najmniej|najwyżej)|maks(?:ymalnie)?|powyżej|poniżej|"
+    # Turkish, Russian, Hindi and Arabic
+    r"en (?:az|çok|fazla)|kadar|üzeri|üstü|не (?:более|менее|больше|меньше)|(?:более|менее|больше|меньше) чем|свыше|"
+    r"तक|से (?:अधिक|ज़्यादा|ज्यादा|कम)|कम से कम|अधिकतम|न्यूनतम|"
+    r"حتى|(?:أكثر|أقل|اكثر|اقل) من|على الأقل|بحد أقصى)(?![^\W_])|"
+    # Japanese, Chinese, Korean and Thai
+    r"以[上下内]|未[満满]|まで|最[大小高低长長短多少]|至[少多]|不足|超[え過过]|"
+    r"이상|이하|미만|초과|까지|최[대소]|ไม่เกิน|ไม่ต่ำกว่า|สูงสุด|ต่ำสุด|อย่างน้อย|ขึ้นไป|มากกว่า|น้อยกว่า|[<>≤≥±〜]|\+",
+    regex.IGNORECASE,
+)
+#: Right before the number, unless a range follows: "from 5 cm".
+_FROM = regex.compile(r"(?<![^\W_])(?:from|until|till|starting(?: at)?|tot|do|od|от|до)\s*$", regex.IGNORECASE)
+#: Right behind it: "5cmから".
+_ON = regex.compile(r"\s*(?:から|起)")
+_PRICE = regex.compile(r"[€$£¥₹₩₽฿]|(?<![^\W_])(?:Rs|INR|USD|EUR|GBP|JPY|CNY|RMB)(?![^\W_])", regex.IGNORECASE)
+_HALF = regex.compile(r"(?<![^\W_])(?:and|&) (?:an? |one )?(?:half|quarter)(?![^\W_])", regex.IGNORECASE)
+
+
+def problem_of(beside: list[str], is_range: bool) -> str | None:
+    """Why a number is no measure, by the texts beside it; None if nothing speaks against it.
+
+    Args:
+        beside: the text before the first number, those between two, that behind the last.
+        is_range: whether a second number is the other end.
+    """
+    bound = next(filter(None, map(_BOUND.search, beside)), None)
+    if bound is None and not is_range:
+        bound = _FROM.search(beside[0]) or _ON.match(beside[-1])
+    if bound:
+        return f"{bound[0].strip()!r} makes it a bound, not a measure"
+    if price := next(filter(None, map(_PRICE.search, beside)), None):
+        return f"{price[0]!r} makes it a price, not a measure"
+    if half := next(filter(None, map(_HALF.search, beside)), None):
+        return f"{half[0]!r} is a part of the number that is not read; allowed are digits"
+    return None
