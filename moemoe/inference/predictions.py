@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -103,14 +104,16 @@ def write_predictions(
     blanked and with the title as the only text, and of questions out of context.
 
     Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
-    nothing from what the system reads, its answers are those of the main condition, and are not computed again. With
-    and without the image test is asked together, so that a text is encoded once for both.
-    Memory holds a part of each of two conditions, and 8 bytes a row of the main condition.
+    nothing from what the system reads, its answers are those of the main condition, and are not computed again. Test
+    is asked with and without image and text together, so that a text is encoded once, and what a row says of its
+    product found once.
+    Memory holds a part of each of three conditions, and 8 bytes a row of the main condition.
 
     Args:
         predictor: at temperature 1.
         kept: where the predictions are written, confidences scaled by the temperature that validation gives.
-        scratch: a local folder for the validation answers, until the temperature is known, and for those without image.
+        scratch: a local folder for the validation answers, until the temperature is known, and for those of test with a
+            source blanked.
 
     Returns:
         What to write beside the model, and the unscaled confidences of validation and test in the main condition, the
@@ -121,14 +124,13 @@ def write_predictions(
     """
     values, main = ValueSets.of(dataset, contract), main_condition(dataset)
     unscaled = ListedParts(join(scratch, "validation"), PREDICTIONS)
-    with unscaled.writing() as spilled:
-        for part in predict_split(predictor, dataset, "validation", main, values):
-            spilled.write(part)
+    with unscaled.writing() as spill:
+        spill.write_all(predict_split(predictor, dataset, "validation", main, values))
     answering = calibrate(unscaled, predictor.answering)
     probability = [np.empty(0)]
     kinds, rows = kinds_of(predictor.sources), dataset.rows("test")
-    together = [main, IMAGE_BLANKED] if IMAGE in kinds else [main]
-    without_image = ListedParts(join(scratch, "without image"), PREDICTIONS)
+    blanked = [condition for kind, condition in ((IMAGE, IMAGE_BLANKED), (TEXT, TEXT_BLANKED)) if kind in kinds]
+    spills = {condition: ListedParts(join(scratch, condition), PREDICTIONS) for condition in blanked}
 
     def asked(split: str, condition: str) -> Iterator[pa.Table]:
         return predict_split(predictor, dataset, split, condition, values)
@@ -137,20 +139,17 @@ def write_predictions(
         for part in unscaled:
             probability.append(part["confidence"].to_numpy())
             written.write(_scaled(part, answering))
-        with without_image.writing() as spilled:
-            for part, *blanked in _predict(predictor, dataset, rows, together, values):
+        with ExitStack() as stack:
+            writers = [stack.enter_context(spill.writing()) for spill in spills.values()]
+            for part, *others in _predict(predictor, dataset, rows, [main, *blanked], values):
                 probability.append(part["confidence"].to_numpy())
                 written.write(_scaled(part, answering))
-                spilled.write_all(_scaled(part, answering) for part in blanked)
+                for writer, other in zip(writers, others, strict=True):
+                    writer.write(_scaled(other, answering))
         test = range(len(unscaled), len(written))
-        if IMAGE in kinds:
-            written.write_all(without_image)
-        else:
-            written.write_all(_relabelled(written.part(index), IMAGE_BLANKED) for index in test)
-        if TEXT in kinds:
-            written.write_all(_scaled(part, answering) for part in asked("test", TEXT_BLANKED))
-        else:
-            written.write_all(_relabelled(written.part(index), TEXT_BLANKED) for index in test)
+        for condition in (IMAGE_BLANKED, TEXT_BLANKED):
+            unchanged = (_relabelled(written.part(index), condition) for index in test)
+            written.write_all(spills.get(condition, unchanged))
         longer = _longer_than_their_title(predictor, dataset)
         parts = _predict(predictor, dataset, longer, [TITLE_ONLY], values)
         written.write_all(_scaled(part, answering) for [part] in parts)
