@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,13 @@ class TrackedRun:
         User, source file and git commit are tagged where MLflow finds them.
         """
         from mlflow.entities import Param
-        from mlflow.tracking.context.registry import resolve_tags
 
         mlflow = client(address)
         found = mlflow.get_experiment_by_name(experiment)
         experiment_id = found.experiment_id if found else _new_experiment(mlflow, experiment)
         if found is None or VIEW_TAG not in found.tags:
             mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
-        # without the token in the URL of git's remote
-        context = {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
+        context = _context()
         commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
         all_tags = {**context, **commit, **tags, **({PARENT: parent.run_id} if parent else {})}
         run = mlflow.create_run(experiment_id, run_name=name, tags=all_tags)
@@ -149,6 +148,14 @@ class TrackedRun:
     def end(self, status: str = "FINISHED") -> None:
         """Closes the run."""
         self.mlflow.set_terminated(self.run_id, status)
+
+
+@cache
+def _context() -> dict[str, str]:
+    """What MLflow finds of user, source and commit, for which it asks git; without the token in its remote's URL."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    return {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
 
 
 def run_name(*words: str) -> str:
