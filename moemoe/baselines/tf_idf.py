@@ -84,7 +84,10 @@ class Vectorizer:
         try:
             return self._own.fit_transform(texts)
         except ValueError as error:
-            raise ConfigError(f"TF-IDF over {len(texts)} training products: {error}") from error
+            raise ConfigError(
+                f"no word is in the texts of {self._own.min_df} of the {len(texts)} training products, as "
+                "TF-IDF needs; give a larger catalog, or --set min_products=1"
+            ) from error
 
     def __call__(self, texts: Sequence[str]) -> Any:
         """Sparse vectors [B, F]."""

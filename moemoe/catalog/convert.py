@@ -114,7 +114,9 @@ def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
                 waiting = []
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
-        if conversion.quarantine and not conversion.rows:
+        if not conversion.quarantine and not conversion.rows:
+            raise CatalogError("the catalog has no rows")
+        if not conversion.rows:
             first = conversion.quarantine[0]
             raise CatalogError(f"no row could be read; the first: {first['reason']} ({first['detail']})")
     return conversion

@@ -7,6 +7,8 @@ from moemoe.catalog.formats.opened import SUFFIXES, UNSURE
 from moemoe.errors import CatalogError
 from moemoe.storage import absolute, files_below, matching_files
 
+#: Names of files that are no part of a catalog, or of their folders.
+_LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = (".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst")
 
 
@@ -17,7 +19,8 @@ def find_partitions(catalog: str) -> list[str]:
 
     What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
     left out (READMEs, images), and those whose name, or a folder's below the one that is given, begins with ``_`` or
-    ``.``. Notes and settings end in .txt and .json too: these are left out where there is another file.
+    ``.``; so are Excel's lock files (``~$``) and what Hugging Face's ``map`` caches beside a data set. Notes and
+    settings end in .txt and .json too: these are left out where there is another file.
 
     Raises:
         CatalogError: nothing matches, or nothing of an allowed kind.
@@ -46,7 +49,7 @@ def _files(catalog: str) -> list[str]:
     for pattern, special in ((catalog.replace("[", "[[]"), "[*?]"), (catalog, r"[*?\[]")):
         if not found:
             found, given = matching_files(pattern), re.split(special, catalog)[0].rpartition("/")[0]
-    return [file for file in found if not re.search("/[_.]", file[len(given) :])]
+    return [file for file in found if not _LEFT_OUT.search(file[len(given) :])]
 
 
 def _alternatives(catalog: str) -> list[str]:

@@ -87,7 +87,7 @@ def load_image(
     """
     if image is None:
         return None
-    data, path = image.get("bytes"), image.get("path")
+    data, path = image.get("bytes"), (image.get("path") or "").strip()
     if data is None:
         if not path:
             return None

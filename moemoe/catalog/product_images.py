@@ -1,16 +1,21 @@
 """A product's images in their order: the ``image`` of its row, then those of the list ``images`` that it is not."""
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from moemoe.catalog.layouts.records import split_urls
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.layouts.records import images as as_images
 from moemoe.schemas import CATALOG, IMAGE
 
-_SEVERAL_URLS = r"(?i)^\s*(?:https?:)?//\S+?(?:[,;|]\s*|\s+)(?:https?:)?//"
+_SEVERAL_URLS = r"^\s*(?:https?:)?//\S+?(?:[,;|]\s*|\s+)(?:https?:)?//"
+_SEVERAL_FILES = r"^(?:[^/]|/[^/])*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif)\s*[,;|]\s*\S"
+_LIST = r"^\s*\[\s*[\"']"
+_SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}"
 
 
 def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
@@ -22,7 +27,7 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
     Args:
         most: of a product; images after so many are left out.
     """
-    batch = _with_urls_apart(batch)
+    batch = _with_lists_apart(batch)
     listed = batch["images"]
     if listed.null_count == len(listed):
         return batch
@@ -54,17 +59,18 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
     return pa.record_batch([nothing if array is None else array for array in arrays], schema=CATALOG)
 
 
-def _with_urls_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """``batch`` with the first of several URLs in a cell ``image`` there, and the others before those of ``images``."""
+def _with_lists_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """``batch`` with the first of several URLs or files in a cell ``image`` there, the others before ``images``."""
     paths = pc.struct_field(batch["image"], "path")
-    several = np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL_URLS), False).to_numpy(False))
+    several = np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL), False).to_numpy(False))
     if not len(several):
         return batch
     first, further = batch["image"].to_pylist(), batch["images"].to_pylist()
     for row in several.tolist():
         if first[row]["bytes"] is None:
-            found = [{"bytes": None, "path": path} for path in split_urls(first[row]["path"])]
-            first[row], further[row] = found[0], [*found[1:], *(further[row] or [])]
+            with suppress(RowError):  # a list of something else is left as it is
+                found = as_images(first[row]["path"])
+                first[row], further[row] = found[0], [*found[1:], *(further[row] or [])]
     columns = {"image": pa.array(first, IMAGE), "images": pa.array(further, pa.list_(IMAGE))}
     return pa.record_batch([columns.get(name, batch[name]) for name in CATALOG.names], schema=CATALOG)
 

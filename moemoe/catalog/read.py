@@ -17,7 +17,7 @@ from moemoe.catalog.layouts.known import AUTO, BY_CONTRACT, check_layout, ignore
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
-from moemoe.catalog.screen import OF_IMAGES, Problem
+from moemoe.catalog.screen import Problem
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 from moemoe.storage import beside, exists, fetch, is_s3
@@ -27,7 +27,7 @@ BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a b
 #: What is said of a column that the contract names for another catalog column.
 _IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
 
-#: Takes (row, field, reason, detail) of a row that cannot be read. Of OF_IMAGES only the row's images are lost.
+#: Takes (row, field, reason, detail) of a row that cannot be read. Of records.OF_IMAGES only the row's images are lost.
 Quarantine = Callable[[int, str, str, str], None]
 
 
@@ -70,7 +70,7 @@ def read_batches(
             if "image" in only and "images" not in only:
                 only = (*only, "images")
             if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
-                batches = own.batches(file, file.table, only, batch_rows)
+                batches = _columnar_batches(own.batches(file, file.table, only, batch_rows), quarantine, only)
             else:
                 batches = _batches(chosen.rows(file), quarantine, only, batch_rows)
             yield from (first_and_further(batch, images) for batch in batches)
@@ -157,6 +157,28 @@ def _batches(
         start += len(chunk)
 
 
+def _columnar_batches(
+    batches: Iterable[pa.RecordBatch | own.UnfitBatch], quarantine: Quarantine, only: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """The batches, one with an unfit value row by row, so that it costs its row alone.
+
+    Raises:
+        CatalogError: no row fits: it is the column that does not.
+    """
+    start = 0
+    for batch in batches:
+        if isinstance(batch, own.UnfitBatch):
+            found = [_record(row, only) for row in batch.rows]
+            if not start and all(problem is not None for _, problem in found):
+                raise batch.error
+            for number, (_, problem) in enumerate(found, start=start):
+                if problem is not None:
+                    quarantine(number, *problem)
+            batch = pa.RecordBatch.from_pylist([record for record, _ in found], CATALOG)
+        yield batch
+        start += batch.num_rows
+
+
 def _record(row: Row | RowError, only: Sequence[str]) -> tuple[dict[str, Any], Problem | None]:
     """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
     problems: list[RowError] = []
@@ -164,7 +186,7 @@ def _record(row: Row | RowError, only: Sequence[str]) -> tuple[dict[str, Any], P
         try:
             record = records.record(row, only)
         except RowError as error:
-            if error.field not in OF_IMAGES:
+            if error.field not in records.OF_IMAGES:
                 row = error
                 break
             problems.append(error)

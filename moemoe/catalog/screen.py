@@ -1,10 +1,9 @@
 """Whether a catalog's row can be used: one rule for the pipeline, backfill and serving."""
 
+from moemoe.catalog.layouts.records import OF_IMAGES
+
 Problem = tuple[str, str, str]
 """Field, reason and detail, as the quarantine has them."""
-
-#: The fields of a row of which a product can do without.
-OF_IMAGES = ("image", "images")
 
 
 def screen(

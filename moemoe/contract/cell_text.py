@@ -101,7 +101,7 @@ def as_text(value: Any) -> str | None:
         return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
     if isinstance(value, datetime) and value.time() == time.min:  # a column of dates, in a table that has moments alone
         value = value.date()
-    text = str(value)
+    text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
     if not text.isascii():
         text.encode()
     text = without_invisible(text)
@@ -130,7 +130,7 @@ def as_id(value: Any) -> str | None:
     """
     if _is_double(value) and math.isfinite(value):
         bits = np.finfo(value.dtype).nmant + 1 if isinstance(value, np.floating) else 53
-        _check_exact(abs(value), bits, value)
+        _check_exact(abs(value), bits, float(value))
     text = (as_text_or_nothing(value) or "").strip()
     if whole := _WHOLE_DOUBLE.fullmatch(text):
         if text.endswith(f"{whole[1]}.0"):  # of more zeros it is a decimal number, which is exact

@@ -4,6 +4,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -133,7 +134,8 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     deny; each such clause is looked up, then tried against the rules, of which the first that reads it wins, then
     looked up without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the
     negation only (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate
-    parts or are left out. A measurement's labels are read by ``measures``.
+    parts or are left out; line breaks separate parts if each line has a meaning. A measurement's labels are read by
+    ``measures``.
     """
     if attribute.measurement:
         return _measure_mapper(attribute.measurement, missing)
@@ -159,13 +161,19 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
         read = [list(clauses(part, is_known)) if part not in missing else [] for part in parts]
         return [value_of(clause) if clause else None for clause in without_doubtful(read, [end[0] for end in found])]
 
+    def values_of_text(text: str) -> list[str | None]:
+        return [value for line in plain_label(text).split("\n") for value in values_of_line(line)]
+
     def values_of(raw: str | None) -> tuple[str, ...] | int:
         normalized = normalize_text(raw or "")
         if normalized in missing:
             return MISSING
         if normalized in lookup:
             return (lookup[normalized],)
-        found = [value for line in plain_label(raw or "").split("\n") for value in values_of_line(line)]
+        lines = (raw or "").splitlines()
+        apart = [values for line in lines if (values := values_of_text(line))] if len(lines) > 1 else []
+        is_list = bool(apart) and all(any(values) for values in apart)  # "Machine\nWash" is one label, broken
+        found = list(chain(*apart)) if is_list else values_of_text(raw or "")
         return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
 
     return values_of

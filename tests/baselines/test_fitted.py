@@ -162,3 +162,9 @@ def test_without_scikit_learn_the_reason_is_said():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("which is not installed: pip install scikit-learn") == 2
+
+
+@pytest.mark.parametrize("texts", [["red shirt"], ["red shirt", "blue kurta"], ["", ""]])
+def test_a_catalog_in_which_no_word_comes_twice(texts):
+    with pytest.raises(ConfigError, match=f"no word is in the texts of 2 of the {len(texts)} training products"):
+        Vectorizer(TfIdfConfig()).fit(texts)

@@ -102,3 +102,13 @@ def test_a_file_of_which_no_row_can_be_read_leaves_nothing(tmp_path):
     with pytest.raises(CatalogError, match=r"no row could be read; the first: row is not readable \(a\.csv, row 0: "):
         convert([str(catalog)], "auto", output)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "product_id,product_type,title,Fit\n", "product_id,product_type,title,Fit\n,,,\n"]
+)
+def test_a_catalog_without_rows_leaves_nothing(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(CatalogError, match="the catalog has no rows"):
+        convert([str(tmp_path / "a.csv")], "auto", tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()

@@ -97,6 +97,13 @@ class TestFindPartitions:
         assert find_partitions(str(tmp_path)) == [str(tmp_path / "a.json.gz")]
         assert find_partitions(f"{tmp_path}/*.txt") == [str(tmp_path / "notes.txt")]
 
+    def test_what_other_programs_leave_in_a_folder(self, tmp_path):
+        cache = "cache-0123456789abcdef.arrow"
+        names = ("~$a.xlsx", cache, cache.replace(".", "_00000_of_00002."), "cache-shirts.arrow", "a.xlsx")
+        for name in names:
+            (tmp_path / name).touch()
+        assert find_partitions(str(tmp_path)) == [str(tmp_path / name) for name in ("a.xlsx", "cache-shirts.arrow")]
+
     def test_empty_path(self):
         with pytest.raises(CatalogError, match="empty path"):
             find_partitions(" ")

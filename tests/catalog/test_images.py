@@ -120,6 +120,7 @@ class TestLoadImage:
     def test_bytes_win_over_path(self, catalog):
         assert load_image({"bytes": b"raw", "path": "img/1.jpg"}, str(catalog)) == b"raw"
         assert load_image({"bytes": None, "path": "img/1.jpg"}, str(catalog)) == b"one"
+        assert load_image({"path": " img/1.jpg "}, str(catalog)) == b"one"  # as cells have it
 
     @pytest.mark.parametrize("image", [None, {"bytes": None, "path": None}, {"bytes": None, "path": ""}, {}])
     def test_no_image(self, catalog, image):

@@ -43,6 +43,13 @@ def minimal(**columns):
          ["https://a.test/1,w_2.jpg", "//a.test/2.jpg", "HTTP://a.test/3.jpg", "4.jpg"]),
         ({"image": "https://a.test/1.jpg\nhttps://a.test/2.jpg"}, ["https://a.test/1.jpg", "https://a.test/2.jpg"]),
         ({"image": "https://a.test/?of=https://b.test/1.jpg"}, ["https://a.test/?of=https://b.test/1.jpg"]),
+        ({"image": "a/1.jpg|a/2.PNG"}, ["a/1.jpg", "a/2.PNG"]),
+        ({"images": "1.jpg, 2, b.webp;3.jpeg"}, ["1.jpg", "2, b.webp", "3.jpeg"]),
+        ({"image": "https://a.test/1.jpg,w_2.jpg"}, ["https://a.test/1.jpg,w_2.jpg"]),
+        ({"image": '["1.jpg", "2.jpg"]'}, ["1.jpg", "2.jpg"]),
+        ({"image": "[1].jpg"}, ["[1].jpg"]),
+        ({"image": ["1.jpg", "2.jpg"]}, ["1.jpg", "2.jpg"]),
+        ({"image": ["1.jpg", "2.jpg"], "images": None}, ["1.jpg", "2.jpg"]),
         ({"images": float("nan")}, []),
         ({"images": []}, []),
         ({}, []),
@@ -77,9 +84,17 @@ def test_in_parquet(tmp_path, images):
     assert images_of(path) == [["1.jpg", "2.jpg"]]
 
 
-def test_several_urls_in_a_cell_of_parquet(tmp_path):
-    image = pa.array(["https://a.test/1.jpg, https://a.test/2.jpg"])
-    path = write_parquet(tmp_path / "a.parquet", **minimal(image=image, attributes=pa.array(["{}"])))
+@pytest.mark.parametrize(
+    "image",
+    [
+        pa.array(["https://a.test/1.jpg, https://a.test/2.jpg"]),
+        pa.array([["https://a.test/1.jpg", "https://a.test/2.jpg"]]),
+        pa.array(['["https://a.test/1.jpg", "https://a.test/2.jpg"]']),
+    ],
+)
+@pytest.mark.parametrize("rest", [{"attributes": pa.array(["{}"])}, {"Fit": pa.array(["Slim"])}])
+def test_several_urls_in_a_cell_of_parquet(tmp_path, image, rest):
+    path = write_parquet(tmp_path / "a.parquet", **minimal(image=image, **rest))
     assert images_of(path) == [["https://a.test/1.jpg", "https://a.test/2.jpg"]]
 
 

@@ -1,6 +1,8 @@
 """Parquet and Arrow files (Hugging Face datasets are either) -> a table whose rows come in record batches too."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ class ColumnarTable(Table):
         schema: of the file, as it is written.
 
     Raises:
-        CatalogError: the file cannot be read, or is cut short.
+        CatalogError: the file cannot be read, is cut short, or has two columns of one name.
     """
 
     def __init__(self, partition: str, path: Path, constants: Mapping[str, str | None]):
@@ -41,6 +43,9 @@ class ColumnarTable(Table):
                 f"{partition} is not a {self.format} file or is cut short: {first_line(error)}"
             ) from error
         self.schema: pa.Schema = self._file.schema if is_arrow else self._file.schema_arrow
+        twice = next((name for name, number in Counter(self.schema.names).items() if number > 1), None)
+        if twice is not None:
+            raise CatalogError(f"{partition}: column {twice!r} comes twice; each is allowed once")
         super().__init__(partition, self.schema.names, constants)
         self._names = _class_names(self.schema)
         self._path, self._constants = path, constants
@@ -80,8 +85,8 @@ class ColumnarTable(Table):
         """The rows as mappings; a timestamp or another value that JSON lacks comes as Python has it."""
         own = [column for column in self.columns if column not in self.constants]
         for batch in self.batches(own, _ROWS):
-            for row in batch.to_pylist():
-                yield {**self.constants, **row} if self.constants else row
+            for values in zip(*map(python_values, batch.columns), strict=True):
+                yield {**self.constants, **dict(zip(own, values, strict=True))}
 
     def first(self, number: int) -> list[Row]:  # noqa: D102
         rows: list[Row] = []
@@ -90,6 +95,22 @@ class ColumnarTable(Table):
             if len(rows) == number:
                 break
         return rows
+
+
+def python_values(array: pa.Array) -> list[Any]:
+    """The values as Python has them, floats of less than 64 bits as NumPy has: Python's 0.1 of 32 bits is no 0.1."""
+    if _is_short_float(array.type):
+        return [None if math.isnan(value) else value for value in array.to_numpy(zero_copy_only=False)]
+    if pa.types.is_struct(array.type) and any(_is_short_float(part.type) for part in array.type):
+        names = [part.name for part in array.type]
+        rows = zip(*map(python_values, array.flatten()), strict=True)
+        valid = array.is_valid().to_pylist()
+        return [dict(zip(names, row, strict=True)) if is_row else None for row, is_row in zip(rows, valid, strict=True)]
+    return array.to_pylist()
+
+
+def _is_short_float(kind: pa.DataType) -> bool:
+    return pa.types.is_float16(kind) or pa.types.is_float32(kind)
 
 
 def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.formats.table import GridTable
+from moemoe.catalog.formats.table import EMPTY, GridTable
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
 from moemoe.errors import CatalogError
 
@@ -28,11 +28,18 @@ _OTHER_FILES = {
 }
 #: Between cells; of two that divide a header alike the first.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+FORMULAS = 'rows with cells written ="...", read as their texts'
+BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
 ABOVE_HEADER = "rows above the header, left out"
 _WIDEST_TITLE, _FEWEST_NAMES = 2, 4
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
+_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+#: What DOS and interrupted downloads leave behind the last record.
+_AFTER_THE_END = "\0\x1a\r\n"
+#: Of a record with quotes behind backslashes, which is read anew with each line.
+_MOST_LINES = 100
 #: One of these is in the header of Amazon's files, which has at most so many records above it.
 _FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
 
@@ -42,16 +49,18 @@ class _BadRecordError(Exception):
 
 
 def open_csv(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """Delimited text with a header.
+    """Delimited text with a header; an empty file has no columns, as databases write it of a part without rows.
 
     Raises:
-        CatalogError: the file is empty, another kind of file, or cut short.
+        CatalogError: the file is another kind of file, or cut short.
     """
     text = TextFile(partition, path, "")
     records = CsvRecords(partition, text)
     name = f"CSV ({DELIMITERS.get(records.delimiter, records.delimiter)})"
     table = GridTable(partition, records.header, iter(records), constants, records.preamble, name)
     table.counts, table.blank_first = text.counts, records.blank_first
+    if not records.header:
+        table.counts[EMPTY] = 1
     return table
 
 
@@ -60,8 +69,9 @@ class CsvRecords:
 
     A record that cannot be read (a stray quote, another number of cells than the header has) comes as ``RowError``,
     with its cells if only their number is wrong; reading goes on at the line after its first, so that it takes no other
-    record with it. Empty lines are left out. Between tabs, where many programs write quotes as they are, a record whose
-    quotes do not add up is read without them.
+    record with it. Empty lines are left out. A record that can be read in no other way is read with quotes behind
+    backslashes. Between tabs, where many programs write quotes as they are, a record whose quotes do not add up is read
+    without them.
 
     Args:
         partition: names the file in errors.
@@ -69,11 +79,12 @@ class CsvRecords:
 
     Attributes:
         delimiter: what a line ``sep=`` says, else what divides the header into most cells and fits the next lines.
+        header: its cells; none if the file is empty.
         preamble: the records above the header.
         blank_first: empty lines right below the header.
 
     Raises:
-        CatalogError: the file is empty or no text, or has a line of more than ``MAX_RECORD``.
+        CatalogError: the file is no text, or has a line of more than ``MAX_RECORD``.
     """
 
     def __init__(self, partition: str, file: TextFile):
@@ -91,7 +102,7 @@ class CsvRecords:
         while lines[0] and not lines[0].strip():
             lines = [self._take()]
         if not lines[0]:
-            raise CatalogError(f"{self._partition} is empty; a CSV begins with a header")
+            return []
         lines = [self._without_titles(lines[0])]
         for beginning, kind in _OTHER_FILES.items():
             if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
@@ -148,18 +159,51 @@ class CsvRecords:
                     cells = cells[:width]
                 if len(cells) in (0, width):
                     if cells:
-                        yield cells
+                        yield self._without_formulas(cells) if '="' in line else cells
+                    continue
+                if not line.strip(_AFTER_THE_END):
                     continue
                 problem = f"line {number} has {len(cells)} cells; the header has {width}"
             except (_BadRecordError, csv.Error) as error:
                 problem = f"line {number}: {error}"
             self._give_back(lines[1:])
+            if any('\\"' in one for one in lines) and (mended := self._with_doubled_quotes(line, width)):
+                yield mended
+                continue
             if self.delimiter == "\t" and len(plain := line.rstrip("\r\n").split("\t")) == width:
                 yield plain
                 continue
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
             yield RowError("row", "row is not readable", problem, cells)
+
+    def _without_formulas(self, cells: list[str]) -> list[str]:
+        """The cells, of those that are written ="007" so that Excel keeps the zeros the text."""
+        plain = [found[1].replace('""', '"') if (found := _FORMULA.fullmatch(cell)) else cell for cell in cells]
+        self._file.counts[FORMULAS] += plain != cells
+        return plain
+
+    def _with_doubled_quotes(self, line: str, width: int) -> list[str]:
+        """The cells of a record with quotes behind backslashes, as Spark and MySQL write them; none if it is no such.
+
+        Only the backslash before a quote is taken for one.
+        """
+        lines = [line]
+        while lines[-1] and len(lines) <= _MOST_LINES:
+            doubled = [one.replace('\\"', '""') for one in lines]
+            try:
+                cells = next(csv.reader(doubled, strict=True, delimiter=self.delimiter), [])
+            except csv.Error as error:
+                if _OPEN not in str(error):
+                    break
+                lines.append(self._take())
+                continue
+            if len(cells) != width:
+                break
+            self._file.counts[BACKSLASHES] += 1
+            return cells
+        self._give_back([one for one in lines[1:] if one])
+        return []
 
     def _blank_lines(self) -> int:
         number = 0
@@ -245,17 +289,19 @@ def number_of_titles(filled: Sequence[int]) -> int:
 
 
 def _filled(line: str, delimiter: str) -> int:
-    """The number of cells of a line that are not blank; 0 if its quotes do not add up."""
+    """The number of cells of a line that are not blank, of all if the last goes on; 0 if its quotes do not add up."""
     try:
-        return sum(bool(cell.strip()) for cell in _complete(line, delimiter) or ())
+        cells = _complete(line, delimiter)
+        return _begun(line, delimiter) if cells is None else sum(bool(cell.strip()) for cell in cells)
     except csv.Error:
         return 0
 
 
 def _width(line: str, delimiter: str) -> int:
-    """The number of cells of a line; 0 if its quotes do not add up."""
+    """The number of cells that begin in a line; 0 if its quotes do not add up."""
     try:
-        return len(_complete(line, delimiter) or ())
+        cells = _complete(line, delimiter)
+        return _begun(line, delimiter) if cells is None else len(cells)
     except csv.Error:
         return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.formats.table import ObjectTable, Row
+from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
 from moemoe.errors import CatalogError
 
@@ -48,6 +48,8 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         raise CatalogError(f"{partition} is not JSON lines, one object a line with the columns of a catalog: {bad}")
     table = ObjectTable(partition, columns, chain(first, rows), constants, "JSON array" if is_array else "JSON lines")
     table.counts = text.counts
+    if not first:
+        table.counts[EMPTY] = 1
     return table
 
 

@@ -12,6 +12,8 @@ Row = dict[str, Any]
 
 #: Counted, see ``Table.counts``.
 HEADERS = "rows that repeat the header, left out"
+EMPTY = "empty files"
+BLANK_ROWS = "blank rows, left out"
 
 T = TypeVar("T")
 
@@ -56,6 +58,10 @@ class Table:
     def rows(self) -> Iterator[Row | RowError]:
         """The rows in order, and in the place of one that cannot be read the reason."""
         raise NotImplementedError
+
+    def filled_rows(self) -> Iterator[Row | RowError]:
+        """``rows`` without those that have nothing but blank cells."""
+        return self.rows()
 
     def first(self, number: int) -> list[Row]:
         """The first rows, at most ``number``, without those that cannot be read; ``rows`` begins with them still."""
@@ -127,6 +133,19 @@ class GridTable(Table):
         """The cells of each row, as many as the header has."""
         return iter(self._records)
 
+    def filled_records(self) -> Iterator[list[Any] | RowError]:
+        """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
+        for cells in self._records:
+            if isinstance(cells, RowError) or any(map(_is_filled, cells)):
+                yield cells
+            else:
+                self.counts[BLANK_ROWS] += 1
+
+    def filled_rows(self) -> Iterator[Row | RowError]:
+        """``rows`` of ``filled_records``."""
+        for cells in self.filled_records():
+            yield cells if isinstance(cells, RowError) else self._row(cells)
+
     def rows(self) -> Iterator[Row | RowError]:
         """The rows; empty cells are left out."""
         for cells in self._records:
@@ -138,6 +157,11 @@ class GridTable(Table):
     def _row(self, cells: list[Any]) -> Row:
         found = {column: cell for column, cell in zip(self.columns, cells, strict=False) if cell not in ("", None)}
         return {**self.constants, **found} if self.constants else found
+
+
+def _is_filled(cell: Any) -> bool:
+    """Excel's FALSE and 0 are values."""
+    return cell is not None and bool(str(cell).strip())
 
 
 def _told_apart(header: Sequence[str]) -> list[str]:

@@ -104,14 +104,18 @@ class TextFile:
         self._text = io.TextIOWrapper(file, encoding, errors, newline)
 
     def readline(self) -> str:
-        """The next line with its end, empty after the last. Raises CatalogError."""
+        """The next line with its end, empty after the last; marks within joined files are left out.
+
+        Raises:
+            CatalogError: the file is damaged, or has a line of more than ``MAX_RECORD``.
+        """
         try:
             line = self._text.readline(MAX_RECORD + 1)
         except STREAM_ERRORS as error:
             raise self.damaged(error) from error
         if len(line) > MAX_RECORD:
             raise CatalogError(f"{self.partition} has a line of more than {MAX_RECORD >> 20} MiB; is it text in lines?")
-        return line if line.isascii() else self._read_as_windows(line)
+        return line if line.isascii() else self._read_as_windows(line.lstrip("\ufeff"))
 
     def _read_as_windows(self, line: str) -> str:
         try:

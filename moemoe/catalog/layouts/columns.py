@@ -1,11 +1,19 @@
 """Which of a file's columns are the catalog's, by name."""
 
+import re
 from collections.abc import Mapping, Sequence
 
+from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 
 REQUIRED = ("product_id", "product_type", "title", "attributes")
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+
+
+def plain_name(column: str) -> str:
+    """A column's name as two are compared: "Product ID", "productId" and " product_id" are one."""
+    return _BETWEEN_WORDS.sub("", without_invisible(column).casefold())
 
 
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
@@ -18,7 +26,7 @@ def find_columns(
 ) -> dict[str, str]:
     """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
 
-    A column of that very name comes first, then the only one that differs in case and blanks around it.
+    A column of that very name comes first, then the only one that is the same ``plain_name``.
 
     Args:
         found: the file's columns.
@@ -33,7 +41,7 @@ def find_columns(
         wanted = [own for own in (names.get(name), name) if own]
         source = next((own for own in wanted if own in found), None)
         for own in wanted if source is None else ():
-            alike = [column for column in found if column.strip().casefold() == own.casefold()]
+            alike = [column for column in found if plain_name(column) == plain_name(own)]
             source = source or (alike[0] if len(alike) == 1 else None)
         if source is not None:
             sources[name] = source

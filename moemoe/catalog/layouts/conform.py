@@ -5,12 +5,17 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.formats.columnar import python_values
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
 from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
 from moemoe.sources import MOST_IMAGES
+
+
+class UnfitValueError(CatalogError):
+    """A value, which need not be every row's, cannot become the catalog's."""
 
 
 def conform(
@@ -23,9 +28,11 @@ def conform(
         constants: columns that have the same value in every row.
 
     Raises:
-        CatalogError: a column is of a type that cannot become the catalog's.
+        UnfitValueError: a value cannot become the catalog's.
+        CatalogError: a column is of a type that cannot.
     """
     arrays = []
+    sources = _with_listed_images(batch, sources)
     for field in CATALOG:
         if field.name not in sources:
             arrays.append(pa.nulls(batch.num_rows, field.type))
@@ -42,13 +49,23 @@ def conform(
                 and isinstance(error, ValueError)
                 and not isinstance(error, pa.ArrowException)
             ):
-                raise CatalogError(f"{partition}: column {sources[field.name]!r}: {error}") from error
+                raise UnfitValueError(f"{partition}: column {sources[field.name]!r}: {error}") from error
             why = f" ({error})" if isinstance(error, RowError) else ""
-            raise CatalogError(
+            of_type = isinstance(error, (TypeError, pa.ArrowNotImplementedError))
+            raise (CatalogError if of_type else UnfitValueError)(
                 f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
                 f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
             ) from error
     return pa.record_batch(arrays, schema=CATALOG)
+
+
+def _with_listed_images(batch: pa.RecordBatch, sources: Mapping[str, str]) -> Mapping[str, str]:
+    """``sources``, in which a column ``image`` of lists is ``images``."""
+    listed = sources.get("image")
+    if listed is None or listed not in batch.schema.names or "images" in sources:
+        return sources
+    others = {name: source for name, source in sources.items() if name != "image"}
+    return {**others, "images": listed} if _is_list(batch.column(listed).type) else sources
 
 
 def _shortened(kind: pa.DataType) -> str:
@@ -67,12 +84,16 @@ _ALLOWED = {
 
 def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
     """``array`` as type ``to``. Raises ArrowException, TypeError, ValueError or RowError where it cannot be."""
+    if isinstance(array.type, pa.UuidType):
+        array = pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), to)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if name not in records.OF_IMAGES and _is_binary(array.type):
+        array = array.cast(pa.string())
     nested = pa.types.is_nested(array.type)
     if name == "image":
         return _cast_image(array)
@@ -96,13 +117,23 @@ def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
 
 
 def _cast_attributes(to: pa.DataType, array: pa.Array) -> pa.Array:
-    if pa.types.is_map(array.type) and not pa.types.is_floating(array.type.item_type):
+    if pa.types.is_map(array.type) and _casts_as_text(array.type.item_type):
         maps = array.cast(to)
         if _is_clean(maps):
             return maps
         array = maps
-    pairs = [None if row is None else records.attributes(row) for row in array.to_pylist()]
+    pairs = [None if row is None else records.attributes(row) for row in python_values(array)]
     return pa.array(pairs, to)
+
+
+def _casts_as_text(kind: pa.DataType) -> bool:
+    """Whether Arrow writes such values as ``as_text`` does, if there is no invisible character."""
+    return not (pa.types.is_floating(kind) or pa.types.is_nested(kind) or pa.types.is_timestamp(kind))
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_one(kind) for is_one in binary)
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -122,8 +153,7 @@ def _cast_image(array: pa.Array) -> pa.Array:
         names = [field.name for field in array.type]
         given = {name: pc.struct_field(array, name) for name in ("bytes", "path") if name in names}
     else:
-        binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
-        given = {"bytes" if binary else "path": array}
+        given = {"bytes" if _is_binary(array.type) else "path": array}
     if not given:
         raise TypeError(str(array.type))
     parts = [given[f.name].cast(f.type) if f.name in given else pa.nulls(len(array), f.type) for f in IMAGE]

@@ -7,12 +7,12 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
-from moemoe.catalog.layouts.columns import REQUIRED, find_columns, further_names
+from moemoe.catalog.layouts.columns import REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.errors import CatalogError
 
-#: What pandas calls an index that it wrote as a column, and columns without a name, however many.
-_INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: 0|index|__index_level_0__")
+#: What pandas calls the indexes that it wrote as columns, and columns without a name, however many.
+_INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
 LEFT_OUT = "objects and bytes in attribute columns, left out"
 
 
@@ -34,7 +34,7 @@ def further_columns(file: SellerFile) -> list[str]:
 
 
 def _column(partition: str, columns: Sequence[str], name: str) -> str:
-    alike = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+    alike = [column for column in columns if plain_name(column) == plain_name(name)]
     found = name if name in columns else alike[0] if len(alike) == 1 else None
     if found is None:
         raise CatalogError(
@@ -63,7 +63,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """The rows; the attributes' raw keys are the columns' names."""
     (keys, sources), known = _columns(file), len(file.table.columns)
-    for row in file.table.rows():
+    for row in file.table.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
@@ -92,12 +92,22 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
 def _is_label(value: Any, file: SellerFile) -> bool:
     if value is None:
         return False
-    if isinstance(value, (dict, bytes)) or (
-        isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)
+    if (
+        isinstance(value, dict)
+        or (isinstance(value, bytes) and not _is_text(value))
+        or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value))
     ):
         file.counts[LEFT_OUT] += 1
         return False
     return True
+
+
+def _is_text(value: bytes) -> bool:
+    """Whether bytes are text, as Impala and older writers of Parquet leave them."""
+    try:
+        return "\0" not in value.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 LAYOUT = Layout("flat", "a table whose further columns are the attributes", fits, rows)

@@ -10,6 +10,8 @@ from moemoe.catalog.formats.table import Row, Table
 ATTRIBUTE, UNUSED = "attribute", "unused"
 #: In the contract, ``columns: {attributes: "*"}``: every further column is one.
 ALL = "*"
+#: In the metadata of a Hugging Face image folder, the files that lie beside it.
+_FOLDER, _FILE_NAMES = "metadata", {"image": "file_name", "images": "file_names"}
 
 
 @dataclass
@@ -33,8 +35,12 @@ class SellerFile:
     counts: Counter[str] = field(default_factory=Counter)
 
     def plain_names(self) -> dict[str, str]:
-        """The contract's names of single columns."""
-        return {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
+        """The contract's names of single columns, and those of the images in a Hugging Face image folder."""
+        named = {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
+        if self.table.partition.rpartition("/")[2].partition(".")[0] == _FOLDER:
+            columns = self.table.columns
+            named = {n: own for n, own in _FILE_NAMES.items() if own in columns and n not in columns} | named
+        return named
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({key: f"{ATTRIBUTE} (its name)", value: f"{ATTRIBUTE} (its value)"})
 
     def one_attribute() -> Iterator[Row | RowError]:
-        for row in file.table.rows():
+        for row in file.table.filled_rows():
             if isinstance(row, RowError):
                 yield row
                 continue

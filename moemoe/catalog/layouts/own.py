@@ -1,22 +1,23 @@
 """The catalog's own layout: its columns under their own names or those that the contract gives them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from moemoe.catalog.formats.columnar import ColumnarTable
+from moemoe.catalog.formats.columnar import ColumnarTable, python_values
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import flat, long_form, records
 from moemoe.catalog.layouts.columns import find_columns, further_names
-from moemoe.catalog.layouts.conform import conform
+from moemoe.catalog.layouts.conform import UnfitValueError, conform
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.errors import CatalogError
 
 
 def fits(file: SellerFile) -> bool:
-    """The required columns are there; an empty JSON file fits too."""
+    """The required columns are there; an empty file fits too."""
     if _is_empty(file):
         return True
     try:
@@ -46,7 +47,17 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield {name: row.get(source) for name, source in sources.items()} if isinstance(row, dict) else row
 
 
-def batches(file: SellerFile, table: ColumnarTable, only: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class UnfitBatch:
+    """Rows of which a value cannot become the catalog's, as the ``error`` says."""
+
+    rows: list[Row]
+    error: UnfitValueError
+
+
+def batches(
+    file: SellerFile, table: ColumnarTable, only: Sequence[str], batch_rows: int
+) -> Iterator[pa.RecordBatch | UnfitBatch]:
     """The rows of a Parquet or Arrow file in the CATALOG schema, with the catalog columns ``only``.
 
     Raises:
@@ -55,7 +66,12 @@ def batches(file: SellerFile, table: ColumnarTable, only: Sequence[str], batch_r
     sources = {name: source for name, source in _sources(file).items() if name in only}
     wanted = [source for source in sources.values() if source not in table.constants]
     for batch in table.batches(wanted, batch_rows):
-        yield conform(table.partition, batch, sources, table.constants)
+        try:
+            yield conform(table.partition, batch, sources, table.constants)
+        except UnfitValueError as error:
+            values = zip(*map(python_values, batch.columns), strict=True)
+            rows = ({**table.constants, **dict(zip(wanted, row, strict=True))} for row in values)
+            yield UnfitBatch([{name: row[source] for name, source in sources.items()} for row in rows], error)
 
 
 def check(file: SellerFile) -> None:
@@ -64,8 +80,8 @@ def check(file: SellerFile) -> None:
 
 
 def _is_empty(file: SellerFile) -> bool:
-    """Whether it is JSON without a row, which has no columns either."""
-    return not file.table.columns and file.table.format.startswith("JSON")
+    """Whether it is JSON without a row, or CSV without a header, which has no columns either."""
+    return set(file.table.columns) <= set(file.table.constants) and not isinstance(file.table, ColumnarTable)
 
 
 def _sources(file: SellerFile) -> dict[str, str]:
@@ -101,7 +117,7 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
     where = {name: table.columns.index(source) for name, source in sources.items() if source in table.header}
     keys = {table.columns.index(column): key for column, key in keys_of.items() if column not in table.constants}
     same = {name: value for name, source in sources.items() if (value := table.constants.get(source))}
-    for cells in table.records():
+    for cells in table.filled_records():
         if isinstance(cells, RowError):
             yield cells
             continue

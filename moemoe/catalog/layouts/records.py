@@ -10,11 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.contract.cell_text import as_id, as_text, as_text_or_nothing
+from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
+#: The fields of a row of which a product can do without.
+OF_IMAGES = ("image", "images")
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
 _BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
+#: The same between files, behind the ending of an image.
+_BETWEEN_FILES = re.compile(
+    r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
+)
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -25,8 +31,12 @@ def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
         RowError: a value cannot become its column's.
     """
     found: dict[str, Any] = {}
+    if isinstance(row.get("image"), list) and row.get("images") is None:
+        row = {**row, "image": None, "images": row["image"]}
     for name in only:
         value = row.get(name)
+        if isinstance(value, bytes) and name not in OF_IMAGES:
+            value = value.decode("utf-8", "surrogateescape")
         if value is not None:
             found[name] = _CONVERTERS[name](value) if name in _CONVERTERS else text(name, value)
     return found
@@ -86,17 +96,18 @@ def bullet_points(value: Any) -> list[str]:
 
 
 def attributes(value: Any) -> list[tuple[str, str | None]]:
-    """Pairs from a free-key object, or its text, or a list of pairs or of {key, value}, {name, value} or
-    {attribute_name, attribute_value}; of a list of values "one, two".
+    """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either; of a
+    list of values "one, two".
 
     Raises:
         RowError: another shape.
     """
     if isinstance(value, str):
-        if not value.strip() or as_text(value) is None:
+        given = value.strip()
+        if not given or given in MISSING_TEXTS or given.casefold() in NOTHING_TEXTS:
             return []
-        given, value = value, _parsed(value, "{")
-        if not isinstance(value, dict):
+        value = nested(given)
+        if not isinstance(value, (dict, list)):
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
@@ -112,6 +123,7 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
         key, item = pair
         if isinstance(item, list):
             item = ", ".join(part for part in (text("attributes", part) for part in item) if part is not None)
+        item = None if item == {} else item
         if isinstance(item, dict):
             raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {item!r}"[:200])
         if (name := text("attributes", key)) is not None:
@@ -120,12 +132,23 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
 
 
 #: What the objects of a list call an attribute's name and its value.
-_PAIRS = (("key", "value"), ("name", "value"), ("attribute_name", "attribute_value"))
+_PAIRS = (
+    ("key", "value"),
+    ("name", "value"),
+    ("name", "values"),
+    ("attribute", "value"),
+    ("attribute_name", "attribute_value"),
+)
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
-    names = next(((key, value) for key, value in _PAIRS if key in given and value in given), None)
-    return (given[names[0]], given[names[1]]) if names else given
+    """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
+    plain = {str(name).strip().casefold(): value for name, value in given.items()}
+    names = next(((key, value) for key, value in _PAIRS if key in plain and value in plain), None)
+    if names:
+        return plain[names[0]], plain[names[1]]
+    is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
+    return next(iter(given.items())) if is_one else given
 
 
 def image(value: Any) -> dict[str, Any] | None:
@@ -180,8 +203,18 @@ def images(value: Any) -> list[dict[str, Any]]:
 
 
 def split_urls(line: str) -> list[str]:
-    """The URLs of one line, with commas, semicolons, bars or blanks between them; any other path as it is."""
-    return [path.strip() for path in _BETWEEN_URLS.split(line) if path.strip()]
+    """The URLs of one line, with commas, semicolons, bars or blanks between them, or the image files, with one of the
+    first three; any other path as it is.
+    """
+    between = _BETWEEN_URLS if "//" in line else _BETWEEN_FILES
+    return [path.strip() for path in between.split(line) if path.strip()]
+
+
+def nested(value: Any) -> Any:
+    """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
+    opening = value.lstrip()[:1] if isinstance(value, str) else ""
+    found = _parsed(value, opening) if opening in ("{", "[") else None
+    return value if found is None else found
 
 
 def _parsed(given: str, opening: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from moemoe.catalog.find import find_partitions
 from moemoe.errors import CatalogError
-from tests.support.catalog_files import minimal, read_as, rows_of, write_lines
+from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, write_lines, write_parquet
 
 FEATURES = {
     "product_type": {"names": ["Kurtas", "Shirts"], "_type": "ClassLabel"},
@@ -141,3 +141,72 @@ def test_class_labels_in_lists_and_none(tmp_path):
     first, second = rows_of(tmp_path / "a.parquet")
     assert first["attributes"] == [("color", "Summer, Winter"), ("season", "Winter")]
     assert second["attributes"] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "row", "field", "reason"),
+    [
+        ("attributes", ['{"Fit": "Slim"}', '{"Fit": "cut', None], 1, "attributes", "attributes are not a map"),
+        ("title", [b"Red", b"caf\xe9", b"Blue"], 1, "title", "text is not UTF-8"),
+        ("product_id", [1.0, 2.0, 2.0**60], 2, "product_id", "product id has lost digits"),
+    ],
+)
+def test_a_bad_value_costs_its_row_alone(tmp_path, column, values, row, field, reason):
+    rows = {name: [value] * 3 for name, value in REQUIRED.items()} | {"attributes": [None] * 3, column: values}
+    path = write_parquet(tmp_path / "a.parquet", **rows)
+    problems = []
+    found = rows_of(path, quarantine=lambda *problem: problems.append(problem[:3]))
+    assert problems == [(row, field, reason)]
+    assert [one["product_type"] is None for one in found] == [number == row for number in range(3)]
+    with pytest.raises(CatalogError, match=rf"a\.parquet: row {row} cannot be read: {reason}"):
+        rows_of(path)
+
+
+def test_a_column_in_which_no_value_fits(tmp_path):
+    """The column is wrong, not its rows."""
+    path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=["Slim"]))
+    with pytest.raises(CatalogError, match="column 'attributes' has type string, which cannot become"):
+        rows_of(path, quarantine=lambda *_: None)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_values_as_databases_type_them(tmp_path, own):
+    """UUIDs of DuckDB, texts that Impala leaves as bytes, floats of 32 bits."""
+    number = bytes(range(16))
+    columns = {
+        "product_id": pa.array([number], pa.uuid()),
+        "product_type": pa.array([b"Kurtas"]),
+        "title": pa.array(["Rot · Größe"]).cast(pa.binary()),
+    }
+    labels = {"Weight": pa.array([0.1], pa.float32()), "Fit": pa.array([b"Slim"]), "Raw": pa.array([b"\xff\xd8"])}
+    if own:
+        labels = {"attributes": pa.StructArray.from_arrays(list(labels.values())[:2], list(labels)[:2])}
+    path = write_parquet(tmp_path / "a.parquet", **columns, **labels)
+    (row,) = rows_of(path)
+    assert row["product_id"] == "00010203-0405-0607-0809-0a0b0c0d0e0f"
+    assert (row["product_type"], row["title"]) == ("Kurtas", "Rot · Größe")
+    assert row["attributes"] == [("Weight", "0.1"), ("Fit", "Slim")]
+    assert own or read_as(path).counts == {"objects and bytes in attribute columns, left out": 1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "expected"),
+    [
+        (["Red", "Blue"], pa.list_(pa.string()), "Red, Blue"),
+        (datetime(2024, 3, 5), pa.timestamp("us"), "2024-03-05"),
+        (Decimal("1.50"), pa.decimal128(5, 2), "1.50"),
+        (True, pa.bool_(), "true"),
+    ],
+)
+def test_maps_of_other_values_than_texts(tmp_path, labels, kind, expected):
+    attributes = pa.array([[("a", labels)]], pa.map_(pa.string(), kind))
+    path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=attributes))
+    assert rows_of(path)[0]["attributes"] == [("a", expected)]
+
+
+def test_two_columns_of_one_name(tmp_path):
+    path = tmp_path / "a.parquet"
+    names = ["product_id", "product_type", "title", "Fit", "Fit"]
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 5, names=names), path)
+    with pytest.raises(CatalogError, match=r"a\.parquet: column 'Fit' comes twice; each is allowed once"):
+        rows_of(path)

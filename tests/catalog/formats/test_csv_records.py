@@ -54,7 +54,7 @@ class TestCsv:
 
     def test_not_csv(self, tmp_path):
         path = tmp_path / "a.csv"
-        for content in (b"", b"\x89PNG\r\n\x1a\n\x00\x00", b"SKU;Titel\n1;2\n"):
+        for content in (b"\x89PNG\r\n\x1a\n\x00\x00", b"SKU;Titel\n1;2\n"):
             path.write_bytes(content)
             with pytest.raises(CatalogError, match=r"a\.csv"):
                 rows_of(path, quarantine=lambda *_: None)
@@ -260,4 +260,75 @@ def test_files_that_were_put_one_behind_the_other(tmp_path):
     header = "product_id,product_type,title,Fit"
     path = write_lines(tmp_path / "a.csv", header, "p1,Kurtas,t,Slim", header, "p2,Kurtas,t,Slim")
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+    assert read_as(path).counts == {"rows that repeat the header, left out": 1}
+
+
+HEADER = "product_id,product_type,title,Fit"
+
+
+@pytest.mark.parametrize("header", [HEADER, "product_id,product_type,title,attributes.Fit"])
+def test_rows_of_blank_cells(tmp_path, header):
+    """Spreadsheets save those that were once used."""
+    path = write_lines(tmp_path / "a.csv", header, ",,,", "p1,Kurtas,t,Slim", ' ,," ",', ",,,")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+    assert read_as(path).counts == {"blank rows, left out": 3}
+
+
+def test_an_empty_file_beside_others(tmp_path):
+    """As databases write a part without rows."""
+    path = tmp_path / "part-1.csv"
+    for content in ("", "\n\n", "\ufeff"):
+        path.write_text(content)
+        assert rows_of(path) == []
+        assert read_as(path).counts == {"empty files": 1}
+
+
+def test_quotes_behind_backslashes(tmp_path):
+    """As Spark and MySQL write them; a record that has another reading keeps its backslashes."""
+    path = tmp_path / "a.csv"
+    rows = [
+        r'p1,Kurtas,"a \"red\" kurta, C:\new",Slim',
+        r'p2,Kurtas,"two',
+        r'lines of \"text\"",Slim',
+        "p3,K,C:\\new,Slim",
+    ]
+    path.write_text("\n".join([HEADER, *rows, r'p4,K,"never \" closed,Slim', "p5,K,t,Slim\n"]))
+    problems = []
+    found = rows_of(path, quarantine=lambda *problem: problems.append(problem[0]))
+    titles = ['a "red" kurta, C:\\new', 'two\nlines of "text"', "C:\\new", None, "t"]
+    assert ([row["title"] for row in found], problems) == (titles, [3])
+    assert read_as(path).counts == {"rows whose quotes stand behind backslashes, read as doubled": 2}
+
+
+def test_texts_written_as_formulas(tmp_path):
+    """What keeps the zeros of an id when Excel opens the file."""
+    rows = ['="007",K,t,Slim', '"=""008""",K,"=""a "" b""",Slim', 'p3,K,"<a href=""x"">",=1']
+    path = write_lines(tmp_path / "a.csv", HEADER, *rows)
+    found = rows_of(path)
+    assert [row["product_id"] for row in found] == ["007", "008", "p3"]
+    assert [row["title"] for row in found] == ["t", '="a " b"', '<a href="x">']
+    assert read_as(path).counts == {'rows with cells written ="...", read as their texts': 2}
+
+
+def test_a_line_break_in_the_header(tmp_path):
+    path = tmp_path / "a.csv"
+    for between in ",;":
+        lines = [HEADER.replace(",title", ',"ti\r\ntle') + '"', "p1,K,a,Slim", "p2,K,b,Slim"]
+        path.write_text("\r\n".join(lines).replace(',Fit"', '",Fit').replace(",", between), newline="")
+        names = {"title": "ti\r\ntle"}
+        assert [(row["product_id"], row["title"]) for row in rows_of(path, names)] == [("p1", "a"), ("p2", "b")]
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\0" * 4096])
+def test_what_stands_behind_the_end(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{HEADER}\np1,K,t,Slim\n{end}")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+
+
+def test_files_with_marks_put_one_behind_the_other(tmp_path):
+    path = tmp_path / "a.csv"
+    one = f"{HEADER}\np1,K,t,Slim\n".encode("utf-8-sig")
+    path.write_bytes(b"\xef\xbb\xbf" + one + one)
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p1"]
     assert read_as(path).counts == {"rows that repeat the header, left out": 1}

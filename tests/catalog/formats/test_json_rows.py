@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moemoe.errors import CatalogError
-from tests.support.catalog_files import REQUIRED, read_as, rows_of
+from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
 
 GOOD = {**REQUIRED, "attributes": {"Fit": "Slim"}}
 
@@ -96,14 +96,34 @@ def test_a_later_row_that_spells_a_column_otherwise_ends_nothing(tmp_path, own):
     assert {row["title"] for row in rows_of(path)} == {"t"}
 
 
-@pytest.mark.parametrize("attribute", [{"name": "Fit", "value": "Slim"}, ["Fit", "Slim"]])
-def test_lists_of_attributes(tmp_path, attribute):
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        [{"name": "Fit", "value": "Slim"}],
+        [{"Name": "Fit", "Value": "Slim", "unit": None}],
+        [{"attribute": "Fit", "value": "Slim"}],
+        [{"name": "Fit", "values": ["Slim"]}],
+        [{"Fit": "Slim"}],
+        [["Fit", "Slim"]],
+        '[{"name": "Fit", "value": "Slim"}]',
+        "[['Fit', 'Slim']]",
+    ],
+)
+def test_lists_of_attributes(tmp_path, attributes):
     path = tmp_path / "a.jsonl"
-    rows = [{**REQUIRED, "attributes": [attribute]}, {**REQUIRED, "attributes": [{"fit": "Slim"}]}]
+    rows = [{**REQUIRED, "attributes": attributes}, {**REQUIRED, "attributes": [{"fit": "Slim", "cut": "A"}]}]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     problems = []
     assert rows_of(path, quarantine=lambda *problem: problems.append(problem))[0]["attributes"] == [("Fit", "Slim")]
-    assert problems[0][3] == "{'fit': 'Slim'} is no pair; allowed are [key, value] and {key: ..., value: ...}"
+    assert (
+        problems[0][3] == "{'fit': 'Slim', 'cut': 'A'} is no pair; allowed are [key, value] and {key: ..., value: ...}"
+    )
+
+
+@pytest.mark.parametrize("nothing", ["N/A", "None", "nan", "[]", "{}", "null", " ", [], {"Fit": {}}])
+def test_no_attributes(tmp_path, nothing):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": nothing})
+    assert [label for _, label in rows_of(path)[0]["attributes"] if label] == []
 
 
 def test_what_an_api_answers(tmp_path):

@@ -4,8 +4,9 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from tests.support.seller_files import images_of, read, write
+from tests.support.seller_files import images_of, read, write, write_dicts
 from tests.support.shop_samples import REVIEWS_ITEM
 
 
@@ -49,3 +50,13 @@ def test_without_categories_the_main_one_is_the_type(tmp_path):
     found = read(write(tmp_path / "a.jsonl", *map(json.dumps, (bare, bad, odd))))
     assert (found.first["product_type"], found.first["image"]) == ("AMAZON FASHION", None)
     assert [reason for reason, _ in found.aside] == ["attributes are not a map", "row is not readable"]
+
+
+@pytest.mark.parametrize("as_text", [json.dumps, str])
+def test_lists_and_objects_as_texts(tmp_path, as_text):
+    """What pandas makes of it in CSV."""
+    cells = {name: as_text(value) if isinstance(value, (list, dict)) else value for name, value in REVIEWS_ITEM.items()}
+    path = write_dicts(tmp_path / "a.csv", list(cells), cells)
+    whole = write(tmp_path / "a.jsonl", json.dumps(REVIEWS_ITEM))
+    assert read(path).products == read(whole).products
+    assert images_of(path) == images_of(whole)

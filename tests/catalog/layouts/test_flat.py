@@ -86,3 +86,40 @@ def test_no_further_column(tmp_path):
 def test_columns_without_a_name_are_no_attributes(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Fit,,", "p1,Kurtas,t,Slim,x,y")
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+
+
+@pytest.mark.parametrize("index", ["Unnamed: 0.1", "Unnamed: 12", "level_0", "__index_level_1__", "index", ""])
+def test_indexes_of_pandas_are_no_attributes(tmp_path, index):
+    path = write_lines(tmp_path / "a.csv", f"{index},product_id,product_type,title,Fit", "0,p1,Kurtas,t,Slim")
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).columns[index] == "unused"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Product ID,Product-Type,TITLE", "productId,ProductType,Title", "\xa0product_id,product_type\u200b,title "],
+)
+def test_names_in_other_spellings(tmp_path, header):
+    path = write_lines(tmp_path / "a.csv", f"{header},Bullet Points,Fit", "p1,Kurtas,t,soft,Slim")
+    (row,) = rows_of(path)
+    assert (row["product_id"], row["product_type"], row["title"], row["bullet_points"]) == (
+        "p1",
+        "Kurtas",
+        "t",
+        ["soft"],
+    )
+    assert row["attributes"] == [("Fit", "Slim")]
+
+
+@pytest.mark.parametrize(("name", "column"), [("metadata.csv", "image"), ("other.csv", None)])
+def test_an_image_folder_of_hugging_face(tmp_path, name, column):
+    path = write_lines(tmp_path / name, "file_name,product_id,product_type,title,Fit", "a/1.jpg,p1,Kurtas,t,Slim")
+    assert rows_of(path)[0]["image"] == (column and {"bytes": None, "path": "a/1.jpg"})
+    assert read_as(path).columns["file_name"] == (column or "attribute")
+
+
+def test_several_images_of_an_image_folder(tmp_path):
+    row = {"file_names": ["1.jpg", "2.jpg"], "product_id": "p1", "product_type": "K", "title": "t", "Fit": "Slim"}
+    path = write_lines(tmp_path / "metadata.jsonl", row)
+    (found,) = rows_of(path, images=2)
+    assert [found["image"]["path"], found["images"][0]["path"]] == ["1.jpg", "2.jpg"]
