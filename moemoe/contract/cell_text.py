@@ -92,6 +92,8 @@ def as_text(value: Any) -> str | None:
     """
     if value is None:
         return None
+    if isinstance(value, str):  # as most are
+        return _clean(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if _is_double(value):
@@ -101,7 +103,10 @@ def as_text(value: Any) -> str | None:
         return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
     if isinstance(value, datetime) and value.time() == time.min:  # a column of dates, in a table that has moments alone
         value = value.date()
-    text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+    return _clean(value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value))
+
+
+def _clean(text: str) -> str | None:
     if not text.isascii():
         text.encode()
     text = without_invisible(text)

@@ -136,7 +136,7 @@ class GridTable(Table):
     def filled_records(self) -> Iterator[list[Any] | RowError]:
         """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
         for cells in self._records:
-            if isinstance(cells, RowError) or any(map(_is_filled, cells)):
+            if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
                 self.counts[BLANK_ROWS] += 1
@@ -161,7 +161,7 @@ class GridTable(Table):
 
 def _is_filled(cell: Any) -> bool:
     """Excel's FALSE and 0 are values."""
-    return cell is not None and bool(str(cell).strip())
+    return not cell.isspace() and cell != "" if isinstance(cell, str) else cell is not None
 
 
 def _told_apart(header: Sequence[str]) -> list[str]:

@@ -35,9 +35,9 @@ def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
         row = {**row, "image": None, "images": row["image"]}
     for name in only:
         value = row.get(name)
-        if isinstance(value, bytes) and name not in OF_IMAGES:
-            value = value.decode("utf-8", "surrogateescape")
         if value is not None:
+            if isinstance(value, bytes) and name not in OF_IMAGES:
+                value = value.decode("utf-8", "surrogateescape")
             found[name] = _CONVERTERS[name](value) if name in _CONVERTERS else text(name, value)
     return found
 
