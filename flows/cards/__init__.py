@@ -8,6 +8,9 @@ from metaflow.cards import Image, Markdown, MetaflowCardComponent, Table
 from moemoe.reporting import document as doc
 from moemoe.reporting.formats import shown
 
+#: From more columns on a table's headings leave out what they have in common.
+MANY_COLUMNS = 6
+
 
 def show(document: doc.Document) -> None:
     """Appends a document to the card."""
@@ -46,10 +49,11 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
 
 
 def _table(table: doc.Table) -> Table:
-    """A table for a card, which is narrow: without bars, whose numbers stand beside them, and with short headings."""
+    """A table for a card, which is narrow: without bars, whose numbers stand beside them; many headings are short."""
     shown_columns = [i for i in range(len(table.columns)) if not any(isinstance(row[i], doc.Bar) for row in table.rows)]
     names = [head.name for head in table.headings]
-    heads = [names[i] if names.count(names[i]) == 1 else table.headings[i].full_name for i in shown_columns]
+    many = len(shown_columns) > MANY_COLUMNS
+    heads = [names[i] if many and names.count(names[i]) == 1 else table.headings[i].full_name for i in shown_columns]
     return Table([[_cell(row[i]) for i in shown_columns] for row in table.rows], headers=heads)
 
 

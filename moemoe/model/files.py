@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_model
+from safetensors.torch import load_file
 from torch import nn
 
 from moemoe.errors import ConfigError
@@ -29,12 +29,20 @@ def read_config(folder: str | Path, config_class: Any) -> Any:
 def read_weights(folder: str | Path, model: nn.Module) -> None:
     """Puts ``model.safetensors`` into ``model``.
 
+    A tensor that the model has under several names (tied embeddings, a backbone of two encoders) is saved under one.
+    safetensors' own ``load_model`` cannot put a shared BatchNorm back: torch does not say that its counter is missing.
+
     Raises:
         ConfigError: the weights are not those that ``config.json`` describes.
         SafetensorError: the file is no safetensors file.
     """
+    weights, own = load_file(Path(folder) / "model.safetensors"), model.state_dict()
+    saved_as = {own[name].data_ptr(): name for name in weights.keys() & own.keys()}
+    for name in own.keys() - weights.keys():
+        if own[name].data_ptr() in saved_as:
+            weights[name] = weights[saved_as[own[name].data_ptr()]]
     try:
-        load_model(model, str(Path(folder) / "model.safetensors"), strict=True)
+        model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"{folder}/model.safetensors: the weights do not fit config.json ({reason})") from error

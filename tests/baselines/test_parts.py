@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel, T5Config, T5ForConditionalGeneration
 
@@ -19,6 +19,7 @@ from moemoe.model.config import ModelConfig, NgramConfig
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import load_recipe
+from moemoe.systems import load_system
 from moemoe.training.optimizers import ngram_tables
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
@@ -212,6 +213,22 @@ def test_pretrained_parts_are_loaded_from_small_checkpoints(tokenizer, tmp_path)
     )
     for encoder in (mxt.image_encoder, mxt.feature_encoder):
         assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], image.state_dict()["conv1.weight"])
+
+
+@pytest.mark.parametrize("name", ["mxt", "cma-clip"])
+def test_the_default_model_comes_back_as_it_was_saved(tmp_path, name):
+    """Its frozen image encoder has BatchNorm, and is both encoders of MXT."""
+    model = load_system(name).create(load_recipe(name).config.with_catalog(304, {"color": ["Red"]}))
+    model.save_pretrained(tmp_path)
+    weights, again = model.state_dict(), load_system(name).from_pretrained(tmp_path).state_dict()
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(again[key], value) for key, value in weights.items())
+    kept = load_file(tmp_path / "model.safetensors")
+    assert (len(kept) < len(weights)) == (name == "mxt")
+    kept.pop(next(key for key in kept if "backbone" in key and key.endswith("bn1.weight")))
+    save_file(kept, tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match=r"do not fit config.json .*Missing key.*bn1\.weight"):
+        load_system(name).from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["cma-clip", "ner-mqmrc"])
