@@ -60,7 +60,9 @@ def test_a_bar_is_left_out_beside_its_number(rendered):
     assert "fills in" not in shown
 
 
-def test_a_heading_names_its_group_only_if_it_has_to(rendered):
+def test_of_many_headings_one_names_its_group_only_if_it_has_to(rendered):
     columns = [doc.Column("text alone", "% right"), doc.Column("recall", "plain"), doc.Column("recall", "guarded")]
-    shown = rendered(doc.Table(columns, [[1, 2, 3]]))
-    assert '"text alone", "plain: recall", "guarded: recall"' in shown
+    few = rendered(doc.Table(columns, [[1, 2, 3]]))
+    assert '"% right: text alone", "plain: recall", "guarded: recall"' in few
+    many = rendered(doc.Table([*columns, *"abcd"], [[*range(7)]]))
+    assert '"text alone", "plain: recall", "guarded: recall"' in many
