@@ -71,7 +71,7 @@ def test_two_processes_that_register_at_once_leave_two_whole_versions_and_one_ch
     """The better one is champion whoever comes first, and the challenger is the later version."""
     uri, name = new_store(tmp_path), "at-once"
     registered(uri, name, models[0.5], predictions(0.5))
-    both = {accuracy: start(uri, new_run(uri), name, models[accuracy]) for accuracy in (0.7, 0.95)}
+    both = {accuracy: start(uri, new_run(uri).run_id, name, models[accuracy]) for accuracy in (0.7, 0.95)}
     for process in both.values():
         process.stdin.write("go\n")
         process.stdin.flush()
