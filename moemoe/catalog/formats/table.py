@@ -135,7 +135,7 @@ class GridTable(Table):
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
         """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
-        for cells in self._records:
+        for cells in self._records:  # nearly all have an id in front
             if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
