@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moemoe import s3
-from moemoe.atomic_files import replacing
+from moemoe.atomic_files import replace_by, replacing
 from moemoe.errors import StorageError
 
 
@@ -146,16 +146,18 @@ def read_bytes(uri: str) -> bytes:
         raise _storage_error("cannot read", uri, error) from error
 
 
-def write_bytes(uri: str, data: bytes | pa.Buffer) -> None:
-    """Puts ``data`` at ``uri`` atomically (rename on disk; one PUT on S3, or several parts that appear as one)."""
+def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None:
+    """Puts ``data`` at ``uri`` atomically (rename on disk; one PUT on S3, or several parts that appear as one).
+
+    Args:
+        lasting: whether it is on the disk when this returns; else a machine that loses its power then may leave an
+            empty file, which whoever reads it has to expect.
+    """
     try:
         if is_s3(uri):
             s3.upload(lambda: io.BytesIO(data), uri)
             return
-        with replacing(Path(uri)) as temporary, open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        replace_by(Path(uri), memoryview(data).cast("B"), lasting)
     except Exception as error:
         raise _storage_error("cannot write", uri, error) from error
 

@@ -9,6 +9,7 @@ import pytest
 
 from moemoe import __version__, cli
 from moemoe.errors import ConfigError
+from tests.support.warm_python import warm_python
 
 PROJECT = Path(__file__).parents[1]
 LARGE = {"torch", "transformers", "timm", "mlflow", "metaflow", "great_expectations", "pandas", "scipy"}
@@ -77,7 +78,7 @@ def test_the_version_is_the_packages(capsys):
 
 @pytest.mark.parametrize("module", ["moemoe", "moemoe.labels.drift", "moemoe.training"])
 def test_python_m_is_the_same_command(module):
-    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=PROJECT)
+    done = subprocess.run([warm_python(), "-m", module, "--help"], capture_output=True, text=True, cwd=PROJECT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: moemoe")
 

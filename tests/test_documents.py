@@ -4,7 +4,6 @@ import functools
 import re
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from moemoe.recipes.settings import SEPARATOR, allowed_settings
 from moemoe.run_folder import RunFolder
 from moemoe.sources import MOST_IMAGES, PARTS, image_name
 from tests.support.pages import DOCS, FENCE, PAGES, PROJECT, blocks, command_lines
+from tests.support.warm_python import warm_python
 
 README = PROJECT / "README.md"
 named = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -97,7 +97,7 @@ def test_the_pages_name_every_moemoe_command():
 @functools.cache
 def options_of(flow: str, command: str) -> set[str]:
     """The options that the help of a flow's command names."""
-    line = [sys.executable, str(PROJECT / flow), command, "--help"]
+    line = [warm_python(), str(PROJECT / flow), command, "--help"]
     shown = subprocess.run(line, capture_output=True, text=True, cwd=PROJECT, check=True)
     return set(re.findall(r"--[a-z][\w-]*", shown.stdout))
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from socket import IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, socket
 from typing import Any
 from urllib.parse import unquote, urljoin
@@ -85,6 +86,7 @@ class Answer:
     location: Url | None = None
 
 
+@lru_cache(2**14)  # a URL that waits is asked for its host, and later fetched
 def parsed(text: str) -> Url:
     """An http(s) URL in its parts; without a scheme it is https.
 
@@ -128,9 +130,10 @@ class Client:
         response = None
         with _within(limits, self.allow_private):
             try:
-                response = self._pools.urlopen(
+                pool = self._pools.connection_from_host(url.host, url.port, url.scheme)
+                response = pool.urlopen(
                     "GET",
-                    url._replace(auth=None, fragment=None).url,
+                    url.request_uri,
                     headers=headers,
                     timeout=Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
                     retries=False,

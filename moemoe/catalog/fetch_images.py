@@ -61,6 +61,7 @@ class ImageFetcher:
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
         self._running: dict[str, Future[None]] = {}
+        self._queued = 0  # works that wait for a thread
         self._began, self._said = time.time(), time.monotonic()
         self.fetched = self.settled = 0
         #: Reason -> URLs that gave no image.
@@ -90,7 +91,7 @@ class ImageFetcher:
             host.waiting.append((url, future))
             if host.workers < self.limits.per_host:
                 host.workers += 1
-                self._pool.submit(self._work, host)
+                self._submit(host)
         return future
 
     def summary(self) -> str:
@@ -105,24 +106,33 @@ class ImageFetcher:
     def _host(self, name: str) -> _Host:
         return self._hosts.setdefault(name, _Host(threading.Semaphore(self.limits.per_host)))
 
+    def _submit(self, host: _Host) -> None:
+        self._queued += 1
+        self._pool.submit(self._work, host)
+
     def _work(self, host: _Host) -> None:
-        """Fetches one URL of a host; the next one comes after the other hosts' that wait."""
+        """Fetches URLs of a host, as long as no other host waits for a thread."""
         with self._lock:
+            self._queued -= 1
+        url = ""
+        while taken := self._next(host, url):
+            url, future = taken
+            try:
+                self._settle(url)
+                future.set_result(None)
+            except BaseException as error:  # no space left, S3 that is away: whoever waits has to hear of it
+                future.set_exception(error)
+
+    def _next(self, host: _Host, done: str = "") -> "tuple[str, Future[None]] | None":
+        with self._lock:
+            self._running.pop(done, None)
             if not host.waiting or self._closed.is_set():
                 host.workers -= 1
-                return
-            url, future = host.waiting.popleft()
-        try:
-            self._settle(url)
-            future.set_result(None)
-        except BaseException as error:  # no space left, S3 that is away: whoever waits has to hear of it
-            future.set_exception(error)
-        with self._lock:
-            del self._running[url]
-            if host.waiting and not self._closed.is_set():
-                self._pool.submit(self._work, host)
-            else:
-                host.workers -= 1
+                return None
+            if done and self._queued:
+                self._submit(host)  # behind the other hosts
+                return None
+            return host.waiting.popleft()
 
     def _settle(self, url: str) -> None:
         if self.images.is_settled(url, self._began):

@@ -115,9 +115,10 @@ def main() -> None:
     server = multiprocessing.Process(target=serve, args=(there,), daemon=True)
     server.start()
     port = here.recv()
-    for number in range(given.rounds):
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
+    with tempfile.TemporaryDirectory() as scratch:  # to the end: ext4 creates files slowly after removals
+        for number in range(given.rounds):
+            folder = Path(scratch) / str(number)
+            folder.mkdir()
             urls = [f"http://127.0.0.1:{port}/{i}.jpg" for i in range(given.images)]
             (folder / "urls.txt").write_text("\n".join(urls) + "\n")
             found = {f"ours, {n} per host": ours(urls, folder / f"ours-{n}", n) for n in (8, AT_ONCE)}

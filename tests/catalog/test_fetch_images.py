@@ -275,7 +275,7 @@ class TestFailed:
         )
 
     def test_a_disk_that_is_full_is_no_dead_link(self, server, images, monkeypatch):
-        def full(*args):
+        def full(*args, **options):
             raise StorageError("cannot write: No space left on device")
 
         server.answers["/a.jpg"] = body(JPEG)

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
 from tests.support.flows import FLOW, card_text, flow_environment
+from tests.support.warm_python import warm_python
 
 BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
 MODEL = "models:/moemoe-30pt-sample@champion"
@@ -120,7 +120,7 @@ def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, 
     env = {**os.environ, **flow_environment(trained.folder)}
 
     def command(*arguments: str) -> str:
-        done = subprocess.run([sys.executable, "-m", *arguments], env=env, capture_output=True, text=True)
+        done = subprocess.run([warm_python(), "-m", *arguments], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path):
     options = ["--catalog", str(catalog), "--model", wrong, "--output", str(tmp_path / "out")]
     env = {**os.environ, **flow_environment(trained.folder)}
     done = subprocess.run(
-        [sys.executable, str(BACKFILL_FLOW), "run", *options], env=env, cwd=tmp_path, capture_output=True, text=True
+        [warm_python(), str(BACKFILL_FLOW), "run", *options], env=env, cwd=tmp_path, capture_output=True, text=True
     )
     said = done.stdout + done.stderr
     assert done.returncode != 0

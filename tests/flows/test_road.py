@@ -5,7 +5,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from moemoe.registry import tracking
 from moemoe.registry.versions import CHAMPION, alias_of
 from moemoe.schemas import CATALOG
 from tests.support.flows import flow_environment
+from tests.support.warm_python import warm_python
 
 PROJECT = Path(__file__).parents[2]
 TYPES = ("Men's T-Shirts", "tops/tees")
@@ -53,7 +53,7 @@ def road(tmp_path_factory):
     def do(command: str, succeeds: bool = True) -> str:
         """Runs a command as it was printed, in the user's folder."""
         words = shlex.split(command)
-        words[:1] = {"python": [sys.executable], "moemoe": [sys.executable, "-m", "moemoe"]}.get(words[0], words[:1])
+        words[:1] = {"python": [warm_python()], "moemoe": [warm_python(), "-m", "moemoe"]}.get(words[0], words[:1])
         env = {**os.environ, **flow_environment(work), "PYTHONPATH": str(folder / "project")}
         done = subprocess.run(words, env=env, cwd=work, capture_output=True, text=True, timeout=3600)
         said = done.stdout + done.stderr

@@ -16,6 +16,7 @@ from moemoe.schemas import PREDICTIONS
 from moemoe.storage import read_table
 from moemoe.table_parts import ListedParts
 from tests.support.small_flow import NAME, SETTINGS, SmallFlow
+from tests.support.warm_python import warm_python
 
 SOURCES = ["image", "image.2", "text.title", "text.description"]
 
@@ -52,7 +53,7 @@ def with_back_sides(path) -> dict[str, list]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sources")
-    flow = SmallFlow(folder)
+    flow = SmallFlow(folder, warm_python())
     given = with_back_sides(flow.catalog)
     status, said = flow.run("--set", f"{SETTINGS}, sources=[{', '.join(SOURCES)}]")
     assert status == 0, said[-5000:]

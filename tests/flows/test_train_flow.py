@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -20,6 +19,7 @@ from moemoe.shards.manifest import Manifest
 from moemoe.training.events import read_events
 from tests.support.flows import card_text
 from tests.support.planted_secrets import SECRETS, places_of
+from tests.support.warm_python import warm_python
 
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
@@ -175,7 +175,7 @@ assert set(answers["product_type"]) == {"shirt"}
 assert "metaflow" not in sys.modules
 """
     env = {**os.environ, "MLFLOW_TRACKING_URI": trained.tracking_uri}
-    asked = subprocess.run([sys.executable, "-c", ask], env=env, cwd=trained.folder, capture_output=True, text=True)
+    asked = subprocess.run([warm_python(), "-c", ask], env=env, cwd=trained.folder, capture_output=True, text=True)
     assert asked.returncode == 0, asked.stderr
 
 

@@ -15,6 +15,7 @@ from moemoe.table_parts import ListedParts
 from tests.support.argo_cluster import BUCKET, killing_once
 from tests.support.flows import FLOW, run_flow
 from tests.support.small_flow import NAME, SETTINGS, STEPS, SmallFlow, read_result
+from tests.support.warm_python import warm_python
 from tests.support.whole_runs import assert_same
 
 pytestmark = pytest.mark.argo
@@ -24,7 +25,7 @@ SYSTEMS = ("tf-idf", "knn")
 @pytest.fixture(scope="module")
 def local(tmp_path_factory) -> SmallFlow:
     """The flow on this machine, which runs once."""
-    return SmallFlow(tmp_path_factory.mktemp("local"))
+    return SmallFlow(tmp_path_factory.mktemp("local"), warm_python())
 
 
 @pytest.fixture(scope="module")

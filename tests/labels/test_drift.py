@@ -1,7 +1,6 @@
 """Drift between two runs' labels: found where values move, not where chance does."""
 
 import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -16,6 +15,7 @@ from moemoe.cli import main
 from moemoe.labels.drift import LEAST_VALUES, SMOOTHING, as_text
 from moemoe.labels.drift import label_drift as label_drift_of
 from moemoe.schemas import DRIFT, LABELS
+from tests.support.warm_python import warm_python
 from tests.support.whole_labels import label_drift
 
 
@@ -191,7 +191,7 @@ class TestCommand:
     def test_prints_the_table(self, tmp_path):
         pq.write_table(colors(Red=700, Blue=200, Green=100), tmp_path / "before.parquet")
         pq.write_table(colors(Red=450, Blue=450, Rust=100), tmp_path / "after.parquet")
-        command = [sys.executable, "-m", "moemoe.labels.drift", "before.parquet", "after.parquet"]
+        command = [warm_python(), "-m", "moemoe.labels.drift", "before.parquet", "after.parquet"]
         asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert asked.returncode == 0, asked.stderr
         head, columns, row = asked.stdout.splitlines()

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +22,7 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
 from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model, trained
+from tests.support.warm_python import warm_python
 
 WORSE, GOOD, BETTER = predictions(0.5), predictions(0.7), predictions(0.95)
 
@@ -114,7 +114,7 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
     assert client(uri).get_registered_model(name).tags["gate_decisions"] == "2"
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    command = [sys.executable, "-m", "moemoe.registry.rollback", name]
+    command = [warm_python(), "-m", "moemoe.registry.rollback", name]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = f"champion of {name} is version {first.version} again; it was version {better.version}"

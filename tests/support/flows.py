@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.support.warm_python import warm
+
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
 
 
@@ -24,7 +26,8 @@ def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path
     from metaflow import Runner
 
     env = {**os.environ, **flow_environment(folder), **(environment or {})}
-    return Runner(str(flow), env=env, cwd=str(folder), show_output=False).run(**parameters)
+    with warm():
+        return Runner(str(flow), env=env, cwd=str(folder), show_output=False).run(**parameters)
 
 
 def card_text(html: str) -> str:

@@ -50,10 +50,10 @@ class Result:
 
 
 class SmallFlow:
-    """``TrainFlow`` in a folder of its own, with the faults that are planned for it."""
+    """``TrainFlow`` in a folder of its own, with the faults that are planned for it (in plain Python alone)."""
 
-    def __init__(self, folder: Path, **environment: str):
-        self.folder, self.root = folder, folder / "store"
+    def __init__(self, folder: Path, python: str = sys.executable, **environment: str):
+        self.folder, self.root, self.python = folder, folder / "store", python
         self.faults = Faults(folder / "faults")
         (folder / "tmp").mkdir()
         database(folder)
@@ -69,7 +69,7 @@ class SmallFlow:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """In a session of its own, so that a fault to the whole group ends there."""
-        command = [sys.executable, str(FLOW), *arguments]
+        command = [self.python, str(FLOW), *arguments]
         return subprocess.Popen(
             command, env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,

@@ -1,8 +1,8 @@
 """A training small enough to be done many times, in processes as torchrun starts them."""
 
+import contextlib
 import json
 import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import TrainingJob
 from tests.support.small_model import TINY_SWIN
+from tests.support.warm_python import warm, warm_python
 
 
 def small_recipe(**changes) -> Recipe:
@@ -40,12 +41,14 @@ def run(
     on_events=lambda events: None,
     every: float = 60,
     restarts: int = 0,
+    to_be_killed: bool = False,
 ):
     recipe = recipe or small_recipe()
     job = TrainingJob(
         manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every
     )
-    launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
+    with contextlib.nullcontext() if to_be_killed else warm():
+        launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 
 
@@ -75,7 +78,7 @@ def in_float64(
     job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    torchrun = [warm_python(), "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [*torchrun, "-m", "tests.support.in_float64", str(folder / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ from moemoe.training.job import TrainingJob
 from moemoe.training.run import main
 from tests.support.small_training import small_recipe
 from tests.support.toy_items import accuracy, answers, make
+from tests.support.warm_python import warm
 
 
 def committee_recipe(**changes) -> Recipe:
@@ -191,7 +192,8 @@ def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest,
     recipe = committee_recipe(training=replace(small_recipe().training, epochs=1))
     job = TrainingJob(manifest, str(tmp_path / "run"), str(tmp_path / "scratch"), recipe.to_dict(), 1)
     heard: list[dict] = []
-    launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
+    with warm():
+        launch.train(job, 2, heard.extend, poll_seconds=0.05, restarts=0)
     assert {event["phase"] for event in heard} == {"dense", "experts", "fit"}
     assert len(Predictor.load(tmp_path / "run" / "model").model.members) == 2
 

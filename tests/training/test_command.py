@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from moemoe.cli import main
 from moemoe.model.moemoe import MoEMoE
 from moemoe.training.job import TrainingJob
 from tests.support.small_shards import small_shards
+from tests.support.warm_python import warm_python
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
     assert f"-m moemoe.training.run {path}" in capsys.readouterr().out
     job = TrainingJob.load(path)
     assert (job.manifest_uri, job.recipe["name"], job.seed) == (manifest, "knn", 3)
-    done = subprocess.run([sys.executable, "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
+    done = subprocess.run([warm_python(), "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "trained" / "model" / "config.json").is_file()
 
@@ -62,7 +62,7 @@ def test_shards_that_are_not_there(tmp_path):
 
 @pytest.mark.parametrize("module", ["moemoe.training", "moemoe.training.run"])
 def test_help(module):
-    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+    done = subprocess.run([warm_python(), "-m", module, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "JOB.json" in done.stdout
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_job(tmp_path, content):
     path = tmp_path / "JOB.json"
     if content is not None:
         path.write_text(content)
-    done = subprocess.run([sys.executable, "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
+    done = subprocess.run([warm_python(), "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"moemoe: {path} holds no training job (")
     assert "Traceback" not in done.stderr

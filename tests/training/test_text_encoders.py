@@ -20,6 +20,7 @@ from tests.support.small_encoders import KINDS, small_encoder
 from tests.support.small_shards import small_shards
 from tests.support.small_training import in_float64, losses, run, small_recipe
 from tests.support.toy_items import answers, make
+from tests.support.warm_python import warm
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,8 @@ def test_a_killed_training_goes_on_and_a_champion_is_trained_further(manifest, t
     job = TrainingJob(
         manifest, str(tmp_path / "more"), str(tmp_path / "scratch"), recipe.to_dict(), 1, warm_start=str(champion)
     )
-    launch.train(job, 1, lambda events: None, poll_seconds=0.05)
+    with warm():
+        launch.train(job, 1, lambda events: None, poll_seconds=0.05)
     further = load_file(tmp_path / "more" / "model" / "model.safetensors")
     changed = {name for name in whole if not torch.equal(whole[name], further[name])}
     assert changed

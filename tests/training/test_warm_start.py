@@ -18,6 +18,7 @@ from moemoe.training.job import TrainingJob
 from moemoe.training.warm_start import check_warm_start
 from tests.support.small_shards import small_shards
 from tests.support.small_training import small_recipe
+from tests.support.warm_python import warm
 
 
 def train(manifest: str, folder: Path, warm_start: str = ""):
@@ -25,7 +26,8 @@ def train(manifest: str, folder: Path, warm_start: str = ""):
     job = TrainingJob(
         manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, warm_start=warm_start
     )
-    launch.train(job, 1, lambda events: None, poll_seconds=0.05)
+    with warm():
+        launch.train(job, 1, lambda events: None, poll_seconds=0.05)
     return folder / "run" / "model", read_events(folder / "run" / "events.jsonl")
 
 
