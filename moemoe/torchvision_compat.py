@@ -29,7 +29,7 @@ def ensure_torchvision() -> None:
         except OSError:
             pass  # it asks for CUDA's libraries
     library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in OPERATORS:
+    for name in (name for name in OPERATORS if not hasattr(torch.ops.torchvision, name)):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _declared.append(library)
 

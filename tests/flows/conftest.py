@@ -38,6 +38,7 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
     running = run_flow(
         metaflow_folder,
         {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded)},
+        is_warm=False,  # whose steps load nothing by themselves
         dataset="30pt",
         max_products=1000,
         epochs=1,

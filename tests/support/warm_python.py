@@ -207,10 +207,12 @@ def _end(process: Callable[[], None]) -> int:
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[2])
-    from moemoe import torchvision_compat  # noqa: F401 - mends a torchvision without operators, once in a process
+    from moemoe import torchvision_compat  # noqa: F401 - mends a torchvision without operators
 
     for library in LIBRARIES:
         importlib.import_module(library)
+    for name in ("moemoe", "moemoe.torchvision_compat"):  # a fork may take the project from elsewhere
+        del sys.modules[name]
     del sys.path[0]
     gc.collect()
     gc.freeze()  # else each fork's collections go through all that was loaded, and copy its pages
