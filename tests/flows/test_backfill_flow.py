@@ -21,7 +21,7 @@ from moemoe.registry.versions import fetch_version, find_version
 from moemoe.sample_catalog.write import write_sample_catalog
 from moemoe.schemas import AUDIT, BACKFILL
 from moemoe.storage import read_table
-from tests.support.flows import FLOW, card_text, flow_environment
+from tests.support.flows import FLOW, card_text, flow_environment, run_flow
 from tests.support.warm_python import warm_python
 
 BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
@@ -48,10 +48,7 @@ def catalog(tmp_path_factory) -> Path:
 
 
 def run_backfill(trained, **parameters: Any):
-    from metaflow import Runner
-
-    env = {**os.environ, **flow_environment(trained.folder)}
-    return Runner(str(BACKFILL_FLOW), env=env, cwd=str(trained.folder), show_output=False).run(**parameters)
+    return run_flow(trained.folder, flow=BACKFILL_FLOW, **parameters)
 
 
 @pytest.fixture(scope="module")
