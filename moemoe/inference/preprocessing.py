@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 from moemoe.catalog.images import KEPT_FORMATS, LONGEST_SIDE
 from moemoe.errors import ConfigError
 
@@ -13,12 +12,14 @@ PREPROCESSING = "preprocessing.json"
 
 def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
     """What this code does to an image for the model in ``folder``; None where the model reads no image."""
-    from timm.models import get_pretrained_cfg
-
     config = json.loads((Path(folder) / "config.json").read_text())
     image = config.get("image")
     if not image or "image" not in config.get("sources", ["image"]):
         return None
+    from timm.models import get_pretrained_cfg
+
+    import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
+
     normalization = get_pretrained_cfg(image.get("name", ""), allow_unregistered=True)
     return {
         "stored": f"RGB, at most {LONGEST_SIDE} pixels a side, {' or '.join(KEPT_FORMATS)}",
