@@ -124,6 +124,12 @@ class TestMixedFiles:
         rows_of(write(tmp_path / "a.csv", *lines), quarantine=lambda *problem: told.append(problem))
         assert not [name for name in read_as(tmp_path / "a.csv").counts if "Shift" in name]
 
+    def test_a_damaged_line_of_utf_8_is_not_read_in_the_encoding(self, tmp_path):
+        damaged = row(1, "рубашка белая").replace("л".encode(), "л".encode()[:1])
+        lines = [row(0, title, "cp1251") for title in RUSSIAN]
+        rows = rows_of(write(tmp_path / "a.csv", *lines, damaged), quarantine=lambda *_: None)
+        assert rows[-1]["title"] is None or rows[-1]["title"].startswith("рубашка бе")
+
     def test_a_line_that_is_not_in_the_encoding_costs_itself(self, tmp_path):
         lines = [row(number, JAPANESE[number % 3], "cp932") for number in range(40)]
         cut = row(40, JAPANESE[0], "cp932").replace("ス,".encode("cp932"), b"\x83,")
@@ -136,9 +142,9 @@ class TestMixedFiles:
         monkeypatch.setattr(text, "_SAMPLED_LINES", 5)
         titles = ["plain", *RUSSIAN * 2, *JAPANESE * 2]
         lines = [row(1, "plain"), *(row(1, t, "cp1251") for t in RUSSIAN * 2), *(row(1, t) for t in JAPANESE * 2)]
-        path = write(tmp_path / "a.csv", *lines)
-        assert [one["title"] for one in rows_of(path)] == titles
-        assert read_as(path).counts == {"lines that are not UTF-8, read as Windows-1251": 6}
+        path = write(tmp_path / "a.csv", *lines, *(row(1, t, "cp1252") for t in ["Été forêt"] * 12))
+        assert [one["title"] for one in rows_of(path)][: len(titles)] == titles
+        assert read_as(path).counts == {"lines that are not UTF-8, read as Windows-1251": 18}
 
     def test_no_more_than_a_bounded_part_is_held(self, tmp_path, monkeypatch):
         monkeypatch.setattr(text, "_SAMPLED_SIZE", 2**12)
