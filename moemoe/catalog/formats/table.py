@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.short_records import PADDED
 
 Row = dict[str, Any]
 """Column -> value; what is missing is left out or None."""
@@ -105,7 +106,11 @@ class GridTable(Table):
         header: the cells of the header; a name may come twice, which ``columns`` tells apart as "name (2)".
         preamble: the records above the header (Amazon's flat files have two).
         blank_first: blank rows right below the header that are none of the records.
+        cells_needed: of how many cells a record must have the first ones, 0 if all; asked when the first record comes
+            that has fewer than the header.
     """
+
+    cells_needed: Callable[[], int] = staticmethod(lambda: 0)
 
     def __init__(
         self,
@@ -119,6 +124,7 @@ class GridTable(Table):
         super().__init__(partition, _told_apart(header), constants)
         self.format = format
         self.header, self.preamble, self.blank_first = list(header), preamble, 0
+        self._needed: int | None = None
         self._records = Ahead(self._without_headers(records))
 
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
@@ -131,11 +137,23 @@ class GridTable(Table):
 
     def records(self) -> Iterator[list[Any] | RowError]:
         """The cells of each row, as many as the header has."""
-        return iter(self._records)
+        for cells in self._records:
+            yield self._padded(cells) if isinstance(cells, RowError) else cells
+
+    def _padded(self, error: RowError) -> list[Any] | RowError:
+        """The cells of a record that lacks blank ones at its end, if it has those that the layout needs."""
+        if not error.is_short:
+            return error
+        if self._needed is None:
+            self._needed = self.cells_needed()
+        if not 0 < self._needed <= len(error.cells):
+            return error
+        self.counts[PADDED] += 1
+        return [*error.cells, *[""] * (len(self.header) - len(error.cells))]
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
         """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
-        for cells in self._records:  # nearly all have an id in front
+        for cells in self.records():  # nearly all have an id in front
             if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
@@ -148,7 +166,7 @@ class GridTable(Table):
 
     def rows(self) -> Iterator[Row | RowError]:
         """The rows; empty cells are left out."""
-        for cells in self._records:
+        for cells in self.records():
             yield cells if isinstance(cells, RowError) else self._row(cells)
 
     def first(self, number: int) -> list[Row]:  # noqa: D102

@@ -46,6 +46,13 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
         ConfigError: the name is unknown.
         CatalogError: no layout fits the file, or more than one, or not the one that is named.
     """
+    layout = _found(file, name)
+    if isinstance(file.table, GridTable):
+        file.table.cells_needed = file.cells_needed
+    return layout
+
+
+def _found(file: SellerFile, name: str) -> Layout:
     check_layout(name)
     first = file.table
     for table in chain([first], (sheet() for sheet in first.further)):
