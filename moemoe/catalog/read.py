@@ -78,7 +78,8 @@ def read_batches(
                 batches = _batches(chosen.rows(file), quarantine, only, batch_rows, file.counts)
             yield from (first_and_further(batch, images) for batch in batches)
         finally:
-            became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
+            table = file.table
+            became = {table.as_written(column): file.became.get(column, UNUSED) for column in table.columns}
             for column, name in ignored_columns(file, chosen).items():
                 if not became[column].startswith(name):
                     became[column] += f", not {name}: {_IGNORED}"

@@ -65,6 +65,8 @@ class Layout:
         fits: whether a file has this shape.
         rows: its rows under the catalog's columns; see the package's description.
         nearly: of a file that no layout fits, what keeps it from this one and what to do; None if it is another's.
+        names: its columns as its module spells them, 1 for any number: a file's come under these if they differ in
+            case, blanks, hyphens and underscores alone. Attributes that may be called anything are left out.
     """
 
     name: str
@@ -72,3 +74,4 @@ class Layout:
     fits: Callable[[SellerFile], bool]
     rows: Callable[[SellerFile], Iterator[Row | RowError]]
     nearly: Callable[[SellerFile], str | None] = lambda _: None
+    names: Sequence[str] = ()
