@@ -87,6 +87,12 @@ def test_in_parquet(tmp_path, fits):
     assert read_as(path).counts == {LEFT_OUT: 2 if fits else 1}
 
 
+def test_a_measure_in_parquet(tmp_path):
+    labels = pa.array([{"Color": "Red", "size": {"unit": "cm", "value": 42}}])
+    path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
+    assert rows_of(path)[0]["attributes"] == [("Color", "Red"), ("size", "42 cm")]
+
+
 @pytest.mark.parametrize(("value", "label"), LABELS)
 def test_in_a_column_of_a_flat_table(tmp_path, value, label):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Color": value, "Fit": "Slim"})

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.layouts.columns import respelled
-from tests.catalog.layouts.test_recognition import FURTHER, SAMPLES
 from tests.support import shop_samples as samples
 from tests.support.catalog_files import read_as, rows_of
+from tests.support.layout_samples import FURTHER, SAMPLES
 from tests.support.seller_files import write
 
 WAYS = {
