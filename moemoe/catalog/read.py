@@ -1,6 +1,7 @@
 """A seller's catalog file -> record batches in one schema, whatever its format and layout, streaming."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -70,12 +71,15 @@ def read_batches(
             if "image" in only and "images" not in only:
                 only = (*only, "images")
             if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
-                batches = _columnar_batches(own.batches(file, file.table, only, batch_rows), quarantine, only)
+                batches = _columnar_batches(
+                    own.batches(file, file.table, only, batch_rows), quarantine, only, file.counts
+                )
             else:
-                batches = _batches(chosen.rows(file), quarantine, only, batch_rows)
+                batches = _batches(chosen.rows(file), quarantine, only, batch_rows, file.counts)
             yield from (first_and_further(batch, images) for batch in batches)
         finally:
-            became = {column: file.became.get(column, UNUSED) for column in file.table.columns}
+            table = file.table
+            became = {table.as_written(column): file.became.get(column, UNUSED) for column in table.columns}
             for column, name in ignored_columns(file, chosen).items():
                 if not became[column].startswith(name):
                     became[column] += f", not {name}: {_IGNORED}"
@@ -143,13 +147,17 @@ def _refuse(partition: str) -> Quarantine:
 
 
 def _batches(
-    rows: Iterator[Row | RowError], quarantine: Quarantine, only: Sequence[str], batch_rows: int
+    rows: Iterator[Row | RowError],
+    quarantine: Quarantine,
+    only: Sequence[str],
+    batch_rows: int,
+    left_out: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
     start = 0
     while chunk := list(islice(rows, batch_rows)):
         found = []
         for number, row in enumerate(chunk, start=start):
-            record, problem = _record(row, only)
+            record, problem = _record(row, only, left_out)
             found.append(record)
             if problem is not None:
                 quarantine(number, *problem)
@@ -158,7 +166,10 @@ def _batches(
 
 
 def _columnar_batches(
-    batches: Iterable[pa.RecordBatch | own.UnfitBatch], quarantine: Quarantine, only: Sequence[str]
+    batches: Iterable[pa.RecordBatch | own.UnfitBatch],
+    quarantine: Quarantine,
+    only: Sequence[str],
+    left_out: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
     """The batches, one with an unfit value row by row, so that it costs its row alone.
 
@@ -168,7 +179,7 @@ def _columnar_batches(
     start = 0
     for batch in batches:
         if isinstance(batch, own.UnfitBatch):
-            found = [_record(row, only) for row in batch.rows]
+            found = [_record(row, only, left_out) for row in batch.rows]
             if not start and all(problem is not None for _, problem in found):
                 raise batch.error
             for number, (_, problem) in enumerate(found, start=start):
@@ -179,12 +190,12 @@ def _columnar_batches(
         start += batch.num_rows
 
 
-def _record(row: Row | RowError, only: Sequence[str]) -> tuple[dict[str, Any], Problem | None]:
+def _record(row: Row | RowError, only: Sequence[str], left_out: Counter[str]) -> tuple[dict[str, Any], Problem | None]:
     """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
     problems: list[RowError] = []
     while not isinstance(row, RowError):
         try:
-            record = records.record(row, only)
+            record = records.record(row, only, left_out)
         except RowError as error:
             if error.field not in records.OF_IMAGES:
                 row = error

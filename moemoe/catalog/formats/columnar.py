@@ -83,14 +83,16 @@ class ColumnarTable(Table):
 
     def rows(self) -> Iterator[Row]:
         """The rows as mappings; a timestamp or another value that JSON lacks comes as Python has it."""
-        own = [column for column in self.columns if column not in self.constants]
-        for batch in self.batches(own, _ROWS):
+        columns = [self.names.get(column, column) for column in self.schema.names]
+        for batch in self.batches(self.schema.names, _ROWS):
             for values in zip(*map(python_values, batch.columns), strict=True):
-                yield {**self.constants, **dict(zip(own, values, strict=True))}
+                yield {**self.constants, **dict(zip(columns, values, strict=True))}
 
     def first(self, number: int) -> list[Row]:  # noqa: D102
         rows: list[Row] = []
-        for row in ColumnarTable(self.partition, self._path, self._constants).rows() if number else ():
+        again = ColumnarTable(self.partition, self._path, self._constants)
+        again.respell(self.names)
+        for row in again.rows() if number else ():
             rows.append(row)
             if len(rows) == number:
                 break

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.short_records import mark_short
 from moemoe.catalog.formats.table import EMPTY, GridTable
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
 from moemoe.errors import CatalogError
@@ -148,7 +149,11 @@ class CsvRecords:
         Raises:
             CatalogError: the file ends inside of quotes and of a line.
         """
+        return mark_short(self._records(), len(self.header))
+
+    def _records(self) -> Iterator[list[str] | RowError]:
         width, line = len(self.header), ""
+        unsure = 0  # until which line others may be part of a record before them
         surplus = self._surplus(width)
         while line := self._take() or "":
             number, lines, cells = self._line, [line], []
@@ -166,6 +171,7 @@ class CsvRecords:
                 problem = f"line {number} has {len(cells)} cells; the header has {width}"
             except (_BadRecordError, csv.Error) as error:
                 problem = f"line {number}: {error}"
+            end = self._line
             self._give_back(lines[1:])
             if any('\\"' in one for one in lines) and (mended := self._with_doubled_quotes(line, width)):
                 yield mended
@@ -175,7 +181,20 @@ class CsvRecords:
                 continue
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
-            yield RowError("row", "row is not readable", problem, cells)
+            bad = RowError("row", "row is not readable", problem, cells)
+            if number > unsure and self._is_short(cells, lines, width):
+                bad.is_short = True
+                bad.cells = self._without_formulas(cells) if '="' in line else cells
+                for _ in lines[1:]:
+                    self._take()
+            else:
+                unsure = max(unsure, end if len(lines) > 1 else 0)
+            yield bad
+
+    def _is_short(self, cells: list[str], lines: list[str], width: int) -> bool:
+        """Whether a record can only lack cells at its end, as none of its lines is a record itself."""
+        is_whole = 0 < len(cells) < width and lines[-1].endswith(("\n", "\r"))
+        return is_whole and all(_width(line, self.delimiter) != width for line in lines[1:])
 
     def _without_formulas(self, cells: list[str]) -> list[str]:
         """The cells, of those that are written ="007" so that Excel keeps the zeros the text."""

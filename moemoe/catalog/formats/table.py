@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.short_records import PADDED
 
 Row = dict[str, Any]
 """Column -> value; what is missing is left out or None."""
@@ -43,6 +44,7 @@ class Table:
             row names its own (JSON, XML), those of the first rows; others are added as ``rows`` comes to them.
         constants: what the path says of every row of the file (``folder/color=Red/part-0.parquet``).
         counts: what was done to the file's rows so that they could be read -> how many of them.
+        names: columns as the file spells them -> as ``columns`` and rows have them, see ``respell``.
         further: opens each further table of the file; a workbook has one for each sheet.
     """
 
@@ -54,6 +56,17 @@ class Table:
         self.constants = {name: value for name, value in (constants or {}).items() if name not in columns}
         self.columns = [*columns, *self.constants]
         self.counts: Counter[str] = Counter()
+        self.names: dict[str, str] = {}
+
+    def respell(self, names: Mapping[str, str]) -> None:
+        """Gives columns other names, here and in rows that are still to come; the others have the file's own."""
+        own = [self.as_written(column) for column in self.columns]
+        self.names = dict(names)
+        self.columns = [self.names.get(column, column) for column in own]
+
+    def as_written(self, column: str) -> str:
+        """A column's name as the file spells it."""
+        return next((own for own, name in self.names.items() if name == column), column)
 
     def rows(self) -> Iterator[Row | RowError]:
         """The rows in order, and in the place of one that cannot be read the reason."""
@@ -89,13 +102,18 @@ class ObjectTable(Table):
             if isinstance(row, RowError):
                 yield row
                 continue
+            row = self._respelled(row)
             if not row.keys() <= known:
                 self.columns += [name for name in row if name not in known]
                 known.update(row)
             yield {**self.constants, **row} if self.constants else row
 
     def first(self, number: int) -> list[Row]:  # noqa: D102
-        return [{**self.constants, **row} for row in self._rows.first(number) if not isinstance(row, RowError)]
+        rows = (row for row in self._rows.first(number) if not isinstance(row, RowError))
+        return [{**self.constants, **self._respelled(row)} for row in rows]
+
+    def _respelled(self, row: Row) -> Row:
+        return {self.names.get(name, name): value for name, value in row.items()} if self.names else row
 
 
 class GridTable(Table):
@@ -105,7 +123,11 @@ class GridTable(Table):
         header: the cells of the header; a name may come twice, which ``columns`` tells apart as "name (2)".
         preamble: the records above the header (Amazon's flat files have two).
         blank_first: blank rows right below the header that are none of the records.
+        cells_needed: of how many cells a record must have the first ones, 0 if all; asked when the first record comes
+            that has fewer than the header.
     """
+
+    cells_needed: Callable[[], int] = staticmethod(lambda: 0)
 
     def __init__(
         self,
@@ -119,23 +141,41 @@ class GridTable(Table):
         super().__init__(partition, _told_apart(header), constants)
         self.format = format
         self.header, self.preamble, self.blank_first = list(header), preamble, 0
+        self._first_header = self.header
+        self._needed: int | None = None
         self._records = Ahead(self._without_headers(records))
+
+    def respell(self, names: Mapping[str, str]) -> None:  # noqa: D102
+        super().respell(names)
+        self.header = [self.names.get(cell, cell) for cell in self._first_header]
 
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """Files that were put one behind the other have a header each."""
         for cells in records:
-            if cells == self.header:
+            if cells == self._first_header:
                 self.counts[HEADERS] += 1
             else:
                 yield cells
 
     def records(self) -> Iterator[list[Any] | RowError]:
         """The cells of each row, as many as the header has."""
-        return iter(self._records)
+        for cells in self._records:
+            yield self._padded(cells) if isinstance(cells, RowError) else cells
+
+    def _padded(self, error: RowError) -> list[Any] | RowError:
+        """The cells of a record that lacks blank ones at its end, if it has those that the layout needs."""
+        if not error.is_short:
+            return error
+        if self._needed is None:
+            self._needed = self.cells_needed()
+        if not 0 < self._needed <= len(error.cells):
+            return error
+        self.counts[PADDED] += 1
+        return [*error.cells, *[""] * (len(self.header) - len(error.cells))]
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
         """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
-        for cells in self._records:  # nearly all have an id in front
+        for cells in self.records():  # nearly all have an id in front
             if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
@@ -148,7 +188,7 @@ class GridTable(Table):
 
     def rows(self) -> Iterator[Row | RowError]:
         """The rows; empty cells are left out."""
-        for cells in self._records:
+        for cells in self.records():
             yield cells if isinstance(cells, RowError) else self._row(cells)
 
     def first(self, number: int) -> list[Row]:  # noqa: D102

@@ -1,13 +1,14 @@
-"""Text files, plain or .gz -> lines: UTF-8 with or without mark, UTF-16, UTF-32, and Windows-1252 byte by byte."""
+"""Text files, plain or .gz -> lines: UTF-8 with or without mark, UTF-16, UTF-32, and what Excel saves elsewhere."""
 
 import gzip
 import io
 import re
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
 from moemoe.errors import CatalogError
 
 #: One JSON line or CSV record at most; an image of 32 MiB in base64 fits.
@@ -21,8 +22,12 @@ UNPACKED_FREELY, UNPACKED_TIMES = 256 * 2**20, 200
 #: How files begin.
 OLD_EXCEL, _GZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b"
 
-WINDOWS = "lines that are not UTF-8, read as Windows-1252"
-_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+NOT_UTF_8 = "lines that are not UTF-8, read as {}"
+#: By how many lines that are not UTF-8, from the first one on, their encoding is found, and within how many characters.
+_SAMPLED_LINES, _SAMPLED_SIZE = 200, 2**20
+_NOT_ASCII, _ESCAPED = re.compile("[^\x00-\x7f]+"), re.compile("[\udc80-\udcff]+")
+#: Images and URLs in a sampled line; what stands beside other characters belongs to them.
+_LONG_ASCII = re.compile(rb"([\x00-\x7f])[\x00-\x7f]{62,}([\x00-\x7f])")
 #: Bytes that are not UTF-8, as they come -> what they are in Windows-1252.
 _BYTES = {chr(0xDC00 + byte): bytes([byte]).decode("cp1252", "surrogateescape") for byte in range(0x80, 0x100)}
 _MARKS = {
@@ -79,9 +84,10 @@ def open_bytes(partition: str, path: Path) -> io.BufferedReader:
 class TextFile:
     """A text file's lines; its encoding is found.
 
-    Bytes that are not UTF-8 are read as Windows-1252, one by one, so that what is UTF-8 beside them stays; their lines
-    are counted. Where several of them follow each other the text is in neither: it comes with surrogates, so that it
-    costs the record and is named there.
+    Lines that are not UTF-8 are in one encoding, which ``find_encoding`` finds by the first of them; they are counted.
+    A line that is not in it comes with surrogates, so that it costs the record and is named there. In Windows-1252,
+    which is also taken if none is sure, single bytes are read, so that what is UTF-8 beside them stays, and of several
+    that follow each other the text is in neither.
 
     Args:
         partition: names the file in errors.
@@ -102,6 +108,8 @@ class TextFile:
             raise self.damaged(error) from error
         errors = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
         self._text = io.TextIOWrapper(file, encoding, errors, newline)
+        self._ahead: deque[str] = deque()  # lines that were sampled
+        self._fallback = None if encoding.startswith("utf-8") else WINDOWS
 
     def readline(self) -> str:
         """The next line with its end, empty after the last; marks within joined files are left out.
@@ -109,23 +117,39 @@ class TextFile:
         Raises:
             CatalogError: the file is damaged, or has a line of more than ``MAX_RECORD``.
         """
+        line = self._ahead.popleft() if self._ahead else self._next_line()
+        return line if line.isascii() else self._as_text(line.lstrip("\ufeff"))
+
+    def _next_line(self) -> str:
         try:
             line = self._text.readline(MAX_RECORD + 1)
         except STREAM_ERRORS as error:
             raise self.damaged(error) from error
         if len(line) > MAX_RECORD:
             raise CatalogError(f"{self.partition} has a line of more than {MAX_RECORD >> 20} MiB; is it text in lines?")
-        return line if line.isascii() else self._read_as_windows(line.lstrip("\ufeff"))
+        return line
 
-    def _read_as_windows(self, line: str) -> str:
+    def _as_text(self, line: str) -> str:
         try:
             line.encode()
             return line
         except UnicodeEncodeError:
             pass
-        mended = _NOT_ASCII.sub(_windows, line)
-        self.counts[WINDOWS] += mended != line
-        return mended
+        if self._fallback is None:
+            self._fallback = self._sampled(line)
+        read = _read_as_windows(line) if self._fallback is WINDOWS else _read_as(line, self._fallback.codec)
+        self.counts[NOT_UTF_8.format(self._fallback.name)] += read != line
+        return read
+
+    def _sampled(self, line: str) -> Encoding:
+        """The encoding of this line and others behind it, which are kept for ``readline``."""
+        sample, size = [_sample_of(line)], len(line)
+        while size < _SAMPLED_SIZE and len(sample) < _SAMPLED_LINES and (line := self._next_line()):
+            self._ahead.append(line)
+            size += len(line)
+            if not line.isascii() and _ESCAPED.search(line):
+                sample.append(_sample_of(line))
+        return find_encoding([one for one in sample if one])
 
     def damaged(self, error: BaseException) -> CatalogError:
         """What to say of one of ``STREAM_ERRORS``."""
@@ -146,6 +170,35 @@ def _encoding(head: bytes) -> str:
     if (zeros[1] and zeros[3]) or (zeros[0] and zeros[2]):
         return "utf-16-le" if zeros[1] else "utf-16-be"
     return "utf-8"
+
+
+def _is_mostly_utf_8(line: str) -> bool:
+    """Whether most of what is not ASCII can be read: the rest is damaged, or was pasted from another file."""
+    escaped = sum(map(len, _ESCAPED.findall(line)))
+    return sum(map(len, _NOT_ASCII.findall(line))) > 2 * escaped
+
+
+def _sample_of(line: str) -> bytes:
+    """The bytes of a line, of one that is mostly UTF-8 none."""
+    return b"" if _is_mostly_utf_8(line) else _LONG_ASCII.sub(rb"\1 \2", line.encode("utf-8", "surrogateescape"))
+
+
+def _read_as(line: str, codec: str) -> str:
+    """A line in another encoding, in which bytes may look like UTF-8 by chance; as it is if it is in neither."""
+    if _is_mostly_utf_8(line):
+        return _ESCAPED.sub(lambda found: _decoded(found[0], codec), line)
+    return _decoded(line, codec)
+
+
+def _decoded(text: str, codec: str) -> str:
+    try:
+        return text.encode("utf-8", "surrogateescape").decode(codec)
+    except UnicodeDecodeError:
+        return text
+
+
+def _read_as_windows(line: str) -> str:
+    return _NOT_ASCII.sub(_windows, line)
 
 
 def _windows(found: re.Match[str]) -> str:

@@ -26,7 +26,8 @@ two functions and a ``Layout`` of them, and name that in ``moemoe.catalog.layout
 
 ``fits`` recognises by columns that no other format has, never by the file's name alone; it may look at the first rows
 (``file.table.first(5)``), at ``file.table.format``, and of a CSV or Excel file at what stands above the header
-(``file.table.preamble``). Of one file one layout must fit.
+(``file.table.preamble``). Of one file one layout must fit. Columns that are ``names`` of the ``Layout`` but for case,
+blanks, hyphens and underscores come under these, so that both functions may ask for the exact names.
 
 ``rows`` yields, in the file's order and while it reads (memory must not grow with the rows):
 

@@ -162,4 +162,6 @@ def _image_paths(file: SellerFile) -> dict[str, str] | None:
     return None
 
 
-LAYOUT = Layout("abo", "Amazon Berkeley Objects' listings", fits, rows)
+LAYOUT = Layout(
+    "abo", "Amazon Berkeley Objects' listings", fits, rows, names=(*_BECAME, *_UNUSED, "node", "image_id", "path")
+)

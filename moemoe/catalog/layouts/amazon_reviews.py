@@ -92,4 +92,4 @@ def _images(value: Any) -> list[str]:
     return in_order(next((str(image[size]) for size in _SIZES if image.get(size)), None) for image in found)
 
 
-LAYOUT = Layout("amazon-reviews", "item metadata of Amazon Reviews 2023", fits, rows)
+LAYOUT = Layout("amazon-reviews", "item metadata of Amazon Reviews 2023", fits, rows, names=tuple(_BECAME))

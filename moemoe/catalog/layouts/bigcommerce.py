@@ -66,6 +66,12 @@ _BECAME = {
 _NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
 #: What the legacy export tells Google Shopping.
 _GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
+_NAMES = (
+    *(name for names in _COLUMNS.values() for name in names),
+    *("Inventory Tracking", "Option Set", "Product Visible?"),
+    *(f"Product Image {part} - 1" for part in ("File", "URL", "Is Thumbnail", "Sort")),
+    *(f"GPS {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern", "Category")),
+)
 _BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
 #: What a swatch is painted with: "Red[#ff0000]", in the legacy export "Red:#ff0000".
 _PAINT = re.compile(r"(?:\[[^\[\]]*\]|: ?(?:#|https?:).*)$")
@@ -208,4 +214,4 @@ def _fields(cell: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-LAYOUT = Layout("bigcommerce", "BigCommerce's product export", fits, rows)
+LAYOUT = Layout("bigcommerce", "BigCommerce's product export", fits, rows, names=_NAMES)

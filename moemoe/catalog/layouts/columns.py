@@ -9,11 +9,33 @@ from moemoe.schemas import CATALOG
 
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
+_NUMBER = re.compile(r"\d+")
 
 
 def plain_name(column: str) -> str:
     """A column's name as two are compared: "Product ID", "productId" and " product_id" are one."""
     return _BETWEEN_WORDS.sub("", without_invisible(column).casefold())
+
+
+def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Columns of a file -> the name in ``names`` that is the same ``plain_name``, for those that are spelled otherwise.
+
+    People save an export again with its headers in lower case, or with underscores.
+
+    Args:
+        names: a layout's own spellings; a number in one stands for any.
+    """
+    by_plain_name = {_NUMBER.sub("1", plain_name(name)): name for name in reversed(names)}
+    taken, found = set(columns), {}
+    for column in columns:
+        name = by_plain_name.get(_NUMBER.sub("1", plain_name(column)))
+        number = _NUMBER.search(column)
+        if name is not None and number:
+            name = _NUMBER.sub(number[0], name)
+        if name is not None and name not in taken and column not in names:
+            found[column] = name
+            taken.add(name)
+    return found
 
 
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Record batches of a seller's columns -> the CATALOG schema, column by column."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import pyarrow as pa
@@ -19,13 +20,18 @@ class UnfitValueError(CatalogError):
 
 
 def conform(
-    partition: str, batch: pa.RecordBatch, sources: Mapping[str, str], constants: Mapping[str, str | None]
+    partition: str,
+    batch: pa.RecordBatch,
+    sources: Mapping[str, str],
+    constants: Mapping[str, str | None],
+    left_out: Counter[str],
 ) -> pa.RecordBatch:
     """A batch of a seller's columns in the CATALOG schema.
 
     Args:
         sources: catalog column -> the batch's column, or one of ``constants``; the others come as null.
         constants: columns that have the same value in every row.
+        left_out: counts labels that are none, see ``records.attributes``.
 
     Raises:
         UnfitValueError: a value cannot become the catalog's.
@@ -42,7 +48,7 @@ def conform(
         else:
             array = batch.column(sources[field.name])
         try:
-            arrays.append(_cast(field.name, field.type, array))
+            arrays.append(_cast(field.name, field.type, array, left_out))
         except (pa.ArrowException, TypeError, ValueError, RowError) as error:
             if (
                 field.name == "product_id"
@@ -82,7 +88,7 @@ _ALLOWED = {
 }
 
 
-def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
+def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
     """``array`` as type ``to``. Raises ArrowException, TypeError, ValueError or RowError where it cannot be."""
     if isinstance(array.type, pa.UuidType):
         array = pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
@@ -102,7 +108,7 @@ def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
             array = pc.list_slice(array, 0, MOST_IMAGES + 1)
         return pa.array([None if value is None else records.images(value) for value in array.to_pylist()], to)
     if name == "attributes":
-        return _cast_attributes(to, array)
+        return _cast_attributes(to, array, left_out)
     if name == "bullet_points" or (name == "description" and _is_list(array.type)):
         if name == "bullet_points" and _is_list(array.type) and _is_clean(texts := array.cast(to), without_nothing):
             return texts
@@ -116,13 +122,13 @@ def _cast(name: str, to: pa.DataType, array: pa.Array) -> pa.Array:
     return without_nothing(as_text_array(array))
 
 
-def _cast_attributes(to: pa.DataType, array: pa.Array) -> pa.Array:
+def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
     if pa.types.is_map(array.type) and _casts_as_text(array.type.item_type):
         maps = array.cast(to)
         if _is_clean(maps):
             return maps
         array = maps
-    pairs = [None if row is None else records.attributes(row) for row in python_values(array)]
+    pairs = [None if row is None else records.attributes(row, left_out) for row in python_values(array)]
     return pa.array(pairs, to)
 
 

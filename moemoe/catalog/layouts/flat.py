@@ -9,6 +9,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
 from moemoe.catalog.layouts.columns import REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.errors import CatalogError
 
 #: What pandas calls the indexes that it wrote as columns, and columns without a name, however many.
@@ -74,7 +75,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 keys += [c for c in late if c not in further.values() and not _INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
-        found["attributes"] = [(key.strip(), row[key]) for key in keys if _is_label(row.get(key), file)]
+        labels = ((key, _label(row.get(key), file)) for key in keys)
+        found["attributes"] = [(key.strip(), label) for key, label in labels if label is not None]
         yield found
 
 
@@ -89,17 +91,17 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     return keys, sources
 
 
-def _is_label(value: Any, file: SellerFile) -> bool:
-    if value is None:
-        return False
-    if (
-        isinstance(value, dict)
-        or (isinstance(value, bytes) and not _is_text(value))
-        or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value))
-    ):
-        file.counts[LEFT_OUT] += 1
-        return False
-    return True
+def _label(value: Any, file: SellerFile) -> Any:
+    """A value as a label; None if it is missing, or is no label, which is counted."""
+    if isinstance(value, bytes) and not _is_text(value):
+        label, is_odd = None, True
+    elif isinstance(value, (dict, list)):
+        label, odd = plain_label(value)
+        is_odd = odd is not None
+    else:
+        return value
+    file.counts[LEFT_OUT] += is_odd
+    return label
 
 
 def _is_text(value: bytes) -> bool:

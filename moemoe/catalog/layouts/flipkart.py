@@ -118,4 +118,4 @@ def _as_json_escape(found: re.Match[str]) -> str:
     return found[0] if escape in '"\\/bfnrtu' else escape  # Ruby also writes \\# and \\e
 
 
-LAYOUT = Layout("flipkart", "Flipkart's crawl with specifications as Ruby hashes", fits, rows)
+LAYOUT = Layout("flipkart", "Flipkart's crawl with specifications as Ruby hashes", fits, rows, names=tuple(_BECAME))

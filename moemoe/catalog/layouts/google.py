@@ -75,12 +75,17 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     has_type = bool({"product_type", "google_product_category"} & set(map(_name, file.table.columns)))
     check_product_type(file, has_type, "product_type and no google_product_category")
     is_xml = file.table.format == "XML"
+    _say_what_became(file)
     try:
         yield from each_row(file, lambda row: _product(row, is_xml))
     finally:  # later items of a feed may have others
-        for column in file.table.columns:
-            name = _name(column)
-            file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
+        _say_what_became(file)
+
+
+def _say_what_became(file: SellerFile) -> None:
+    for column in file.table.columns:
+        name = _name(column)
+        file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
 
 
 def _product(row: Row, is_xml: bool) -> Row:

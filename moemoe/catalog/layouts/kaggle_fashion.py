@@ -15,6 +15,7 @@ from moemoe.storage import exists, join
 _BECAME = {"id": "product_id", "articleType": "product_type", "productDisplayName": "title"}
 _ATTRIBUTES = ("gender", "masterCategory", "subCategory", "baseColour", "season", "year", "usage")
 _TITLE = "productDisplayName"
+_NAMES = (*_BECAME, *_ATTRIBUTES, "filename", "link")
 REPAIRED = "rows with unquoted commas in the title repaired"
 #: Rows of which one must have a photo beside the file, else the URLs of ``images.csv`` are taken.
 _TRIED = 20
@@ -85,4 +86,4 @@ def _links(file: SellerFile) -> dict[str, str] | None:
     return {row["filename"]: row["link"] for row in found if "filename" in row and "link" in row}
 
 
-LAYOUT = Layout("kaggle-fashion", "Kaggle's Fashion Product Images (styles.csv)", fits, rows)
+LAYOUT = Layout("kaggle-fashion", "Kaggle's Fashion Product Images (styles.csv)", fits, rows, names=_NAMES)

@@ -18,6 +18,7 @@ from moemoe.catalog.layouts import (
     shopify,
     woocommerce,
 )
+from moemoe.catalog.layouts.columns import respelled
 from moemoe.catalog.layouts.layout import Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import found_columns
 from moemoe.errors import CatalogError, ConfigError
@@ -46,12 +47,20 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
         ConfigError: the name is unknown.
         CatalogError: no layout fits the file, or more than one, or not the one that is named.
     """
+    layout = _found(file, name)
+    _respell(file, layout)
+    file.became.clear()
+    if isinstance(file.table, GridTable):
+        file.table.cells_needed = file.cells_needed
+    return layout
+
+
+def _found(file: SellerFile, name: str) -> Layout:
     check_layout(name)
     first = file.table
     for table in chain([first], (sheet() for sheet in first.further)):
         file.table = table
-        fitting = [layout.name for layout in LAYOUTS.values() if layout.fits(file)]
-        file.became.clear()
+        fitting = _fitting(file, name)
         if name in fitting or (name == AUTO and fitting):
             break
     else:
@@ -65,12 +74,33 @@ def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
     return LAYOUTS[fitting[0]]
 
 
+def _fitting(file: SellerFile, name: str) -> list[str]:
+    """The layouts that fit by the file's own spelling of its columns; if none does, or not the named one, by theirs."""
+    fitting = [layout.name for layout in LAYOUTS.values() if layout.fits(file)]
+    if name not in fitting and (name != AUTO or not fitting):
+        for layout in LAYOUTS.values():
+            _respell(file, layout)
+            if file.table.names and layout.fits(file):
+                fitting.append(layout.name)
+        file.table.respell({})
+    file.became.clear()
+    return fitting
+
+
+def _respell(file: SellerFile, layout: Layout) -> None:
+    """Brings the columns to the layout's own spelling; what a path says of all rows is none of its columns."""
+    file.table.respell({})
+    own = [column for column in file.table.columns if column not in file.table.constants]
+    file.table.respell(respelled(own, layout.names))
+
+
 def ignored_columns(file: SellerFile, layout: Layout) -> dict[str, str]:
     """Columns of a file that the contract names, in a layout that has names of its own -> the catalog columns."""
     if layout.name in BY_CONTRACT:
         return {}
     named = {own: name for name, own in file.plain_names().items()}
-    return {column: named[own] for own, column in found_columns(file.table.columns, named).items()}
+    columns = [file.table.as_written(column) for column in file.table.columns]
+    return {column: named[own] for own, column in found_columns(columns, named).items()}
 
 
 def _unknown(file: SellerFile, name: str) -> CatalogError:

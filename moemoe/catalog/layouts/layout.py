@@ -1,5 +1,6 @@
 """What a layout is, and the file that it reads."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from moemoe.catalog.formats.table import Row, Table
 ATTRIBUTE, UNUSED = "attribute", "unused"
 #: In the contract, ``columns: {attributes: "*"}``: every further column is one.
 ALL = "*"
+#: What became of the columns without which a row of cells is no product's.
+_NEEDED = re.compile(r"(product_id|product_type|title)\b")
 #: In the metadata of a Hugging Face image folder, the files that lie beside it.
 _FOLDER, _FILE_NAMES = "metadata", {"image": "file_name", "images": "file_names"}
 
@@ -42,6 +45,15 @@ class SellerFile:
             named = {n: own for n, own in _FILE_NAMES.items() if own in columns and n not in columns} | named
         return named
 
+    def cells_needed(self) -> int:
+        """How many cells a row must have at least, so that id, product type and title are among them; 0 if all.
+
+        Layouts say what becomes of the columns before they read the first row.
+        """
+        columns = [column for column in self.table.columns if column not in self.table.constants]
+        needed = {i: found[1] for i, c in enumerate(columns) if (found := _NEEDED.match(self.became.get(c, "")))}
+        return max(needed) + 1 if {"product_id", "title"} <= set(needed.values()) else 0
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -53,6 +65,8 @@ class Layout:
         fits: whether a file has this shape.
         rows: its rows under the catalog's columns; see the package's description.
         nearly: of a file that no layout fits, what keeps it from this one and what to do; None if it is another's.
+        names: its columns as its module spells them, 1 for any number: a file's come under these if they differ in
+            case, blanks, hyphens and underscores alone. Attributes that may be called anything are left out.
     """
 
     name: str
@@ -60,3 +74,4 @@ class Layout:
     fits: Callable[[SellerFile], bool]
     rows: Callable[[SellerFile], Iterator[Row | RowError]]
     nearly: Callable[[SellerFile], str | None] = lambda _: None
+    names: Sequence[str] = ()

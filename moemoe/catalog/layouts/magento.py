@@ -150,4 +150,4 @@ def _image(path: Any) -> str | None:
     return None if text == "no_selection" else text.lstrip("/")
 
 
-LAYOUT = Layout("magento", "Magento 2's product export", fits, rows)
+LAYOUT = Layout("magento", "Magento 2's product export", fits, rows, names=tuple(_BECAME))

@@ -1,5 +1,6 @@
 """The catalog's own layout: its columns under their own names or those that the contract gives them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,12 +67,16 @@ def batches(
     sources = {name: source for name, source in _sources(file).items() if name in only}
     wanted = [source for source in sources.values() if source not in table.constants]
     for batch in table.batches(wanted, batch_rows):
+        left_out: Counter[str] = Counter()  # of a batch that fits; of another one the rows are counted
         try:
-            yield conform(table.partition, batch, sources, table.constants)
+            conformed = conform(table.partition, batch, sources, table.constants, left_out)
         except UnfitValueError as error:
             values = zip(*map(python_values, batch.columns), strict=True)
             rows = ({**table.constants, **dict(zip(wanted, row, strict=True))} for row in values)
             yield UnfitBatch([{name: row[source] for name, source in sources.items()} for row in rows], error)
+        else:
+            file.counts.update(left_out)
+            yield conformed
 
 
 def check(file: SellerFile) -> None:
@@ -127,7 +132,7 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
         if keys:
             labels = {key: cells[i] for i, key in keys.items() if _is_filled(cells[i])}
             try:
-                row["attributes"] = [*records.attributes(row.get("attributes", "")), *labels.items()]
+                row["attributes"] = [*records.attributes(row.get("attributes", ""), file.counts), *labels.items()]
             except RowError as error:
                 yield error
                 continue

@@ -6,14 +6,18 @@ import binascii
 import contextlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
 #: The fields of a row of which a product can do without.
 OF_IMAGES = ("image", "images")
+#: Of labels that are objects without an obvious value; their key follows.
+NESTED = "objects that are no labels, left out under"
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
 _BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
@@ -24,8 +28,11 @@ _BETWEEN_FILES = re.compile(
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
-def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
+def record(row: Mapping[str, Any], only: Sequence[str], left_out: Counter[str] | None = None) -> dict[str, Any]:
     """The columns ``only`` of a row.
+
+    Args:
+        left_out: see ``attributes``.
 
     Raises:
         RowError: a value cannot become its column's.
@@ -38,7 +45,10 @@ def record(row: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
         if value is not None:
             if isinstance(value, bytes) and name not in OF_IMAGES:
                 value = value.decode("utf-8", "surrogateescape")
-            found[name] = _CONVERTERS[name](value) if name in _CONVERTERS else text(name, value)
+            if name == "attributes":
+                found[name] = attributes(value, left_out)
+            else:
+                found[name] = _CONVERTERS[name](value) if name in _CONVERTERS else text(name, value)
     return found
 
 
@@ -95,9 +105,13 @@ def bullet_points(value: Any) -> list[str]:
     return [point for point in points if point and point.strip()]
 
 
-def attributes(value: Any) -> list[tuple[str, str | None]]:
-    """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either; of a
-    list of values "one, two".
+def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[str, str | None]]:
+    """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either.
+
+    A label may be a list or an object, see ``plain_label``.
+
+    Args:
+        left_out: counts labels that are none, by their key, which are left out alone; without it they are errors.
 
     Raises:
         RowError: another shape.
@@ -121,13 +135,15 @@ def attributes(value: Any) -> list[tuple[str, str | None]]:
             detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
-        if isinstance(item, list):
-            item = ", ".join(part for part in (text("attributes", part) for part in item) if part is not None)
-        item = None if item == {} else item
-        if isinstance(item, dict):
-            raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {item!r}"[:200])
+        label, odd = plain_label(item)
+        if odd is not None:
+            if left_out is None:
+                raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {odd!r}"[:200])
+            left_out[f"{NESTED} {str(key)[:60]!r}"] += 1
+            if label is None:
+                continue
         if (name := text("attributes", key)) is not None:
-            result.append((name, text("attributes", item)))
+            result.append((name, text("attributes", label)))
     return result
 
 
@@ -232,7 +248,6 @@ _CONVERTERS = {
     "product_id": product_id,
     "description": description,
     "bullet_points": bullet_points,
-    "attributes": attributes,
     "image": image,
     "images": images,
 }

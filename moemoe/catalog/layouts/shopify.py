@@ -52,11 +52,17 @@ _BECAME = {
 }
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
-    r"(?P<label>.+?) \((?:product|variant)\.metafields\.[^)]*\)|"
+    r"(?P<label>.+?)[ _]\((?:product|variant)\.metafields\.[^)]*\)|"
     r"(?:Variant )?Metafield: (?:[^.]+\.)?(?P<key>\S+)(?: \[.*\])?",
     re.IGNORECASE,
 )
 _GOOGLE = re.compile(r"Google Shopping / (Gender|Age Group|Color|Size|Material|Pattern|Google Product Category)", re.I)
+_NAMES = (
+    *(name for names in (*_COLUMNS.values(), *_OPTIONS) for name in names),
+    *("Variant SKU", "Variant Price"),
+    *(f"Google Shopping / {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern")),
+    "Google Shopping / Google Product Category",
+)
 
 
 def fits(file: SellerFile) -> bool:
@@ -171,4 +177,4 @@ def _list_of(cell: Any) -> Any:
     return [one for one in found if isinstance(one, (str, int, float))] if isinstance(found, list) else cell
 
 
-LAYOUT = Layout("shopify", "Shopify's product export", fits, rows)
+LAYOUT = Layout("shopify", "Shopify's product export", fits, rows, names=_NAMES)

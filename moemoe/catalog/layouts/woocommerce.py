@@ -25,6 +25,7 @@ from moemoe.catalog.layouts.shop_values import (
     split_urls,
 )
 from moemoe.catalog.layouts.woocommerce_headers import (
+    NAMES,
     attribute_columns,
     column_of_types,
     custom_fields,
@@ -137,4 +138,4 @@ def _text(cell: Any) -> str:
     return _FORMULA.sub("", text, count=1).replace("\\n", "\n") if text[:1] == "'" or "\\n" in text else text
 
 
-LAYOUT = Layout("woocommerce", "WooCommerce's product export", fits, rows, nearly)
+LAYOUT = Layout("woocommerce", "WooCommerce's product export", fits, rows, nearly, NAMES)

@@ -47,8 +47,14 @@ _VALUES = (
     *("valore dell'attributo", "valore(i) dell'attributo", "valores do atributo", "valor(es) do atributo"),
     *("attribuut waarde(n)", "wartości atrybutu", "wartość atrybutu", "значение(-я) аттрибута(-ов)"),
 )
-#: Custom fields; those that begin with _ are of WordPress and its plugins.
-_FIELD = re.compile(r"(?:Meta|Méta|Мета|Metadado)\s*:\s*([^_\s].*)", re.IGNORECASE)
+#: All of these, for files that spell them otherwise; the number of an attribute is the last word or the one before it.
+NAMES = (
+    *(name for english, others in _TRANSLATIONS.items() for name in (english, *others)),
+    *(f"{name} 1" for name in (*_NAMES, *_VALUES)),
+    *(" 1 ".join(name.rsplit(" ", 1)) for name in (*_NAMES, *_VALUES)),
+)
+#: Custom fields; those that begin with _ are of WordPress and its plugins. "Meta:_" was "Meta: ".
+_FIELD = re.compile(r"(?:Meta|Méta|Мета|Metadado)\s*:(?:\s*|_)([^_\s].*)", re.IGNORECASE)
 _TYPES = frozenset(("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable"))
 
 

@@ -1,0 +1,66 @@
+"""Labels that are objects, or lists of objects, as APIs of shops have them: their plain label, if it is obvious."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from moemoe.contract.cell_text import as_text
+
+#: What an object calls its label, the first that is there; its unit; and what it is the value of.
+_LABELS, _UNITS, _NAMES = ("value", "values", "label"), ("unit", "units", "unit_of_measure", "uom"), ("name", "key")
+_NUMBER = re.compile(r"[-+]?\d[\d.,/ ]*")
+
+
+def plain_label(value: Any) -> tuple[Any, Any]:
+    """The label of ``{"value": "red"}``, of ``{"value": 32, "unit": "cm"}``, of ``{"label": "red"}``, or of a list.
+
+    Objects that name different things are no labels of one attribute: their values say nothing without the names.
+
+    Returns:
+        the label, of several texts "one, two", None if there is none; and the first thing left out, None if none was.
+    """
+    if isinstance(value, dict):
+        return _of_object(value)
+    if not isinstance(value, list):
+        return value, None
+    names = {str(name) for part in value if isinstance(part, dict) for name in [_named(part, _NAMES)] if name}
+    if len(names) > 1:
+        return None, value
+    texts, left_out = [], None
+    for part in value:
+        label, odd = (None, part) if isinstance(part, list) else plain_label(part)
+        texts.append(_text(label))
+        left_out = odd if left_out is None else left_out
+    found = [text for text in texts if text is not None]
+    return (", ".join(found) if found or left_out is None else None), left_out
+
+
+def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
+    if not value:
+        return None, None
+    plain = {str(name).strip().casefold(): part for name, part in value.items()}
+    name = next((name for name in _LABELS if name in plain), None)
+    label = plain[name] if name else None
+    is_plain = not isinstance(label, dict) and not (
+        isinstance(label, list) and any(isinstance(part, (dict, list)) for part in label)
+    )
+    if name is None or not is_plain:
+        return None, value
+    unit = _named(plain, _UNITS)
+    label = plain_label(label)[0]
+    text = _text(label)
+    if unit and isinstance(unit, str) and text and _NUMBER.fullmatch(text.strip()):
+        return f"{text.strip()} {unit.strip()}".strip(), None
+    return label, None
+
+
+def _named(value: Mapping[Any, Any], names: tuple[str, ...]) -> Any:
+    return next((part for name, part in value.items() if str(name).strip().casefold() in names), None)
+
+
+def _text(label: Any) -> str | None:
+    """A scalar as text; one that is not UTF-8 as it is, for whoever reads the attributes to name."""
+    try:
+        return as_text(label)
+    except UnicodeEncodeError:
+        return str(label)
