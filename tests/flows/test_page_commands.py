@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from moemoe.schemas import CATALOG
 from tests.support.flows import flow_environment
 from tests.support.pages import PAGES, PROJECT, command_lines
 from tests.support.s3 import s3_server
-from tests.support.warm_python import warm_python
 
 pytestmark = pytest.mark.pages
 
@@ -77,7 +77,7 @@ class Shop:
         rest = [word.replace("catalogs/*.parquet", "catalogs/part.parquet") for word in rest]
         rest = [self.runs() if word == "RUN,RUN" else word for word in rest]
         smaller = SMALLER.get(Path(flow).name, []) if command == "run" and "--runs" not in rest else []
-        return [warm_python(), str(PROJECT / flow), command, *rest, *smaller]
+        return [sys.executable, str(PROJECT / flow), command, *rest, *smaller]
 
     def do(self, words: list[str]) -> str:
         done = subprocess.run(
