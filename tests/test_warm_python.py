@@ -80,8 +80,8 @@ def test_a_signal_ends_both(number):
 
 def test_a_handler_hears_the_signal():
     code = (
-        "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: print('heard') or exit(5))\n"
-        "print('ready', flush=True)\ntime.sleep(600)"
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: os.write(1, b'heard\\n') and exit(5))\n"
+        "os.write(1, b'ready\\n')\ntime.sleep(600)"  # print may still be at work when the handler is called
     )
     client = subprocess.Popen([warm_python(), "-c", code], stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == "ready\n"
