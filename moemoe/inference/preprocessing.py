@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 from moemoe.catalog.images import KEPT_FORMATS, LONGEST_SIDE
 from moemoe.errors import ConfigError
 
@@ -17,8 +18,6 @@ def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
     if not image or "image" not in config.get("sources", ["image"]):
         return None
     from timm.models import get_pretrained_cfg
-
-    import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 
     normalization = get_pretrained_cfg(image.get("name", ""), allow_unregistered=True)
     return {

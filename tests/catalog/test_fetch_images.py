@@ -105,6 +105,21 @@ class TestGood:
             assert fetch(images, *urls).settled == 2
         assert server.asked.total() == 2
 
+    def test_another_host_waits_for_one_image_of_a_host_with_many(self, server, images):
+        """One thread is all there is; it is held until the other host's image is asked for too."""
+        queued = threading.Event()
+        server.answers = {f"/{number}.jpg": body(JPEG) for number in range(6)} | {"/other.jpg": body(JPEG)}
+        server.answers["/0.jpg"] = lambda request: (queued.wait(60), body(JPEG)(request))
+        other = server.url.replace("127.0.0.1", "localhost")
+        assert other != server.url
+        with ImageFetcher(images, True, Limits(at_once=1, per_host=1)) as fetcher:
+            futures = [fetcher.fetch(f"{server.url}/{number}.jpg") for number in range(6)]
+            futures.append(fetcher.fetch(f"{other}/other.jpg"))
+            queued.set()
+            for future in futures:
+                future.result(60)
+        assert list(server.asked)[1] == "/other.jpg", server.asked
+
 
 class TestDead:
     @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 204, 304])

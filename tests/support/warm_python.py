@@ -33,11 +33,10 @@ from unittest import mock
 #: What the steps of the flows load, as far as it reads nothing of a test's own environment.
 LIBRARIES = (
     "boto3", "great_expectations", "great_expectations.render", "jinja2", "matplotlib.pyplot", "mlflow",
-    "mlflow.pyfunc",
-    "mlflow.store.tracking.sqlalchemy_store", "numpy", "pandas", "pint", "pyarrow.compute", "pyarrow.dataset",
-    "pyarrow.parquet", "re2", "requests", "safetensors.torch", "scipy.optimize", "scipy.sparse", "scipy.stats",
-    "sklearn.feature_extraction.text", "sklearn.linear_model", "timm", "tokenizers", "torch", "torch.distributed.run",
-    "transformers", "transformers.models.t5.modeling_t5", "yaml",
+    "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "numpy", "pandas", "pint", "pyarrow.compute",
+    "pyarrow.dataset", "pyarrow.parquet", "re2", "requests", "safetensors.torch", "scipy.optimize", "scipy.sparse",
+    "scipy.stats", "sklearn.feature_extraction.text", "sklearn.linear_model", "timm", "tokenizers", "torch",
+    "torch.distributed.run", "transformers", "transformers.models.t5.modeling_t5", "yaml",
 )  # fmt: skip
 #: Signals that a process may be sent from outside; the client hands them on.
 HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -111,6 +110,8 @@ def fork_for_each(listener: socket.socket) -> Request:
         for key, _ in selector.select():
             if key.fileobj == 0:
                 os._exit(0)
+            if isinstance(key.fileobj, socket.socket) and key.fileobj.fileno() < 0:
+                continue  # of a fork that has just ended
             if key.fileobj is listener:
                 client, _ = listener.accept()
                 if (request := _read(client)) is None:
@@ -127,7 +128,9 @@ def fork_for_each(listener: socket.socket) -> Request:
                 selector.register(client, selectors.EVENT_READ, pid)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, client))
             elif isinstance(key.fileobj, socket.socket):
-                sent = key.fileobj.recv(1)
+                sent = b""
+                with contextlib.suppress(OSError):
+                    sent = key.fileobj.recv(1)
                 os.kill(key.data, sent[0] if sent else signal.SIGKILL)  # a client that was killed takes its fork along
                 if not sent:
                     selector.unregister(key.fileobj)
