@@ -1,7 +1,7 @@
 """The command line of every flow: Metaflow's, with words where Metaflow has none.
 
 - An error that the same step would meet again (a bad catalog, a bad parameter) is not tried again by @retry.
-- Ctrl-C says how to go on.
+- Ctrl-C and SIGTERM end the tasks that run, and say how to go on.
 - ``resume`` of a run that has finished says so, instead of copying it.
 - A task in a cluster that has another code package than it was compiled with says so, instead of running it.
 """
@@ -18,7 +18,8 @@ from metaflow import FlowSpec, Run, current, namespace
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
 
-INTERRUPTED = 130
+#: A shell's exit status of a process that a signal ended is this and the signal's number.
+BY_SIGNAL = 128
 #: Metaflow's module that reads artifacts.
 ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
 #: The code package as a task in a cluster has downloaded it, and the variable with the SHA-1 that it was stored under.
@@ -44,17 +45,20 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
             f"run {finished} has finished: there is nothing to resume. `resume STEP` does its steps from STEP on again"
         )
         return
+    runs_tasks = bool({"run", "resume"} & set(sys.argv))
     try:
         user_errors.notice_interrupts()
+        if runs_tasks:
+            user_errors.end_tasks_on_sigterm()
         flow()
     except SystemExit as end:
         if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
             print(lost, file=sys.stderr, flush=True)
         if "step" in sys.argv and end.code and user_errors.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
-        if end.code and user_errors.was_interrupted() and {"run", "resume"} & set(sys.argv):
+        if end.code and runs_tasks and (number := user_errors.interrupted_by()) is not None:
             print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+            sys.exit(BY_SIGNAL + number)
         raise
 
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowException
@@ -17,7 +17,8 @@ ANOTHER_TIME = (408, 429)
 #: The library's errors that another attempt may not meet.
 PASSING = (StorageError, TerminatedError)
 
-_happened = {"lasting": False, "interrupted": False, "terminated": False}
+_happened = {"lasting": False, "terminated": False}
+_interrupted_by: list[signal.Signals] = []
 
 
 class UserError(MetaflowException):
@@ -63,15 +64,35 @@ def notice_interrupts() -> None:
     """Remembers Ctrl-C, of which Metaflow and click leave no trace but "Aborted!"."""
 
     def handler(number: int, frame: Any) -> None:
-        _happened["interrupted"] = True
+        _interrupted_by.append(signal.Signals(number))
         signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGINT, handler)
 
 
-def was_interrupted() -> bool:
-    """Whether Ctrl-C was pressed since ``notice_interrupts``."""
-    return _happened["interrupted"]
+def end_tasks_on_sigterm() -> None:
+    """SIGTERM to this process, which runs a flow's tasks, ends them and then it, as Ctrl-C does.
+
+    Ctrl-C reaches a whole process group, SIGTERM (of ``kill``, ``timeout``, a service manager) may reach this process
+    alone. Its tasks would go on without it: training beside that of a resume.
+    """
+
+    def handler(number: int, frame: Any) -> None:
+        import psutil
+
+        if not _interrupted_by:  # a second one changes nothing: Metaflow is waiting for its tasks
+            _interrupted_by.append(signal.Signals(number))
+            for task in psutil.Process().children():
+                with suppress(psutil.NoSuchProcess):
+                    task.terminate()
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, handler)
+
+
+def interrupted_by() -> signal.Signals | None:
+    """The signal that ended this process, of those above."""
+    return _interrupted_by[0] if _interrupted_by else None
 
 
 def _plainly(error: Exception) -> str | None:

@@ -1,7 +1,9 @@
 """What Metaflow's command line says in our flows: of errors in data, of Ctrl-C, of a run that has finished."""
 
 import hashlib
+import itertools
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from moemoe.errors import CatalogError, StorageError, TerminatedError
 from tests.support.flows import FLOW, flow_environment
 
 SMALL = """
+import os
 import signal
 from command_line import run_flow
 from metaflow import FlowSpec, Parameter, retry, step
@@ -33,6 +36,7 @@ class SmallFlow(FlowSpec):
             if self.what == "storage":
                 raise StorageError("S3 is away")
         if self.what == "long":
+            print("process", os.getpid(), flush=True)
             signal.pause()
         self.next(self.end)
 
@@ -148,6 +152,21 @@ def test_ctrl_c_says_how_to_go_on(flow):
     said = said_by(running)
     assert f"Go on with: python '{flow}' resume" in said
     assert running.returncode == 130
+
+
+def test_sigterm_ends_the_task_too(flow):
+    """It reaches this one process alone, unlike Ctrl-C; a task that went on would work beside that of a resume."""
+    running = start(flow, "run", "--what", "long")
+    assert running.stdout is not None
+    [line] = itertools.islice((line for line in running.stdout if "] process " in line), 1)
+    task = os.pidfd_open(int(line.split()[-1]))
+    running.terminate()
+    said = said_by(running)
+    assert f"Go on with: python '{flow}' resume" in said
+    assert running.returncode == 143
+    ended, _, _ = select.select([task], [], [], 0)
+    os.close(task)
+    assert ended
 
 
 def test_a_task_with_another_code_package_than_it_was_compiled_with_does_not_begin(flow, tmp_path, monkeypatch):
