@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from moemoe.evaluation.cells import Cell
 from moemoe.evaluation.recall_at_precision import PRECISION, recall_at_precision
+from moemoe.evaluation.uncertainty import Z, wilson
 from moemoe.schemas import RIGHT, WRONG
 
 #: Fewer verdicts say nothing about a cell, neither for it nor against it.
 LEAST_VERDICTS = 10
-_Z = 1.959964  # two-sided 95 %
 
 KEEP, RAISE, SWITCH_OFF, TOO_FEW = "keep", "raise", "switch off", "too few verdicts"
 
@@ -73,18 +73,8 @@ def overall_precision(cells: Sequence[FieldPrecision]) -> tuple[float, float, fl
         share = (cell.right + 1) / (cell.judged + 2)  # never 0 or 1, so that a few verdicts are never certain
         left = 1 - min(cell.judged / cell.filled, 1)
         variance += (cell.filled / total) ** 2 * share * (1 - share) / cell.judged * left
-    half = _Z * math.sqrt(variance)
+    half = Z * math.sqrt(variance)
     return value, max(0.0, value - half), min(1.0, value + half)
-
-
-def wilson(right: int, judged: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share (Wilson 1927); NaN without trials."""
-    if not judged:
-        return math.nan, math.nan
-    share, square = right / judged, _Z**2
-    middle = (share + square / (2 * judged)) / (1 + square / judged)
-    half = _Z / (1 + square / judged) * math.sqrt(share * (1 - share) / judged + square / (4 * judged**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _cell(cell: Cell, rows: Sequence[dict]) -> FieldPrecision:

@@ -29,6 +29,7 @@ from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
 ROWS_AT_ONCE, VALUES_AT_ONCE = 1 << 16, 1 << 21
 REPLICATES = 1000
 LEVEL = 0.95
+Z = 1.959964  # of a normal distribution, two-sided 95 %
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,25 @@ class GroupBootstrap:
 
 
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
-    """The interval of a share, within 0 and 1; NaN bounds where no replicate has a value."""
+    """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds where no replicate has a value.
+
+    Where all predictions are alike, so is every draw, which says nothing of how many there are: then it is Wilson's.
+    """
     low, high = _bounds(value, replicates)
+    if low == high and value in (0.0, 1.0):
+        low, high = wilson(round(value * n), n)
     return Interval(value, max(low, 0.0), min(high, 1.0), n)
+
+
+def wilson(right: int, judged: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share (Wilson 1927); NaN without trials."""
+    if not judged:
+        return math.nan, math.nan
+    share, square = right / judged, Z**2
+    middle = (share + square / (2 * judged)) / (1 + square / judged)
+    half = Z / (1 + square / judged) * math.sqrt(share * (1 - share) / judged + square / (4 * judged**2))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return min(low, share), max(high, share)  # 0 and 1 exactly, whatever rounding says
 
 
 def paired_difference(

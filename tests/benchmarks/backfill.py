@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.read import read_batches
 from moemoe.contract.text import normalize_key, normalize_text
-from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision, wilson
+from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision
+from moemoe.evaluation.uncertainty import wilson
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel
 from moemoe.inference.backfill import BackfillJob, backfill_partitions, read_chunks
 from moemoe.inference.labels import LabelReader

@@ -2,7 +2,6 @@ import math
 
 import pyarrow as pa
 import pytest
-from scipy.stats import binomtest
 
 from moemoe.evaluation.field_precision import (
     KEEP,
@@ -11,7 +10,6 @@ from moemoe.evaluation.field_precision import (
     TOO_FEW,
     field_precision,
     overall_precision,
-    wilson,
 )  # fmt: skip
 from moemoe.schemas import AUDIT
 
@@ -24,12 +22,6 @@ def audit(**cells):
         for c, v in judged
     ]
     return pa.Table.from_pylist(rows, AUDIT)
-
-
-@pytest.mark.parametrize(("right", "judged"), [(0, 1), (1, 1), (9, 10), (27, 30), (0, 12), (400, 401)])
-def test_wilson_is_scipys(right, judged):
-    expected = binomtest(right, judged).proportion_ci(method="wilson")
-    assert wilson(right, judged) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_what_becomes_of_a_cell():

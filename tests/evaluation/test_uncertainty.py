@@ -3,11 +3,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.recall_at_precision import recall_at_precision, resampled_recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval, paired_difference
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, paired_difference, wilson
 from moemoe.schemas import PREDICTIONS
 from tests.support.prediction_rows import rows, table
 
@@ -99,6 +100,19 @@ def test_the_interval_of_recall_covers_the_truth_where_recall_is_low():
         found = interval(recall_at_precision(confidence, correct)[0], draws, 150)
         covered += found.low <= truth <= found.high
     assert covered > 0.86 * runs
+
+
+@pytest.mark.parametrize(("right", "judged"), [(0, 1), (1, 1), (9, 10), (27, 30), (0, 12), (400, 401)])
+def test_wilson_is_scipys(right, judged):
+    expected = binomtest(right, judged).proportion_ci(method="wilson")
+    assert wilson(right, judged) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+@pytest.mark.parametrize(("value", "n", "low", "high"), [(1.0, 3, 0.438, 1), (1.0, 400, 0.990, 1), (0.0, 3, 0, 0.562)])
+def test_where_all_answers_are_alike_their_number_still_counts(value, n, low, high):
+    """Every draw of three right answers has three right answers, which does not make the figure sure."""
+    found = interval(value, np.full(100, value), n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)
 
 
 @given(st.floats(0, 1), st.lists(st.floats(0, 1), min_size=1, max_size=50))
