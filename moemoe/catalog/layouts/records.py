@@ -147,13 +147,11 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     return result
 
 
-#: What the objects of a list call an attribute's name and its value.
+#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
 _PAIRS = (
-    ("key", "value"),
-    ("name", "value"),
-    ("name", "values"),
-    ("attribute", "value"),
-    ("attribute_name", "attribute_value"),
+    *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
+    *(("attribute_name", "attribute_value"), ("attribute_code", "value"), ("code", "value"), ("property", "value")),
+    *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
 
 

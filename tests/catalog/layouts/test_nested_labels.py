@@ -23,11 +23,16 @@ LABELS = [
     ([{"value": "red"}, {"label": "blue"}, "green"], "red, blue, green"),
     ([{"name": "Color", "value": "red"}, {"name": "Color", "value": "blue"}], "red, blue"),
     (["red", None, "blue"], "red, blue"),
+    ({"name": "red"}, "red"),
+    ({"id": 15, "name": "red", "slug": "red"}, "red"),
+    ([{"name": "red"}, {"id": 2, "Name": "blue"}], "red, blue"),
+    ([{"name": "Color", "value": "red"}, {"name": "blue"}], "red, blue"),
 ]
 #: What is left out -> what is left.
 ODD = [
     ({"unit": "cm"}, None),
-    ({"name": "red"}, None),
+    ({"name": "Color", "en": "red"}, None),
+    ({"name": {"en": "red"}}, None),
     ({"value": {"en": "red"}}, None),
     ({"value": [{"en": "red"}]}, None),
     ([{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}], None),
