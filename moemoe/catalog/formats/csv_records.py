@@ -33,6 +33,7 @@ FORMULAS = 'rows with cells written ="...", read as their texts'
 BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
 ABOVE_HEADER = "rows above the header, left out"
+JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
 _WIDEST_TITLE, _FEWEST_NAMES = 2, 4
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
@@ -154,7 +155,7 @@ class CsvRecords:
     def _records(self) -> Iterator[list[str] | RowError]:
         width, line = len(self.header), ""
         unsure = 0  # until which line others may be part of a record before them
-        surplus = self._surplus(width)
+        surplus, joins = self._surplus(width), not self._begin_with_blanks(width)
         while line := self._take() or "":
             number, lines, cells = self._line, [line], []
             try:
@@ -162,6 +163,9 @@ class CsvRecords:
                 if surplus and len(cells) == width + surplus and not any(cells[width:]):
                     self._file.counts[BLANK_CELLS] += 1
                     cells = cells[:width]
+                if joins and len(cells) > width and (joined := _joined(cells, width, self.delimiter)):
+                    self._file.counts[JOINED] += 1
+                    cells = joined
                 if len(cells) in (0, width):
                     if cells:
                         yield self._without_formulas(cells) if '="' in line else cells
@@ -182,6 +186,7 @@ class CsvRecords:
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
             bad = RowError("row", "row is not readable", problem, cells)
+            bad.has_end = lines[-1].endswith(("\n", "\r"))
             if number > unsure and self._is_short(cells, lines, width):
                 bad.is_short = True
                 bad.cells = self._without_formulas(cells) if '="' in line else cells
@@ -245,6 +250,17 @@ class CsvRecords:
                 return numbers.pop()
         return 0
 
+    def _begin_with_blanks(self, width: int) -> bool:
+        """Whether cells of the first records do, as in files with a blank behind each delimiter."""
+        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
+        self._give_back(lines)
+        for line in lines:
+            with contextlib.suppress(csv.Error):
+                cells = _complete(line, self.delimiter) or []
+                if len(cells) == width and any(map(_begins_with_blank, cells[1:])):
+                    return True
+        return False
+
     def _take(self) -> str:
         """The next line with its end, empty after the last."""
         line = self._given_back.popleft() if self._given_back else self._file.readline()
@@ -305,6 +321,27 @@ def number_of_titles(filled: Sequence[int]) -> int:
     header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
     below = next((number for number in filled[header + 1 :] if number), 0)
     return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
+
+
+def _joined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
+    """The cells of a record with too many, if those that begin with a blank are as many: "Bags, Belts" is one.
+
+    None where another number of cells does.
+    """
+    further = [at for at, cell in enumerate(cells) if at and _begins_with_blank(cell)]
+    if delimiter == "\t" or len(cells) - len(further) != width:
+        return []
+    joined: list[str] = []
+    for at, cell in enumerate(cells):
+        if at in further:
+            joined[-1] += delimiter + cell
+        else:
+            joined.append(cell)
+    return joined
+
+
+def _begins_with_blank(cell: str) -> bool:
+    return cell[:1] == " " and not cell.isspace()
 
 
 def _filled(line: str, delimiter: str) -> int:

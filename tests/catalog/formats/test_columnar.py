@@ -40,7 +40,7 @@ def write_arrow(path, table, new):
         writer.write_table(table, max_chunksize=2)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file"])
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file", "feather"])
 def test_a_hugging_face_data_set(tmp_path, kind):
     """Folders as ``save_to_disk`` and the Hub have them: class labels are names, images structs."""
     table, folder = hugging_face_table(), tmp_path / "train"
@@ -51,7 +51,8 @@ def test_a_hugging_face_data_set(tmp_path, kind):
         pq.write_table(table, folder / "train-00000-of-00001.parquet")
     else:
         new = pa.ipc.new_stream if kind == "arrow stream" else pa.ipc.new_file
-        write_arrow(folder / "data-00000-of-00001.arrow", table, new)
+        ending = "feather" if kind == "feather" else "arrow"
+        write_arrow(folder / f"data-00000-of-00001.{ending}", table, new)
     (file,) = find_partitions(str(tmp_path))
     rows = rows_of(file)
     assert [row["product_type"] for row in rows] == ["Kurtas", "Shirts", None]

@@ -43,6 +43,9 @@ def test_tsv(tmp_path, name):
         ("Home > Bags, Belts", "Bags, Belts"),
         ('"Home > Bags, Belts",Sale', "Bags, Belts"),
         ("A > Hats,A > Sale", "Hats"),
+        ("A > Handbags, Wallets & Cases > Money Clips", "Money Clips"),  # a name of Google's with a comma
+        ("A > Handbags, Wallets & Cases > Money Clips, A > Sale", "Money Clips"),
+        ("A > Hats, Luggage & Bags > Bags", "Hats"),
         ("", "Clothing"),
     ],
 )
