@@ -11,14 +11,17 @@ _LABELS, _UNITS, _NAMES = ("value", "values", "label"), ("unit", "units", "unit_
 #: What else an object has whose name is the label itself, as of a category: how a shop refers to it.
 _NAME = "name"
 _REFERENCES = frozenset(
-    (*("id", "slug", "code", "hex", "handle", "position", "sort_order", "count"), *("url", "link", "href", "@type", "@id"))
+    (
+        *("id", "slug", "code", "hex", "handle", "position", "sort_order", "count"),
+        *("url", "link", "href", "@type", "@id"),
+    )
 )
 _NUMBER = re.compile(r"[-+]?\d[\d.,/ ]*")
 
 
 def plain_label(value: Any) -> tuple[Any, Any]:
-    """The label of ``{"value": "red"}``, ``{"value": 32, "unit": "cm"}``, ``{"label": "red"}`` or ``{"name": "red"}``, or
-    of a list.
+    """The label of ``{"value": "red"}``, ``{"value": 32, "unit": "cm"}``, ``{"label": "red"}``, ``{"name": "red"}``
+    or of a list.
 
     Objects that name different things are no labels of one attribute: their values say nothing without the names.
 

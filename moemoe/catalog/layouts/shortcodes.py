@@ -1,4 +1,4 @@
-"""WordPress's shortcodes in a text, which plugins and page builders leave there: [vc_row]...[/vc_row], [gallery ids="1"].
+"""WordPress's shortcodes in a text, as page builders and plugins leave them: [vc_row]...[/vc_row], [gallery ids="1"].
 
 What a person wrote in brackets stays: [NEW], [Pack of 2].
 """

@@ -13,7 +13,6 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shortcodes import without_shortcodes
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
@@ -25,6 +24,7 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
     split_urls,
 )
+from moemoe.catalog.layouts.shortcodes import without_shortcodes
 from moemoe.catalog.layouts.woocommerce_headers import (
     NAMES,
     attribute_columns,

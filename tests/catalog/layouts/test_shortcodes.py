@@ -24,7 +24,7 @@ def test_they_are_left_out(text, left):
     assert " ".join(without_shortcodes(text).split()) == left
 
 
-@pytest.mark.parametrize("text", ["Tee [NEW]", "[Pack of 2] Tee", "sizes [S, M]", "[red]", "[ a ]", "[5]", "[size=XL", "a]"])
+@pytest.mark.parametrize("text", ["Tee [NEW]", "[Pack of 2] Tee", "sizes [S, M]", "[red]", "[ a ]", "[5]", "[size=XL"])
 def test_what_a_person_wrote_in_brackets_stays(text):
     assert without_shortcodes(text) == text
 
