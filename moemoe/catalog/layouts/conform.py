@@ -134,7 +134,8 @@ def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 
 def _casts_as_text(kind: pa.DataType) -> bool:
     """Whether Arrow writes such values as ``as_text`` does, if there is no invisible character."""
-    return not (pa.types.is_floating(kind) or pa.types.is_nested(kind) or pa.types.is_timestamp(kind))
+    others = (pa.types.is_floating, pa.types.is_decimal, pa.types.is_nested, pa.types.is_timestamp)
+    return not any(is_one(kind) for is_one in others)
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -32,6 +32,8 @@ def plain_label(value: Any) -> tuple[Any, Any]:
         return _of_object(value)
     if not isinstance(value, list):
         return value, None
+    if value and all(isinstance(part, tuple) for part in value):  # a map of Parquet
+        return _of_object(dict(value))
     parts = [part for part in value if isinstance(part, dict) and not _is_name(_plain(part))]
     names = {str(name) for part in parts for name in [_named(part, _NAMES)] if name}
     if len(names) > 1:

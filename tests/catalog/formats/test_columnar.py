@@ -116,6 +116,7 @@ def test_columns_of_every_kind_are_labels(tmp_path):
             "made": pa.array([datetime(2024, 3, 5, 7, 30), None], pa.timestamp("ms")),
             "washable": pa.array([True, None]),
             "weight": pa.array([Decimal("1.50"), None], pa.decimal128(6, 2)),
+            "width": pa.array([Decimal("38.00"), None], pa.decimal256(60, 2)),
         }
     )
     pq.write_table(table, tmp_path / "a.parquet")
@@ -123,7 +124,7 @@ def test_columns_of_every_kind_are_labels(tmp_path):
     assert (first["product_id"], first["product_type"], first["title"]) == ("1", "Kurtas", "a")
     assert dict(first["attributes"]) == {
         "color": "Red", "fit": "Slim", "size": "38", "tags": "x, y", "launch": "2024-03-05",
-        "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50",
+        "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50", "width": "38",
     }  # fmt: skip
     assert {label for _, label in second["attributes"]} <= {None}
 
@@ -196,6 +197,7 @@ def test_values_as_databases_type_them(tmp_path, own):
         (["Red", "Blue"], pa.list_(pa.string()), "Red, Blue"),
         (datetime(2024, 3, 5), pa.timestamp("us"), "2024-03-05"),
         (Decimal("1.50"), pa.decimal128(5, 2), "1.50"),
+        (Decimal("38.00"), pa.decimal128(5, 2), "38"),
         (True, pa.bool_(), "true"),
     ],
 )

@@ -118,3 +118,13 @@ def test_a_label_that_is_not_utf_8_costs_its_row(tmp_path):
     path.write_bytes(row.replace("@", "????").encode().replace(b"????", b"\xe0\xe1\xe2\xe3") + b"\n")
     with pytest.raises(CatalogError, match="text is not UTF-8"):
         rows_of(path)
+
+
+def test_a_map_in_parquet_is_no_label(tmp_path):
+    """Of a table whose further columns are the attributes; of the catalog's own, a map is the attributes."""
+    assert plain_label([("value", 32), ("unit", "cm")]) == ("32 cm", None)
+    care = pa.array([[("wash", "cold"), ("iron", "no")]] * 2, pa.map_(pa.string(), pa.string()))
+    columns = {name: ["a", "b"] for name in ("product_id", "product_type", "title", "Fit")}
+    path = write_parquet(tmp_path / "a.parquet", **columns, Care=care)
+    assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "a")], [("Fit", "b")]]
+    assert read_as(path).counts == {"objects and bytes in attribute columns, left out": 2}
