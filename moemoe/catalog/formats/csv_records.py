@@ -35,6 +35,7 @@ BLANK_CELLS = "rows with blank cells behind the last column, left out"
 ABOVE_HEADER = "rows above the header, left out"
 JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
 _WIDEST_TITLE, _FEWEST_NAMES = 2, 4
+_COMMENT = re.compile(r'"?# \w')
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"')
@@ -126,7 +127,8 @@ class CsvRecords:
         """The header's line, which is ``first`` unless a title stands above it."""
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
         each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
-        titles = 0 if is_above_header([], [first]) else number_of_titles(each)
+        comments = number_of_comments(lines)
+        titles = 0 if is_above_header([], [first]) else comments + number_of_titles(each[comments:])
         self._give_back(lines[titles + 1 :])
         self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
         if titles:
@@ -310,6 +312,17 @@ def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) ->
     first = (preamble[0] if preamble else record) or [""]
     is_amazon = first[0].startswith(("TemplateType=", "settings="))
     return is_amazon and len(preamble) < _MOST_ABOVE and not _FIELD_NAMES & set(record)
+
+
+def number_of_comments(first_cells: Sequence[str]) -> int:
+    """How many of the first records are comments, "# Required | ..." as Meta's template has them, by their first cells.
+
+    A file of comments alone has none.
+    """
+    number = 0
+    while number < len(first_cells) and _COMMENT.match(first_cells[number]):
+        number += 1
+    return number if number < len(first_cells) else 0
 
 
 def number_of_titles(filled: Sequence[int]) -> int:

@@ -186,7 +186,9 @@ def _text(value: Any) -> str | None:
 @lru_cache(4096)
 def _name(column: str) -> str:
     """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
-    return column.partition("(")[0].strip().casefold().removeprefix("g:").replace(" ", "_").replace("-", "_")
+    name = column.partition("(")[0].strip().casefold().removeprefix("g:")
+    name = name[2:].partition(":")[0] if name.startswith("c:") else name  # a shop's own: "c:fabric:string"
+    return name.replace(" ", "_").replace("-", "_")
 
 
 LAYOUT = Layout("google", "Google Merchant Center's product data", fits, rows)

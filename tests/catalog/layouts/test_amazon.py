@@ -101,6 +101,8 @@ def test_a_text_file_of_the_template_since(tmp_path, cleared):
     fields = "contribution_sku#1.value\tproduct_type#1.value\titem_name[language_tag=en_US]#1.value"
     found = read(write(tmp_path / "a.txt", settings, fields, cleared, "S0\tSHIRT\tShirt", "S1\tSHIRT\tShirt"))
     assert [product["product_id"] for product in found.products] == ["S0", "S1"]
+    left_out = {"rows between the field names and the first product, left out as the settings say": 1}
+    assert found.how.counts == (left_out if cleared.strip() else {})
 
 
 def test_parts_of_a_field_have_numbers_too():
