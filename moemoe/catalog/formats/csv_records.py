@@ -106,19 +106,20 @@ class CsvRecords:
             lines = [self._take()]
         if not lines[0]:
             return []
+        if sep := _SEP_LINE.fullmatch(lines[0]):
+            self.delimiter, lines = sep[1], [self._take()]
         lines = [self._without_titles(lines[0])]
         for beginning, kind in _OTHER_FILES.items():
             if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
                 raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
-        if sep := _SEP_LINE.fullmatch(lines[0]):
-            self.delimiter, lines = sep[1], [self._take()]
-        else:
+        if not sep:
             self.delimiter = self._found_delimiter(lines[0])
         try:
-            header = self._cells(lines, width=None)
-            while is_above_header(self.preamble, header):
-                self.preamble.append(header)
+            header, settings = self._cells(lines, width=None), []
+            while is_above_header(settings, header):
+                settings.append(header)
                 header = self._cells([self._take()], width=None)
+            self.preamble = settings or self.preamble
             return header
         except (_BadRecordError, csv.Error) as error:
             raise CatalogError(f"{self._partition} is cut short or is not CSV: line 1: {error}") from error
@@ -128,7 +129,7 @@ class CsvRecords:
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
         each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
         comments = number_of_comments(lines)
-        titles = 0 if is_above_header([], [first]) else comments + number_of_titles(each[comments:])
+        titles = 0 if is_above_header([], [first.lstrip('"')]) else comments + number_of_titles(each[comments:])
         self._give_back(lines[titles + 1 :])
         self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
         if titles:

@@ -141,7 +141,8 @@ class _Fields:
         for key, columns in self.labels.items():
             for column in columns:
                 if value := as_cell(row.get(column)):
-                    labels.add(key, f"{value} {as_cell(row.get(self.units.get(column, '')))}")
+                    unit = as_cell(row.get(self.units[column])) if column in self.units else ""
+                    labels.add(key, f"{value} {unit}")
         body = html_text(self.text(row, "description"))
         images = in_order([*self.texts(row, "image"), *self.texts(row, "images")])
         return {

@@ -54,7 +54,7 @@ _BECAME = {
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\((?:product|variant)\.metafields\.[^)]*\)|"
-    r"(?:Variant )?Metafield: (?:[^.]+\.)?(?P<key>\S+)(?: \[.*\])?",
+    r"(?:Variant[ _])?Metafield:[ _]?(?:[^.]+\.)?(?P<key>[^\s\[]+?)(?:[ _]?\[.*\])?",
     re.IGNORECASE,
 )
 _GOOGLE = re.compile(r"Google Shopping / (Gender|Age Group|Color|Size|Material|Pattern|Google Product Category)", re.I)

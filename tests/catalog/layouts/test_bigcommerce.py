@@ -141,3 +141,10 @@ def test_a_legacy_export_that_was_cut(tmp_path, last):
     found = read(path)
     assert [(one["product_id"], one["attributes"].get("Size")) for one in found.products] == [("6", None)]
     assert [reason for reason, _ in found.aside] == ["row is not readable"]
+
+
+def test_a_column_without_a_name_is_no_column_that_the_file_lacks(tmp_path):
+    """As pandas writes its index."""
+    columns = ["", *(name for name in BIGCOMMERCE if name != "Brand Name")]
+    row = {name: cell for name, cell in BIGCOMMERCE_PRODUCT.items() if name in columns} | {"": "0"}
+    assert "Brand" not in read(write_dicts(tmp_path / "a.csv", columns, row)).first["attributes"]

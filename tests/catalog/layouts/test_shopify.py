@@ -157,7 +157,13 @@ def test_the_export_of_matrixify(export):
         ("single_line_text_field", "[NEW] soft", "[NEW] soft"),
     ],
 )
-@pytest.mark.parametrize("name", ["Metafield: custom.fabric [{}]", "fabric (product.metafields.custom.fabric)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Metafield: custom.fabric [{}]", "Variant Metafield: custom.fabric [{}]", "metafield:_custom.fabric_[{}]"),
+        *("Metafield: fabric", "fabric (product.metafields.custom.fabric)"),
+    ],
+)
 def test_metafields_of_each_kind(export, name, kind, cell, label):
     with export.open("w", newline="") as file:
         columns = ["Handle", "Title", "Type", "Option1 Name", name.format(kind)]
