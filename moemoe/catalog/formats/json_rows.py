@@ -66,7 +66,7 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
     columns, data = whole.get("columns"), whole.get("data")
     if _is_list_of(columns, str) and _is_list_of(data, list) and all(len(row) == len(columns) for row in data):
         return "table of columns and data", [dict(zip(columns, row, strict=True)) for row in data]
-    if not all(isinstance(part, dict) and part for part in whole.values()):
+    if not whole or not all(isinstance(part, dict) and part for part in whole.values()):
         return None
     parts = list(whole.values())
     if _is_numbered(whole) or all(key in map(str, part.values()) for key, part in whole.items()):  # rows by their id

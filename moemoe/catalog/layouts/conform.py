@@ -158,7 +158,9 @@ def _cast_image(array: pa.Array) -> pa.Array:
         return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
-        given = {name: pc.struct_field(array, name) for name in ("bytes", "path") if name in names}
+        path = next((name for name in ("path", *records.PATHS) if name in names), None)
+        given = {"bytes": pc.struct_field(array, "bytes")} if "bytes" in names else {}
+        given |= {"path": pc.struct_field(array, path)} if path else {}
     else:
         given = {"bytes" if _is_binary(array.type) else "path": array}
     if not given:
