@@ -115,7 +115,7 @@ class CsvRecords:
         if not sep:
             self.delimiter = self._found_delimiter(lines[0])
         try:
-            header, settings = self._cells(lines, width=None), []
+            header, settings = self._cells(lines, width=None), list[list[str]]()
             while is_above_header(settings, header):
                 settings.append(header)
                 header = self._cells([self._take()], width=None)

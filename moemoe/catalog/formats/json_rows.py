@@ -63,7 +63,7 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
         items = whole[name]
         found = [item if isinstance(item, dict) else _no_object(item, i) for i, item in enumerate(items, start=1)]
         return f"list {name!r}", found
-    columns, data = whole.get("columns"), whole.get("data")
+    columns, data = whole.get("columns") or [], whole.get("data") or []
     if _is_list_of(columns, str) and _is_list_of(data, list) and all(len(row) == len(columns) for row in data):
         return "table of columns and data", [dict(zip(columns, row, strict=True)) for row in data]
     if not whole or not all(isinstance(part, dict) and part for part in whole.values()):
