@@ -356,6 +356,7 @@ class TestDelimitersWithoutQuotes:
             ["p1,K,Bags,Belts,Slim"],
             ["p1,K,Bags, big,small,Slim"],  # which of the two is in a cell?
             ["p0, K, t, Slim", "p1, K, Bags, Belts, Slim"],
+            ["p0,K,t, Slim", "p1,K,Bags,Belts, Slim"],
         ],
     )
     def test_others_cost_their_row(self, tmp_path, lines):
