@@ -101,6 +101,8 @@ def as_text(value: Any) -> str | None:
             return None
         # 2012.0 is how a column of doubles writes 2012
         return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):  # in a column of 38.50 too
+        return str(int(value))
     if isinstance(value, datetime) and value.time() == time.min:  # a column of dates, in a table that has moments alone
         value = value.date()
     return _clean(value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value))
@@ -169,6 +171,8 @@ def as_text_array(array: pa.Array) -> pa.Array:
     """
     if pa.types.is_floating(array.type):  # as NumPy has them: 1.1 of 32 bits is 1.100000023841858 in Python
         return pa.array([as_text(value) for value in array.to_numpy(zero_copy_only=False)], pa.string())
+    if pa.types.is_decimal(array.type):
+        return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     texts = array.cast(pa.string())
     strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _missing()))
     if pc.any(strange).as_py():

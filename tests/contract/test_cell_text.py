@@ -60,7 +60,17 @@ def test_what_is_missing(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(2012, "2012"), (2012.0, "2012"), (1.5, "1.5"), (True, "true"), ("1.50", "1.50")]
+    ("value", "text"),
+    [
+        (2012, "2012"),
+        (2012.0, "2012"),
+        (1.5, "1.5"),
+        (True, "true"),
+        ("1.50", "1.50"),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("38.00"), "38"),
+        (Decimal("-0.0"), "0"),
+    ],
 )
 def test_scalars(value, text):
     assert as_text(value) == text

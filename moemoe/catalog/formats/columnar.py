@@ -34,7 +34,7 @@ class ColumnarTable(Table):
 
     def __init__(self, partition: str, path: Path, constants: Mapping[str, str | None]):
         self._file: pq.ParquetFile | pa.RecordBatchReader | pa.RecordBatchFileReader
-        is_arrow = path.suffix.lower() == ".arrow"
+        is_arrow = path.suffix.lower() in (".arrow", ".feather")
         self.format = "Arrow" if is_arrow else "Parquet"
         try:
             self._file = _open_arrow(path) if is_arrow else pq.ParquetFile(path, page_checksum_verification=True)

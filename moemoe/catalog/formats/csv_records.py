@@ -33,7 +33,9 @@ FORMULAS = 'rows with cells written ="...", read as their texts'
 BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
 ABOVE_HEADER = "rows above the header, left out"
+JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
 _WIDEST_TITLE, _FEWEST_NAMES = 2, 4
+_COMMENT = re.compile(r'"?# \w')
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"')
@@ -104,19 +106,20 @@ class CsvRecords:
             lines = [self._take()]
         if not lines[0]:
             return []
+        if sep := _SEP_LINE.fullmatch(lines[0]):
+            self.delimiter, lines = sep[1], [self._take()]
         lines = [self._without_titles(lines[0])]
         for beginning, kind in _OTHER_FILES.items():
             if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
                 raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
-        if sep := _SEP_LINE.fullmatch(lines[0]):
-            self.delimiter, lines = sep[1], [self._take()]
-        else:
+        if not sep:
             self.delimiter = self._found_delimiter(lines[0])
         try:
-            header = self._cells(lines, width=None)
-            while is_above_header(self.preamble, header):
-                self.preamble.append(header)
+            header, settings = self._cells(lines, width=None), list[list[str]]()
+            while is_above_header(settings, header):
+                settings.append(header)
                 header = self._cells([self._take()], width=None)
+            self.preamble = settings or self.preamble
             return header
         except (_BadRecordError, csv.Error) as error:
             raise CatalogError(f"{self._partition} is cut short or is not CSV: line 1: {error}") from error
@@ -125,7 +128,8 @@ class CsvRecords:
         """The header's line, which is ``first`` unless a title stands above it."""
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
         each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
-        titles = 0 if is_above_header([], [first]) else number_of_titles(each)
+        comments = number_of_comments(lines)
+        titles = 0 if is_above_header([], [first.lstrip('"')]) else comments + number_of_titles(each[comments:])
         self._give_back(lines[titles + 1 :])
         self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
         if titles:
@@ -154,7 +158,7 @@ class CsvRecords:
     def _records(self) -> Iterator[list[str] | RowError]:
         width, line = len(self.header), ""
         unsure = 0  # until which line others may be part of a record before them
-        surplus = self._surplus(width)
+        surplus, joins = self._surplus(width), not self._begin_with_blanks(width)
         while line := self._take() or "":
             number, lines, cells = self._line, [line], []
             try:
@@ -162,6 +166,9 @@ class CsvRecords:
                 if surplus and len(cells) == width + surplus and not any(cells[width:]):
                     self._file.counts[BLANK_CELLS] += 1
                     cells = cells[:width]
+                if joins and len(cells) > width and (joined := _joined(cells, width, self.delimiter)):
+                    self._file.counts[JOINED] += 1
+                    cells = joined
                 if len(cells) in (0, width):
                     if cells:
                         yield self._without_formulas(cells) if '="' in line else cells
@@ -182,6 +189,7 @@ class CsvRecords:
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
                 raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
             bad = RowError("row", "row is not readable", problem, cells)
+            bad.has_end = lines[-1].endswith(("\n", "\r"))
             if number > unsure and self._is_short(cells, lines, width):
                 bad.is_short = True
                 bad.cells = self._without_formulas(cells) if '="' in line else cells
@@ -245,6 +253,17 @@ class CsvRecords:
                 return numbers.pop()
         return 0
 
+    def _begin_with_blanks(self, width: int) -> bool:
+        """Whether cells of the first records do, as in files with a blank behind each delimiter."""
+        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
+        self._give_back(lines)
+        for line in lines:
+            with contextlib.suppress(csv.Error):
+                cells = _complete(line, self.delimiter) or []
+                if len(cells) == width and any(map(_begins_with_blank, cells[1:])):
+                    return True
+        return False
+
     def _take(self) -> str:
         """The next line with its end, empty after the last."""
         line = self._given_back.popleft() if self._given_back else self._file.readline()
@@ -296,6 +315,17 @@ def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) ->
     return is_amazon and len(preamble) < _MOST_ABOVE and not _FIELD_NAMES & set(record)
 
 
+def number_of_comments(first_cells: Sequence[str]) -> int:
+    """How many of the first records are comments, "# Required | ..." as Meta's template has them, by their first cells.
+
+    A file of comments alone has none.
+    """
+    number = 0
+    while number < len(first_cells) and _COMMENT.match(first_cells[number]):
+        number += 1
+    return number if number < len(first_cells) else 0
+
+
 def number_of_titles(filled: Sequence[int]) -> int:
     """How many of the first records are titles, as people write them above a table, by each one's filled cells.
 
@@ -305,6 +335,27 @@ def number_of_titles(filled: Sequence[int]) -> int:
     header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
     below = next((number for number in filled[header + 1 :] if number), 0)
     return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
+
+
+def _joined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
+    """The cells of a record with too many, if those that begin with a blank are as many: "Bags, Belts" is one.
+
+    None where another number of cells does.
+    """
+    further = [at for at, cell in enumerate(cells) if at and _begins_with_blank(cell)]
+    if delimiter == "\t" or len(cells) - len(further) != width:
+        return []
+    joined: list[str] = []
+    for at, cell in enumerate(cells):
+        if at in further:
+            joined[-1] += delimiter + cell
+        else:
+            joined.append(cell)
+    return joined
+
+
+def _begins_with_blank(cell: str) -> bool:
+    return cell[:1] == " " and not cell.isspace()
 
 
 def _filled(line: str, delimiter: str) -> int:

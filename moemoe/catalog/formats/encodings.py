@@ -2,15 +2,16 @@
 
 A code of two bytes a character is taken if the sample can be decoded and reads as words of its language: its characters
 are those that the code itself lists first, as the frequent ones, and some are frequent in catalogs. Misread western
-texts become single rare characters between Latin letters. Cyrillic is known by words without a Latin letter, with
-Russian's vowels. Windows-1250 and 1252 have letters at the same bytes, so that languages decide: one of 1250 must read
-nearly all of them, and clearly more of them than every language of 1252 does.
+texts become single rare characters between Latin letters. Other scripts are known by words without a Latin letter
+(``scripts``). Windows-1250, 1254 and 1257 have letters at the same bytes as 1252, so that languages decide: one must
+read nearly all of them, and clearly more of them than every language of the other encodings does.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from moemoe.catalog.formats import scripts
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,15 @@ class _TwoBytes:
 
 
 WINDOWS = Encoding("cp1252", "Windows-1252")
-CYRILLIC, CENTRAL = Encoding("cp1251", "Windows-1251"), Encoding("cp1250", "Windows-1250")
+CENTRAL = Encoding("cp1250", "Windows-1250")
+#: The same for scripts other than Latin; of several that fit none is sure.
+_SCRIPTS = (
+    (Encoding("cp1251", "Windows-1251"), scripts.CYRILLIC),
+    (Encoding("cp1253", "Windows-1253"), scripts.GREEK),
+    (Encoding("cp1255", "Windows-1255"), scripts.HEBREW),
+    (Encoding("cp1256", "Windows-1256"), scripts.ARABIC),
+    (Encoding("cp874", "Windows-874"), scripts.THAI),
+)
 
 _HAN = (
     "的一是不了在人有我中大上和地到以要就出可也生能子下自之年作用行所家成方多法同面起定天分好小部主理心本前女男色黑白灰"
@@ -80,24 +89,23 @@ _TWO_BYTES = (
 )
 #: Letters of a sample, and different ones among them, at least; and what share of them is common, and in words.
 _LETTERS, _DISTINCT, _COMMON, _IN_WORDS = 8, 5, 0.85, 0.7
-#: In Cyrillic an alphabet of 32 letters takes more of them to be known.
-_CYRILLIC_LETTERS = 16
 #: By how much more of the letters must be frequent in a code than in the next one.
 _CLEARLY = 1.5
 #: Of so many lines one may be damaged: exports cut long texts within a character.
 _LINES_TO_ONE_DAMAGED = 20
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_VOWELS, _RUSSIAN = frozenset("аеёиоуыэюяіїє"), frozenset("оеаинтрслвкмпдуі")
-
-#: Languages in Windows-1250 -> the letters that are not ASCII.
-_CENTRAL_LETTERS = {
-    "Polish": "ąćęłńóśźż",
-    "Czech": "áčďéěíňóřšťúůýž",
-    "Slovak": "áäčďéíĺľňóôŕšťúýž",
-    "Hungarian": "áéíóöőúüű",
-    "Croatian, Slovene": "čćđšž",
-    "Romanian": "ăâîşţ",
+#: Encoding -> its languages -> the letters that are not ASCII; İ in lower case is an i with a dot more.
+_LETTERS_OF = {
+    CENTRAL: {
+        "Polish": "ąćęłńóśźż",
+        "Czech": "áčďéěíňóřšťúůýž",
+        "Slovak": "áäčďéíĺľňóôŕšťúýž",
+        "Hungarian": "áéíóöőúüű",
+        "Croatian, Slovene": "čćđšž",
+        "Romanian": "ăâîşţ",
+    },
+    Encoding("cp1254", "Windows-1254"): {"Turkish": "çğıöşüâîû" + "İ".lower()},
+    Encoding("cp1257", "Windows-1257"): {"Lithuanian": "ąčęėįšųūž", "Latvian": "āčēģīķļņšūž"},
 }
 _WESTERN_LETTERS = {
     "French": "àâäçèéêëîïôöùûüÿœæ",
@@ -111,20 +119,19 @@ _WESTERN_LETTERS = {
     "Icelandic": "áðéíóúýþæö",
     "Estonian": "äöõüšž",
 }
-#: What a person of the West has in a word; the rest in one speaks for Windows-1250, and so does Hungarian's letter.
+#: What a person of the West has in a word; the rest in one speaks for another encoding, and so does Hungarian's letter.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœß")
 _HUNGARIAN = "ő"
-_CENTRAL_SHARE, _MORE_THAN_WESTERN, _LEAST_TELLING = 0.95, 0.1, 3
+_READ_SHARE, _MORE_THAN_OTHERS, _LEAST_TELLING = 0.95, 0.1, 3
 
 
 def find_encoding(lines: Sequence[bytes]) -> Encoding:
     """The encoding of lines that are not UTF-8."""
     found = _two_bytes(lines)
-    if found is None and _is_cyrillic(_decoded(lines, CYRILLIC.codec)):
-        found = CYRILLIC
-    if found is None and _is_central(lines):
-        found = CENTRAL
-    return found or WINDOWS
+    if found is None:
+        fitting = [encoding for encoding, script in _SCRIPTS if script.is_that_of(_decoded(lines, encoding.codec))]
+        found = fitting[0] if len(fitting) == 1 else None
+    return found or _latin(lines) or WINDOWS
 
 
 def _decoded(lines: Sequence[bytes], codec: str) -> list[str]:
@@ -181,52 +188,41 @@ def _is_kana(code: bytes) -> bool:
     return b"\x82\x9f" <= code <= b"\x82\xf1" or b"\x83\x40" <= code <= b"\x83\x96"
 
 
-def _is_cyrillic(texts: Sequence[str]) -> bool:
-    """Whether letters that are not ASCII form words on their own, with Russian's frequent letters and vowels."""
-    words = [word for text in texts for word in _WORD.findall(text) if not word.isascii()]
-    pure = [word for word in words if not any(character.isascii() for character in word)]
-    letters = "".join(pure).casefold()
-    number = sum(not character.isascii() for word in words for character in word)
-    cased = sum(len(word) for word in pure if word.islower() or word.isupper() or word.istitle())
-    return (
-        len(letters) >= _CYRILLIC_LETTERS
-        and len(set(letters)) >= _DISTINCT
-        and len(letters) >= 0.9 * number
-        and cased >= 0.9 * len(letters)
-        and 0.33 <= sum(letter in _VOWELS for letter in letters) / len(letters) <= 0.6
-        and sum(letter in _RUSSIAN for letter in letters) >= 0.6 * len(letters)
-    )
+def _latin(lines: Sequence[bytes]) -> Encoding | None:
+    """The encoding that has a language which reads the letters in words, as no language of another one does."""
+    read = {code: _read_by(lines, code) for code in _LETTERS_OF}
+    for code, (letters, languages) in read.items():
+        others = [len(found) for other, (_, all_of) in read.items() if other != code for found in all_of]
+        others += [sum(there in own for _, there in letters) for own in _WESTERN_LETTERS.values()]
+        for found in languages:
+            telling = [here for here, there in found if there not in _WESTERN or here == _HUNGARIAN]
+            if (
+                len(letters) >= _LETTERS
+                and len(found) >= _READ_SHARE * len(letters)
+                and len(found) - max(others) >= _MORE_THAN_OTHERS * len(letters)
+                and len(telling) >= max(_LEAST_TELLING, _MORE_THAN_OTHERS * len(letters))
+                and (len(set(telling)) > 1 or _HUNGARIAN in telling)  # Škoda alone is a brand
+                and len(set(found)) >= _DISTINCT - 1
+            ):
+                return code
+    return None
 
 
-def _is_central(lines: Sequence[bytes]) -> bool:
-    """Whether letters in words are those of one language in Windows-1250."""
-    letters = [pair for text in _decoded(lines, CENTRAL.codec) for pair in _letters_in_words(text)]
-    if len(letters) < _LETTERS:
-        return False
-    western = max(sum(there in own for _, there in letters) for own in _WESTERN_LETTERS.values())
-    for own in _CENTRAL_LETTERS.values():
-        read = [(here, there) for here, there in letters if here in own]
-        telling = [here for here, there in read if there not in _WESTERN or here == _HUNGARIAN]
-        if (
-            len(read) >= _CENTRAL_SHARE * len(letters)
-            and len(read) - western >= _MORE_THAN_WESTERN * len(letters)
-            and len(telling) >= max(_LEAST_TELLING, _MORE_THAN_WESTERN * len(letters))
-            and (len(set(telling)) > 1 or _HUNGARIAN in telling)  # Škoda alone is a brand
-            and len(set(read)) >= _DISTINCT - 1
-        ):
-            return True
-    return False
+def _read_by(lines: Sequence[bytes], code: Encoding) -> tuple[list[tuple[str, str]], list[list[tuple[str, str]]]]:
+    """The letters in words, and those of them that each language of the encoding has."""
+    letters = [pair for text in _decoded(lines, code.codec) for pair in _letters_in_words(text, code)]
+    return letters, [[pair for pair in letters if pair[0] in own] for own in _LETTERS_OF[code].values()]
 
 
-def _letters_in_words(text: str) -> list[tuple[str, str]]:
-    """Each letter beside a letter, as Windows-1250 and as Windows-1252 have it: "³" behind "m" is no letter there."""
+def _letters_in_words(text: str, code: Encoding) -> list[tuple[str, str]]:
+    """Each letter beside a letter, as the encoding and as Windows-1252 have it: "³" behind "m" is no letter there."""
     found = []
     for at, character in enumerate(text):
         if character.isascii() or not character.isalpha():
             continue
-        there = character.encode(CENTRAL.codec).decode(WINDOWS.codec, "replace")
+        there = character.encode(code.codec).decode(WINDOWS.codec, "replace")
         beside = [text[at - 1 : at].isalpha(), text[at + 1 : at + 2].isalpha()]
         is_sign = not there.isalpha() or there in "ªºµ"
         if all(beside) if is_sign else any(beside):
-            found.append((character.casefold(), there.casefold()))
+            found.append((character.lower(), there.lower()))
     return found

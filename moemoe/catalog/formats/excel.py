@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_titles
+from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_comments, number_of_titles
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -44,7 +44,8 @@ def _open_sheet(
     with _workbook(partition, path) as workbook:
         rows = _rows(workbook.get_sheet_by_name(sheet))
     begin = list(islice(rows, _SAMPLED_ROWS))
-    titles = number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin])
+    comments = number_of_comments([str(cells[0]) for _, cells in begin])
+    titles = comments + number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin[comments:]])
     if is_above_header([], [str(cell) for cell in begin[0][1]]):
         titles = 0  # Amazon's settings, which say more
     preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]

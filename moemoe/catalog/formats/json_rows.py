@@ -1,4 +1,4 @@
-"""JSON -> a table: one object a line, or an array of objects, which may be larger than memory."""
+"""JSON -> a table: an object a line, or an array of them, which may be larger than memory; or one object with all."""
 
 import json
 import re
@@ -16,18 +16,22 @@ from moemoe.errors import CatalogError
 HEAD_ROWS = 256
 #: Keys of an object that is the answer of an API: the list, a count, a next page. A product has more.
 MOST_BESIDE_A_LIST = 3
+#: What such lists are called, whatever else the answer tells.
+_LISTS = frozenset(("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"))
 #: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
+#: A first line that is no object itself: the object goes on, or the list in it does.
+_BEGINS_AN_OBJECT = re.compile(r'\{(?:\s*"[^"]*"\s*:\s*\[\s*\{?)?')
 _BETWEEN = re.compile(r"[\s,]*")
 
 
 def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
-    """JSON lines or a JSON array.
+    """JSON lines, objects on several lines, a JSON array, or an object that holds the rows.
 
     Raises:
-        CatalogError: the file is neither, or (later) cut short.
+        CatalogError: the file is none of these, or (later) cut short.
     """
     text = TextFile(partition, path, "\n")
     line = text.readline()
@@ -35,28 +39,57 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         line = text.readline()
     line = line.removeprefix("\ufeff")
     is_array = line.lstrip().startswith("[")
-    rows = _array(text, line) if is_array else _lines(text, line)
+    is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip())
+    rows = _values(text, line, is_array) if is_whole else _lines(text, line)
     first = list(islice(rows, HEAD_ROWS))
-    if len(first) == 1 and isinstance(first[0], dict) and (name := _list_of_objects(first[0])):
-        raise CatalogError(
-            f"{partition} is one object with the list {name!r}; allowed is one object a line, or an array of objects "
-            f"(`jq .{name}` takes a list out of an object)"
-        )
+    kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
+    if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
+        name, found = held
+        kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
         raise CatalogError(f"{partition} is not JSON lines, one object a line with the columns of a catalog: {bad}")
-    table = ObjectTable(partition, columns, chain(first, rows), constants, "JSON array" if is_array else "JSON lines")
+    table = ObjectTable(partition, columns, chain(first, rows), constants, kind)
     table.counts = text.counts
     if not first:
         table.counts[EMPTY] = 1
     return table
 
 
+def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
+    """The rows that the only object of a file holds, and where: an API's answer, or what pandas writes of a table."""
+    if name := _list_of_objects(whole):
+        items = whole[name]
+        found = [item if isinstance(item, dict) else _no_object(item, i) for i, item in enumerate(items, start=1)]
+        return f"list {name!r}", found
+    columns, data = whole.get("columns") or [], whole.get("data") or []
+    if _is_list_of(columns, str) and _is_list_of(data, list) and all(len(row) == len(columns) for row in data):
+        return "table of columns and data", [dict(zip(columns, row, strict=True)) for row in data]
+    if not whole or not all(isinstance(part, dict) and part for part in whole.values()):
+        return None
+    parts = list(whole.values())
+    if _is_numbered(whole) or all(key in map(str, part.values()) for key, part in whole.items()):  # rows by their id
+        return "object of rows", parts
+    if _is_numbered(parts[0]) and all(part.keys() == parts[0].keys() for part in parts):
+        return "object of columns", [{name: part[i] for name, part in whole.items()} for i in parts[0]]
+    return None
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, kind) for one in value)
+
+
+def _is_numbered(value: Mapping[str, Any]) -> bool:
+    """Whether the keys are 0, 1, 2 and so on."""
+    return list(value) == [str(number) for number in range(len(value))]
+
+
 def _list_of_objects(row: Row) -> str | None:
     """The name of the list in what an API answers: little else than a list of objects."""
     lists = [name for name, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    return lists[0] if len(row) <= MOST_BESIDE_A_LIST and len(lists) == 1 else None
+    is_answer = len(row) <= MOST_BESIDE_A_LIST or lists[:1] == [name for name in lists if name.casefold() in _LISTS]
+    return lists[0] if len(lists) == 1 and is_answer else None
 
 
 def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
@@ -70,11 +103,6 @@ def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
                 problem = first_line(error)
             if problem is None:
                 yield row
-            elif number == 1 and line.strip() == "{":
-                raise CatalogError(
-                    f"{text.partition} begins with an object on several lines; allowed is one object a line, or an "
-                    "array of objects (`jq -c .` makes lines of objects, `jq .products` takes a list out of one)"
-                )
             elif line.endswith("\n"):
                 yield RowError("row", "row is not readable", f"line {number}: {problem}")
             else:
@@ -95,21 +123,38 @@ def _object(text: TextFile, line: str) -> Any:
         return found
 
 
-def _array(text: TextFile, begun: str) -> Iterator[Row | RowError]:
-    """The items of an array; what is read ahead is one item, and as much again."""
-    buffer, at, number = begun, begun.index("[") + 1, 0
+def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowError]:
+    """The items of an array, or of several one behind the other, or objects; read ahead is one item and as much again.
+
+    Raises:
+        CatalogError: the file is cut short, is something else, or has an item of more than ``MAX_RECORD``.
+    """
+    buffer, number, is_open = begun, 0, False
+    at = 0
     while True:
         at = _BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]
-        if at < len(buffer) and buffer[at] == "]":
-            return
+        if is_array and buffer[at : at + 1] in ("[", "]") and is_open == (buffer[at] == "]"):
+            is_open, at = not is_open, at + 1
+            continue
         try:
+            if is_array and not is_open:
+                raise ValueError("something stands behind the array")
             item, at = _DECODER.raw_decode(buffer, at)
             number += 1
         except (ValueError, RecursionError) as error:
-            more = _more(text, len(buffer) - at)
-            if not more or len(buffer) - at > MAX_RECORD:
+            is_between = not buffer[at:].strip() and not is_open
+            more = _more(text, len(buffer) - at) if is_between or is_open or not is_array else ""
+            if is_between and not more:
+                return
+            if len(buffer) - at > MAX_RECORD:
+                raise CatalogError(
+                    f"{text.partition}: item {number + 1} is more than {MAX_RECORD >> 20} MiB; allowed is one object a "
+                    "line, or an array of objects (`jq -c .products[]` makes lines of a list)"
+                ) from error
+            if not more:
+                kind = "a JSON array" if is_array else "JSON"
                 problem = f"item {number + 1}: {first_line(error)}" if buffer[at:].strip() else "it does not end in ]"
-                raise CatalogError(f"{text.partition} is cut short or is not a JSON array: {problem}") from error
+                raise CatalogError(f"{text.partition} is cut short or is not {kind}: {problem}") from error
             buffer, at = buffer[at:] + more, 0
             continue
         yield item if isinstance(item, dict) else _no_object(item, number)

@@ -1,9 +1,11 @@
 """Amazon Berkeley Objects: JSON lines with texts in several languages, images by id, quantities in normalized units.
 
 Every product is read in one language, its market's: of the languages that its name is in, one of its country (English
-first), else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
+first), else English, else the first by the alphabet. A text that is not in it is taken by the same rule. Of a
+product without a name the model's stands in, else the first bullet point.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,6 +26,7 @@ _BECAME = {
     "main_image_id": "image",
     "other_image_id": "image",
 }
+UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
 #: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
 _IMAGE_LISTS = (
@@ -40,8 +43,8 @@ _IMAGE_LISTS = (
 def fits(file: SellerFile) -> bool:
     """ABO's names of item and name, and texts with their language; or its list of images."""
     columns = set(file.table.columns)
-    if {"item_id", "item_name", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
-        return any(_is_tagged(row.get("item_name")) for row in file.table.first(20))
+    if {"item_id", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
+        return any(_is_tagged(value) for row in file.table.first(20) for value in row.values())
     return file.table.columns == ["image_id", "height", "width", "path"]
 
 
@@ -55,16 +58,21 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if images is None:
         missing = "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
         file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
-    yield from each_row(file, lambda row: _product(row, images or {}))
+    yield from each_row(file, lambda row: _product(row, images or {}, file.counts))
 
 
-def _product(row: Row, paths: Mapping[str, str]) -> Row:
+def _product(row: Row, paths: Mapping[str, str], counts: Counter[str]) -> Row:
     country = str(row.get("country") or "")
     language = _language(row.get("item_name"), country)
     ids = [row.get("main_image_id"), *(row.get("other_image_id") or [])]
     images = in_order(paths.get(str(image)) for image in ids if image)
     body = html_text("\n".join(_texts(row.get("product_description"), language, country)))
     points = [line_text(point) for point in _texts(row.get("bullet_point"), language, country)]
+    title = line_text(next(iter(_texts(row.get("item_name"), language, country)), None))
+    if title is None:
+        models = map(line_text, _texts(row.get("model_name"), language, country))
+        title = next((text for text in (*models, *points) if text), None)
+        counts[UNNAMED] += title is not None
     labels = Labels()
     for key, value in row.items():
         if key in _BECAME or key in _UNUSED:
@@ -76,7 +84,7 @@ def _product(row: Row, paths: Mapping[str, str]) -> Row:
         "product_id": f"{item}@{domain}" if item and domain else item,
         "marketplace": country or None,
         "product_type": next(iter(_texts(row.get("product_type"), language, country)), None),
-        "title": line_text(next(iter(_texts(row.get("item_name"), language, country)), None)),
+        "title": title,
         "bullet_points": in_order([*points, *body.bullet_points]),
         "description": body.description,
         "image": images[0] if images else None,

@@ -49,6 +49,7 @@ _COMMERCE = re.compile(
 #: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
 _NEW_FIELD = re.compile(r"(?P<name>[^\[#]+)(?P<tags>(?:\[[^\]]*\])*)(?:#(?P<number>\d+))?(?:\.(?P<part>.+))?")
 _UNIT = re.compile(r"(.+?)(?:_unit_of_measure|[._]unit)")
+NOTES = "rows between the field names and the first product, left out as the settings say"
 #: Amazon's ids of its markets -> countries.
 _MARKETS = {
     **{"ATVPDKIKX0DER": "US", "A2EUQ1WTGCTBG2": "CA", "A1AM78C64UM0Y8": "MX", "A2Q3Y263D00KWC": "BR"},
@@ -72,7 +73,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     check_product_type(file, bool(fields.named["product_type"]), "feed_product_type or product_type")
     market = _market(file)
     parent: Row | None = None
-    for row in islice(file.table.rows(), _rows_before_data(file), None):
+    table_rows = file.table.rows()
+    for row in islice(table_rows, _rows_before_data(file)):
+        file.counts[NOTES] += bool(row)
+    for row in table_rows:
         if isinstance(row, RowError):
             yield row
             continue
@@ -137,7 +141,8 @@ class _Fields:
         for key, columns in self.labels.items():
             for column in columns:
                 if value := as_cell(row.get(column)):
-                    labels.add(key, f"{value} {as_cell(row.get(self.units.get(column, '')))}")
+                    unit = as_cell(row.get(self.units[column])) if column in self.units else ""
+                    labels.add(key, f"{value} {unit}")
         body = html_text(self.text(row, "description"))
         images = in_order([*self.texts(row, "image"), *self.texts(row, "images")])
         return {

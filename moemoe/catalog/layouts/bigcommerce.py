@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.short_records import PADDED
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
@@ -72,6 +73,8 @@ _NAMES = (
     *(f"Product Image {part} - 1" for part in ("File", "URL", "Is Thumbnail", "Sort")),
     *(f"GPS {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern", "Category")),
 )
+#: Kinds of items: a product, and what stands behind it.
+_PRODUCT, _PARTS = "product", ("variant", "image", "video", "sku", "rule")
 _BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
 #: What a swatch is painted with: "Red[#ff0000]", in the legacy export "Red:#ff0000".
 _PAINT = re.compile(r"(?:\[[^\[\]]*\]|: ?(?:#|https?:).*)$")
@@ -92,17 +95,20 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row of one and those behind it; rows before the first product are RowErrors."""
     columns = _Columns(file)
     product: _Product | None = None
-    for number, row in enumerate(filled_rows(file), start=1):
+    for number, row in enumerate(_whole_rows(file, columns), start=1):
         if isinstance(row, RowError):
+            if product and columns.kind(row) not in _PARTS:  # it may have been the next product
+                yield product.row()
+                product = None
             yield row
             continue
         item = columns.cell(row, "item")
-        if item.casefold() == "product":
+        if item.casefold() == _PRODUCT:
             if product:
                 yield product.row()
             product = _Product(row, columns)
         elif product is None or not item:
-            detail = f"record {number} after the header is {item or 'no'!r} item, with no product before it"
+            detail = f"record {number} after the header is {item or 'no'!r} item, with no readable product before it"
             yield RowError("row", "row belongs to no product", detail)
         else:
             product.add(row, columns)
@@ -111,12 +117,27 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield product.row()
 
 
+def _whole_rows(file: SellerFile, columns: "_Columns") -> Iterator[Row | RowError]:
+    """The rows; one with fewer cells than the header is whole if the next one begins as rows of the export do."""
+    waiting: RowError | None = None
+    for row in filled_rows(file):
+        if waiting is not None:
+            yield columns.padded(waiting, file) if columns.kind(row) else waiting
+        waiting = row if isinstance(row, RowError) and columns.kind(row) else None
+        if waiting is None:
+            yield row
+    if waiting is not None:
+        yield columns.padded(waiting, file) if waiting.has_end else waiting
+
+
 class _Columns(NamedColumns):
     """Where everything lies; says so in ``file.became``."""
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
         super().__init__(file, _COLUMNS, _BECAME)
+        if self.named.get("options") == self.named.get("name"):  # the legacy export has both in one column
+            file.became[self.named["name"]] = f"title, {ATTRIBUTE}"
         #: Of each numbered image what its columns are called: "file" or "url", "is thumbnail", "sort" -> the column.
         self.images: dict[int, dict[str, str]] = defaultdict(dict)
         for column in columns:
@@ -127,6 +148,25 @@ class _Columns(NamedColumns):
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
         check_product_type(file, "categories" in self.named, "Categories")
         file.became.update(dict.fromkeys(self.keys, ATTRIBUTE))
+        self._columns = columns
+
+    def kind(self, row: Row | RowError) -> str:
+        """What kind of item a row is, also one with another number of cells; "" if it is none."""
+        if isinstance(row, RowError):
+            at = self._columns.index(self.named["item"])
+            item = row.cells[at] if at < len(row.cells) else ""
+        else:
+            item = self.cell(row, "item")
+        plain = item.strip().casefold()
+        return plain if plain in (*_PARTS, _PRODUCT) else ""
+
+    def padded(self, error: RowError, file: SellerFile) -> Row | RowError:
+        """The row of a record without blank cells at its end; the error itself if that is not all that it lacks."""
+        needed = file.cells_needed() if self.kind(error) == _PRODUCT else 1
+        if not needed <= len(error.cells) < len(self._columns):
+            return error
+        file.counts[PADDED] += 1
+        return {column: cell for column, cell in zip(self._columns, error.cells, strict=False) if cell}
 
 
 class _Product:

@@ -8,6 +8,8 @@ from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG
 
 REQUIRED = ("product_id", "product_type", "title", "attributes")
+#: What others call the column of the image.
+_IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"\d+")
 
@@ -38,6 +40,13 @@ def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _image_column(found: Sequence[str]) -> str | None:
+    """The column that says by its name where the image is, if there is one such and none is called images."""
+    plain = {column: plain_name(column) for column in found}
+    named = [column for column, name in plain.items() if name in _IMAGES]
+    return named[0] if len(named) == 1 and "images" not in plain.values() else None
+
+
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
     """Catalog column -> the column, of those that a later row of a file has: what the first rows gave stays theirs."""
     return {name: source for name, source in find_columns("", found, {}, ()).items() if name not in sources}
@@ -48,7 +57,8 @@ def find_columns(
 ) -> dict[str, str]:
     """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
 
-    A column of that very name comes first, then the only one that is the same ``plain_name``.
+    A column of that very name comes first, then the only one that is the same ``plain_name``. Where there is neither
+    ``image`` nor ``images``, the only one of ``_IMAGES`` is the image.
 
     Args:
         found: the file's columns.
@@ -65,6 +75,8 @@ def find_columns(
         for own in wanted if source is None else ():
             alike = [column for column in found if plain_name(column) == plain_name(own)]
             source = source or (alike[0] if len(alike) == 1 else None)
+        if source is None and name == "image" and not wanted[1:]:
+            source = _image_column(found)
         if source is not None:
             sources[name] = source
         elif name in required or (name in names and name not in REQUIRED):

@@ -134,7 +134,8 @@ def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 
 def _casts_as_text(kind: pa.DataType) -> bool:
     """Whether Arrow writes such values as ``as_text`` does, if there is no invisible character."""
-    return not (pa.types.is_floating(kind) or pa.types.is_nested(kind) or pa.types.is_timestamp(kind))
+    others = (pa.types.is_floating, pa.types.is_decimal, pa.types.is_nested, pa.types.is_timestamp)
+    return not any(is_one(kind) for is_one in others)
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -157,7 +158,9 @@ def _cast_image(array: pa.Array) -> pa.Array:
         return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
-        given = {name: pc.struct_field(array, name) for name in ("bytes", "path") if name in names}
+        path = next((name for name in ("path", *records.PATHS) if name in names), None)
+        given = {"bytes": pc.struct_field(array, "bytes")} if "bytes" in names else {}
+        given |= {"path": pc.struct_field(array, path)} if path else {}
     else:
         given = {"bytes" if _is_binary(array.type) else "path": array}
     if not given:

@@ -3,7 +3,7 @@
 Each item is a product of its own: variants, which an item_group_id joins, have their own title, color and image.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,14 @@ _COMMERCE = frozenset(
         *("min_handling_time", "transit_time_label", "tax_category", "free_shipping_threshold", "external_seller_id"),
         *("quantity", "sell_on_google_quantity", "inventory", "content_language", "channel", "return_policy_label"),
         *("published", "updated", "pubdate", "guid", "author", "category"),  # of RSS and Atom
+    )
+)
+#: The roots of Google's categories that have an "&", as the last word behind a comma has within a name.
+_ROOTS = frozenset(
+    (
+        *("Animals & Pet Supplies", "Apparel & Accessories", "Arts & Entertainment", "Baby & Toddler"),
+        *("Business & Industrial", "Cameras & Optics", "Health & Beauty", "Home & Garden", "Luggage & Bags"),
+        *("Religious & Ceremonial", "Toys & Games", "Vehicles & Parts"),
     )
 )
 #: Google's separator between several values of these.
@@ -150,9 +158,22 @@ def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
 
 def _first_path(cell: str | None) -> str | None:
     """The first of several category paths, which is the one that Google reads."""
-    paths = split_list(cell)
+    paths = _with_whole_names(split_list(cell))
     is_list = bool(cell) and ('"' in str(cell) or all(">" in path for path in paths))
     return paths[0] if is_list and paths else cell
+
+
+def _with_whole_names(paths: Sequence[str]) -> list[str]:
+    """The paths, whose names may have commas as Google's do: "Bags > Handbags, Wallets & Cases > Handbags" is one."""
+    found: list[str] = []
+    for path in paths:
+        root = path.partition(">")[0].strip()
+        is_root = root in _ROOTS or (bool(found) and root == found[0].partition(">")[0].strip())
+        if found and "&" in root and not is_root:
+            found[-1] += f", {path}"
+        else:
+            found.append(path)
+    return found
 
 
 def _text(value: Any) -> str | None:
@@ -165,7 +186,9 @@ def _text(value: Any) -> str | None:
 @lru_cache(4096)
 def _name(column: str) -> str:
     """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
-    return column.partition("(")[0].strip().casefold().removeprefix("g:").replace(" ", "_").replace("-", "_")
+    name = column.partition("(")[0].strip().casefold().removeprefix("g:")
+    name = name[2:].partition(":")[0] if name.startswith("c:") else name  # a shop's own: "c:fabric:string"
+    return name.replace(" ", "_").replace("-", "_")
 
 
 LAYOUT = Layout("google", "Google Merchant Center's product data", fits, rows)

@@ -45,6 +45,7 @@ _TITLE = "[Title]"
 #: A later row of the product may have what its first one lacks.
 _BLANK: tuple[Any, ...] = (None, "", [])
 DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
+UNNAMED = "rows with an attribute's value without its name, which is left out"
 #: A file with at most so many rows is joined in memory; of a larger one, so many parts one after the other.
 ROWS_IN_MEMORY, PARTS = 200_000, 64
 
@@ -98,7 +99,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             one = {name: row.get(source) for name, source in sources.items()}
             if isinstance(title := one.get("title"), str):
                 one["title"] = title.removeprefix(_TITLE).lstrip()
-            yield {**one, "attributes": [(row.get(key), row.get(value))]}
+            pair = row.get(key), row.get(value)
+            if pair[0] in _BLANK and pair[1] not in _BLANK:
+                file.counts[UNNAMED] += 1
+            yield {**one, "attributes": [] if pair[0] in _BLANK else [pair]}
 
     yield from _joined(one_attribute(), file)
 

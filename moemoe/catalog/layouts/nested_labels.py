@@ -8,11 +8,20 @@ from moemoe.contract.cell_text import as_text
 
 #: What an object calls its label, the first that is there; its unit; and what it is the value of.
 _LABELS, _UNITS, _NAMES = ("value", "values", "label"), ("unit", "units", "unit_of_measure", "uom"), ("name", "key")
+#: What else an object has whose name is the label itself, as of a category: how a shop refers to it.
+_NAME = "name"
+_REFERENCES = frozenset(
+    (
+        *("id", "slug", "code", "hex", "handle", "position", "sort_order", "count"),
+        *("url", "link", "href", "@type", "@id"),
+    )
+)
 _NUMBER = re.compile(r"[-+]?\d[\d.,/ ]*")
 
 
 def plain_label(value: Any) -> tuple[Any, Any]:
-    """The label of ``{"value": "red"}``, of ``{"value": 32, "unit": "cm"}``, of ``{"label": "red"}``, or of a list.
+    """The label of ``{"value": "red"}``, ``{"value": 32, "unit": "cm"}``, ``{"label": "red"}``, ``{"name": "red"}``
+    or of a list.
 
     Objects that name different things are no labels of one attribute: their values say nothing without the names.
 
@@ -23,7 +32,10 @@ def plain_label(value: Any) -> tuple[Any, Any]:
         return _of_object(value)
     if not isinstance(value, list):
         return value, None
-    names = {str(name) for part in value if isinstance(part, dict) for name in [_named(part, _NAMES)] if name}
+    if value and all(isinstance(part, tuple) for part in value):  # a map of Parquet
+        return _of_object(dict(value))
+    parts = [part for part in value if isinstance(part, dict) and not _is_name(_plain(part))]
+    names = {str(name) for part in parts for name in [_named(part, _NAMES)] if name}
     if len(names) > 1:
         return None, value
     texts, left_out = [], None
@@ -38,8 +50,8 @@ def plain_label(value: Any) -> tuple[Any, Any]:
 def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     if not value:
         return None, None
-    plain = {str(name).strip().casefold(): part for name, part in value.items()}
-    name = next((name for name in _LABELS if name in plain), None)
+    plain = _plain(value)
+    name = _NAME if _is_name(plain) else next((name for name in _LABELS if name in plain), None)
     label = plain[name] if name else None
     is_plain = not isinstance(label, dict) and not (
         isinstance(label, list) and any(isinstance(part, (dict, list)) for part in label)
@@ -52,6 +64,15 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     if unit and isinstance(unit, str) and text and _NUMBER.fullmatch(text.strip()):
         return f"{text.strip()} {unit.strip()}".strip(), None
     return label, None
+
+
+def _plain(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name).strip().casefold(): part for name, part in value.items()}
+
+
+def _is_name(plain: Mapping[str, Any]) -> bool:
+    """Whether an object has nothing but a name and references: else the name may be that of an attribute."""
+    return _NAME in plain and plain.keys() <= {_NAME, *_REFERENCES}
 
 
 def _named(value: Mapping[Any, Any], names: tuple[str, ...]) -> Any:

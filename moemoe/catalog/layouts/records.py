@@ -16,6 +16,8 @@ from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_te
 
 #: The fields of a row of which a product can do without.
 OF_IMAGES = ("image", "images")
+#: What the objects of others call an image's path.
+PATHS = ("url", "src", "image_url", "uri", "contentUrl")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
 _NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
@@ -25,6 +27,8 @@ _BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
+#: "Heel height: 5 cm", "color=red": a name of four words at most, which "see https://..." and "10:30" have not.
+_WRITTEN_PAIR = re.compile(r"\s*([^\W\d][^\s:=]*(?: [^\s:=]+){0,3}) ?[:=](?!//)(.*)")
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -59,11 +63,22 @@ def text(field: str, value: Any) -> str | None:
         RowError: a list, an object, or a text that is not UTF-8.
     """
     if isinstance(value, (list, dict)):
-        raise RowError(field, f"{field} is not a text", repr(value)[:200])
+        label = _only_text(value)
+        if label is None:
+            raise RowError(field, f"{field} is not a text", repr(value)[:200])
+        value = label
     try:
         return as_text(value) if field == "attributes" else as_text_or_nothing(value)
     except UnicodeEncodeError as error:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
+
+
+def _only_text(value: Any) -> Any:
+    """The text of a list of one, or of an object such as {"name": "Shirts"}; None if there are several or none."""
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else None
+    label, odd = plain_label(value) if isinstance(value, dict) else (value, None)
+    return None if odd is not None or isinstance(label, (list, dict)) else label
 
 
 def _guessed(broken: str) -> str:
@@ -108,7 +123,7 @@ def bullet_points(value: Any) -> list[str]:
 def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[str, str | None]]:
     """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either.
 
-    A label may be a list or an object, see ``plain_label``.
+    A text may also be "Fit: Slim; Neck: Round". A label may be a list or an object, see ``plain_label``.
 
     Args:
         left_out: counts labels that are none, by their key, which are left out alone; without it they are errors.
@@ -121,6 +136,8 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
         if not given or given in MISSING_TEXTS or given.casefold() in NOTHING_TEXTS:
             return []
         value = nested(given)
+        if isinstance(value, str):
+            value = _written_pairs(value)
         if not isinstance(value, (dict, list)):
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, dict):
@@ -147,13 +164,28 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     return result
 
 
-#: What the objects of a list call an attribute's name and its value.
+def _written_pairs(given: str) -> list[tuple[str, str]] | None:
+    """Names and labels of "Fit: Slim; Neck: Round", one a line, or with bars or commas between; None if it is no such.
+
+    A comma without a name behind it is one of the label.
+    """
+    between = next((sign for sign in "\n;|," if sign in given.strip()), ",")
+    pairs: list[tuple[str, str]] = []
+    for part in given.strip().split(between):
+        if found := _WRITTEN_PAIR.fullmatch(part):
+            pairs.append((found[1], found[2].strip()))
+        elif between == "," and pairs:
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{part.rstrip()}")
+        elif part.strip():
+            return None
+    return pairs or None
+
+
+#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
 _PAIRS = (
-    ("key", "value"),
-    ("name", "value"),
-    ("name", "values"),
-    ("attribute", "value"),
-    ("attribute_name", "attribute_value"),
+    *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
+    *(("attribute_name", "attribute_value"), ("attribute_code", "value"), ("code", "value"), ("property", "value")),
+    *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
 
 
@@ -178,6 +210,7 @@ def image(value: Any) -> dict[str, Any] | None:
         return {"bytes": None, "path": path} if path else None
     if isinstance(value, bytes):
         return {"bytes": value, "path": None}
+    value = with_path(value) if isinstance(value, dict) else value
     if not isinstance(value, dict) or (value and not value.keys() & {"bytes", "path"}):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
     data, path = value.get("bytes"), value.get("path")
@@ -187,6 +220,12 @@ def image(value: Any) -> dict[str, Any] | None:
     except (binascii.Error, ValueError, TypeError) as error:
         raise RowError("image", "image bytes are not base64", str(error)) from error
     return {"bytes": data, "path": text("image", path)}
+
+
+def with_path(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An image whose path has another name, as in the APIs of shops, under ours."""
+    name = next((name for name in PATHS if name in given), None)
+    return {**given, "path": given[name]} if name and not given.keys() & {"bytes", "path"} else dict(given)
 
 
 def images(value: Any) -> list[dict[str, Any]]:
@@ -199,14 +238,14 @@ def images(value: Any) -> list[dict[str, Any]]:
         given = text("images", value) or ""
         parsed = _parsed(given, "[")
         value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in split_urls(line)]
-    elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path"}):
+    elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
         value = [value]
     if not isinstance(value, list):
         raise RowError("images", "images are not a list", repr(value)[:200])
     found, bad = [], []
     for number, item in enumerate(value, start=1):
         try:
-            if isinstance(item, dict) and not item.keys() & {"bytes", "path"}:
+            if isinstance(item, dict) and not item.keys() & {"bytes", "path", *PATHS}:
                 raise RowError("images", "image is not a path or {bytes, path}", repr(item)[:200])
             one = image(item) if item is not None else None
         except RowError as error:
@@ -229,6 +268,12 @@ def split_urls(line: str) -> list[str]:
 def nested(value: Any) -> Any:
     """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
     opening = value.lstrip()[:1] if isinstance(value, str) else ""
+    if opening == '"':  # was written twice, as JSON or as CSV
+        within = value.strip()[1:-1].replace('""', '"')
+        with contextlib.suppress(ValueError):
+            within = json.loads(value)
+        found = nested(within) if isinstance(within, str) and within.lstrip()[:1] in ("{", "[") else None
+        return found if isinstance(found, (list, dict)) else value
     found = _parsed(value, opening) if opening in ("{", "[") else None
     return value if found is None else found
 

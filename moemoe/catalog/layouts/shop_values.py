@@ -123,4 +123,4 @@ class NamedColumns:
 
     def cell(self, row: Row, name: str) -> str:
         """The cell of a named column, without blanks around it; "" if the file has no such column."""
-        return as_cell(row.get(self.named.get(name, "")))
+        return as_cell(row.get(self.named[name])) if name in self.named else ""

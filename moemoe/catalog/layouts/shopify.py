@@ -4,15 +4,16 @@ Of a variant's options (Color: Olive, Black) the product has all values: the con
 attribute, and no image tells which variant it shows.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     NamedColumns,
@@ -30,7 +31,7 @@ _COLUMNS = {
     "title": ("Title",),
     "body": ("Body (HTML)", "Body HTML", "Description"),
     "vendor": ("Vendor",),
-    "category": ("Product Category", "Standardized Product Type"),
+    "category": ("Product Category", "Standardized Product Type", "Category", "Category: Name"),
     "type": ("Type", "Custom Product Type"),
     "tags": ("Tags",),
     "image": ("Image Src", "Product image URL"),
@@ -53,7 +54,7 @@ _BECAME = {
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\((?:product|variant)\.metafields\.[^)]*\)|"
-    r"(?:Variant )?Metafield: (?:[^.]+\.)?(?P<key>\S+)(?: \[.*\])?",
+    r"(?:Variant[ _])?Metafield:[ _]?(?:[^.]+\.)?(?P<key>[^\s\[]+?)(?:[ _]?\[.*\])?",
     re.IGNORECASE,
 )
 _GOOGLE = re.compile(r"Google Shopping / (Gender|Age Group|Color|Size|Material|Pattern|Google Product Category)", re.I)
@@ -144,7 +145,7 @@ class _Product:
             if (option := as_cell(row.get(value))) != "Default Title":
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
-            self._labels.add(key, _list_of(row.get(column)))
+            self._labels.add(key, _label(row.get(column)))
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))
@@ -165,16 +166,32 @@ class _Product:
         }
 
 
-def _list_of(cell: Any) -> Any:
-    """A metafield of a list type, which comes as JSON; anything else as it is."""
-    text = as_cell(cell)
-    if not (text.startswith("[") and text.endswith("]")):
-        return cell
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return cell
-    return [one for one in found if isinstance(one, (str, int, float))] if isinstance(found, list) else cell
+def _label(cell: Any) -> Any:
+    """The label of a metafield that comes as JSON: lists, measures, rich text; any other, or one without, as it is."""
+    found = nested(as_cell(cell))
+    if isinstance(found, dict) and found.get("type") == "root":
+        return " ".join(_rich_text(found))
+    if isinstance(found, list):
+        labels = [plain_label(one)[0] for one in found if not isinstance(one, list)]
+        return labels if any(label is not None for label in labels) or not found else cell
+    label = plain_label(found)[0] if isinstance(found, dict) else None
+    return cell if label is None else label
+
+
+def _rich_text(node: Mapping[str, Any]) -> Iterator[str]:
+    """The blocks of a rich text: what is within one stands together."""
+    children = [child for child in node.get("children") or () if isinstance(child, dict)]
+    if any("children" not in child for child in children):
+        yield " ".join("".join(_runs(node)).split())
+    else:
+        for child in children:
+            yield from _rich_text(child)
+
+
+def _runs(node: Mapping[str, Any]) -> Iterator[str]:
+    yield str(node.get("value") or "")
+    for child in node.get("children") or ():
+        yield from _runs(child) if isinstance(child, dict) else ()
 
 
 LAYOUT = Layout("shopify", "Shopify's product export", fits, rows, names=_NAMES)

@@ -24,6 +24,7 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
     split_urls,
 )
+from moemoe.catalog.layouts.shortcodes import without_shortcodes
 from moemoe.catalog.layouts.woocommerce_headers import (
     NAMES,
     attribute_columns,
@@ -118,7 +119,7 @@ def _product(cells: dict[str, str], labels: Labels) -> Row:
         ("Brands", split_list(cells.get("Brands"))),
     ):
         labels.add(name, label)
-    short, body = html_text(cells.get("Short description")), html_text(cells.get("Description"))
+    short, body = (html_text(without_shortcodes(cells.get(name, ""))) for name in ("Short description", "Description"))
     images = split_urls(cells.get("Images"))
     return {
         "product_id": cells.get("ID") or cells.get("SKU"),

@@ -40,7 +40,7 @@ def write_arrow(path, table, new):
         writer.write_table(table, max_chunksize=2)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file"])
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream", "arrow file", "feather"])
 def test_a_hugging_face_data_set(tmp_path, kind):
     """Folders as ``save_to_disk`` and the Hub have them: class labels are names, images structs."""
     table, folder = hugging_face_table(), tmp_path / "train"
@@ -51,7 +51,8 @@ def test_a_hugging_face_data_set(tmp_path, kind):
         pq.write_table(table, folder / "train-00000-of-00001.parquet")
     else:
         new = pa.ipc.new_stream if kind == "arrow stream" else pa.ipc.new_file
-        write_arrow(folder / "data-00000-of-00001.arrow", table, new)
+        ending = "feather" if kind == "feather" else "arrow"
+        write_arrow(folder / f"data-00000-of-00001.{ending}", table, new)
     (file,) = find_partitions(str(tmp_path))
     rows = rows_of(file)
     assert [row["product_type"] for row in rows] == ["Kurtas", "Shirts", None]
@@ -115,6 +116,7 @@ def test_columns_of_every_kind_are_labels(tmp_path):
             "made": pa.array([datetime(2024, 3, 5, 7, 30), None], pa.timestamp("ms")),
             "washable": pa.array([True, None]),
             "weight": pa.array([Decimal("1.50"), None], pa.decimal128(6, 2)),
+            "width": pa.array([Decimal("38.00"), None], pa.decimal256(60, 2)),
         }
     )
     pq.write_table(table, tmp_path / "a.parquet")
@@ -122,7 +124,7 @@ def test_columns_of_every_kind_are_labels(tmp_path):
     assert (first["product_id"], first["product_type"], first["title"]) == ("1", "Kurtas", "a")
     assert dict(first["attributes"]) == {
         "color": "Red", "fit": "Slim", "size": "38", "tags": "x, y", "launch": "2024-03-05",
-        "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50",
+        "made": "2024-03-05 07:30:00", "washable": "true", "weight": "1.50", "width": "38",
     }  # fmt: skip
     assert {label for _, label in second["attributes"]} <= {None}
 
@@ -195,6 +197,7 @@ def test_values_as_databases_type_them(tmp_path, own):
         (["Red", "Blue"], pa.list_(pa.string()), "Red, Blue"),
         (datetime(2024, 3, 5), pa.timestamp("us"), "2024-03-05"),
         (Decimal("1.50"), pa.decimal128(5, 2), "1.50"),
+        (Decimal("38.00"), pa.decimal128(5, 2), "38"),
         (True, pa.bool_(), "true"),
     ],
 )

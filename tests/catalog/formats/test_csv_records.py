@@ -332,3 +332,34 @@ def test_files_with_marks_put_one_behind_the_other(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + one + one)
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p1"]
     assert read_as(path).counts == {"rows that repeat the header, left out": 1}
+
+
+class TestDelimitersWithoutQuotes:
+    """A blank behind one shows that it is within a cell, unless all cells of the file begin so."""
+
+    @pytest.mark.parametrize("between", [",", ";", "|"])
+    def test_are_read_as_one_cell(self, tmp_path, between):
+        rows = ["p1,K,Bags, Belts,Slim", "p2,K,t,Slim, stretch, soft", 'p3,K,"x, y", z,Slim']
+        lines = [HEADER, "p0,K,t,Slim", *rows]
+        path = write_lines(tmp_path / "a.csv", *(line.replace(",", between) for line in lines))
+        found = rows_of(path)
+        expected = ["t", "Bags, Belts", "t", "x, y, z"]
+        assert [row["title"] for row in found] == [title.replace(",", between) for title in expected]
+        assert found[2]["attributes"] == [("Fit", "Slim, stretch, soft".replace(",", between))]
+        assert read_as(path).counts == {
+            "rows with a delimiter and a blank within a cell without quotes, read as one cell": 3
+        }
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["p1,K,Bags,Belts,Slim"],
+            ["p1,K,Bags, big,small,Slim"],  # which of the two is in a cell?
+            ["p0, K, t, Slim", "p1, K, Bags, Belts, Slim"],
+            ["p0,K,t, Slim", "p1,K,Bags,Belts, Slim"],
+        ],
+    )
+    def test_others_cost_their_row(self, tmp_path, lines):
+        told = []
+        rows_of(write_lines(tmp_path / "a.csv", HEADER, *lines), quarantine=lambda *problem: told.append(problem))
+        assert [(row, reason) for row, _, reason, _ in told] == [(len(lines) - 1, "row is not readable")]

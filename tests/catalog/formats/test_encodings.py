@@ -2,11 +2,14 @@
 
 import gzip
 import random
+from itertools import combinations
 
 import pytest
 
 from moemoe.catalog.formats import text
 from moemoe.catalog.formats.encodings import WINDOWS, find_encoding
+from moemoe.catalog.formats.scripts import GREEK as GREEK_SCRIPT
+from moemoe.catalog.formats.scripts import THAI as THAI_SCRIPT
 from tests.support.catalog_files import read_as, rows_of
 
 JAPANESE = ["レディース 綿100% ワンピース", "メンズ ソフト ポロシャツ 表地｜黒", "ゆったりとした着心地のニット"]
@@ -17,6 +20,23 @@ RUSSIAN = ["Женское платье из хлопка", "Мужская ру
 POLISH = ["Sukienka bawełniana z długim rękawem", "Koszula żółta, męska", "Torebka skórzana brązowa"]
 CZECH = ["Dámské bavlněné šaty s dlouhým rukávem", "Košile černá, přiléhavá", "Tričko žluté"]
 HUNGARIAN = ["Női pamut ruha hosszú ujjú, őszi", "Férfi ing, szűk szabású, erős", "Gyerek cipő, könnyű"]
+GREEK = ["Γυναικείο φόρεμα από βαμβάκι", "Ανδρικό πουκάμισο μαύρο, ΣΟΡΤΣ", "Τσάντα δερμάτινη, καφές"]
+TURKISH = [
+    *("Kadın pamuklu uzun kollu elbise, şık", "Erkek siyah gömlek, dar kesim, düğmeli", "Çocuk spor ayakkabısı"),
+    *("Yünlü mavi kazak, bisiklet yaka", "İPEK EŞARP KIRMIZI", "Yağmurluk, su geçirmez, ışıltılı"),
+]
+LITHUANIAN = [
+    *("Moteriška medvilninė suknelė", "Vyriški marškiniai, siaurėjantys", "Žieminė striukė su gobtuvu, šilta"),
+    *("Odinė rankinė, ruda, užtrauktukas", "Mėlyna kepurė, ąžuolo spalvos sagos", "Vaikiškas švarkas, dydžiai įvairūs"),
+]
+LATVIAN = [
+    *("Sieviešu kleita ar garām piedurknēm", "Vīriešu melns krekls, šaurs piegriezums", "Bērnu apavi, izmērs 28"),
+    *("Ādas soma, brūna, ērta", "Žakete zaļa ar kapuci, ļoti silta", "Ķermeņa krēms, ģimenes izmērs"),
+    "Čības mājām, mīkstas, ņemamas līdzi",
+]
+HEBREW = ["שמלת כותנה לנשים עם שרוול ארוך", "חולצת פולו לגברים שחורה", "נעלי ספורט לילדים מידה 28"]
+ARABIC = ["فستان نسائي قطني بأكمام طويلة", "قميص رجالي أسود", "حذاء رياضي للأطفال مقاس 28"]
+THAI = ["ชุดเดรสผ้าฝ้ายแขนยาวสำหรับผู้หญิง", "เสื้อเชิ้ตผู้ชายสีดำ", "รองเท้ากีฬาเด็ก เบอร์ 28"]
 TITLES = [
     ("cp932", "Shift-JIS", JAPANESE),
     ("gbk", "GB 18030 (GBK)", SIMPLIFIED),
@@ -27,6 +47,13 @@ TITLES = [
     ("cp1250", "Windows-1250", POLISH),
     ("cp1250", "Windows-1250", CZECH),
     ("cp1250", "Windows-1250", HUNGARIAN),
+    ("cp1253", "Windows-1253", GREEK),
+    ("cp1254", "Windows-1254", TURKISH),
+    ("cp1257", "Windows-1257", LITHUANIAN),
+    ("cp1257", "Windows-1257", LATVIAN),
+    ("cp1255", "Windows-1255", HEBREW),
+    ("cp1256", "Windows-1256", ARABIC),
+    ("cp874", "Windows-874", THAI),
 ]
 WESTERN = [
     *("Robe d'été en coton légère – 49,90 €", "Chemise à manches longues brodée, col « Mao »", "Cœur, œillets, août"),
@@ -80,11 +107,10 @@ class TestWesternTexts:
     @pytest.mark.parametrize(
         ("codec", "title"),
         [
-            ("cp1253", "Γυναικείο φόρεμα από βαμβάκι με μακρύ μανίκι"),
-            ("cp1254", "Kadın pamuklu uzun kollu elbise, şık, dar kesim, gömlek, çocuk"),
-            ("cp1255", "שמלת כותנה לנשים עם שרוול ארוך"),
-            ("cp1256", "فستان نسائي قطني بأكمام طويلة"),
-            ("cp874", "ชุดเดรสผ้าฝ้ายแขนยาวสำหรับผู้หญิง"),
+            ("iso8859-5", RUSSIAN[0] + RUSSIAN[1]),
+            ("cp866", RUSSIAN[0] + RUSSIAN[1]),
+            ("cp737", GREEK[0] + GREEK[1]),
+            ("cp862", HEBREW[0]),
             ("koi8-r", RUSSIAN[0] + RUSSIAN[1]),
             ("euc-jp", JAPANESE[0] + JAPANESE[2]),
         ],
@@ -94,8 +120,35 @@ class TestWesternTexts:
         assert find_encoding([title.encode(codec)] * 3) is WINDOWS
 
 
+OF_SCRIPTS = [one for one in TITLES if one[0] in ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")]
+
+
+class TestScripts:
+    """Texts in one of the encodings of a script are not taken for another's, which they are words in too."""
+
+    @pytest.mark.parametrize(("codec", "name", "titles"), OF_SCRIPTS)
+    def test_any_few_of_the_titles(self, codec, name, titles):
+        for number in (1, 2, 3):
+            for some in combinations(titles, number):
+                found = find_encoding([title.encode(codec) for title in some]).name
+                assert found in (name, WINDOWS.name), some
+                assert found == name or number < 3
+
+    def test_a_final_form_within_words_speaks_against_a_script(self):
+        assert GREEK_SCRIPT.is_that_of(GREEK)
+        assert not GREEK_SCRIPT.is_that_of([title.replace("ν", "ς") for title in GREEK])
+
+    def test_a_vowel_sign_without_its_consonant_speaks_against_thai(self):
+        assert THAI_SCRIPT.is_that_of(THAI)
+        assert not THAI_SCRIPT.is_that_of([title[::-1] for title in THAI])
+
+
 @pytest.mark.parametrize(
-    ("codec", "title"), [("cp932", "綿"), ("gbk", "红色"), ("cp1251", "платье"), ("cp1250", "żółta")]
+    ("codec", "title"),
+    [
+        *(("cp932", "綿"), ("gbk", "红色"), ("cp1251", "платье"), ("cp1250", "żółta"), ("cp1253", "φόρεμα")),
+        *(("cp1254", "gömleği şık"), ("cp1257", "suknelė, žieminė"), ("cp1255", "שמלה"), ("cp874", "เสื้อ")),
+    ],
 )
 def test_too_little_to_tell(codec, title):
     assert find_encoding([title.encode(codec)] * 2) is WINDOWS

@@ -96,3 +96,10 @@ def test_the_sheet_with_most_rows_is_the_catalog(tmp_path):
 def test_false_and_nought_are_values(tmp_path):
     path = write_excel(tmp_path / "a.xlsx", [HEADER, ["p1", "Kurtas", "t", "d", False, 0]])
     assert rows_of(path)[0]["attributes"] == [("Fit", "false"), ("Year", "0")]
+
+
+def test_comments_above_the_header_are_left_out(tmp_path):
+    comments = ["# Required | The id", "# Required", "# Required", "# Optional", "# Optional", "# Optional"]
+    path = write_excel(tmp_path / "a.xlsx", [comments, HEADER, ["a", "K", "t", None, "Slim", None]])
+    assert [row["product_id"] for row in rows_of(path)] == ["a"]
+    assert read_as(path).counts == {"rows above the header, left out": 1}

@@ -64,13 +64,64 @@ def test_commas_between_lines(tmp_path):
     assert read_as(path).counts == {"lines with a comma behind the object": 2}
 
 
-@pytest.mark.parametrize("content", [{"products": [GOOD]}, GOOD])
-def test_an_object_on_several_lines(tmp_path, content):
+PAGE = {"total": 2, "skip": 0, "limit": 30, "took": 0.1}
+TWO = [{**GOOD, "product_id": name} for name in ("p0", "p1")]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"products": TWO, "count": 2}, "JSON (list 'products')"),
+        ({**PAGE, "items": TWO}, "JSON (list 'items')"),
+        ({row["product_id"]: row for row in TWO}, "JSON (object of rows)"),
+        # What pandas writes with orient="index", "columns", "split" and "table".
+        (dict(zip("01", TWO, strict=True)), "JSON (object of rows)"),
+        ({name: {str(i): row[name] for i, row in enumerate(TWO)} for name in GOOD}, "JSON (object of columns)"),
+        (
+            {"columns": [*GOOD], "index": [0, 1], "data": [[*row.values()] for row in TWO]},
+            "JSON (table of columns and data)",
+        ),
+        ({"schema": {"fields": []}, "data": TWO}, "JSON (list 'data')"),
+    ],
+)
+def test_an_object_that_holds_the_rows(tmp_path, content, kind, indent):
     path = tmp_path / "products.json"
-    path.write_text(json.dumps(content, indent=2))
-    with pytest.raises(
-        CatalogError, match=r"products\.json begins with an object on several lines; allowed is one object"
-    ):
+    path.write_text(json.dumps(content, indent=indent))
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    assert read_as(path).format == kind
+
+
+def test_a_list_in_an_object_with_a_row_a_line(tmp_path):
+    rows = ",\n".join(json.dumps(row) for row in TWO)
+    path = tmp_path / "a.json"
+    path.write_text('{"products": [\n' + rows + ', 7\n], "next": null}\n')
+    told = []
+    found = rows_of(path, quarantine=lambda *problem: told.append(problem))
+    assert [row["product_id"] for row in found] == ["p0", "p1", None]
+    assert [problem[:3] for problem in told] == [(2, "row", "row is not readable")]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_objects_on_several_lines(tmp_path, end):
+    """As ``jq`` prints them; a single one with a list of its own is a product."""
+    path = tmp_path / "a.json"
+    path.write_text("\n".join(json.dumps(row, indent=2) for row in TWO) + end)
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    path.write_text(json.dumps({**GOOD, "variants": [{"size": "S"}]}, indent=2) + end)
+    assert [row["product_id"] for row in rows_of(path)] == [GOOD["product_id"]]
+    path.write_text(json.dumps(GOOD, indent=2)[:-3] + end)
+    with pytest.raises(CatalogError, match=r"a\.json is cut short or is not JSON: item 1"):
+        rows_of(path)
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"])
+def test_arrays_one_behind_the_other(tmp_path, between):
+    path = tmp_path / "a.json"
+    path.write_text(between.join(json.dumps([row]) for row in TWO) + between)
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    path.write_text(json.dumps(TWO) + between + json.dumps(GOOD))
+    with pytest.raises(CatalogError, match=r"a\.json is .*not a JSON array: item 3: something stands behind the array"):
         rows_of(path)
 
 
@@ -124,10 +175,3 @@ def test_lists_of_attributes(tmp_path, attributes):
 def test_no_attributes(tmp_path, nothing):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": nothing})
     assert [label for _, label in rows_of(path)[0]["attributes"] if label] == []
-
-
-def test_what_an_api_answers(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps({"products": [GOOD, GOOD], "count": 2}))
-    with pytest.raises(CatalogError, match=r"is one object with the list 'products'; .*`jq \.products` takes"):
-        rows_of(path)

@@ -124,3 +124,13 @@ class TestArchivesAsTheyUnpack:
     def test_the_whole_folder_is_a_catalog(self, tmp_path, listings):
         read = [list(read_batches(one)) for one in find_partitions(str(tmp_path))]
         assert sorted(sum(batch.num_rows for batch in batches) for batches in read) == [0, 1]
+
+
+def test_a_listing_without_a_name_has_its_models(tmp_path):
+    unnamed = {name: value for name, value in ABO_LISTING.items() if name != "item_name"}
+    model = unnamed | {"item_id": "B2", "model_name": tagged(en_IN="Runner 5")}
+    bare = unnamed | {"item_id": "B3", "bullet_point": []}
+    found = read(write_listings(tmp_path / "listings_0.json.gz", unnamed, model, bare))
+    assert [one["title"] for one in found.products] == ["Cotton", "Runner 5", None]
+    assert found.how.layout == "abo"
+    assert found.how.counts == {"listings without item_name, whose title is their model_name or first bullet_point": 2}

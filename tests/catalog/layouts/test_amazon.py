@@ -101,7 +101,25 @@ def test_a_text_file_of_the_template_since(tmp_path, cleared):
     fields = "contribution_sku#1.value\tproduct_type#1.value\titem_name[language_tag=en_US]#1.value"
     found = read(write(tmp_path / "a.txt", settings, fields, cleared, "S0\tSHIRT\tShirt", "S1\tSHIRT\tShirt"))
     assert [product["product_id"] for product in found.products] == ["S0", "S1"]
+    left_out = {"rows between the field names and the first product, left out as the settings say": 1}
+    assert found.how.counts == (left_out if cleared.strip() else {})
 
 
 def test_parts_of_a_field_have_numbers_too():
     assert amazon.field_key("color[language_tag=en_US]#1.standardized_values#2")[0] == "color.standardized_values"
+
+
+def test_a_column_without_a_name_is_no_unit(tmp_path):
+    found = read(
+        write(tmp_path / "a.tsv", "\titem_sku\tfeed_product_type\titem_name\tcolor_name", "0\tS\tshirt\tA\tRed")
+    )
+    assert found.first["attributes"]["color_name"] == "Red"
+
+
+@pytest.mark.parametrize("begin", ["", "sep=,\n"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_the_template_as_a_spreadsheet_saves_it(tmp_path, begin, quote):
+    settings = f"{quote}settings=attributeRow=3&dataRow=4&labelRow=2{quote},,"
+    labels, fields = "SKU,Product Type,Item Name", "contribution_sku#1.value,product_type#1.value,item_name#1.value"
+    path = write(tmp_path / "a.csv", begin + settings, labels, fields, "S0,SHIRT,Shirt")
+    assert [product["product_id"] for product in read(path).products] == ["S0"]

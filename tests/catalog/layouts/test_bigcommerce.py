@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.seller_files import images_of, read, write_dicts
+from tests.support.seller_files import images_of, read, write, write_dicts
 from tests.support.shop_samples import BIGCOMMERCE, BIGCOMMERCE_LEGACY, BIGCOMMERCE_PRODUCT, BIGCOMMERCE_ROWS
 
 
@@ -41,7 +41,7 @@ def test_rows_before_the_first_product_are_told(tmp_path):
     )
     assert [product["product_id"] for product in found.products] == ["100"]
     assert [reason for reason, _ in found.aside] == ["row belongs to no product"] * 2
-    assert found.aside[0][1] == "record 1 after the header is 'Variant' item, with no product before it"
+    assert found.aside[0][1] == "record 1 after the header is 'Variant' item, with no readable product before it"
 
 
 def test_legacy(tmp_path):
@@ -105,3 +105,46 @@ def test_the_legacy_exports_thumbnail_comes_first(tmp_path):
     path = write_dicts(tmp_path / "a.csv", [*dict.fromkeys([*BIGCOMMERCE_LEGACY, *numbered])], row | numbered)
     assert images_of(path) == [["front.jpg", "side.jpg", "back.jpg"]]
     assert read(path).how.columns["Product Image Is Thumbnail - 2"] == "order of images"
+
+
+LEGACY_HEADER = ",".join(BIGCOMMERCE_LEGACY)
+HAT = "Product,7,Hat,P,H-1,Acme,,Soft,Hats"  # what is blank at the end is left out
+
+
+def test_legacy_rows_lack_blank_cells_at_their_end(tmp_path):
+    sizes = [f"  SKU,{i},[RB]Size={size},,H-{size}" for i, size in enumerate("SML")]
+    rows = [HAT, *sizes, "  Rule,,[RB]Size=XL", HAT.replace("7,Hat", "8,Cap"), sizes[0]]
+    found = read(write(tmp_path / "products.csv", LEGACY_HEADER, *rows))
+    assert [(one["product_id"], one["title"], one["attributes"]["Size"]) for one in found.products] == [
+        ("7", "Hat", "S, M, L"), ("8", "Cap", "S"),
+    ]  # fmt: skip
+    assert found.aside == []
+    assert found.how.counts == {
+        "rows with fewer cells than the header, read as blank at their end": 7,
+        "rows of variants, images, videos and rules joined": 5,
+    }
+    assert found.how.columns["Product Name"] == "title, attribute"
+
+
+def test_variants_behind_a_product_that_cannot_be_read_are_not_those_of_the_one_before(tmp_path):
+    cut = "Product,8,Cap,P,C-1,Acme,,Soft and"
+    rows = [HAT, "  SKU,1,[RB]Size=S", cut, "warm,Caps,,,,", "  SKU,2,[RB]Size=XL", HAT.replace("7,", "9,")]
+    found = read(write(tmp_path / "products.csv", LEGACY_HEADER, *rows))
+    assert [(one["product_id"], one["attributes"].get("Size")) for one in found.products] == [("7", "S"), ("9", None)]
+    assert [reason for reason, _ in found.aside] == ["row is not readable"] * 2 + ["row belongs to no product"]
+
+
+@pytest.mark.parametrize("last", [HAT.removesuffix(",Hats"), "  SKU,1,[RB]Size=Larg"])
+def test_a_legacy_export_that_was_cut(tmp_path, last):
+    path = tmp_path / "products.csv"
+    path.write_text("\n".join([LEGACY_HEADER, HAT.replace("7,", "6,"), last]))
+    found = read(path)
+    assert [(one["product_id"], one["attributes"].get("Size")) for one in found.products] == [("6", None)]
+    assert [reason for reason, _ in found.aside] == ["row is not readable"]
+
+
+def test_a_column_without_a_name_is_no_column_that_the_file_lacks(tmp_path):
+    """As pandas writes its index."""
+    columns = ["", *(name for name in BIGCOMMERCE if name != "Brand Name")]
+    row = {name: cell for name, cell in BIGCOMMERCE_PRODUCT.items() if name in columns} | {"": "0"}
+    assert "Brand" not in read(write_dicts(tmp_path / "a.csv", columns, row)).first["attributes"]

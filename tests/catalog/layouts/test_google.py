@@ -43,6 +43,9 @@ def test_tsv(tmp_path, name):
         ("Home > Bags, Belts", "Bags, Belts"),
         ('"Home > Bags, Belts",Sale', "Bags, Belts"),
         ("A > Hats,A > Sale", "Hats"),
+        ("A > Handbags, Wallets & Cases > Money Clips", "Money Clips"),  # a name of Google's with a comma
+        ("A > Handbags, Wallets & Cases > Money Clips, A > Sale", "Money Clips"),
+        ("A > Hats, Luggage & Bags > Bags", "Hats"),
         ("", "Clothing"),
     ],
 )
@@ -128,3 +131,21 @@ def test_what_later_items_of_a_feed_have_is_told(tmp_path):
     assert found.products[-1]["attributes"] == {"product_type": "Bed, Bath", "material": "Wool"}
     assert found.products[-1]["product_type"] == "Bed, Bath"
     assert found.how.columns["g:material"] == "attribute"
+
+
+@pytest.mark.parametrize("column", ["c:fabric", "c:fabric:string"])
+def test_attributes_of_the_shops_own(tmp_path, column):
+    header = ["id", "title", "link", "image_link", "product_type", column]
+    found = read(write_tabs(tmp_path / "a.tsv", header, ["7", "Shirt", "x", "1.jpg", "Shirts", "Cotton"])).first
+    assert found["attributes"] == {"product_type": "Shirts", "fabric": "Cotton"}
+
+
+def test_metas_template_has_comments_above_its_header(tmp_path):
+    header = "id,title,link,image_link,google_product_category"
+    comments = [
+        '"# Required | A unique content ID, up to 100 characters",# Required,# Required,# Required,# Optional'
+    ] * 2
+    row = "7,Shirt,x,1.jpg,Apparel > Shirts"
+    found = read(write(tmp_path / "a.csv", *comments, header, row))
+    assert (found.first["product_id"], found.first["product_type"]) == ("7", "Shirts")
+    assert found.how.counts == {"rows above the header, left out": 2}

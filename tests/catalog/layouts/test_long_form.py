@@ -73,3 +73,14 @@ def test_without_labels_being_needed_it_is_still_long(tmp_path):
     required = ("product_id", "product_type", "title")
     (row,) = rows_of(path, required=required)
     assert row["attributes"] == [("Fit", "Slim"), ("Neck", "Round")]
+
+
+def test_a_row_without_an_attribute_costs_nothing(tmp_path):
+    """As an outer join leaves it of a product without any; a value without its name is counted."""
+    header = "product_id,product_type,title,attribute_name,attribute_value"
+    rows = ["p1,Shirts,t,,", "p1,Shirts,t,Fit,Slim", "p2,Shirts,t,,", "p3,Shirts,t,,Round", "p4,Shirts,t,Neck,"]
+    path = write_lines(tmp_path / "a.csv", header, *rows)
+    assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [
+        ("p1", [("Fit", "Slim")]), ("p2", []), ("p3", []), ("p4", [("Neck", None)]),
+    ]  # fmt: skip
+    assert read_as(path).counts == {"rows with an attribute's value without its name, which is left out": 1}

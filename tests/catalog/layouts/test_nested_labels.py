@@ -23,11 +23,16 @@ LABELS = [
     ([{"value": "red"}, {"label": "blue"}, "green"], "red, blue, green"),
     ([{"name": "Color", "value": "red"}, {"name": "Color", "value": "blue"}], "red, blue"),
     (["red", None, "blue"], "red, blue"),
+    ({"name": "red"}, "red"),
+    ({"id": 15, "name": "red", "slug": "red"}, "red"),
+    ([{"name": "red"}, {"id": 2, "Name": "blue"}], "red, blue"),
+    ([{"name": "Color", "value": "red"}, {"name": "blue"}], "red, blue"),
 ]
 #: What is left out -> what is left.
 ODD = [
     ({"unit": "cm"}, None),
-    ({"name": "red"}, None),
+    ({"name": "Color", "en": "red"}, None),
+    ({"name": {"en": "red"}}, None),
     ({"value": {"en": "red"}}, None),
     ({"value": [{"en": "red"}]}, None),
     ([{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}], None),
@@ -113,3 +118,13 @@ def test_a_label_that_is_not_utf_8_costs_its_row(tmp_path):
     path.write_bytes(row.replace("@", "????").encode().replace(b"????", b"\xe0\xe1\xe2\xe3") + b"\n")
     with pytest.raises(CatalogError, match="text is not UTF-8"):
         rows_of(path)
+
+
+def test_a_map_in_parquet_is_no_label(tmp_path):
+    """Of a table whose further columns are the attributes; of the catalog's own, a map is the attributes."""
+    assert plain_label([("value", 32), ("unit", "cm")]) == ("32 cm", None)
+    care = pa.array([[("wash", "cold"), ("iron", "no")]] * 2, pa.map_(pa.string(), pa.string()))
+    columns = {name: ["a", "b"] for name in ("product_id", "product_type", "title", "Fit")}
+    path = write_parquet(tmp_path / "a.parquet", **columns, Care=care)
+    assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "a")], [("Fit", "b")]]
+    assert read_as(path).counts == {"objects and bytes in attribute columns, left out": 2}

@@ -120,3 +120,52 @@ def test_as_a_spreadsheet_saves_it_in_europe(tmp_path, begin):
     found = read(path)
     assert (found.first["product_id"], found.first["attributes"]["Fabric"]) == ("red-shirt", "Cotton, Linen")
     assert (found.how.layout, found.how.format) == ("shopify", "CSV (semicolon)")
+
+
+MATRIXIFY = (
+    "ID,Handle,Command,Title,Body HTML,Vendor,Type,Tags,Tags Command,Status,Top Row,Category: ID,Category: Name,"
+    "Category,Image Type,Image Src,Image Position,Variant ID,Option1 Name,Option1 Value,Variant SKU,Variant Price"
+)
+IN_PARTS = '{"type": "root", "children": [{"type": "paragraph", "children": [%s]}, {"type": "list", "children": [%s]}]}'
+RICH = IN_PARTS % (
+    '{"type": "text", "value": "Made in "}, {"type": "text", "value": "Spain", "bold": true}',
+    '{"type": "list-item", "children": [{"type": "text", "value": "Soft"}]}',
+)
+
+
+def test_the_export_of_matrixify(export):
+    """Each row repeats what is said of the product; the category stands in where there is no type."""
+    shirt = "1,tee,NEW,Tee,<p>Soft</p>,Acme,,,REPLACE,Active,{},gid://1,T-Shirts,Apparel > Tops > T-Shirts,IMAGE"
+    rows = [
+        f"{shirt.format('TRUE')},https://cdn.test/1.jpg,1,91,Color,Red,A-1,9",
+        f"{shirt.format('')},https://cdn.test/2.jpg,2,92,Color,Blue,A-2,9",
+    ]
+    found = read(write(export, MATRIXIFY, *rows)).first
+    assert (found["product_id"], found["product_type"], found["description"]) == ("tee", "T-Shirts", "Soft")
+    assert found["attributes"] == {"Color": "Red, Blue", "Vendor": "Acme", "Category": "Apparel > Tops > T-Shirts"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "label"),
+    [
+        ("list.single_line_text_field", '["Cotton","Linen"]', "Cotton, Linen"),
+        ("dimension", '{"value":70.5,"unit":"CENTIMETERS"}', "70.5 CENTIMETERS"),
+        ("list.dimension", '[{"value":1.0,"unit":"INCHES"},{"value":2.5,"unit":"INCHES"}]', "1.0 INCHES, 2.5 INCHES"),
+        ("rating", '{"scale_min":"1.0","scale_max":"5.0","value":"4.5"}', "4.5"),
+        ("rich_text_field", RICH, "Made in Spain Soft"),
+        ("json", '{"en": "red"}', '{"en": "red"}'),
+        ("single_line_text_field", "[NEW] soft", "[NEW] soft"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Metafield: custom.fabric [{}]", "Variant Metafield: custom.fabric [{}]", "metafield:_custom.fabric_[{}]"),
+        *("Metafield: fabric", "fabric (product.metafields.custom.fabric)"),
+    ],
+)
+def test_metafields_of_each_kind(export, name, kind, cell, label):
+    with export.open("w", newline="") as file:
+        columns = ["Handle", "Title", "Type", "Option1 Name", name.format(kind)]
+        csv.writer(file).writerows([columns, ["tee", "Tee", "Tees", "", cell]])
+    assert read(export).first["attributes"] == {"fabric": label}

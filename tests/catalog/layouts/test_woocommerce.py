@@ -135,3 +135,9 @@ def test_variations_may_come_before_their_parent(tmp_path):
     found = read(write_dicts(tmp_path / "a.csv", WOO, VARIATION, of_box, box, WOO_SHIRT))
     assert [product["product_id"] for product in found.products] == ["46", "44"]
     assert (found.aside, found.how.counts) == ([], {"rows of variations, which their products list": 2})
+
+
+def test_shortcodes_of_page_builders_are_left_out(tmp_path):
+    body = '[vc_row full_width="x"][vc_column]<p>Soft [NEW].</p>[/vc_column][/vc_row]'
+    row = WOO_SHIRT | {"Description": body, "Short description": "[vc_row]Light[/vc_row]"}
+    assert read(write_dicts(tmp_path / "a.csv", WOO, row)).first["description"] == "Light\nSoft [NEW]."

@@ -1,0 +1,77 @@
+"""Values of a row in the shapes in which others write them."""
+
+import pyarrow as pa
+import pytest
+
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.layouts.records import attributes, image, images, text
+from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, write_lines, write_parquet
+
+
+@pytest.mark.parametrize(
+    ("written", "pairs"),
+    [
+        ("Fit: Slim; Neck: Round", [("Fit", "Slim"), ("Neck", "Round")]),
+        ("Fit=Slim|Heel height=5 cm|", [("Fit", "Slim"), ("Heel height", "5 cm")]),
+        ("Fit : Slim\nNeck: V, deep\n", [("Fit", "Slim"), ("Neck", "V, deep")]),
+        ("Color: red, blue, Fit: Slim", [("Color", "red, blue"), ("Fit", "Slim")]),
+        ("Fit: Slim", [("Fit", "Slim")]),
+        ("Fit:; Neck: Round", [("Fit", ""), ("Neck", "Round")]),
+        (r'"{\"Fit\": \"Slim\"}"', [("Fit", "Slim")]),  # written as JSON, or as CSV, twice
+        ('"{""Fit"": ""Slim""}"', [("Fit", "Slim")]),
+        ([{"id": 6, "name": "Fit", "option": "Slim"}], [("Fit", "Slim")]),
+        ([{"name": "Fit", "options": ["Slim", "Wide"]}], [("Fit", "Slim, Wide")]),
+        ([{"attribute_code": "fit", "value": "7"}], [("fit", "7")]),
+    ],
+)
+def test_attributes(written, pairs):
+    assert attributes(written) == pairs
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("Slim", "see https://shop.test", "10:30", "Fit: Slim; round neck", "We made this shirt for you: buy it"),
+        *('"quoted"', '"[NEW] tee"', "Slim, Neck: Round"),
+    ],
+)
+def test_other_texts_are_no_attributes(written):
+    with pytest.raises(RowError, match="is no JSON object"):
+        attributes(written)
+
+
+@pytest.mark.parametrize("value", [["Shirts"], {"name": "Shirts"}, {"id": 7, "name": "Shirts"}, [{"value": "Shirts"}]])
+def test_a_text_in_a_list_or_an_object(value):
+    assert text("product_type", value) == "Shirts"
+
+
+@pytest.mark.parametrize("value", [["a", "b"], [], {"en": "Shirts"}, [["a"]]])
+def test_several_texts_or_none(value):
+    with pytest.raises(RowError) as told:
+        text("product_type", value)
+    assert told.value.reason == "product_type is not a text"
+
+
+@pytest.mark.parametrize("name", ["path", "url", "src", "contentUrl"])
+def test_an_image_by_its_path(tmp_path, name):
+    assert image({name: "1.jpg", "alt": "Front"}) == {"bytes": None, "path": "1.jpg"}
+    assert images([{name: "1.jpg"}, "2.jpg"]) == [{"bytes": None, "path": path} for path in ("1.jpg", "2.jpg")]
+    path = write_parquet(tmp_path / "a.parquet", **minimal(image=pa.array([{name: "1.jpg", "width": 3}])))
+    assert rows_of(path)[0]["image"] == {"bytes": None, "path": "1.jpg"}
+
+
+@pytest.mark.parametrize("name", ["Image URL", "image_path", "imageLink"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_column_that_says_that_it_is_the_image(tmp_path, name, own):
+    labels = {"attributes": {"Fit": "Slim"}} if own else {"Fit": "Slim"}
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, **labels, name: "1.jpg"})
+    (row,) = rows_of(path)
+    assert (row["image"]["path"], row["attributes"]) == ("1.jpg", [("Fit", "Slim")])
+    assert read_as(path).columns[name] == "image"
+
+
+@pytest.mark.parametrize("beside", [{"images": ["2.jpg"]}, {"image": "2.jpg"}, {"image_path": "2.jpg"}])
+def test_of_several_columns_of_images_those_of_our_own_names_count(tmp_path, beside):
+    (row,) = rows_of(write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image_url": "1.jpg", **beside}))
+    assert (row["image"] or {}).get("path") == (None if "image_path" in beside else "2.jpg")
+    assert ("image_url", "1.jpg") in row["attributes"]
