@@ -26,7 +26,7 @@ STEPS = (
     "register", "end",
 )  # fmt: skip
 
-HEAVY = {"torch", "transformers", "timm", "mlflow", "great_expectations", "sklearn", "matplotlib"}
+HEAVY = {"torch", "transformers", "timm", "mlflow", "great_expectations", "altair", "sklearn", "matplotlib"}
 MODEL = {"torch", "transformers", "timm", "sklearn"}  # transformers imports sklearn where it is installed
 #: What each step may load of HEAVY: seconds of a step's start go into these.
 LOADED = {
