@@ -53,7 +53,7 @@ class BackfillFlow(DeployedFlow):
             self.parts = stages.backfill.fill(*what, progress.rows, progress.part)
         self.next(self.report)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def report(self, inputs):
         """Coverage per product type and attribute, examples, and a sample for people to judge; the manifest is last."""

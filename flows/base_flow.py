@@ -125,7 +125,7 @@ class BaseFlow(DeployedFlow):
             self.parts = stages.collect.collect_group(space, *what)
         self.next(self.validate)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def validate(self, inputs):
         """Check the raw catalog against its contract, or stop."""
@@ -137,7 +137,7 @@ class BaseFlow(DeployedFlow):
             self.broken_promises = settle(found.report)
         self.next(self.normalize)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def normalize(self):
         """Turn raw labels into the contract's values; drop those of a product that contradict each other."""
@@ -147,7 +147,7 @@ class BaseFlow(DeployedFlow):
             cards.show(catalog_documents.labels(*what))
         self.next(self.filter)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def filter(self):
         """Drop the rare values: per attribute at most 1 % of its labels (appendix B)."""
@@ -156,7 +156,7 @@ class BaseFlow(DeployedFlow):
             cards.show(catalog_documents.rare_values(found.removed, found.number, self.is_sample))
         self.next(self.split)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def split(self):
         """Split by groups and check the labels against the contract."""

@@ -41,7 +41,7 @@ class CompareFlow(BaseFlow):
         """The catalog is read group by group of its files."""
         self.next(self.collect, foreach="groups")
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last."""
@@ -78,7 +78,7 @@ class CompareFlow(BaseFlow):
         print(f"{', '.join(filter(None, [system.name, self.fold]))}:", flush=True)
 
     @catch(var="evaluation_failure", print_exception=False)
-    @card(type="blank")
+    @card(type="finished")
     @step
     def evaluate(self):
         """Predict and measure one system as TrainFlow does."""
@@ -99,7 +99,7 @@ class CompareFlow(BaseFlow):
         self.model_runs = {task.tracked: task.folder for task in inputs if hasattr(task, "identity")}
         self.next(self.compare)
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def compare(self):
         """Check that all results are of the same test rows; write tables and figures."""

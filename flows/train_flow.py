@@ -45,7 +45,7 @@ class TrainFlow(BaseFlow):
             keep(self, stages.preflight.start_training(space, *asked, metaflow_run(), self.trains_here()))
         self.next(self.collect, foreach="groups")
 
-    @card(type="blank")
+    @card(type="finished")
     @step
     def manifest(self, inputs):
         """Join labels and splits to the shards' rows; the manifest comes last. Say what is new since the champion."""
@@ -76,7 +76,7 @@ class TrainFlow(BaseFlow):
         """Whether training starts from the champion's weights."""
         return bool(self.champion and self.champion.is_start)
 
-    @card(type="blank")
+    @card(type="finished")
     @unless_stopped_early
     @step
     def evaluate(self):
@@ -84,7 +84,7 @@ class TrainFlow(BaseFlow):
         self.evaluate_model(self.settings)
         self.next(self.register)
 
-    @card(type="blank")
+    @card(type="finished")
     @unless_stopped_early
     @step
     def register(self):

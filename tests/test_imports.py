@@ -65,6 +65,7 @@ GROUND: dict[str, set[str]] = {
     "configs": {"errors"},
     "correctness": set(),
     "errors": set(),
+    "lazy_imports": set(),
     "names": set(),
     "notifications": set(),
     "schemas": set(),

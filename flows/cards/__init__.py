@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from metaflow import current
 from metaflow.cards import Image, Markdown, MetaflowCardComponent, Table
 
+import cards.finished  # noqa: F401 - the type of card that most steps have
 from moemoe.reporting import document as doc
 from moemoe.reporting.formats import shown
 

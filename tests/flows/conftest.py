@@ -10,6 +10,7 @@ import pytest
 from tests.support.flows import flow_environment, run_flow
 from tests.support.mlflow_database import database
 from tests.support.planted_secrets import SECRETS
+from tests.support.warm_python import warm_python
 
 #: Has every step note what it has loaded, see there.
 LOADED_HOOK = Path(__file__).parents[1] / "support" / "loaded"
@@ -37,8 +38,7 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
     path = os.pathsep.join(filter(None, [str(LOADED_HOOK), os.environ.get("PYTHONPATH")]))
     running = run_flow(
         metaflow_folder,
-        {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded)},
-        is_warm=False,  # whose steps load nothing by themselves
+        {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded), "MOEMOE_CHILDREN": warm_python()},
         dataset="30pt",
         max_products=1000,
         epochs=1,

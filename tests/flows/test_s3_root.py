@@ -16,6 +16,7 @@ from moemoe.sample_catalog.write import write_sample_catalog
 from tests.support.flows import run_flow
 from tests.support.hook import Hook
 from tests.support.s3 import s3_bucket
+from tests.support.small_flow import DENSE_SETTINGS
 
 
 @dataclass
@@ -49,7 +50,8 @@ def on_s3(metaflow_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, s3_bucket(patch, "moemoe-root") as client:
         environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         environment |= {"TMPDIR": str(scratch), "METAFLOW_FLOW_CONFIG": json.dumps({"deployment": str(config)})}
-        for rows, own in ((table, {"model": "qga", "epochs": 1, "batch_size": 16}), (relabelled, {"model": "tf-idf"})):
+        small = {"model": "qga", "epochs": 1, "batch_size": 16, "set": DENSE_SETTINGS}
+        for rows, own in ((table, small), (relabelled, {"model": "tf-idf"})):
             pq.write_table(rows, catalog)
             with Hook() as hook:
                 running = run_flow(

@@ -120,7 +120,7 @@ def test_a_store_that_loses_what_a_task_has_written_is_named_and_told_of(backfil
             place.delete([key for key in place.keys("lost/values/")][:1])
 
     before = len(place.hook.payloads)
-    outcome = place.run(backfill[0], lose, output=f"s3://{BUCKET}/lost")
+    outcome = place.run(backfill[0], lose, output=f"s3://{BUCKET}/lost", tasks=1)
     assert outcome.state == "Failed"
     [report] = outcome.of("report")
     said = report.attempts[0].log

@@ -3,7 +3,6 @@
 import base64
 import os
 import re
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ def flow_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run_flow(
-    folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, is_warm: bool = True, **parameters: Any
-) -> Any:
+def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
     """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
     from metaflow import Runner
 
     env = {**os.environ, **flow_environment(folder), **(environment or {})}
-    with warm() if is_warm else nullcontext():
+    with warm():
         return Runner(str(flow), env=env, cwd=str(folder), show_output=False).run(**parameters)
 
 

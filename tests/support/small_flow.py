@@ -25,10 +25,11 @@ from tests.support.planned_faults import Faults
 NAME = "moemoe-30pt"
 #: So few products are no measure, and the model becomes the champion all the same.
 PROMOTED = ("--promote-if", "unmeasured")
-SETTINGS = (
-    "text.d_model=32, text.d_ff=32, text.d_kv=8, text.vocab_size=512, text.context_layers=1, text.decoder_layers=2, "
-    "experts.num_experts=4"
+DENSE_SETTINGS = (
+    "image.size=64, text.d_model=32, text.d_ff=32, text.d_kv=8, text.vocab_size=512, text.context_layers=1, "
+    "text.decoder_layers=2"
 )
+SETTINGS = f"{DENSE_SETTINGS}, experts.num_experts=4"
 STEPS = (
     "start", "collect", "validate", "normalize", "filter", "split", "shard", "manifest", "train", "evaluate",
     "register", "end",

@@ -4,7 +4,8 @@ A flow is some forty processes, which spend two thirds of their time on the same
 place of ``sys.executable``: a small client that hands its arguments, environment, folder and standard streams to one
 process with ``LIBRARIES`` loaded, and lives and dies as its fork does. What the fork starts by ``sys.executable`` comes
 from the same place. Nothing of this project that a step runs is loaded beforehand. What a ``sitecustomize`` is to
-break, or what is to be killed with all that it started, takes the plain Python.
+break, or what is to be killed with all that it started, takes the plain Python; so does a step of which it is of
+interest what it loads (tests/support/loaded), but not what that step starts.
 """
 
 import atexit
@@ -47,6 +48,8 @@ while given[:1] in (["-u"], ["-W"]):
     given = given[1 if given[0] == "-u" else 2:]
 if not given or (given[0].startswith("-") and given[0] not in ("-m", "-c")):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])  # an option that a fork cannot have
+if "step" in given and "MOEMOE_LOADED" in os.environ:
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])  # what it loads is of interest
 warm = socket.socket(socket.AF_UNIX)
 warm.connect({address!r})
 request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()

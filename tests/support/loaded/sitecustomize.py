@@ -1,6 +1,6 @@
 """Every step of a flow with this folder on PYTHONPATH notes, as it ends, the packages it has loaded.
 
-MOEMOE_LOADED names the folder that gets a file for each step.
+MOEMOE_LOADED names the folder that gets a file for each step, MOEMOE_CHILDREN the Python of what a step starts.
 """
 
 import atexit
@@ -15,4 +15,5 @@ def note(path: str) -> None:
 
 
 if "step" in sys.orig_argv and "--task-id" in sys.orig_argv and "MOEMOE_LOADED" in os.environ:
+    sys.executable = os.environ.get("MOEMOE_CHILDREN", sys.executable)
     atexit.register(note, os.path.join(os.environ["MOEMOE_LOADED"], sys.orig_argv[sys.orig_argv.index("step") + 1]))
