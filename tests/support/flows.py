@@ -23,6 +23,8 @@ def flow_environment(folder: Path) -> dict[str, str]:
 
 def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
     """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+    # Runner brings a typing_extensions of its own into typing, behind which torch._dynamo cannot be imported
+    import torch._dynamo  # noqa: F401
     from metaflow import Runner
 
     env = {**os.environ, **flow_environment(folder), **(environment or {})}
