@@ -2,6 +2,7 @@
 
 import json
 
+from tests.support import shop_api_samples as of_apis
 from tests.support import shop_samples as samples
 from tests.support.seller_files import write, write_dicts
 
@@ -10,6 +11,7 @@ SAMPLES = {
     "own": lambda f: write(f / "a.csv", "product_id,product_type,title,attributes.color", "1,Shirts,Shirt,Red"),
     "flat": lambda f: write(f / "a.csv", "product_id,product_type,title,color,size", "1,Shirts,Shirt,Red,M"),
     "shopify": lambda f: write(f / "a.csv", samples.SHOPIFY, samples.SHOPIFY_SHIRT),
+    "shopify-api": lambda f: write(f / "a.json", json.dumps({"products": [of_apis.SHOPIFY_SHIRT]})),
     "google": lambda f: samples.write_tabs(f / "a.tsv", samples.GOOGLE, samples.GOOGLE_ROW),
     "amazon": lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON, samples.AMAZON_RED),
     "woocommerce": lambda f: write_dicts(f / "a.csv", samples.WOO, samples.WOO_SHIRT),
@@ -25,6 +27,7 @@ FURTHER = [
     ("google", lambda f: write(f / "a.xml", samples.GOOGLE_RSS.format(encoding="UTF-8"))),
     ("amazon", lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON_NEW, samples.AMAZON_NEW_ROW)),
     ("bigcommerce", lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE_LEGACY)),
+    ("shopify-api", lambda f: write(f / "a.jsonl", *map(json.dumps, [of_apis.SHOPIFY_TEE, *of_apis.SHOPIFY_PARTS]))),
     (
         "shopify",
         lambda f: write(f / "a.csv", "Title,URL handle,Description,Option1 name,Option1 value,SKU", "A,a,b,Size,S,1"),

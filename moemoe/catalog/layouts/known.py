@@ -16,6 +16,7 @@ from moemoe.catalog.layouts import (
     magento,
     own,
     shopify,
+    shopify_api,
     woocommerce,
 )
 from moemoe.catalog.layouts.columns import respelled
@@ -26,7 +27,19 @@ from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-_SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
+_SHOPS = (
+    shopify,
+    shopify_api,
+    google,
+    amazon,
+    woocommerce,
+    magento,
+    bigcommerce,
+    flipkart,
+    kaggle_fashion,
+    amazon_reviews,
+    abo,
+)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
 #: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
 BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)

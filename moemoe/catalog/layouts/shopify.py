@@ -25,6 +25,8 @@ from moemoe.catalog.layouts.shop_values import (
     last_of_path,
 )
 
+#: The option of a product that has none.
+DEFAULT_TITLE = "Default Title"
 #: What we call a column -> its name until 2025, and since.
 _COLUMNS = {
     "handle": ("Handle", "URL handle"),
@@ -142,10 +144,10 @@ class _Product:
             self._options[i] = as_cell(row.get(name)) or self._options.get(
                 i, ""
             )  # the first row alone names the options
-            if (option := as_cell(row.get(value))) != "Default Title":
+            if (option := as_cell(row.get(value))) != DEFAULT_TITLE:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
-            self._labels.add(key, _label(row.get(column)))
+            self._labels.add(key, metafield_label(row.get(column)))
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))
@@ -166,7 +168,7 @@ class _Product:
         }
 
 
-def _label(cell: Any) -> Any:
+def metafield_label(cell: Any) -> Any:
     """The label of a metafield that comes as JSON: lists, measures, rich text; any other, or one without, as it is."""
     found = nested(as_cell(cell))
     if isinstance(found, dict) and found.get("type") == "root":
