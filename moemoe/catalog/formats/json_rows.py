@@ -1,9 +1,9 @@
-"""JSON -> a table: an object a line, or an array of them, which may be larger than memory; or objects that hold rows."""
+"""JSON -> a table: an object a line, or an array of them, larger than memory or not; or objects that hold them."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,14 @@ def _items(row: Row) -> list[Any] | None:
 
 
 def _rows_of_pages(pages: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
-    number = 0
+    number = count(1)
     for page, row in enumerate(pages, start=1):
         items = _items(row) if isinstance(row, dict) else None
         if items is None:
             told = f"answer {page} has no list of products: {str(row)[:100]!r}"
             yield row if isinstance(row, RowError) else RowError("row", "row is not readable", told)
-        for number, item in enumerate(items or (), start=number + 1):
-            yield item if isinstance(item, dict) else _no_object(item, number)
+        for item, at in zip(items or (), number, strict=False):
+            yield item if isinstance(item, dict) else _no_object(item, at)
 
 
 def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:

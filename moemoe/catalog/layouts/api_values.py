@@ -14,7 +14,7 @@ _spelled = cache(plain_name)
 
 
 def fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An object's fields by their plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml". Missing ones are left out."""
+    """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml"."""
     return {_spelled(name): value for name, value in given.items() if value not in (None, "", [], {})}
 
 
@@ -45,7 +45,7 @@ def names(value: Any) -> list[str]:
 
 
 def address(value: Any) -> str:
-    """Where an image is, of a path or an object that has one, itself or under ``image`` or ``preview``; "" if nowhere."""
+    """A path, or that of an object, which has it itself or under ``image`` or ``preview``; "" if there is none."""
     value = nested(value)
     if not isinstance(value, Mapping):
         return as_cell(value)

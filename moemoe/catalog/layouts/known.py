@@ -14,10 +14,12 @@ from moemoe.catalog.layouts import (
     kaggle_fashion,
     long_form,
     magento,
+    magento_api,
     own,
     shopify,
     shopify_api,
     woocommerce,
+    woocommerce_api,
 )
 from moemoe.catalog.layouts.columns import respelled
 from moemoe.catalog.layouts.layout import Layout, SellerFile
@@ -27,20 +29,10 @@ from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-_SHOPS = (
-    shopify,
-    shopify_api,
-    google,
-    amazon,
-    woocommerce,
-    magento,
-    bigcommerce,
-    flipkart,
-    kaggle_fashion,
-    amazon_reviews,
-    abo,
-)
-LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
+_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce)
+_APIS = (shopify_api, woocommerce_api, magento_api)
+_DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
+LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}
 #: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
 BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
