@@ -15,7 +15,11 @@ _spelled = cache(plain_name)
 
 def fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml"."""
-    return {_spelled(name): value for name, value in given.items() if value not in (None, "", [], {})}
+    return {_spelled(name): value for name, value in given.items() if not _is_blank(value)}
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, list, dict)) and not value)
 
 
 def tell(file: SellerFile, became: Mapping[str, str]) -> None:
