@@ -47,14 +47,16 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     is_array = line.lstrip().startswith("[")
     is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip())
     rows = _values(text, line, is_array) if is_whole else _lines(text, line)
-    first = list(islice(rows, HEAD_ROWS))
+    first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
-    if (page := next((row for row in first if isinstance(row, dict)), None)) and (name := _name_of_page(page)):
-        rows = _rows_of_pages(chain(first, rows))
-        kind, first = f"JSON ({name})", list(islice(rows, HEAD_ROWS))
-    elif len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
-        name, found = held
-        kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
+    if first and isinstance(first[0], dict) and (name := _name_of_page(first[0])):
+        kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows))
+        first = list(islice(rows, HEAD_ROWS))
+    else:
+        first += islice(rows, HEAD_ROWS - 1)
+        if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
+            name, found = held
+            kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")

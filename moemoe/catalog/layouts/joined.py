@@ -12,27 +12,32 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 
-#: A file with at most so many rows is joined in memory; of a larger one, so many parts one after the other.
-ROWS_IN_MEMORY, PARTS = 200_000, 64
+#: A large file is joined in so many parts, one after the other.
+PARTS = 64
 
 Join = Callable[[Iterator[Row | RowError]], Iterator[Row | RowError]]
 
 
-def joined(rows: Iterator[Row | RowError], key: Callable[[Row], str], join: Join) -> Iterator[Row | RowError]:
+def joined(
+    rows: Iterator[Row | RowError], key: Callable[[Row], str], join: Join, in_memory: int
+) -> Iterator[Row | RowError]:
     """What ``join`` makes of all rows, or of parts of a large file, which it writes to temporary files.
 
     RowErrors of a large file come at once.
 
     Args:
         key: rows that have the same one are in one part, in their order.
+        in_memory: a file with at most so many rows is joined at once.
     """
-    first = list(islice(rows, ROWS_IN_MEMORY + 1))
-    if len(first) <= ROWS_IN_MEMORY:
+    first = list(islice(rows, in_memory + 1))
+    if len(first) <= in_memory:
         yield from join(iter(first))
         return
+    rows = chain(first, rows)
+    del first  # what it holds goes with the writing
     with ExitStack() as stack:
         parts = [stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(PARTS)]
-        for row in chain(first, rows):
+        for row in rows:
             if isinstance(row, RowError):
                 yield row
             else:

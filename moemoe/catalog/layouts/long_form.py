@@ -40,6 +40,8 @@ _TITLE = "[Title]"
 #: A later row of the product may have what its first one lacks.
 _BLANK: tuple[Any, ...] = (None, "", [])
 DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
+#: A file with at most so many rows is joined in memory.
+ROWS_IN_MEMORY = 200_000
 UNNAMED = "rows with an attribute's value without its name, which is left out"
 
 
@@ -98,7 +100,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 file.counts[UNNAMED] += 1
             yield {**one, "attributes": [] if pair[0] in _BLANK else [pair]}
 
-    yield from joined(one_attribute(), _id, lambda rows: _products(rows, file))
+    yield from joined(one_attribute(), _id, lambda rows: _products(rows, file), ROWS_IN_MEMORY)
 
 
 def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:

@@ -60,6 +60,8 @@ _PRODUCT, _VARIANT, _METAFIELD, _IMAGE = "Product", "ProductVariant", "Metafield
 _PARENT = "parentid"
 _PARTS = {_VARIANT: "variants", _METAFIELD: "metafields", _IMAGE: "images"}
 _KINDS = {"ProductImage": _IMAGE, "MediaImage": _IMAGE, "ImageSource": _IMAGE}
+#: A bulk export with at most so many lines is joined in memory; a product's may have a long body.
+LINES_IN_MEMORY = 20_000
 #: By how many rows a bulk export is known: other objects may come first.
 _FIRST = 256
 JOINED = "lines of variants, images and metafields joined"
@@ -177,8 +179,8 @@ def _is_bulk(file: SellerFile, columns: set[str]) -> bool:
 def _bulk_products(file: SellerFile) -> Iterator[Row | RowError]:
     """Products with what belongs to them within, wherever it stands."""
     lines = (row if isinstance(row, RowError) else fields(row) for row in filled_rows(file))
-    variants = joined(lines, _key_of_variant, _with_metafields)
-    return joined(variants, _key_of_product, lambda rows: _with_parts(rows, file))
+    variants = joined(lines, _key_of_variant, _with_metafields, LINES_IN_MEMORY)
+    return joined(variants, _key_of_product, lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
 
 
 def _kind_of_id(value: Any) -> str:
