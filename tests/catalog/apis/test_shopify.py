@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from moemoe.catalog.layouts import joined, shopify_api
+from moemoe.catalog.apis import shopify
+from moemoe.catalog.layouts import joined
 from moemoe.errors import CatalogError
 from tests.support.seller_files import images_of, read
 from tests.support.shop_api_samples import SHOPIFY_CAP, SHOPIFY_HAT, SHOPIFY_PARTS, SHOPIFY_SHIRT, SHOPIFY_TEE
@@ -125,7 +126,7 @@ def test_graphql(tmp_path):
 def test_the_bulk_export(tmp_path, monkeypatch, apart, in_parts):
     """Children stand behind their parent, since 2026 not right behind it."""
     if in_parts:
-        monkeypatch.setattr(shopify_api, "LINES_IN_MEMORY", 2)
+        monkeypatch.setattr(shopify, "LINES_IN_MEMORY", 2)
         monkeypatch.setattr(joined, "PARTS", 3)
     lines = [SHOPIFY_TEE, SHOPIFY_CAP, *SHOPIFY_PARTS] if apart else [SHOPIFY_TEE, *SHOPIFY_PARTS, SHOPIFY_CAP]
     found = read(save(tmp_path / "bulk.jsonl", *lines))

@@ -2,6 +2,9 @@
 
 from itertools import chain
 
+from moemoe.catalog.apis import magento as magento_api
+from moemoe.catalog.apis import shopify as shopify_api
+from moemoe.catalog.apis import woocommerce as woocommerce_api
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.layouts import (
     abo,
@@ -14,12 +17,9 @@ from moemoe.catalog.layouts import (
     kaggle_fashion,
     long_form,
     magento,
-    magento_api,
     own,
     shopify,
-    shopify_api,
     woocommerce,
-    woocommerce_api,
 )
 from moemoe.catalog.layouts.columns import respelled
 from moemoe.catalog.layouts.layout import Layout, SellerFile

@@ -7,9 +7,9 @@ does not say which category is below which: the first one is the product type. A
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moemoe.catalog.apis.values import address, fields, listed, names, objects, tell
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.api_values import address, fields, listed, names, objects, tell
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label

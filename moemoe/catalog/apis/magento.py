@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moemoe.catalog.apis.magento_names import OF_NAMES, Names
+from moemoe.catalog.apis.values import fields, listed, number, objects, tell
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.api_values import fields, listed, number, objects, tell
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.magento import image_path
-from moemoe.catalog.layouts.magento_names import OF_NAMES, Names
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, filled_rows, in_order
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moemoe.catalog.apis.values import fields, listed, objects
 from moemoe.catalog.formats.table import Table
-from moemoe.catalog.layouts.api_values import fields, listed, objects
 from moemoe.catalog.layouts.layout import SellerFile
 from moemoe.catalog.layouts.shop_values import as_cell
 

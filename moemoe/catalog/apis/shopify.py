@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moemoe.catalog.apis.values import address, fields, listed, names, not_of_a_product, number, objects, tell
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.api_values import address, fields, listed, names, not_of_a_product, number, objects, tell
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
