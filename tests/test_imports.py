@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "data_contracts": {"contract", "labels", "reporting", "shards"},
     "flows": {
         "data_contracts",
-        *("contract", "catalog", "catalog.layouts", "labels", "sample_catalog", "shards"),
+        *("contract", "catalog", "labels", "sample_catalog", "shards"),
         *("recipes", "training", "inference", "evaluation", "reporting", "registry"),
     },
 }
