@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from moemoe.catalog.find import find_partitions
-from moemoe.catalog.layouts.known import check_layout
+from moemoe.catalog.known_layouts import check_layout
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.backfill import BackfillJob, PartitionResult, backfill_partitions, start_backfill, task_partitions
 from moemoe.inference.backfill_report import Finished, finish_backfill

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from moemoe.atomic_files import replacing
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import IS_URL, ImageError, load_image
-from moemoe.catalog.layouts.known import check_layout
+from moemoe.catalog.known_layouts import check_layout
 from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.images import ImageError, check_image, load_image, shrink_image
-from moemoe.catalog.layouts.known import AUTO
+from moemoe.catalog.known_layouts import AUTO
 from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from moemoe.catalog.find import find_partitions
-from moemoe.catalog.layouts.known import AUTO, check_layout
+from moemoe.catalog.known_layouts import AUTO, check_layout
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new

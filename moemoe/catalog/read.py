@@ -12,9 +12,9 @@ from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.opened import open_table
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row, Table
+from moemoe.catalog.known_layouts import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts import own, records
 from moemoe.catalog.layouts.columns import REQUIRED
-from moemoe.catalog.layouts.known import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.images import ImageError, load_image
+from moemoe.catalog.known_layouts import AUTO
 from moemoe.catalog.layouts.columns import REQUIRED
-from moemoe.catalog.layouts.known import AUTO
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import is_usable, screen

@@ -2,6 +2,7 @@
 
 import json
 
+from tests.support import shop_api_samples as of_apis
 from tests.support import shop_samples as samples
 from tests.support.seller_files import write, write_dicts
 
@@ -10,10 +11,13 @@ SAMPLES = {
     "own": lambda f: write(f / "a.csv", "product_id,product_type,title,attributes.color", "1,Shirts,Shirt,Red"),
     "flat": lambda f: write(f / "a.csv", "product_id,product_type,title,color,size", "1,Shirts,Shirt,Red,M"),
     "shopify": lambda f: write(f / "a.csv", samples.SHOPIFY, samples.SHOPIFY_SHIRT),
+    "shopify-api": lambda f: write(f / "a.json", json.dumps({"products": [of_apis.SHOPIFY_SHIRT]})),
     "google": lambda f: samples.write_tabs(f / "a.tsv", samples.GOOGLE, samples.GOOGLE_ROW),
     "amazon": lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON, samples.AMAZON_RED),
     "woocommerce": lambda f: write_dicts(f / "a.csv", samples.WOO, samples.WOO_SHIRT),
     "magento": lambda f: write_dicts(f / "a.csv", samples.MAGENTO, samples.MAGENTO_HOODIE),
+    "woocommerce-api": lambda f: write(f / "a.json", json.dumps([of_apis.WOO_SHIRT])),
+    "magento-api": lambda f: write(f / "a.json", json.dumps({"items": [of_apis.MAGENTO_HOODIE], "total_count": 1})),
     "bigcommerce": lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE, *samples.BIGCOMMERCE_ROWS),
     "flipkart": lambda f: write_dicts(f / "a.csv", samples.FLIPKART, samples.flipkart_row()),
     "kaggle-fashion": lambda f: write(f / "a.csv", samples.KAGGLE, samples.KAGGLE_ROW),
@@ -25,6 +29,10 @@ FURTHER = [
     ("google", lambda f: write(f / "a.xml", samples.GOOGLE_RSS.format(encoding="UTF-8"))),
     ("amazon", lambda f: samples.write_flat_file(f / "a.txt", samples.AMAZON_NEW, samples.AMAZON_NEW_ROW)),
     ("bigcommerce", lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE_LEGACY)),
+    ("woocommerce-api", lambda f: write(f / "a.json", json.dumps([of_apis.WOO_STORE_HAT]))),
+    ("magento-api", lambda f: write(f / "a.json", json.dumps(of_apis.MAGENTO_ATTRIBUTES))),
+    ("magento-api", lambda f: write(f / "a.json", json.dumps(of_apis.MAGENTO_CATEGORIES))),
+    ("shopify-api", lambda f: write(f / "a.jsonl", *map(json.dumps, [of_apis.SHOPIFY_TEE, *of_apis.SHOPIFY_PARTS]))),
     (
         "shopify",
         lambda f: write(f / "a.csv", "Title,URL handle,Description,Option1 name,Option1 value,SKU", "A,a,b,Size,S,1"),

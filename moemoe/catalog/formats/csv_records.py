@@ -129,7 +129,8 @@ class CsvRecords:
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
         each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
         comments = number_of_comments(lines)
-        titles = 0 if is_above_header([], [first.lstrip('"')]) else comments + number_of_titles(each[comments:])
+        cells = re.split(r"[,;\t|]", first.replace('"', ""))
+        titles = 0 if is_above_header([], cells) else comments + number_of_titles(each[comments:])
         self._give_back(lines[titles + 1 :])
         self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
         if titles:
@@ -310,9 +311,9 @@ class CsvRecords:
 
 def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) -> bool:
     """Whether a record behind ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
-    first = (preamble[0] if preamble else record) or [""]
-    is_amazon = first[0].startswith(("TemplateType=", "settings="))
-    return is_amazon and len(preamble) < _MOST_ABOVE and not _FIELD_NAMES & set(record)
+    first = (preamble[0] if preamble else record)[:2]  # an index may stand in front
+    is_amazon = any(cell.casefold().startswith(("templatetype=", "settings=")) for cell in first)
+    return is_amazon and len(preamble) < _MOST_ABOVE and not any(cell.casefold() in _FIELD_NAMES for cell in record)
 
 
 def number_of_comments(first_cells: Sequence[str]) -> int:

@@ -1,9 +1,9 @@
-"""JSON -> a table: an object a line, or an array of them, which may be larger than memory; or one object with all."""
+"""JSON -> a table: an object a line, or an array of them, larger than memory or not; or objects that hold them."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,12 @@ HEAD_ROWS = 256
 MOST_BESIDE_A_LIST = 3
 #: What such lists are called, whatever else the answer tells.
 _LISTS = frozenset(("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"))
+#: Where GraphQL has the objects of a list, and what it wraps each one of ``edges`` in.
+_EDGES, _NODES, _NODE = "edges", "nodes", "node"
+#: What an API wraps a single product in.
+_ONE = "product"
+#: What a row has, and the answer of an API has not.
+_OF_ROWS = frozenset(("id", "product_id", "sku", "title", "name"))
 #: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 #: Lines of an array without its brackets.
@@ -41,11 +47,16 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     is_array = line.lstrip().startswith("[")
     is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip())
     rows = _values(text, line, is_array) if is_whole else _lines(text, line)
-    first = list(islice(rows, HEAD_ROWS))
+    first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
-    if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
-        name, found = held
-        kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
+    if first and isinstance(first[0], dict) and (name := _name_of_page(first[0])):
+        kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows))
+        first = list(islice(rows, HEAD_ROWS))
+    else:
+        first += islice(rows, HEAD_ROWS - 1)
+        if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
+            name, found = held
+            kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
@@ -55,6 +66,43 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     if not first:
         table.counts[EMPTY] = 1
     return table
+
+
+def _name_of_page(row: Row) -> str | None:
+    """What to call the answer of a shop's API, of which a file may have several, one a page; None of any other row."""
+    if len(row) == 1 and isinstance(row.get(_ONE), dict):
+        return f"object {_ONE!r}"
+    names = [name for name, value in row.items() if name.casefold() in _LISTS and isinstance(value, (list, dict))]
+    return f"list {names[0]!r}" if len(names) == 1 and _items(row) is not None else None
+
+
+def _items(row: Row) -> list[Any] | None:
+    """The items in the answer of an API, of the last page none; None of anything else."""
+    if row.keys() & _OF_ROWS:
+        return None
+    if isinstance(one := row.get(_ONE), dict) and len(row) == 1:
+        return [one]
+    if isinstance(edges := row.get(_EDGES), list):
+        return [edge.get(_NODE) if isinstance(edge, dict) else edge for edge in edges]
+    if isinstance(nodes := row.get(_NODES), list):
+        return nodes
+    found = [value for name, value in row.items() if name.casefold() in _LISTS and isinstance(value, (list, dict))]
+    if len(found) != 1:
+        return None
+    if isinstance(found[0], dict):
+        return _items(found[0])
+    return found[0] if all(isinstance(item, dict) for item in found[0][:1]) else None
+
+
+def _rows_of_pages(pages: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
+    number = count(1)
+    for page, row in enumerate(pages, start=1):
+        items = _items(row) if isinstance(row, dict) else None
+        if items is None:
+            told = f"answer {page} has no list of products: {str(row)[:100]!r}"
+            yield row if isinstance(row, RowError) else RowError("row", "row is not readable", told)
+        for item, at in zip(items or (), number, strict=False):
+            yield item if isinstance(item, dict) else _no_object(item, at)
 
 
 def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
@@ -157,7 +205,10 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
                 raise CatalogError(f"{text.partition} is cut short or is not {kind}: {problem}") from error
             buffer, at = buffer[at:] + more, 0
             continue
-        yield item if isinstance(item, dict) else _no_object(item, number)
+        if is_array and isinstance(item, list):  # pages, each of which is an array
+            yield from (one if isinstance(one, dict) else _no_object(one, number) for one in item)
+        else:
+            yield item if isinstance(item, dict) else _no_object(item, number)
 
 
 def _no_object(item: Any, number: int) -> RowError:

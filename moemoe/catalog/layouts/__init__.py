@@ -2,7 +2,7 @@
 
 A **format** opens a file as a ``Table``, rows under the file's own columns (``moemoe.catalog.formats``). A **layout**
 turns such rows into rows under the catalog's columns (CATALOG in ``moemoe.schemas``). To add one, write a module with
-two functions and a ``Layout`` of them, and name that in ``moemoe.catalog.layouts.known``::
+two functions and a ``Layout`` of them, and name that in ``moemoe.catalog.known_layouts``::
 
     LAYOUT = Layout("sketch", "a product export of Sketch", fits, rows)
 

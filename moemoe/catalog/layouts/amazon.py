@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
+from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, in_order
@@ -49,6 +50,8 @@ _COMMERCE = re.compile(
 #: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
 _NEW_FIELD = re.compile(r"(?P<name>[^\[#]+)(?P<tags>(?:\[[^\]]*\])*)(?:#(?P<number>\d+))?(?:\.(?P<part>.+))?")
 _UNIT = re.compile(r"(.+?)(?:_unit_of_measure|[._]unit)")
+#: An index, as pandas writes it in front of the columns, or numbers of rows under no name.
+_INDEX = re.compile(rf"\d+|{INDEXES.pattern}")
 NOTES = "rows between the field names and the first product, left out as the settings say"
 #: Amazon's ids of its markets -> countries.
 _MARKETS = {
@@ -112,12 +115,12 @@ class _Fields:
         spelled = {}
         for column in columns:
             key, tag = field_key(column)
-            if tag and language and tag != language:
+            if tag and language and tag.casefold() != language.casefold():
                 file.became[column] = f"{UNUSED}: another language than {language}"
             elif key in meanings:
                 fields.named[meanings[key]].append(column)
                 file.became[column] = _BECAME.get(meanings[key], meanings[key])
-            elif key and not _COMMERCE.fullmatch(key):
+            elif key and not _COMMERCE.fullmatch(key) and not _INDEX.fullmatch(column.strip()):
                 spelled[column] = key
         values = {key: column for column, key in spelled.items()}
         for column, key in spelled.items():
@@ -160,9 +163,9 @@ class _Fields:
 
 def _split_name(column: str) -> tuple[str, str, str]:
     """Name, language and part of a field: "color", "en_US" and "value"."""
-    found = _NEW_FIELD.fullmatch(column.strip())
+    found = _NEW_FIELD.fullmatch(column.strip().lower())
     if found is None:
-        return column.strip(), "", ""
+        return column.strip().lower(), "", ""
     language = re.search(r"\[language_tag=([^\]]*)\]", found["tags"])
     return found["name"], language[1] if language else "", re.sub(r"#\d+", "", found["part"] or "")
 
@@ -188,14 +191,14 @@ def _rows_before_data(file: SellerFile) -> int:
 
     Rows of them that somebody has cleared are none of the table's.
     """
-    numbers = [re.search(rf"{row}Row=(\d+)", _settings(file)) for row in ("attribute", "data")]
+    numbers = [re.search(rf"{row}Row=(\d+)", _settings(file), re.IGNORECASE) for row in ("attribute", "data")]
     told = int(numbers[1][1]) - int(numbers[0][1]) - 1 if numbers[0] and numbers[1] else 0
     return max(0, told - (file.table.blank_first if isinstance(file.table, GridTable) else 0))
 
 
 def _language(file: SellerFile) -> str:
     """The language of the texts: that of the settings, else of the first column that has one."""
-    if found := re.search(r"contentLanguageTag=(\w+)", _settings(file)):
+    if found := re.search(r"contentLanguageTag=(\w+)", _settings(file), re.IGNORECASE):
         return found[1]
     return next((tag for column in file.table.columns if (tag := _split_name(column)[1])), "")
 
@@ -205,8 +208,9 @@ def _market(file: SellerFile) -> str | None:
     found = re.search(
         r"(?:primaryMarketplaceId=(?:amzn1\.mp\.o\.)?|marketplace_id=)(\w+)",
         unquote(_settings(file)) + " ".join(file.table.columns),
+        re.IGNORECASE,
     )
-    return _MARKETS.get(found[1], found[1]) if found else None
+    return _MARKETS.get(found[1].upper(), found[1]) if found else None
 
 
 LAYOUT = Layout("amazon", "Amazon's flat file for sellers", fits, rows)

@@ -10,6 +10,8 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 #: What others call the column of the image.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
+#: What pandas calls the indexes that it wrote as columns, and columns without a name, however many.
+INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"\d+")
 

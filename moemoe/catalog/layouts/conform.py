@@ -60,7 +60,7 @@ def conform(
             of_type = isinstance(error, (TypeError, pa.ArrowNotImplementedError))
             raise (CatalogError if of_type else UnfitValueError)(
                 f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
-                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, 'text or numbers')}"
+                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, _ALLOWED_TEXT)}"
             ) from error
     return pa.record_batch(arrays, schema=CATALOG)
 
@@ -79,7 +79,9 @@ def _shortened(kind: pa.DataType) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
+_ALLOWED_TEXT = "text or numbers, or lists of one"
 _ALLOWED = {
+    "product_type": "text or numbers, or lists of them",
     "bullet_points": "a list of texts, or a text",
     "description": "a text, or a list of texts",
     "image": "struct<bytes, path>, a path, or bytes",
@@ -100,7 +102,6 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
         array = array.dictionary_decode()
     if name not in records.OF_IMAGES and _is_binary(array.type):
         array = array.cast(pa.string())
-    nested = pa.types.is_nested(array.type)
     if name == "image":
         return _cast_image(array)
     if name == "images":
@@ -110,12 +111,15 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
     if name == "attributes":
         return _cast_attributes(to, array, left_out)
     if name == "bullet_points" or (name == "description" and _is_list(array.type)):
-        if name == "bullet_points" and _is_list(array.type) and _is_clean(texts := array.cast(to), without_nothing):
+        are_texts = _is_list(array.type) and not pa.types.is_nested(array.type.value_type)
+        if name == "bullet_points" and are_texts and _is_clean(texts := array.cast(to), without_nothing):
             return texts
         convert = records.bullet_points if name == "bullet_points" else records.description
         return pa.array([None if value is None else convert(value) for value in array.to_pylist()], to)
-    if nested:
+    if pa.types.is_map(array.type):
         raise TypeError(str(array.type))
+    if pa.types.is_nested(array.type):
+        return pa.array([records.record({name: value}, [name]).get(name) for value in array.to_pylist()], to)
     if name == "product_id":
         ids = array.to_numpy(zero_copy_only=False) if pa.types.is_floating(array.type) else array.cast(pa.string())
         return pa.array([as_id(value) for value in (ids.to_pylist() if isinstance(ids, pa.Array) else ids)], to)

@@ -1,19 +1,16 @@
 """Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
-from moemoe.catalog.layouts.columns import REQUIRED, find_columns, further_names, plain_name
+from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.errors import CatalogError
 
-#: What pandas calls the indexes that it wrote as columns, and columns without a name, however many.
-_INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
 LEFT_OUT = "objects and bytes in attribute columns, left out"
 
 
@@ -26,7 +23,7 @@ def further_columns(file: SellerFile) -> list[str]:
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
-    left = [column for column in table.columns if column not in taken and not _INDEXES.fullmatch(column.strip())]
+    left = [column for column in table.columns if column not in taken and not INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
     if not left:
@@ -72,7 +69,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             further, known = further_names(late, sources), known + len(late)
             sources |= further
             if isinstance(file.names.get("attributes", ALL), str):
-                keys += [c for c in late if c not in further.values() and not _INDEXES.fullmatch(c.strip())]
+                keys += [c for c in late if c not in further.values() and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
         labels = ((key, _label(row.get(key), file)) for key in keys)

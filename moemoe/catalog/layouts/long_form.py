@@ -4,18 +4,13 @@
 product need not follow each other.
 """
 
-import base64
-import json
-import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
-from itertools import chain, islice
-from tempfile import TemporaryFile
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import find_columns
+from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.errors import CatalogError
 
@@ -45,9 +40,9 @@ _TITLE = "[Title]"
 #: A later row of the product may have what its first one lacks.
 _BLANK: tuple[Any, ...] = (None, "", [])
 DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
+#: A file with at most so many rows is joined in memory.
+ROWS_IN_MEMORY = 200_000
 UNNAMED = "rows with an attribute's value without its name, which is left out"
-#: A file with at most so many rows is joined in memory; of a larger one, so many parts one after the other.
-ROWS_IN_MEMORY, PARTS = 200_000, 64
 
 
 def _normalized(name: str) -> str:
@@ -76,7 +71,8 @@ def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
 def fits(file: SellerFile) -> bool:
     """Columns for an attribute's name and value, for product id, product type and title, and no ``attributes``."""
     found = _columns(file)
-    return found is not None and "attributes" not in found[0]
+    is_bulk = "__parentId" in file.table.columns  # the metafields of Shopify's bulk export have key and value too
+    return found is not None and not is_bulk and "attributes" not in found[0]
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
@@ -104,25 +100,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 file.counts[UNNAMED] += 1
             yield {**one, "attributes": [] if pair[0] in _BLANK else [pair]}
 
-    yield from _joined(one_attribute(), file)
-
-
-def _joined(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:
-    first = list(islice(rows, ROWS_IN_MEMORY + 1))
-    if len(first) <= ROWS_IN_MEMORY:
-        yield from _products(iter(first), file)
-        return
-    with ExitStack() as stack:
-        parts = [stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(PARTS)]
-        for row in chain(first, rows):
-            if isinstance(row, RowError):
-                yield row
-            else:
-                number = zlib.crc32(_id(row).encode("utf-8", "surrogatepass")) % PARTS
-                parts[number].write(json.dumps(row, default=_as_json) + "\n")
-        for part in parts:
-            part.seek(0)
-            yield from _products(map(json.loads, part), file)
+    yield from joined(one_attribute(), _id, lambda rows: _products(rows, file), ROWS_IN_MEMORY)
 
 
 def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:
@@ -142,10 +120,6 @@ def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row 
 def _id(row: Row) -> str:
     value = row.get("product_id")
     return "" if value is None else str(value).strip()
-
-
-def _as_json(value: Any) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 LAYOUT = Layout("long", "in long form, a row for each attribute of a product", fits, rows)

@@ -22,6 +22,7 @@ from moemoe.catalog.layouts.shop_values import (
     last_of_path,
     split_list,
 )
+from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
     "sku": "product_id",
@@ -44,7 +45,6 @@ _BECAME = {
 _PLAIN = ("attribute_set_code", "country_of_manufacture", "weight")
 #: Where a pair begins: a comma within a value has no code and = behind it.
 _PAIR = re.compile(r'(?:^|,)\s*([A-Za-z]\w*)=(?:"([^"]*+(?:""[^"]*+)*+)"(?=,|$))?')
-VARIATIONS = "rows of variations, which their products list"
 _NOT_VISIBLE = "not visible individually"
 #: What a variation has besides the values it differs in.
 _OF_VARIATION = frozenset(("sku", "price", "qty", "display", "image", "default", "weight"))
@@ -62,9 +62,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
     seen: set[int] = set()  # hashes of skus: 60 bytes a product
     joins = "configurable_variations" in file.table.columns
-    # skus of variations that no product has named yet, and of named ones that have not come; they stand close together
-    unnamed: dict[str, None] = {}
-    awaited: set[str] = set()
+    variations = NamedByTheirProduct(file.counts)
     for row in filled_rows(file):
         if isinstance(row, RowError):
             yield row
@@ -77,25 +75,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             continue
         seen.add(hash(sku))
         if joins and sku and as_cell(row.get("visibility")).casefold() == _NOT_VISIBLE:
-            if sku in awaited:
-                awaited.remove(sku)
-                file.counts[VARIATIONS] += 1
-            else:
-                unnamed[sku] = None
+            variations.add(sku, f"{sku!r} {NO_PRODUCT_NAMES_IT}")
             continue
         labels = Labels()
         for variation in _variations(row.get("configurable_variations")):
-            if (named := variation.pop("sku", "")) in unnamed:
-                del unnamed[named]
-                file.counts[VARIATIONS] += 1
-            else:
-                awaited.add(named)
+            variations.add_named(variation.pop("sku", ""))
             for code, value in variation.items():
                 labels.add(code, value)
         yield _product(row, sku, labels)
-    for sku in unnamed:
-        detail = f"{sku!r} is not visible individually, and no product of the file has it as a variation"
-        yield RowError("row", "row belongs to no product", detail)
+    yield from variations.left()
 
 
 def _product(row: Row, sku: str, labels: Labels) -> Row:
@@ -106,7 +94,7 @@ def _product(row: Row, sku: str, labels: Labels) -> Row:
     for code, value in _pairs(row.get("additional_attributes")):
         labels.add(code, [_unquoted(one) for one in value.split("|")])
     short, body = html_text(as_cell(row.get("short_description"))), html_text(as_cell(row.get("description")))
-    images = in_order([*map(_image, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
+    images = in_order([*map(image_path, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
     return {
         "product_id": sku,
         "marketplace": row.get("product_websites"),
@@ -144,7 +132,7 @@ def _variations(cell: Any) -> Iterator[dict[str, str]]:
             yield {code: value for code, value in found.items() if code == "sku" or code not in _OF_VARIATION}
 
 
-def _image(path: Any) -> str | None:
+def image_path(path: Any) -> str | None:
     """The path in the shop's media folder, relative; a URL as it is."""
     text = as_cell(path)
     return None if text == "no_selection" else text.lstrip("/")

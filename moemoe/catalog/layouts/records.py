@@ -63,8 +63,8 @@ def text(field: str, value: Any) -> str | None:
         RowError: a list, an object, or a text that is not UTF-8.
     """
     if isinstance(value, (list, dict)):
-        label = _only_text(value)
-        if label is None:
+        label, is_one = _only_text(value)
+        if not is_one:
             raise RowError(field, f"{field} is not a text", repr(value)[:200])
         value = label
     try:
@@ -73,12 +73,15 @@ def text(field: str, value: Any) -> str | None:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
 
 
-def _only_text(value: Any) -> Any:
-    """The text of a list of one, or of an object such as {"name": "Shirts"}; None if there are several or none."""
+def _only_text(value: Any) -> tuple[Any, bool]:
+    """The text of a list of one, or of an object such as {"name": "Shirts"}, None if it is blank; and if it is one."""
     if isinstance(value, list):
-        value = value[0] if len(value) == 1 else None
+        filled = [part for part in value if part is not None]
+        if len(filled) > 1:
+            return None, False
+        value = filled[0] if filled else None
     label, odd = plain_label(value) if isinstance(value, dict) else (value, None)
-    return None if odd is not None or isinstance(label, (list, dict)) else label
+    return label, odd is None and not isinstance(label, (list, dict))
 
 
 def _guessed(broken: str) -> str:
@@ -97,11 +100,20 @@ def product_id(value: Any) -> str | None:
     Raises:
         RowError: no scalar, or an id that has lost digits.
     """
+    if isinstance(value, (list, dict)):
+        value = text("product_id", value)
     text("product_id", value)
     try:
         return as_id(value)
     except ValueError as error:
         raise RowError("product_id", "product id has lost digits", str(error)) from error
+
+
+def product_type(value: Any) -> str | None:
+    """A product type; of several in a list a path of them, "Men > Shirts"."""
+    if not isinstance(value, list):
+        return text("product_type", value)
+    return " > ".join(name for name in (text("product_type", part) for part in value) if name) or None
 
 
 def description(value: Any) -> str | None:
@@ -291,6 +303,7 @@ def _parsed(given: str, opening: str) -> Any:
 
 _CONVERTERS = {
     "product_id": product_id,
+    "product_type": product_type,
     "description": description,
     "bullet_points": bullet_points,
     "image": image,

@@ -25,6 +25,8 @@ from moemoe.catalog.layouts.shop_values import (
     last_of_path,
 )
 
+#: The option of a product that has none.
+DEFAULT_TITLE = "Default Title"
 #: What we call a column -> its name until 2025, and since.
 _COLUMNS = {
     "handle": ("Handle", "URL handle"),
@@ -53,11 +55,13 @@ _BECAME = {
 }
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
-    r"(?P<label>.+?)[ _]\((?:product|variant)\.metafields\.[^)]*\)|"
+    r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
     r"(?:Variant[ _])?Metafield:[ _]?(?:[^.]+\.)?(?P<key>[^\s\[]+?)(?:[ _]?\[.*\])?",
     re.IGNORECASE,
 )
-_GOOGLE = re.compile(r"Google Shopping / (Gender|Age Group|Color|Size|Material|Pattern|Google Product Category)", re.I)
+_GOOGLE = re.compile(
+    r"Google[ _]Shopping(?: / |_)(Gender|Age[ _]Group|Color|Size|Material|Pattern|Google[ _]Product[ _]Category)", re.I
+)
 _NAMES = (
     *(name for names in (*_COLUMNS.values(), *_OPTIONS) for name in names),
     *("Variant SKU", "Variant Price"),
@@ -78,6 +82,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each run of rows with the same handle; rows without one, and rows of no product, are RowErrors."""
     columns = _Columns(file)
     product: _Product | None = None
+    ended: set[int] = set()  # hashes of the handles before: 60 bytes a product
     for number, row in enumerate(filled_rows(file), start=1):
         if isinstance(row, RowError):
             yield row
@@ -85,8 +90,13 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         handle = columns.cell(row, "handle")
         if handle and product and handle == product.handle:
             file.counts["rows of variants and further images joined"] += 1
+        elif handle and hash(handle) in ended:
+            detail = f"record {number} after the header has handle {handle[:100]!r}, whose rows ended before"
+            yield RowError("row", "rows of a product stand apart", f"{detail}; sort the file by its handles")
+            continue
         elif handle and (columns.cell(row, "title") or columns.cell(row, "body")):
             if product:
+                ended.add(hash(product.handle))
                 yield product.row()
             product = _Product(handle)
         else:
@@ -142,10 +152,10 @@ class _Product:
             self._options[i] = as_cell(row.get(name)) or self._options.get(
                 i, ""
             )  # the first row alone names the options
-            if (option := as_cell(row.get(value))) != "Default Title":
+            if (option := as_cell(row.get(value))) != DEFAULT_TITLE:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
-            self._labels.add(key, _label(row.get(column)))
+            self._labels.add(key, metafield_label(row.get(column)))
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))
@@ -166,7 +176,7 @@ class _Product:
         }
 
 
-def _label(cell: Any) -> Any:
+def metafield_label(cell: Any) -> Any:
     """The label of a metafield that comes as JSON: lists, measures, rich text; any other, or one without, as it is."""
     found = nested(as_cell(cell))
     if isinstance(found, dict) and found.get("type") == "root":

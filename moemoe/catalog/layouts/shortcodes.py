@@ -7,9 +7,10 @@ import re
 
 #: A name as WordPress allows it, and attributes as they are written: a="b", a='b', a=b, with entities or curly quotes.
 _NAME = r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*"
+_QUOTE = "(?:&quot;|&#8220;|&#8221;|&#8243;)"  # WordPress closes with another one behind a digit
 _VALUES = (
     *('"[^"]*+"', "'[^']*+'", "[”″“][^”″“]*+[”″“]"),
-    *(f"{quote}(?:(?!{quote}).)*+{quote}" for quote in ("&quot;", "&#8221;", "&#8243;")),
+    f"{_QUOTE}(?:(?!{_QUOTE}).)*+{_QUOTE}",
     "[^\\s\\]\"'&”″“]++",
 )
 _ATTRIBUTE = rf"(?:\s++[\w-]++\s*+=\s*+(?:{'|'.join(_VALUES)}))"

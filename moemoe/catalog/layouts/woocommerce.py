@@ -25,6 +25,7 @@ from moemoe.catalog.layouts.shop_values import (
     split_urls,
 )
 from moemoe.catalog.layouts.shortcodes import without_shortcodes
+from moemoe.catalog.layouts.variations import NamingTheirParent
 from moemoe.catalog.layouts.woocommerce_headers import (
     NAMES,
     attribute_columns,
@@ -46,7 +47,6 @@ _BECAME = {
     "Brands": ATTRIBUTE,
     "Images": "image",
 }
-VARIATIONS = "rows of variations, which their products list"
 #: A cell that a spreadsheet would take for a formula is written with an apostrophe.
 _FORMULA = re.compile(r"'(?=[=+\-@])")
 
@@ -80,8 +80,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     numbered, fields = attribute_columns(file.table.columns), custom_fields(file.table.columns)
     file.became.update({column: _BECAME[name] for name, column in named.items()})
     file.became.update(dict.fromkeys((*fields, *(column for pair in numbered for column in pair)), ATTRIBUTE))
-    parents: set[int] = set()  # hashes: 60 bytes a variable product
-    waiting: dict[int, list[str]] = {}  # variations that come before their parent
+    variations = NamingTheirParent(file.counts)
     for row in filled_rows(file):
         if isinstance(row, RowError):
             yield row
@@ -89,26 +88,19 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         cells = {name: _text(row.get(column)) for name, column in named.items()}
         kinds = split_list(cells.get("Type"))
         if any(kind.endswith("variation") for kind in kinds):
-            parent = hash(cells.get("Parent", "").removeprefix("id:"))
-            if parent in parents:
-                file.counts[VARIATIONS] += 1
-            else:
-                detail = f"variation {cells.get('SKU') or cells.get('ID')!r}: no row has its parent"
-                waiting.setdefault(parent, []).append(f"{detail} {cells.get('Parent')!r}")
+            parent = cells.get("Parent", "").removeprefix("id:")
+            detail = f"variation {cells.get('SKU') or cells.get('ID')!r}: no row has its parent"
+            variations.add(parent, f"{detail} {cells.get('Parent')!r}")
             continue
         if any(kind.startswith("variable") for kind in kinds):
-            own = {hash(cells[name]) for name in ("ID", "SKU") if cells.get(name)}
-            parents |= own
-            if early := [detail for name in own for detail in waiting.pop(name, ())]:
-                file.counts[VARIATIONS] += len(early)
+            variations.add_product(cells.get(name, "") for name in ("ID", "SKU"))
         labels = Labels()
         for name, values in numbered:
             labels.add(_text(row.get(name)), split_list(_text(row.get(values))))
         for column, key in fields.items():
             labels.add(key, _text(row.get(column)))
         yield _product(cells, labels)
-    for detail in (detail for details in waiting.values() for detail in details):
-        yield RowError("row", "row belongs to no product", detail)
+    yield from variations.left()
 
 
 def _product(cells: dict[str, str], labels: Labels) -> Row:

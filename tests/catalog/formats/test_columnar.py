@@ -164,6 +164,41 @@ def test_a_bad_value_costs_its_row_alone(tmp_path, column, values, row, field, r
         rows_of(path)
 
 
+def test_lists_and_structs_of_texts(tmp_path):
+    """As data sets have them that were JSON; JSON lines are read alike."""
+    rows = {
+        "product_id": [["1"], ["2"], ["3"]],
+        "product_type": [["Shirts"], ["Men", "Hats"], []],
+        "title": [{"value": "A"}, {"value": "B"}, {"value": None}],
+        "bullet_points": [[["a"], ["b"]], [["c"]], []],
+        "attributes": [{"Fit": "Slim"}] * 3,
+    }
+    pq.write_table(pa.table(rows), tmp_path / "a.parquet")
+    write_lines(tmp_path / "a.jsonl", *(dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)))
+    for name in ("a.parquet", "a.jsonl"):
+        found = rows_of(tmp_path / name)
+        assert [(row["product_id"], row["product_type"], row["title"], row["bullet_points"]) for row in found] == [
+            ("1", "Shirts", "A", ["a", "b"]),
+            ("2", "Men > Hats", "B", ["c"]),
+            ("3", None, None, []),
+        ]
+
+
+def test_several_titles_cost_their_row_alone(tmp_path):
+    told = []
+    path = tmp_path / "a.parquet"
+    columns = {name: values * 2 for name, values in minimal().items() if name not in ("title", "attributes")}
+    pq.write_table(pa.table({**columns, "title": [["A"], ["B", "b"]], "attributes": [{"Fit": "Slim"}] * 2}), path)
+    found = rows_of(path, quarantine=lambda *problem: told.append(problem))
+    assert [row["title"] for row in found] == ["A", None]
+    assert told == [(1, "title", "title is not a text", "['B', 'b']")]
+    pq.write_table(pa.table({**columns, "title": [["A", "a"]] * 2, "attributes": [{"Fit": "Slim"}] * 2}), path)
+    with pytest.raises(
+        CatalogError, match=r"column 'title' has type list.*allowed is text or numbers, or lists of one"
+    ):
+        rows_of(path, quarantine=lambda *_: None)
+
+
 def test_a_column_in_which_no_value_fits(tmp_path):
     """The column is wrong, not its rows."""
     path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=["Slim"]))

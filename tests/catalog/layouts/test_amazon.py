@@ -123,3 +123,40 @@ def test_the_template_as_a_spreadsheet_saves_it(tmp_path, begin, quote):
     labels, fields = "SKU,Product Type,Item Name", "contribution_sku#1.value,product_type#1.value,item_name#1.value"
     path = write(tmp_path / "a.csv", begin + settings, labels, fields, "S0,SHIRT,Shirt")
     assert [product["product_id"] for product in read(path).products] == ["S0"]
+
+
+CASES = {"lower": str.lower, "upper": str.upper, "title": str.title}
+
+
+@pytest.mark.parametrize("above", [True, False])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("template", "rows"), [(AMAZON, [AMAZON_RED]), (AMAZON_NEW, [["ABC123", "", "example"], AMAZON_NEW_ROW])]
+)
+def test_field_names_in_another_case(tmp_path, template, rows, case, above):
+    """Those of since 2024 have the language and the market within; settings may have been changed with them."""
+    first = read(write_flat_file(tmp_path / "a.txt", template, *rows))
+    changed = [[CASES[case](cell) for cell in row] for row in template]
+    again = read(write_flat_file(tmp_path / "b.txt", [*(changed if above else template)[:-1], changed[-1]], *rows))
+    assert again.products == first.products
+    assert again.how.counts == first.how.counts
+    became = [[told.casefold() for told in each.how.columns.values()] for each in (first, again)]
+    assert became[0] == became[1]
+
+
+@pytest.mark.parametrize("names", [["", "1", "2"], ["", "", ""], ["", "0", "1"]])
+def test_an_index_in_front(tmp_path, names):
+    """A template that pandas has read and saved: its first row was the header."""
+    lines = ["\t".join([number, *row]) for number, row in zip([*names, "3"], [*AMAZON, AMAZON_RED], strict=True)]
+    width = lines[-1].count("\t")
+    found = read(write(tmp_path / "a.txt", *(line + "\t" * (width - line.count("\t")) for line in lines)))
+    assert found.first == read(write_flat_file(tmp_path / "b.txt", AMAZON, AMAZON_RED)).first
+    assert found.how.columns[names[-1]] == "unused"
+
+
+def test_an_index_that_has_a_name(tmp_path):
+    path = write(tmp_path / "a.csv", ",".join(["Unnamed: 0", *AMAZON[-1]]), ",".join(["0", *AMAZON_RED]))
+    found = read(path)
+    assert found.first["attributes"]["color_name"] == "Red"
+    assert found.how.columns["Unnamed: 0"] == "unused"
+    assert "0" not in found.first["attributes"].values()

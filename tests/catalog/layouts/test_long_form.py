@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from moemoe.catalog.layouts import long_form
+from moemoe.catalog.layouts import joined, long_form
 from moemoe.errors import CatalogError
 from tests.support.catalog_files import read_as, rows_of, write_lines
 
@@ -39,7 +39,7 @@ def test_a_large_file_is_joined_in_parts(tmp_path, monkeypatch):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,attribute,value", *lines)
     whole = rows_of(path)
     monkeypatch.setattr(long_form, "ROWS_IN_MEMORY", 20)
-    monkeypatch.setattr(long_form, "PARTS", 4)
+    monkeypatch.setattr(joined, "PARTS", 4)
     parted = rows_of(path)
     assert parted == rows_of(path)
     assert len(whole) == 100

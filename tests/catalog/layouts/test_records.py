@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.layouts.records import attributes, image, images, text
+from moemoe.catalog.layouts.records import attributes, image, images, record, text
 from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, write_lines, write_parquet
 
 
@@ -45,11 +45,25 @@ def test_a_text_in_a_list_or_an_object(value):
     assert text("product_type", value) == "Shirts"
 
 
-@pytest.mark.parametrize("value", [["a", "b"], [], {"en": "Shirts"}, [["a"]]])
-def test_several_texts_or_none(value):
+@pytest.mark.parametrize("value", [["a", "b"], {"en": "Shirts"}, [["a"]]])
+def test_several_texts_or_an_object(value):
     with pytest.raises(RowError) as told:
-        text("product_type", value)
-    assert told.value.reason == "product_type is not a text"
+        text("title", value)
+    assert told.value.reason == "title is not a text"
+
+
+@pytest.mark.parametrize("value", [[], {}, [None], [""]])
+def test_a_list_without_a_text_is_missing(value):
+    found = record({"title": value, "product_type": value}, ["title", "product_type"])
+    assert not any(found.values())
+
+
+def test_a_list_of_product_types_is_a_path():
+    assert record({"product_type": ["Men", None, "Shirts"]}, ["product_type"]) == {"product_type": "Men > Shirts"}
+
+
+def test_an_id_in_a_list():
+    assert record({"product_id": ["007"]}, ["product_id"]) == {"product_id": "007"}
 
 
 @pytest.mark.parametrize("name", ["path", "url", "src", "contentUrl"])

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 
@@ -143,6 +144,38 @@ def test_the_export_of_matrixify(export):
     found = read(write(export, MATRIXIFY, *rows)).first
     assert (found["product_id"], found["product_type"], found["description"]) == ("tee", "T-Shirts", "Soft")
     assert found["attributes"] == {"Color": "Red, Blue", "Vendor": "Acme", "Category": "Apparel > Tops > T-Shirts"}
+
+
+WAYS = {
+    "lower": lambda name: name.lower(),
+    "underscores": lambda name: name.lower().replace(" ", "_"),
+    "words alone": lambda name: re.sub(r"\W+", "_", name.lower()).strip("_"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_headers_of_metafields_that_were_changed(export, way):
+    header = ",".join(WAYS[way](name) for name in SHOPIFY.split(","))
+    found = read(write(export, header, SHOPIFY_SHIRT)).first
+    labels = {key.casefold(): label for key, label in found["attributes"].items()}
+    assert (labels["fabric"], labels["gender"], labels["color"]) == ("Cotton, Linen", "Men", "Red")
+
+
+def test_the_title_in_every_row(export):
+    rows = [row.replace("red-shirt,,", "red-shirt,Red Shirt,") for row in (VARIANT, IMAGE)]
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, *rows, HAT))
+    assert [product["attributes"].get("Color") for product in found.products] == ["Red, Blue", None]
+    assert found.how.counts == {"rows of variants and further images joined": 2}
+
+
+@pytest.mark.parametrize("title", ["", "Red Shirt"])
+def test_rows_of_a_product_that_stand_apart(export, title):
+    """As after sorting by price: half a product, or two of one id, would be worse than a reason."""
+    apart = VARIANT.replace("red-shirt,,", f"red-shirt,{title},")
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, HAT, apart, IMAGE))
+    assert [product["product_id"] for product in found.products] == ["red-shirt", "hat"]
+    told = "after the header has handle 'red-shirt', whose rows ended before; sort the file by its handles"
+    assert found.aside == [("rows of a product stand apart", f"record {number} {told}") for number in (3, 4)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from itertools import chain
 
+from moemoe.catalog.apis import magento as magento_api
+from moemoe.catalog.apis import shopify as shopify_api
+from moemoe.catalog.apis import woocommerce as woocommerce_api
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.layouts import (
     abo,
@@ -26,8 +29,10 @@ from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-_SHOPS = (shopify, google, amazon, woocommerce, magento, bigcommerce, flipkart, kaggle_fashion, amazon_reviews, abo)
-LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_SHOPS)}
+_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce)
+_APIS = (shopify_api, woocommerce_api, magento_api)
+_DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
+LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}
 #: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
 BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 

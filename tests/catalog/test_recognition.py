@@ -2,7 +2,7 @@
 
 import pytest
 
-from moemoe.catalog.layouts.known import LAYOUTS
+from moemoe.catalog.known_layouts import LAYOUTS
 from moemoe.catalog.read import open_file
 from tests.support.layout_samples import FURTHER, SAMPLES
 from tests.support.seller_files import write

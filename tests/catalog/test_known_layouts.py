@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from moemoe.catalog import known_layouts as known
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts import known
-from moemoe.catalog.layouts.known import LAYOUTS, check_layout
+from moemoe.catalog.known_layouts import LAYOUTS, check_layout
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.read import check_layouts, read_batches
 from moemoe.errors import CatalogError, ConfigError

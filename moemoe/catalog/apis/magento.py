@@ -1,0 +1,146 @@
+"""Products as Magento 2's (Adobe Commerce's) REST API answers: ``items``, whose attributes are codes with values.
+
+The API has numbers in the place of names: of the options of an attribute, of categories and attribute sets. The names
+are taken from further answers of it, saved beside the file: ``attributes.json`` (``/V1/products/attributes``),
+``categories.json`` (``/V1/categories`` or ``/V1/categories/list``) and ``attribute-sets.json``
+(``/V1/products/attribute-sets/sets/list``).
+
+As in Magento's CSV, a configurable product has all values of what its variations differ in.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moemoe.catalog.apis.magento_names import OF_NAMES, Names
+from moemoe.catalog.apis.values import fields, listed, number, objects, tell
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.magento import image_path
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, filled_rows, in_order
+from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
+
+_BECAME = {
+    "sku": "product_id",
+    "id": "tells whose a variation is",
+    "name": "title",
+    "visibility": "tells variations",
+    "attributesetid": f"{ATTRIBUTE}, product_type where categories have no name",
+    "weight": ATTRIBUTE,
+    "customattributes": f"{ATTRIBUTE}, description, bullet_points, image",
+    "extensionattributes": f"product_type (by its category_links), {ATTRIBUTE} (options of configurable products)",
+    "mediagalleryentries": "image",
+}
+_NAMES = (
+    "id",
+    "sku",
+    "name",
+    "attribute_set_id",
+    "visibility",
+    "custom_attributes",
+    "extension_attributes",
+    "media_gallery_entries",
+    *OF_NAMES,
+)
+_TEXTS = ("short_description", "description")
+#: Custom attributes that say how the shop shows and sells a product.
+_OF_SHOP = re.compile(
+    r"(?:.*_)?(?:image|thumbnail)(?:_label)?|meta_.*|url_.*|custom_(?:design|layout).*|page_layout|options_container|"
+    r"(?:required|has)_options|tax_class_id|gift_.*|msrp.*|(?:special|tier|minimal)_price|special_(?:from|to)_date|"
+    r"news_(?:from|to)_date|cost|price(?:_.*)?|shipment_type|sku_type|weight_type|links_.*|category_ids|quantity_.*|"
+    r"short_description|description|old_id|image_label",
+    re.IGNORECASE,
+)
+_NOT_VISIBLE = "1"
+NUMBERED = (
+    "labels that are numbers, as of options: save the answer of /rest/V1/products/attributes beside the file as "
+    "attributes.json"
+)
+NO_CATEGORY = (
+    "products whose type is their attribute set: save the answer of /rest/V1/categories beside the file as "
+    "categories.json"
+)
+
+
+def fits(file: SellerFile) -> bool:
+    """Skus with custom attributes; or one of the lists of names."""
+    return {"sku", "custom_attributes"} <= set(file.table.columns) or Names.is_list(file.table)
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each object that is no variation; at the end a RowError for each variation that none named."""
+    if Names.is_list(file.table):
+        file.became.update(dict.fromkeys(file.table.columns, "names, of the products"))
+        return
+    tell(file, _BECAME)
+    known = Names.beside(file)
+    variations = NamedByTheirProduct(file.counts)
+    for row in filled_rows(file):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        given = fields(row)
+        sku, own_id = as_cell(given.get("sku")), as_cell(given.get("id"))
+        if as_cell(given.get("visibility")) == _NOT_VISIBLE:
+            variations.add(own_id, f"{sku!r} {NO_PRODUCT_NAMES_IT}")
+            continue
+        further = fields(given.get("extensionattributes") or {})
+        for link in listed(further.get("configurableproductlinks")):
+            variations.add_named(as_cell(link))
+        try:
+            yield _product(given, further, known, file)
+        except RowError as error:
+            yield error
+    yield from variations.left()
+    tell(file, _BECAME)
+
+
+def _product(given: Mapping[str, Any], further: Mapping[str, Any], known: Names, file: SellerFile) -> Row:
+    pairs = [(as_cell(one.get("attributecode")), one.get("value")) for one in objects(given.get("customattributes"))]
+    custom, labels = dict(pairs), Labels()
+    for code, value in pairs:
+        if not _OF_SHOP.fullmatch(code):
+            found = known.labels(code, value)
+            file.counts[NUMBERED] += found is None
+            labels.add(code, listed(value) if found is None else found)
+    for option in objects(further.get("configurableproductoptions")):
+        code = known.code(as_cell(option.get("attributeid"))) or as_cell(option.get("label"))
+        for value in objects(option.get("values")):
+            found = known.labels(code, value.get("valueindex"))
+            file.counts[NUMBERED] += found is None
+            labels.add(code, value.get("valueindex") if found is None else found)
+    labels.add("weight", given.get("weight"))
+    set_number = as_cell(given.get("attributesetid"))
+    attribute_set = known.attribute_set(set_number)
+    labels.add("attribute_set_code", attribute_set)
+    linked = [as_cell(link.get("categoryid")) for link in objects(further.get("categorylinks"))]
+    paths = known.paths(linked or [as_cell(one) for one in listed(custom.get("category_ids"))])
+    labels.add("categories", ["/".join(path) for path in paths])
+    file.counts[NO_CATEGORY] += not paths
+    short, body = (html_text(as_cell(custom.get(name))) for name in _TEXTS)
+    images = _images(given.get("mediagalleryentries"), custom)
+    return {
+        "product_id": as_cell(given.get("sku")) or None,
+        "product_type": max(paths, key=len)[-1] if paths else attribute_set or set_number or None,
+        "title": line_text(given.get("name")),
+        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
+        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _images(entries: Any, custom: Mapping[str, Any]) -> list[str]:
+    """The base image, then the others in their order; videos and hidden ones are left out."""
+    found = [
+        ("image" not in listed(entry.get("types")), number(entry.get("position"), place), image_path(entry.get("file")))
+        for place, entry in enumerate(objects(entries), start=1)
+        if as_cell(entry.get("mediatype")) in ("", "image") and entry.get("disabled") in (None, False, "0", "false")
+    ]
+    return in_order([path for *_, path in sorted(found, key=lambda one: one[:2])] or [image_path(custom.get("image"))])
+
+
+LAYOUT = Layout("magento-api", "what Magento 2's REST API answers", fits, rows, names=_NAMES)

@@ -1,0 +1,70 @@
+"""What the layouts of shops' APIs share: fields in any spelling, lists of objects, names, addresses of images."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.layouts.columns import plain_name
+from moemoe.catalog.layouts.layout import SellerFile
+from moemoe.catalog.layouts.records import PATHS, nested
+from moemoe.catalog.layouts.shop_values import as_cell
+
+_spelled = cache(plain_name)
+
+
+def fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml"."""
+    return {_spelled(name): value for name, value in given.items() if not _is_blank(value)}
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, list, dict)) and not value)
+
+
+def tell(file: SellerFile, became: Mapping[str, str]) -> None:
+    """Says what became of the columns, by their plain names; once more at the end, as later rows have further ones."""
+    file.became.update({c: became[name] for c in file.table.columns if (name := _spelled(c)) in became})
+
+
+def listed(value: Any) -> list[Any]:
+    """The items of a list, of its text in JSON or Python's spelling, or of GraphQL's edges or nodes; one item alone."""
+    value = nested(value)
+    if isinstance(value, Mapping):
+        if isinstance(value.get("edges"), list):
+            return [edge.get("node") if isinstance(edge, Mapping) else edge for edge in value["edges"]]
+        return value["nodes"] if isinstance(value.get("nodes"), list) else [value]
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The ``fields`` of each object that is ``listed``."""
+    return (fields(one) for one in listed(value) if isinstance(one, Mapping))
+
+
+def names(value: Any) -> list[str]:
+    """The name of each item that is ``listed``: its ``name``, or the text that it is."""
+    found = (as_cell(fields(one).get("name") if isinstance(one, Mapping) else one) for one in listed(value))
+    return [name for name in found if name]
+
+
+def address(value: Any) -> str:
+    """A path, or that of an object, which has it itself or under ``image`` or ``preview``; "" if there is none."""
+    value = nested(value)
+    if not isinstance(value, Mapping):
+        return as_cell(value)
+    given = fields(value)
+    found = (given[name] for name in (*map(_spelled, PATHS), "originalsrc", "transformedsrc") if name in given)
+    within = (address(given[name]) for name in ("image", "preview") if name in given)
+    return as_cell(next(found, "")) or next(within, "")
+
+
+def number(value: Any, otherwise: int) -> int:
+    """A position as a number."""
+    text = as_cell(value)
+    return int(text) if text.isdecimal() else otherwise
+
+
+def not_of_a_product(detail: str) -> RowError:
+    """The error of a row whose product is not there."""
+    return RowError("row", "row belongs to no product", detail)

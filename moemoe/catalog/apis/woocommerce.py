@@ -1,0 +1,143 @@
+"""Products as WooCommerce's APIs answer: the REST API with keys, and the Store API, which needs none.
+
+As in WooCommerce's CSV, a variable product lists all values of its attributes, and variations are counted. The REST API
+does not say which category is below which: the first one is the product type. Addresses in the Store API do.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moemoe.catalog.apis.values import address, fields, listed, names, objects, tell
+from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, filled_rows, in_order
+from moemoe.catalog.layouts.shortcodes import without_shortcodes
+from moemoe.catalog.layouts.variations import NamingTheirParent
+
+_LISTS_OF_NAMES = ("categories", "tags", "brands")
+_MEASURES = ("weight", "length", "width", "height")
+_BECAME = {
+    "id": "product_id",
+    "sku": "product_id where id is missing",
+    "type": "tells variations from products",
+    "parentid": "tells whose a variation is",
+    "parent": "tells whose a variation is",
+    "name": "title",
+    **dict.fromkeys(("shortdescription", "description"), "description, bullet_points"),
+    **dict.fromkeys(("attributes", "metadata", "weight", "dimensions", "tags", "brands"), ATTRIBUTE),
+    "categories": f"product_type, {ATTRIBUTE}",
+    "images": "image",
+    "image": "image",
+}
+_NAMES = (
+    *(
+        "id",
+        "sku",
+        "name",
+        "type",
+        "parent_id",
+        "short_description",
+        "description",
+        "categories",
+        "attributes",
+        "images",
+    ),
+    *("meta_data", "permalink", "slug", "catalog_visibility"),
+)
+NO_LABELS = "custom fields that are no labels, left out"
+SEVERAL = "products in several categories, the first of which is their product type"
+#: Given by the shop, not by the seller.
+_NO_CATEGORY, _PLACEHOLDER = "uncategorized", "placeholder"
+
+
+def fits(file: SellerFile) -> bool:
+    """Names with categories and a list of attributes, and a short description or the address of a page."""
+    columns = set(file.table.columns)
+    if not {"name", "attributes"} <= columns or not {"short_description", "permalink", "slug"} & columns:
+        return False
+    lists = [given for row in file.table.first(20) if (given := row.get("attributes")) is not None]
+    are_lists = all(isinstance(given, list) or str(given).lstrip()[:1] == "[" for given in lists)
+    return "id" in columns and bool({"categories", "parent_id"} & columns) and are_lists
+
+
+def rows(file: SellerFile) -> Iterator[Row | RowError]:
+    """A product for each object that is no variation; at the end a RowError for each variation without a parent."""
+    check_product_type(file, "categories" in file.table.columns, "categories")
+    tell(file, _BECAME)
+    variations = NamingTheirParent(file.counts)
+    for row in filled_rows(file):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        given = fields(row)
+        kind, own_id = as_cell(given.get("type")), as_cell(given.get("id"))
+        parent = next(
+            (text for name in ("parentid", "parent") if (text := as_cell(given.get(name))) not in ("", "0")), ""
+        )
+        if kind.endswith("variation") or (parent and not kind):
+            variations.add(parent, f"variation {own_id!r}: no row has its parent {parent!r}")
+            continue
+        if kind.startswith("variable") or not kind:
+            variations.add_product([own_id])
+        try:
+            yield _product(given, file)
+        except RowError as error:
+            yield error
+    yield from variations.left()
+    tell(file, _BECAME)
+
+
+def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
+    labels = Labels()
+    for attribute in objects(given.get("attributes")):
+        for values in ("options", "option", "terms", "value"):
+            labels.add(as_cell(attribute.get("name")), names(attribute.get(values)))
+    dimensions = fields(given.get("dimensions") or {})
+    for name in _MEASURES:
+        labels.add(name, given.get(name) or dimensions.get(name))
+    for name in _LISTS_OF_NAMES:
+        labels.add(name, [line_text(one) for one in names(given.get(name))])
+    for field in objects(given.get("metadata")):
+        key = as_cell(field.get("key"))
+        if not key.startswith("_"):  # others are of WordPress and its plugins
+            label, odd = plain_label(field.get("value"))
+            labels.add(key, label)
+            file.counts[NO_LABELS] += odd is not None
+    short, body = (
+        html_text(without_shortcodes(as_cell(given.get(name)))) for name in ("shortdescription", "description")
+    )
+    images = in_order(_image(one) for name in ("images", "image") for one in listed(given.get(name)))
+    return {
+        "product_id": as_cell(given.get("id")) or as_cell(given.get("sku")) or None,
+        "product_type": _product_type(given.get("categories"), file),
+        "title": line_text(given.get("name")),
+        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
+        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
+
+
+def _product_type(categories: Any, file: SellerFile) -> str | None:
+    """The category whose address is the longest path, else the first; "Uncategorized" only if it is alone."""
+    found = [(name, as_cell(one.get("link"))) for one in objects(categories) if (name := line_text(one.get("name")))]
+    found = [one for one in found if one[0].casefold() != _NO_CATEGORY] or found
+    if not found:
+        return next(iter(names(categories)), None)
+    if not all(link for _, link in found):
+        file.counts[SEVERAL] += len(found) > 1
+        return found[0][0]
+    return max(found, key=lambda one: one[1].rstrip("/").count("/"))[0]
+
+
+def _image(one: Any) -> str | None:
+    """An image's address; of the one that stands for a missing one none."""
+    path = address(one)
+    return None if _PLACEHOLDER in path.rpartition("/")[2].casefold() and "woocommerce" in path.casefold() else path
+
+
+LAYOUT = Layout("woocommerce-api", "what an API of WooCommerce answers", fits, rows, names=_NAMES)

@@ -1,0 +1,95 @@
+"""What WooCommerce's APIs answer."""
+
+import json
+
+import pytest
+
+from moemoe.errors import CatalogError
+from tests.support.seller_files import images_of, read
+from tests.support.shop_api_samples import WOO_SHIRT, WOO_STORE_HAT, WOO_VARIATION
+
+
+def save(path, *answers):
+    path.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+    return path
+
+
+def test_the_rest_api(tmp_path):
+    path = save(tmp_path / "products.json", [WOO_SHIRT])
+    found = read(path)
+    assert found.products == [
+        {
+            "product_id": "154",
+            "marketplace": None,
+            "product_type": "Shirts & Tops",
+            "title": "Red & Blue Shirt",
+            "bullet_points": ["Cotton"],
+            "description": "Soft.\nWarm.",
+            "image": "https://shop.test/1.jpg",
+            "attributes": {
+                **{"Color": "Red, Blue", "Fabric": "Cotton", "weight": ".5", "length": "70"},
+                **{"categories": "Uncategorized, Shirts & Tops, Sale", "tags": "new", "fit": "Slim"},
+            },
+        }
+    ]
+    assert found.how.layout == "woocommerce-api"
+    assert found.how.columns["price"] == "unused"
+    assert found.how.counts == {
+        "custom fields that are no labels, left out": 1,
+        "products in several categories, the first of which is their product type": 1,
+    }
+    assert images_of(path) == [["https://shop.test/1.jpg", "https://shop.test/2.jpg"]]
+
+
+def test_the_store_api(tmp_path):
+    found = read(save(tmp_path / "a.json", [WOO_STORE_HAT]))
+    assert found.first["product_type"] == "Hats"  # by its address the deepest
+    assert found.first["attributes"] == {"Color": "Blue, Grey", "categories": "Clothing, Hats", "brands": "Acme"}
+    assert (found.first["description"], found.first["image"]) == ("A hat.", "https://shop.test/h.jpg")
+    assert found.how.counts == {}
+
+
+@pytest.mark.parametrize(
+    "pages", [[[WOO_SHIRT], [WOO_VARIATION]], [[WOO_VARIATION, WOO_SHIRT]], [WOO_SHIRT, WOO_VARIATION]]
+)
+@pytest.mark.parametrize("has_type", [True, False])
+def test_variations_of_a_product(tmp_path, pages, has_type):
+    """Those of older versions have no type."""
+    text = "".join(json.dumps(page) + "\n" for page in pages)
+    path = tmp_path / "a.json"
+    path.write_text(text if has_type else text.replace('"type": "variation", ', ""))
+    found = read(path)
+    assert [product["product_id"] for product in found.products] == ["154"]
+    assert found.how.counts["rows of variations, which their products list"] == 1
+    assert found.aside == []
+
+
+def test_a_variation_without_its_product(tmp_path):
+    found = read(save(tmp_path / "a.json", [WOO_STORE_HAT, WOO_VARIATION]))
+    assert found.aside == [("row belongs to no product", "variation '155': no row has its parent '154'")]
+
+
+@pytest.mark.parametrize(
+    ("categories", "kind"),
+    [([], None), ([{"name": "Uncategorized"}], "Uncategorized"), (["Hats"], "Hats"), (None, None)],
+)
+def test_categories(tmp_path, categories, kind):
+    found = read(save(tmp_path / "a.json", [WOO_SHIRT, {**WOO_STORE_HAT, "categories": categories}]))
+    assert [product["product_type"] for product in found.products] == ["Shirts & Tops", kind]
+
+
+def test_the_image_that_stands_for_none(tmp_path):
+    src = "https://shop.test/wp-content/uploads/woocommerce-placeholder-600x600.png"
+    found = read(save(tmp_path / "a.json", [{**WOO_SHIRT, "images": [{"id": 0, "src": src}]}]))
+    assert found.first["image"] is None
+
+
+def test_without_categories_it_says_what_to_export(tmp_path):
+    bare = {name: value for name, value in WOO_SHIRT.items() if name != "categories"}
+    with pytest.raises(CatalogError, match="has no categories, which becomes the product type"):
+        read(save(tmp_path / "a.json", [bare]))
+
+
+def test_an_error_of_the_api_is_no_catalog(tmp_path):
+    with pytest.raises(CatalogError, match="has none of the layouts"):
+        read(save(tmp_path / "a.json", {"code": "rest_no_route", "message": "No route", "data": {"status": 404}}))
