@@ -41,8 +41,10 @@ def test_the_run_says_how_its_files_were_read(space, validated):
     assert [reading] == validated.collection.readings
     assert (reading.layout, reading.format, reading.files, reading.example) == ("own", "Parquet", 2, "part-0.parquet")
     assert reading.columns["attributes"] == "attributes"
-    what = (validated.report, validated.collection, validated.quarantine, False)
+    what = (validated.report, validated.collection, validated.quarantine, {"width": ","}, False)
     said = document_text(catalog_documents.raw_catalog(*what))
+    assert validated.signs == {}  # nothing is measured
+    assert 'width | comma | 1200 | 1.2 | decimal_sign: ","' in said
     assert "2 files such as part-0.parquet: Parquet, layout **own**." in said
 
 
