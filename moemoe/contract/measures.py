@@ -45,6 +45,8 @@ _WORD = regex.compile(
 _OR_ELSE = re.compile(r"[/(=|≈\[]")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2} \d{3}(?!\d)(?:[.,]\d+)?")
 _PARTS = re.compile(r"\s*(?:,|&|and)?\s*", re.IGNORECASE)
+#: Found fast: most labels have no unit or letter right before a number.
+_MAY_BE_GLUED = re.compile(r"(?:[^\W\d_]|[\"'%‰°])\d")
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
 #: A dimension's letter behind a times: "W30xD20".
 _TIMES_LETTER = re.compile(r"(?<=\d)\s?[xX×*]\s?[WDHLBwdhlb]\s?(?=\d)")
@@ -175,7 +177,7 @@ class MeasureReader:
             text = _ABOUT.sub("", text)
         text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", _ALLOWED.sub(" ", text)))
         text = without_one_piece(text, self._folded)
-        return str(self._glued.sub(r"\g<0> ", text))
+        return str(self._glued.sub(r"\g<0> ", text)) if _MAY_BE_GLUED.search(text) else text
 
     def _with_inches(self, found: list[Found], between: list[str]) -> list[Found]:
         """``found``, a number alone right behind feet in inches: 5'10, 5 foot 10."""
