@@ -132,7 +132,7 @@ class BaseFlow(DeployedFlow):
         self.merge_artifacts(inputs, exclude=["parts"])
         with workspace(self) as space:
             found = stages.validate.validate_catalog(space, [task.parts for task in inputs])
-            what = (found.report, found.collection, found.quarantine, self.is_sample)
+            what = (found.report, found.collection, found.quarantine, found.signs, self.is_sample)
             cards.show(catalog_documents.raw_catalog(*what))
             self.broken_promises = settle(found.report)
         self.next(self.normalize)

@@ -106,13 +106,13 @@ def test_unmapped_labels_are_listed_with_their_reasons(contract):
         "raw_values": 5, "labels": 1, "dropped": 1, "unmapped": 5,
     }  # fmt: skip
     assert {entry["value"]: entry["reason"] for entry in heel["most_frequent_unmapped"]} == {
-        "20 x 30 cm": "several dimensions; one number is allowed",
+        "20 x 30 cm": "several dimensions, or a number of pieces; one measure is allowed",
         "5": "no unit; it may be one of cm, inch, mm",
         "4 kg": "unit 'kg' is not accepted; accepted are cm, inch, mm",
         "40 cm": "40 cm is outside 0 to 30 cm",
     }
     found.contradictions = None
-    assert "20 x 30 cm (2: several dimensions; one number is allowed)" in document_text(
+    assert "20 x 30 cm (2: several dimensions, or a number of pieces; one measure is allowed)" in document_text(
         labels_document(found, (), False)
     )
 

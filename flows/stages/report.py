@@ -8,6 +8,7 @@ from typing import Any
 
 from moemoe.catalog.images import ImageError, shrink_image
 from moemoe.catalog.reading import from_json
+from moemoe.contract.decimal_signs import signs_found
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.evaluation.measure import Measurement
 from moemoe.inference.catalog_rows import usable_image
@@ -15,7 +16,7 @@ from moemoe.registry.code_version import git_commit
 from moemoe.registry.register import Registration
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting import html, registration, report
-from moemoe.reporting.catalog_documents import readings
+from moemoe.reporting.catalog_documents import decimal_signs, readings
 from moemoe.reporting.document import Document, Plot
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.expectations import Report, expectation_blocks
@@ -45,8 +46,9 @@ def write_report(
         return words_pattern(spellings(known, value) if known else [value.casefold()])
 
     read = from_json(space.folder.reading.read_text()) if space.folder.reading.exists() else []
+    how_read = [*readings(read), *decimal_signs(signs_found(space.given_contract, space.contract))]
     document = report.run_report(
-        found, identity, example_blocks(chosen, products, pattern), expectation_blocks(checked), plots, readings(read)
+        found, identity, example_blocks(chosen, products, pattern), expectation_blocks(checked), plots, how_read
     )
     space.folder.report.write_text(html.page(document))
     return document

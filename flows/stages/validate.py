@@ -1,6 +1,6 @@
 """validate: checks the raw catalog against its contract."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ import data_contracts
 from data_contracts import ContractReport
 from moemoe.catalog.products import CollectedPart, Collection
 from moemoe.catalog.reading import to_json
+from moemoe.contract.decimal_signs import signs_found
 from moemoe.contract.open_contract import resolve_contract
 from moemoe.labels.parts import Parts
 from stages.workspace import Workspace
@@ -16,11 +17,12 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Validated:
-    """The collected catalog, its QUARANTINE, and what the contract says of it."""
+    """The collected catalog, its QUARANTINE, what the contract says of it, and decimal signs that it did not say."""
 
     collection: Collection
     quarantine: pa.Table
     report: ContractReport
+    signs: Mapping[str, str]
 
 
 def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
@@ -41,4 +43,4 @@ def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]])
     products, docs = Parts(folder.products()), space.path("data_docs")
     report = data_contracts.check_raw(products, quarantine, collection.rows, contract, docs)
     folder.data_docs.publish(docs)
-    return Validated(collection, quarantine, report)
+    return Validated(collection, quarantine, report, signs_found(space.given_contract, contract))

@@ -170,7 +170,7 @@ class _Attribute:
                 for value, (count, aliases) in self.values.items()
             )]  # fmt: skip
         own, given = self.measures, self.measures.measurement
-        sign = "" if given.decimal_sign == "." else f", decimal_sign: '{given.decimal_sign}'"
+        sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
         return [
             *head,
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",

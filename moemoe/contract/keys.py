@@ -153,7 +153,11 @@ MEASUREMENT = Record(
         "default_unit": Text(
             "What a number without a unit has; without this key it is the only accepted one, of several none."
         ),
-        "decimal_sign": Choice((".", ","), "What 1.200 and 1,200 mean: with '.' 1.2 and 1200, with ',' 1200 and 1.2."),
+        "decimal_sign": Choice(
+            (".", ","),
+            "What 1.200 and 1,200 mean: with '.' 1.2 and 1200, with ',' 1200 and 1.2; without this key the catalog's "
+            "other labels decide, and if they do not such labels are unmapped.",
+        ),
         "decimals": Number(0, 6, "Digits behind the point of a value, at most.", whole=True),
         "at_least": Number(-1e12, 1e12, "Least value, in the canonical unit; a label outside is unmapped."),
         "at_most": Number(-1e12, 1e12, "Largest value, in the canonical unit."),

@@ -32,7 +32,7 @@ def load_measurement(entry: YamlNode) -> Measurement:
         units.append(unit)
     names = [unit.name for unit in units]
     default = fields["default_unit"].choice(names) if "default_unit" in fields else None
-    sign = fields["decimal_sign"].choice((".", ",")) if "decimal_sign" in fields else "."
+    sign = fields["decimal_sign"].choice((".", ",")) if "decimal_sign" in fields else None
     least, most, tolerance = (_decimal(fields[name], name) for name in ("at_least", "at_most", "tolerance"))
     if least >= most:
         fields["at_most"].fail(f"at_most is {most:f} and at_least {least:f}; at_most must be larger")

@@ -1,5 +1,7 @@
 """What the words and signs beside a number make of it: a bound, a price, a rate ("g/m2"), a dimension of several."""
 
+from collections.abc import Container
+
 import regex
 
 #: Words behind a number that are no unit of it.
@@ -19,8 +21,9 @@ RATE = regex.compile(
     regex.IGNORECASE,
 )
 
+OUNCE = regex.compile(r"ozs?|ounces?", regex.IGNORECASE)
 _BOUND = regex.compile(
-    r"(?<![^\W_])(?:up ?to|at ?(?:least|most)|min(?:imum)?|max(?:imum)?|"
+    r"(?<![^\W_])(?:up[ -]?to|at[ -]?(?:least|most)|min(?:imum)?|max(?:imum)?|"
     r"(?:less|more|greater|smaller|longer|shorter) than|(?:(?:or|and) |& ?)(?:more|less|up|longer|larger)|"
     r"over|under|above|below|within|no|not|without|minus|upwards?|onwards?|"
     # German, Dutch, French, Spanish, Portuguese, Italian and Polish
@@ -49,16 +52,42 @@ _PRICE = regex.compile(r"[€$£¥₹₩₽฿]|(?<![^\W_])(?:Rs|INR|USD|EUR|GBP
 _HALF = regex.compile(r"(?<![^\W_])(?:and|&) (?:an? |one )?(?:half|quarter)(?![^\W_])", regex.IGNORECASE)
 
 
-def problem_of(beside: list[str], is_range: bool) -> str | None:
+#: Several pieces, of which a measure may be that of one or of all; one piece is no matter.
+_OF_PIECES = r"(?:pack|set|box|case|lot|combo|bundle)s? of (?P<number>\d+)(?: (?:pieces|pcs?|units?))?"
+_PIECES = r"(?P<number2>\d+)[ -]?(?P<word>packs?|pk|pcs?|pieces?|pairs?|count|ct|units?|sets?|nos?|bottles?|boxes|bags)"
+_PACK = regex.compile(rf"[(\[]?\s?(?<![^\W_])(?:{_OF_PIECES}|{_PIECES})(?![^\W_])\.?\s?[)\]]?", regex.IGNORECASE)
+
+
+def without_one_piece(text: str, units: Container[str]) -> str:
+    """``text`` without "pack of 1", "1 pc" and the like, unless the word is one of the ``units``."""
+
+    return _PACK.sub(lambda found: " " if _pieces(found, units) == 1 else found[0], text)
+
+
+def several_pieces(text: str, units: Container[str]) -> str | None:
+    """The words that say that there are several pieces ("pack of 2"), unless they are one of the ``units``."""
+    found = next((found for found in _PACK.finditer(text) if _pieces(found, units) > 1), None)
+    return found[0].strip(" ()[].") if found else None
+
+
+def _pieces(found: regex.Match, units: Container[str]) -> int:
+    """How many pieces; 0 if the word is a unit."""
+    return 0 if (found["word"] or "").casefold() in units else int(found["number"] or found["number2"])
+
+
+def problem_of(before: str, between: list[str], after: str, is_range: bool) -> str | None:
     """Why a number is no measure, by the texts beside it; None if nothing speaks against it.
 
     Args:
-        beside: the text before the first number, those between two, that behind the last.
+        before, between, after: the text before the first number, those between two, that behind the last.
         is_range: whether a second number is the other end.
     """
+    beside = [before, *between, after]
+    if any("+" in part for part in between):
+        return "'+' makes it a sum; one measure is allowed"
     bound = next(filter(None, map(_BOUND.search, beside)), None)
     if bound is None and not is_range:
-        bound = _FROM.search(beside[0]) or _ON.match(beside[-1])
+        bound = _FROM.search(before) or _ON.match(after)
     if bound:
         return f"{bound[0].strip()!r} makes it a bound, not a measure"
     if price := next(filter(None, map(_PRICE.search, beside)), None):

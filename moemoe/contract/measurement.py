@@ -38,7 +38,7 @@ class Measurement:
         at_least, at_most: the range of the values, in the canonical unit.
         tolerance: how far a right answer may lie from the label, in the canonical unit.
         default_unit: the name of the unit of a number without one; None where it must have one.
-        decimal_sign: what "1.200" and "1,200" mean: with "." 1.2 and 1200, with "," 1200 and 1.2.
+        decimal_sign: what "1.200" and "1,200" mean: with "." 1.2 and 1200, with "," 1200 and 1.2; None: unknown.
     """
 
     units: tuple[Unit, ...]
@@ -47,7 +47,7 @@ class Measurement:
     at_most: Decimal
     tolerance: Decimal
     default_unit: str | None = None
-    decimal_sign: str = "."
+    decimal_sign: str | None = None
 
     @property
     def unit(self) -> str:

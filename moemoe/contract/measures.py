@@ -1,15 +1,13 @@
 """A raw label -> the measure that it states ("12 1/2 in", "5' 6\\"", "approx. 32cm"), or why it states none.
 
-Numbers: a comma groups thousands where three digits end the number and it does not begin with 0 ("1,200", "1,00,000"),
-else it is a decimal comma; a point is a decimal point unless the number has several, or a comma behind it. Where the
-contract's ``decimal_sign`` is a comma, "1.200" and "1,200" mean the opposite. Of several
-measures in a label only three are one: parts of one measure ("5 ft 6 in"), the same in two units ("15 in / 38 cm") and
-a range whose ends are within the tolerance of its middle.
+Of several measures in a label only four are one: parts of one measure ("5 ft 6 in", "5ft10in"), the same within the
+tolerance in two units ("15 in / 38 cm"), or as exactly as the coarser one is written ("86 in / 220 cm"), and a range
+whose ends are within the tolerance of its middle. What a maker allows ("32 cm +/- 2") is left out.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -17,36 +15,45 @@ from typing import Any
 
 import regex
 
-from moemoe.contract.measure_words import NO_UNITS, RATE, TIMES, TO, problem_of
+from moemoe.contract.measure_numbers import NUMBER, UNSPACED, number_of
+from moemoe.contract.measure_words import (
+    NO_UNITS,
+    OUNCE,
+    RATE,
+    TIMES,
+    TO,
+    problem_of,
+    several_pieces,
+    without_one_piece,
+)
 from moemoe.contract.measurement import Measurement, Unit
 from moemoe.contract.text import fold_case, plain_label, plain_measure
 
 #: A longer label is a text about the product.
 LONGEST = 200
-#: A number of more digits is none that anybody measured.
-MOST_DIGITS = 30
 
-#: Letters of scripts that write no blanks (see ``moemoe.words``): beside them a number or a unit may stand.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
+#: Arabic's signs of thousands and of decimals leave no doubt; with a zero more "1.200" is none of thousands.
+_ARABIC_THOUSANDS, _ARABIC_DECIMALS = "\u066c", re.compile("\u066b(\\d{3})(?!\\d)")
+#: Swiss thousands: 1'200.
+_APOSTROPHE_GROUP = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
+#: Spellings of units that are divided in halves, down to 64ths.
+_HALVED = frozenset(('"', "'", "yd", "lb", "oz", "fl oz", "gal"))
+_WORD = regex.compile(
+    r"""[ -]*(fl(?:uid)?\.?\ ?(?:ozs?|ounces?)(?!\p{L})|\p{L}[\p{L}\p{M}\p{N}]*|["'%‰°])""", regex.IGNORECASE
 )
-_ARABIC = str.maketrans({"\u066b": ".", "\u066c": ","})  # its signs of decimals and of thousands
-_NUMBER = re.compile(
-    rf"""(?=[-+.\d])(?<![^\W{_UNSPACED}])(?:(?<![.,])|(?<=[^\W\d_]\.))(?P<sign>(?<![\w"')])[-+])?(?:
-        (?:(?P<whole>\d+)(?:\ |-|\ and\ ))?(?P<numerator>\d{{1,2}})/(?P<denominator>2|3|4|5|8|10|16|32|64)(?![\d/])
-        |(?P<decimal>\d[\d.,]*\d|\d|\.\d+))""",
-    re.VERBOSE,
-)
-_GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
-_GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+|\.\d{3})")
-#: Thousands or decimals, as the contract's ``decimal_sign`` says.
-_EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
-_OTHER_SIGN = str.maketrans(".,", ",.")
-_PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
-_WORD = regex.compile(r"""[ -]*(\p{L}[\p{L}\p{M}\p{N}]*|["'%‰°])""")
+#: Between two spellings of one measure: "86 inch / 220 cm", "220 cm (86 inch)".
+_OR_ELSE = re.compile(r"[/(=|≈\[]")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2} \d{3}(?!\d)(?:[.,]\d+)?")
 _PARTS = re.compile(r"\s*(?:,|&|and)?\s*", re.IGNORECASE)
+#: Found fast: most labels have no unit or letter right before a number.
+_MAY_BE_GLUED = re.compile(r"(?:[^\W\d_]|[\"'%‰°])\d")
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
+#: A dimension's letter behind a times: "W30xD20".
+_TIMES_LETTER = re.compile(r"(?<=\d)\s?[xX×*]\s?[WDHLBwdhlb]\s?(?=\d)")
+#: What the maker allows: "32 cm +/- 2 cm", "± 5 %"; the unit behind it may be that of the measure too.
+_ALLOWED = re.compile(r"(?<=\S)(?:\ ?\(?)?\ ?(?:\+\ ?/?\ ?-|±)\ ?\d[\d.,]*(?:\ ?-\ ?\d[\d.,]*)?(?:\ ?%)?")
+#: "±30 cm" is about as much.
+_ABOUT = re.compile(r"^\W*?(?:\+\ ?/?\ ?-|±)\ ?(?=\d)")
 #: A sign, or a dash before a list's item: "- 5".
 _LOOSE_MINUS = re.compile(r"-\s+$")
 
@@ -57,13 +64,27 @@ class MeasureError(ValueError):
 
 @dataclass(frozen=True)
 class Found:
-    """A number in a text, None if it cannot be read; its unit if it has an accepted one, else the word behind it."""
+    """A number in a text, None if it cannot be read; its unit if it has an accepted one, else the word behind it.
+
+    ``step`` is the least difference that the number can express, ``problem`` why it cannot be read.
+    """
 
     number: Fraction | None
     unit: Unit | None
     word: str
     start: int
     end: int
+    step: Fraction = Fraction(1)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """A measure in the canonical unit, and the least difference that it can express."""
+
+    number: Fraction
+    step: Fraction
+    unit: Unit
 
 
 class MeasureReader:
@@ -102,7 +123,7 @@ class MeasureReader:
 
     def _number(self, raw: str) -> Fraction:
         """What ``raw`` states, in the canonical unit."""
-        text = _GLUED_TIMES.sub(" × ", plain_label(_plain(raw)).replace("\n", "; "))
+        text = self._prepared(raw)
         if len(text) > LONGEST:
             raise MeasureError("a text, not a measure")
         all_found = list(self._all(text))
@@ -110,51 +131,82 @@ class MeasureReader:
             raise MeasureError("no number")
         for found in all_found:
             if found.number is None:
-                raise MeasureError(f"the number {text[found.start : found.end]!r} cannot be read")
+                raise MeasureError(found.problem)
         between = [text[one.end : other.start] for one, other in pairwise(all_found)]
         is_range = any(map(TO.fullmatch, between))
         apart = [part for part in between if not TO.fullmatch(part)]  # "10 bis 12 cm" is a range
         before = text[: all_found[0].start]
-        if problem := problem_of([before, *apart, text[all_found[-1].end :]], is_range):
+        if problem := problem_of(before, apart, text[all_found[-1].end :], is_range):
             raise MeasureError(problem)
         if self._measurement.at_least < 0 and _LOOSE_MINUS.search(before):
             raise MeasureError("the dash before the number may be a minus; write it without a blank")
+        if pieces := several_pieces(text, self._folded):
+            raise MeasureError(f"{pieces!r} makes it several pieces; the measure may be that of one or of all")
         if any(map(TIMES.search, between)):
-            raise MeasureError("several dimensions; one number is allowed")
+            raise MeasureError("several dimensions, or a number of pieces; one measure is allowed")
+        for one, following, part in zip(all_found, all_found[1:], between, strict=False):
+            written = text[one.start : following.end]
+            if part == " " and not one.unit and not one.word and _THOUSANDS.match(written):
+                raise MeasureError(f"{_THOUSANDS.match(written)[0]!r} may be one number or two; write no blank in it")  # type: ignore[index]
         for place in range(len(between) - 1, -1, -1):  # "10-12 cm": both are cm
             one, following = all_found[place], all_found[place + 1]
             if one.unit is None and not _is_unit(one.word) and _is_joined(between[place]):
-                all_found[place] = Found(one.number, following.unit, following.word, one.start, one.end)
-        numbers = self._without_parts(all_found, between)
-        if len(numbers) == 1:
-            return numbers[0]
+                all_found[place] = replace(one, unit=following.unit, word=following.word)
+        stated = self._without_parts(self._with_inches(all_found, between), between)
+        if len(stated) == 1:
+            return stated[0].number
         tolerance = Fraction(self._measurement.tolerance)
-        if len(numbers) == 2 and is_range:
-            low, high = sorted(numbers)
+        if len(stated) == 2 and is_range:
+            low, high = sorted(one.number for one in stated)
             if high - low > 2 * tolerance:
                 raise MeasureError("a range; one number is allowed")
             return (low + high) / 2
-        if any(abs(number - numbers[0]) > tolerance for number in numbers):
+        first = stated[0]
+        if all(abs(one.number - first.number) <= tolerance for one in stated):
+            return first.number
+        finest = min(stated, key=lambda one: one.step)
+        is_twice = all(map(_OR_ELSE.search, between)) and len(stated) == len(all_found)
+        if not is_twice or any(one is not finest and not _is_rounded(finest, one) for one in stated):
             raise MeasureError("several numbers that differ; one is allowed")
-        return numbers[0]
+        return finest.number
 
-    def _without_parts(self, found: list[Found], between: list[str]) -> list[Fraction]:
+    def _prepared(self, raw: str) -> str:
+        """``raw`` with all numbers apart from letters, without what the maker allows and without "pack of 1"."""
+        text = _APOSTROPHE_GROUP.sub("", plain_label(_plain(raw)).replace("\n", "; "))
+        if self._measurement.at_least >= 0:  # "±5 °C" may be a range
+            text = _ABOUT.sub("", text)
+        text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", _ALLOWED.sub(" ", text)))
+        text = without_one_piece(text, self._folded)
+        return str(self._glued.sub(r"\g<0> ", text)) if _MAY_BE_GLUED.search(text) else text
+
+    def _with_inches(self, found: list[Found], between: list[str]) -> list[Found]:
+        """``found``, a number alone right behind feet in inches: 5'10, 5 foot 10."""
+        inch = next((unit for unit in self._measurement.units if '"' in unit.spellings), None)
+        if inch is None or len(found) < 2 or between[-1].strip():
+            return found
+        feet, last = found[-2:]
+        is_inches = feet.unit and "'" in feet.unit.spellings and not last.unit and not last.word
+        if not is_inches or last.number is None or last.number >= 12:
+            return found
+        return [*found[:-1], replace(last, unit=inch)]
+
+    def _without_parts(self, found: list[Found], between: list[str]) -> list[_Stated]:
         """The measures in the canonical unit, "5 ft 6 in" as one."""
-        numbers: list[Fraction] = []
+        stated: list[_Stated] = []
         last: Unit | None = None
         for place, one in enumerate(found):
             assert one.number is not None  # _number has refused such labels
             unit = self._unit_of(one)
-            if last is not None and _PARTS.fullmatch(between[place - 1]) and not (last.offset or unit.offset):
+            if last is not None and _is_next_part(last, between[place - 1]) and not (last.offset or unit.offset):
                 ratio = last.factor / unit.factor
-                whole = (numbers[-1] / last.factor).denominator == 1
+                whole = (stated[-1].number / last.factor).denominator == 1
                 if ratio > 1 and ratio.denominator == 1 and whole and 0 <= one.number < ratio:
-                    numbers[-1] += one.number * unit.factor
+                    stated[-1] = _Stated(stated[-1].number + one.number * unit.factor, one.step * unit.factor, unit)
                     last = None
                     continue
-            numbers.append(one.number * unit.factor + unit.offset)
+            stated.append(_Stated(one.number * unit.factor + unit.offset, one.step * unit.factor, unit))
             last = unit
-        return numbers
+        return stated
 
     def _unit_of(self, found: Found) -> Unit:
         if found.unit:
@@ -162,7 +214,9 @@ class MeasureReader:
         units = self._measurement.units
         names = ", ".join(unit.name for unit in units)
         if _is_unit(found.word):
-            raise MeasureError(f"unit {found.word!r} is not accepted; accepted are {names}")
+            fluid = next((unit.name for unit in units if "fl oz" in unit.spellings), None)
+            hint = f"; if it is {fluid}, list it as a spelling" if fluid and OUNCE.fullmatch(found.word) else ""
+            raise MeasureError(f"unit {found.word!r} is not accepted; accepted are {names}{hint}")
         if self._default:
             return self._default
         if len(units) > 1:
@@ -172,27 +226,34 @@ class MeasureReader:
     def _all(self, text: str) -> Iterator[Found]:
         """Every number of a text as ``plain_measure`` writes it."""
         end = 0
-        for match in _NUMBER.finditer(text):
+        only = self._default or (self._measurement.units[0] if len(self._measurement.units) == 1 else None)
+        for match in NUMBER.finditer(text):
             if match.start() < end:  # the 2 of "m**2"
                 continue
-            number, start = _number_of(match, self._measurement.decimal_sign), match.start()
+            start = match.start()
+            unit = self._spelled.match(text, match.end())
+            known = self._known(unit["unit"]) if unit else None
+            named = known or only
+            is_halved = named is not None and not _HALVED.isdisjoint(named.spellings)
+            number = number_of(match, self._measurement.decimal_sign, is_halved)
+            value = number.value
             if match["sign"] == "-":
                 if text[:start].rstrip()[-1:].isdigit():  # "10 -12 cm" is a range
                     start += 1
-                elif number is not None:
-                    number = -number
-            unit = self._spelled.match(text, match.end())
-            known = self._known(unit["unit"]) if unit else None
+                elif value is not None:
+                    value = -value
             rate = RATE.match(text, unit.end()) if unit else None
+            word = ""
             if unit and known and not rate:
                 end = unit.end()
-                yield Found(number, known, "", start, end)
             elif unit and rate:
-                end = rate.end()
-                yield Found(number, None, text[unit.start("unit") : end], start, end)
+                end, known = rate.end(), None
+                word = text[unit.start("unit") : end]
             else:
-                word = _WORD.match(text, match.end())
-                yield Found(number, None, word[1] if word else "", start, match.end())
+                found, known = _WORD.match(text, match.end()), None
+                word = found[1] if found else ""
+                end = match.end()
+            yield Found(value, known, word, start, end, number.step, number.problem)
 
     def _known(self, spelling: str) -> Unit | None:
         """The unit that ``spelling`` means; none where only its case tells which one ("MW", "mW")."""
@@ -202,10 +263,24 @@ class MeasureReader:
     @cached_property
     def _spelled(self) -> Any:
         """An accepted unit behind a number, also in brackets; the longest spelling first."""
-        longest_first = sorted(self._exact, key=lambda text: (-len(text), text))
-        words = "|".join(regex.escape(text) + _edge(text[-1]) for text in longest_first)
+        words = "|".join(regex.escape(text) + _edge(text[-1]) for text in self._longest_first)
         return regex.compile(
-            rf"[ -]{{0,3}}(?P<bracket>\( ?)?(?P<unit>{words})\.?(?(bracket) ?\))", regex.IGNORECASE | regex.VERSION1
+            rf"[ -]{{0,3}}(?P<bracket>[(\[] ?)?(?P<unit>{words})\.?(?(bracket) ?[)\]])",
+            regex.IGNORECASE | regex.VERSION1,
+        )
+
+    @cached_property
+    def _longest_first(self) -> list[str]:
+        return sorted(self._exact, key=lambda text: (-len(text), text))
+
+    @cached_property
+    def _glued(self) -> Any:
+        """What a blank belongs behind: the letter of "L30cm", the unit of "5ft10in"; "m2" stays."""
+        plain = "|".join(map(regex.escape, self._longest_first))
+        edged = "|".join(regex.escape(text) + _edge(text[-1]) for text in self._longest_first)
+        return regex.compile(
+            rf"(?<![^\W_])[WDHLB](?=\d[\d.,]*\ ?(?:{edged}))|(?<=\d\ ?)(?:{plain})(?=\d[\d.,]*(?:{edged}))",
+            regex.IGNORECASE | regex.VERSION1,
         )
 
 
@@ -214,11 +289,12 @@ def _edge(last: str) -> str:
     if not regex.match(r"[\p{L}\p{M}\p{N}]", last):
         return ""
     letters = r"[\p{L}\p{M}\p{N}]"
-    return rf"(?!{letters})" if regex.match(f"[{_UNSPACED}]", last) else rf"(?![{letters}--[{_UNSPACED}]])"
+    return rf"(?!{letters})" if regex.match(f"[{UNSPACED}]", last) else rf"(?![{letters}--[{UNSPACED}]])"
 
 
 def _plain(text: str) -> str:
-    return plain_measure(text.translate(_ARABIC))
+    text = _ARABIC_DECIMALS.sub(r"\g<0>0", text.replace(_ARABIC_THOUSANDS, ""))
+    return plain_measure(text.replace("\u066b", "."))
 
 
 def _is_joined(between: str) -> bool:
@@ -229,18 +305,14 @@ def _is_unit(word: str) -> bool:
     return bool(word) and word.casefold() not in NO_UNITS
 
 
-def _number_of(match: re.Match[str], decimal_sign: str) -> Fraction | None:
-    """The number without its sign; None if it cannot be read."""
-    if len(match[0]) > MOST_DIGITS:
-        return None
-    if match["numerator"]:
-        numerator, denominator = int(match["numerator"]), int(match["denominator"])
-        return int(match["whole"] or 0) + Fraction(numerator, denominator) if numerator < denominator else None
-    digits = match["decimal"]
-    if decimal_sign == "," and _EITHER.fullmatch(digits):
-        digits = digits.translate(_OTHER_SIGN)
-    if _GROUPED.fullmatch(digits):
-        return Fraction(digits.replace(",", ""))
-    if _GROUPED_BY_POINTS.fullmatch(digits):
-        return Fraction(digits.replace(".", "").replace(",", "."))
-    return Fraction(digits.replace(",", ".")) if _PLAIN.fullmatch(digits) else None
+def _is_next_part(larger: Unit, between: str) -> bool:
+    """Whether a smaller unit's number may be part of the same measure: "5 ft, 6 in", and of feet 5'-6"."""
+    return bool(_PARTS.fullmatch(between)) or (between == "-" and "'" in larger.spellings)
+
+
+def _is_rounded(finer: _Stated, coarser: _Stated) -> bool:
+    """Whether ``coarser`` is ``finer`` in another unit, rounded or cut off to its own step."""
+    if finer.unit == coarser.unit:
+        return False
+    above = finer.number - coarser.number
+    return -(coarser.step + finer.step) / 2 <= above < coarser.step + finer.step / 2

@@ -15,6 +15,7 @@ import pyarrow as pa
 import yaml
 
 from moemoe.contract.contract import Attribute, Contract, Contradiction, normalized_aliases
+from moemoe.contract.decimal_signs import labels_showing, open_signs, with_decimal_signs
 from moemoe.contract.load import load_contract
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
@@ -28,13 +29,15 @@ COVERED = 0.5
 def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
     """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
 
-    The parts (only product_type and attributes are needed) are gone over twice. A closed contract comes back as it is,
+    The parts (only product_type and attributes are needed) are gone over twice. Measurements get the decimal sign that
+    the catalog shows, if they need one (see ``decimal_signs``); a closed contract that needs none comes back as it is,
     written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
     normalized keys. Raises CatalogError where nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:
-        path.write_bytes(Path(contract.path).read_bytes())
+        decided = with_decimal_signs(contract, labels_showing(contract, products)) if open_signs(contract) else contract
+        path.write_bytes(Path(contract.path).read_bytes() if decided is contract else to_yaml(decided).encode())
         return load_contract(path)
     raw_types: Counter[str] = Counter()
     for part in products:
@@ -45,7 +48,7 @@ def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str
     for part in products:
         kept = pa.array([normalize_text(name or "") in known for name in part["product_type"].to_pylist()], pa.bool_())
         raw_labels.update(_distinct_labels(part["attributes"].filter(kept)))
-    attributes = _attributes(contract, raw_labels)
+    attributes = _attributes(with_decimal_signs(contract, raw_labels), raw_labels)
     if not product_types or not attributes:
         raise CatalogError(
             f"contract {contract.dataset} is open, and nothing in the catalog has enough support: "
@@ -197,7 +200,7 @@ def _measurement(own: Measurement) -> dict[str, Any]:
     numbers = {name: int(number) if number == int(number) else float(number) for name, number in written}
     default = {"default_unit": own.default_unit} if own.default_unit else {}
     units = {unit.name: list(unit.aliases) for unit in own.units}
-    sign = {} if own.decimal_sign == "." else {"decimal_sign": own.decimal_sign}
+    sign = {"decimal_sign": own.decimal_sign} if own.decimal_sign else {}
     return {"unit": own.unit, "units": units, **default, **sign, "decimals": own.decimals, **numbers}
 
 
@@ -244,6 +247,6 @@ def to_yaml(contract: Contract) -> str:
     for expectation in content["expectations"].values():  # type: ignore[attr-defined]
         if "attributes" in expectation:
             expectation["at_least"] = expectation.pop("attributes")
-    return "# Closed from an open contract by a run; do not edit.\n" + yaml.safe_dump(
+    return "# Completed by a run from what its catalog has; do not edit.\n" + yaml.safe_dump(
         content, allow_unicode=True, sort_keys=False, width=120
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import regex
 
+from moemoe.contract.measure_numbers import sign_shown
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
@@ -28,7 +29,6 @@ _BESIDE = frozenset(
 )
 _FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
-_DECIMAL_COMMA, _DECIMAL_POINT = (re.compile(rf"\d{sign}(?:\d{{1,2}}|\d{{4,}})(?!\d)") for sign in (",", r"\."))
 _ANY = Decimal(10) ** 12
 
 
@@ -66,7 +66,9 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
     canonical, _ = firsts.most_common(1)[0]
     names = [name for name, _ in found.most_common() if name != canonical and kind_of(name) == kind_of(canonical)]
     units = tuple(unit_of(name, (), canonical) for name in (canonical, *names))
-    wide = Measurement(units, MOST_NEEDED_DECIMALS, -_ANY, _ANY, _ANY, decimal_sign=_decimal_sign(plain))
+    sign = sign_shown((plain_measure(label), count) for label, count in plain.items())
+    # which sign it is may be found out later; for the range it is the usual one
+    wide = Measurement(units, MOST_NEEDED_DECIMALS, -_ANY, _ANY, _ANY, decimal_sign=sign or ".")
     rough = _read(plain, wide)  # of "2 in (5.1 cm)" the first
     read = _read(plain, replace(wide, tolerance=_near(rough))) if rough else rough
     if not read or read.total() < MOST_LABELS * max(number, 1):
@@ -81,7 +83,7 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
     if tolerance >= (most - least) / 2:
         tolerance = Decimal(0)
     return Suggested(
-        Measurement(units, decimals, least, most, tolerance, decimal_sign=wide.decimal_sign),
+        Measurement(units, decimals, least, most, tolerance, decimal_sign=sign),
         read.total(),
         *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
     )
@@ -94,13 +96,6 @@ def _units_in(label: str) -> list[str]:
     # a letter alone is as it is written: M and L are sizes
     units = [known.get(word if len(word) == 1 else word.casefold()) for word in words if word.casefold() not in _BESIDE]
     return [] if None in units else [unit for unit in units if unit]
-
-
-def _decimal_sign(labels: Mapping[str, int]) -> str:
-    """The sign of most labels that leave no doubt: "12,5" and "1.200,50" have a comma."""
-    commas = sum(count for label, count in labels.items() if _DECIMAL_COMMA.search(label))
-    points = sum(count for label, count in labels.items() if _DECIMAL_POINT.search(label))
-    return "," if commas > points else "."
 
 
 def _read(labels: Mapping[str, int], wide: Measurement) -> Counter[Decimal]:

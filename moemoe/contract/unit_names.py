@@ -28,11 +28,11 @@ _SPELLINGS = {
     "milliliter": "mls, mltr, mltrs, мл, मिली, मिलीलीटर, ミリリットル, 밀리리터, 毫升, มล, มิลลิลิตร, مل",
     "centimeter": (
         "cms, cmtr, Zentimeter, centimètre, centimètres, centímetro, centímetros, centimetro, centimetri, "
-        "santim, santimetre, см, सेमी, सें.मी, से.मी, सेंमी, सेंटीमीटर, செ.மீ, சென்டிமீட்டர், センチ, "
+        "santim, santimetre, c.m, см, सेमी, सें.मी, से.मी, सेंमी, सेंटीमीटर, செ.மீ, சென்டிமீட்டர், センチ, "
         "センチメートル, 센티미터, 센티, 센치, 厘米, 公分, ซม, เซนติเมตร, سم, سنتيمتر"
     ),
     "millimeter": (
-        "mms, millimètre, millimètres, milímetro, milímetros, milimetre, мм, मिमी, मि.मी, मिलीमीटर, ミリ, "
+        "mms, m.m, millimètre, millimètres, milímetro, milímetros, milimetre, мм, मिमी, मि.मी, मिलीमीटर, ミリ, "
         "ミリメートル, 밀리미터, 毫米, 公厘, มม, มิลลิเมตร, مم, ملم, مليمتر"
     ),
     "meter": (

@@ -30,11 +30,14 @@ def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
     return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
 
 
-def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_sample: bool) -> Document:
+def raw_catalog(
+    report: Report, collection: Any, quarantine: "pa.Table", signs: Mapping[str, str], is_sample: bool
+) -> Document:
     """validate: every expectation with what was observed, and what was quarantined.
 
     Args:
         collection: ``moemoe.catalog.products.Collection``.
+        signs: as ``decimal_signs`` takes them.
     """
     blocks: list[Block] = [
         Text(
@@ -42,6 +45,7 @@ def raw_catalog(report: Report, collection: Any, quarantine: "pa.Table", is_samp
             f"{collection.images:,} products have a usable image."
         ),
         *readings(collection.readings),
+        *decimal_signs(signs),
         *expectation_blocks(report),
     ]
     if quarantine.num_rows:
@@ -66,6 +70,19 @@ def readings(found: Sequence[Any]) -> list[Block]:
         blocks.append(Text(f"{files}: {one.format}, layout **{one.layout}**" + (f"; {mended}." if mended else ".")))
         blocks.append(Table(["became", "columns", "the file's columns"], uses))
     return [Heading("How the files were read"), *blocks] if blocks else []
+
+
+def decimal_signs(signs: Mapping[str, str]) -> list[Block]:
+    """What "1.200" was taken for where the contract does not say.
+
+    Args:
+        signs: measurement -> the decimal sign that the catalog's labels show.
+    """
+    meaning = {".": ("point", "1.2", "1200"), ",": ("comma", "1200", "1.2")}
+    rows = [(name, *meaning[sign], f'decimal_sign: "{sign}"') for name, sign in signs.items()]
+    told = "The contract does not say what 1.200 and 1,200 mean; other labels of the catalog show it."
+    heads = ["measurement", "decimal sign", "1.200 is", "1,200 is", "to settle it, write"]
+    return [Heading("Decimal signs"), Text(told), Table(heads, rows)] if rows else []
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ attributes:
       at_least: 0
       at_most: 300
       tolerance: 0.3
+      decimal_sign: "."
   temperature:
     measurement: {unit: degC, units: {degF: []}, decimals: 0, at_least: -50, at_most: 300, tolerance: 1}
   warranty:
@@ -89,6 +90,19 @@ def readers(contract):
         ("5¹⁄₂ in", "14 cm"),
         ("from 10 to 10.6 cm", "10.3 cm"),
         *((raw, "30 cm") for raw in ("ca.30cm", "Approx.30 cm", "Länge ca.30,0 cm")),
+        *(
+            (raw, "177.8 cm")
+            for raw in ("5ft10in", "5'10", "5’10”", "5'-10\"", "5ft-10in", "5 foot 10", "5 ft. 10 in.")
+        ),
+        *((raw, "120 cm") for raw in ("1'200 mm", "1’200 mm", "1\u00a0200 mm")),
+        *((raw, "32 cm") for raw in ("32cm+-2", "32 ± 2 cm", "32cm +/- 2cm", "32 cm (±0.5 cm)", "32cm ±5%", "±32 cm")),
+        *((raw, "30 cm") for raw in ("L30cm", "H30 cm", "30[cm]", "30 c.m.", "30 cm (pack of 1)", "1 pc, 30 cm")),
+        *(
+            (raw, "220 cm") for raw in ("86 inch / 220 cm", "87 inch / 220 cm", "220 cm (86 inch)")
+        ),  # cut off or rounded
+        ("３２．５ｃｍ", "32.5 cm"),
+        ("3 & 1/2 in", "8.9 cm"),
+        ("29/32 in", "2.3 cm"),
         *((raw, "70 cm") for raw in ("肩から70cm", "70 cm · Cotton", "70 cm per shoe")),
     ],
 )
@@ -129,8 +143,25 @@ def test_other_quantities(readers, attribute, raw, value):
         ("10-12 cm", "a range"),
         ("10 -12 cm", "a range"),
         ("between 10 and 12 cm", "a range"),
-        ("15 inch / 40 cm", "several numbers"),
-        ("set of 2, 5 cm", "several numbers"),
+        ("15 inch / 45 cm", "several numbers"),
+        ("85 inch / 220 cm", "several numbers"),
+        ("88 inch / 220 cm", "several numbers"),
+        ("5 ft 70 in", "several numbers"),
+        ("31 cm / 32 cm", "several numbers"),
+        *((f"{raw} cm", f"{raw!r} may be a fraction or two numbers") for raw in ("30/32", "4/5", "7/8")),
+        ("30/32 in", "'30/32' may be a fraction or two numbers"),
+        ("1 200 mm", "'1 200' may be one number or two"),
+        ("W30xD20xH40 cm", "several dimensions"),
+        ("30W x 20D", "several dimensions"),
+        ("30 x 20 x 40 cm (W x D x H)", "several dimensions"),
+        ("2 x 30 cm", "a number of pieces"),
+        *((f"30 cm, {words}", f"{words!r} makes it several") for words in ("pack of 2", "3 pcs", "2 pairs", "5-pack")),
+        ("20 cm + 10 cm", "'+' makes it a sum"),
+        ("Up-to 30 cm", "'Up-to' makes it a bound"),
+        ("5'13", "no unit"),
+        ("L30", "no number"),
+        ("16 fl oz", "unit 'fl oz' is not accepted"),
+        ("set of 2, 5 cm", "'set of 2' makes it several pieces"),
         ("up to 5 cm", "'up to' makes it a bound"),
         ("5 cm and more", "'and more' makes it a bound"),
         ("5+ cm", "a bound"),
@@ -204,6 +235,27 @@ def test_a_decimal_comma_that_the_contract_names(contract, raw, value):
     assert MeasureReader(own).value(raw) == value
 
 
+@pytest.mark.parametrize("digits", ["1.200", "1,200", "30.000"])
+def test_a_sign_that_nothing_tells_is_not_guessed(contract, digits):
+    own = replace(contract.attributes["heel height"].measurement, decimal_sign=None)
+    with pytest.raises(MeasureError, match=re.escape(f"{digits!r} may be {float(digits.replace(',', '.')):g} or ")):
+        MeasureReader(own).value(f"{digits} mm")
+    told = {"1.200,5 mm": "120.1 cm", "12,5 cm": "12.5 cm", "0.125 cm": "0.1 cm", "١٬٢٠٠ mm": "120 cm"}
+    told["١٫٢٥٠ cm"] = "1.3 cm"  # Arabic has a sign for each
+    assert {raw: MeasureReader(own).value(raw) for raw in told} == told
+
+
+def test_ounces_of_mass_are_none_of_volume(readers):
+    with pytest.raises(MeasureError, match=r"unit 'oz' is not accepted.*if it is fluid_ounce, list it as a spelling"):
+        readers["volume"].value("16.9 oz")
+    assert readers["volume"].value("16.9 Fluid Ounces (Pack of 1)") == "500 ml"
+
+
+def test_what_may_be_a_range_of_temperatures_is_refused(readers):
+    with pytest.raises(MeasureError, match="'±' makes it a bound"):
+        readers["temperature"].value("±5 °C")
+
+
 def test_what_is_too_small_is_no_zero(readers):
     with pytest.raises(MeasureError, match=r"0\.033 month is too small for 1 decimals"):
         readers["warranty"].value("1 day")
@@ -260,8 +312,8 @@ def test_measures_in_running_text(readers):
         ("at_least: 0\n", "at_least: 300\n", 13, "at_most is 300 and at_least 300"),
         ("tolerance: 0.3", "tolerance: 300", 14, "tolerance is 300; allowed is less than"),
         ("decimals: 1\n", "decimals: 1.5\n", 11, "must be a whole number from 0 to 6"),
-        ("tolerance: 0.3", "tolerance: 0.3\n      decimal_sign: ;", 15, "'decimal_sign' ';' is unknown"),
-        ("default_unit: year", "default_unit: week", 18, "'default_unit' 'week' is unknown"),
+        ('decimal_sign: "."', "decimal_sign: ;", 15, "'decimal_sign' ';' is unknown"),
+        ("default_unit: year", "default_unit: week", 19, "'default_unit' 'week' is unknown"),
         (
             "keys: [Heel]",
             "values: {High: []}",

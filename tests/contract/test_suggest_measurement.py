@@ -53,7 +53,12 @@ def test_other_labels(labels):
 def test_a_decimal_comma():
     found = suggested("1.200 mm", "1.350 mm", "950,5 mm", "1.100,25 mm").measurement
     assert (found.decimal_sign, found.at_most) == (",", 1400)
-    assert suggested("1.200 kg", "1.35 kg", "0,95 kg", "2.1 kg").measurement.decimal_sign == "."
+    assert suggested("1.200 kg", "1.35 kg", "0.95 kg", "2.1 kg").measurement.decimal_sign == "."
+
+
+@pytest.mark.parametrize("labels", [("500 g", "1 kg", "1,200 gms"), ("1.200 kg", "1.35 kg", "0,95 kg", "2.1 kg")])
+def test_a_decimal_sign_that_nothing_shows_is_not_suggested(labels):
+    assert suggested(*labels).measurement.decimal_sign is None
 
 
 def test_most_labels_must_be_measures():

@@ -1,7 +1,9 @@
 """``moemoe contract``: the three published taxonomies as contracts that load, with their ids."""
 
+import gzip
 import json
 import sys
+import unicodedata
 
 import pytest
 
@@ -75,6 +77,144 @@ def test_both_forms_of_shopify_make_one_contract(tmp_path):
     for folder in folders:
         hashes.append(contract_of("shopify", folder, folder).hash)
     assert hashes[0] == hashes[1]
+
+
+def as_release(folder, *languages, packed=True):
+    """The assets of a release of Shopify's taxonomy, which lie in one folder."""
+    target = folder / "release"
+    target.mkdir()
+    for half in ("categories", "attributes"):
+        content = (folder / "dist" / "en" / f"{half}.json").read_bytes()
+        for language in languages:
+            name = f"{half}.{language}.json"
+            mine = content.replace(b"Furniture", f"Furniture {language}".encode())
+            (target / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(mine) if packed else mine)
+    return target
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_files_of_a_release_of_shopify(packed, tmp_path):
+    release = as_release(shopify_json(tmp_path), "de", "en", "pt-BR", packed=packed)
+    assert "Furniture en" in contract_of("shopify", release, tmp_path).product_types
+    (tmp_path / "contract.yaml").unlink()
+    named = release / ("attributes.pt-BR.json.gz" if packed else "categories.pt-BR.json")
+    contract = contract_of("shopify", named, tmp_path)
+    assert "Furniture pt-BR" in contract.product_types
+    assert "Rose gold" in contract.attributes["Color"].values
+
+
+def test_a_release_of_shopify_without_a_file_or_without_english(tmp_path):
+    release = as_release(shopify_json(tmp_path), "de", "fr")
+    assert "holds de, fr, none of them in English" in refused("shopify", release, tmp_path)
+    (release / "attributes.de.json.gz").unlink()
+    said = refused("shopify", release / "categories.de.json.gz", tmp_path)
+    assert "categories.de.json.gz has no file of attributes beside it" in said
+    file = release / "attributes.fr.json.gz"
+    file.write_bytes(file.read_bytes()[:-20])
+    assert "attributes.fr.json.gz is no whole gzip file" in refused("shopify", file, tmp_path)
+
+
+def test_a_checkout_of_shopify_without_a_file_or_without_english(tmp_path):
+    folder = shopify_json(tmp_path / "a")
+    (folder / "dist" / "en" / "attributes.json").unlink()
+    assert "categories.json has no file of attributes beside it" in refused("shopify", folder, tmp_path)
+    folder = shopify_json(tmp_path / "b")
+    (folder / "dist" / "en").rename(folder / "dist" / "de")
+    assert f"in other languages than English; name one of {folder}/dist/de" in refused("shopify", folder, tmp_path)
+    for name in ("attributes.yml", "values.yml"):
+        folder = shopify_yaml(tmp_path / name)
+        (folder / "data" / name).unlink()
+        assert f"has the folder categories and no {name}" in refused("shopify", folder, tmp_path)
+
+
+def test_a_yaml_file_of_shopify_that_is_not_whole_is_named(tmp_path):
+    folder = shopify_yaml(tmp_path / "a")
+    file = folder / "data" / "categories" / "fr_furniture.yml"
+    file.write_text("")
+    assert f"{file} is no list of categories" in refused("shopify", folder, tmp_path)
+    folder = shopify_yaml(tmp_path / "older")
+    (folder / "data" / "attributes.yml").write_text("- {id: 1, name: Color, values: [color__beige]}")
+    assert "attributes.yml has no base_attributes and extended_attributes" in refused("shopify", folder, tmp_path)
+    folder = shopify_yaml(tmp_path / "b")
+    file = folder / "data" / "attributes.yml"
+    file.write_text(file.read_text().replace("values_from: color", "values_from: colour"))
+    assert "attribute 'eyewear_lens_color' extends 'colour', which is not there" in refused("shopify", folder, tmp_path)
+
+
+def test_a_value_without_a_handle_has_its_name_alone(tmp_path):
+    folder = shopify_json(tmp_path / "taxonomy")
+    change_attributes(folder, lambda color: color["values"][1].pop("handle"))
+    color = contract_of("shopify", folder, tmp_path).attributes["Color"]
+    assert color.values == {"Beige": ("color__beige",), "Rose gold": ()}
+    change_attributes(folder, lambda color: color.pop("handle"))
+    (tmp_path / "contract.yaml").unlink()
+    assert "an entry has no handle: " in refused("shopify", folder, tmp_path)
+
+
+@pytest.mark.parametrize(("source", "name"), [
+    ("shopify", "dist/en/categories.json"), ("shopify", "data/values.yml"), ("google", "taxonomy-with-ids.en-US.txt"),
+    ("gpc", "EN.xml"), ("gpc", "EN.json"),
+])  # fmt: skip
+def test_a_file_that_windows_has_saved(source, name, tmp_path):
+    """A byte order mark, and two characters a line end."""
+    folder = tmp_path / "taxonomy"
+    if source == "shopify":
+        (shopify_yaml if name.startswith("data") else shopify_json)(folder)
+    else:
+        folder.mkdir()
+        whole = GOOGLE if source == "google" else GPC_XML if name.endswith("xml") else json.dumps(GPC_JSON, indent=1)
+        (folder / name).write_text(whole)
+    before = contract_of(source, folder, tmp_path)
+    (tmp_path / "contract.yaml").unlink()
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    assert contract_of(source, folder, tmp_path).hash == before.hash
+
+
+TURKISH = """\
+# Google_Product_Taxonomy_Version: 2021-09-21
+166 - Giyim ve Aksesuarlar
+1604 - Giyim ve Aksesuarlar > Giysiler
+436 - Işıklandırma
+437 - İpek
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "id"),
+    [
+        *((pattern, "1604") for pattern in ("GİYİM VE AKSESUARLAR > *", "giyim ve aksesuarlar > *", "GIYIM > *")),
+        *((pattern, "436") for pattern in ("Işıklandırma", "IŞIKLANDIRMA", "ışıklandırma", "işiklandirma")),
+        *((pattern, "437") for pattern in ("İpek", "ipek", "IPEK", "ıpek", "i\u0307pek", "?pek", "İP*")),
+    ],
+)
+def test_turkish_letters_in_categories(pattern, id, tmp_path):
+    file = tmp_path / "taxonomy-with-ids.tr-TR.txt"
+    file.write_text(TURKISH)
+    assert list(contract_of("google", tmp_path, tmp_path, pattern).product_type_ids.values()) == [id]
+
+
+def test_decomposed_letters_in_categories(tmp_path):
+    """As a Mac's file names and what is copied from them are written."""
+    (tmp_path / "google.txt").write_text("166 - Vêtements\n")
+    pattern = unicodedata.normalize("NFD", "VÊTEMENTS")
+    assert list(contract_of("google", tmp_path / "google.txt", tmp_path, pattern).product_types) == ["Vêtements"]
+    (tmp_path / "contract.yaml").unlink()
+    (tmp_path / "google.txt").write_text(unicodedata.normalize("NFD", "166 - Vêtements\n"))
+    assert contract_of("google", tmp_path / "google.txt", tmp_path, "vêtements").product_type_ids
+
+
+def test_several_languages_without_english(tmp_path):
+    for language in ("de-DE", "fr-FR"):
+        (tmp_path / f"taxonomy-with-ids.{language}.txt").write_text(GOOGLE)
+    said = refused("google", tmp_path, tmp_path)
+    assert "holds taxonomy-with-ids.de-DE.txt, taxonomy-with-ids.fr-FR.txt, none of them in English" in said
+
+
+def test_gpc_one_folder_below(tmp_path):
+    (tmp_path / "GPC" / "EN").mkdir(parents=True)
+    (tmp_path / "GPC" / "EN" / "GPC EN.xml").write_text(GPC_XML)
+    assert len(contract_of("gpc", tmp_path / "GPC", tmp_path).product_types) == 2
 
 
 def test_a_measurement_of_shopify_is_told(tmp_path, capsys):
@@ -295,6 +435,15 @@ def test_two_files_of_two_versions(tmp_path):
     file.write_text(file.read_text().replace("2026-08", "2025-01"))
     said = refused("shopify", folder, tmp_path)
     assert "categories.json is of version 2026-08, attributes.json of 2025-01" in said
+
+
+@pytest.mark.parametrize("written", [False, "false", 0])
+def test_active_as_json_may_write_it(written, tmp_path):
+    content = json.loads(json.dumps(GPC_JSON))
+    brick = content["Schema"][0]["Childs"][0]["Childs"][0]["Childs"][0]
+    content["Schema"][0]["Childs"][0]["Childs"][0]["Childs"].append(brick | {"Code": 10009999, "Active": written})
+    (tmp_path / "EN.json").write_text(json.dumps(content))
+    assert list(contract_of("gpc", tmp_path, tmp_path).product_type_ids.values()) == ["10001352"]
 
 
 def test_active_as_xml_writes_it_too(tmp_path):

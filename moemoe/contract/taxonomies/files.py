@@ -1,6 +1,8 @@
 """The files of a taxonomy: found in a folder, and read whole or not at all."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,38 +11,49 @@ import yaml
 
 from moemoe.errors import ConfigError
 
+_GZIP = b"\x1f\x8b"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def choose_file(path: Path, globs: Sequence[str], form: str) -> Path:
     """``path`` if it is a file, else the first file in the folder (or one level below) that a glob finds.
 
-    Of several languages, which the names tell ("x.en-US.txt"), English is taken.
+    Of several languages, which the names tell ("x.en-US.txt"), English is taken. A file one level below counts only if
+    the folder has none.
 
     Args:
         form: what is expected, for the error.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or there are several and none is English.
     """
     if path.is_file():
         return path
     if not path.is_dir():
         raise ConfigError(f"{path}: there is no such file or folder; expected is {form}")
     for glob in globs:
-        if found := [*path.glob(glob), *path.glob(f"*/{glob}")]:
-            return min(found, key=lambda file: (".en-US." not in file.name, ".en" not in file.name, file))
+        if found := sorted([*path.glob(glob)] or [*path.glob(f"*/{glob}")]):
+            first = min(found, key=lambda file: (".en-US." not in file.name, ".en" not in file.name))
+            if len(found) > 1 and ".en" not in first.name:
+                names = ", ".join(file.name for file in found[:5])
+                raise ConfigError(f"{path} holds {names}, none of them in English; name one file to take it")
+            return first
     raise ConfigError(f"{path} holds no {' or '.join(globs)}; expected is {form}")
 
 
 def read_text(file: Path) -> str:
-    """The whole file.
+    """The whole file, unpacked if gzip has packed it.
 
     Raises:
         ConfigError: it cannot be read, or is no UTF-8.
     """
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        content = file.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ConfigError(f"{file} is no whole gzip file ({error}); if it was cut short, fetch it again") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

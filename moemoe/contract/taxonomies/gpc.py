@@ -68,7 +68,10 @@ def _document(path: Path) -> tuple[Path, _Document]:
     if path.is_file():
         files = [path]
     elif path.is_dir():
-        files = sorted(file for suffix in ("json", "xml") for file in path.glob(f"*.{suffix}"))
+        found = [
+            [file for suffix in ("json", "xml") for file in path.glob(f"{below}*.{suffix}")] for below in ("", "*/")
+        ]
+        files = sorted(found[0] or found[1])
         files.sort(key=lambda file: " EN" not in file.stem.upper())  # "GPC as of May 2025 v20250509 EN.json"
     else:
         raise ConfigError(f"{path}: there is no such file or folder; expected is {FORM}")
@@ -101,7 +104,12 @@ def _from_json(file: Path) -> _Document | None:
 def _node(entry: dict[str, Any]) -> _Node:
     """An entry with all below it."""
     level, children = int(entry["Level"]), [_node(child) for child in entry.get("Childs") or ()]
-    return _Node(level, text_of(entry, "Code"), _title(entry, "Title", level), entry.get("Active", True), children)
+    active = _is_active(entry.get("Active", True))
+    return _Node(level, text_of(entry, "Code"), _title(entry, "Title", level), active, children)
+
+
+def _is_active(written: object) -> bool:
+    return str(written).lower() in ("true", "1")
 
 
 def _title(entry: Mapping[str, Any], key: str, level: int) -> str:
@@ -118,7 +126,7 @@ def _from_xml(file: Path) -> _Document | None:
         roots.append(given) if not roots else None
         level = LEVELS.get(tag.rpartition(":")[2])
         if level:
-            active = given.get("active", "true").lower() in ("true", "1")
+            active = _is_active(given.get("active", "true"))
             node = _Node(level, text_of(given, "code"), _title(given, "text", level), active)
             (open_nodes[-1].children if open_nodes else segments).append(node)
             open_nodes.append(node)
@@ -138,8 +146,6 @@ def _from_xml(file: Path) -> _Document | None:
         raise ConfigError(f"{file} is no whole XML ({error}); if it was cut short, fetch it again") from error
     except EntryError as error:
         raise ConfigError(f"{file}: {error}") from error
-    except KeyError as error:
-        raise ConfigError(f"{file}: an entry has no {error}; expected is {FORM}") from error
     root = roots[0]
     return _Document(root.get("languageCode", ""), root.get("dateUtc", "unknown date"), segments) if segments else None
 

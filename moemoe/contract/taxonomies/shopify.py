@@ -4,6 +4,7 @@ https://github.com/Shopify/product-taxonomy. Categories list attributes by handl
 attribute has the values, and here also the id, of the attribute that it extends, under a name and a handle of its own.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,11 @@ from moemoe.errors import ConfigError
 
 FORM = (
     "a checkout or release of github.com/Shopify/product-taxonomy: a folder with categories.json and attributes.json "
-    "(dist/en), or with categories/, attributes.yml and values.yml (data)"
+    "(dist/en; of a release categories.en.json.gz and attributes.en.json.gz), or with categories/, attributes.yml and "
+    "values.yml (data)"
 )
+#: One of the two JSON files: in a checkout categories.json, of a release categories.en.json.gz.
+_HALF = re.compile(r"(?P<half>categories|attributes)(?:\.(?P<language>[a-z]{2,3}(?:-[A-Z]{2})?))?\.json(?:\.gz)?")
 _GID = "gid://shopify/Taxonomy"
 
 
@@ -69,16 +73,21 @@ def read_shopify(path: Path) -> Taxonomy:
 
 def _entries(path: Path) -> tuple[Path, _Entries]:
     """The folder or file that is read, and what it says."""
+    language = ""
+    if path.is_file() and (named := _HALF.fullmatch(path.name)):  # one of two files: the other lies beside it
+        path, language = path.parent, named["language"] or ""
     folders = [path, path / "en", path / "dist" / "en", path / "data"]
     try:
         if path.is_file():
             return path, _from_json(read_json(path))
         for folder in folders:
-            if (folder / "categories.json").is_file() and (folder / "attributes.json").is_file():
-                return folder, _from_json(_of_one_version(folder))
+            if halves := _halves(folder, language):
+                return folder, _from_json(_of_one_version(folder, halves))
             if (folder / "taxonomy.json").is_file():
                 return folder, _from_json(read_json(folder / "taxonomy.json"))
-            if (folder / "categories").is_dir() and (folder / "attributes.yml").is_file():
+            if (folder / "categories").is_dir():
+                if missing := [name for name in ("attributes.yml", "values.yml") if not (folder / name).is_file()]:
+                    raise ConfigError(f"{folder} has the folder categories and no {missing[0]}; fetch it whole")
                 return folder, _from_yaml(folder)
     except EntryError as error:
         raise ConfigError(f"{path}: {error}") from error
@@ -86,18 +95,48 @@ def _entries(path: Path) -> tuple[Path, _Entries]:
         raise ConfigError(
             f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected is {FORM}"
         ) from error
+    others = sorted(file.parent for file in [*path.glob("*/categories.json"), *path.glob("dist/*/categories.json")])
+    if others:
+        names = ", ".join(map(str, others[:5]))
+        raise ConfigError(f"{path} holds Shopify's taxonomy in other languages than English; name one of {names}")
     found = "is no taxonomy of Shopify" if path.is_dir() else "there is no such folder"
     raise ConfigError(f"{path}: {found}; expected is {FORM}")
 
 
-def _of_one_version(folder: Path) -> dict[str, Any]:
+def _halves(folder: Path, language: str) -> tuple[Path, Path] | None:
+    """The files of the categories and of the attributes, as dist has them or as a release does; None if there are none.
+
+    Args:
+        language: that of the names, e.g. "de"; "" takes the file without one, else English, else the only one.
+
+    Raises:
+        ConfigError: one of the two is missing, or there are several languages and none is English.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (named := _HALF.fullmatch(file.name)) and file.is_file():
+            found.setdefault(named["language"] or "", {}).setdefault(named["half"], file)
+    if not found:
+        return None
+    chosen = next((name for name in (language, "en") if name in found), None)
+    if chosen is None and len(found) > 1:
+        raise ConfigError(
+            f"{folder} holds {', '.join(sorted(found))}, none of them in English; name one of its files of categories"
+        )
+    halves = found[chosen if chosen is not None else next(iter(found))]
+    for half, other in (("categories", "attributes"), ("attributes", "categories")):
+        if half not in halves:
+            raise ConfigError(f"{halves[other]} has no file of {half} beside it, as {half}.json; both are needed")
+    return halves["categories"], halves["attributes"]
+
+
+def _of_one_version(folder: Path, halves: tuple[Path, Path]) -> dict[str, Any]:
     """The two JSON files of a release as one document."""
-    categories, attributes = (read_json(folder / name) for name in ("categories.json", "attributes.json"))
+    categories, attributes = map(read_json, halves)
     versions = [each.get("version") for each in (categories, attributes)]
     if None not in versions and versions[0] != versions[1]:
-        raise ConfigError(
-            f"{folder}: categories.json is of version {versions[0]}, attributes.json of {versions[1]}; fetch both again"
-        )
+        of_versions = f"{halves[0].name} is of version {versions[0]}, {halves[1].name} of {versions[1]}"
+        raise ConfigError(f"{folder}: {of_versions}; fetch both again")
     return {**categories, **attributes}
 
 
@@ -124,6 +163,9 @@ def _from_yaml(folder: Path) -> _Entries:
         for value in _current(read_yaml(folder / "values.yml"), entries)
     }
     document = read_yaml(folder / "attributes.yml")
+    if not isinstance(document, dict) or not {"base_attributes", "extended_attributes"} <= set(document):
+        raise ConfigError(f"{folder / 'attributes.yml'} has no base_attributes and extended_attributes, as those of "
+                          "later releases have; take one of them")  # fmt: skip
     values_of: dict[str, tuple[TaxonomyValue, ...]] = {}
     ids: dict[str, str] = {}
     for entry in document["base_attributes"]:
@@ -137,9 +179,16 @@ def _from_yaml(folder: Path) -> _Entries:
         _add_attribute(name, ids[name], entry, values_of[name], entry, entries)
     for entry in document["extended_attributes"]:
         base = entry["values_from"]
+        if base not in ids:
+            name = entry["friendly_id"]
+            raise ConfigError(f"{folder / 'attributes.yml'}: attribute {name!r} extends {base!r}, which is not there; "
+                              "is the file whole?")  # fmt: skip
         _add_attribute(entry["friendly_id"], ids[base], entry, values_of[base], entry, entries)
     for file in sorted((folder / "categories").glob("*.yml")):
-        for category in read_yaml(file):
+        listed = read_yaml(file)
+        if not isinstance(listed, list):
+            raise ConfigError(f"{file} is no list of categories; is it whole?")
+        for category in listed:
             for child in category.get("children") or ():
                 entries.parents[f"{_GID}Category/{child}"] = f"{_GID}Category/{category['id']}"
             _add_category(f"{_GID}Category/{category['id']}", category, category.get("attributes") or [], entries)
@@ -157,8 +206,11 @@ def _current(values: Iterable[Mapping[str, Any]], entries: _Entries) -> list[Map
 
 
 def _value(id: str, entry: Mapping[str, Any]) -> TaxonomyValue:
+    name = text_of(entry, "name")
+    if "handle" not in entry:  # only a further spelling
+        return TaxonomyValue(id, name)
     handle = text_of(entry, "handle")
-    return TaxonomyValue(id, text_of(entry, "name"), (handle, handle.rpartition("__")[2]))
+    return TaxonomyValue(id, name, (handle, handle.rpartition("__")[2]))
 
 
 def _add_attribute(

@@ -1,6 +1,7 @@
 """A published taxonomy, whoever publishes it: categories with attributes, attributes with values, all with ids."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ def text_of(entry: Mapping[str, Any], key: str) -> str:
     Raises:
         EntryError: it is missing, or is no text.
     """
+    if key not in entry:
+        raise EntryError(f"an entry has no {key}: {str(entry)[:200]!a}")
     value = entry[key]
     text = " ".join(without_invisible(str(value)).split()) if isinstance(value, (str, int)) else ""
     if not text or isinstance(value, bool) or _SURROGATE.search(text):
@@ -148,10 +151,11 @@ def choose(categories: Sequence[Category], patterns: Iterable[str]) -> list[Cate
         ConfigError: a pattern matches no category.
     """
     patterns = list(patterns)
-    full_names = [with_one_i(category.full_name) for category in categories]
+    full_names = [_plain(category.full_name) for category in categories]
     chosen = [not patterns] * len(categories)
     for pattern in patterns:
-        exact, longer = _regex(pattern, ""), _regex(pattern, "(?: [^>]*)?")
+        plain = _plain(pattern)
+        exact, longer = _regex(plain, ""), _regex(plain, "(?: [^>]*)?")
         found = [bool(exact.fullmatch(name)) for name in full_names]
         if not any(found):
             found = [bool(longer.fullmatch(name)) for name in full_names]
@@ -159,6 +163,11 @@ def choose(categories: Sequence[Category], patterns: Iterable[str]) -> list[Cate
             raise ConfigError(f"--categories {pattern!r} matches no category{_meant(pattern, categories)}")
         chosen = [before or now for before, now in zip(chosen, found, strict=True)]
     return [category for category, taken in zip(categories, chosen, strict=True) if taken]
+
+
+def _plain(name: str) -> str:
+    """As names are compared: composed letters, and the letters i of Turkish as one."""
+    return with_one_i(unicodedata.normalize("NFC", name))
 
 
 def _names(pattern: str) -> list[str]:

@@ -3,12 +3,16 @@
 import pytest
 import stages
 from stages.options import Options
+from stages.workspace import Workspace
 
 from moemoe.catalog.reading import from_json
+from moemoe.contract.decimal_signs import signs_found
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ConfigError
+from moemoe.labels.parts import Parts
 from moemoe.reporting import catalog_documents
 from moemoe.reporting.text import document_text
+from moemoe.run_folder import RunFolder
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
@@ -41,9 +45,38 @@ def test_the_run_says_how_its_files_were_read(space, validated):
     assert [reading] == validated.collection.readings
     assert (reading.layout, reading.format, reading.files, reading.example) == ("own", "Parquet", 2, "part-0.parquet")
     assert reading.columns["attributes"] == "attributes"
-    what = (validated.report, validated.collection, validated.quarantine, False)
+    what = (validated.report, validated.collection, validated.quarantine, validated.signs, False)
     said = document_text(catalog_documents.raw_catalog(*what))
+    assert "Decimal signs" not in said  # nothing is measured
     assert "2 files such as part-0.parquet: Parquet, layout **own**." in said
+
+
+def test_a_run_finds_the_decimal_sign_of_its_catalog_keeps_it_and_says_so(tmp_path):
+    """Shown by the last rows alone: what the first ones mean is known before any label is read."""
+    widths = ["1.200 mm", "1.350 mm", "950 mm", "99,5 cm", "101,5 cm", "120,25 cm"]
+    rows = [f"p{i},Tshirts,a shirt {i},{width!r}" for i, width in enumerate(widths)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Width", *rows, ""]).replace("'", '"'))
+    measured = "{unit: mm, units: {cm: []}, decimals: 1, at_least: 0, at_most: 9000, tolerance: 1}"
+    (tmp_path / "contract.yaml").write_text(
+        f"dataset: small\nproduct_types: {{shirt: [Tshirts]}}\nattributes: {{width: {{measurement: {measured}}}}}\n"
+    )
+    space = Workspace(RunFolder.of_run(str(tmp_path / "root"), "1"), str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    options = Options(dataset="small", catalog=str(tmp_path / "a.csv"), root=str(tmp_path / "root"))
+    found = stages.collect.find_catalog(space, options, load_contract(tmp_path / "contract.yaml"))
+    validated = stages.validate.validate_catalog(
+        space, [stages.collect.collect_group(space, found.partitions, [0], 0, options)]
+    )
+    assert validated.signs == {"width": ","}
+    assert signs_found(space.given_contract, space.contract) == {"width": ","}
+    what = (validated.report, validated.collection, validated.quarantine, validated.signs, False)
+    said = document_text(catalog_documents.raw_catalog(*what))
+    assert '| width | comma | 1200 | 1.2 | decimal_sign: "," |' in said
+    stages.normalize.normalize_labels(space)
+    values = [
+        row["values"] for part in Parts(space.folder.part_uris(space.folder.all_labels)) for row in part.to_pylist()
+    ]
+    assert values == [["1200 mm"], ["1350 mm"], ["950 mm"], ["995 mm"], ["1015 mm"], ["1202.5 mm"]]
 
 
 @pytest.mark.parametrize(

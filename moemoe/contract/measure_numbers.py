@@ -1,0 +1,149 @@
+"""Numbers as sellers write them ("1.234,5", "12 1/2"): what they say, how exactly, and which sign is the decimal one.
+
+A comma groups thousands where three digits end the number and several groups or a point say so ("1,200.50",
+"1,00,000"), else it is a decimal comma; a point likewise. "1.200" and "1,200" alone may be either: the contract's
+``decimal_sign`` decides.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+#: A number of more digits is none that anybody measured.
+MOST_DIGITS = 30
+
+#: Letters of scripts that write no blanks (see ``moemoe.words``): beside them a number or a unit may stand.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+NUMBER = re.compile(
+    rf"""(?=[-+.\d])(?<![^\W{UNSPACED}])(?:(?<![.,])|(?<=[^\W\d_]\.))(?P<sign>(?<![\w"')])[-+])?(?:
+        (?:(?P<whole>\d+)(?:\ |-|\ and\ |\ ?&\ ?))?
+        (?P<numerator>\d{{1,2}})/(?P<denominator>2|3|4|5|8|10|16|32|64)(?![\d/])
+        |(?P<decimal>\d[\d.,]*\d|\d|\.\d+))""",
+    re.VERBOSE,
+)
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
+_GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+|\.\d{3})")
+#: Thousands or decimals, as the contract's ``decimal_sign`` says.
+_EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
+#: Fractions that people write of any unit; of inches and pounds there are more.
+_USUAL_FRACTIONS = frozenset({(1, 2), (1, 3), (1, 4), (3, 4)})
+
+#: So many labels must show a column's decimal sign, and at least so many of those that show one.
+LEAST_SHOWING, CLEAR = 3, 0.95
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a number in a text says.
+
+    Args:
+        value: without its sign; None if it cannot be read.
+        step: the least difference that it can express: 0.1 of "17.6", 1/4 of "2 3/4".
+        problem: why it cannot be read.
+    """
+
+    value: Fraction | None
+    step: Fraction = Fraction(1)
+    problem: str = ""
+
+
+def number_of(match: re.Match[str], decimal_sign: str | None, is_halved: bool) -> Number:
+    """The number that NUMBER has found.
+
+    Args:
+        decimal_sign: None if "1.200" may be either.
+        is_halved: whether its unit is one of which people write any fraction, as inches.
+    """
+    text = match[0].lstrip("+-")
+    if len(match[0]) > MOST_DIGITS:
+        return Number(None, problem=f"the number {text!r} cannot be read")
+    if match["numerator"]:
+        return _fraction(match, text, is_halved)
+    digits = match["decimal"]
+    if _EITHER.fullmatch(digits):
+        if decimal_sign is None:
+            parts = re.split("[.,]", digits)
+            return Number(
+                None,
+                problem=f"{digits!r} may be {float('.'.join(parts)):g} or {''.join(parts)}, and no other labels show "
+                "which; write decimal_sign into the contract",
+            )
+        if decimal_sign in digits:
+            return _plain(digits.replace(",", "."))
+        return Number(Fraction(re.sub("[.,]", "", digits)))
+    if _GROUPED.fullmatch(digits):
+        return _plain(digits.replace(",", ""))
+    if _GROUPED_BY_POINTS.fullmatch(digits):
+        return _plain(digits.replace(".", "").replace(",", "."))
+    if _PLAIN.fullmatch(digits):
+        return _plain(digits.replace(",", "."))
+    return Number(None, problem=f"the number {text!r} cannot be read")
+
+
+def _plain(digits: str) -> Number:
+    return Number(Fraction(digits), Fraction(1, 10 ** len(digits.partition(".")[2])))
+
+
+def _fraction(match: re.Match[str], text: str, is_halved: bool) -> Number:
+    numerator, denominator = int(match["numerator"]), int(match["denominator"])
+    if not 0 < numerator < denominator:
+        return Number(None, problem=f"the number {text!r} cannot be read")
+    if not match["whole"]:  # "30/32 cm", "4/5 cm"
+        usual = gcd(numerator, denominator) == 1 if is_halved else (numerator, denominator) in _USUAL_FRACTIONS
+        if not usual:
+            return Number(None, problem=f"{text!r} may be a fraction or two numbers")
+    return Number(int(match["whole"] or 0) + Fraction(numerator, denominator), Fraction(1, denominator))
+
+
+def is_either(text: str) -> bool:
+    """Whether a text has a number such as "1.200", which only a decimal sign can tell."""
+    return any(match["decimal"] and _EITHER.fullmatch(match["decimal"]) for match in NUMBER.finditer(text))
+
+
+def sign_shown(labels: Iterable[tuple[str, int]]) -> str | None:
+    """The decimal sign that labels show: "12,5" and "1.234,50" have a comma, "12.5" and "1,200,000" a point.
+
+    Args:
+        labels: texts as ``plain_measure`` writes them, and how often each comes.
+
+    Returns:
+        "." or ","; None if hardly any label shows one, or both are shown.
+    """
+    shown = _signs(labels)
+    most = max(shown, key=lambda sign: shown[sign])
+    total = sum(shown.values())
+    return most if total >= LEAST_SHOWING and shown[most] >= CLEAR * total else None
+
+
+def shows_both(labels: Iterable[tuple[str, int]]) -> bool:
+    """Whether labels show either sign, so that none can be told."""
+    shown = _signs(labels)
+    return min(shown.values()) > (1 - CLEAR) * sum(shown.values())
+
+
+def _signs(labels: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Decimal sign -> labels that show it."""
+    shown = {".": 0, ",": 0}
+    for text, count in labels:
+        for sign in {sign for match in NUMBER.finditer(text) if (sign := _shown(match["decimal"] or ""))}:
+            shown[sign] += count
+    return shown
+
+
+def _shown(digits: str) -> str | None:
+    if _EITHER.fullmatch(digits) or not (match := re.search(r"[.,](?=\d*$)", digits)):
+        return None
+    last = match[0]
+    if _GROUPED.fullmatch(digits) and "." not in digits:
+        return "."
+    if _GROUPED_BY_POINTS.fullmatch(digits) and "," not in digits:
+        return ","
+    if _PLAIN.fullmatch(digits) or _GROUPED.fullmatch(digits) or _GROUPED_BY_POINTS.fullmatch(digits):
+        return last
+    return None
