@@ -143,7 +143,7 @@ def test_training_stops_with_one_sentence_and_goes_on_from_the_earlier_checkpoin
         small_disk(100_000),
         pytest.raises(MoEMoEError, match=r"^cannot write .*checkpoint\.safetensors: File too large$"),
     ):
-        run(manifest, tmp_path, every=0, restarts=3)
+        run(manifest, tmp_path, every=0, restarts=3, is_plain=True)
     assert [path.read_bytes() == earlier for path in (tmp_path / "run").glob("*checkpoint*")] == [True]
     weights, events = run(manifest, tmp_path)
     assert losses(events) == losses(unbroken[1])

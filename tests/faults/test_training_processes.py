@@ -45,7 +45,7 @@ def test_one_of_two_dies_and_both_go_on_from_the_last_checkpoint(manifest, tmp_p
             killed.extend(workers_of(os.getpid()))
             os.kill(killed[1], signal.SIGKILL)
 
-    result = run(manifest, tmp_path, 2, RECIPE, kill_one, every=0, restarts=RESTARTS, to_be_killed=True)
+    result = run(manifest, tmp_path, 2, RECIPE, kill_one, every=0, restarts=RESTARTS, is_plain=True)
     assert len(killed) == 2
     assert_same(result, unbroken)
     [before] = [event for event in seen if event["event"] == "step" and event["total_step"] == 10]
@@ -63,7 +63,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TerminatedError, match=r"received SIGTERM.*a resume goes on") as error:
-        run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS, to_be_killed=True)
+        run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS, is_plain=True)
     assert signal.getsignal(signal.SIGTERM) is before
     step = int(re.search(r"after step (\d+)", str(error.value))[1])
     assert step >= 10
@@ -83,7 +83,7 @@ def die(events):
     os.kill(os.getpid(), signal.SIGKILL)
 
 recipe = small_recipe(training=replace(small_recipe().training, epochs=3))
-run(sys.argv[1], Path(sys.argv[2]), 2, recipe, die, every=0, to_be_killed=True)
+run(sys.argv[1], Path(sys.argv[2]), 2, recipe, die, every=0, is_plain=True)
 """
 
 

@@ -41,13 +41,18 @@ def run(
     on_events=lambda events: None,
     every: float = 60,
     restarts: int = 0,
-    to_be_killed: bool = False,
+    is_plain: bool = False,
 ):
+    """Trains a small model; its weights and events.
+
+    Args:
+        is_plain: in Python processes that this one starts, for a training that is killed or has this one's limits.
+    """
     recipe = recipe or small_recipe()
     job = TrainingJob(
         manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, checkpoint_seconds=every
     )
-    with contextlib.nullcontext() if to_be_killed else warm():
+    with contextlib.nullcontext() if is_plain else warm():
         launch.train(job, processes, on_events, poll_seconds=0.05, restarts=restarts)
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 

@@ -133,9 +133,7 @@ def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken
                 os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(MoEMoEError):
-        run(
-            manifest, tmp_path, on_events=kill_in_the_middle, every=0, to_be_killed=True
-        )  # a checkpoint after every step
+        run(manifest, tmp_path, on_events=kill_in_the_middle, every=0, is_plain=True)  # a checkpoint after every step
     assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
     assert not (tmp_path / "run" / "model").exists()
     weights, events = run(manifest, tmp_path)
