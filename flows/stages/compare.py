@@ -153,12 +153,13 @@ def open_system(
     processes: int,
     metaflow_run: str,
 ) -> tuple[RunFolder, TrackedRun]:
-    """The folder of one system, or of a fold of it, with the comparison's contract and how its catalog was read.
+    """The folder of one system, or of a fold of it, with the comparison's contracts and how its catalog was read.
 
     Also the system's MLflow run.
     """
     folder = space.folder.system(system.name, fold)
     folder.contract.publish(space.contract.path)
+    folder.given_contract.publish(space.given_contract.path)
     folder.reading.write_text(space.folder.reading.read_text())
     tags = {"comparison": comparison.run_id, "system": system.name, **({"fold": fold} if fold else {})}
     run = start_tracked_run(

@@ -144,6 +144,7 @@ def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, 
     folder, run = stages.compare.open_system(space, tracked, *what)
     assert folder.path == "runs/17/systems/knn/fold-1-of-2"
     assert Workspace(folder, space.scratch).contract.hash == space.contract.hash
+    assert Workspace(folder, space.scratch).given_contract.hash == space.given_contract.hash  # the report reads both
     assert folder.reading.read_text() == space.folder.reading.read_text()  # its report has a section of it
     assert stages.compare.open_system(space, tracked, *what) == (folder, run)
     assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
