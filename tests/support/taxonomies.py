@@ -1,10 +1,15 @@
-"""Small taxonomies in the form of the published files."""
+"""Small taxonomies in the form of the published files, and the contracts that the command makes of them."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from moemoe.cli import main
+from moemoe.contract.contract import Contract
+from moemoe.contract.load import load_contract
 
 GID = "gid://shopify/Taxonomy"
 
@@ -162,3 +167,27 @@ GPC_JSON = {
 
 def _write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2))
+
+
+def contract_of(source, path, tmp_path, *patterns) -> Contract:
+    """What the command writes, loaded."""
+    output = tmp_path / "contract.yaml"
+    given = [word for pattern in patterns for word in ("--categories", pattern)]
+    main(["contract", str(path), "--from", source, "--output", str(output), *given])
+    return load_contract(output)
+
+
+def refused(source, path, tmp_path, *patterns):
+    """The sentence with which the command ends; it has written nothing."""
+    with pytest.raises(SystemExit) as error:
+        contract_of(source, path, tmp_path, *patterns)
+    assert not (tmp_path / "contract.yaml").exists()
+    return str(error.value)
+
+
+def change_attributes(folder, change):
+    """Changes the attribute Color of Shopify's attributes.json."""
+    file = folder / "dist" / "en" / "attributes.json"
+    content = json.loads(file.read_text())
+    change(content["attributes"][0])
+    file.write_text(json.dumps(content))
