@@ -11,12 +11,15 @@ import os
 import shlex
 import sys
 import traceback
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import user_errors
 from metaflow import FlowSpec, Run, current, namespace
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
+from warm_python import LIBRARIES, warm_tasks
 
 #: A shell's exit status of a process that a signal ended is this and the signal's number.
 BY_SIGNAL = 128
@@ -26,11 +29,12 @@ ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
 PACKAGE, PACKAGE_SHA = Path("job.tar"), "METAFLOW_CODE_SHA"
 
 
-def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
+def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: Iterable[str] = LIBRARIES) -> None:
     """Runs what the command line asks of a flow.
 
     Args:
         one_task_at_a_time: tasks of a foreach run one after the other, unless --max-workers says otherwise.
+        libraries: what its tasks load, so that they are forks of one process that has it loaded (``warm_python``).
     """
     if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
         os.environ.setdefault("USERNAME", "moemoe")
@@ -50,7 +54,8 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False) -> None:
         user_errors.notice_interrupts()
         if runs_tasks:
             user_errors.end_tasks_on_sigterm()
-        flow()
+        with warm_tasks(libraries) if runs_tasks else nullcontext():
+            flow()
     except SystemExit as end:
         if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
             print(lost, file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_python import PLAIN
 
 from tests.support.flows import flow_environment, run_flow
 from tests.support.mlflow_database import database
@@ -38,7 +39,7 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
     path = os.pathsep.join(filter(None, [str(LOADED_HOOK), os.environ.get("PYTHONPATH")]))
     running = run_flow(
         metaflow_folder,
-        {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded), "MOEMOE_CHILDREN": warm_python()},
+        {**SECRETS, "PYTHONPATH": path, PLAIN: "1", "MOEMOE_LOADED": str(loaded), "MOEMOE_CHILDREN": warm_python()},
         dataset="30pt",
         max_products=1000,
         epochs=1,

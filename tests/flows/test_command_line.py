@@ -45,7 +45,7 @@ class SmallFlow(FlowSpec):
         pass
 
 if __name__ == "__main__":
-    run_flow(SmallFlow)
+    run_flow(SmallFlow, libraries=["sched"])
 """
 
 
@@ -85,7 +85,7 @@ class CaughtFlow(FlowSpec):
         pass
 
 if __name__ == "__main__":
-    run_flow(CaughtFlow, one_task_at_a_time=True)
+    run_flow(CaughtFlow, one_task_at_a_time=True, libraries=["sched"])
 """
 
 
@@ -167,6 +167,19 @@ def test_sigterm_ends_the_task_too(flow):
     ended, _, _ = select.select([task], [], [], 0)
     os.close(task)
     assert ended
+
+
+def test_a_flow_that_is_killed_takes_its_task_along(flow):
+    """kill -9 of this one process, whose task would go on beside that of a resume."""
+    running = start(flow, "run", "--what", "long")
+    assert running.stdout is not None
+    [line] = itertools.islice((line for line in running.stdout if "] process " in line), 1)
+    task = os.pidfd_open(int(line.split()[-1]))
+    running.kill()
+    ended, _, _ = select.select([task], [], [], 60)
+    os.close(task)
+    assert ended
+    said_by(running)
 
 
 def test_a_task_with_another_code_package_than_it_was_compiled_with_does_not_begin(flow, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ class Result:
 
 
 class SmallFlow:
-    """``TrainFlow`` in a folder of its own, with the faults that are planned for it (in plain Python alone)."""
+    """``TrainFlow`` in a folder of its own, with the faults that are planned for it."""
 
     def __init__(self, folder: Path, python: str = sys.executable, **environment: str):
         self.folder, self.root, self.python = folder, folder / "store", python

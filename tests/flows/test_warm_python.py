@@ -1,0 +1,177 @@
+"""Forks of a Python that has its libraries loaded are what plain Pythons would be."""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from warm_python import PLAIN, is_warm, warm_python, warm_tasks
+
+from tests.support.warm_python import warm_python as with_all_libraries
+
+FLOWS = Path(__file__).parents[2] / "flows"
+#: Of the standard library, and imported by nothing else here.
+LIBRARY = "sched"
+SCRIPT = """import os, sys, threading
+threading.Thread(target=lambda: (threading.main_thread().join(), print("a thread"))).start()
+print(sys.argv, __name__, os.path.basename(__file__), os.environ["GIVEN"], os.getcwd(), sys.stdin.read())
+print("err", file=sys.stderr)
+sys.exit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[str]:
+    with warm_python([LIBRARY]) as python:
+        assert python != sys.executable
+        assert said(python, "1")  # the library is loaded when the first fork has been made
+        yield python
+
+
+def said(python: str, expression: str, **environment: str) -> str:
+    command = [python, "-c", f"import os, sys; print({expression})"]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_library_is_loaded_and_the_project_is_not(python):
+    assert said(python, f"{LIBRARY!r} in sys.modules") == "True"
+    assert said(sys.executable, f"{LIBRARY!r} in sys.modules") == "False"
+    assert said(python, "[name for name in sys.modules if name.startswith('moemoe')]") == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-u", "script.py", "a", "-b"],
+        ["-m", "package.module", "--c"],
+        ["-W", "error", "-c", "import sys, warnings; print(sys.argv); warnings.warn('an error')", "d"],
+        ["-c", "import sys; sys.exit('a sentence')"],
+        ["-c", "raise SystemExit"],
+        ["-c", "import os; os._exit(7)"],
+        ["-c", "import os; os.kill(os.getpid(), 9)"],
+        ["-c", "import os; os.abort()"],
+        ["-X", "utf8", "-c", "import sys; print(sys.flags.utf8_mode)"],
+        ["--version"],
+        ["no_such_script.py"],
+    ],
+)
+def test_what_comes_out_is_what_python_says(python, arguments, tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text(SCRIPT)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    results = []
+    for executable in (sys.executable, python):
+        done = subprocess.run(
+            [executable, *arguments], input="from outside", cwd=tmp_path, env={**os.environ, "GIVEN": "it"},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        results.append((done.returncode, sorted(done.stdout.splitlines()), done.stderr.splitlines()[-1:]))
+    if arguments == ["no_such_script.py"]:
+        results = [result[:2] for result in results]
+        results[0] = (1, *results[0][1:])  # Python's own status is 2
+    assert results[0] == results[1]
+
+
+def test_a_sitecustomize_is_run_for_each(python, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import os, sys; os.environ['SEEN'] = sys.orig_argv[-1]")
+    assert "SEEN" in said(python, "os.environ['SEEN']", PYTHONPATH=str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("own_session", [False, True])
+def test_signals_reach_the_fork(python, number, own_session):
+    code = f"import signal; signal.signal({int(number)}, lambda *_: exit(5)); print(flush=True); signal.pause()"
+    process = subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, start_new_session=own_session)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(number)
+    assert process.wait(60) == 5
+
+
+def test_a_fork_ends_with_its_client(python):
+    code = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+    with subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        fork = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+        assert select.select([fork], [], [], 60)[0]
+        os.close(fork)
+
+
+def test_forks_end_with_what_started_the_server(tmp_path):
+    """kill -9 of it: SIGTERM to what runs, which may put things in order first; nothing is left behind."""
+    orderly = "import signal; signal.signal(15, lambda *_: exit(print('in order'))); print(flush=True); signal.pause()"
+    code = f"""import os, psutil, signal, subprocess, sys
+from warm_python import warm_tasks
+with warm_tasks([]):
+    [server] = psutil.Process().children()
+    fork = subprocess.Popen([sys.executable, "-c", {orderly!r}], stdout=subprocess.PIPE)
+    fork.stdout.readline()
+    output = fork.stdout.fileno()
+    os.set_inheritable(output, True)
+    print(os.getpid(), output, server.pid, os.path.dirname(sys.executable), flush=True)
+    signal.pause()
+"""
+    env = {**os.environ, "PYTHONPATH": str(FLOWS)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env, text=True) as starter:
+        assert starter.stdout is not None
+        pid, output, server, folder = starter.stdout.readline().split()
+        ended = os.pidfd_open(int(server))
+        fork_said = open(f"/proc/{pid}/fd/{output}")  # noqa: SIM115
+        starter.kill()
+    assert fork_said.read() == "in order\n"
+    fork_said.close()
+    assert select.select([ended], [], [], 60)[0]
+    os.close(ended)
+    assert not Path(folder).exists()
+
+
+def test_without_a_server_it_is_plain(tmp_path):
+    with warm_python([LIBRARY]) as python:
+        said(python, "1")
+        assert said(python, f"{LIBRARY!r} in sys.modules", **{PLAIN: "1"}) == "False"
+        Path(python).with_name("socket").unlink()
+        assert said(python, f"{LIBRARY!r} in sys.modules") == "False"
+
+
+def test_it_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    plain = sys.executable
+    with warm_tasks([LIBRARY]):
+        assert is_warm()
+        folder = Path(sys.executable).parent
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o77 == 0, "another person's processes could ask for forks"
+        with warm_tasks([LIBRARY]):
+            assert Path(sys.executable).parent == folder, "one is enough"
+    assert sys.executable == plain
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_runs_no_programs(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # what the kernel says of a file on a mount with noexec
+    with warm_python([LIBRARY]) as python:
+        assert python == sys.executable
+
+
+def test_a_python_in_a_folder_with_a_space(tmp_path, monkeypatch):
+    (tmp_path / "my tools").mkdir()
+    own = tmp_path / "my tools" / "python"
+    own.symlink_to(shutil.which(sys.executable) or sys.executable)
+    monkeypatch.setattr(sys, "executable", str(own))
+    with warm_python([]) as python:
+        assert said(python, "sys.executable") == python
+
+
+def test_threads_and_random_numbers_are_a_process_own():
+    python = with_all_libraries()
+    threads = "__import__('torch').get_num_threads()"
+    assert [said(python, threads, OMP_NUM_THREADS=number) for number in ("1", "2")] == ["1", "2"]
+    draws = [said(python, "__import__('numpy').random.rand(), __import__('random').random()") for _ in range(2)]
+    assert draws[0] != draws[1]
