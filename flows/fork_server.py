@@ -1,9 +1,9 @@
 """The process of which a run's tasks are forks (see ``warm_python``): its libraries are loaded once, for all of them.
 
-A client (``warm_python.CLIENT``) sends its arguments, environment, folder and standard streams; the fork is from then
-on the process that was asked for, and lives and dies as its client does. While nobody asks, the libraries are loaded,
-one after the other; a fork made early imports what is not there yet itself. When whoever started this process is gone,
-by kill -9 too, what still runs gets SIGTERM: a training writes its checkpoint.
+A client (``warm_python.CLIENT``) sends its arguments, environment, folder, limits and standard streams; the fork is
+from then on the process that was asked for, and lives and dies as its client does. While nobody asks, the libraries are
+loaded, one after the other; a fork made early imports what is not there yet itself. When whoever started this process
+is gone, by kill -9 too, what still runs gets SIGTERM: a training writes its checkpoint.
 """
 
 import atexit
@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import selectors
 import shutil
@@ -41,6 +42,7 @@ class Request:
     Args:
         arguments: of the command line, without the interpreter.
         own_session: whether the client leads a session, which signals to the run's process group do not reach.
+        limits: of resources, as ``resource`` numbers them: kind, soft, hard.
         streams: standard input, output and error.
     """
 
@@ -48,6 +50,7 @@ class Request:
     environment: dict[str, str]
     folder: str
     own_session: bool
+    limits: list[tuple[int, int, int]]
     streams: list[int]
 
 
@@ -140,8 +143,8 @@ def read_request(client: socket.socket) -> Request:
     """What a client asks for. Raises OSError or ValueError where it died before it had said so."""
     size, streams, _, _ = socket.recv_fds(client, 8, 3)
     with client.makefile("rb") as sent:
-        arguments, environment, folder, own_session = json.loads(sent.read(int.from_bytes(size, "big")))
-    return Request(arguments, environment, folder, own_session, streams)
+        asked = json.loads(sent.read(int.from_bytes(size, "big")))
+    return Request(*asked, streams)
 
 
 def become(request: Request, executable: str) -> None:
@@ -151,6 +154,8 @@ def become(request: Request, executable: str) -> None:
     for number, stream in enumerate(request.streams):
         os.dup2(stream, number)
         os.close(stream)
+    for kind, *soft_and_hard in request.limits:
+        resource.setrlimit(kind, soft_and_hard)
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)

@@ -2,8 +2,9 @@
 
 A run is some forty processes, which would spend two thirds of their CPU time on the same imports (torch, MLflow, Great
 Expectations). Within ``warm_tasks`` they are forks of one process (``fork_server``): each what its command line says,
-with streams, environment, folder, signals and exit status of its own. Where that cannot be (not Linux, a temporary
-folder that runs no programs), and with ``MOEMOE_PLAIN_PYTHON`` set, every process is a plain Python.
+with streams, environment, folder, limits, signals and exit status of its own. Where that cannot be (not Linux, a
+temporary folder that runs no programs or has a long path), and with ``MOEMOE_PLAIN_PYTHON`` set, every process is a
+plain Python.
 """
 
 import os
@@ -26,6 +27,8 @@ LIBRARIES = (
     "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse", "scipy.stats",
     "mlflow", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "matplotlib.pyplot",
 )  # fmt: skip
+#: Bytes of the longest path that a socket may have.
+LONGEST_ADDRESS = 107
 PLAIN = "MOEMOE_PLAIN_PYTHON"
 #: Signals that a process may be sent from outside; the client hands them on.
 HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -33,7 +36,7 @@ HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signa
 CLIENT = """#!/bin/sh
 '''exec' {quoted} -IS "$0" "$@"
 ' '''
-import json, os, signal, socket, sys
+import json, os, resource, signal, socket, sys
 given = sys.argv[1:]
 while given[:1] in (["-u"], ["-W"]):
     given = given[1 if given[0] == "-u" else 2:]
@@ -42,7 +45,9 @@ if os.environ.get({variable!r}) or not given or (given[0].startswith("-") and gi
     os.execv({python!r}, plain)
 server = socket.socket(socket.AF_UNIX)
 own_session = os.getsid(0) == os.getpid()
-request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), own_session]).encode()
+kinds = {{getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}}
+limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
+request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), own_session, limits]).encode()
 try:
     server.connect({address!r})
     socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
@@ -99,6 +104,8 @@ def write_client(folder: Path) -> Path | None:
     try:
         os.close(os.pidfd_open(os.getpid()))  # Linux since 5.3
     except (AttributeError, OSError):
+        return None
+    if len(os.fsencode(address)) > LONGEST_ADDRESS:
         return None
     client.write_text(
         CLIENT.format(

@@ -19,30 +19,43 @@ class TrainingCard:
         self.bar = ProgressBar(max=100, label="% of the steps")
         self.now = Markdown("starting ...")
         self.losses = VegaChart(_loss_chart([]))
-        self._printed = -1
+        self._printed = "", 0
         for component in (self.bar, self.now, self.losses):
             current.card.append(component)
 
     def update(self, events: list[dict[str, Any]]) -> None:
-        """Takes new training events; also prints a line for each 5 % of the way."""
+        """Takes new events; also prints a line for each 5 % of the way, of the steps and of what comes before them."""
         self.events += events
-        steps = [event for event in self.events if event["event"] == "step"]
-        if not steps:
+        last = next((event for event in reversed(events) if event["event"] in ("step", "preparation")), None)
+        if last is None:
             return
-        last = steps[-1]
-        loss = f"loss {last['loss']:.3f}, " if "loss" in last else ""  # what is fitted has none
-        line = (
-            f"{last['phase']} phase, epoch {last['epoch'] + 1}, step {last['total_step']} of {last['steps']}: "
-            f"{loss}{last['examples_per_second']:.0f} examples/s, "
-            f"{_minutes(last['seconds_left'])} left"
-        )
+        if last["event"] == "preparation":
+            self._tell(preparation_line(last), last["what"], last["done"] / last["of"])
+            return
         self.bar.update(math.ceil(100 * last["total_step"] / last["steps"]))
-        self.now.update(line)
         self.losses.update(_loss_chart(self.events))
+        self._tell(step_line(last), "steps", last["total_step"] / last["steps"])
+
+    def _tell(self, line: str, what: str, done: float) -> None:
+        self.now.update(line)
         current.card.refresh()
-        if (percent := 20 * last["total_step"] // last["steps"]) > self._printed:
-            self._printed = percent
+        if what != self._printed[0] or int(20 * done) > self._printed[1]:
+            self._printed = what, int(20 * done)
             print(line, flush=True)
+
+
+def preparation_line(event: dict[str, Any]) -> str:
+    """How far it is before the first step."""
+    return f"{event['what']}: {event['done']} of {event['of']} shards, {_minutes(event['seconds_left'])} left"
+
+
+def step_line(event: dict[str, Any]) -> str:
+    """How far the training is."""
+    loss = f"loss {event['loss']:.3f}, " if "loss" in event else ""  # what is fitted has none
+    return (
+        f"{event['phase']} phase, epoch {event['epoch'] + 1}, step {event['total_step']} of {event['steps']}: "
+        f"{loss}{event['examples_per_second']:.0f} examples/s, {_minutes(event['seconds_left'])} left"
+    )
 
 
 def _minutes(seconds: float) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from moemoe.batches.collate import ImageSlot, ModelInput, item_sources
 from moemoe.batches.tokenizer import ENCODER_TOKENIZER
@@ -19,6 +18,7 @@ from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.tokens import Tokens
 from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.training.negatives import with_negatives
+from moemoe.training.preparation import Preparation
 from moemoe.training.source_dropout import hidden_in
 
 
@@ -87,7 +87,7 @@ def _text(
 
 
 def tokenize_texts(
-    dataset: ShardedDataset, collator: Any, tokenizer: Path, rank: int, world_size: int
+    dataset: ShardedDataset, collator: Any, tokenizer: Path, preparation: Preparation
 ) -> dict[str, Tokens]:
     """The texts of each text source as token ids; each rank cuts its part of those that no earlier run has cut.
 
@@ -100,9 +100,8 @@ def tokenize_texts(
     made_by = f"{hashlib.sha256(content).hexdigest()} {collator.config.context_length}"
     names = [name for name in collator.config.sources if kind_of(name) == TEXT]
     tokens = {name: Tokens(dataset, collator.encode, made_by, name) for name in names}
-    shards = range(rank, len(dataset.manifest.shards), world_size)
     for own in tokens.values():
-        own.write(tqdm(shards, desc="tokens", unit="shard", disable=None if rank == 0 else True))
+        own.write(preparation.own("tokens", range(len(dataset.manifest.shards))))
     return tokens
 
 
@@ -114,7 +113,7 @@ def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
     return ImageFeatures(dataset, encoder, images=images_read(model.config.sources))
 
 
-def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world_size: int) -> ImageFeatures | None:
+def compute_image_features(dataset: ShardedDataset, model: Any, preparation: Preparation) -> ImageFeatures | None:
     """The features of all images that fit on disk; each rank computes its part of those that no earlier run has.
 
     None for a system that has no frozen image encoder.
@@ -122,10 +121,9 @@ def compute_image_features(dataset: ShardedDataset, model: Any, rank: int, world
     features = kept_features(dataset, model)
     if features is None:
         return None
-    if rank == 0:
+    if preparation.rank == 0:
         features.make_room()
-    shards = features.fitting()[rank::world_size]
-    features.write(tqdm(shards, desc="image features", unit="shard", disable=None if rank == 0 else True))
+    features.write(preparation.own("image features", features.fitting()))
     return features
 
 

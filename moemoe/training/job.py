@@ -63,10 +63,15 @@ class TrainingJob:
         return Path(self.scratch) / "events.jsonl"
 
     @property
-    def events_paths(self) -> list[Path]:
-        """The same; of a committee, where its members' are."""
-        members = [self.of_member(own["name"], own).events_path for own in self.recipe.get("members", ())]
-        return members or [self.events_path]
+    def preparation_path(self) -> Path:
+        """Where events tell of what comes before the first step; they are not published."""
+        return Path(self.scratch) / "preparation.jsonl"
+
+    @property
+    def watched_paths(self) -> list[Path]:
+        """Where events are written; of a committee, where its members' are."""
+        jobs = [self.of_member(own["name"], own) for own in self.recipe.get("members", ())] or [self]
+        return [path for job in jobs for path in (job.preparation_path, job.events_path)]
 
     def of_member(self, name: str, recipe: dict[str, Any]) -> "TrainingJob":
         """The job of a committee's member ``name``."""

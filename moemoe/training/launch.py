@@ -63,7 +63,7 @@ def train(
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     log = scratch / "train.log"
-    events = [NewEvents(path) for path in job.events_paths]
+    events = [NewEvents(path) for path in job.watched_paths]
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment

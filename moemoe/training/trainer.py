@@ -48,6 +48,7 @@ from moemoe.training.job import TrainingJob
 from moemoe.training.objective import Counts, Terms, global_counts, joint_objective
 from moemoe.training.optimizers import Optimizers, make_optimizer
 from moemoe.training.phases import learning_rate
+from moemoe.training.preparation import Preparation
 from moemoe.training.quarantine_file import QuarantineFile, gather_quarantine
 from moemoe.training.stopping import TerminationSignal, stopped
 from moemoe.training.tokenizer import make_tokenizer, share_tokenizer
@@ -83,9 +84,10 @@ class Trainer:
         self.system = load_system(recipe.system)
         self.config = recipe.config.with_catalog(len(self.tokenizer), training_values(self.dataset))
         self.collator = collator_of(self.system, self.tokenizer, self.config, folder)
+        self.preparation = Preparation(job, rank, world_size)
         self.tokens = None
         if getattr(self.config, "question_in", None) == "decoder":  # then a context is the same whatever is asked
-            self.tokens = tokenize_texts(self.dataset, self.collator, folder, rank, world_size)
+            self.tokens = tokenize_texts(self.dataset, self.collator, folder, self.preparation)
             self._barrier()
         self.images = ImageReader("train")
         self.quarantine = QuarantineFile(job.folder)
@@ -117,7 +119,7 @@ class Trainer:
         if pretrained is not None and self.recipe.tokenizer != pretrained:
             model.replace_vocabulary(load_tokenizer(pretrained), self.tokenizer)
         model.to(self.device)
-        self.features = compute_image_features(self.dataset, model, self.rank, self.world_size)
+        self.features = compute_image_features(self.dataset, model, self.preparation)
         self._barrier()
         if self.recipe.training.gradient_checkpointing:
             model.recompute_activations()

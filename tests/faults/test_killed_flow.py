@@ -1,5 +1,9 @@
 """kill -9 in every step of the flow and in its training processes, at moments drawn by a seed."""
 
+import os
+import select
+
+import psutil
 import pytest
 
 from tests.support.planned_faults import kills
@@ -24,5 +28,26 @@ def test_a_flow_that_is_killed_everywhere_ends_as_if_nothing_had_happened(unbrok
     for process in STEPS:  # what is done is not done again, however often a resumed run is resumed
         with_torchrun = KILLS["torchrun"] if process == "train" else 0
         assert flow.faults.starts(process) <= KILLS[process] + with_torchrun + 1, process
+    assert_same(flow.result(), unbroken)
+    assert_whole(flow)
+
+
+def test_a_flow_whose_own_process_is_killed_takes_its_training_along(unbroken, tmp_path):
+    """kill -9 of this one process: training would go on beside that of the resume, at the same checkpoint."""
+    flow = SmallFlow(tmp_path)
+    running = flow.begin()
+    assert running.stdout is not None
+    assert any("dense phase" in line for line in running.stdout)
+    commands = {task.pid: " ".join(task.info["cmdline"] or ()) for task in psutil.process_iter(["cmdline"])}
+    training = [pid for pid, words in commands.items() if "moemoe.training.run" in words and str(tmp_path) in words]
+    assert len(training) == 2, "torchrun and its one process"
+    endings = [os.pidfd_open(pid) for pid in training]
+    running.kill()
+    running.communicate()
+    for ending in endings:
+        assert select.select([ending], [], [], 60)[0]
+        os.close(ending)
+    status, said = flow.resume()
+    assert status == 0, said[-5000:]
     assert_same(flow.result(), unbroken)
     assert_whole(flow)

@@ -91,7 +91,8 @@ run(sys.argv[1], Path(sys.argv[2]), 2, recipe, die, every=0, is_plain=True)
 def test_processes_whose_launcher_is_killed_end_too(manifest, tmp_path, unbroken):
     """Else they would train on beside those of the run that goes on, on the same GPU and to the same checkpoint."""
     command = [sys.executable, "-c", LAUNCHER, manifest, str(tmp_path)]
-    launcher = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE / "flows")])}
+    launcher = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True)
     assert launcher.returncode == -signal.SIGKILL
     workers = [int(pid) for pid in launcher.stdout.split()]
     assert len(workers) == 2

@@ -78,6 +78,16 @@ def test_what_comes_out_is_what_python_says(python, arguments, tmp_path):
     assert results[0] == results[1]
 
 
+def test_limits_are_those_of_who_starts_it(python):
+    code = (
+        "import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    command = f"ulimit -S -f 77; ulimit -S -n 99; exec {python} -c '{code}'"
+    limited = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert limited.startswith("(78848, ")
+    assert "(99, " in limited
+
+
 def test_a_sitecustomize_is_run_for_each(python, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os, sys; os.environ['SEEN'] = sys.orig_argv[-1]")
     assert "SEEN" in said(python, "os.environ['SEEN']", PYTHONPATH=str(tmp_path))
@@ -156,6 +166,13 @@ def test_it_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_that_runs_no_programs(monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # what the kernel says of a file on a mount with noexec
+    with warm_python([LIBRARY]) as python:
+        assert python == sys.executable
+
+
+def test_a_temporary_folder_with_a_long_path(tmp_path, monkeypatch):
+    (long := tmp_path / ("long" * 25)).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
     with warm_python([LIBRARY]) as python:
         assert python == sys.executable
 

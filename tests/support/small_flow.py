@@ -76,14 +76,16 @@ class SmallFlow:
             start_new_session=True,
         )  # fmt: skip
 
+    def begin(self, *more: str) -> subprocess.Popen:
+        """A fresh run."""
+        return self.start(
+            "run", "--dataset", "30pt", "--catalog", str(self.catalog), "--root", str(self.root), "--epochs", "1",
+            "--batch-size", "16", "--set", SETTINGS, *PROMOTED, *more,
+        )  # fmt: skip
+
     def run(self, *more: str) -> tuple[int, str]:
         """A fresh run: its exit status and what it said."""
-        return self._said(
-            self.start(
-                "run", "--dataset", "30pt", "--catalog", str(self.catalog), "--root", str(self.root), "--epochs", "1",
-                "--batch-size", "16", "--set", SETTINGS, *PROMOTED, *more,
-            )
-        )  # fmt: skip
+        return self._said(self.begin(*more))
 
     def resume(self) -> tuple[int, str]:
         """The last run goes on."""

@@ -12,6 +12,8 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader, decode_image
 from moemoe.shards.hidden import Hidden
 from moemoe.training.items import image_buffer, item_of, slots_of, tokenize_texts
+from moemoe.training.job import TrainingJob
+from moemoe.training.preparation import Preparation
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import small_labels, small_products, with_second_images, write_shards
 
@@ -31,6 +33,10 @@ def dataset(tmp_path_factory):
     return ShardedDataset(uri, folder, Hidden(words=("Silk",)))
 
 
+def alone(folder) -> Preparation:
+    return Preparation(TrainingJob("", "", str(folder), {}, 0), 0, 1)
+
+
 @pytest.fixture(scope="module")
 def collator(dataset, tmp_path_factory):
     shards = range(len(dataset.manifest.shards))
@@ -38,7 +44,7 @@ def collator(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     made = Collator(tokenizer, tiny_config(question_in="decoder", context_length=12))
-    return made, tokenize_texts(dataset, made, folder, 0, 1)
+    return made, tokenize_texts(dataset, made, folder, alone(folder))
 
 
 def settings(negatives: float = 0.0, second_view: float | None = None, **dropout: float) -> Training:
@@ -198,7 +204,7 @@ def named(tmp_path_factory, collator):
     made = Collator(collator[0].tokenizer, tiny_config(question_in="decoder", context_length=12, sources=NAMED))
     tokenizer = tmp_path_factory.mktemp("tokenizer")
     made.tokenizer.save_pretrained(tokenizer)
-    return dataset, made, tokenize_texts(dataset, made, tokenizer, 0, 1)
+    return dataset, made, tokenize_texts(dataset, made, tokenizer, alone(tokenizer))
 
 
 def test_named_sources_are_the_products_own_images_and_texts(named):
