@@ -173,6 +173,7 @@ class _Attribute:
         sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
         return [
             *head,
+            *([f"    # {own.doubt}"] if own.doubt else []),
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
             f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
             f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import regex
 
-from moemoe.contract.measure_numbers import sign_shown
+from moemoe.contract.measure_numbers import doubt_about, sign_shown
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
@@ -40,12 +40,14 @@ class Suggested:
         measurement: with a range and a tolerance that the labels suggest.
         labels: how many labels state a value.
         least, most: of the values, as they are written.
+        doubt: what to write so that labels such as "1.200 mm" are read; None if they show it, or there are none.
     """
 
     measurement: Measurement
     labels: int
     least: str
     most: str
+    doubt: str | None = None
 
 
 def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | None:
@@ -86,6 +88,7 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
         Measurement(units, decimals, least, most, tolerance, decimal_sign=sign),
         read.total(),
         *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
+        None if sign else next(filter(None, map(doubt_about, map(plain_measure, plain))), None),
     )
 
 
