@@ -29,6 +29,8 @@ _BESIDE = frozenset(
 )
 _FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
+_NUMBER_ALONE = re.compile(r"[-+]?\d[\d.,]*")
+_UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?P<word>\p{L}{2,}))$")
 _ANY = Decimal(10) ** 12
 
 
@@ -50,13 +52,25 @@ class Suggested:
     doubt: str | None = None
 
 
-def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | None:
+def unit_in_key(key: str) -> str | None:
+    """The unit that a raw key ends with, of the numbers below it: "Width (cm)", "weight_kg", "Depth [mm]"."""
+    found = _UNIT_OF_KEY.search(key)
+    if not found:
+        return None
+    word = found["bracketed"] or found["word"]
+    return sellers_units().get(word if len(word) == 1 else word.casefold())
+
+
+def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None = None) -> Suggested | None:
     """What ``labels`` measure; None if most of them state no number with a unit.
 
     Args:
         labels: raw label -> how often it comes, those with a number in them.
         number: of all the key's labels, those that are not in ``labels`` too.
+        unit: that of a number alone, as ``unit_in_key`` finds it.
     """
+    if unit:
+        labels = {f"{label} {unit}" if _NUMBER_ALONE.fullmatch(label) else label: n for label, n in labels.items()}
     firsts, found, plain = Counter[str](), Counter[str](), dict[str, int]()
     for label, count in labels.items():
         if units_here := _units_in(label):
@@ -85,7 +99,7 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
     if tolerance >= (most - least) / 2:
         tolerance = Decimal(0)
     return Suggested(
-        Measurement(units, decimals, least, most, tolerance, decimal_sign=sign),
+        Measurement(units, decimals, least, most, tolerance, unit if unit in (canonical, *names) else None, sign),
         read.total(),
         *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
         None if sign else next(filter(None, map(doubt_about, map(plain_measure, plain))), None),

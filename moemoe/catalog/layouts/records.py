@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
 #: The fields of a row of which a product can do without.
@@ -204,9 +204,10 @@ _PAIRS = (
 def _pair(given: Mapping[str, Any]) -> Any:
     """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
     plain = {str(name).strip().casefold(): value for name, value in given.items()}
-    names = next(((key, value) for key, value in _PAIRS if key in plain and value in plain), None)
-    if names:
-        return plain[names[0]], plain[names[1]]
+    pairs = [(key, value) for key, value in _PAIRS if key in plain and value in plain]
+    if pairs:  # in Parquet each object has the fields of all
+        key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
+        return plain[key], with_unit(plain[value], unit_of(plain))
     is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
     return next(iter(given.items())) if is_one else given
 
