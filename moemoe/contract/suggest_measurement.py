@@ -30,7 +30,8 @@ _BESIDE = frozenset(
 _FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
 _NUMBER_ALONE = re.compile(r"[-+]?\d[\d.,]*")
-_UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?P<word>\p{L}{2,}))$")
+#: "Made in" is about no inches.
+_UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?!in$)(?P<word>\p{L}{2,}))$")
 _ANY = Decimal(10) ** 12
 
 
@@ -101,7 +102,8 @@ def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None
     return Suggested(
         Measurement(units, decimals, least, most, tolerance, unit if unit in (canonical, *names) else None, sign),
         read.total(),
-        *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
+        f"{numbers[0].normalize():f} {canonical}",
+        f"{numbers[-1].normalize():f} {canonical}",
         None if sign else next(filter(None, map(doubt_about, map(plain_measure, plain))), None),
     )
 

@@ -76,8 +76,8 @@ def test_keys_with_numbers_and_units_are_measurements(tmp_path):
 
 
 def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):
-    header = "product_id,product_type,title,Width (cm),weight_kg,Made in,Seats"
-    rows = [f"p{i},Desk,t,{80 + i},{i + 1}.5,{'China' if i % 2 else 'Spain'},{1 + i % 3}" for i in range(30)]
+    header = "product_id,product_type,title,Width (cm),weight_kg,Made in,Sold in"
+    rows = [f"p{i},Desk,t,{80 + i},{i + 1}.5,{'China' if i % 2 else 'Spain'},{2019 + i % 3}" for i in range(30)]
     (tmp_path / "a.csv").write_text("\n".join([header, *rows, ""]))
     main(["profile", str(tmp_path / "a.csv"), "--output", str(tmp_path / "contract.yaml")])
     contract = load_contract(tmp_path / "contract.yaml")

@@ -135,7 +135,8 @@ def bullet_points(value: Any) -> list[str]:
 def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[str, str | None]]:
     """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either.
 
-    A text may also be "Fit: Slim; Neck: Round". A label may be a list or an object, see ``plain_label``.
+    A text may also be "Fit: Slim; Neck: Round", or a list of such pairs. A label may be a list or an object, see
+    ``plain_label``.
 
     Args:
         left_out: counts labels that are none, by their key, which are left out alone; without it they are errors.
@@ -152,6 +153,8 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             value = _written_pairs(value)
         if not isinstance(value, (dict, list)):
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = _written_pairs("\n".join(value)) or value
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
