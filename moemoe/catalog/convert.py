@@ -115,7 +115,7 @@ def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
         if not conversion.quarantine and not conversion.rows:
-            raise CatalogError("the catalog has no rows")
+            raise CatalogError(f"the catalog has no rows: {', '.join(partitions[:3])}")
         if not conversion.rows:
             first = conversion.quarantine[0]
             raise CatalogError(f"no row could be read; the first: {first['reason']} ({first['detail']})")

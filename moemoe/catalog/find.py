@@ -9,7 +9,8 @@ from moemoe.storage import absolute, files_below, matching_files
 
 #: Names of files that are no part of a catalog, or of their folders.
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
-_PACKED = (".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst")
+_PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
+_OTHER_WORKBOOKS = frozenset((".xls", ".xlsb", ".xlsm", ".ods", ".numbers"))
 
 
 def find_partitions(catalog: str) -> list[str]:
@@ -35,10 +36,9 @@ def find_partitions(catalog: str) -> list[str]:
     partitions = [f for f in partitions if not f.lower().endswith(UNSURE)] or partitions
     if not partitions:
         names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
-        packed = any(Path(f).suffix.lower() in _PACKED for f in found)
-        raise CatalogError(
-            f"{catalog!r} holds no catalog file (found: {names}); {'unpack it first; ' if packed else ''}{allowed}"
-        )
+        kinds = {Path(f).suffix.lower() for f in found}
+        hint = "unpack it first; " if kinds & _PACKED else "save it as .xlsx; " if kinds & _OTHER_WORKBOOKS else ""
+        raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {hint}{allowed}")
     return partitions
 
 

@@ -3,7 +3,8 @@
 ``moemoe profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and writes its
 product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows find it;
 spellings that differ in punctuation or in the plural only are suggested as aliases of the most frequent one. Of
-"50% Acrylic" the share is left out. A key whose labels are mostly a number with a unit is suggested as a measurement.
+"50% Acrylic" the share is left out. A key whose labels are mostly a number with a unit, or one that ends with the unit
+of its numbers ("Width (cm)"), is suggested as a measurement.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from moemoe.catalog.known_layouts import AUTO, check_layout
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
-from moemoe.contract.suggest_measurement import Suggested, suggest_measurement
+from moemoe.contract.suggest_measurement import Suggested, suggest_measurement, unit_in_key
 from moemoe.contract.text import key_name, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 
@@ -171,20 +172,23 @@ class _Attribute:
             )]  # fmt: skip
         own, given = self.measures, self.measures.measurement
         sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
+        default = f", default_unit: {given.default_unit}" if given.default_unit else ""
         return [
             *head,
+            *([f"    # {own.doubt}"] if own.doubt else []),
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
             f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
             f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
-            f"tolerance: {given.tolerance:f}{sign}}}",
+            f"tolerance: {given.tolerance:f}{default}{sign}}}",
         ]
 
 
 def _attribute(key: Key, rows: int) -> _Attribute:
     names = Counter({value: count for value, count in key.values.items() if len(value) <= LONGEST})
     values = {v: s for v, s in suggest_aliases(names).items() if s[0] >= LEAST_LABELS}
-    name, share = key_name(key.spellings.most_common(1)[0][0]), key.spellings.total() / max(rows, 1)
-    return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels))
+    spelling = key.spellings.most_common(1)[0][0]
+    name, share = key_name(spelling), key.spellings.total() / max(rows, 1)
+    return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels, unit_in_key(spelling)))
 
 
 def as_contract(found: Profile, dataset: str) -> str:

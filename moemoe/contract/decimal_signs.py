@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.contract.contract import Attribute, Contract
-from moemoe.contract.measure_numbers import is_either, shows_both, sign_shown
+from moemoe.contract.measure_numbers import doubt_about, shows_both, sign_shown
 from moemoe.contract.text import normalize_key, plain_measure
 
 #: Other labels show no sign; most of a catalog's are left out unseen.
@@ -60,7 +60,7 @@ def with_decimal_signs(contract: Contract, labels: Mapping[tuple[str, str], int]
     for attribute in open_signs(contract):
         assert attribute.measurement is not None
         own = [pair for key in {normalize_key(key) for key in attribute.keys} for pair in by_key[key].items()]
-        if any(is_either(label) for label, _ in own):
+        if any(doubt_about(label) for label, _ in own):
             sign = sign_shown(own) or (None if shows_both(own) else sign_shown(of_all))
             decided[attribute.name] = replace(attribute, measurement=replace(attribute.measurement, decimal_sign=sign))
     if all(contract.attributes[name] == attribute for name, attribute in decided.items()):

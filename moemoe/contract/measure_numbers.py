@@ -68,12 +68,7 @@ def number_of(match: re.Match[str], decimal_sign: str | None, is_halved: bool) -
     digits = match["decimal"]
     if _EITHER.fullmatch(digits):
         if decimal_sign is None:
-            parts = re.split("[.,]", digits)
-            return Number(
-                None,
-                problem=f"{digits!r} may be {float('.'.join(parts)):g} or {''.join(parts)}, and no other labels show "
-                "which; write decimal_sign into the contract",
-            )
+            return Number(None, problem=_may_be_either(digits))
         if decimal_sign in digits:
             return _plain(digits.replace(",", "."))
         return Number(Fraction(re.sub("[.,]", "", digits)))
@@ -84,6 +79,15 @@ def number_of(match: re.Match[str], decimal_sign: str | None, is_halved: bool) -
     if _PLAIN.fullmatch(digits):
         return _plain(digits.replace(",", "."))
     return Number(None, problem=f"the number {text!r} cannot be read")
+
+
+def _may_be_either(digits: str) -> str:
+    whole, part = re.split("[.,]", digits)
+    decimal, grouped = (".", ",") if "." in digits else (",", ".")
+    return (
+        f"{digits!r} may be {(small := float(f'{whole}.{part}')):g} or {whole}{part}, and no other labels show which; "
+        f"write decimal_sign: '{decimal}' ({small:g}) or '{grouped}' ({whole}{part}) under measurement in the contract"
+    )
 
 
 def _plain(digits: str) -> Number:
@@ -101,9 +105,10 @@ def _fraction(match: re.Match[str], text: str, is_halved: bool) -> Number:
     return Number(int(match["whole"] or 0) + Fraction(numerator, denominator), Fraction(1, denominator))
 
 
-def is_either(text: str) -> bool:
-    """Whether a text has a number such as "1.200", which only a decimal sign can tell."""
-    return any(match["decimal"] and _EITHER.fullmatch(match["decimal"]) for match in NUMBER.finditer(text))
+def doubt_about(text: str) -> str | None:
+    """Why a text has a number that only a decimal sign can tell, such as "1.200"; None if it has none."""
+    digits = (match["decimal"] or "" for match in NUMBER.finditer(text))
+    return next((_may_be_either(number) for number in digits if _EITHER.fullmatch(number)), None)
 
 
 def sign_shown(labels: Iterable[tuple[str, int]]) -> str | None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import regex
 
+from moemoe.contract.contract import Attribute
+from moemoe.contract.dimensions import LabelledNumbers, dimension_of
 from moemoe.contract.measure_numbers import NUMBER, UNSPACED, number_of
 from moemoe.contract.measure_words import (
     NO_UNITS,
@@ -50,6 +52,8 @@ _MAY_BE_GLUED = re.compile(r"(?:[^\W\d_]|[\"'%‰°])\d")
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
 #: A dimension's letter behind a times: "W30xD20".
 _TIMES_LETTER = re.compile(r"(?<=\d)\s?[xX×*]\s?[WDHLBwdhlb]\s?(?=\d)")
+#: Behind a number that cannot be read: "D10 × 30 cm".
+_TIMES_BEFORE = regex.compile(rf"(?:{TIMES.pattern})\s*$", regex.IGNORECASE)
 #: What the maker allows: "32 cm +/- 2 cm", "± 5 %"; the unit behind it may be that of the measure too.
 _ALLOWED = re.compile(r"(?<=\S)(?:\ ?\(?)?\ ?(?:\+\ ?/?\ ?-|±)\ ?\d[\d.,]*(?:\ ?-\ ?\d[\d.,]*)?(?:\ ?%)?")
 #: "±30 cm" is about as much.
@@ -88,10 +92,15 @@ class _Stated:
 
 
 class MeasureReader:
-    """Reads labels of one attribute."""
+    """Reads labels of one attribute.
 
-    def __init__(self, measurement: Measurement):
-        self._measurement = measurement
+    Args:
+        dimension: the one that is wanted of several in a label, as ``dimension_of`` names it; None: such a label states
+            no measure.
+    """
+
+    def __init__(self, measurement: Measurement, dimension: str | None = None):
+        self._measurement, self._dimension = measurement, dimension
         self._exact = {spelling: unit for unit in measurement.units for spelling in unit.spellings}
         self._folded: dict[str, set[Unit]] = {}
         for spelling, unit in self._exact.items():
@@ -142,7 +151,7 @@ class MeasureReader:
             raise MeasureError("the dash before the number may be a minus; write it without a blank")
         if pieces := several_pieces(text, self._folded):
             raise MeasureError(f"{pieces!r} makes it several pieces; the measure may be that of one or of all")
-        if any(map(TIMES.search, between)):
+        if any(map(TIMES.search, between)) or _TIMES_BEFORE.search(before):
             raise MeasureError("several dimensions, or a number of pieces; one measure is allowed")
         for one, following, part in zip(all_found, all_found[1:], between, strict=False):
             written = text[one.start : following.end]
@@ -175,9 +184,19 @@ class MeasureReader:
         text = _APOSTROPHE_GROUP.sub("", plain_label(_plain(raw)).replace("\n", "; "))
         if self._measurement.at_least >= 0:  # "±5 °C" may be a range
             text = _ABOUT.sub("", text)
-        text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", _ALLOWED.sub(" ", text)))
+        text = self._of_own_dimension(_ALLOWED.sub(" ", text))
+        text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", text))
         text = without_one_piece(text, self._folded)
         return str(self._glued.sub(r"\g<0> ", text)) if _MAY_BE_GLUED.search(text) else text
+
+    def _of_own_dimension(self, text: str) -> str:
+        """What ``text`` says of the dimension that is wanted; ``text`` itself if it does not say which is which."""
+        numbers = self._labelled.by_dimension(text) if self._dimension and len(text) <= LONGEST else {}
+        if not numbers:
+            return text
+        if self._dimension not in numbers:
+            raise MeasureError(f"it states {' and '.join(numbers)}, not {self._dimension}")
+        return numbers[self._dimension]
 
     def _with_inches(self, found: list[Found], between: list[str]) -> list[Found]:
         """``found``, a number alone right behind feet in inches: 5'10, 5 foot 10."""
@@ -261,11 +280,19 @@ class MeasureReader:
         return self._exact.get(spelling) or (next(iter(units)) if len(units) == 1 else None)
 
     @cached_property
+    def _labelled(self) -> LabelledNumbers:
+        return LabelledNumbers(self._edged)
+
+    @cached_property
+    def _edged(self) -> str:
+        """A pattern of the accepted units, the longest spelling first."""
+        return "|".join(regex.escape(text) + _edge(text[-1]) for text in self._longest_first)
+
+    @cached_property
     def _spelled(self) -> Any:
-        """An accepted unit behind a number, also in brackets; the longest spelling first."""
-        words = "|".join(regex.escape(text) + _edge(text[-1]) for text in self._longest_first)
+        """An accepted unit behind a number, also in brackets."""
         return regex.compile(
-            rf"[ -]{{0,3}}(?P<bracket>[(\[] ?)?(?P<unit>{words})\.?(?(bracket) ?[)\]])",
+            rf"[ -]{{0,3}}(?P<bracket>[(\[] ?)?(?P<unit>{self._edged})\.?(?(bracket) ?[)\]])",
             regex.IGNORECASE | regex.VERSION1,
         )
 
@@ -277,11 +304,17 @@ class MeasureReader:
     def _glued(self) -> Any:
         """What a blank belongs behind: the letter of "L30cm", the unit of "5ft10in"; "m2" stays."""
         plain = "|".join(map(regex.escape, self._longest_first))
-        edged = "|".join(regex.escape(text) + _edge(text[-1]) for text in self._longest_first)
+        edged = self._edged
         return regex.compile(
             rf"(?<![^\W_])[WDHLB](?=\d[\d.,]*\ ?(?:{edged}))|(?<=\d\ ?)(?:{plain})(?=\d[\d.,]*(?:{edged}))",
             regex.IGNORECASE | regex.VERSION1,
         )
+
+
+def reader_of(attribute: Attribute) -> MeasureReader:
+    """The reader of a measurement's labels, of one dimension if its names are words for one."""
+    assert attribute.measurement is not None
+    return MeasureReader(attribute.measurement, dimension_of(attribute.keys))
 
 
 def _edge(last: str) -> str:

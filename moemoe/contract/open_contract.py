@@ -18,7 +18,7 @@ from moemoe.contract.contract import Attribute, Contract, Contradiction, normali
 from moemoe.contract.decimal_signs import labels_showing, open_signs, with_decimal_signs
 from moemoe.contract.load import load_contract
 from moemoe.contract.measurement import Measurement
-from moemoe.contract.measures import MeasureError, MeasureReader
+from moemoe.contract.measures import MeasureError, reader_of
 from moemoe.contract.text import compile_rule, normalize_key, normalize_text
 from moemoe.errors import CatalogError
 
@@ -142,8 +142,7 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
 
 def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
     """How many raw labels a measurement can read."""
-    assert attribute.measurement is not None
-    keys, reader = set(map(normalize_key, attribute.keys)), MeasureReader(attribute.measurement)
+    keys, reader = set(map(normalize_key, attribute.keys)), reader_of(attribute)
     number = 0
     for (key, value), count in raw.items():
         if normalize_key(key) in keys:

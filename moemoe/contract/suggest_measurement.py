@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import regex
 
-from moemoe.contract.measure_numbers import sign_shown
+from moemoe.contract.measure_numbers import doubt_about, sign_shown
 from moemoe.contract.measurement import Measurement
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
@@ -29,6 +29,9 @@ _BESIDE = frozenset(
 )
 _FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
+_NUMBER_ALONE = re.compile(r"[-+]?\d[\d.,]*")
+#: "Made in" is about no inches.
+_UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?!in$)(?P<word>\p{L}{2,}))$")
 _ANY = Decimal(10) ** 12
 
 
@@ -40,21 +43,35 @@ class Suggested:
         measurement: with a range and a tolerance that the labels suggest.
         labels: how many labels state a value.
         least, most: of the values, as they are written.
+        doubt: what to write so that labels such as "1.200 mm" are read; None if they show it, or there are none.
     """
 
     measurement: Measurement
     labels: int
     least: str
     most: str
+    doubt: str | None = None
 
 
-def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | None:
+def unit_in_key(key: str) -> str | None:
+    """The unit that a raw key ends with, of the numbers below it: "Width (cm)", "weight_kg", "Depth [mm]"."""
+    found = _UNIT_OF_KEY.search(key)
+    if not found:
+        return None
+    word = found["bracketed"] or found["word"]
+    return sellers_units().get(word if len(word) == 1 else word.casefold())
+
+
+def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None = None) -> Suggested | None:
     """What ``labels`` measure; None if most of them state no number with a unit.
 
     Args:
         labels: raw label -> how often it comes, those with a number in them.
         number: of all the key's labels, those that are not in ``labels`` too.
+        unit: that of a number alone, as ``unit_in_key`` finds it.
     """
+    if unit:
+        labels = {f"{label} {unit}" if _NUMBER_ALONE.fullmatch(label) else label: n for label, n in labels.items()}
     firsts, found, plain = Counter[str](), Counter[str](), dict[str, int]()
     for label, count in labels.items():
         if units_here := _units_in(label):
@@ -83,9 +100,11 @@ def suggest_measurement(labels: Mapping[str, int], number: int) -> Suggested | N
     if tolerance >= (most - least) / 2:
         tolerance = Decimal(0)
     return Suggested(
-        Measurement(units, decimals, least, most, tolerance, decimal_sign=sign),
+        Measurement(units, decimals, least, most, tolerance, unit if unit in (canonical, *names) else None, sign),
         read.total(),
-        *(f"{number.normalize():f} {canonical}" for number in (numbers[0], numbers[-1])),
+        f"{numbers[0].normalize():f} {canonical}",
+        f"{numbers[-1].normalize():f} {canonical}",
+        None if sign else next(filter(None, map(doubt_about, map(plain_measure, plain))), None),
     )
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.contract.contract import Attribute, Contract
-from moemoe.contract.measurement import Measurement
-from moemoe.contract.measures import MeasureError, MeasureReader
+from moemoe.contract.measures import MeasureError, reader_of
 from moemoe.contract.text import compile_rule, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 from moemoe.labels.negation import Clause, clauses, spell_out, without_doubtful
@@ -138,7 +137,7 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     ``measures``.
     """
     if attribute.measurement:
-        return _measure_mapper(attribute.measurement, missing)
+        return _measure_mapper(attribute, missing)
     lookup = attribute.lookup()
     lookup |= {spell_out(spelling): value for spelling, value in lookup.items()}
     separators = compile_rule(attribute.separators)
@@ -179,8 +178,8 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
     return values_of
 
 
-def _measure_mapper(measurement: Measurement, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
-    reader = MeasureReader(measurement)
+def _measure_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
+    reader = reader_of(attribute)
 
     def values_of(raw: str | None) -> tuple[str, ...] | int:
         if normalize_text(raw or "") in missing:
@@ -197,7 +196,7 @@ def reason_unmapped(attribute: Attribute, raw: str) -> str | None:
     """Why ``raw`` has no value; None if all that can be said is that no value or rule knows it."""
     try:
         if attribute.measurement:
-            MeasureReader(attribute.measurement).value(raw)
+            reader_of(attribute).value(raw)
     except MeasureError as error:
         return str(error)
     return None

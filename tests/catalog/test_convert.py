@@ -109,6 +109,6 @@ def test_a_file_of_which_no_row_can_be_read_leaves_nothing(tmp_path):
 )
 def test_a_catalog_without_rows_leaves_nothing(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(CatalogError, match="the catalog has no rows"):
+    with pytest.raises(CatalogError, match=r"the catalog has no rows: .*a\.csv"):
         convert([str(tmp_path / "a.csv")], "auto", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()

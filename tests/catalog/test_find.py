@@ -84,9 +84,12 @@ class TestFindPartitions:
         with pytest.raises(CatalogError, match=r"holds no catalog file \(found: .*allowed is"):
             find_partitions(f"{folder}/{given}")
 
-    def test_an_archive(self, tmp_path):
-        (tmp_path / "catalog.csv.zip").touch()
-        with pytest.raises(CatalogError, match=r"\(found: catalog\.csv\.zip\); unpack it first; allowed is"):
+    @pytest.mark.parametrize(
+        ("name", "hint"), [("catalog.csv.zip", "unpack it first"), ("catalog.xls", r"save it as \.xlsx")]
+    )
+    def test_what_can_be_made_a_catalog(self, tmp_path, name, hint):
+        (tmp_path / name).touch()
+        with pytest.raises(CatalogError, match=rf"\(found: {name}\); {hint}; allowed is"):
             find_partitions(str(tmp_path))
 
     def test_notes_and_settings_beside_a_catalog(self, tmp_path):

@@ -75,6 +75,32 @@ def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
 
 
+def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):
+    header = "product_id,product_type,title,Width (cm),weight_kg,Made in,Sold in"
+    rows = [f"p{i},Desk,t,{80 + i},{i + 1}.5,{'China' if i % 2 else 'Spain'},{2019 + i % 3}" for i in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join([header, *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--output", str(tmp_path / "contract.yaml")])
+    contract = load_contract(tmp_path / "contract.yaml")
+    defaults = {name: contract.attributes[name].measurement.default_unit for name in contract.measurements()}
+    assert defaults == {"width (cm)": "cm", "weight kg": "kg"}
+    assert set(contract.attributes["made in"].values) == {"China", "Spain"}
+    found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
+    assert [row["labels"] for row in found.statistics.to_pylist()] == [30, 30, 30, 30]
+    assert "109 cm" in {value for values in found.labels["values"].to_pylist() for value in values}
+
+
+def test_a_decimal_sign_that_no_label_shows_is_asked_for(tmp_path):
+    rows = [f'p{i},Shelf,t,"{1 + i % 3},{100 + i} g","{1 + i % 3},{100 + i},500 g"' for i in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Weight,Load", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--output", str(tmp_path / "contract.yaml")])
+    [line] = [line for line in (tmp_path / "contract.yaml").read_text().splitlines() if "decimal_sign: ','" in line]
+    assert line.startswith("    # '1,100' may be 1.1 or 1100, and no other labels show which; write decimal_sign: ','")
+    signs = {
+        name: a.measurement.decimal_sign for name, a in load_contract(tmp_path / "contract.yaml").attributes.items()
+    }
+    assert signs == {"weight": None, "load": "."}
+
+
 def test_a_key_keeps_its_letters(tmp_path):
     rows = [f"p{i},Elbise,t,{'az' if i % 2 else 'çok'},{'S' if i % 2 else 'M'}" for i in range(20)]
     (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Ağırlık,GRÖSSE-Größe", *rows, ""]))

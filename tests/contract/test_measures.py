@@ -240,6 +240,10 @@ def test_a_sign_that_nothing_tells_is_not_guessed(contract, digits):
     own = replace(contract.attributes["heel height"].measurement, decimal_sign=None)
     with pytest.raises(MeasureError, match=re.escape(f"{digits!r} may be {float(digits.replace(',', '.')):g} or ")):
         MeasureReader(own).value(f"{digits} mm")
+    with pytest.raises(MeasureError, match=r"write decimal_sign: '\.' \(1\.2\) or ',' \(1200\) under measurement"):
+        MeasureReader(own).value("1.200 mm")
+    with pytest.raises(MeasureError, match=r"write decimal_sign: ',' \(1\.2\) or '\.' \(1200\) under measurement"):
+        MeasureReader(own).value("1,200 mm")
     told = {"1.200,5 mm": "120.1 cm", "12,5 cm": "12.5 cm", "0.125 cm": "0.1 cm", "١٬٢٠٠ mm": "120 cm"}
     told["١٫٢٥٠ cm"] = "1.3 cm"  # Arabic has a sign for each
     assert {raw: MeasureReader(own).value(raw) for raw in told} == told

@@ -39,6 +39,30 @@ def test_a_file_that_windows_has_saved(source, name, tmp_path):
     assert contract_of(source, folder, tmp_path).hash == before.hash
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_file_in_utf_16(encoding, tmp_path):
+    (tmp_path / "a.txt").write_bytes(GOOGLE.encode())
+    before = contract_of("google", tmp_path / "a.txt", tmp_path)
+    (tmp_path / "contract.yaml").unlink()
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    (tmp_path / "a.txt").write_bytes((mark + GOOGLE).encode(encoding))
+    assert contract_of("google", tmp_path / "a.txt", tmp_path).hash == before.hash
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("166 - Vêtements\n".encode("latin-1"), r"a\.txt is no whole UTF-8 text \(byte 7\).*save it as UTF-8"),
+        (GOOGLE.encode("utf-16")[:-1], r"a\.txt is no whole UTF-16.* text \(byte \d+\).*save it as UTF-8"),
+        (GOOGLE.encode("utf-16-le"), r"a\.txt has NUL bytes, as UTF-16 without a mark has; save it as UTF-8"),
+    ],
+)
+def test_a_file_in_another_encoding_is_named(content, said, tmp_path):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(SystemExit, match=said):
+        contract_of("google", tmp_path / "a.txt", tmp_path)
+
+
 TURKISH = """\
 # Google_Product_Taxonomy_Version: 2021-09-21
 166 - Giyim ve Aksesuarlar

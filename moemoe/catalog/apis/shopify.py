@@ -27,7 +27,7 @@ from moemoe.catalog.layouts.shop_values import (
     last_of_path,
     split_list,
 )
-from moemoe.catalog.layouts.shopify import DEFAULT_TITLE, metafield_label
+from moemoe.catalog.layouts.shopify import DEFAULT_TITLE, metafield_label, without_references
 
 _BODIES, _TYPES = ("bodyhtml", "descriptionhtml", "description"), ("producttype", "type")
 _CATEGORIES = ("category", "productcategory", "standardizedproducttype")
@@ -55,6 +55,7 @@ _NAMES = (
     *("id", "handle", "title", "body_html", "description_html", "vendor", "product_type", "product_category", "tags"),
     *("variants", "options", "images", "featured_image", "metafields"),
 )
+_NAMES_OF_OBJECTS = ("displayname", "title", "name", "label")
 _GID = re.compile(r"gid://shopify/(\w+)/.+")
 _PRODUCT, _VARIANT, _METAFIELD, _IMAGE = "Product", "ProductVariant", "Metafield", "Image"
 _PARENT = "parentid"
@@ -65,7 +66,6 @@ LINES_IN_MEMORY = 20_000
 #: By how many rows a bulk export is known: other objects may come first.
 _FIRST = 256
 JOINED = "lines of variants, images and metafields joined"
-REFERENCES = "metafields that refer to other objects of the shop, left out"
 
 
 def fits(file: SellerFile) -> bool:
@@ -136,10 +136,15 @@ def _add_option(labels: Labels, name: str, value: Any) -> None:
 
 def _add_metafields(labels: Labels, metafields: Any, file: SellerFile) -> None:
     for metafield in objects(metafields):
-        label = metafield_label(metafield.get("value"))
-        found = [one for one in (label if isinstance(label, list) else [label]) if not _GID.fullmatch(as_cell(one))]
-        file.counts[REFERENCES] += not found and label is not None
-        labels.add(as_cell(metafield.get("key")), found)
+        named = [name for key in ("reference", "references") for name in _names_of(metafield.get(key))]
+        label = named or without_references(metafield_label(metafield.get("value")), file.counts)
+        labels.add(as_cell(metafield.get("key")), label)
+
+
+def _names_of(references: Any) -> list[str]:
+    """What the objects that a metafield refers to are called, where a query asked for it."""
+    found = (next((as_cell(one[name]) for name in _NAMES_OF_OBJECTS if name in one), "") for one in objects(references))
+    return [name for name in found if name]
 
 
 def _category(value: Any) -> str | None:

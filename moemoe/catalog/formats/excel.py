@@ -128,7 +128,12 @@ def _check_size(partition: str, path: Path) -> None:
                             )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         with open(path, "rb") as file:
-            if file.read(len(OLD_EXCEL)) == OLD_EXCEL:
+            begin = file.read(_CHUNK).lstrip(b"\xef\xbb\xbf \r\n\t")
+            if begin.startswith(b"<"):  # as many a shop calls the page that Excel opens
+                raise CatalogError(
+                    f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
+                ) from None
+            if begin.startswith(OLD_EXCEL):
                 raise CatalogError(
                     f"{partition} is a workbook of Excel 97 (.xls) or has a password; save it as .xlsx without one"
                 ) from None

@@ -12,6 +12,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import find_columns
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import with_unit
 from moemoe.errors import CatalogError
 
 #: Names of the two columns, normalized: attribute's name, attribute's value.
@@ -27,6 +28,8 @@ PAIRS = (
     ("property", "property_value"),
     ("property_name", "property_value"),
 )
+#: Of the column that has the unit of a number.
+UNITS = ("attribute_unit", "value_unit", "property_unit", "unit", "units", "unit_of_measure", "uom")
 #: What else such tables call the catalog's columns.
 OTHER_NAMES = {
     "product_id": ("id", "sku", "asin", "item_id"),
@@ -86,6 +89,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     sources, key, value = found
     file.became.update({source: name for name, source in sources.items()})
     file.became.update({key: f"{ATTRIBUTE} (its name)", value: f"{ATTRIBUTE} (its value)"})
+    columns = {_normalized(column): column for column in reversed(file.table.columns)}
+    unit = next((columns[name] for name in UNITS if name in columns), None)
+    if unit:
+        file.became[unit] = f"{ATTRIBUTE} (the unit of a number)"
 
     def one_attribute() -> Iterator[Row | RowError]:
         for row in file.table.filled_rows():
@@ -95,7 +102,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             one = {name: row.get(source) for name, source in sources.items()}
             if isinstance(title := one.get("title"), str):
                 one["title"] = title.removeprefix(_TITLE).lstrip()
-            pair = row.get(key), row.get(value)
+            pair = row.get(key), with_unit(row.get(value), row.get(unit) if unit else None)
             if pair[0] in _BLANK and pair[1] not in _BLANK:
                 file.counts[UNNAMED] += 1
             yield {**one, "attributes": [] if pair[0] in _BLANK else [pair]}

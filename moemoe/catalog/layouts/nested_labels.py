@@ -58,12 +58,18 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     )
     if name is None or not is_plain:
         return None, value
-    unit = _named(plain, _UNITS)
-    label = plain_label(label)[0]
-    text = _text(label)
-    if unit and isinstance(unit, str) and text and _NUMBER.fullmatch(text.strip()):
-        return f"{text.strip()} {unit.strip()}".strip(), None
-    return label, None
+    return with_unit(plain_label(label)[0], unit_of(plain)), None
+
+
+def unit_of(value: Mapping[Any, Any]) -> Any:
+    """What an object gives for the unit of its label; None if it gives none."""
+    return _named(value, _UNITS)
+
+
+def with_unit(label: Any, unit: Any) -> Any:
+    """``label`` with ``unit`` behind it if it is a number alone: "32 cm"; any other label as it is."""
+    text = None if isinstance(label, (list, dict)) else (_text(label) or "").strip()
+    return f"{text} {unit.strip()}".strip() if isinstance(unit, str) and text and _NUMBER.fullmatch(text) else label
 
 
 def _plain(value: Mapping[Any, Any]) -> dict[str, Any]:

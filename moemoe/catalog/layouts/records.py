@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
 #: The fields of a row of which a product can do without.
@@ -135,7 +135,8 @@ def bullet_points(value: Any) -> list[str]:
 def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[str, str | None]]:
     """Pairs from a free-key object, a list of pairs or of objects such as {key, value}, or the text of either.
 
-    A text may also be "Fit: Slim; Neck: Round". A label may be a list or an object, see ``plain_label``.
+    A text may also be "Fit: Slim; Neck: Round", or a list of such pairs. A label may be a list or an object, see
+    ``plain_label``.
 
     Args:
         left_out: counts labels that are none, by their key, which are left out alone; without it they are errors.
@@ -152,6 +153,8 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             value = _written_pairs(value)
         if not isinstance(value, (dict, list)):
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = _written_pairs("\n".join(value)) or value
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
@@ -204,9 +207,10 @@ _PAIRS = (
 def _pair(given: Mapping[str, Any]) -> Any:
     """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
     plain = {str(name).strip().casefold(): value for name, value in given.items()}
-    names = next(((key, value) for key, value in _PAIRS if key in plain and value in plain), None)
-    if names:
-        return plain[names[0]], plain[names[1]]
+    pairs = [(key, value) for key, value in _PAIRS if key in plain and value in plain]
+    if pairs:  # in Parquet each object has the fields of all
+        key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
+        return plain[key], with_unit(plain[value], unit_of(plain))
     is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
     return next(iter(given.items())) if is_one else given
 

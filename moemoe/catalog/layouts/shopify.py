@@ -5,6 +5,7 @@ attribute, and no image tells which variant it shows.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -40,6 +41,9 @@ _COLUMNS = {
     "position": ("Image Position",),
     "variant image": ("Variant Image", "Variant image URL"),
 }
+REFERENCES = "metafields that refer to other objects of the shop, left out"
+#: Several, too, with commas or semicolons between them.
+_REFERENCE = re.compile(r"gid://shopify/\w+/[^\s,;]+(?:[\s,;]+gid://shopify/\w+/[^\s,;]+)*")
 _OPTIONS = tuple((f"Option{number} Name", f"Option{number} Value") for number in (1, 2, 3))
 _BECAME = {
     "handle": "product_id",
@@ -116,7 +120,7 @@ class _Columns(NamedColumns):
     """Where everything lies; says so in ``file.became``."""
 
     def __init__(self, file: SellerFile):
-        columns = file.table.columns
+        columns, self.counts = file.table.columns, file.counts
         super().__init__(file, _COLUMNS, _BECAME)
         options = found_columns(columns, (name for pair in _OPTIONS for name in pair))
         self.options = [(options[name], options[value]) for name, value in _OPTIONS if {name, value} <= set(options)]
@@ -155,7 +159,7 @@ class _Product:
             if (option := as_cell(row.get(value))) != DEFAULT_TITLE:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
-            self._labels.add(key, metafield_label(row.get(column)))
+            self._labels.add(key, without_references(metafield_label(row.get(column)), columns.counts))
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))
@@ -186,6 +190,15 @@ def metafield_label(cell: Any) -> Any:
         return labels if any(label is not None for label in labels) or not found else cell
     label = plain_label(found)[0] if isinstance(found, dict) else None
     return cell if label is None else label
+
+
+def without_references(label: Any, counts: Counter[str]) -> list[Any]:
+    """A metafield's labels but ids of other objects of the shop (``gid://shopify/Metaobject/1``), which are counted."""
+    given = label if isinstance(label, list) else [label]
+    labels = [one for one in given if not _REFERENCE.fullmatch(as_cell(one))]
+    if len(labels) < len(given):
+        counts[REFERENCES] += 1
+    return labels
 
 
 def _rich_text(node: Mapping[str, Any]) -> Iterator[str]:

@@ -31,6 +31,7 @@ from moemoe.catalog.layouts.woocommerce_headers import (
     attribute_columns,
     column_of_types,
     custom_fields,
+    measure_columns,
     named_columns,
 )
 
@@ -79,7 +80,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     check_product_type(file, "Categories" in named, "Categories")
     numbered, fields = attribute_columns(file.table.columns), custom_fields(file.table.columns)
     file.became.update({column: _BECAME[name] for name, column in named.items()})
-    file.became.update(dict.fromkeys((*fields, *(column for pair in numbered for column in pair)), ATTRIBUTE))
+    measures = measure_columns(file.table.columns)
+    file.became.update(
+        dict.fromkeys((*measures, *fields, *(column for pair in numbered for column in pair)), ATTRIBUTE)
+    )
     variations = NamingTheirParent(file.counts)
     for row in filled_rows(file):
         if isinstance(row, RowError):
@@ -97,6 +101,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         labels = Labels()
         for name, values in numbered:
             labels.add(_text(row.get(name)), split_list(_text(row.get(values))))
+        for column, (key, unit) in measures.items():
+            if number := _text(row.get(column)):
+                labels.add(key, f"{number} {unit}")
         for column, key in fields.items():
             labels.add(key, _text(row.get(column)))
         yield _product(cells, labels)

@@ -47,6 +47,18 @@ _VALUES = (
     *("valore dell'attributo", "valore(i) dell'attributo", "valores do atributo", "valor(es) do atributo"),
     *("attribuut waarde(n)", "wartości atrybutu", "wartość atrybutu", "значение(-я) аттрибута(-ов)"),
 )
+#: What is measured, in the languages above; the header goes on with the shop's unit: "Weight (kg)".
+_MEASURES = {
+    "weight": ("weight", "gewicht", "poids", "peso", "waga", "вес"),
+    "length": ("length", "länge", "longueur", "longitud", "lunghezza", "comprimento", "lengte", "długość", "длина"),
+    "width": (
+        *("width", "breite", "largeur", "anchura", "ancho", "larghezza", "largura", "breedte", "szerokość"),
+        "ширина",
+    ),
+    "height": ("height", "höhe", "hauteur", "altura", "altezza", "hoogte", "wysokość", "высота"),
+}
+_MEASURED = {word: key for key, words in _MEASURES.items() for word in words}
+_MEASURE = re.compile(rf"({'|'.join(_MEASURED)})[ _]*\(?(kg|g|lbs|oz|m|cm|mm|in|yd)\)?")
 #: All of these, for files that spell them otherwise; the number of an attribute is the last word or the one before it.
 NAMES = (
     *(name for english, others in _TRANSLATIONS.items() for name in (english, *others)),
@@ -82,6 +94,12 @@ def attribute_columns(columns: Sequence[str]) -> list[tuple[str, str]]:
 def custom_fields(columns: Sequence[str]) -> dict[str, str]:
     """Columns of custom fields -> their keys."""
     return {column: found[1] for column in columns if (found := _FIELD.fullmatch(column.strip()))}
+
+
+def measure_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Columns of weight and dimensions -> their keys and units."""
+    found = ((column, _MEASURE.fullmatch(_plain(column))) for column in columns)
+    return {column: (_MEASURED[match[1]], match[2]) for column, match in found if match}
 
 
 def column_of_types(table: Table) -> str | None:

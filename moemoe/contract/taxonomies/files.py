@@ -1,5 +1,6 @@
 """The files of a taxonomy: found in a folder, and read whole or not at all."""
 
+import codecs
 import gzip
 import json
 import zlib
@@ -12,6 +13,8 @@ import yaml
 from moemoe.errors import ConfigError
 
 _GZIP = b"\x1f\x8b"
+#: The marks of UTF-16, as Excel's "Unicode text" has them.
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -45,19 +48,25 @@ def read_text(file: Path) -> str:
     """The whole file, unpacked if gzip has packed it.
 
     Raises:
-        ConfigError: it cannot be read, or is no UTF-8.
+        ConfigError: it cannot be read, or is neither UTF-8 nor UTF-16 with a mark.
     """
     try:
         content = file.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ConfigError(f"{file} is no whole gzip file ({error}); if it was cut short, fetch it again") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is no UTF-8 text (byte {error.start:,})") from error
+        name = error.encoding.upper().replace("UTF8", "UTF-8")
+        raise ConfigError(
+            f"{file} is no whole {name} text (byte {error.start:,}); fetch it again, or save it as UTF-8"
+        ) from error
+    if "\0" in text:
+        raise ConfigError(f"{file} has NUL bytes, as UTF-16 without a mark has; save it as UTF-8")
+    return text
 
 
 def read_json(file: Path) -> Any:

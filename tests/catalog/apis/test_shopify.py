@@ -104,6 +104,20 @@ def test_the_admin_api(tmp_path):
     assert found.how.counts == {"metafields that refer to other objects of the shop, left out": 1}
 
 
+def test_metafields_that_refer_to_other_objects(tmp_path):
+    """Their names where the query asked for them; an id says nothing."""
+    red, blue = ({"displayName": name, "id": f"gid://shopify/Metaobject/{name}"} for name in ("Red", "Blue"))
+    metafields = [
+        {"key": "color", "value": '["gid://shopify/Metaobject/1"]', "references": {"nodes": [red, blue]}},
+        {"key": "lining", "value": "gid://shopify/Metaobject/2", "reference": red},
+        {"key": "trim", "value": "gid://shopify/Metaobject/3", "reference": {"id": "gid://shopify/Metaobject/3"}},
+        {"key": "care", "value": '["gid://shopify/Metaobject/4", "Dry clean"]'},
+    ]
+    found = read(save(tmp_path / "a.json", {"products": [{**SHOPIFY_HAT, "metafields": metafields}]}))
+    assert found.first["attributes"] == {"vendor": "Acme", "color": "Red, Blue", "lining": "Red", "care": "Dry clean"}
+    assert found.how.counts == {"metafields that refer to other objects of the shop, left out": 2}
+
+
 def test_a_product_as_a_theme_asks_for_it(tmp_path):
     found = read(save(tmp_path / "a.jsonl", OF_HANDLE)).first
     assert (found["product_type"], found["description"], found["image"]) == ("Shoes", "Light", "//cdn.test/a.jpg")

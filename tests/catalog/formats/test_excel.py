@@ -61,6 +61,12 @@ def test_no_workbook(tmp_path, content):
         rows_of(path)
 
 
+def test_a_web_page_that_is_called_a_workbook(tmp_path):
+    (tmp_path / "a.xlsx").write_text("\n<table><tr><td>product_id</td></tr></table>")
+    with pytest.raises(CatalogError, match=r"a\.xlsx is a web page or XML, whatever its name says; save it as \.xlsx"):
+        rows_of(tmp_path / "a.xlsx")
+
+
 def test_an_empty_workbook(tmp_path):
     with pytest.raises(CatalogError, match=r"a\.xlsx has no rows in any sheet"):
         rows_of(write_excel(tmp_path / "a.xlsx", [], []))

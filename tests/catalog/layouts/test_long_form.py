@@ -57,6 +57,15 @@ def test_columns_that_are_called_otherwise(tmp_path):
     assert (row["title"], row["attributes"]) == ("Red", [("Farbe", "Rot")])
 
 
+def test_a_number_has_the_unit_beside_it(tmp_path):
+    header = "product_id,product_type,title,attribute_name,attribute_value,unit"
+    rows = ["p1,Desks,t,Width,120,cm", "p1,Desks,t,Color,Oak,", "p1,Desks,t,Depth,60 cm,cm", "p1,Desks,t,Count,2,"]
+    path = write_lines(tmp_path / "a.csv", header, *rows)
+    (row,) = rows_of(path)
+    assert row["attributes"] == [("Width", "120 cm"), ("Color", "Oak"), ("Depth", "60 cm"), ("Count", "2")]
+    assert read_as(path).columns["unit"] == "attribute (the unit of a number)"
+
+
 def test_a_later_row_has_what_the_first_one_lacks(tmp_path):
     header = "product_id,product_type,title,image,description,attribute_name,attribute_value"
     path = write_lines(tmp_path / "a.csv", header, "p1,Shirts,t,,,Fit,Slim", "p1,Shirts,t,1.jpg,warm,Neck,Round")

@@ -1,5 +1,7 @@
 """Values of a row in the shapes in which others write them."""
 
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -16,6 +18,7 @@ from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, wri
         ("Fit : Slim\nNeck: V, deep\n", [("Fit", "Slim"), ("Neck", "V, deep")]),
         ("Color: red, blue, Fit: Slim", [("Color", "red, blue"), ("Fit", "Slim")]),
         ("Fit: Slim", [("Fit", "Slim")]),
+        (["Fit: Slim", "Color: red, blue"], [("Fit", "Slim"), ("Color", "red, blue")]),
         ("Fit:; Neck: Round", [("Fit", ""), ("Neck", "Round")]),
         (r'"{\"Fit\": \"Slim\"}"', [("Fit", "Slim")]),  # written as JSON, or as CSV, twice
         ('"{""Fit"": ""Slim""}"', [("Fit", "Slim")]),
@@ -56,6 +59,23 @@ def test_several_texts_or_an_object(value):
 def test_a_list_without_a_text_is_missing(value):
     found = record({"title": value, "product_type": value}, ["title", "product_type"])
     assert not any(found.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "pairs"),
+    [
+        ([{"name": "Width", "value": "3", "unit": "cm"}], [("Width", "3 cm")]),
+        ([{"name": "Width", "value": 3.5, "unit": "cm"}, {"name": "Neck", "value": "V", "unit": "cm"}],
+         [("Width", "3.5 cm"), ("Neck", "V")]),
+        ([{"name": "Width", "value": "3 mm", "unit": "cm"}, {"name": "Fit", "value": "Slim", "unit": None}],
+         [("Width", "3 mm"), ("Fit", "Slim")]),
+        ([{"name": "Fit", "value": None, "values": ["Slim", "Wide"]}, {"name": "Neck", "value": "V", "values": None}],
+         [("Fit", "Slim, Wide"), ("Neck", "V")]),
+    ],
+)  # fmt: skip
+def test_an_object_of_a_list_gives_name_value_and_unit(given, pairs):
+    assert record({"attributes": given}, ["attributes"]) == {"attributes": pairs}
+    assert record({"attributes": json.dumps(given)}, ["attributes"]) == {"attributes": pairs}
 
 
 def test_a_list_of_product_types_is_a_path():

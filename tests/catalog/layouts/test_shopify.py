@@ -146,6 +146,15 @@ def test_the_export_of_matrixify(export):
     assert found["attributes"] == {"Color": "Red, Blue", "Vendor": "Acme", "Category": "Apparel > Tops > T-Shirts"}
 
 
+@pytest.mark.parametrize("cell", ["{0}1", '["{0}1","{0}2"]', "{0}1; {0}2", "{0}1,{0}2"])
+def test_metafields_that_refer_to_other_objects_are_no_labels(export, cell):
+    text = cell.format("gid://shopify/Metaobject/").replace('"', '""')
+    assert SHOPIFY_SHIRT.count('"[""Cotton"", ""Linen""]"') == 1
+    found = read(write(export, SHOPIFY, SHOPIFY_SHIRT.replace('"[""Cotton"", ""Linen""]"', f'"{text}"')))
+    assert "Fabric" not in found.first["attributes"]
+    assert found.how.counts["metafields that refer to other objects of the shop, left out"] == 1
+
+
 WAYS = {
     "lower": lambda name: name.lower(),
     "underscores": lambda name: name.lower().replace(" ", "_"),

@@ -51,6 +51,23 @@ def test_an_import_file_without_ids_goes_by_sku(tmp_path):
         read(write(tmp_path / "b.csv", rows[0].replace("Categories", "Groups"), rows[1]))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Weight (kg)", "Length (cm)", "Width (cm)", "Height (cm)"],
+        ["Gewicht (kg)", "Länge (cm)", "Breite (cm)", "Höhe (cm)"],
+        ["weight_(kg)", "length_(cm)", "width_(cm)", "height_(cm)"],
+        ["Weight kg", "Length cm", "Width cm", "Height cm"],
+    ],
+)
+def test_weight_and_dimensions_have_the_unit_of_their_header(tmp_path, names):
+    row = WOO_SHIRT | dict(zip(names, ("0.5", "", "20", "1,5"), strict=True))
+    found = read(write_dicts(tmp_path / "a.csv", [*WOO, *names], row))
+    assert {"weight": "0.5 kg", "width": "20 cm", "height": "1,5 cm"}.items() <= found.first["attributes"].items()
+    assert "length" not in found.first["attributes"]
+    assert {found.how.columns[name] for name in names} == {"attribute"}
+
+
 #: What an export of a site in each language begins with, and the attribute that it has.
 LANGUAGES = {
     "German": (

@@ -1,5 +1,6 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
+import html
 import math
 import shutil
 from dataclasses import replace
@@ -17,7 +18,8 @@ from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.recipes import load_recipe
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
-from moemoe.storage import read_bytes
+from moemoe.shards.dataset import ShardedDataset
+from moemoe.storage import read_bytes, write_bytes
 
 
 def test_train_leaves_a_model_and_its_events(space, trained):
@@ -52,6 +54,22 @@ def test_evaluate_writes_tables_and_brings_them_to_mlflow(space, tracked, evalua
     run = tracked.mlflow.get_run(tracked.run_id)
     assert run.data.metrics["recall_at_90p/mean"] == measured.metrics["recall_at_90p/mean"]
     assert run.inputs.dataset_inputs[0].dataset.name == "small"
+
+
+def test_the_report_says_what_1_200_was_taken_for(space, written, validated, evaluated, tmp_path):
+    measured = "{unit: mm, units: {}, decimals: 1, at_least: 0, at_most: 9000, tolerance: 1%s}"
+    other = Workspace(RunFolder.of_run(str(tmp_path), "1"), str(tmp_path))
+    for file, sign in ((other.folder.given_contract, ""), (other.folder.contract, ", decimal_sign: ','")):
+        text = (
+            f"dataset: small\nproduct_types: {{shirt: []}}\nattributes: {{width: {{measurement: {measured % sign}}}}}\n"
+        )
+        write_bytes(file.uri, text.encode())
+    what = (evaluated.found, evaluated.identity, ShardedDataset(written.uri, str(tmp_path)), validated.report, [])
+    stages.report.write_report(other, *what)
+    page = html.unescape(other.folder.report.read_text())
+    assert "The contract does not say what 1.200 and 1,200 mean" in page
+    assert 'decimal_sign: ","' in page
+    assert "Decimal signs" not in space.folder.report.read_text()  # nothing is measured
 
 
 def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(

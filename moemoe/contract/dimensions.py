@@ -1,0 +1,140 @@
+"""One dimension of a label that states several: the width of "30 x 20 x 40 cm (W x D x H)".
+
+Letters mean something only together: D alone may be a diameter, L beside P is a width in French (``largeur``), W32 L30
+are trousers. A label of which any part is not understood has no parts at all.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import regex
+
+from moemoe.contract.text import normalize_text
+
+#: Dimension -> the words that mean it, in any language; none of two meanings, as "largo", long in Spanish and wide in
+#: Italian.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "width": (
+        *("width", "wide", "breadth", "Breite", "breit", "breedte", "bredd", "bredde", "largeur", "larghezza"),
+        *("ancho", "anchura", "largura", "szerokość", "genişlik", "ширина", "幅", "横幅", "宽", "宽度", "寬", "너비"),
+    ),
+    "depth": (
+        *("depth", "deep", "Tiefe", "tief", "diepte", "djup", "dybde", "profondeur", "profondità", "profundidad"),
+        *("profundidade", "głębokość", "derinlik", "глубина", "奥行", "奥行き", "深", "深度", "깊이"),
+    ),
+    "height": (
+        *("height", "high", "tall", "Höhe", "hoch", "hoogte", "höjd", "højde", "hauteur", "altezza", "altura", "alto"),
+        *("wysokość", "yükseklik", "высота", "高さ", "高", "高度", "높이"),
+    ),
+    "length": (
+        *("length", "long", "Länge", "lang", "lengte", "längd", "længde", "longueur", "lunghezza", "longitud"),
+        *("comprimento", "długość", "uzunluk", "длина", "長さ", "長", "长", "长度", "길이"),
+    ),
+}
+_MEANT = {normalize_text(word): dimension for dimension, words in _WORDS.items() for word in words}
+_LETTERS = {"w": "width", "b": "width", "d": "depth", "t": "depth", "h": "height", "l": "length"}
+#: Letters that mean this together, in any order: English ones, then German, Dutch and Scandinavian ones.
+_SETS = frozenset(
+    map(frozenset, (*("w", "h", "wh", "lw", "lwh", "wdh", "lwd", "lwdh"), *("bh", "lb", "lbh", "bth", "bdh", "lbth")))
+)
+#: Sizes of trousers too, unless they have a unit.
+_OF_TROUSERS = frozenset("lw")
+
+#: Words that leave an attribute's name, or a label, what it is.
+_BESIDE = (
+    r"(?:items?|products?|overall|total|dimensions?|size|measure(?:s|ments?)|abmessungen|about|approx(?:imately)?|"
+    r"circa|ca)"
+)
+_LEADING = regex.compile(rf"(?:{_BESIDE}(?![^\W_])[.:]?\s?)*+", regex.IGNORECASE)
+#: What a word of a dimension may not touch; an x is a times sign.
+_LETTER = r"[[\p{Latin}\p{Cyrillic}]--[xX]]"
+
+#: A label's forms, a character for each of its parts: n a number, u a unit, a a word for a dimension.
+_NAMED, _LAST = r"(?:(?P<name>a)|\((?P<name>a)\))", r"(?:(?P<last>u)|\((?P<last>u)\))?"
+_NUMBER, _NAMES = "(?P<number>n)(?P<unit>u?)", "(?P<name>a)(?:x(?P<name>a))+"
+_NUMBERS = f"{_NUMBER}(?:x{_NUMBER})+{_LAST}"
+_FORMS = tuple(
+    regex.compile(form)
+    for form in (
+        rf"{_NAMED}:?{_NUMBER}(?:[x,]?{_NAMED}:?{_NUMBER})*{_LAST}",  # W30 x D20 cm; width: 30 cm, depth: 20 cm
+        rf"{_NUMBER}{_NAMED}(?:[x,]?{_NUMBER}{_NAMED})*{_LAST}",  # 30W x 20D cm
+        rf"{_NUMBERS}[,:]?(?:{_NAMES}|\({_NAMES}{_LAST}\)){_LAST}",  # 30 x 20 cm (W x D)
+        rf"(?:{_NAMES}|\({_NAMES}\)):?{_NUMBERS}",  # W x D: 30 x 20 cm
+    )
+)
+_KINDS = {"number": "n", "name": "a", "unit": "u", "times": "x", "comma": ",", "colon": ":", "open": "(", "close": ")"}
+
+
+def dimension_of(names: Iterable[str]) -> str | None:
+    """The dimension that an attribute's ``names`` are words for ("Item Width (cm)").
+
+    None if they are of none, or of two. "Seat height" is of none: a chair's H is not that of its seat.
+    """
+    plain = (regex.sub(rf"\(.*?\)|\b{_BESIDE}\b", " ", normalize_text(name)) for name in names)
+    found = {_MEANT[text] for text in map(normalize_text, plain) if text in _MEANT}
+    return found.pop() if len(found) == 1 else None
+
+
+class LabelledNumbers:
+    """Finds what the numbers of a label measure.
+
+    Args:
+        units: a pattern of the accepted units, without groups.
+    """
+
+    def __init__(self, units: str):
+        self._units = units
+
+    def by_dimension(self, text: str) -> dict[str, str]:
+        """Dimension -> its number and unit, of a text as ``plain_measure`` writes it; empty if any part is unclear."""
+        parts = self._parts(text.strip(" ,;."))
+        kinds = "".join(kind for kind, _ in parts)
+        found = next(filter(None, (form.fullmatch(kinds) for form in _FORMS)), None)
+        if not found:
+            return {}
+        names, numbers, units, lasts = (
+            ["".join(part for _, part in parts[start:end]) for start, end in found.spans(group)]
+            for group in ("name", "number", "unit", "last")
+        )
+        if lasts and any(units):
+            return {}
+        last = lasts[0] if lasts else units[-1]
+        meant = _meant([normalize_text(name) for name in names], bool(last))
+        if len(meant) != len(numbers) or len(lasts) > 1 or (any(units) and not last):
+            return {}
+        pairs = zip(numbers, units, strict=True)
+        return {dimension: f"{number} {unit or last}" for dimension, (number, unit) in zip(meant, pairs, strict=True)}
+
+    def _parts(self, text: str) -> list[tuple[str, str]]:
+        """The parts of ``text`` with their kinds; none if any is unknown."""
+        parts, end = [], _LEADING.match(text).end()  # type: ignore[union-attr]
+        for match in self._part.finditer(text, end):
+            if match.start() != end:
+                return []
+            end = match.end()
+            if kind := match.lastgroup:
+                parts.append((_KINDS[kind], match[kind]))
+        return parts if end == len(text) else []
+
+    @cached_property
+    def _part(self) -> Any:
+        words = "|".join(sorted((*map(regex.escape, _MEANT), "[wdhlbt]"), key=lambda word: -len(word)))
+        return regex.compile(
+            r"(?P<number>\d(?:[\d.,]*\d)?(?:[ -]\d{1,2}/\d{1,2}(?![\d/]))?)"
+            rf"|(?<!{_LETTER})(?P<name>{words})(?!{_LETTER})"
+            rf"|(?:-|(?<!\p{{L}})in )?(?P<unit>{self._units})\.?"
+            r"|(?P<times>[x×*✕✖⨯╳/]|by(?!\p{L}))|(?P<comma>[,;|&][ ,;|&]*)|(?P<colon>[:=])"
+            r"|(?P<open>[(\[])|(?P<close>[)\]])|(?:approx|ca)\b\.?|\s",
+            regex.IGNORECASE | regex.VERSION1,
+        )
+
+
+def _meant(names: list[str], has_unit: bool) -> list[str]:
+    """The dimensions that ``names`` mean; empty if that is not sure."""
+    letters = frozenset(names)
+    if letters == _OF_TROUSERS and not has_unit:
+        return []
+    known = _LETTERS if letters in _SETS else _MEANT
+    meant = [known[name] for name in names if name in known]
+    return meant if len(set(meant)) == len(names) else []
