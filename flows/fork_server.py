@@ -17,6 +17,7 @@ import runpy
 import selectors
 import shutil
 import signal
+import site
 import socket
 import sys
 import threading
@@ -164,15 +165,9 @@ def become(request: Request, executable: str) -> None:
     sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     settle_libraries()
-    customize()
-    run(list(request.arguments), request.folder)
-
-
-def customize() -> None:
-    """A Python imports ``sitecustomize`` as it starts, if there is one: so does this one."""
     sys.modules.pop("sitecustomize", None)
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("sitecustomize")
+    site.execsitecustomize()  # as a Python does as it starts
+    run(list(request.arguments), request.folder)
 
 
 def settle_libraries() -> None:

@@ -91,6 +91,8 @@ def test_limits_are_those_of_who_starts_it(python):
 def test_a_sitecustomize_is_run_for_each(python, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os, sys; os.environ['SEEN'] = sys.orig_argv[-1]")
     assert "SEEN" in said(python, "os.environ['SEEN']", PYTHONPATH=str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text("raise ValueError")  # Python goes on, and so does a fork
+    assert said(python, "1", PYTHONPATH=str(tmp_path)) == "1"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])

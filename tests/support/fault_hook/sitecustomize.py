@@ -6,6 +6,7 @@ MOEMOE_FAULTS names a folder. ``plan/PROCESS`` holds what is to happen, a line f
     kill-all change 7  SIGKILL to its whole process group, as when the machine goes away, at the seventh change of all
     small-disk 99      no file may grow beyond 99 bytes
     touch FILE         creates FILE; ``remove FILE`` removes it
+    pause PIPE         writes its number into a named pipe and waits for a signal
     nothing
 
 A change is a file opened for writing, renamed or removed, a folder made, a database connected to, as far as it lies
@@ -64,6 +65,10 @@ class Fate:
             open(value, "w").close()
         elif action == "remove":
             os.remove(value)
+        elif action == "pause":
+            with open(value, "w") as pipe:
+                print(os.getpid(), file=pipe)
+            signal.pause()
         else:
             self.action, self.kind, self.at = action, value, int(at)
 
