@@ -19,13 +19,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: What the steps of the flows load, in the order in which they do.
+#: What the steps of the flows load, in the order in which they do; the first step checks models and MLflow.
 LIBRARIES = (
+    "transformers.models.t5.modeling_t5", "timm", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc",
     "pyarrow.dataset", "pyarrow.compute", "pyarrow.parquet", "boto3", "re2", "yaml", "requests", "jinja2", "pint",
-    "pandas", "great_expectations", "great_expectations.render", "safetensors.torch", "torch",
-    "torch.distributed.run", "timm", "tokenizers", "transformers", "transformers.models.t5.modeling_t5",
-    "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse", "scipy.stats",
-    "mlflow", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "matplotlib.pyplot",
+    "pandas", "great_expectations", "great_expectations.render", "safetensors.torch", "torch.distributed.run",
+    "tokenizers", "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse",
+    "scipy.stats", "matplotlib.pyplot",
 )  # fmt: skip
 #: Bytes of the longest path that a socket may have.
 LONGEST_ADDRESS = 107
