@@ -3,14 +3,13 @@
 A run is some forty processes, which would spend two thirds of their CPU time on the same imports (torch, MLflow, Great
 Expectations). Within ``warm_tasks`` they are forks of one process (``fork_server``): each what its command line says,
 with streams, environment, folder, limits, signals and exit status of its own. Where that cannot be (not Linux, a
-temporary folder that runs no programs or has a long path), and with ``MOEMOE_PLAIN_PYTHON`` set, every process is a
-plain Python.
+temporary folder that runs no programs or has a long path, a Python whose path has a space), and with
+``MOEMOE_PLAIN_PYTHON`` set, every process is a plain Python; so is a single one that no fork could be to the letter
+(``python_client``): that is given more open files than three, say, or a ``PYTHONHASHSEED`` of its own.
 """
 
 import os
-import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import python_client
+from python_client import PLAIN
 
 #: What the steps of the flows load, in the order in which they do; the first step checks models and MLflow.
 LIBRARIES = (
@@ -27,49 +29,8 @@ LIBRARIES = (
     "tokenizers", "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse",
     "scipy.stats", "matplotlib.pyplot",
 )  # fmt: skip
-#: Bytes of the longest path that a socket may have.
-LONGEST_ADDRESS = 107
-PLAIN = "MOEMOE_PLAIN_PYTHON"
-#: Signals that a process may be sent from outside; the client hands them on.
-HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-#: A shell's line first: the path of a Python may be longer than that of a script's interpreter, and have spaces.
-CLIENT = """#!/bin/sh
-'''exec' {quoted} -IS "$0" "$@"
-' '''
-import json, os, resource, signal, socket, sys
-given = sys.argv[1:]
-while given[:1] in (["-u"], ["-W"]):
-    given = given[1 if given[0] == "-u" else 2:]
-plain = [{python!r}, *sys.argv[1:]]
-if os.environ.get({variable!r}) or not given or (given[0].startswith("-") and given[0] not in ("-m", "-c")):
-    os.execv({python!r}, plain)
-server = socket.socket(socket.AF_UNIX)
-own_session = os.getsid(0) == os.getpid()
-kinds = {{getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}}
-limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
-request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), own_session, limits]).encode()
-try:
-    server.connect({address!r})
-    socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
-    server.sendall(request)
-    taken = server.recv(1)
-except OSError:
-    taken = b""
-if not taken:
-    os.execv({python!r}, plain)
-for number in {signals}:
-    signal.signal(number, lambda number, _: server.sendall(bytes([number])))
-if os.getpgrp() == {group}:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the fork itself, which is of this group
-status = server.recv(4)
-if not status:
-    sys.exit("the process with the libraries has died")
-status = int.from_bytes(status, "big", signed=True)
-if status < 0:
-    signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
-    os.kill(os.getpid(), -status)
-os._exit(status)
-"""
+#: Bytes of the longest first line of a program that names its interpreter.
+LONGEST_FIRST_LINE = 255
 
 
 @contextmanager
@@ -101,18 +62,19 @@ def warm_python(libraries: Iterable[str]) -> Iterator[str]:
 def write_client(folder: Path) -> Path | None:
     """The program that stands for ``sys.executable``; None where it or the server cannot be."""
     client, address = folder / "python", str(folder / "socket")
+    first_line = f"#!{sys.executable} -IS\n"
     try:
         os.close(os.pidfd_open(os.getpid()))  # Linux since 5.3
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(f"{address}-trial")  # a long path, or a file system without sockets
     except (AttributeError, OSError):
         return None
-    if len(os.fsencode(address)) > LONGEST_ADDRESS:
+    if sys.executable.split() != [sys.executable] or len(os.fsencode(first_line)) > LONGEST_FIRST_LINE:
         return None
-    client.write_text(
-        CLIENT.format(
-            python=sys.executable, quoted=shlex.quote(sys.executable), variable=PLAIN, address=address,
-            signals=tuple(map(int, HANDED_ON)), group=os.getpgrp(),
-        )
-    )  # fmt: skip
+    if sys.flags.safe_path:
+        return None  # the server could not find its own modules
+    call = f"main({sys.executable!r}, {address!r}, {python_client.traits()!r}, {os.getpgrp()})\n"
+    client.write_text(first_line + Path(python_client.__file__).read_text("utf-8") + "\n\n" + call, "utf-8")
     client.chmod(0o700)
     return client if os.access(client, os.X_OK) else None
 
@@ -125,8 +87,8 @@ def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
         listener.listen(128)  # who asks while a library is loaded waits
         program = str(Path(__file__).with_name("fork_server.py"))
         server = subprocess.Popen(
-            [sys.executable, program, str(listener.fileno()), str(client), *libraries], pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-u", program, str(listener.fileno()), str(client), *libraries],
+            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     try:
         yield

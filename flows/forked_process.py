@@ -1,0 +1,149 @@
+"""What a fork of the server (``fork_server``) does to be the process that was asked for, from its start to its end."""
+
+import atexit
+import gc
+import importlib
+import io
+import os
+import resource
+import runpy
+import signal
+import site
+import sys
+import threading
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+#: Python's own exit status where its output could not be written.
+UNWRITTEN = 120
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asks for.
+
+    Args:
+        arguments: of the command line, without the interpreter.
+        apart: whether the client is of another process group than the run, whose signals do not reach it.
+        limits: of resources, as ``resource`` numbers them: kind, soft, hard.
+        streams: standard input, output and error.
+    """
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    apart: bool
+    limits: list[tuple[int, int, int]]
+    streams: list[int]
+
+
+def become(request: Request, executable: str) -> None:
+    """This fork is from now on the process that the client was started as."""
+    if request.apart:
+        os.setsid()
+    for number, stream in enumerate(request.streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    for kind, *soft_and_hard in request.limits:
+        resource.setrlimit(kind, soft_and_hard)
+    os.chdir(request.folder)
+    servers_own = _python_path()
+    os.environ.clear()
+    os.environ.update(request.environment)
+    sys.executable, sys.orig_argv = executable, [executable, *request.arguments]
+    sys.path[:] = [*_python_path(), *(path for path in sys.path if path not in servers_own)]
+    importlib.invalidate_caches()  # a folder may have come into being since
+    _open_streams(unbuffered=request.arguments[0] == "-u" or bool(os.environ.get("PYTHONUNBUFFERED")))
+    _settle_libraries()
+    sys.modules.pop("sitecustomize", None)
+    site.execsitecustomize()  # as a Python does as it starts
+    _run(list(request.arguments), request.folder)
+
+
+def _python_path() -> list[str]:
+    given = os.environ.get("PYTHONPATH")
+    return list(dict.fromkeys(os.path.abspath(path) for path in given.split(os.pathsep))) if given else []
+
+
+def _open_streams(unbuffered: bool) -> None:
+    """Standard streams, of the server's encodings: a client with others is no fork's."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        mode, buffering = ("wb", 0 if unbuffered else -1) if number else ("rb", -1)
+        stream = io.TextIOWrapper(
+            open(number, mode, buffering, closefd=False),  # noqa: SIM115
+            getattr(sys, name).encoding, getattr(sys, name).errors, line_buffering=True, write_through=unbuffered,
+        )  # fmt: skip
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _settle_libraries() -> None:
+    """What a library settles by itself as it is loaded, for this process."""
+    gc.enable()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # else all forks draw the same
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if threads.isdecimal() and int(threads) > 0 and (torch := sys.modules.get("torch")):
+        torch.set_num_threads(int(threads))
+
+
+def _run(arguments: list[str], folder: str) -> None:
+    """What ``python`` does with these arguments, of which the client has let through -u, -m, -c and a script."""
+    while arguments[0] == "-u":
+        del arguments[0]
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = __builtins__
+    if arguments[0] == "-m":
+        sys.path.insert(0, folder)
+        sys.argv = arguments[1:]
+        runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]  # what `python -m` itself calls
+    elif arguments[0] == "-c":
+        sys.path.insert(0, "")
+        sys.argv = ["-c", *arguments[2:]]
+        exec(compile(arguments[1], "<string>", "exec", dont_inherit=True), main.__dict__)
+    else:
+        script = os.path.abspath(arguments[0])
+        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
+        sys.argv = arguments
+        main.__dict__["__file__"] = script
+        exec(compile(Path(script).read_bytes(), script, "exec", dont_inherit=True), main.__dict__)
+
+
+def live(request: Request, executable: str) -> NoReturn:
+    """Is the process that was asked for; ends as the interpreter would, but for taking down all that is loaded."""
+    status = 0
+    try:
+        become(request, executable)
+    except SystemExit as exit:
+        status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+        if not isinstance(exit.code, int | None):
+            print(exit.code, file=sys.stderr)
+    except BaseException as error:
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+            frames = frames.tb_next
+        error.__traceback__ = frames
+        sys.excepthook(type(error), error, frames)
+        del error, frames
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads, as the interpreter does
+    atexit._run_exitfuncs()
+    sys.modules["__main__"].__dict__.clear()  # closes its files, which writes what they hold
+    if not all([_is_written(sys.stdout), _is_written(sys.stderr)]) and status >= 0:
+        status = UNWRITTEN
+    if status == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status & 0xFF)
+
+
+def _is_written(stream: Any) -> bool:
+    """Flushes a stream, unless the process has closed it, or has none any more."""
+    try:
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The program that stands for Python where its tasks are forks: it asks for one, and lives and dies with it.
+
+``warm_python`` writes it to a folder of its own, with a call of ``main`` at the end. It runs without site-packages: it
+needs the standard library alone. What a fork could not be to the letter, it leaves to a plain Python, which it becomes.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import Any
+
+#: Signals that a process may be sent from outside.
+HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+PLAIN = "MOEMOE_PLAIN_PYTHON"
+#: What Python, the loader, the C library and some of what is loaded read once, as they start, begins so.
+READ_ONCE = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_", "HF_", "MPL", "MKL_", "OPENBLAS_")
+#: But a fork minds these.
+MINDED = ("PYTHONPATH", "PYTHONUNBUFFERED")
+
+
+def traits() -> list[Any]:
+    """What a process has from its starter, and a fork from the server, as JSON would have it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return [
+        umask,
+        os.nice(0),
+        sorted(os.sched_getaffinity(0)),
+        [int(number) for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN],
+        {name: value for name, value in os.environ.items() if name.startswith(READ_ONCE) and name not in MINDED},
+    ]
+
+
+def main(python: str, address: str, server_has: list[Any], group: int) -> None:
+    """Is from now on the process that the command line asks for.
+
+    Args:
+        python: the interpreter.
+        address: the server's socket.
+        server_has: its ``traits``.
+        group: its process group.
+    """
+    apart = os.getpgrp() != group
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the traceback of this program would tell nobody anything
+    server = None
+    if is_for_fork(sys.argv[1:]):
+        with contextlib.suppress(OSError):
+            if traits() == server_has and not any(map(is_inherited, os.listdir("/proc/self/fd"))):
+                server = ask(address, apart)
+    if server is None:
+        os.execv(python, [python, *sys.argv[1:]])
+    else:
+        shadow(server, apart)
+
+
+def is_for_fork(arguments: list[str]) -> bool:
+    """Whether a fork can be what this command line, and the streams, ask for."""
+    if os.environ.get(PLAIN) or None in (sys.stdin, sys.stdout, sys.stderr):
+        return False
+    while arguments[:1] == ["-u"]:
+        arguments = arguments[1:]
+    if arguments[:1] in (["-m"], ["-c"]):
+        return len(arguments) > 1
+    return bool(arguments) and arguments[0].endswith(".py") and os.path.isfile(arguments[0])
+
+
+def is_inherited(number: str) -> bool:
+    """Whether this is an open file, besides the standard streams, that who started this process handed over."""
+    try:
+        return int(number) > 2 and os.get_inheritable(int(number))
+    except OSError:  # it has been closed since it was listed
+        return False
+
+
+def ask(address: str, apart: bool) -> socket.socket | None:
+    """The connection to the server, which has made a fork; None where it has not. Raises OSError where it is gone."""
+    kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+    limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
+    request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), apart, limits]).encode()
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(address)
+    socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+    server.sendall(request)
+    return server if server.recv(1) else None
+
+
+def shadow(server: socket.socket, apart: bool) -> None:
+    """Hands signals on to the fork, and ends as it does."""
+
+    def hand_on(number: int, _: object) -> None:
+        with contextlib.suppress(OSError):  # the fork has just ended
+            server.sendall(bytes([number]))
+
+    for number in HANDED_ON:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hand_on)
+    if not apart:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the fork itself, which is of the same group
+    said = b""
+    with contextlib.suppress(OSError):
+        said = server.recv(4)
+    if not said:
+        sys.exit(f"the process with the libraries was killed, and this task with it; {PLAIN}=1 does without it")
+    status = int.from_bytes(said, "big", signed=True)
+    if status < 0:
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
