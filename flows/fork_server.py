@@ -27,6 +27,7 @@ from forked_process import Request, live
 OUTLIVED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: What a client hears when there is a fork: until then it can do without.
 TAKEN = b"+"
+CTRL_C = bytes([signal.SIGINT])
 STARTER = 0
 """The file whose end says that the process that started this one is gone."""
 #: Seconds that a client has to say what it asks for, while all others wait: one that was stopped in between has to do
@@ -98,16 +99,18 @@ class ForkServer:
         with contextlib.suppress(OSError):  # that it is gone is noticed as with any other
             client.sendall(TAKEN)
         self.forks[client] = pid
-        self.selector.register(client, selectors.EVENT_READ, lambda: self.hand_on(client))
+        self.selector.register(client, selectors.EVENT_READ, lambda: self.hand_on(client, request.apart))
         ended = os.pidfd_open(pid)
         self.selector.register(ended, selectors.EVENT_READ, lambda: self.bury(client, ended))
         return None
 
-    def hand_on(self, client: socket.socket) -> None:
+    def hand_on(self, client: socket.socket, apart: bool) -> None:
         """A signal that the client received, to its fork; a client that was killed takes its fork along."""
         received = b""
         with contextlib.suppress(OSError):
             received = client.recv(1)
+        if received == CTRL_C and not apart and signal.SIGINT in signal.sigpending():
+            return  # this process has it too: it went to the whole group, and so to the fork
         os.kill(self.forks[client], received[0] if received else signal.SIGKILL)
         if not received:
             self.selector.unregister(client)

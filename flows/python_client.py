@@ -55,7 +55,7 @@ def main(python: str, address: str, server_has: list[Any], group: int) -> None:
     if server is None:
         os.execv(python, [python, *sys.argv[1:]])
     else:
-        shadow(server, apart)
+        shadow(server)
 
 
 def is_for_fork(arguments: list[str]) -> bool:
@@ -89,7 +89,7 @@ def ask(address: str, apart: bool) -> socket.socket | None:
     return server if server.recv(1) else None
 
 
-def shadow(server: socket.socket, apart: bool) -> None:
+def shadow(server: socket.socket) -> None:
     """Hands signals on to the fork, and ends as it does."""
 
     def hand_on(number: int, _: object) -> None:
@@ -99,8 +99,6 @@ def shadow(server: socket.socket, apart: bool) -> None:
     for number in HANDED_ON:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, hand_on)
-    if not apart:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the fork itself, which is of the same group
     said = b""
     with contextlib.suppress(OSError):
         said = server.recv(4)

@@ -95,7 +95,7 @@ def test_a_sitecustomize_is_run_for_each(python, tmp_path):
     assert said(python, "1", PYTHONPATH=str(tmp_path)) == "1"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 @pytest.mark.parametrize("own_session", [False, True])
 def test_signals_reach_the_fork(python, number, own_session):
     code = f"import signal; signal.signal({int(number)}, lambda *_: exit(5)); print(flush=True); signal.pause()"
@@ -104,6 +104,35 @@ def test_signals_reach_the_fork(python, number, own_session):
     process.stdout.readline()
     process.send_signal(number)
     assert process.wait(60) == 5
+
+
+def test_ctrl_c_reaches_a_fork_once():
+    """It is sent to client and fork, which are of one group; a second one would interrupt what the first has begun."""
+    fork = """import signal
+signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+signal.signal(signal.SIGUSR1, lambda *_: exit(print("the end")))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+    code = f"""import signal, subprocess, sys
+from warm_python import warm_tasks
+signal.signal(signal.SIGINT, lambda *_: None)
+with warm_tasks([]):
+    client = subprocess.Popen([sys.executable, "-c", {fork!r}])
+    print(client.pid, flush=True)
+    client.wait()
+"""
+    env = {**os.environ, "PYTHONPATH": str(FLOWS)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True, start_new_session=True) as starter:
+        assert starter.stdout is not None
+        client = int(starter.stdout.readline())
+        assert starter.stdout.readline() == "ready\n"
+        os.killpg(starter.pid, signal.SIGINT)
+        assert starter.stdout.readline() == "interrupted\n"
+        os.kill(client, signal.SIGUSR1)
+        assert starter.stdout.read() == "the end\n"
 
 
 def test_a_fork_ends_with_its_client(python):
