@@ -96,9 +96,8 @@ def shadow(server: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the fork has just ended
             server.sendall(bytes([number]))
 
-    for number in HANDED_ON:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, hand_on)
+    for number in HANDED_ON:  # those that are ignored too: the fork may come to listen
+        signal.signal(number, hand_on)
     said = b""
     with contextlib.suppress(OSError):
         said = server.recv(4)
