@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from unittest import mock
 
-import warm_python as flows_own
-
 
 @functools.cache
 def warm_python() -> str:
     """What to start in place of ``sys.executable``; its process ends with this one."""
-    return _kept.enter_context(flows_own.warm_python(flows_own.LIBRARIES))
+    import warm_python as of_flows  # where small trainings are benchmarked, flows are on no path
+
+    return _kept.enter_context(of_flows.warm_python(of_flows.LIBRARIES))
 
 
 @contextlib.contextmanager
