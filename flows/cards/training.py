@@ -26,7 +26,7 @@ class TrainingCard:
     def update(self, events: list[dict[str, Any]]) -> None:
         """Takes new events; also prints a line for each 5 % of the way, of the steps and of what comes before them."""
         self.events += events
-        last = next((event for event in reversed(events) if event["event"] in ("step", "preparation")), None)
+        last = next((event for event in reversed(self.events) if event["event"] in ("step", "preparation")), None)
         if last is None:
             return
         if last["event"] == "preparation":

@@ -154,12 +154,17 @@ def test_ctrl_c_says_how_to_go_on(flow):
     assert running.returncode == 130
 
 
-def test_sigterm_ends_the_task_too(flow):
-    """It reaches this one process alone, unlike Ctrl-C; a task that went on would work beside that of a resume."""
+def start_and_wait(flow: Path) -> tuple[subprocess.Popen, int]:
+    """A run whose task waits for a signal, and that task's pidfd."""
     running = start(flow, "run", "--what", "long")
     assert running.stdout is not None
     [line] = itertools.islice((line for line in running.stdout if "] process " in line), 1)
-    task = os.pidfd_open(int(line.split()[-1]))
+    return running, os.pidfd_open(int(line.split()[-1]))
+
+
+def test_sigterm_ends_the_task_too(flow):
+    """It reaches this one process alone, unlike Ctrl-C; a task that went on would work beside that of a resume."""
+    running, task = start_and_wait(flow)
     running.terminate()
     said = said_by(running)
     assert f"Go on with: python '{flow}' resume" in said
@@ -171,10 +176,7 @@ def test_sigterm_ends_the_task_too(flow):
 
 def test_a_flow_that_is_killed_takes_its_task_along(flow):
     """kill -9 of this one process, whose task would go on beside that of a resume."""
-    running = start(flow, "run", "--what", "long")
-    assert running.stdout is not None
-    [line] = itertools.islice((line for line in running.stdout if "] process " in line), 1)
-    task = os.pidfd_open(int(line.split()[-1]))
+    running, task = start_and_wait(flow)
     running.kill()
     ended, _, _ = select.select([task], [], [], 60)
     os.close(task)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from warm_python import PLAIN, is_warm, warm_python, warm_tasks
+from warm_python import LIBRARIES, PLAIN, is_warm, warm_python, warm_tasks
 
 from tests.support.warm_python import warm_python as with_all_libraries
 
@@ -215,6 +215,13 @@ def test_a_python_in_a_folder_with_a_space(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(own))
     with warm_python([]) as python:
         assert python == str(own), "a program's first line cannot name it"
+
+
+def test_every_library_is_loaded_in_the_end():
+    """One that cannot be is left out without a word: a name that is wrong would cost each step its import."""
+    missing = f"[name for name in {LIBRARIES} if name not in sys.modules]"
+    asked = (said(with_all_libraries(), missing) for _ in range(1000))  # they are loaded while nobody asks
+    assert "[]" in asked
 
 
 def test_threads_and_random_numbers_are_a_process_own():
