@@ -29,14 +29,14 @@ class SmallFlow(FlowSpec):
     @retry(times=1, minutes_between_retries=0)
     @step
     def start(self):
-        print("an attempt", flush=True)
+        # one line alone: a second one that comes at once Metaflow shows with the next
+        print("an attempt of process", os.getpid(), flush=True)
         with plain_errors():
             if self.what == "data":
                 raise CatalogError("the catalog is bad")
             if self.what == "storage":
                 raise StorageError("S3 is away")
         if self.what == "long":
-            print("process", os.getpid(), flush=True)
             signal.pause()
         self.next(self.end)
 
@@ -158,7 +158,7 @@ def start_and_wait(flow: Path) -> tuple[subprocess.Popen, int]:
     """A run whose task waits for a signal, and that task's pidfd."""
     running = start(flow, "run", "--what", "long")
     assert running.stdout is not None
-    [line] = itertools.islice((line for line in running.stdout if "] process " in line), 1)
+    [line] = itertools.islice((line for line in running.stdout if "an attempt" in line), 1)
     return running, os.pidfd_open(int(line.split()[-1]))
 
 
