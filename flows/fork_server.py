@@ -157,7 +157,7 @@ def close_all(numbers: Iterable[int]) -> None:
 
 def main(listener: str, executable: str, *libraries: str) -> None:
     """Serves until the end of standard input; ``executable`` is what the forks start for ``sys.executable``."""
-    # blocked, not ignored: a fork gets what it is sent before it is ready, and what the run ignores, it ignores
+    # blocked, not ignored: a fork gets what it is sent before it is ready
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OUTLIVED)
     gc.disable()
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -170,8 +170,7 @@ def main(listener: str, executable: str, *libraries: str) -> None:
     if request is None:
         shutil.rmtree(Path(executable).parent, ignore_errors=True)  # the starter could not, if it was killed
         return
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    live(request, executable)
+    live(request, executable, before)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from python_client import HANDED_ON
+
 #: Python's own exit status where its output could not be written.
 UNWRITTEN = 120
 
@@ -28,6 +30,7 @@ class Request:
         arguments: of the command line, without the interpreter.
         apart: whether the client is of another process group than the run, whose signals do not reach it.
         limits: of resources, as ``resource`` numbers them: kind, soft, hard.
+        ignored: signals; those that a client hands on, and that are not among these, have their default action.
         streams: standard input, output and error.
     """
 
@@ -36,13 +39,18 @@ class Request:
     folder: str
     apart: bool
     limits: list[tuple[int, int, int]]
+    ignored: list[int]
     streams: list[int]
 
 
-def become(request: Request, executable: str) -> None:
-    """This fork is from now on the process that the client was started as."""
+def become(request: Request, executable: str, blocked: set[int]) -> None:
+    """This fork is from now on the process that the client was started as; ``blocked`` are its signals that wait."""
     if request.apart:
         os.setsid()
+    for signal_number in HANDED_ON:
+        default = signal.default_int_handler if signal_number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(signal_number, signal.SIG_IGN if signal_number in request.ignored else default)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     for number, stream in enumerate(request.streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -111,11 +119,11 @@ def _run(arguments: list[str], folder: str) -> None:
         exec(compile(Path(script).read_bytes(), script, "exec", dont_inherit=True), main.__dict__)
 
 
-def live(request: Request, executable: str) -> NoReturn:
+def live(request: Request, executable: str, blocked: set[int]) -> NoReturn:
     """Is the process that was asked for; ends as the interpreter would, but for taking down all that is loaded."""
     status = 0
     try:
-        become(request, executable)
+        become(request, executable, blocked)
     except SystemExit as exit:
         status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
         if not isinstance(exit.code, int | None):

@@ -30,7 +30,6 @@ def traits() -> list[Any]:
         umask,
         os.nice(0),
         sorted(os.sched_getaffinity(0)),
-        [int(number) for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN],
         {name: value for name, value in os.environ.items() if name.startswith(READ_ONCE) and name not in MINDED},
     ]
 
@@ -81,7 +80,8 @@ def ask(address: str, apart: bool) -> socket.socket | None:
     """The connection to the server, which has made a fork; None where it has not. Raises OSError where it is gone."""
     kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
     limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
-    request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), apart, limits]).encode()
+    ignored = [number for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN]
+    request = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), apart, limits, ignored]).encode()
     server = socket.socket(socket.AF_UNIX)
     server.connect(address)
     socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])

@@ -54,7 +54,7 @@ def test_a_client_that_dies_while_it_asks(python, client):
 
 
 def test_a_fork_hears_a_signal_before_it_is_ready(python, client):
-    request = json.dumps([["-c", "import signal; signal.pause()"], {}, "/", True, []]).encode()
+    request = json.dumps([["-c", "import signal; signal.pause()"], {}, "/", True, [], []]).encode()
     socket.send_fds(client, [len(request).to_bytes(8, "big")], [0, 1, 2])
     client.sendall(request)
     assert client.recv(1) == TAKEN
@@ -75,7 +75,7 @@ def test_a_file_number_that_is_used_again(python):
             os.close(ended)
             with socket.socket(socket.AF_UNIX) as new:
                 new.connect(str(Path(python).with_name("socket")))
-                request = json.dumps([["-c", "raise SystemExit(3)"], {}, "/", True, []]).encode()
+                request = json.dumps([["-c", "raise SystemExit(3)"], {}, "/", True, [], []]).encode()
                 socket.send_fds(new, [len(request).to_bytes(8, "big")], [0, 1, 2])
                 new.sendall(request)
                 old.kill()

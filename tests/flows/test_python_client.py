@@ -44,7 +44,6 @@ def shell(command: str, folder, **environment: str) -> tuple[int, str, str]:
         ("", "sys.stderr, os.fspath('closed')", "2>&-"),
         ("exec 9<<<handed;", "os.read(9, 6)", ""),
         ("mkdir gone; cd gone; rmdir ../gone;", "os.fspath('no folder')", ""),
-        ("trap '' USR2;", "os.kill(os.getpid(), 12)", ""),
     ],
 )
 def test_what_a_fork_has_from_its_server_is_left_to_a_plain_python(python, before, shown, after, tmp_path):

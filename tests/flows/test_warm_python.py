@@ -220,8 +220,24 @@ def test_a_python_in_a_folder_with_a_space(tmp_path, monkeypatch):
 def test_every_library_is_loaded_in_the_end():
     """One that cannot be is left out without a word: a name that is wrong would cost each step its import."""
     missing = f"[name for name in {LIBRARIES} if name not in sys.modules]"
-    asked = (said(with_all_libraries(), missing) for _ in range(1000))  # they are loaded while nobody asks
-    assert "[]" in asked
+    python = with_all_libraries()
+    asked = (said(python, missing) for _ in range(1000))  # they are loaded while nobody asks
+    assert next((answer for answer in asked if answer == "[]"), said(python, missing)) == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR2])
+def test_a_fork_ignores_what_its_client_does(python, number):
+    """Whoever starts it may have come to ignore a signal since the server began, or to ignore it no more."""
+    asked = f"__import__('signal').getsignal({int(number)}), {LIBRARY!r} in sys.modules"
+    before, told = signal.getsignal(number), []
+    try:
+        for action in (signal.SIG_IGN, signal.SIG_DFL):
+            signal.signal(number, action)
+            told.append((said(python, asked), said(sys.executable, asked)))
+    finally:
+        signal.signal(number, before)
+    assert [fork for fork, _ in told] == [plain.replace("False", "True") for _, plain in told]
+    assert told[0] != told[1]
 
 
 def test_threads_and_random_numbers_are_a_process_own():
