@@ -21,6 +21,7 @@ from moemoe.catalog.find import find_partitions
 from moemoe.catalog.known_layouts import AUTO, check_layout
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
+from moemoe.contract.dimensions import dimensions_in
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
 from moemoe.contract.suggest_measurement import Suggested, suggest_measurement, unit_in_key
 from moemoe.contract.text import key_name, normalize_key, normalize_text, plain_label, without_share
@@ -198,6 +199,8 @@ def as_contract(found: Profile, dataset: str) -> str:
         one = _attribute(key, found.rows)
         if reason := one.left_out:
             told = f"{one.share:.1%} of the products, {len(key.values):,} values: {reason}"
+            if several := dimensions_in(key.spellings.most_common(1)[0][0]):
+                told += f"; list it under keys of measurements named {', '.join(several)}"
             left_out.append(f"#   {_inline(one.name)}: {told}")
         else:
             attributes.append(one)

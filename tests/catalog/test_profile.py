@@ -75,6 +75,14 @@ def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
 
 
+def test_a_key_of_several_dimensions_says_where_to_list_it(tmp_path):
+    rows = [f"p{i},Desk,t,{80 + i} x {40 + i} cm,{('oak', 'pine')[i % 2]}" for i in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Size (W x H),Wood", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "desks", "--output", str(tmp_path / "contract.yaml")])
+    text = (tmp_path / "contract.yaml").read_text()
+    assert "free text or ids; list it under keys of measurements named width, height" in text
+
+
 def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):
     header = "product_id,product_type,title,Width (cm),weight_kg,Made in,Sold in"
     rows = [f"p{i},Desk,t,{80 + i},{i + 1}.5,{'China' if i % 2 else 'Spain'},{2019 + i % 3}" for i in range(30)]
