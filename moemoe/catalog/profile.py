@@ -23,7 +23,13 @@ from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.dimensions import dimensions_in
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
-from moemoe.contract.suggest_measurement import Suggested, suggest_measurement, unit_in_key
+from moemoe.contract.suggest_measurement import (
+    UNKNOWN,
+    Suggested,
+    suggest_measurement,
+    suggest_of_numbers,
+    unit_in_key,
+)
 from moemoe.contract.text import key_name, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 
@@ -171,17 +177,36 @@ class _Attribute:
                 f"      {_inline(value)}: {_inline(aliases)} # {count:,}"
                 for value, (count, aliases) in self.values.items()
             )]  # fmt: skip
-        own, given = self.measures, self.measures.measurement
-        sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
-        default = f", default_unit: {given.default_unit}" if given.default_unit else ""
+        own = self.measures
         return [
             *head,
             *([f"    # {own.doubt}"] if own.doubt else []),
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
-            f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
-            f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
-            f"tolerance: {given.tolerance:f}{default}{sign}}}",
+            f"    {_measurement(own)}",
         ]
+
+    def lines_left_out(self) -> list[str]:
+        """Why it is none, as comments, and what may make it one."""
+        told = f"{self.share:.1%} of the products, {len(self.key.values):,} values: {self.left_out}"
+        if several := dimensions_in(self.key.spellings.most_common(1)[0][0]):
+            told += f"; list it under keys of measurements named {', '.join(several)}"
+        lines = [f"#   {_inline(self.name)}: {told}"]
+        own = suggest_of_numbers(self.key.measures, self.key.labels)
+        if own is not None and own.least != own.most:
+            which = f"numbers without a unit, {own.least} to {own.most}"
+            lines += [f"#     {which}; if they have one, write it for {UNKNOWN}:", f"#     {_measurement(own)}"]
+        return lines
+
+
+def _measurement(own: Suggested) -> str:
+    given = own.measurement
+    sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
+    default = f", default_unit: {given.default_unit}" if given.default_unit else ""
+    return (
+        f"measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
+        f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
+        f"tolerance: {given.tolerance:f}{default}{sign}}}"
+    )
 
 
 def _attribute(key: Key, rows: int) -> _Attribute:
@@ -197,11 +222,8 @@ def as_contract(found: Profile, dataset: str) -> str:
     attributes, left_out = [], []
     for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
         one = _attribute(key, found.rows)
-        if reason := one.left_out:
-            told = f"{one.share:.1%} of the products, {len(key.values):,} values: {reason}"
-            if several := dimensions_in(key.spellings.most_common(1)[0][0]):
-                told += f"; list it under keys of measurements named {', '.join(several)}"
-            left_out.append(f"#   {_inline(one.name)}: {told}")
+        if one.left_out:
+            left_out += one.lines_left_out()
         else:
             attributes.append(one)
     if not found.product_types or not attributes:

@@ -255,7 +255,9 @@ class MeasureReader:
         if self._default:
             return self._default
         if len(units) > 1:
-            raise MeasureError(f"no unit; it may be one of {names}")
+            raise MeasureError(
+                f"no unit; it may be one of {names}; default_unit under measurement in the contract says which"
+            )
         return units[0]
 
     def _all(self, text: str) -> Iterator[Found]:

@@ -83,6 +83,23 @@ def test_a_key_of_several_dimensions_says_where_to_list_it(tmp_path):
     assert "free text or ids; list it under keys of measurements named width, height" in text
 
 
+def test_numbers_without_a_unit_are_no_measurement_until_a_person_says_the_unit(tmp_path):
+    """As weight and dimensions come from shops; the suggested line reads them once the unit is written."""
+    rows = [f"p{i},Desk,t,{80 + i}.5,{('oak', 'pine')[i % 2]},{5 if i else 'x'}" for i in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Width,Wood,Five", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "desks", "--output", str(tmp_path / "contract.yaml")])
+    text = (tmp_path / "contract.yaml").read_text()
+    told, line = text[text.index("numbers without a unit") :].splitlines()[:2]
+    assert told == "numbers without a unit, 80.5 to 159.5; if they have one, write it for UNIT:"
+    assert text.count("measurement:") == 1  # of a number that is always the same none
+    assert set(load_contract(tmp_path / "contract.yaml").attributes) == {"wood"}
+    measured = "attributes:\n  width: {" + line.strip("# ").replace("UNIT", "cm") + "}\n"
+    (tmp_path / "own.yaml").write_text(text.replace("attributes:\n", measured))
+    contract = load_contract(tmp_path / "own.yaml")
+    found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
+    assert next(row for row in found.statistics.to_pylist() if row["attribute"] == "width")["labels"] == 80
+
+
 def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):
     header = "product_id,product_type,title,Width (cm),weight_kg,Made in,Sold in"
     rows = [f"p{i},Desk,t,{80 + i},{i + 1}.5,{'China' if i % 2 else 'Spain'},{2019 + i % 3}" for i in range(30)]
