@@ -19,6 +19,7 @@ import yaml
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.known_layouts import AUTO, check_layout
+from moemoe.catalog.layouts.columns import columns_given
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
 from moemoe.contract.dimensions import dimensions_in
@@ -76,18 +77,19 @@ class Profile:
     keys: dict[str, Key] = field(default_factory=dict)
 
 
-def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
+def profile_catalog(partitions: Iterable[str], layout: str = AUTO, columns: Mapping[str, str] | None = None) -> Profile:
     """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone.
 
     Args:
         layout: of all partitions, by name; else each one's is recognised.
+        columns: catalog column -> the seller's, if it has another name.
 
     Raises:
         CatalogError: a file cannot be read, or its layout is not known.
     """
     found, missing = Profile(), {"", *map(normalize_text, MISSING)}
     for partition in partitions:
-        for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
+        for batch in read_batches(partition, columns or {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
             found.images += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
@@ -217,8 +219,15 @@ def _attribute(key: Key, rows: int) -> _Attribute:
     return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels, unit_in_key(spelling)))
 
 
-def as_contract(found: Profile, dataset: str) -> str:
-    """The contract as YAML with comments. Raises CatalogError where the catalog has no product type or no attribute."""
+def as_contract(found: Profile, dataset: str, columns: Mapping[str, str] | None = None) -> str:
+    """The contract as YAML with comments.
+
+    Args:
+        columns: see ``profile_catalog``.
+
+    Raises:
+        CatalogError: the catalog has no product type or no attribute.
+    """
     attributes, left_out = [], []
     for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
         one = _attribute(key, found.rows)
@@ -239,6 +248,7 @@ def as_contract(found: Profile, dataset: str) -> str:
         "# explained in data_contracts/30pt/contract.yaml.",
         f"dataset: {_inline(dataset)}",
         "version: 1",
+        *([f"columns: {{{', '.join(f'{name}: {_inline(own)}' for name, own in columns.items())}}}"] if columns else []),
         "",
         "# Product type: [raw types that mean it]. Behind it: products.",
         "product_types:",
@@ -265,8 +275,9 @@ def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe profile``: writes the contract and prints what to do with it."""
     output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
-    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout)
-    write_new(output, as_contract(found, chosen.dataset))
+    columns = columns_given(chosen.column)
+    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout, columns)
+    write_new(output, as_contract(found, chosen.dataset, columns))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )

@@ -52,6 +52,26 @@ def test_a_catalog_in_another_layout(tmp_path, capsys):
         main(["profile", str(tmp_path / "a.csv"), "--layout", "lang", "--output", str(tmp_path / "c.yaml")])
 
 
+def test_a_seller_with_other_names_of_columns(tmp_path, capsys):
+    rows = [f"p{i};Shirt;t{i};{('Red', 'Blue')[i % 2]}" for i in range(9)]
+    catalog = tmp_path / "a.csv"
+    catalog.write_text("\n".join(["Nummer;Kategorie;Bezeichnung;Farbe", *rows, ""]))
+    command = ["profile", str(catalog), "--output", str(tmp_path / "c.yaml")]
+    with pytest.raises(
+        SystemExit, match=r"columns: \{product_id: THEIR COLUMN, product_type: THEIR COLUMN, title: THEIR"
+    ):
+        main(command)
+    given = [f"--column={pair}" for pair in ("product_id=Nummer", "product_type=Kategorie", "title=Bezeichnung")]
+    main([*command, *given])
+    contract = load_contract(tmp_path / "c.yaml")
+    assert contract.columns == {"product_id": "Nummer", "product_type": "Kategorie", "title": "Bezeichnung"}
+    assert normalize(collect([str(catalog)], contract).products, contract).labels.num_rows == 9
+    main(["convert", str(catalog), "--output", str(tmp_path / "a.parquet"), *given])
+    assert "a.parquet: 9 products" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"--column 'titel' must be NAME=THEIRS, .*did you mean 'title'"):
+        main([*command[:-1], str(tmp_path / "d.yaml"), "--column", "titel=Bezeichnung"])
+
+
 def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     """A value a product: as a list of values they would be left out."""
     heels = [f"{5 + i / 20:.2f} cm" if i % 3 else f"{(5 + i / 20) / 2.54:.1f} inches" for i in range(100)]
