@@ -180,9 +180,10 @@ class GridTable(Table):
         known = [name for name in cells if name in names]
         moved = [name for name in known if cells[self._first_header.index(name)] != name]
         if moved and len(known) == len(set(known)) and 2 * len(known) >= max(len(cells), 6):
+            shown = ", ".join(map(repr, cells[:9]))
             raise CatalogError(
-                f"{self.partition} has a second header, {', '.join(map(repr, cells[:9]))}, of which column {moved[0]!r} "
-                "is at another place and others are not in the first; save each table in a file of its own"
+                f"{self.partition} has a second header, {shown}, of which column {moved[0]!r} is at another place "
+                "and others are not in the first; save each table in a file of its own"
             )
         return False
 

@@ -104,8 +104,8 @@ def find_columns(
         as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
         raise CatalogError(
             f"{partition}: column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
-            f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract "
-            f"(of profile and convert: `--column {asked[0]}='THEIR COLUMN'`)"
+            f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
+            f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
             + (
                 " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
                 if missing == ["attributes"]
