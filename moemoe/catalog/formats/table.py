@@ -156,8 +156,9 @@ class GridTable(Table):
         names, order = set(self._first_header), list[int]()
         if len(names) < len(self._first_header):
             names.clear()  # of two columns with one name nobody knows which is which
+        folded = _folded(self._first_header)
         for cells in records:
-            if cells == self._first_header:
+            if cells == self._first_header or (_begins_as(cells, folded[0]) and _folded(cells) == folded):
                 self.counts[HEADERS] += 1
                 order = []
             elif not isinstance(cells, RowError) and cells[0] in names and self._is_header(cells, names):
@@ -227,6 +228,14 @@ class GridTable(Table):
     def _row(self, cells: list[Any]) -> Row:
         found = {column: cell for column, cell in zip(self.columns, cells, strict=False) if cell not in ("", None)}
         return {**self.constants, **found} if self.constants else found
+
+
+def _begins_as(cells: list[Any] | RowError, first: str) -> bool:
+    return not isinstance(cells, RowError) and isinstance(cells[0], str) and cells[0].strip().casefold() == first
+
+
+def _folded(cells: Sequence[Any]) -> list[str]:
+    return [str(cell).strip().casefold() for cell in cells]
 
 
 def _is_filled(cell: Any) -> bool:

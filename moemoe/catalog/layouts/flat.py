@@ -18,7 +18,7 @@ _NUMBERED = re.compile(
     r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*)"
 )
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
-LEFT_OUT = "objects and bytes in attribute columns, left out"
+LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
 def further_columns(file: SellerFile) -> list[str]:
@@ -93,10 +93,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 keys += [c for c in late if c not in further.values() and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
-        labels = ((key, _label(row.get(key), file)) for key in keys)
+        labels = ((key, _label(row.get(key), file, key)) for key in keys)
         found["attributes"] = [(key.strip(), label) for key, label in labels if label is not None]
         for one in numbered:
-            key, label = row.get(one["name"]), _label(row.get(one["value"]), file)
+            key, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
             if key is not None and label is not None:
                 found["attributes"].append((key, with_unit(label, row.get(one["unit"]) if "unit" in one else None)))
             file.counts[long_form.UNNAMED] += key is None and label is not None
@@ -114,7 +114,7 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     return keys, sources
 
 
-def _label(value: Any, file: SellerFile) -> Any:
+def _label(value: Any, file: SellerFile, column: str) -> Any:
     """A value as a label; None if it is missing, or is no label, which is counted."""
     if isinstance(value, bytes) and not _is_text(value):
         label, is_odd = None, True
@@ -123,7 +123,8 @@ def _label(value: Any, file: SellerFile) -> Any:
         is_odd = odd is not None
     else:
         return value
-    file.counts[LEFT_OUT] += is_odd
+    if is_odd:
+        file.counts[f"{LEFT_OUT} {column[:60]!r}"] += 1
     return label
 
 

@@ -168,6 +168,9 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         label, odd = plain_label(item)
+        if isinstance(item, str) and item[:1] in ("[", "{"):  # what a table has of a list: "['S', 'M']"
+            within, of_it = plain_label(nested(item))
+            label = label if of_it is not None else within
         if odd is not None:
             if left_out is None:
                 raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {odd!r}"[:200])
@@ -202,6 +205,9 @@ _PAIRS = (
     *(("attribute_name", "attribute_value"), ("attribute_code", "value"), ("code", "value"), ("property", "value")),
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
+#: Of these the names, which may stand without a value, and what may stand beside them then.
+_NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
+_BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
@@ -211,6 +217,9 @@ def _pair(given: Mapping[str, Any]) -> Any:
     if pairs:  # in Parquet each object has the fields of all
         key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
         return plain[key], with_unit(plain[value], unit_of(plain))
+    name = next((name for name in _NAMES if name in plain), None)
+    if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
+        return plain[name], None
     is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
     return next(iter(given.items())) if is_one else given
 

@@ -96,7 +96,7 @@ def test_parquet_of_any_types(tmp_path):
     assert [key for key, value in second["attributes"] if value] == []
     told = read_as(path)
     assert told.columns["__index_level_0__"] == "unused"
-    assert told.counts == {"objects and bytes in attribute columns, left out": 1}
+    assert told.counts == {"objects and bytes that are no labels, left out of column 'size'": 1}
 
 
 def test_no_further_column(tmp_path):
