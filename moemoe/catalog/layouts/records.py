@@ -167,10 +167,10 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
-        label, odd = plain_label(item)
-        if isinstance(item, str) and item[:1] in ("[", "{"):  # what a table has of a list: "['S', 'M']"
-            within, of_it = plain_label(nested(item))
-            label = label if of_it is not None else within
+        if isinstance(item, str):
+            label, odd = (_within(item) if item.startswith(("[", "{")) else item), None
+        else:
+            label, odd = plain_label(item)
         if odd is not None:
             if left_out is None:
                 raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {odd!r}"[:200])
@@ -180,6 +180,12 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
         if (name := text("attributes", key)) is not None:
             result.append((name, text("attributes", label)))
     return result
+
+
+def _within(given: str) -> Any:
+    """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
+    label, odd = plain_label(nested(given))
+    return given if odd is not None else label
 
 
 def _written_pairs(given: str) -> list[tuple[str, str]] | None:
