@@ -158,7 +158,7 @@ class GridTable(Table):
             names.clear()  # of two columns with one name nobody knows which is which
         folded = _folded(self._first_header)
         for cells in records:
-            if cells == self._first_header or (_begins_as(cells, folded[0]) and _folded(cells) == folded):
+            if cells == self._first_header or _is_alike(cells, folded):
                 self.counts[HEADERS] += 1
                 order = []
             elif not isinstance(cells, RowError) and cells[0] in names and self._is_header(cells, names):
@@ -230,8 +230,11 @@ class GridTable(Table):
         return {**self.constants, **found} if self.constants else found
 
 
-def _begins_as(cells: list[Any] | RowError, first: str) -> bool:
-    return not isinstance(cells, RowError) and isinstance(cells[0], str) and cells[0].strip().casefold() == first
+def _is_alike(cells: list[Any] | RowError, folded: Sequence[str]) -> bool:
+    """Whether a record is a header but for case and blanks, most of which its first cell says."""
+    if isinstance(cells, RowError) or not isinstance(cells[0], str) or cells[0].strip().casefold() != folded[0]:
+        return False
+    return _folded(cells) == folded
 
 
 def _folded(cells: Sequence[Any]) -> list[str]:
