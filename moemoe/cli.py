@@ -39,6 +39,13 @@ class _Parser(argparse.ArgumentParser):
 def _catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalog", metavar="CATALOG", help="path, folder, glob or s3://")
     parser.add_argument("--layout", default="auto", help="by name; default: auto, each file's is recognised")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME=THEIRS",
+        help="what the seller calls one of our columns, e.g. title=Bezeichnung; may be given several times",
+    )
 
 
 def _convert(parser: argparse.ArgumentParser) -> None:

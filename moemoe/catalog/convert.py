@@ -7,7 +7,7 @@ product MOST_IMAGES are kept. Rows and images that cannot be read are written be
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from moemoe.atomic_files import replacing
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import IS_URL, ImageError, load_image
 from moemoe.catalog.known_layouts import check_layout
+from moemoe.catalog.layouts.columns import columns_given
 from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
@@ -42,8 +43,8 @@ class Conversion:
         rows: how many products came.
     """
 
-    def __init__(self, partitions: Iterable[str], layout: str):
-        self._partitions, self._layout = partitions, layout
+    def __init__(self, partitions: Iterable[str], layout: str, columns: Mapping[str, str] | None = None):
+        self._partitions, self._layout, self._columns = partitions, layout, columns
         self.quarantine: list[dict[str, str | None]] = []
         self.readings: list[Reading] = []
         self.rows = 0
@@ -56,7 +57,7 @@ class Conversion:
         """
         for partition in self._partitions:
             start, bad = 0, dict[int, tuple[str, str, str]]()
-            what = (partition, None, lambda row, *problem, bad=bad: bad.__setitem__(row, problem))
+            what = (partition, self._columns, lambda row, *problem, bad=bad: bad.__setitem__(row, problem))
             read = read_batches(
                 *what, required=NEEDED, layout=self._layout, told=self.readings.append, images=MOST_IMAGES
             )
@@ -97,14 +98,19 @@ class Conversion:
         self.quarantine.append(entry)
 
 
-def convert(partitions: Sequence[str], layout: str, output: Path) -> Conversion:
+def convert(
+    partitions: Sequence[str], layout: str, output: Path, columns: Mapping[str, str] | None = None
+) -> Conversion:
     """Writes a catalog to ``output``, which is whole or not there.
+
+    Args:
+        columns: catalog column -> the seller's, if it has another name.
 
     Raises:
         CatalogError: a file cannot be read, or no row.
         OSError: the output cannot be written.
     """
-    conversion = Conversion(partitions, layout)
+    conversion = Conversion(partitions, layout, columns)
     with replacing(output) as path, pq.ParquetWriter(path, CATALOG, compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
         for batch in conversion.batches():
@@ -136,6 +142,7 @@ def reading_lines(readings: Iterable[Reading]) -> Iterator[str]:
 def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe convert``: writes the file and prints what became of rows and columns."""
     check_layout(chosen.layout)
+    columns = columns_given(chosen.column)
     output = Path(chosen.output)
     if output.suffix != ".parquet":
         raise ConfigError(f"--output {chosen.output!r} does not end in .parquet, as what is written does")
@@ -143,7 +150,7 @@ def command(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"{output} exists; give another --output")
     partitions = find_partitions(chosen.catalog)
     output.parent.mkdir(parents=True, exist_ok=True)
-    conversion = convert(partitions, chosen.layout, output)
+    conversion = convert(partitions, chosen.layout, output, columns)
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
     if conversion.quarantine:

@@ -19,10 +19,18 @@ import yaml
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.known_layouts import AUTO, check_layout
+from moemoe.catalog.layouts.columns import columns_given
 from moemoe.catalog.read import read_batches
 from moemoe.cli import main
+from moemoe.contract.dimensions import dimensions_in
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
-from moemoe.contract.suggest_measurement import Suggested, suggest_measurement, unit_in_key
+from moemoe.contract.suggest_measurement import (
+    UNKNOWN,
+    Suggested,
+    suggest_measurement,
+    suggest_of_numbers,
+    unit_in_key,
+)
 from moemoe.contract.text import key_name, normalize_key, normalize_text, plain_label, without_share
 from moemoe.errors import CatalogError
 
@@ -69,18 +77,19 @@ class Profile:
     keys: dict[str, Key] = field(default_factory=dict)
 
 
-def profile_catalog(partitions: Iterable[str], layout: str = AUTO) -> Profile:
+def profile_catalog(partitions: Iterable[str], layout: str = AUTO, columns: Mapping[str, str] | None = None) -> Profile:
     """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone.
 
     Args:
         layout: of all partitions, by name; else each one's is recognised.
+        columns: catalog column -> the seller's, if it has another name.
 
     Raises:
         CatalogError: a file cannot be read, or its layout is not known.
     """
     found, missing = Profile(), {"", *map(normalize_text, MISSING)}
     for partition in partitions:
-        for batch in read_batches(partition, {}, lambda *_: None, layout=layout):
+        for batch in read_batches(partition, columns or {}, lambda *_: None, layout=layout):
             found.rows += batch.num_rows
             found.images += batch.num_rows - batch["image"].null_count
             names = (" ".join((name or "").split()) for name in batch["product_type"].to_pylist())
@@ -170,17 +179,36 @@ class _Attribute:
                 f"      {_inline(value)}: {_inline(aliases)} # {count:,}"
                 for value, (count, aliases) in self.values.items()
             )]  # fmt: skip
-        own, given = self.measures, self.measures.measurement
-        sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
-        default = f", default_unit: {given.default_unit}" if given.default_unit else ""
+        own = self.measures
         return [
             *head,
             *([f"    # {own.doubt}"] if own.doubt else []),
             f"    # {own.labels:,} of {self.key.labels:,} labels, {own.least} to {own.most}",
-            f"    measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
-            f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
-            f"tolerance: {given.tolerance:f}{default}{sign}}}",
+            f"    {_measurement(own)}",
         ]
+
+    def lines_left_out(self) -> list[str]:
+        """Why it is none, as comments, and what may make it one."""
+        told = f"{self.share:.1%} of the products, {len(self.key.values):,} values: {self.left_out}"
+        if several := dimensions_in(self.key.spellings.most_common(1)[0][0]):
+            told += f"; list it under keys of measurements named {', '.join(several)}"
+        lines = [f"#   {_inline(self.name)}: {told}"]
+        own = suggest_of_numbers(self.key.measures, self.key.labels)
+        if own is not None and own.least != own.most:
+            which = f"numbers without a unit, {own.least} to {own.most}"
+            lines += [f"#     {which}; if they have one, write it for {UNKNOWN}:", f"#     {_measurement(own)}"]
+        return lines
+
+
+def _measurement(own: Suggested) -> str:
+    given = own.measurement
+    sign = f", decimal_sign: '{given.decimal_sign}'" if given.decimal_sign else ""
+    default = f", default_unit: {given.default_unit}" if given.default_unit else ""
+    return (
+        f"measurement: {{unit: {given.unit}, units: {{{', '.join(f'{u.name}: []' for u in given.units[1:])}}}, "
+        f"decimals: {given.decimals}, at_least: {given.at_least:f}, at_most: {given.at_most:f}, "
+        f"tolerance: {given.tolerance:f}{default}{sign}}}"
+    )
 
 
 def _attribute(key: Key, rows: int) -> _Attribute:
@@ -191,14 +219,20 @@ def _attribute(key: Key, rows: int) -> _Attribute:
     return _Attribute(name, key, share, values, suggest_measurement(key.measures, key.labels, unit_in_key(spelling)))
 
 
-def as_contract(found: Profile, dataset: str) -> str:
-    """The contract as YAML with comments. Raises CatalogError where the catalog has no product type or no attribute."""
+def as_contract(found: Profile, dataset: str, columns: Mapping[str, str] | None = None) -> str:
+    """The contract as YAML with comments.
+
+    Args:
+        columns: see ``profile_catalog``.
+
+    Raises:
+        CatalogError: the catalog has no product type or no attribute.
+    """
     attributes, left_out = [], []
     for key in sorted(found.keys.values(), key=lambda key: -key.spellings.total()):
         one = _attribute(key, found.rows)
-        if reason := one.left_out:
-            told = f"{one.share:.1%} of the products, {len(key.values):,} values: {reason}"
-            left_out.append(f"#   {_inline(one.name)}: {told}")
+        if one.left_out:
+            left_out += one.lines_left_out()
         else:
             attributes.append(one)
     if not found.product_types or not attributes:
@@ -214,6 +248,7 @@ def as_contract(found: Profile, dataset: str) -> str:
         "# explained in data_contracts/30pt/contract.yaml.",
         f"dataset: {_inline(dataset)}",
         "version: 1",
+        *([f"columns: {{{', '.join(f'{name}: {_inline(own)}' for name, own in columns.items())}}}"] if columns else []),
         "",
         "# Product type: [raw types that mean it]. Behind it: products.",
         "product_types:",
@@ -240,8 +275,9 @@ def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe profile``: writes the contract and prints what to do with it."""
     output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
-    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout)
-    write_new(output, as_contract(found, chosen.dataset))
+    columns = columns_given(chosen.column)
+    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout, columns)
+    write_new(output, as_contract(found, chosen.dataset, columns))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"
     )

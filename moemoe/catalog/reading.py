@@ -1,9 +1,15 @@
 """How the files of a catalog were read: format, layout, what became of each column, what was mended."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+
+from moemoe.contract.cell_text import without_invisible
+
+#: Columns without a name, which a table tells apart by a number.
+_NAMELESS = re.compile(r"(?:\(\d+\))?")
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,11 @@ class Reading:
     files: int = 1
 
     def by_use(self) -> dict[str, list[str]]:
-        """What became of columns -> the columns."""
+        """What became of columns -> the columns, each in one line."""
         uses: dict[str, list[str]] = {}
         for column, became in self.columns.items():
-            uses.setdefault(became, []).append(column)
+            shown = " ".join(without_invisible(column).split())
+            uses.setdefault(became, []).append(f"(no name) {shown}".strip() if _NAMELESS.fullmatch(shown) else shown)
         return uses
 
 

@@ -44,7 +44,7 @@ _JOINED = re.compile("[\u0600-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe7
 _JOINERS = "\u200c\u200d"
 
 _WHOLE_DOUBLE = re.compile(r"(\d+)\.0+")
-_SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,3})")
+_SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+(\d{1,3})")
 #: Java's and Spark's doubles from 10^7 on, all digits of them: 8.900123450001E12.
 _JAVA_DOUBLE = re.compile(r"\d\.\d+E(?:[7-9]|\d\d)")
 

@@ -1,16 +1,18 @@
 """One dimension of a label that states several: the width of "30 x 20 x 40 cm (W x D x H)".
 
 Letters mean something only together: D alone may be a diameter, L beside P is a width in French (``largeur``), W32 L30
-are trousers. A label of which any part is not understood has no parts at all.
+are trousers. A label of which any part is not understood has no parts at all. The legend may stand in the label's raw
+key: "Maße (B x T x H)".
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import regex
 
-from moemoe.contract.text import normalize_text
+from moemoe.contract.text import normalize_text, plain_measure
 
 #: Dimension -> the words that mean it, in any language; none of two meanings, as "largo", long in Spanish and wide in
 #: Italian.
@@ -50,6 +52,13 @@ _LEADING = regex.compile(rf"(?:{_BESIDE}(?![^\W_])[.:]?\s?)*+", regex.IGNORECASE
 #: What a word of a dimension may not touch; an x is a times sign.
 _LETTER = r"[[\p{Latin}\p{Cyrillic}]--[xX]]"
 
+_DIMENSION = "|".join(sorted((*map(regex.escape, _MEANT), "[wdhlbt]"), key=lambda word: -len(word)))
+_NAME = rf"(?<!{_LETTER})(?:{_DIMENSION})(?!{_LETTER})"
+_SIGN = "[x×*✕✖⨯╳/]"
+#: A legend: "W x D x H".
+_SEVERAL = rf"{_NAME}(?: ?{_SIGN} ?{_NAME})+"
+_LEGEND = regex.compile(_SEVERAL, regex.IGNORECASE | regex.VERSION1)
+
 #: A label's forms, a character for each of its parts: n a number, u a unit, a a word for a dimension.
 _NAMED, _LAST = r"(?:(?P<name>a)|\((?P<name>a)\))", r"(?:(?P<last>u)|\((?P<last>u)\))?"
 _NUMBER, _NAMES = "(?P<number>n)(?P<unit>u?)", "(?P<name>a)(?:x(?P<name>a))+"
@@ -76,6 +85,21 @@ def dimension_of(names: Iterable[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def dimensions_in(key: str) -> list[str]:
+    """The dimensions that the legend in a raw key names, "Size (W x D x H)"; empty if it has none."""
+    found = _LEGEND.search(plain_measure(key))
+    names = regex.split(rf" ?{_SIGN} ?", normalize_text(found[0]), flags=regex.VERSION1) if found else []
+    return _meant(names, has_unit=True)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the numbers below a raw key measure: "W x D x H", and their unit, "" if the key says none."""
+
+    names: str
+    unit: str
+
+
 class LabelledNumbers:
     """Finds what the numbers of a label measure.
 
@@ -85,6 +109,22 @@ class LabelledNumbers:
 
     def __init__(self, units: str):
         self._units = units
+
+    def legend_of(self, key: str) -> Legend | None:
+        """The legend that a raw key ends with; None if it has none, or goes on with what is not understood."""
+        found = self._key.search(plain_measure(key))
+        return Legend(found["names"], found["unit"] or found["last"] or "") if found else None
+
+    def behind(self, text: str, legend: Legend) -> str:
+        """What the legend of a key adds to ``text``; "" if the text says itself what its numbers measure."""
+        if self.names_several(text) or self.by_dimension(text):
+            return ""
+        has_unit = any(kind == _KINDS["unit"] for kind, _ in self._parts(text))
+        return f" ({legend.names})" if has_unit else f" {legend.unit} ({legend.names})"
+
+    def names_several(self, text: str) -> bool:
+        """Whether ``text`` has a legend of several dimensions, understood or not."""
+        return bool(_LEGEND.search(text))
 
     def by_dimension(self, text: str) -> dict[str, str]:
         """Dimension -> its number and unit, of a text as ``plain_measure`` writes it; empty if any part is unclear."""
@@ -119,13 +159,26 @@ class LabelledNumbers:
 
     @cached_property
     def _part(self) -> Any:
-        words = "|".join(sorted((*map(regex.escape, _MEANT), "[wdhlbt]"), key=lambda word: -len(word)))
         return regex.compile(
             r"(?P<number>\d(?:[\d.,]*\d)?(?:[ -]\d{1,2}/\d{1,2}(?![\d/]))?)"
-            rf"|(?<!{_LETTER})(?P<name>{words})(?!{_LETTER})"
+            rf"|(?P<name>{_NAME})"
             rf"|(?:-|(?<!\p{{L}})in )?(?P<unit>{self._units})\.?"
-            r"|(?P<times>[x×*✕✖⨯╳/]|by(?!\p{L}))|(?P<comma>[,;|&][ ,;|&]*)|(?P<colon>[:=])"
+            rf"|(?P<times>{_SIGN}|by(?!\p{{L}}))"
+            r"|(?P<comma>[,;|&][ ,;|&]*)|(?P<colon>[:=])"
             r"|(?P<open>[(\[])|(?P<close>[)\]])|(?:approx|ca)\b\.?|\s",
+            regex.IGNORECASE | regex.VERSION1,
+        )
+
+    @cached_property
+    def _key(self) -> Any:
+        """The end of a raw key: "(W x D x H)", "LxWxH in cm", "in cm (L x W x H)", "[W x D, mm]"."""
+        before, behind = (
+            rf"(?:[(\[] ?(?:in )?(?P<{name}>{self._units})\.? ?[)\]]|(?:in |{not_in})(?P<{name}>{self._units}))\.?"
+            for name, not_in in (("unit", r"(?!in\b)"), ("last", ""))  # "Size in L x W" is German, or inches
+        )
+        return regex.compile(
+            rf"(?<!{_SIGN} ?)(?:(?<!\p{{L}}){before}[ ,:]*)?[(\[]? ?(?P<names>{_SEVERAL})"
+            rf"(?: ?[)\]]?,? ?{behind})? ?[)\]]?$",
             regex.IGNORECASE | regex.VERSION1,
         )
 

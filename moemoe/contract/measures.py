@@ -6,7 +6,7 @@ whose ends are within the tolerance of its middle. What a maker allows ("32 cm +
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -124,6 +124,16 @@ class MeasureReader:
             )
         return own.text(Fraction(number))
 
+    def under_key(self, raw: str, key: str) -> str:
+        """``raw`` with what its raw key says of its numbers: "30 x 20 cm (W x D)" under "Size (W x D)"."""
+        is_measure = self._dimension is not None and len(raw) <= LONGEST and any(map(str.isdigit, raw))
+        legend = self._labelled.legend_of(key) if is_measure else None
+        return raw + self._labelled.behind(self._with_one_spelling(raw), legend) if legend else raw
+
+    def has_legend(self, keys: Iterable[str]) -> bool:
+        """Whether any of the raw keys says what several numbers measure, so that labels depend on their key."""
+        return self._dimension is not None and any(map(self._labelled.legend_of, keys))
+
     def numbers_in(self, text: str) -> Iterator[Fraction]:
         """Every number with an accepted unit in running text, in the canonical unit."""
         for found in self._all(_plain(text)):
@@ -181,18 +191,24 @@ class MeasureReader:
 
     def _prepared(self, raw: str) -> str:
         """``raw`` with all numbers apart from letters, without what the maker allows and without "pack of 1"."""
-        text = _APOSTROPHE_GROUP.sub("", plain_label(_plain(raw)).replace("\n", "; "))
-        if self._measurement.at_least >= 0:  # "±5 °C" may be a range
-            text = _ABOUT.sub("", text)
-        text = self._of_own_dimension(_ALLOWED.sub(" ", text))
+        text = self._of_own_dimension(self._with_one_spelling(raw))
         text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", text))
         text = without_one_piece(text, self._folded)
         return str(self._glued.sub(r"\g<0> ", text)) if _MAY_BE_GLUED.search(text) else text
+
+    def _with_one_spelling(self, raw: str) -> str:
+        """``raw`` in one line as ``plain_measure`` writes it, without what the maker allows."""
+        text = _APOSTROPHE_GROUP.sub("", plain_label(_plain(raw)).replace("\n", "; "))
+        if self._measurement.at_least >= 0:  # "±5 °C" may be a range
+            text = _ABOUT.sub("", text)
+        return _ALLOWED.sub(" ", text)
 
     def _of_own_dimension(self, text: str) -> str:
         """What ``text`` says of the dimension that is wanted; ``text`` itself if it does not say which is which."""
         numbers = self._labelled.by_dimension(text) if self._dimension and len(text) <= LONGEST else {}
         if not numbers:
+            if self._dimension and self._labelled.names_several(text):
+                raise MeasureError("it names several dimensions, and not clearly which number is which")
             return text
         if self._dimension not in numbers:
             raise MeasureError(f"it states {' and '.join(numbers)}, not {self._dimension}")
@@ -239,7 +255,9 @@ class MeasureReader:
         if self._default:
             return self._default
         if len(units) > 1:
-            raise MeasureError(f"no unit; it may be one of {names}")
+            raise MeasureError(
+                f"no unit; it may be one of {names}; default_unit under measurement in the contract says which"
+            )
         return units[0]
 
     def _all(self, text: str) -> Iterator[Found]:

@@ -147,7 +147,7 @@ def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
     for (key, value), count in raw.items():
         if normalize_key(key) in keys:
             try:
-                reader.value(value)
+                reader.value(reader.under_key(value, normalize_key(key)))
             except MeasureError:
                 continue
             number += count

@@ -10,7 +10,7 @@ from decimal import Decimal
 import regex
 
 from moemoe.contract.measure_numbers import doubt_about, sign_shown
-from moemoe.contract.measurement import Measurement
+from moemoe.contract.measurement import Measurement, Unit
 from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
 from moemoe.contract.units import kind_of, sellers_units, unit_of
@@ -32,6 +32,8 @@ _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
 _NUMBER_ALONE = re.compile(r"[-+]?\d[\d.,]*")
 #: "Made in" is about no inches.
 _UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?!in$)(?P<word>\p{L}{2,}))$")
+#: What stands for a unit that nobody has said.
+UNKNOWN, _ANY_UNIT = "UNIT", "g"
 _ANY = Decimal(10) ** 12
 
 
@@ -60,6 +62,25 @@ def unit_in_key(key: str) -> str | None:
         return None
     word = found["bracketed"] or found["word"]
     return sellers_units().get(word if len(word) == 1 else word.casefold())
+
+
+def suggest_of_numbers(labels: Mapping[str, int], number: int) -> Suggested | None:
+    """A measurement for labels of which most are numbers alone, in a unit that nothing says; None for any others.
+
+    A person has to say its unit, ``UNKNOWN`` here.
+
+    Args:
+        labels, number: see ``suggest_measurement``.
+    """
+    alone = {label: count for label, count in labels.items() if _NUMBER_ALONE.fullmatch(label)}
+    if sum(alone.values()) < MOST_LABELS * max(number, 1):
+        return None
+    found = suggest_measurement(alone, number, _ANY_UNIT)
+    if found is None:
+        return None
+    measurement = replace(found.measurement, units=(Unit(UNKNOWN, (), ()),), default_unit=None)
+    least, most = (text.removesuffix(f" {_ANY_UNIT}") for text in (found.least, found.most))
+    return replace(found, measurement=measurement, least=least, most=most)
 
 
 def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None = None) -> Suggested | None:

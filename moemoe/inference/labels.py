@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import normalize_key
-from moemoe.labels.normalize import MISSING, value_mapper
+from moemoe.labels.normalize import MISSING, key_reader, value_mapper
 
 CACHED_VALUES = 100_000
 
@@ -29,6 +29,7 @@ class LabelReader:
         attributes = contract.attributes.items()
         self._mappers = {name: value_mapper(attribute, missing) for name, attribute in attributes}
         self._keys = {name: list(dict.fromkeys(map(normalize_key, attribute.keys))) for name, attribute in attributes}
+        self._with_key = {name: read for name, one in attributes if (read := key_reader(one))}
         self._folded: dict[str, str] = {}
         self._meanings: dict[tuple[str, str], tuple[str, ...] | int] = {}
 
@@ -37,7 +38,7 @@ class LabelReader:
         unknown = None
         for key in self._keys[attribute]:
             for text in raw.get(key, ()):
-                meant = self._meaning(attribute, text)
+                meant = self._meaning(attribute, self._under_key(attribute, text, key))
                 if not isinstance(meant, int):
                     return Label(text, meant)
                 if meant != MISSING and unknown is None:
@@ -55,6 +56,9 @@ class LabelReader:
                     normalized = self._folded[key] = normalize_key(key)
                 found.setdefault(normalized, []).append(value)
         return found
+
+    def _under_key(self, attribute: str, text: str, key: str) -> str:
+        return self._with_key[attribute](text, key) if attribute in self._with_key else text
 
     def _meaning(self, attribute: str, text: str) -> tuple[str, ...] | int:
         known = (attribute, text)

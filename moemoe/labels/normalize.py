@@ -192,6 +192,15 @@ def _measure_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[
     return values_of
 
 
+def key_reader(attribute: Attribute) -> Callable[[str, str], str] | None:
+    """A function from a raw value and its normalized raw key to what ``value_mapper`` reads; None if keys do not count.
+
+    They do for measurements of which a key says what several numbers measure: "Size (W x D x H)".
+    """
+    reader = reader_of(attribute) if attribute.measurement else None
+    return reader.under_key if reader and reader.has_legend(map(normalize_key, attribute.keys)) else None
+
+
 def reason_unmapped(attribute: Attribute, raw: str) -> str | None:
     """Why ``raw`` has no value; None if all that can be said is that no value or rule knows it."""
     try:
@@ -241,8 +250,8 @@ class _RawLabels:
         used = known & is_wanted
         if not used.all():  # a copy of all texts
             codes, row, values = codes[used], row[used], values.filter(pa.array(used))
-        self.row = row
-        self.values, self.value = _encode(values)
+        self.row, self._key, self._keys = row, codes, normalized
+        self._values, self._value = _encode(values)
         self._codes_of_key: dict[str, list[int]] = {}
         for code, name in enumerate(normalized):
             self._codes_of_key.setdefault(name, []).append(code)
@@ -257,6 +266,17 @@ class _RawLabels:
         in_order = (same[0] if len(same) == 1 else np.sort(np.concatenate(same)) for same in found if same)
         return np.concatenate([np.empty(0, np.int64), *in_order])
 
+    def values_of(
+        self, entries: np.ndarray, with_key: Callable[[str, str], str] | None
+    ) -> tuple[list[str | None], np.ndarray]:
+        """The distinct values of ``entries`` and the code of each one's, with what their keys say (``key_reader``)."""
+        value, number = self._value[entries], len(self._values)
+        if with_key is None:
+            return self._values, value
+        pairs, code = np.unique(self._key[entries].astype(np.int64) * number + value, return_inverse=True)
+        found = ((self._values[pair % number], self._keys[pair // number]) for pair in pairs)
+        return [None if raw is None else with_key(raw, key) for raw, key in found], code
+
 
 class _FedLabels:
     """The labels of one attribute over all parts."""
@@ -265,6 +285,7 @@ class _FedLabels:
         self._attribute, self._lists = attribute, lists
         self.name = attribute.name
         self.values_of = value_mapper(attribute, contract.normalized_missing())
+        self._with_key = key_reader(attribute)
         self._meaning: dict[str | None, int] = {}  # raw value -> the number of its value list, MISSING or UNMAPPED
         self._counts: Counter[str | None] = Counter()
         self._raw_values = self._dropped = self._unmapped = 0
@@ -274,11 +295,11 @@ class _FedLabels:
     def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
         """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
         entries = raw.fed_by(self._attribute.keys)
-        row, value = raw.row[entries], raw.value[entries]
-        counts = np.bincount(value, minlength=len(raw.values))
-        meaning = np.full(len(raw.values), MISSING, np.int32)
+        row, (values, value) = raw.row[entries], raw.values_of(entries, self._with_key)
+        counts = np.bincount(value, minlength=len(values))
+        meaning = np.full(len(values), MISSING, np.int32)
         for code in np.flatnonzero(counts):
-            meaning[code] = self._meant(raw.values[code], int(counts[code]))
+            meaning[code] = self._meant(values[code], int(counts[code]))
         if len(self._meaning) > REMEMBERED:
             self._forget_the_rarest()
         meant = meaning[value]

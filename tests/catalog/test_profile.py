@@ -52,6 +52,26 @@ def test_a_catalog_in_another_layout(tmp_path, capsys):
         main(["profile", str(tmp_path / "a.csv"), "--layout", "lang", "--output", str(tmp_path / "c.yaml")])
 
 
+def test_a_seller_with_other_names_of_columns(tmp_path, capsys):
+    rows = [f"p{i};Shirt;t{i};{('Red', 'Blue')[i % 2]}" for i in range(9)]
+    catalog = tmp_path / "a.csv"
+    catalog.write_text("\n".join(["Nummer;Kategorie;Bezeichnung;Farbe", *rows, ""]))
+    command = ["profile", str(catalog), "--output", str(tmp_path / "c.yaml")]
+    with pytest.raises(
+        SystemExit, match=r"columns: \{product_id: THEIR COLUMN, product_type: THEIR COLUMN, title: THEIR"
+    ):
+        main(command)
+    given = [f"--column={pair}" for pair in ("product_id=Nummer", "product_type=Kategorie", "title=Bezeichnung")]
+    main([*command, *given])
+    contract = load_contract(tmp_path / "c.yaml")
+    assert contract.columns == {"product_id": "Nummer", "product_type": "Kategorie", "title": "Bezeichnung"}
+    assert normalize(collect([str(catalog)], contract).products, contract).labels.num_rows == 9
+    main(["convert", str(catalog), "--output", str(tmp_path / "a.parquet"), *given])
+    assert "a.parquet: 9 products" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"--column 'titel' must be NAME=THEIRS, .*did you mean 'title'"):
+        main([*command[:-1], str(tmp_path / "d.yaml"), "--column", "titel=Bezeichnung"])
+
+
 def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     """A value a product: as a list of values they would be left out."""
     heels = [f"{5 + i / 20:.2f} cm" if i % 3 else f"{(5 + i / 20) / 2.54:.1f} inches" for i in range(100)]
@@ -73,6 +93,31 @@ def test_keys_with_numbers_and_units_are_measurements(tmp_path):
     assert set(fabric.values) == {"Cotton", "Wool", "Silk"}
     found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
     assert not any(row["unmapped"] for row in found.statistics.to_pylist() if row["attribute"] != "fabric")
+
+
+def test_a_key_of_several_dimensions_says_where_to_list_it(tmp_path):
+    rows = [f"p{i},Desk,t,{80 + i} x {40 + i} cm,{('oak', 'pine')[i % 2]}" for i in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Size (W x H),Wood", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "desks", "--output", str(tmp_path / "contract.yaml")])
+    text = (tmp_path / "contract.yaml").read_text()
+    assert "free text or ids; list it under keys of measurements named width, height" in text
+
+
+def test_numbers_without_a_unit_are_no_measurement_until_a_person_says_the_unit(tmp_path):
+    """As weight and dimensions come from shops; the suggested line reads them once the unit is written."""
+    rows = [f"p{i},Desk,t,{80 + i}.5,{('oak', 'pine')[i % 2]},{5 if i else 'x'}" for i in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id,product_type,title,Width,Wood,Five", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "desks", "--output", str(tmp_path / "contract.yaml")])
+    text = (tmp_path / "contract.yaml").read_text()
+    told, line = text[text.index("numbers without a unit") :].splitlines()[:2]
+    assert told == "numbers without a unit, 80.5 to 159.5; if they have one, write it for UNIT:"
+    assert text.count("measurement:") == 1  # of a number that is always the same none
+    assert set(load_contract(tmp_path / "contract.yaml").attributes) == {"wood"}
+    measured = "attributes:\n  width: {" + line.strip("# ").replace("UNIT", "cm") + "}\n"
+    (tmp_path / "own.yaml").write_text(text.replace("attributes:\n", measured))
+    contract = load_contract(tmp_path / "own.yaml")
+    found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
+    assert next(row for row in found.statistics.to_pylist() if row["attribute"] == "width")["labels"] == 80
 
 
 def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):

@@ -109,7 +109,7 @@ def test_ids_stay_what_they_were(value, product_id):
     "value",
     [
         float(2**53 + 2), float(2**53), -1e300, np.float32(2**24), np.float16(2**11),
-        "8.90123E+12", "9.1e+18", "9007199254740992.0", "9.007199254740993e+15", "9.1E18",
+        "8.90123E+12", "8,90123E+12", "9.1e+18", "9007199254740992.0", "9.007199254740993e+15", "9.1E18",
     ],
 )  # fmt: skip
 def test_an_id_that_has_lost_digits_is_refused(value):

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moemoe.contract.dimensions import dimension_of
+from moemoe.contract.dimensions import dimension_of, dimensions_in
 from moemoe.contract.load import load_contract
 from moemoe.contract.measures import MeasureError, MeasureReader, reader_of
+from moemoe.contract.text import normalize_key
 from tests.support.small_contract import write_contract
 
 MEASURED = "{measurement: {unit: cm, units: {inch: [], mm: [], m: []}, decimals: 1, at_least: 0, at_most: 900, \
@@ -112,6 +113,56 @@ def test_the_reason_says_what_a_label_states(readers):
 )
 def test_an_attribute_is_of_a_dimension_by_its_names(names, dimension):
     assert dimension_of(names) == dimension
+
+
+def read_under(readers, key: str, raw: str) -> dict[str, str]:
+    """As ``read``, of a label under its raw key."""
+    return read({name: _Under(reader, key) for name, reader in readers.items()}, raw)
+
+
+class _Under:
+    def __init__(self, reader: MeasureReader, key: str):
+        self._reader, self._key = reader, key
+
+    def value(self, raw: str) -> str:
+        return self._reader.value(self._reader.under_key(raw, normalize_key(self._key)))
+
+
+@pytest.mark.parametrize(
+    ("key", "raw"),
+    [
+        *((key, "30 x 20 x 40 cm") for key in ("Maße (B x T x H)", "Dimensions W x D x H", "寸法(幅×奥行×高さ)")),
+        *((key, "30*20*40") for key in ("Size (WxDxH) in cm", "Size_WxDxH_cm", "Size [W x D x H, cm]")),
+        *((key, "30 × 20 × 40") for key in ("Abmaße (cm): BxTxH", "Breite x Tiefe x Höhe (cm)", "Size (W/D/H in cm.)")),
+        ("Size in cm (WxDxH)", "30 x 20 x 40"),
+        ("Size (WxDxH) in cm", "300 x 200 x 400 mm"),  # beside the number counts first
+        ("Size (WxDxH, mm)", "30 x 20 x 40 cm<br>"),
+        ("Size (W x D x H)", "30 x 40 x 20 cm (W x H x D)"),
+        ("Size (H x D x W)", "W30 x D20 x H40 cm"),
+    ],
+)  # fmt: skip
+def test_the_legend_may_stand_in_the_raw_key(readers, key, raw):
+    assert read_under(readers, key, raw) == WDH
+
+
+@pytest.mark.parametrize(
+    ("key", "raw"),
+    [
+        *(("Size (W x D x H)", raw) for raw in ("40 cm", "30 x 20 cm", "30 x 20 x 40", "30x20x40 kg", "1x2x3x4 cm")),
+        *((key, "30 x 20 x 40 cm") for key in ("Size", "Size (W x D x H) without legs", "Ø x W x D x H", "P x W x D")),
+        *((key, "30 x 20 x 40 cm") for key in ("Taille (L x l x H)", "Size (W x D)", "Seat W x D x height of back")),
+        *((key, "30 x 20 x 40") for key in ("Größe in BxTxH", "Size (WxDxH) in kg")),
+        ("Size (W x L)", "32 x 34"),
+        ("Size (W x D)", "40 cm (W x D x H)"),
+    ],
+)  # fmt: skip
+def test_a_key_whose_legend_is_not_understood_wholly_gives_nothing(readers, key, raw):
+    assert read_under(readers, key, raw) == {}
+
+
+def test_a_key_of_several_dimensions_says_so():
+    assert dimensions_in("Maße (B x T x H)") == ["width", "depth", "height"]
+    assert [dimensions_in(key) for key in ("Heel height (cm)", "Taille (L x l)", "b/w")] == [[], [], []]
 
 
 @given(st.text("WDHLx×:,;/()[] .0123456789cminfty'\"-", max_size=60))

@@ -151,3 +151,12 @@ def test_an_open_contract_that_says_too_little(text, message, tmp_path):
     (tmp_path / "open.yaml").write_text(text)
     with pytest.raises(ContractError, match=message):
         load_contract(tmp_path / "open.yaml")
+
+
+def test_labels_that_a_measurement_reads_by_their_key_count(tmp_path):
+    measured = "measurement: {unit: cm, units: {}, decimals: 0, at_least: 0, at_most: 900, tolerance: 1}"
+    width = f"  width: {{keys: ['Size (W x H)'], {measured}}}\n"
+    (tmp_path / "open.yaml").write_text(OPEN.replace("missing:", f"{width}missing:"))
+    rows = [(kind, [*labels, ("Size (W x H)", f"{i + 3} x 20 cm")]) for i, (kind, labels) in enumerate(CATALOG)]
+    closed = resolve_contract(load_contract(tmp_path / "open.yaml"), in_parts(products(rows), 3), tmp_path / "c.yaml")
+    assert "width" in closed.attributes

@@ -1,6 +1,7 @@
 """Excel workbooks as tests write them, without a package that could."""
 
 import zipfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -14,8 +15,12 @@ CONTENT = {
 }
 
 
-def write_excel(path: Path, *sheets: list[list]) -> Path:
-    """A workbook as Excel writes it: texts, numbers, dates and truth values; its sheets are s1, s2, ..."""
+def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = ()) -> Path:
+    """A workbook as Excel writes it: texts, numbers, dates and truth values; its sheets are s1, s2, ...
+
+    Args:
+        merged: ranges of every sheet whose cells are merged, such as B2:B4.
+    """
     main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
     of = f"{relations}/officeDocument/2006/relationships"
     files = dict(CONTENT)
@@ -34,7 +39,10 @@ def write_excel(path: Path, *sheets: list[list]) -> Path:
     )
     for i, rows in enumerate(sheets, start=1):
         lines = "".join(f'<row r="{r}">{"".join(map(cell, row))}</row>' for r, row in enumerate(rows, start=1))
-        files[f"xl/worksheets/sheet{i}.xml"] = f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>'
+        ranges = "".join(f'<mergeCell ref="{one}"/>' for one in merged)
+        files[f"xl/worksheets/sheet{i}.xml"] = (
+            f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData><mergeCells>{ranges}</mergeCells></worksheet>'
+        )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)

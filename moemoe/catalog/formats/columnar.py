@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from moemoe.catalog.formats.hugging_face import class_names
 from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.formats.text import first_line
 from moemoe.errors import CatalogError
@@ -140,12 +141,11 @@ def _class_names(schema: pa.Schema) -> dict[str, pa.Array]:
         return {}
     found = {}
     for name, feature in features.items():
-        is_list = isinstance(feature, dict) and feature.get("_type") in ("Sequence", "LargeList", "List")
-        label = feature.get("feature") if is_list else feature
-        if isinstance(label, dict) and label.get("_type") == "ClassLabel" and label.get("names"):
+        if labels := class_names(feature):
+            names, is_list = labels
             kind = schema.field(name).type if name in schema.names else pa.null()
             if pa.types.is_integer(kind.value_type if is_list and _is_list(kind) else kind):
-                found[name] = pa.array(label["names"], pa.string())
+                found[name] = pa.array(names, pa.string())
     return found
 
 

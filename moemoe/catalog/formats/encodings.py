@@ -106,6 +106,13 @@ _LETTERS_OF = {
     },
     Encoding("cp1254", "Windows-1254"): {"Turkish": "çğıöşüâîû" + "İ".lower()},
     Encoding("cp1257", "Windows-1257"): {"Lithuanian": "ąčęėįšųūž", "Latvian": "āčēģīķļņšūž"},
+    Encoding("mac_roman", "Mac Roman"): {
+        "French": "àâçèéêëîïôùûœ",
+        "German": "äöüßé",
+        "Spanish": "áéíñóúü",
+        "Portuguese": "áâãàçéêíóôõú",
+        "Danish, Norwegian, Swedish": "æøåäöé",
+    },
 }
 _WESTERN_LETTERS = {
     "French": "àâäçèéêëîïôöùûüÿœæ",

@@ -1,6 +1,7 @@
 """Excel workbooks (.xlsx) -> a table for each sheet that has rows, in memory as a workbook always is."""
 
 import zipfile
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from moemoe.errors import CatalogError, ConfigError
 #: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
 MAX_UNPACKED = 512 * 2**20
 _CHUNK = 2**20
+MERGED = "blank cells of ranges that are merged, read as the range's value"
 _SAMPLED_ROWS = 20
 
 
@@ -41,8 +43,9 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
 def _open_sheet(
     partition: str, path: Path, constants: Mapping[str, str | None], sheet: str, sheets: Sequence[str]
 ) -> GridTable:
+    counts: Counter[str] = Counter()
     with _workbook(partition, path) as workbook:
-        rows = _rows(workbook.get_sheet_by_name(sheet))
+        rows = _rows(workbook.get_sheet_by_name(sheet), counts)
     begin = list(islice(rows, _SAMPLED_ROWS))
     comments = number_of_comments([str(cells[0]) for _, cells in begin])
     titles = comments + number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin[comments:]])
@@ -55,8 +58,14 @@ def _open_sheet(
         preamble.append(names)
         number, cells = next(rows, (number, []))
     first = list(islice(rows, 1))
+    if first and _goes_on(names, first[0][1]):
+        preamble.append(names)
+        number, cells = first[0]
+        names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]
+        titles, first = titles + 1, list(islice(rows, 1))
     records = (cells for _, cells in chain(first, rows))
     table = GridTable(partition, names, records, constants, preamble, "Excel")
+    table.counts = counts
     table.blank_first = first[0][0] - number - 1 if first else 0
     if titles:
         table.counts[ABOVE_HEADER] = titles
@@ -67,18 +76,44 @@ def _open_sheet(
     return table
 
 
+def _goes_on(names: Sequence[str], cells: Sequence[Any]) -> bool:
+    """Whether a row is the lower one of a header of two, as some of its cells are merged with those above them."""
+    same = sum(cell == name != "" for cell, name in zip(cells, names, strict=True))
+    return same > 1 and list(cells) != list(names)
+
+
 def _sheets(partition: str, path: Path) -> list[str]:
     """The names of the sheets that have rows, those with most of them first."""
     with _workbook(partition, path) as workbook:
-        rows = {name: sum(1 for _ in _rows(workbook.get_sheet_by_name(name))) for name in workbook.sheet_names}
+        rows = {
+            name: sum(1 for _ in _rows(workbook.get_sheet_by_name(name), Counter())) for name in workbook.sheet_names
+        }
     return sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
 
 
-def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
-    """The rows that are not blank, with their numbers."""
+def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
+    """The rows that are not blank, with their numbers. Cells below each other that are merged all have the value."""
+    merged = sorted((top, column, bottom) for (top, column), (bottom, last) in _merged(sheet) if column == last)
+    inside = ((top, column - sheet.start[1], bottom) for top, column, bottom in merged if bottom > top)
+    tall = deque(one for one in inside if 0 <= one[1] < sheet.width)
+    shown: dict[int, tuple[Any, int]] = {}  # column -> the value and the last row of the range that is open there
     for number, row in enumerate(sheet.iter_rows() if sheet.height else ()):
+        for column, (value, bottom) in list(shown.items()):
+            if number > bottom:
+                del shown[column]
+            elif row[column] == "" and any(cell != "" for cell in row):
+                row[column] = value
+                counts[MERGED] += 1
+        while tall and tall[0][0] == number:
+            _, column, bottom = tall.popleft()
+            if row[column] != "":
+                shown[column] = row[column], bottom
         if any(cell != "" for cell in row):
             yield number, [_as_shown(cell) if isinstance(cell, float) else cell for cell in row]
+
+
+def _merged(sheet: Any) -> list[Any]:
+    return (sheet.merged_cell_ranges or []) if sheet.height else []
 
 
 def _as_shown(number: float) -> float:

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.formats.hugging_face import ServedRows
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
@@ -50,7 +52,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
     if first and isinstance(first[0], dict) and (name := _name_of_page(first[0])):
-        kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows))
+        kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows), text.counts)
         first = list(islice(rows, HEAD_ROWS))
     else:
         first += islice(rows, HEAD_ROWS - 1)
@@ -94,15 +96,16 @@ def _items(row: Row) -> list[Any] | None:
     return found[0] if all(isinstance(item, dict) for item in found[0][:1]) else None
 
 
-def _rows_of_pages(pages: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
+def _rows_of_pages(pages: Iterator[Row | RowError], counts: Counter[str]) -> Iterator[Row | RowError]:
     number = count(1)
     for page, row in enumerate(pages, start=1):
+        served = ServedRows(row if isinstance(row, dict) else {}, counts)
         items = _items(row) if isinstance(row, dict) else None
         if items is None:
             told = f"answer {page} has no list of products: {str(row)[:100]!r}"
             yield row if isinstance(row, RowError) else RowError("row", "row is not readable", told)
         for item, at in zip(items or (), number, strict=False):
-            yield item if isinstance(item, dict) else _no_object(item, at)
+            yield served.row(item) if isinstance(item, dict) else _no_object(item, at)
 
 
 def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:

@@ -7,12 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
+from moemoe.errors import CatalogError
 
 Row = dict[str, Any]
 """Column -> value; what is missing is left out or None."""
 
 #: Counted, see ``Table.counts``.
 HEADERS = "rows that repeat the header, left out"
+HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which the rows below are read"
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
 
@@ -150,12 +152,41 @@ class GridTable(Table):
         self.header = [self.names.get(cell, cell) for cell in self._first_header]
 
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
-        """Files that were put one behind the other have a header each."""
+        """Files that were put one behind the other have a header each, perhaps in another order."""
+        names, order = set(self._first_header), list[int]()
+        if len(names) < len(self._first_header):
+            names.clear()  # of two columns with one name nobody knows which is which
+        folded = _folded(self._first_header)
         for cells in records:
-            if cells == self._first_header:
+            if cells == self._first_header or _is_alike(cells, folded):
                 self.counts[HEADERS] += 1
-            else:
+                order = []
+            elif not isinstance(cells, RowError) and cells[0] in names and self._is_header(cells, names):
+                self.counts[HEADERS_IN_OTHER_ORDER] += 1
+                order = [cells.index(name) for name in self._first_header]
+            elif order and isinstance(cells, RowError):
+                cells.is_short, cells.cells = False, []  # they are in the other order
                 yield cells
+            else:
+                yield [cells[at] for at in order] if order else cells  # type: ignore[index]
+
+    def _is_header(self, cells: list[Any], names: set[str]) -> bool:
+        """Whether a record has the header's names in another order.
+
+        Raises:
+            CatalogError: it is the header of another table, of which some columns are elsewhere.
+        """
+        if set(cells) == names:
+            return True
+        known = [name for name in cells if name in names]
+        moved = [name for name in known if cells[self._first_header.index(name)] != name]
+        if moved and len(known) == len(set(known)) and 2 * len(known) >= max(len(cells), 6):
+            shown = ", ".join(map(repr, cells[:9]))
+            raise CatalogError(
+                f"{self.partition} has a second header, {shown}, of which column {moved[0]!r} is at another place "
+                "and others are not in the first; save each table in a file of its own"
+            )
+        return False
 
     def records(self) -> Iterator[list[Any] | RowError]:
         """The cells of each row, as many as the header has."""
@@ -197,6 +228,17 @@ class GridTable(Table):
     def _row(self, cells: list[Any]) -> Row:
         found = {column: cell for column, cell in zip(self.columns, cells, strict=False) if cell not in ("", None)}
         return {**self.constants, **found} if self.constants else found
+
+
+def _is_alike(cells: list[Any] | RowError, folded: Sequence[str]) -> bool:
+    """Whether a record is a header but for case and blanks, most of which its first cell says."""
+    if isinstance(cells, RowError) or not isinstance(cells[0], str) or cells[0].strip().casefold() != folded[0]:
+        return False
+    return _folded(cells) == folded
+
+
+def _folded(cells: Sequence[Any]) -> list[str]:
+    return [str(cell).strip().casefold() for cell in cells]
 
 
 def _is_filled(cell: Any) -> bool:

@@ -28,6 +28,8 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
 )
 
+#: Numbers in the shop's units, which the file does not name; 0 is what BigCommerce has for none.
+_MEASURES, _ZERO = ("Weight", "Width", "Height", "Depth"), re.compile(r"0*[.,]?0*")
 #: What we call a column -> its modern name, its legacy names.
 _COLUMNS = {
     "item": ("Item", "Item Type"),
@@ -45,6 +47,7 @@ _COLUMNS = {
     "is first": ("Image is Thumbnail",),
     "image order": ("Image Sort Order",),
     "condition": ("Product Condition",),
+    **{name.casefold(): (name, f"Product {name}") for name in _MEASURES},
 }
 _BECAME = {
     "item": "tells variants and images from products",
@@ -62,6 +65,7 @@ _BECAME = {
     "is first": "order of images",
     "image order": "order of images",
     "condition": ATTRIBUTE,
+    **{name.casefold(): ATTRIBUTE for name in _MEASURES},
 }
 #: The legacy export's columns of the images of a product.
 _NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
@@ -178,10 +182,12 @@ class _Product:
             ("Brand", columns.cell(row, "brand")),
             ("Categories", self._categories),
             ("Product Condition", columns.cell(row, "condition")),
+            *((name, columns.cell(row, name.casefold())) for name in _MEASURES),
             *((key, row.get(column)) for column, key in columns.keys.items()),
             *_fields(columns.cell(row, "fields")),
         ):
-            self._labels.add(key, value)
+            if key not in _MEASURES or not _ZERO.fullmatch(str(value)):
+                self._labels.add(key, value)
         self._images: list[tuple[bool, int, str]] = []  # sorts by: not first, order
         self._variant_images: list[str] = []
         for _, named in sorted(columns.images.items()):

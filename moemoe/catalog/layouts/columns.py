@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from moemoe.contract.cell_text import without_invisible
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, ConfigError
+from moemoe.names import did_you_mean
 from moemoe.schemas import CATALOG
 
 REQUIRED = ("product_id", "product_type", "title", "attributes")
@@ -42,6 +43,20 @@ def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def columns_given(given: Sequence[str]) -> dict[str, str]:
+    """Catalog column -> the seller's, as ``--column NAME=THEIRS`` gives them.
+
+    Raises:
+        ConfigError: no such pair, or no column of a catalog.
+    """
+    pairs = [one.partition("=") for one in given]
+    for name, _, theirs in pairs:
+        if name not in CATALOG.names or not theirs:
+            known = did_you_mean(name, CATALOG.names)
+            raise ConfigError(f"--column {name!r} must be NAME=THEIRS, NAME a column of the catalog{known}")
+    return {name: theirs for name, _, theirs in pairs}
+
+
 def _image_column(found: Sequence[str]) -> str | None:
     """The column that says by its name where the image is, if there is one such and none is called images."""
     plain = {column: plain_name(column) for column in found}
@@ -70,7 +85,7 @@ def find_columns(
     Raises:
         CatalogError: one of these is missing, or one that the contract names.
     """
-    sources = {}
+    sources, missing = {}, []
     for name in CATALOG.names:
         wanted = [own for own in (names.get(name), name) if own]
         source = next((own for own in wanted if own in found), None)
@@ -82,14 +97,19 @@ def find_columns(
         if source is not None:
             sources[name] = source
         elif name in required or (name in names and name not in REQUIRED):
-            shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
-            raise CatalogError(
-                f"{partition}: column {names.get(name, name)!r} is missing; the file has {shown or 'none'}; where "
-                f"the seller calls it otherwise, write `columns: {{{name}: THEIR COLUMN}}` in the contract"
-                + (
-                    " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
-                    if name == "attributes"
-                    else ""
-                )
+            missing.append(name)
+    if missing:
+        shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
+        asked = [name for name in missing if name != "attributes"] or missing
+        as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
+        raise CatalogError(
+            f"{partition}: column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
+            f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
+            f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
+            + (
+                " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
+                if missing == ["attributes"]
+                else ""
             )
+        )
     return sources

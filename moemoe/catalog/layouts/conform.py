@@ -129,11 +129,16 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
     if pa.types.is_map(array.type) and _casts_as_text(array.type.item_type):
         maps = array.cast(to)
-        if _is_clean(maps):
+        if _is_clean(maps) and not _has_lists(maps.items):
             return maps
         array = maps
     pairs = [None if row is None else records.attributes(row, left_out) for row in python_values(array)]
     return pa.array(pairs, to)
+
+
+def _has_lists(labels: pa.Array) -> bool:
+    """Whether any label may be the text of a list or an object."""
+    return any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{"))
 
 
 def _casts_as_text(kind: pa.DataType) -> bool:

@@ -1,5 +1,6 @@
 """Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,10 +9,16 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts import long_form
 from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.errors import CatalogError
 
-LEFT_OUT = "objects and bytes in attribute columns, left out"
+#: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
+_NUMBERED = re.compile(
+    r"(?:attr(?:ibute)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|customfield)s?"
+    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*)"
+)
+_PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
+LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
 def further_columns(file: SellerFile) -> list[str]:
@@ -42,6 +49,16 @@ def _column(partition: str, columns: Sequence[str], name: str) -> str:
     return found
 
 
+def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
+    """Of each numbered attribute its columns: "name", "value" and perhaps "unit" -> the column."""
+    found: dict[str, dict[str, str]] = {}
+    for column in columns:
+        match = _NUMBERED.fullmatch(plain_name(column))
+        if match and (number := match["before"] or match["behind"]):
+            found.setdefault(number, {}).setdefault(_PARTS.get(match["part"], "value"), column)
+    return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
+
+
 def fits(file: SellerFile) -> bool:
     """Product id, type and title are there, no column of attributes, and there are further columns."""
     columns = [column.strip().casefold() for column in file.table.columns]
@@ -61,6 +78,10 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """The rows; the attributes' raw keys are the columns' names."""
     (keys, sources), known = _columns(file), len(file.table.columns)
+    is_listed = not isinstance(file.names.get("attributes", ALL), str)
+    numbered = [] if is_listed else numbered_columns(keys)
+    file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
+    keys = [key for key in keys if not any(key in one.values() for one in numbered)]
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
             yield row
@@ -68,12 +89,17 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         if late := file.table.columns[known:]:
             further, known = further_names(late, sources), known + len(late)
             sources |= further
-            if isinstance(file.names.get("attributes", ALL), str):
+            if not is_listed:
                 keys += [c for c in late if c not in further.values() and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
-        labels = ((key, _label(row.get(key), file)) for key in keys)
+        labels = ((key, _label(row.get(key), file, key)) for key in keys)
         found["attributes"] = [(key.strip(), label) for key, label in labels if label is not None]
+        for one in numbered:
+            key, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
+            if key is not None and label is not None:
+                found["attributes"].append((key, with_unit(label, row.get(one["unit"]) if "unit" in one else None)))
+            file.counts[long_form.UNNAMED] += key is None and label is not None
         yield found
 
 
@@ -88,7 +114,7 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     return keys, sources
 
 
-def _label(value: Any, file: SellerFile) -> Any:
+def _label(value: Any, file: SellerFile, column: str) -> Any:
     """A value as a label; None if it is missing, or is no label, which is counted."""
     if isinstance(value, bytes) and not _is_text(value):
         label, is_odd = None, True
@@ -97,7 +123,8 @@ def _label(value: Any, file: SellerFile) -> Any:
         is_odd = odd is not None
     else:
         return value
-    file.counts[LEFT_OUT] += is_odd
+    if is_odd:
+        file.counts[f"{LEFT_OUT} {column[:60]!r}"] += 1
     return label
 
 

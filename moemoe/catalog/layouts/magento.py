@@ -5,8 +5,10 @@ A configurable product has all values of what its variations differ in. Rows of 
 another language and are left out.
 """
 
+import html
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
@@ -43,8 +45,10 @@ _BECAME = {
     "weight": ATTRIBUTE,
 }
 _PLAIN = ("attribute_set_code", "country_of_manufacture", "weight")
-#: Where a pair begins: a comma within a value has no code and = behind it.
-_PAIR = re.compile(r'(?:^|,)\s*([A-Za-z]\w*)=(?:"([^"]*+(?:""[^"]*+)*+)"(?=,|$))?')
+#: Between pairs, where a shop has not chosen another one.
+_COMMA, _CHOSEN = ",", ";|"
+NO_PAIRS = "cells of additional_attributes without a pair such as code=value, left out"
+_OF_PAIRS = ("additional_attributes", "configurable_variations")
 _NOT_VISIBLE = "not visible individually"
 #: What a variation has besides the values it differs in.
 _OF_VARIATION = frozenset(("sku", "price", "qty", "display", "image", "default", "weight"))
@@ -63,6 +67,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     seen: set[int] = set()  # hashes of skus: 60 bytes a product
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
+    between = _separator(file)
     for row in filled_rows(file):
         if isinstance(row, RowError):
             yield row
@@ -78,23 +83,26 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             variations.add(sku, f"{sku!r} {NO_PRODUCT_NAMES_IT}")
             continue
         labels = Labels()
-        for variation in _variations(row.get("configurable_variations")):
+        for variation in _variations(row.get("configurable_variations"), between):
             variations.add_named(variation.pop("sku", ""))
             for code, value in variation.items():
                 labels.add(code, value)
-        yield _product(row, sku, labels)
+        yield _product(row, sku, labels, between, file)
     yield from variations.left()
 
 
-def _product(row: Row, sku: str, labels: Labels) -> Row:
-    paths = split_list(as_cell(row.get("categories")))
+def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile) -> Row:
+    paths = split_list(as_cell(row.get("categories")), between)
     for column in _PLAIN:
         labels.add(column, row.get(column))
     labels.add("categories", paths)
-    for code, value in _pairs(row.get("additional_attributes")):
+    pairs = list(_pairs(given := row.get("additional_attributes"), between))
+    file.counts[NO_PAIRS] += not pairs and as_cell(given) != ""
+    for code, value in pairs:
         labels.add(code, [_unquoted(one) for one in value.split("|")])
     short, body = html_text(as_cell(row.get("short_description"))), html_text(as_cell(row.get("description")))
-    images = in_order([*map(image_path, [row.get("base_image"), *split_list(as_cell(row.get("additional_images")))])])
+    further = split_list(as_cell(row.get("additional_images")), between)
+    images = in_order([*map(image_path, [row.get("base_image"), *further])])
     return {
         "product_id": sku,
         "marketplace": row.get("product_websites"),
@@ -108,10 +116,38 @@ def _product(row: Row, sku: str, labels: Labels) -> Row:
     }
 
 
-def _pairs(cell: Any) -> Iterator[tuple[str, str]]:
-    """Code and value of ``code=value,code="value"``."""
+def _separator(file: SellerFile) -> str:
+    """What stands between pairs, by the first rows: a comma, unless all that have several pairs have another one."""
+    cells = [html.unescape(as_cell(row.get(name))) for row in file.table.first(50) for name in _OF_PAIRS]
+    seen = {sign: sum(bool(_pair_behind(sign).search(cell)) for cell in cells) for sign in (_COMMA, *_CHOSEN)}
+    return _COMMA if seen[_COMMA] else max(seen, key=lambda sign: seen[sign])
+
+
+@cache
+def _pair_behind(between: str) -> re.Pattern[str]:
+    return re.compile(rf'{re.escape(between)}\s*"?(?!sku=)[A-Za-z]\w*=')  # sku begins a variation, behind a bar
+
+
+@cache
+def _pair(between: str) -> re.Pattern[str]:
+    """Where a pair begins: a separator within a value has no code and = behind it."""
+    sign = re.escape(between)
+    return re.compile(rf'(?:^|{sign})\s*([A-Za-z]\w*)=(?:"([^"]*+(?:""[^"]*+)*+)"(?={sign}|$))?')
+
+
+@cache
+def _quoted_pair(between: str) -> re.Pattern[str]:
+    """A whole pair in quotes: ``"size=M, L"``."""
+    sign = re.escape(between)
+    return re.compile(rf'(?<![^{sign}])"\s*([A-Za-z]\w*)=([^"]*+(?:""[^"]*+)*+)"(?={sign}|$)')
+
+
+def _pairs(cell: Any, between: str) -> Iterator[tuple[str, str]]:
+    """Code and value of ``code=value,code="value"`` or ``"code=value","code=value"``."""
     text = as_cell(cell)
-    found = list(_PAIR.finditer(text))
+    if text[:1] == '"':
+        text = _quoted_pair(between).sub(r'\1="\2"', text)
+    found = list(_pair(between).finditer(text))
     for i, pair in enumerate(found):
         end = found[i + 1].start() if i + 1 < len(found) else len(text)
         yield pair[1].casefold(), text[pair.end() : end] if pair[2] is None else pair[2].replace('""', '"')
@@ -124,10 +160,10 @@ def _unquoted(value: str) -> str:
     return text[1:-1].replace('""', '"') if is_quoted else value
 
 
-def _variations(cell: Any) -> Iterator[dict[str, str]]:
+def _variations(cell: Any, between: str) -> Iterator[dict[str, str]]:
     """The variations of ``sku=A-S,size=S|sku=A-M,size=M``, without their prices and stock."""
-    for variation in re.split(r"\|(?=\s*sku=)", as_cell(cell)):
-        found = {code: value.strip() for code, value in _pairs(variation)}
+    for variation in re.split(r'\|(?=\s*"?sku=)', as_cell(cell)):
+        found = {code: value.strip() for code, value in _pairs(variation, between)}
         if found:
             yield {code: value for code, value in found.items() if code == "sku" or code not in _OF_VARIATION}
 

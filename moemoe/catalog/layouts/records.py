@@ -167,7 +167,10 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
-        label, odd = plain_label(item)
+        if isinstance(item, str):
+            label, odd = (_within(item) if item.startswith(("[", "{")) else item), None
+        else:
+            label, odd = plain_label(item)
         if odd is not None:
             if left_out is None:
                 raise RowError("attributes", "attributes are not a map of texts", f"{key!r} holds {odd!r}"[:200])
@@ -177,6 +180,12 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
         if (name := text("attributes", key)) is not None:
             result.append((name, text("attributes", label)))
     return result
+
+
+def _within(given: str) -> Any:
+    """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
+    label, odd = plain_label(nested(given))
+    return given if odd is not None else label
 
 
 def _written_pairs(given: str) -> list[tuple[str, str]] | None:
@@ -202,6 +211,9 @@ _PAIRS = (
     *(("attribute_name", "attribute_value"), ("attribute_code", "value"), ("code", "value"), ("property", "value")),
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
+#: Of these the names, which may stand without a value, and what may stand beside them then.
+_NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
+_BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
@@ -211,6 +223,9 @@ def _pair(given: Mapping[str, Any]) -> Any:
     if pairs:  # in Parquet each object has the fields of all
         key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
         return plain[key], with_unit(plain[value], unit_of(plain))
+    name = next((name for name in _NAMES if name in plain), None)
+    if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
+        return plain[name], None
     is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
     return next(iter(given.items())) if is_one else given
 

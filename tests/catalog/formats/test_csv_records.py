@@ -256,11 +256,19 @@ def test_blank_cells_behind_the_last_column(tmp_path):
     assert read_as(path).counts == {"rows with blank cells behind the last column, left out": 2}
 
 
+def test_columns_are_told_in_one_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('product_id,product_type,title,"Color\n(main)",\u200bFit,,\np1,K,t,Red,Slim,x,y\n')
+    assert read_as(path).by_use()["attribute"] == ["Color (main)", "Fit"]
+    assert read_as(path).by_use()["unused"] == ["(no name)", "(no name) (2)"]
+
+
 def test_files_that_were_put_one_behind_the_other(tmp_path):
     header = "product_id,product_type,title,Fit"
-    path = write_lines(tmp_path / "a.csv", header, "p1,Kurtas,t,Slim", header, "p2,Kurtas,t,Slim")
-    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
-    assert read_as(path).counts == {"rows that repeat the header, left out": 1}
+    again = header.upper().replace(",", " ,")
+    path = write_lines(tmp_path / "a.csv", header, "p1,Kurtas,t,Slim", header, "p2,Kurtas,t,Slim", again, "p3,K,t,Slim")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2", "p3"]
+    assert read_as(path).counts == {"rows that repeat the header, left out": 2}
 
 
 HEADER = "product_id,product_type,title,Fit"
@@ -317,6 +325,31 @@ def test_a_line_break_in_the_header(tmp_path):
         path.write_text("\r\n".join(lines).replace(',Fit"', '",Fit').replace(",", between), newline="")
         names = {"title": "ti\r\ntle"}
         assert [(row["product_id"], row["title"]) for row in rows_of(path, names)] == [("p1", "a"), ("p2", "b")]
+
+
+def test_files_of_other_orders_put_one_behind_the_other(tmp_path):
+    header, other = "product_id,product_type,title,Fit", "Fit,title,product_type,product_id"
+    lines = (header, "p1,K,t,Slim", other, "Wide,u,S,p2", "Wide,u,S", header, "p3,K,t,Slim")
+    path, problems = write_lines(tmp_path / "a.csv", *lines), []
+    rows = rows_of(path, quarantine=lambda *problem: problems.append(problem))
+    assert [(row["product_id"], row["product_type"], row["title"]) for row in rows] == [
+        ("p1", "K", "t"), ("p2", "S", "u"), (None, None, None), ("p3", "K", "t")
+    ]  # fmt: skip
+    assert [detail for *_, detail in problems] == ["line 5 has 3 cells; the header has 4"]
+    told = "rows that repeat the header in another order, by which the rows below are read"
+    assert read_as(path).counts[told] == 1
+
+
+def test_another_table_behind_the_first_is_an_error(tmp_path):
+    """Its cells would be read under the names of others; one whose names stand where they did is only a row."""
+    lines = ("product_id,product_type,title,Fit,Color", "p1,K,t,Slim,Red", "product_id,title,product_type,Fit,Neck")
+    path = write_lines(tmp_path / "a.csv", *lines, "p2,t,K,Slim,Round")
+    with pytest.raises(
+        CatalogError, match=r"a second header, 'product_id', 'title', .* column 'title' is at another place"
+    ):
+        rows_of(path)
+    path = write_lines(tmp_path / "b.csv", *lines[:2], "product_id,product_type,title,Fit,Colour", "p2,K,t,Slim,Red")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "product_id", "p2"]
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\0" * 4096])

@@ -37,6 +37,28 @@ LATVIAN = [
 HEBREW = ["שמלת כותנה לנשים עם שרוול ארוך", "חולצת פולו לגברים שחורה", "נעלי ספורט לילדים מידה 28"]
 ARABIC = ["فستان نسائي قطني بأكمام طويلة", "قميص رجالي أسود", "حذاء رياضي للأطفال مقاس 28"]
 THAI = ["ชุดเดรสผ้าฝ้ายแขนยาวสำหรับผู้หญิง", "เสื้อเชิ้ตผู้ชายสีดำ", "รองเท้ากีฬาเด็ก เบอร์ 28"]
+FRENCH = ["Robe d'été légère à manches longues, brodée", "Forêt, crème, façade côtelée", "Taille élastiquée, très doux"]
+GERMAN = ["Größe M, schwarz, Länge 70 cm", "Ärmelloses Kleid, für Mädchen", "Fußmatte, grün, gefüttert, öko"]
+SPANISH = [
+    "Vestido de algodón, diseño español",
+    "Camiseta niño, años 4 a 5, tacón pequeño",
+    "Cinturón marrón fácil, único",
+]
+PORTUGUESE = [
+    "Calção infantil, proteção solar",
+    "Botões, cordões, alças ajustáveis",
+    "Coleção verão, preço único, até três",
+]
+ITALIAN = [
+    "Città, perché, è disponibile così",
+    "Qualità superiore, più leggerezza, novità",
+    "Caffè, tè, però, virtù, comodità",
+]
+DANISH = [
+    "Kjole i økologisk bomuld, blå, størrelse S",
+    "Børnetøj, rød, grøn, æske med låg",
+    "Klänning, ärmlös, för små",
+]
 TITLES = [
     ("cp932", "Shift-JIS", JAPANESE),
     ("gbk", "GB 18030 (GBK)", SIMPLIFIED),
@@ -51,6 +73,7 @@ TITLES = [
     ("cp1254", "Windows-1254", TURKISH),
     ("cp1257", "Windows-1257", LITHUANIAN),
     ("cp1257", "Windows-1257", LATVIAN),
+    *(("mac_roman", "Mac Roman", titles) for titles in (FRENCH, GERMAN, SPANISH, PORTUGUESE, DANISH)),
     ("cp1255", "Windows-1255", HEBREW),
     ("cp1256", "Windows-1256", ARABIC),
     ("cp874", "Windows-874", THAI),

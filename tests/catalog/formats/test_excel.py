@@ -109,3 +109,29 @@ def test_comments_above_the_header_are_left_out(tmp_path):
     path = write_excel(tmp_path / "a.xlsx", [comments, HEADER, ["a", "K", "t", None, "Slim", None]])
     assert [row["product_id"] for row in rows_of(path)] == ["a"]
     assert read_as(path).counts == {"rows above the header, left out": 1}
+
+
+def test_cells_that_are_merged_below_each_other_all_have_the_value(tmp_path):
+    """As a person sees them; a range beside the table, a blank one and a merged title change nothing."""
+    header = ["product_id", "product_type", "title", "attributes.Fit"]
+    rows = [["p1", "Kurtas", "a", "Slim"], ["p2", None, "b", None], [], ["p3", None, "c", None], ["p4", "Shirts", "d"]]
+    merged = ("B4:B7", "D4:D5", "K1:K9", "C20:C30", "A1:D1", "A12:A13")
+    path = write_excel(tmp_path / "a.xlsx", [["Catalog"], [], header, *rows, ["p5", "Shirts", "e"]], merged=merged)
+    found = rows_of(path)
+    assert [(row["product_id"], row["product_type"], dict(row["attributes"] or ())) for row in found] == [
+        ("p1", "Kurtas", {"Fit": "Slim"}), ("p2", "Kurtas", {"Fit": "Slim"}), ("p3", "Kurtas", {}),
+        ("p4", "Shirts", {}), ("p5", "Shirts", {}),
+    ]  # fmt: skip
+    assert read_as(path).counts["blank cells of ranges that are merged, read as the range's value"] == 3
+
+
+def test_a_header_of_two_rows(tmp_path):
+    """Groups of columns above their names, the other names merged over both."""
+    above = ["product_id", "product_type", "title", "Looks", None, "Size"]
+    below = [None, None, None, "Color", "Fit", None]
+    rows = [[f"p{i}", "Kurtas", "a", "Red", "Slim", i] for i in range(3)]
+    merged = ("A1:A2", "B1:B2", "C1:C2", "D1:E1", "F1:F2")
+    path = write_excel(tmp_path / "a.xlsx", [above, below, *rows], merged=merged)
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1", "p2"]
+    assert dict(rows_of(path)[1]["attributes"]) == {"Color": "Red", "Fit": "Slim", "Size": "1"}
+    assert read_as(path).counts["rows above the header, left out"] == 1

@@ -33,6 +33,19 @@ def test_modern(tmp_path):
     assert images_of(path) == [[f"https://img.test/{name}.jpg" for name in ("1", "2", "v")]]
 
 
+@pytest.mark.parametrize("prefix", ["", "Product "])
+def test_weight_and_dimensions_are_numbers_without_a_unit(tmp_path, prefix):
+    """The shop's unit is not in the file; 0 is BigCommerce's for none."""
+    columns = [f"{prefix}{name}" for name in ("Weight", "Width", "Height", "Depth")]
+    row = BIGCOMMERCE_PRODUCT | dict(zip(columns, ("1.5000", "20", "0.0000", "0"), strict=True))
+    found = read(write_dicts(tmp_path / "products.csv", [*BIGCOMMERCE, *columns], row))
+    labels = found.first["attributes"]
+    assert {key: labels.get(key) for key in ("Weight", "Width", "Height", "Depth")} == {
+        "Weight": "1.5000", "Width": "20", "Height": None, "Depth": None
+    }  # fmt: skip
+    assert {found.how.columns[column] for column in columns} == {"attribute"}
+
+
 def test_rows_before_the_first_product_are_told(tmp_path):
     found = read(
         write_dicts(

@@ -30,6 +30,30 @@ def test_further_columns_are_attributes(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ("attribute_name_1", "attribute_value_1", "attribute_name_2", "attribute_value_2", "attribute_unit_2"),
+        ("Spec 1 Key", "Spec 1 Value", "Spec 2 Key", "Spec 2 Value", "Spec 2 Unit"),
+        ("Option1Name", "Option1Value(s)", "Option2Name", "Option2Value(s)", "Option2Unit"),
+    ],
+)
+def test_numbered_names_and_values(tmp_path, columns):
+    """The name of an attribute is a cell; a column of values without one of names is an attribute itself."""
+    lines = [f"product_id;product_type;title;Fit;Attribute value 9;{';'.join(columns)}"]
+    lines += ["p1;K;t;Slim;x;Color;Red;Width;32;cm", "p2;K;t;;;;Blue;Width;;", "p3;K;t;;;;;Size;M;cm"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    assert [row["attributes"] for row in rows_of(path)] == [
+        [("Fit", "Slim"), ("Attribute value 9", "x"), ("Color", "Red"), ("Width", "32 cm")], [], [("Size", "M")]
+    ]  # fmt: skip
+    found = read_as(path)
+    assert found.columns[columns[0]] == "attribute (its name)"
+    assert found.columns[columns[-1]] == "attribute (its unit)"
+    assert found.counts == {"rows with an attribute's value without its name, which is left out": 1}
+    listed = rows_of(path, {"attributes": (columns[0], "Fit")})[0]["attributes"]
+    assert listed == [(columns[0], "Color"), ("Fit", "Slim")]
+
+
 def test_a_list_in_the_contract(tmp_path):
     path = write_lines(tmp_path / "a.csv", *LINES)
     names = {**NAMES, "attributes": ("farbe", "Passform")}
@@ -72,7 +96,7 @@ def test_parquet_of_any_types(tmp_path):
     assert [key for key, value in second["attributes"] if value] == []
     told = read_as(path)
     assert told.columns["__index_level_0__"] == "unused"
-    assert told.counts == {"objects and bytes in attribute columns, left out": 1}
+    assert told.counts == {"objects and bytes that are no labels, left out of column 'size'": 1}
 
 
 def test_no_further_column(tmp_path):

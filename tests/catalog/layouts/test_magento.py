@@ -72,7 +72,14 @@ def test_further_store_views_are_left_out(tmp_path):
         ('color="Red, dark",note="5"" wide",fit=Slim', {"color": "Red, dark", "note": '5" wide', "fit": "Slim"}),
         ("color=Red,,fit=", {"color": "Red,"}),
         ("formula=a=b, c", {"formula": "a=b, c"}),
-        ("no pair at all", {}),
+        (
+            '"color=Red|Blue","size=M, L","note=""5"""" wide"", a=b"',
+            {"color": "Red, Blue", "size": "M, L", "note": '"5"" wide", a=b'},
+        ),
+        ('"color=""Red""","size=""M, L"""', {"color": "Red", "size": "M, L"}),
+        ("color=Red;size=M, L", {"color": "Red", "size": "M, L"}),
+        ('"color=Red"|"size=M, L"', {"color": "Red", "size": "M, L"}),
+        ("link=?a=1&amp;b=2", {"link": "?a=1&amp;b=2"}),
     ],
 )
 def test_pairs(tmp_path, cell, labels):
@@ -80,6 +87,25 @@ def test_pairs(tmp_path, cell, labels):
     attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
     assert attributes.pop("attribute_set_code") == "Top"
     assert attributes == labels
+
+
+def test_variations_and_lists_with_another_separator(tmp_path):
+    row = MAGENTO_HOODIE | {
+        "categories": "Default/Men, Boys;Default/Men, Boys/Hoodies", "additional_images": "b.jpg;c.jpg",
+        "additional_attributes": "climate=Cool, dry;pattern=Solid",
+        "configurable_variations": '"sku=MH01-S";"size=S, small"|"sku=MH01-M";"size=M"',
+    }  # fmt: skip
+    found = read(path := write_dicts(tmp_path / "a.csv", MAGENTO, row, VARIATION))
+    assert (found.first["product_type"], len(found.products)) == ("Hoodies", 1)
+    labels = found.first["attributes"]
+    assert (labels["climate"], labels["pattern"], labels["size"]) == ("Cool, dry", "Solid", "S, small, M")
+    assert images_of(path)[0][1:] == ["b.jpg", "c.jpg"]
+
+
+def test_a_cell_without_pairs_is_counted(tmp_path):
+    row = MAGENTO_HOODIE | {"additional_attributes": "no pair at all", "configurable_variations": ""}
+    found = read(write_dicts(tmp_path / "a.csv", MAGENTO, row))
+    assert found.how.counts == {"cells of additional_attributes without a pair such as code=value, left out": 1}
 
 
 def test_a_store_view_away_from_its_product_is_no_product(tmp_path):

@@ -127,4 +127,38 @@ def test_a_map_in_parquet_is_no_label(tmp_path):
     columns = {name: ["a", "b"] for name in ("product_id", "product_type", "title", "Fit")}
     path = write_parquet(tmp_path / "a.parquet", **columns, Care=care)
     assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "a")], [("Fit", "b")]]
-    assert read_as(path).counts == {"objects and bytes in attribute columns, left out": 2}
+    assert read_as(path).counts == {"objects and bytes that are no labels, left out of column 'Care'": 2}
+
+
+#: What pandas and databases write of a list or an object in one cell.
+TEXTS = [
+    ("['S', 'M']", "S, M"),
+    ('["S", "M"]', "S, M"),
+    ("[32, 34]", "32, 34"),
+    ("{'value': 32, 'unit': 'cm'}", "32 cm"),
+    ("[Navy] with dots", "[Navy] with dots"),
+    ("{'en': 'red', 'de': 'rot'}", "{'en': 'red', 'de': 'rot'}"),
+]
+
+
+@pytest.mark.parametrize(("text", "label"), TEXTS)
+def test_a_text_that_is_a_list(tmp_path, text, label):
+    """Read alike in a column of its own, in an object, in a map of Parquet, and in a request."""
+    cell = text.replace('"', '""')
+    for header in ("Size", "attributes.Size"):
+        lines = (f"product_id,product_type,title,{header},attributes.Fit", f'p1,K,t,"{cell}",Slim')
+        path = write_lines(
+            tmp_path / f"{header}.csv",
+            *(line.replace(",attributes.Fit", "").replace(",Slim", "") for line in lines)
+            if header == "Size"
+            else lines,
+        )
+        assert dict(rows_of(path)[0]["attributes"])["Size"] == label
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"Size": text}})
+    assert rows_of(path)[0]["attributes"] == [("Size", label)]
+    labels = pa.array([[("Size", text)]], pa.map_(pa.string(), pa.string()))
+    columns = {name: ["a"] for name in ("product_id", "product_type", "title")}
+    assert rows_of(write_parquet(tmp_path / "a.parquet", **columns, attributes=labels))[0]["attributes"] == [
+        ("Size", label)
+    ]
+    assert attributes({"Size": text}) == [("Size", label)]
