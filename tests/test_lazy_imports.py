@@ -1,8 +1,10 @@
+import subprocess
 import sys
 
 import pytest
 
 from moemoe.lazy_imports import imported_on_use
+from tests.support.mlflow_database import database
 
 
 @pytest.fixture
@@ -52,3 +54,23 @@ def test_a_name_that_the_module_lacks_is_an_error(modules):
         import rarely
     with pytest.raises(AttributeError, match="no attribute 'question'"):
         _ = rarely.question
+
+
+@pytest.mark.parametrize(
+    ("library", "used"),
+    [
+        (
+            "great_expectations",
+            "import data_contracts, sys; from moemoe.schemas import DRIFT; "
+            "data_contracts.check_drift(DRIFT.empty_table(), data_contracts.load('30pt'), sys.argv[1])",
+        ),
+        ("mlflow", "import sys; from moemoe.registry import tracking; tracking.check_tracking(sys.argv[2])"),
+    ],
+)
+def test_what_a_library_brings_along(library, used, tmp_path):
+    """Steps that use these two alone load none of the others: seconds of their start."""
+    heavy = {"torch", "transformers", "timm", "mlflow", "great_expectations", "altair", "sklearn", "matplotlib"}
+    code = f"{used}; print(sorted({heavy!r} & set(sys.modules)))"
+    command = [sys.executable, "-c", code, str(tmp_path / "docs"), database(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == f"{[library]}\n", done.stderr

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from warm_python import PLAIN
 
 from tests.support.flows import flow_environment, run_flow
 from tests.support.mlflow_database import database
 from tests.support.planted_secrets import SECRETS
-from tests.support.warm_python import warm_python
 
-#: Has every step note what it has loaded, see there.
+#: Has every step note what it imports, see there.
 LOADED_HOOK = Path(__file__).parents[1] / "support" / "loaded"
 
 
@@ -39,7 +37,7 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
     path = os.pathsep.join(filter(None, [str(LOADED_HOOK), os.environ.get("PYTHONPATH")]))
     running = run_flow(
         metaflow_folder,
-        {**SECRETS, "PYTHONPATH": path, PLAIN: "1", "MOEMOE_LOADED": str(loaded), "MOEMOE_CHILDREN": warm_python()},
+        {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded)},
         dataset="30pt",
         max_products=1000,
         epochs=1,
