@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from moemoe.registry.tracked_run import VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
 from moemoe.registry.tracking import client, default_tracking_uri
 from tests.support.small_registry import new_store
+from tests.support.warm_python import warm_python
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ print(TrackedRun.start(sys.argv[1], "first", "r", {}, {}).run_id)
 def test_two_processes_make_the_store_at_once(tmp_path):
     """MLflow makes its tables when it is first asked; another process that does so too fails on those half made."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    command = [sys.executable, "-c", FIRST_RUN, uri]
+    command = [warm_python(), "-c", FIRST_RUN, uri]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     both = [subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) for _ in range(2)]
     for process in both:

@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 
 import pytest
 
 from moemoe.registry import tracking
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.ui import runs_view
+from tests.support.mlflow_database import database
+from tests.support.warm_python import warm_python
 
 
 def free_port() -> int:
@@ -20,14 +21,14 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_opens_on_the_runs_of_the_latest_experiment(tmp_path, ended_by):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    uri = database(tmp_path)
     assert runs_view(uri) == ""
     for name in ("earlier", "latest"):
         tracking.client(uri).create_experiment(name, artifact_location=(tmp_path / name).as_uri())
         wanted = TrackedRun.start(uri, name, "run", {}, {}).url
     assert runs_view(uri) == wanted
     env = {**os.environ, "MLFLOW_TRACKING_URI": uri, "BROWSER": "true"}
-    command = [sys.executable, "-m", "moemoe.registry.ui", "--port", str(free_port())]
+    command = [warm_python(), "-m", "moemoe.registry.ui", "--port", str(free_port())]
     ui = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert ui.stdout is not None

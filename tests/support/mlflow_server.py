@@ -2,15 +2,16 @@
 
 import os
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.mlflow_database import database
 from tests.support.ports import free_port
 from tests.support.s3 import LOST, FlakyProxy
+from tests.support.warm_python import warm_python
 
 PASSWORD = "tracking-password-3141592"
 
@@ -46,15 +47,19 @@ class Gate:
 def mlflow_behind_a_gate(folder: Path) -> Iterator[Gate]:
     """The server with a SQLite store and artifacts in ``folder``, up until the block ends."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [warm_python(), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
+    database(folder)
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its queues are a dozen processes
     with open(folder / "mlflow.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=dict(os.environ), stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         proxy = FlakyProxy(f"http://127.0.0.1:{port}")
         try:
+            tick = threading.Event()
             while not _answers(port):
                 assert server.poll() is None, (folder / "mlflow.log").read_text()
+                tick.wait(0.05)  # calls that are refused at once would keep the core busy that it starts on
             yield Gate(proxy, folder)
         finally:
             proxy.close()
