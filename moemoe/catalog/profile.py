@@ -189,14 +189,16 @@ class _Attribute:
 
     def lines_left_out(self) -> list[str]:
         """Why it is none, as comments, and what may make it one."""
-        told = f"{self.share:.1%} of the products, {len(self.key.values):,} values: {self.left_out}"
+        reason, own = f"{len(self.key.values):,} values: {self.left_out}", None
+        if self.share >= LEAST_FILL:
+            own = suggest_of_numbers(self.key.measures, self.key.labels)
+        if own is not None and own.least != own.most:  # of which a comma may have made several values
+            reason = f"numbers without a unit, {own.least} to {own.most}; if they have one, write it for {UNKNOWN}:"
         if several := dimensions_in(self.key.spellings.most_common(1)[0][0]):
-            told += f"; list it under keys of measurements named {', '.join(several)}"
-        lines = [f"#   {_inline(self.name)}: {told}"]
-        own = suggest_of_numbers(self.key.measures, self.key.labels)
+            reason += f"; list it under keys of measurements named {', '.join(several)}"
+        lines = [f"#   {_inline(self.name)}: {self.share:.1%} of the products, {reason}"]
         if own is not None and own.least != own.most:
-            which = f"numbers without a unit, {own.least} to {own.most}"
-            lines += [f"#     {which}; if they have one, write it for {UNKNOWN}:", f"#     {_measurement(own)}"]
+            lines.append(f"#     {_measurement(own)}")
         return lines
 
 

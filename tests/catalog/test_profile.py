@@ -68,7 +68,7 @@ def test_a_seller_with_other_names_of_columns(tmp_path, capsys):
     assert normalize(collect([str(catalog)], contract).products, contract).labels.num_rows == 9
     main(["convert", str(catalog), "--output", str(tmp_path / "a.parquet"), *given])
     assert "a.parquet: 9 products" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"--column 'titel' must be NAME=THEIRS, .*did you mean 'title'"):
+    with pytest.raises(SystemExit, match=r"--column 'titel=.*': a catalog has no column 'titel'; did you mean 'title'"):
         main([*command[:-1], str(tmp_path / "d.yaml"), "--column", "titel=Bezeichnung"])
 
 
@@ -118,6 +118,15 @@ def test_numbers_without_a_unit_are_no_measurement_until_a_person_says_the_unit(
     contract = load_contract(tmp_path / "own.yaml")
     found = normalize(collect([str(tmp_path / "a.csv")], contract).products, contract)
     assert next(row for row in found.statistics.to_pylist() if row["attribute"] == "width")["labels"] == 80
+
+
+def test_numbers_with_decimal_commas_are_not_told_to_be_one_value(tmp_path):
+    """Cut at its comma, "3,5" is two values, of which 5 is all labels'."""
+    rows = [f"p{i};Desk;t;{3 + i},5;{('oak', 'pine')[i % 2]}" for i in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["product_id;product_type;title;Weight;Wood", *rows, ""]))
+    main(["profile", str(tmp_path / "a.csv"), "--dataset", "desks", "--output", str(tmp_path / "contract.yaml")])
+    [told] = [line for line in (tmp_path / "contract.yaml").read_text().splitlines() if line.startswith("#   weight")]
+    assert told.startswith("#   weight: 100.0% of the products, numbers without a unit, 3.5 to 62.5;")
 
 
 def test_a_key_that_ends_with_the_unit_of_its_numbers_is_a_measurement(tmp_path):

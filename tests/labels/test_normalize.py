@@ -12,7 +12,6 @@ from moemoe.contract.contract import Attribute
 from moemoe.contract.load import load_contract
 from moemoe.contract.text import normalize_key, normalize_text
 from moemoe.errors import CatalogError
-from moemoe.inference.labels import LabelReader
 from moemoe.labels import normalize as normalize_module
 from moemoe.labels.normalize import MISSING, UNMAPPED, value_mapper
 from moemoe.sample_catalog import vocabulary
@@ -378,28 +377,3 @@ def test_labels_in_hindi_and_tamil(tmp_path):
     assert labels_of(normalized.labels) == [("p0", "material", ["Cotton"]), ("p1", "material", ["Cotton", "Wool"])]
     [unmapped] = statistics_of(normalized, "material")["most_frequent_unmapped"]
     assert unmapped == {"value": "रेशम", "count": 1, "reason": None}
-
-
-def test_a_raw_key_says_what_several_numbers_measure(tmp_path):
-    """Under another key of the same attribute the same label says nothing; both readers of labels agree."""
-    measured = "measurement: {unit: cm, units: {}, decimals: 1, at_least: 0, at_most: 900, tolerance: 0.3}"
-    text = f"""\
-dataset: desks
-product_types: {{desk: []}}
-missing: [NA]
-attributes:
-  width: {{keys: [Maße (B x H), 'Size (H x W)', Size], {measured}}}
-  size: {{keys: [Maße (B x H)], values: {{30 x 20: []}}}}
-"""
-    contract = load_contract(write_contract(tmp_path, text))
-    rows = [[("Size", "30 x 20"), (" MASSE (B X H)", "30 x 20")], [("Size (H x W)", "30 x 20")], [("Size", "30 x 20")]]
-    rows += [[("Size", "31 cm"), ("Maße (B x H)", "NA"), ("Maße (B x H)", None)]]
-    found = normalize(products(*({"attributes": pairs, "product_type": "desk"} for pairs in rows)), contract)
-    widths = {id: values for id, name, values in labels_of(found.labels) if name == "width"}
-    assert widths == {"p0": ["30 cm"], "p1": ["20 cm"], "p3": ["31 cm"]}
-    assert statistics_of(found, "width")["unmapped"] == 2
-    reader = LabelReader(contract)
-    read = [reader.label(reader.by_key(pairs), "width") for pairs in rows]
-    assert [(label.raw, list(label.values)) for label in read] == [
-        ("30 x 20", ["30 cm"]), ("30 x 20", ["20 cm"]), ("30 x 20", []), ("31 cm", ["31 cm"])
-    ]  # fmt: skip

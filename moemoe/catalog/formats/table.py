@@ -154,8 +154,6 @@ class GridTable(Table):
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """Files that were put one behind the other have a header each, perhaps in another order."""
         names, order = set(self._first_header), list[int]()
-        if len(names) < len(self._first_header):
-            names.clear()  # of two columns with one name nobody knows which is which
         folded = _folded(self._first_header)
         for cells in records:
             if cells == self._first_header or _is_alike(cells, folded):
@@ -174,17 +172,18 @@ class GridTable(Table):
         """Whether a record has the header's names in another order.
 
         Raises:
-            CatalogError: it is the header of another table, of which some columns are elsewhere.
+            CatalogError: some columns are elsewhere, and it is the header of another table, or of two columns with one
+                name nobody knows which is which.
         """
-        if set(cells) == names:
+        if set(cells) == names and len(names) == len(self._first_header):
             return True
         known = [name for name in cells if name in names]
         moved = [name for name in known if cells[self._first_header.index(name)] != name]
-        if moved and len(known) == len(set(known)) and 2 * len(known) >= max(len(cells), 6):
+        if moved and Counter(known) <= Counter(self._first_header) and 2 * len(known) >= max(len(cells), 6):
             shown = ", ".join(map(repr, cells[:9]))
             raise CatalogError(
-                f"{self.partition} has a second header, {shown}, of which column {moved[0]!r} is at another place "
-                "and others are not in the first; save each table in a file of its own"
+                f"{self.partition} has a second header, {shown}, of which column {moved[0]!r} is at another place; "
+                "allowed are the names of the first header, each once; save each table in a file of its own"
             )
         return False
 

@@ -50,10 +50,11 @@ def columns_given(given: Sequence[str]) -> dict[str, str]:
         ConfigError: no such pair, or no column of a catalog.
     """
     pairs = [one.partition("=") for one in given]
-    for name, _, theirs in pairs:
-        if name not in CATALOG.names or not theirs:
-            known = did_you_mean(name, CATALOG.names)
-            raise ConfigError(f"--column {name!r} must be NAME=THEIRS, NAME a column of the catalog{known}")
+    for one, (name, _, theirs) in zip(given, pairs, strict=True):
+        if not theirs:
+            raise ConfigError(f"--column {one!r} must be NAME=THEIRS, such as title=Bezeichnung")
+        if name not in CATALOG.names:
+            raise ConfigError(f"--column {one!r}: a catalog has no column {name!r}{did_you_mean(name, CATALOG.names)}")
     return {name: theirs for name, _, theirs in pairs}
 
 

@@ -352,6 +352,16 @@ def test_another_table_behind_the_first_is_an_error(tmp_path):
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "product_id", "p2"]
 
 
+def test_a_second_header_with_two_columns_of_one_name_is_an_error(tmp_path):
+    """In another order nobody knows which of the two is which; in the same one it is left out."""
+    lines = ("product_id,product_type,title,Fit,Fit", "p1,K,t,Slim,Wide")
+    path = write_lines(tmp_path / "a.csv", *lines, "product_id,Fit,product_type,title,Fit", "p2,Slim,K,t,Wide")
+    with pytest.raises(CatalogError, match="allowed are the names of the first header, each once"):
+        rows_of(path)
+    path = write_lines(tmp_path / "b.csv", *lines, lines[0], "p2,K,t,Slim,Wide")
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+
+
 @pytest.mark.parametrize("end", ["\x1a", "\0" * 4096])
 def test_what_stands_behind_the_end(tmp_path, end):
     path = tmp_path / "a.csv"
