@@ -32,9 +32,11 @@ class TrainingCard:
         if last["event"] == "preparation":
             self._tell(preparation_line(last), last["what"], last["done"] / last["of"])
             return
-        self.bar.update(math.ceil(100 * last["total_step"] / last["steps"]))
+        latest = next(event for event in reversed(self.events) if event["event"] in ("step", "epoch"))
+        self.bar.update(math.ceil(100 * latest["total_step"] / last["steps"]))
         self.losses.update(_loss_chart(self.events))
-        self._tell(step_line(last), "steps", last["total_step"] / last["steps"])
+        line = epoch_line(latest) if "validation_cross_entropy" in latest else step_line(last)
+        self._tell(line, "steps", last["total_step"] / last["steps"])
 
     def _tell(self, line: str, what: str, done: float) -> None:
         self.now.update(line)
@@ -55,6 +57,14 @@ def step_line(event: dict[str, Any]) -> str:
     return (
         f"{event['phase']} phase, epoch {event['epoch'] + 1}, step {event['total_step']} of {event['steps']}: "
         f"{loss}{event['examples_per_second']:.0f} examples/s, {_minutes(event['seconds_left'])} left"
+    )
+
+
+def epoch_line(event: dict[str, Any]) -> str:
+    """What validation said at the end of an epoch: the last line of a training, of which no time is left."""
+    return (
+        f"{event['phase']} phase, epoch {event['epoch'] + 1} done, step {event['total_step']}: "
+        f"validation cross entropy {event['validation_cross_entropy']:.3f}"
     )
 
 
@@ -85,6 +95,6 @@ def _loss_chart(events: list[dict[str, Any]]) -> dict[str, Any]:
         "encoding": {
             "x": {"field": "step", "type": "quantitative"},
             "y": {"field": "value", "type": "quantitative", "scale": {"type": "log"}, "title": "loss"},
-            "color": {"field": "term", "type": "nominal", "title": None},
+            "color": {"field": "term", "type": "nominal", "title": None, "legend": {"orient": "bottom"}},
         },
     }

@@ -50,7 +50,9 @@ def test_a_line_for_each_part_of_the_way(card, capsys):
 
 
 def test_a_validation_that_comes_after_the_last_step_is_shown(card, capsys):
-    card.update([step(40)])
+    card.update([step(36)])  # not every step is an event
     card.update([{"event": "epoch", "phase": "dense", "epoch": 0, "total_step": 40, "validation_cross_entropy": 0.625}])
     assert "0.625" in json.dumps(card.losses.render())
+    assert card.now.render()["source"].strip() == "dense phase, epoch 1 done, step 40: validation cross entropy 0.625"
+    assert card.bar.render()["value"] == 100
     assert len(capsys.readouterr().out.splitlines()) == 1
