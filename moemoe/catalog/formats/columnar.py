@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from moemoe.catalog.formats.double_encoding import undo_in_array
 from moemoe.catalog.formats.hugging_face import class_names
 from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.formats.text import first_line
@@ -59,7 +60,10 @@ class ColumnarTable(Table):
         """
         try:
             for batch in self._read(list(columns), batch_rows):
-                yield self._with_class_names(batch) if self._names else batch
+                named = self._with_class_names(batch) if self._names else batch
+                arrays = [undo_in_array(array, self.counts) for array in named.columns]
+                is_same = all(new is old for new, old in zip(arrays, named.columns, strict=True))
+                yield named if is_same else pa.record_batch(arrays, named.schema)
         except _ERRORS as error:
             raise CatalogError(f"{self.partition} is damaged or cut short: {first_line(error)}") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_comments, number_of_titles
+from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -109,7 +110,7 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
             if row[column] != "":
                 shown[column] = row[column], bottom
         if any(cell != "" for cell in row):
-            yield number, [_as_shown(cell) if isinstance(cell, float) else cell for cell in row]
+            yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(cell, counts) for cell in row]
 
 
 def _merged(sheet: Any) -> list[Any]:

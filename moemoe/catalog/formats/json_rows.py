@@ -8,6 +8,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.hugging_face import ServedRows
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
@@ -32,6 +33,8 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambd
 COMMAS = "lines with a comma behind the object"
 #: A first line that is no object itself: the object goes on, or the list in it does.
 _BEGINS_AN_OBJECT = re.compile(r'\{(?:\s*"[^"]*"\s*:\s*\[\s*\{?)?')
+#: What a text that is not ASCII may come as; elsewhere it is read with its line.
+_ESCAPE = "\\u00"
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -165,13 +168,13 @@ def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
 def _object(text: TextFile, line: str) -> Any:
     """What is on a line, without a comma behind it. Raises ValueError or RecursionError."""
     try:
-        return _DECODER.decode(line)
+        found = _DECODER.decode(line)
     except ValueError:
         if not (bare := line.rstrip()).endswith(","):
             raise
         found = _DECODER.decode(bare[:-1])
         text.counts[COMMAS] += 1
-        return found
+    return undo_in(found, text.counts) if _ESCAPE in line else found
 
 
 def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowError]:
@@ -190,7 +193,8 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
         try:
             if is_array and not is_open:
                 raise ValueError("something stands behind the array")
-            item, at = _DECODER.raw_decode(buffer, at)
+            begin, (item, at) = at, _DECODER.raw_decode(buffer, at)
+            item = undo_in(item, text.counts) if buffer.find(_ESCAPE, begin, at) >= 0 else item
             number += 1
         except (ValueError, RecursionError) as error:
             is_between = not buffer[at:].strip() and not is_open

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
+from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
 from moemoe.errors import CatalogError
 
@@ -82,7 +83,7 @@ def open_bytes(partition: str, path: Path) -> io.BufferedReader:
 
 
 class TextFile:
-    """A text file's lines; its encoding is found.
+    """A text file's lines; its encoding is found, and what had been read in a wrong one before is read as it was meant.
 
     Lines that are not UTF-8 are in one encoding, which ``find_encoding`` finds by the first of them; they are counted.
     A line that is not in it comes with surrogates, so that it costs the record and is named there. In Windows-1252,
@@ -118,7 +119,9 @@ class TextFile:
             CatalogError: the file is damaged, or has a line of more than ``MAX_RECORD``.
         """
         line = self._ahead.popleft() if self._ahead else self._next_line()
-        return line if line.isascii() else self._as_text(line.lstrip("\ufeff"))
+        if line.isascii():
+            return line
+        return undo_in(self._as_text(line.lstrip("\ufeff")), self.counts).lstrip("\ufeff")
 
     def _next_line(self) -> str:
         try:

@@ -3,12 +3,14 @@
 Declarations of document types are refused, and with them entities that grow or reach for other files.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, first_line, open_bytes
@@ -31,13 +33,16 @@ def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) ->
     Raises:
         CatalogError: the file has no item, declares a document type, or (later) is cut short or not well-formed.
     """
-    rows = _rows(partition, open_bytes(partition, path))
+    counts: Counter[str] = Counter()
+    rows = (undo_in(row, counts) for row in _rows(partition, open_bytes(partition, path)))
     first = list(islice(rows, _HEAD_ROWS))
     if not first:
         raise CatalogError(f"{partition} has no <item> or <entry>; of XML, feeds in RSS or Atom are read")
     columns = list(dict.fromkeys(column for row in first for column in row))
     found: Iterator[Row | RowError] = chain(first, rows)
-    return ObjectTable(partition, columns, found, constants, "XML")
+    table = ObjectTable(partition, columns, found, constants, "XML")
+    table.counts = counts
+    return table
 
 
 def _rows(partition: str, file: BinaryIO) -> Iterator[Row]:
