@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
+from moemoe.catalog.formats.unit_row import UNITS, units_of, with_units
 from moemoe.errors import CatalogError
 
 Row = dict[str, Any]
@@ -145,7 +146,7 @@ class GridTable(Table):
         self.header, self.preamble, self.blank_first = list(header), preamble, 0
         self._first_header = self.header
         self._needed: int | None = None
-        self._records = Ahead(self._without_headers(records))
+        self._records = Ahead(self._with_units(self._without_headers(records)))
 
     def respell(self, names: Mapping[str, str]) -> None:  # noqa: D102
         super().respell(names)
@@ -167,6 +168,22 @@ class GridTable(Table):
                 yield cells
             else:
                 yield [cells[at] for at in order] if order else cells  # type: ignore[index]
+
+    def _with_units(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
+        """The records; those below a row of units with their column's unit behind each number."""
+        for first in records:
+            units = units_of(first.cells if isinstance(first, RowError) else first)
+            if not units:
+                yield first
+                break
+            self.counts[UNITS] += 1
+            for cells in records:
+                if isinstance(cells, RowError):
+                    cells.cells = with_units(cells.cells, units)
+                    yield cells
+                else:
+                    yield with_units(cells, units)
+        yield from records
 
     def _is_header(self, cells: list[Any], names: set[str]) -> bool:
         """Whether a record has the header's names in another order.
