@@ -15,10 +15,11 @@ CONTENT = {
 }
 
 
-def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = ()) -> Path:
-    """A workbook as Excel writes it: texts, numbers, dates and truth values; its sheets are s1, s2, ...
+def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = (), names: Sequence[str] = ()) -> Path:
+    """A workbook as Excel writes it: texts, numbers, dates and truth values.
 
     Args:
+        names: of the sheets; else they are s1, s2, ...
         merged: ranges of every sheet whose cells are merged, such as B2:B4.
     """
     main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
@@ -28,7 +29,8 @@ def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = ()) -> 
     files["xl/styles.xml"] = (
         f'<styleSheet xmlns="{main}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>'
     )
-    entries = "".join(f'<sheet name="s{i}" sheetId="{i}" r:id="r{i}"/>' for i in range(1, len(sheets) + 1))
+    names = names or [f"s{i}" for i in range(1, len(sheets) + 1)]
+    entries = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(names, start=1))
     files["xl/workbook.xml"] = f'<workbook xmlns="{main}" xmlns:r="{of}"><sheets>{entries}</sheets></workbook>'
     links = "".join(
         f'<Relationship Id="r{i}" Type="{of}/worksheet" Target="worksheets/sheet{i}.xml"/>'

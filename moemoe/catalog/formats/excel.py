@@ -1,9 +1,11 @@
-"""Excel workbooks (.xlsx) -> a table for each sheet that has rows, in memory as a workbook always is."""
+"""Excel workbooks (.xlsx) -> a table for the sheets of each header, in memory as a workbook always is."""
 
+import re
 import zipfile
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_comments, number_of_titles
 from moemoe.catalog.formats.double_encoding import undo_in
-from moemoe.catalog.formats.table import GridTable
+from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
 
@@ -19,11 +21,16 @@ from moemoe.errors import CatalogError, ConfigError
 MAX_UNPACKED = 512 * 2**20
 _CHUNK = 2**20
 MERGED = "blank cells of ranges that are merged, read as the range's value"
+REPEATED = "rows that a sheet before has too, left out"
+TO_READ_ONE = "save one as a file of its own to have it read"
+_EXAMPLE = re.compile(
+    r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
+)
 _SAMPLED_ROWS = 20
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """The largest sheet, its first row the header; ``further`` opens the others, for which the layouts decide.
+    """The sheets of the header that most rows have; ``further`` opens the others, for which the layouts decide.
 
     Notes and examples are sheets of a few rows, wherever they stand.
 
@@ -32,49 +39,96 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
         ConfigError: python-calamine is not installed.
     """
     _check_size(partition, path)
-    names = _sheets(partition, path)
-    if not names:
+    groups = _groups(partition, path)
+    if not groups:
         raise CatalogError(f"{partition} has no rows in any sheet; its first row is the header")
-    opened = [partial(_open_sheet, partition, path, constants, name, names) for name in names]
+    names = [name for group in groups for name in group]
+    opened = [partial(_open_sheets, partition, path, constants, group, names) for group in groups]
     table = opened[0]()
     table.further = opened[1:]
     return table
 
 
-def _open_sheet(
-    partition: str, path: Path, constants: Mapping[str, str | None], sheet: str, sheets: Sequence[str]
+@dataclass
+class _Sheet:
+    """A sheet: its header, the rows above it, how many blank ones are below it, and the records."""
+
+    names: list[str]
+    preamble: list[list[str]]
+    above: int
+    blank_first: int
+    records: Iterator[list[Any]]
+
+    @classmethod
+    def of(cls, rows: Iterator[tuple[int, list[Any]]]) -> "_Sheet":
+        begin = list(islice(rows, _SAMPLED_ROWS))
+        comments = number_of_comments([str(cells[0]) for _, cells in begin])
+        titles = comments + number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin[comments:]])
+        if is_above_header([], [str(cell) for cell in begin[0][1]]):
+            titles = 0  # Amazon's settings, which say more
+        preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
+        rows = chain(begin[titles:], rows)
+        number, cells = next(rows)
+        while is_above_header(preamble, names := [str(cell) for cell in cells]):
+            preamble.append(names)
+            number, cells = next(rows, (number, []))
+        first = list(islice(rows, 1))
+        if first and _goes_on(names, first[0][1]):
+            preamble.append(names)
+            number, cells = first[0]
+            names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]
+            titles, first = titles + 1, list(islice(rows, 1))
+        blank = first[0][0] - number - 1 if first else 0
+        return cls(names, preamble, titles, blank, (cells for _, cells in chain(first, rows)))
+
+    def key(self) -> tuple[str, ...]:
+        """What sheets of one header have in common: the names, in any order if each is there once."""
+        plain = [name.strip().casefold() for name in self.names]
+        return tuple(sorted(plain) if "" not in plain and len(set(plain)) == len(plain) else plain)
+
+    def records_under(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        """The records with their cells in the order of ``names``, which are those of the header."""
+        plain = [name.strip().casefold() for name in self.names]
+        order = [plain.index(name.strip().casefold()) for name in names]
+        if order == sorted(order):
+            return self.records
+        return ([cells[at] for at in order] for cells in self.records)
+
+
+def _open_sheets(
+    partition: str, path: Path, constants: Mapping[str, str | None], names: Sequence[str], all_names: Sequence[str]
 ) -> GridTable:
+    """A table of one sheet, or of several with one header; of these each row has its sheet's name in a column more."""
     counts: Counter[str] = Counter()
     with _workbook(partition, path) as workbook:
-        rows = _rows(workbook.get_sheet_by_name(sheet), counts)
-    begin = list(islice(rows, _SAMPLED_ROWS))
-    comments = number_of_comments([str(cells[0]) for _, cells in begin])
-    titles = comments + number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin[comments:]])
-    if is_above_header([], [str(cell) for cell in begin[0][1]]):
-        titles = 0  # Amazon's settings, which say more
-    preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
-    rows = chain(begin[titles:], rows)
-    number, cells = next(rows)
-    while is_above_header(preamble, names := [str(cell) for cell in cells]):
-        preamble.append(names)
-        number, cells = next(rows, (number, []))
-    first = list(islice(rows, 1))
-    if first and _goes_on(names, first[0][1]):
-        preamble.append(names)
-        number, cells = first[0]
-        names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]
-        titles, first = titles + 1, list(islice(rows, 1))
-    records = (cells for _, cells in chain(first, rows))
-    table = GridTable(partition, names, records, constants, preamble, "Excel")
+        sheets = [_Sheet.of(_rows(workbook.get_sheet_by_name(name), counts)) for name in names]
+    first, header, records = sheets[0], sheets[0].names, sheets[0].records
+    if len(sheets) > 1:
+        header, records = [*header, SHEET], _joined(dict(zip(names, sheets, strict=True)), counts)
+    table = GridTable(partition, header, records, constants, first.preamble, "Excel")
     table.counts = counts
-    table.blank_first = first[0][0] - number - 1 if first else 0
-    if titles:
-        table.counts[ABOVE_HEADER] = titles
-    others = ", ".join(repr(name) for name in sheets if name != sheet)
-    if others:
-        table.format = f"Excel (sheet {sheet!r})"
-        table.counts[f"other sheets with rows, not read: {others}"] = len(sheets) - 1
+    table.blank_first = first.blank_first
+    if above := sum(sheet.above for sheet in sheets):
+        table.counts[ABOVE_HEADER] = above
+    if len(all_names) > 1:
+        table.format = f"Excel (sheet{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))})"
+    if others := [repr(name) for name in all_names if name not in names]:
+        table.counts[f"other sheets with rows, not read: {', '.join(others)}; {TO_READ_ONE}"] = len(others)
     return table
+
+
+def _joined(sheets: Mapping[str, _Sheet], counts: Counter[str]) -> Iterator[list[Any]]:
+    """The records of all sheets but those that a sheet before has too, as one sheet may hold what the others do."""
+    header, before = next(iter(sheets.values())).names, set[int]()
+    for name, sheet in sheets.items():
+        own = set[int]()
+        for cells in sheet.records_under(header):
+            own.add(mark := hash(tuple(cells)))
+            if mark in before:
+                counts[REPEATED] += 1
+            else:
+                yield [*cells, name]
+        before |= own
 
 
 def _goes_on(names: Sequence[str], cells: Sequence[Any]) -> bool:
@@ -83,13 +137,28 @@ def _goes_on(names: Sequence[str], cells: Sequence[Any]) -> bool:
     return same > 1 and list(cells) != list(names)
 
 
-def _sheets(partition: str, path: Path) -> list[str]:
-    """The names of the sheets that have rows, those with most of them first."""
+def _groups(partition: str, path: Path) -> list[list[str]]:
+    """The names of the sheets that have rows, together those of one header, those with most rows first.
+
+    An example has the header of the products, and none of them.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    rows: Counter[tuple[str, ...]] = Counter()
     with _workbook(partition, path) as workbook:
-        rows = {
-            name: sum(1 for _ in _rows(workbook.get_sheet_by_name(name), Counter())) for name in workbook.sheet_names
-        }
-    return sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
+        for name in workbook.sheet_names:
+            if sheet := list(_rows(workbook.get_sheet_by_name(name), Counter())):
+                opened = _Sheet.of(iter(sheet))
+                key = (name,) if _is_example(name, opened) else opened.key()
+                groups.setdefault(key, []).append(name)
+                rows[key] += len(sheet)
+    return [groups[key] for key, _ in rows.most_common()]
+
+
+def _is_example(name: str, sheet: _Sheet) -> bool:
+    """Whether a sheet says that it is one, by its name or in its only record."""
+    records = list(islice(sheet.records, 2))
+    cells = [name, *(cell for cell in records[0] if isinstance(cell, str))] if len(records) == 1 else [name]
+    return any(map(_EXAMPLE.search, cells))
 
 
 def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:

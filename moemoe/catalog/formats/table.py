@@ -19,6 +19,9 @@ HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
 
+#: The column with the sheets' names, if several of a workbook are one table.
+SHEET = "(sheet)"
+
 T = TypeVar("T")
 
 
@@ -171,8 +174,9 @@ class GridTable(Table):
 
     def _with_units(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """The records; those below a row of units with their column's unit behind each number."""
+        width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for first in records:
-            units = units_of(first.cells if isinstance(first, RowError) else first)
+            units = units_of((first.cells if isinstance(first, RowError) else first)[:width])
             if not units:
                 yield first
                 break

@@ -9,43 +9,12 @@ from moemoe.contract.units import UnitError, sellers_units, unit_of
 
 UNITS = "rows of units below the header, which the numbers below now have behind them"
 #: What stands there in a column without a unit.
-_NO_UNIT = frozenset(
-    (
-        *(
-            "",
-            "-",
-            "--",
-            "–",
-            "—",
-            "/",
-            ".",
-            "n/a",
-            "na",
-            "none",
-            "text",
-            "string",
-            "number",
-            "integer",
-            "date",
-            "list",
-        ),
-        *("unit", "units", "unit:", "units:", "uom", "einheit", "einheiten", "unité", "unités", "unidad", "unidades"),
-        *(
-            "unità",
-            "unidade",
-            "eenheid",
-            "jednostka",
-            "birim",
-            "единица",
-            "единицы",
-            "ед. изм.",
-            "単位",
-            "单位",
-            "單位",
-        ),
-        *("pc", "pcs", "piece", "pieces", "stück", "stk", "stk.", "eur", "usd", "gbp", "inr", "€", "$", "£", "₹"),
-    )
+_WORDS = (
+    "- -- – — / . n/a na none text string number integer date list unit units unit: units: uom einheit einheiten unité "
+    "unités unidad unidades unità unidade eenheid jednostka birim единица единицы 単位 单位 單位 pc pcs piece pieces "
+    "stück stk stk. eur usd gbp inr € $ £ ₹"
 )
+_NO_UNIT = frozenset(("", *_WORDS.split(" ")))
 _LONGEST = 20
 _BRACKETED = re.compile(r"[\[({]\s*(.*?)\s*[\])}]")
 _POWER = re.compile(r"(?<=[^\W\d])([23])$")  # of g/m2

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from moemoe.catalog.formats.table import SHEET
 from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
@@ -11,8 +12,8 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 #: What others call the column of the image.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
-#: What pandas calls the indexes that it wrote as columns, and columns without a name, however many.
-INDEXES = re.compile(r"(?:\(\d+\))?|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
+#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, and that of sheets.
+INDEXES = re.compile(rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"\d+")
 
@@ -107,6 +108,7 @@ def find_columns(
             f"{partition}: column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
             f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
             f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
+            + (f"; the sheets' names are column {SHEET!r}" if SHEET in found else "")
             + (
                 " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
                 if missing == ["attributes"]

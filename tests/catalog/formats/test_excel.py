@@ -12,6 +12,9 @@ from tests.support.catalog_files import read_as, rows_of
 from tests.support.excel_files import write_excel
 
 HEADER = ["Product_ID", "product_type", "title", "description", "attributes.Fit", "attributes.Year"]
+#: Sheets of one header.
+SHOES = [["product_id", "product_type", "title", "Fit"], ["p1", "Shoes", "a", "Slim"], ["p2", "Shoes", "b", "Wide"]]
+HATS = [["Fit", "title", "product_id ", "product_type"], ["Wide", "c", "p3", "Hats"]]
 
 
 def test_cells_become_text(tmp_path):
@@ -37,7 +40,7 @@ def test_of_several_sheets_the_first_that_has_a_layout_is_read(tmp_path):
     )
     assert [row["product_id"] for row in rows_of(path)] == ["p1"]
     assert (read_as(path).format, read_as(path).layout) == ("Excel (sheet 's2')", "own")
-    assert read_as(path).counts == {"other sheets with rows, not read: 's1', 's3'": 2}
+    assert read_as(path).counts == {f"other sheets with rows, not read: 's1', 's3'; {excel.TO_READ_ONE}": 2}
 
 
 def test_titles_above_the_header_are_left_out(tmp_path):
@@ -97,6 +100,55 @@ def test_the_sheet_with_most_rows_is_the_catalog(tmp_path):
     products = [HEADER, *(["p1", "Kurtas", "t", "d", "Slim", 2012], ["p2", "Kurtas", "t", "d", "Slim", 2012])]
     path = write_excel(tmp_path / "a.xlsx", example, products)
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+
+
+class TestSeveralSheetsOfOneHeader:
+    """As people keep a sheet for each category."""
+
+    def test_they_are_one_table(self, tmp_path):
+        others = [["product_id", "product_type", "title", "Brim"], ["p4", "Hats", "d", "Wide"]]
+        path = write_excel(tmp_path / "a.xlsx", SHOES, others, HATS, names=["Shoes", "Caps", "Hats"])
+        rows = [(row["product_id"], row["product_type"], row["title"], row["attributes"]) for row in rows_of(path)]
+        assert rows == [
+            ("p1", "Shoes", "a", [("Fit", "Slim")]),
+            ("p2", "Shoes", "b", [("Fit", "Wide")]),
+            ("p3", "Hats", "c", [("Fit", "Wide")]),
+        ]
+        reading = read_as(path)
+        assert reading.format == "Excel (sheets 'Shoes', 'Hats')"
+        assert reading.counts == {f"other sheets with rows, not read: 'Caps'; {excel.TO_READ_ONE}": 1}
+        assert reading.columns["(sheet)"] == "unused"
+
+    def test_a_sheets_name_can_be_the_product_type(self, tmp_path):
+        header = ["product_id", "title", "Fit"]
+        sheets = [[header, ["p1", "a", "Slim"]], [header, ["p2", "b", "Wide"]]]
+        path = write_excel(tmp_path / "a.xlsx", *sheets, names=["Shoes", "Hats"])
+        with pytest.raises(CatalogError, match=r"'product_type' is missing.*the sheets' names are column '\(sheet\)'"):
+            rows_of(path)
+        rows = rows_of(path, {"product_type": "(sheet)"})
+        assert [(row["product_id"], row["product_type"], row["attributes"]) for row in rows] == [
+            ("p1", "Shoes", [("Fit", "Slim")]),
+            ("p2", "Hats", [("Fit", "Wide")]),
+        ]
+
+    def test_a_sheet_of_all_products_beside_them(self, tmp_path):
+        whole = [*SHOES, ["p3", "Hats", "c", "Wide"]]
+        path = write_excel(tmp_path / "a.xlsx", SHOES, HATS, whole, names=["Shoes", "Hats", "All"])
+        assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2", "p3"]
+        assert read_as(path).counts == {excel.REPEATED: 3}
+
+    def test_each_has_a_row_of_units(self, tmp_path):
+        header, units = ["product_id", "product_type", "title", "Width"], ["", "", "", "cm"]
+        sheets = [[header, units, [f"p{i}", "Shoes", "a", 30 + i]] for i in range(2)]
+        path = write_excel(tmp_path / "a.xlsx", *sheets)
+        assert [row["attributes"] for row in rows_of(path)] == [[("Width", "30 cm")], [("Width", "31 cm")]]
+
+    @pytest.mark.parametrize(("name", "title"), [("Example", "c"), ("s1", "An example")])
+    def test_an_example_is_no_product(self, tmp_path, name, title):
+        example = [SHOES[0], ["p0", "Shoes", title, "Slim"]]
+        path = write_excel(tmp_path / "a.xlsx", example, SHOES, names=[name, "Template"])
+        assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+        assert list(read_as(path).counts) == [f"other sheets with rows, not read: {name!r}; {excel.TO_READ_ONE}"]
 
 
 def test_false_and_nought_are_values(tmp_path):
