@@ -16,10 +16,13 @@ from moemoe.catalog.formats.table import ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, first_line, open_bytes
 from moemoe.errors import CatalogError
 
-#: Elements that are rows, by their name without namespace.
-ROWS = ("item", "entry")
+#: Elements that are rows, by their name without namespace: of RSS, of Atom, of shops' own lists.
+ROWS = ("item", "entry", "product")
 #: Namespace -> what its names begin with; those of other namespaces go by their bare names.
 PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
+#: Prefixes that mean Google's where a feed forgets to say so.
+_USUAL = {"g": "http://base.google.com/ns/1.0", "c": "http://base.google.com/cns/1.0"}
+_XMLNS = "xmlns"
 
 #: Rows whose elements are the file's columns.
 _HEAD_ROWS = 256
@@ -37,7 +40,10 @@ def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) ->
     rows = (undo_in(row, counts) for row in _rows(partition, open_bytes(partition, path)))
     first = list(islice(rows, _HEAD_ROWS))
     if not first:
-        raise CatalogError(f"{partition} has no <item> or <entry>; of XML, feeds in RSS or Atom are read")
+        raise CatalogError(
+            f"{partition} has no <item> or <entry>, nor <product>; of XML, feeds in RSS or Atom and lists of products "
+            "are read"
+        )
     columns = list(dict.fromkeys(column for row in first for column in row))
     found: Iterator[Row | RowError] = chain(first, rows)
     table = ObjectTable(partition, columns, found, constants, "XML")
@@ -90,7 +96,8 @@ class _Reader:
 
     def __init__(self, partition: str):
         self._partition = partition
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate()
+        self._namespaces = dict(_USUAL)  # by their prefixes, "" if it has none
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.StartElementHandler = self._start
@@ -114,10 +121,14 @@ class _Reader:
             f"{self._partition} declares a document type (<!DOCTYPE>), whose entities may reach anywhere; delete it"
         )
 
-    def _start(self, name: str, attributes: Any) -> None:
-        namespace, _, bare = name.rpartition(" ")
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        for attribute, namespace in attributes.items():
+            declared, _, prefix = attribute.partition(":")
+            if declared == _XMLNS:
+                self._namespaces[prefix] = namespace.strip().rstrip("/").replace("https:", "http:", 1)
+        prefix, _, bare = name.rpartition(":")
         if self._open:
-            self._open.append(_Element(PREFIXES.get(namespace, "") + bare))
+            self._open.append(_Element(PREFIXES.get(self._namespaces.get(prefix, ""), "") + bare))
             self._count(1)
         elif bare in ROWS:
             self._open, self._size = [_Element(bare)], 0

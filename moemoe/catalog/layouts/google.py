@@ -69,12 +69,12 @@ _SLASHED = ("color", "material")
 
 
 def fits(file: SellerFile) -> bool:
-    """Google's names of the id, title and image, with one that only product data has; in XML those of its namespace."""
+    """Google's names of the id, title and image, with one that only product data has; in XML its namespace suffices."""
     columns = file.table.columns
-    if file.table.format == "XML":
-        return "g:id" in columns or {"g:title", "g:image_link"} <= set(columns)
+    if file.table.format == "XML" and ("g:id" in columns or {"g:title", "g:image_link"} <= set(columns)):
+        return True
     names = {_name(column) for column in columns}
-    others = {"link", "availability", "google_product_category", "item_group_id", "gtin", "price"}
+    others = {"link", "availability", "google_product_category", "product_type", "item_group_id", "gtin", "price"}
     return {"id", "title", "image_link"} <= names and bool(others & names)
 
 
@@ -145,14 +145,22 @@ def _product(row: Row, is_xml: bool) -> Row:
 
 
 def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
-    """Name and value of product details: elements of that name, or "section:name:value, section:name:value"."""
+    """Name and value of product details: elements of that name, or "section:name:value, section:name:value".
+
+    A section may be missing, and a part without a colon is the end of the value before it.
+    """
     for value in values:
         if isinstance(value, dict):
             yield str(value.get("g:attribute_name") or ""), str(value.get("g:attribute_value") or "")
             continue
-        for detail in split_list(str(value)):
-            _, _, pair = detail.partition(":")
-            name, _, label = pair.partition(":")
+        details: list[str] = []
+        for part in split_list(str(value)):
+            if ":" in part or not details:
+                details.append(part)
+            else:
+                details[-1] += f", {part}"
+        for detail in details:
+            *_, name, label = ["", *detail.split(":", 2)][-3:]
             yield name, label
 
 

@@ -25,6 +25,8 @@ _CELLS = frozenset(("td", "th"))
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|<!\[CDATA\[|<!doctype", re.IGNORECASE)
 #: Declarations, and a < that opens no tag: there html.parser would search the whole body for its end, each time.
 _NO_TAG = re.compile(r"(<!\[CDATA\[|\]\]>|<[!?][^<>]*>)|<(?![a-zA-Z/][^<>]*>)")
+#: What is left of an entity that was escaped twice.
+_ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]*|#\d+|#x[0-9a-fA-F]+);")
 #: A longer body is no description; what comes after is left out.
 MAX_CHARACTERS = 1_000_000
 
@@ -45,6 +47,8 @@ class HtmlText:
 def html_text(body: Any) -> HtmlText:
     """The text of an HTML body, of plain text its lines; entities are resolved, scripts, styles and comments left out.
 
+    What was escaped twice ("&lt;p&gt;" in a feed, "&amp;amp;") is resolved twice.
+
     Raises:
         RowError: the body is a list or an object.
     """
@@ -52,7 +56,10 @@ def html_text(body: Any) -> HtmlText:
         raise RowError("row", "row is not readable", f"a text is expected, not {str(body)[:200]!r}")
     body = (body if isinstance(body, str) else as_text(body) or "")[:MAX_CHARACTERS]
     if not _TAG.search(body):
-        return HtmlText([line for line in map(_one_line, html.unescape(body).splitlines()) if line])
+        plain = html.unescape(body)
+        if plain == body or not _TAG.search(plain):
+            return HtmlText([line for line in map(_one_line, plain.splitlines()) if line])
+        body = plain
     reader = _Reader()
     reader.feed(_NO_TAG.sub(lambda found: "" if found[1] else "&lt;", _without_comments(body)))
     reader.close()
@@ -118,4 +125,4 @@ class _Reader(HTMLParser):
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join((html.unescape(text) if _ENTITY.search(text) else text).split())

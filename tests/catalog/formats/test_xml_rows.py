@@ -81,3 +81,23 @@ def test_a_damaged_gz(tmp_path):
     content = gzip.compress(feed("<item><g:id>7</g:id></item>" * 1000).encode())
     with pytest.raises(CatalogError, match="is damaged or cut short"):
         list(table(tmp_path / "a.xml.gz", content[:-40]).rows())
+
+
+@pytest.mark.parametrize(
+    "declared", ["", 'xmlns:g="http://base.google.com/ns/1.0/"', 'xmlns:g="https://base.google.com/ns/1.0"']
+)
+def test_googles_namespace_as_feeds_have_it(tmp_path, declared):
+    """They forget it, or spell it as a page's address."""
+    content = feed("<item><g:id>7</g:id><x:tag>one</x:tag></item>").replace(NAMESPACE.split(" ")[0], declared)
+    assert list(table(tmp_path / "a.xml", content).rows()) == [{"g:id": "7", "tag": "one"}]
+
+
+def test_a_prefix_of_ones_own(tmp_path):
+    content = feed("<item><a:id>7</a:id><g:tag>one</g:tag></item>")
+    content = content.replace(NAMESPACE, 'xmlns:a="http://base.google.com/ns/1.0" xmlns:g="http://other.test"')
+    assert list(table(tmp_path / "a.xml", content).rows()) == [{"g:id": "7", "tag": "one"}]
+
+
+def test_a_list_of_products(tmp_path):
+    content = "<products><product><id>7</id><name>Chair</name></product><product><id>8</id></product></products>"
+    assert list(table(tmp_path / "a.xml", content).rows()) == [{"id": "7", "name": "Chair"}, {"id": "8"}]

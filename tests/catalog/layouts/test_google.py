@@ -149,3 +149,38 @@ def test_metas_template_has_comments_above_its_header(tmp_path):
     found = read(write(tmp_path / "a.csv", *comments, header, row))
     assert (found.first["product_id"], found.first["product_type"]) == ("7", "Shirts")
     assert found.how.counts == {"rows above the header, left out": 2}
+
+
+@pytest.mark.parametrize(
+    ("cell", "details"),
+    [
+        ("General:Seat height:45 cm,:Wood:Oak", {"Seat height": "45 cm", "Wood": "Oak"}),
+        ('Wood:Oak,"General:Finish:Oil, matt"', {"Wood": "Oak", "Finish": "Oil, matt"}),
+        ("General:Care:Wipe, do not wash,General:Ratio:16:9", {"Care": "Wipe, do not wash", "Ratio": "16:9"}),
+    ],
+)
+def test_details_of_a_product(tmp_path, cell, details):
+    """People leave the section out, and forget the quotes around commas."""
+    header = ["id", "title", "link", "image_link", "product_type", "product_detail"]
+    found = read(write_tabs(tmp_path / "a.tsv", header, ["7", "Chair", "x", "1.jpg", "Chairs", cell])).first
+    assert found["attributes"] == {"product_type": "Chairs"} | details
+
+
+def test_a_feed_without_googles_namespace(tmp_path):
+    feed = (
+        "<products><product><id>7</id><title>Chair</title><image_link>a.jpg</image_link>"
+        "<product_type>Home &gt; Chairs</product_type><color>Red</color></product></products>"
+    )
+    found = read(write(tmp_path / "feed.xml", feed))
+    assert (found.how.layout, found.first["product_id"], found.first["product_type"]) == ("google", "7", "Chairs")
+    assert found.first["attributes"]["color"] == "Red"
+
+
+def test_a_description_that_was_escaped_twice(tmp_path):
+    body = "<![CDATA[&lt;p&gt;Tv&#228;tt: Dyna &amp;amp; stol&lt;/p&gt;&lt;ul&gt;&lt;li&gt;Ull&lt;/li&gt;&lt;/ul&gt;]]>"
+    item = f"<item><g:id>7</g:id><title>Dyna &amp;amp; stol</title><description>{body}</description>"
+    feed = f'<rss xmlns:g="http://base.google.com/ns/1.0">{item}<g:product_type>Stol</g:product_type></item></rss>'
+    found = read(write(tmp_path / "feed.xml", feed)).first
+    assert (found["title"], found["description"], found["bullet_points"]) == (
+        "Dyna & stol", "Tvätt: Dyna & stol", ["Ull"],
+    )  # fmt: skip
