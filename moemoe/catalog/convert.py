@@ -22,7 +22,7 @@ from moemoe.catalog.layouts.columns import columns_given
 from moemoe.catalog.product_images import images_in
 from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading, merge_readings
-from moemoe.catalog.screen import is_usable
+from moemoe.catalog.screen import is_usable, screen
 from moemoe.cli import main
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.schemas import CATALOG, QUARANTINE
@@ -41,6 +41,7 @@ class Conversion:
         quarantine: rows of QUARANTINE, for each row that was left out and each image that was.
         readings: how the files were read.
         rows: how many products came.
+        unfit: why a run will not use some of them -> how many; they are written all the same.
     """
 
     def __init__(self, partitions: Iterable[str], layout: str, columns: Mapping[str, str] | None = None):
@@ -48,6 +49,8 @@ class Conversion:
         self.quarantine: list[dict[str, str | None]] = []
         self.readings: list[Reading] = []
         self.rows = 0
+        self.unfit: Counter[str] = Counter()
+        self._seen: set[int] = set()  # hashes of ids: 60 bytes a product
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, those that cannot be read left out.
@@ -70,11 +73,21 @@ class Conversion:
                 images = [self._with_bytes(found, i, start + kept[i], partition) for i in range(len(kept))]
                 self.rows += len(kept)
                 start += batch.num_rows
+                self._count_unfit(found)
                 columns = {"image": [own[0] for own in images], "images": [own[1:] or None for own in images]}
                 for name, values in columns.items():
                     field = CATALOG.get_field_index(name)
                     found = found.set_column(field, CATALOG.field(field), pa.array(values, CATALOG.field(field).type))
                 yield found
+
+    def _count_unfit(self, batch: pa.RecordBatch) -> None:
+        columns = (batch[name].to_pylist() for name in ("product_id", "product_type", "title", "description"))
+        for product_id, *others in zip(*columns, strict=True):
+            if problem := screen(product_id, *others):
+                self.unfit[problem[1]] += 1
+            elif hash(product_id) in self._seen:
+                self.unfit["product id of another one"] += 1
+            self._seen.add(hash(product_id))
 
     def _with_bytes(self, batch: pa.RecordBatch, index: int, row: int, partition: str) -> list[dict[str, Any] | None]:
         """The images of a row, with the bytes of those that lie beside the catalog's files."""
@@ -153,6 +166,8 @@ def command(chosen: argparse.Namespace) -> None:
     conversion = convert(partitions, chosen.layout, output, columns)
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
+    for why, number in conversion.unfit.most_common():
+        print(f"  {number:,} products that a run will not use as they are: {why}")
     if conversion.quarantine:
         beside = output.with_suffix(".quarantine.parquet")
         pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)

@@ -112,3 +112,12 @@ def test_a_catalog_without_rows_leaves_nothing(tmp_path, text):
     with pytest.raises(CatalogError, match=r"the catalog has no rows: .*a\.csv"):
         convert([str(tmp_path / "a.csv")], "auto", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_products_that_a_run_will_not_use_are_told(tmp_path, capsys):
+    rows = ["1,Chairs,t,red", "1,Chairs,u,blue", ",Chairs,v,red", "4,,w,red", "5,Chairs,,red"]
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Color", *rows)
+    assert main(["convert", str(path), "--output", str(tmp_path / "b.parquet")]) == 0
+    said = capsys.readouterr().out
+    for why in ("product id of another one", "no product id", "no product type", "neither title nor description"):
+        assert f"  1 products that a run will not use as they are: {why}\n" in said

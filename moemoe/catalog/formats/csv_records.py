@@ -129,8 +129,10 @@ class CsvRecords:
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
         each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
         comments = number_of_comments(lines)
-        cells = re.split(r"[,;\t|]", first.replace('"', ""))
-        titles = 0 if is_above_header([], cells) else comments + number_of_titles(each[comments:])
+        cells = [re.split(r"[,;\t|]", line.strip().replace('"', "")) for line in lines]
+        titles = number_of_labels(cells) or comments + number_of_titles(each[comments:])
+        if is_above_header([], cells[0]):
+            titles = 0
         self._give_back(lines[titles + 1 :])
         self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
         if titles:
@@ -314,6 +316,15 @@ def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) ->
     first = (preamble[0] if preamble else record)[:2]  # an index may stand in front
     is_amazon = any(cell.casefold().startswith(("templatetype=", "settings=")) for cell in first)
     return is_amazon and len(preamble) < _MOST_ABOVE and not any(cell.casefold() in _FIELD_NAMES for cell in record)
+
+
+def number_of_labels(records: Sequence[Sequence[str]]) -> int:
+    """How many of the first records stand above Amazon's field names: labels, without the settings above them."""
+    for number, record in enumerate(records[:_MOST_ABOVE]):
+        names = {cell.strip().casefold() for cell in record}
+        if names & _FIELD_NAMES and any(name.startswith("item_name") for name in names):
+            return number
+    return 0
 
 
 def number_of_comments(first_cells: Sequence[str]) -> int:

@@ -11,7 +11,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.csv_records import ABOVE_HEADER, is_above_header, number_of_comments, number_of_titles
+from moemoe.catalog.formats.csv_records import (
+    ABOVE_HEADER,
+    is_above_header,
+    number_of_comments,
+    number_of_labels,
+    number_of_titles,
+)
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
@@ -63,7 +69,8 @@ class _Sheet:
     def of(cls, rows: Iterator[tuple[int, list[Any]]]) -> "_Sheet":
         begin = list(islice(rows, _SAMPLED_ROWS))
         comments = number_of_comments([str(cells[0]) for _, cells in begin])
-        titles = comments + number_of_titles([sum(cell != "" for cell in cells) for _, cells in begin[comments:]])
+        filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
+        titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
         if is_above_header([], [str(cell) for cell in begin[0][1]]):
             titles = 0  # Amazon's settings, which say more
         preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]

@@ -155,6 +155,10 @@ class GridTable(Table):
         super().respell(names)
         self.header = [self.names.get(cell, cell) for cell in self._first_header]
 
+    def spelled(self) -> dict[str, str]:
+        """The columns whose name comes twice in the header -> that name."""
+        return {column: name for column, name in zip(self.columns, self.header, strict=False) if column != name}
+
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """Files that were put one behind the other have a header each, perhaps in another order."""
         names, order = set(self._first_header), list[int]()

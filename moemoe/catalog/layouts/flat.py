@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.formats.table import Row
+from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import long_form
 from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
@@ -82,6 +82,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     numbered = [] if is_listed else numbered_columns(keys)
     file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
     keys = [key for key in keys if not any(key in one.values() for one in numbered)]
+    spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
             yield row
@@ -94,7 +95,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
         labels = ((key, _label(row.get(key), file, key)) for key in keys)
-        found["attributes"] = [(key.strip(), label) for key, label in labels if label is not None]
+        found["attributes"] = [(spelled.get(key, key).strip(), label) for key, label in labels if label is not None]
         for one in numbered:
             key, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
             if key is not None and label is not None:

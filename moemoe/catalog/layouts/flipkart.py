@@ -73,6 +73,8 @@ def _product_type(tree: list[str], title: str, brand: str) -> str | None:
 def _list(cell: Any) -> list[str]:
     """The texts of a JSON list; another text is the only one."""
     text = as_cell(cell)
+    if text == "nil":  # what Ruby prints where nothing is
+        return []
     try:
         found = json.loads(text) if text.startswith("[") else text
     except (ValueError, RecursionError):
@@ -82,7 +84,7 @@ def _list(cell: Any) -> list[str]:
 
 def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
     """Key and value of each specification; one without key goes under the column's name."""
-    if not as_cell(cell):
+    if as_cell(cell) in ("", "nil"):
         return
     found = _parse_ruby(as_cell(cell))
     listed = found.get("product_specification") if isinstance(found, dict) else None

@@ -120,6 +120,9 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
     if twice:
         raise CatalogError(f"{table.partition}: column {twice[0]!r} comes twice in the header; each is allowed once")
     where = {name: table.columns.index(source) for name, source in sources.items() if source in table.header}
+    for column, name in table.spelled().items():
+        if column in keys_of:
+            keys_of[column] = keys_of[name]
     keys = {table.columns.index(column): key for column, key in keys_of.items() if column not in table.constants}
     same = {name: value for name, source in sources.items() if (value := table.constants.get(source))}
     for cells in table.filled_records():
@@ -130,9 +133,9 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
         if same:
             row |= same
         if keys:
-            labels = {key: cells[i] for i, key in keys.items() if _is_filled(cells[i])}
+            labels = [(key, cells[i]) for i, key in keys.items() if _is_filled(cells[i])]
             try:
-                row["attributes"] = [*records.attributes(row.get("attributes", ""), file.counts), *labels.items()]
+                row["attributes"] = [*records.attributes(row.get("attributes", ""), file.counts), *labels]
             except RowError as error:
                 yield error
                 continue

@@ -160,3 +160,21 @@ def test_an_index_that_has_a_name(tmp_path):
     assert found.first["attributes"]["color_name"] == "Red"
     assert found.how.columns["Unnamed: 0"] == "unused"
     assert "0" not in found.first["attributes"].values()
+
+
+@pytest.mark.parametrize("kind", ["txt", "xlsx"])
+def test_labels_above_the_field_names_without_settings(tmp_path, kind):
+    """People clear the first row, and Amazon's labels are in the language of the market."""
+    labels = ["Verkäufer-SKU", "Produktname", "Produkttyp", "Farbe", "Gewicht", "Maßeinheit"]
+    names = ["item_sku", "item_name", "feed_product_type", "color_name", "item_weight", "item_weight_unit_of_measure"]
+    rows = [["Pflicht"] * 6, labels, names, ["1", "Stuhl", "CHAIR", "Rot", "3,5", "KG"]]
+    path = tmp_path / f"a.{kind}"
+    if kind == "xlsx":
+        write_excel(path, rows)
+    else:
+        write(path, *map("\t".join, rows))
+    found = read(path)
+    assert [(one["product_id"], one["title"], one["attributes"]) for one in found.products] == [
+        ("1", "Stuhl", {"color_name": "Rot", "item_weight": "3,5 KG"})
+    ]
+    assert found.how.counts == {"rows above the header, left out": 2}

@@ -147,3 +147,10 @@ def test_several_images_of_an_image_folder(tmp_path):
     path = write_lines(tmp_path / "metadata.jsonl", row)
     (found,) = rows_of(path, images=2)
     assert [found["image"]["path"], found["images"][0]["path"]] == ["1.jpg", "2.jpg"]
+
+
+@pytest.mark.parametrize(("header", "layout"), [("Color,Color", "flat"), ("attributes.Color,attributes.Color", "own")])
+def test_columns_of_one_name_are_one_attribute(tmp_path, header, layout):
+    path = write_lines(tmp_path / "a.csv", f"product_id,product_type,title,{header}", "1,Chairs,t,red,blue")
+    assert rows_of(path)[0]["attributes"] == [("Color", "red"), ("Color", "blue")]
+    assert read_as(path).layout == layout

@@ -79,3 +79,10 @@ def test_specifications_that_are_cut_cost_their_row(tmp_path):
 def test_product_type(tmp_path, tree, product_type):
     found = read(write_dicts(tmp_path / "flipkart.csv", FLIPKART, flipkart_row(product_category_tree=tree, brand="AW")))
     assert found.first["product_type"] == product_type
+
+
+def test_nil_is_nothing(tmp_path):
+    row = flipkart_row(product_specifications="nil", image="nil", brand="")
+    found = read(write_dicts(tmp_path / "flipkart.csv", FLIPKART, row)).first
+    assert found["image"] is None
+    assert list(found["attributes"]) == ["product_category_tree"]
