@@ -111,7 +111,7 @@ class ImageEmbedding:
 
 def _encoder(image: ImageConfig) -> ImageEncoder:
     encoder = ImageEncoder(image, 1)
-    encoder.project = torch.nn.Identity()
+    encoder.unproject()
     return encoder.eval()
 
 

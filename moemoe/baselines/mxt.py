@@ -104,7 +104,7 @@ class MXT(MoEMoE):
     def __init__(self, config: MXTConfig):
         super().__init__(config)
         d_model = config.text.d_model
-        self.image_encoder.project = nn.Identity()  # the gate takes the global vector in its own width
+        self.image_encoder.unproject()  # the gate takes the global vector in its own width
         shared = self.image_encoder.backbone if self.image_encoder.frozen else None
         self.feature_encoder = ImageEncoder(config.features, d_model, shared)
         width = self.image_encoder.width

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
 from moemoe.vision.config import ImageConfig
-from moemoe.vision.patch_colors import color_histogram, own_pixels
+from moemoe.vision.patch_colors import ColorPatch, color_histogram, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
 #: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
@@ -31,7 +31,8 @@ class ImageEncoder(nn.Module):
     """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
 
     A convolutional network's patches are the positions of its last feature map. The features of a frozen backbone
-    (``trained: none``) are normalized, and projected together with each patch's own pixels and colours.
+    (``trained: none``) are normalized, and projected together with each patch's own pixels; the colours of all patches
+    are one more (``ColorPatch``).
 
     Args:
         image: which model.
@@ -57,14 +58,14 @@ class ImageEncoder(nn.Module):
         for parameter in self._fixed:
             parameter.requires_grad_(False)
         pixels, colors = (3 * PATCH_PIXELS**2, image.color_levels**3) if self.frozen else (0, 0)
-        self._own = pixels + colors
-        #: Of what ``project`` reads, and of ``features``.
-        self.width = int(backbone.num_features) + self._own
-        self.project = nn.Identity() if self.width == d_model else nn.Linear(self.width, d_model)
+        #: Numbers of each part of ``features``.
+        self._parts = [int(backbone.num_features), pixels, colors]
+        self.width = sum(self._parts)
+        reads = self.width - colors
+        self.project = nn.Identity() if reads == d_model else nn.Linear(reads, d_model)
         if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
-            own = self.project.weight[:, -self._own :]
-            nn.init.uniform_(own[:, :pixels], -(pixels**-0.5), pixels**-0.5)
-            nn.init.uniform_(own[:, pixels:], -1, 1)  # the histogram's length is 1, however many colours it has
+            nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
+        self.color_patch = ColorPatch(colors, d_model) if colors else None
         mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
@@ -84,8 +85,11 @@ class ImageEncoder(nn.Module):
             raise ConfigError(
                 f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {self.width}"
             )
-        seen_IPW, own_IPC = half_IPW.to(self.mean.dtype).split([self.width - self._own, self._own], dim=-1)
-        return self.project(torch.cat([F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), own_IPC], dim=-1))
+        seen_IPW, pixels_IPC, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
+        x_IPW = torch.cat([F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), pixels_IPC], dim=-1)
+        if self.color_patch is None:
+            return self.project(torch.cat([x_IPW, colors_IPC], dim=-1))
+        return torch.cat([self.project(x_IPW), self.color_patch(colors_IPC)], dim=1)
 
     def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
         """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
@@ -102,6 +106,10 @@ class ImageEncoder(nn.Module):
             each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
             return torch.cat(list(each(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
+
+    def unproject(self) -> None:
+        """From now on a patch is embedded as its numbers themselves, [I, P, W], colours included."""
+        self.project, self.color_patch = nn.Identity(), None
 
     def compute(self, images_I3HW: np.ndarray) -> np.ndarray:
         """``features`` of a NumPy array, on this encoder's device, as a NumPy array."""

@@ -1,4 +1,4 @@
-"""The colours of a patch."""
+"""The colours of a patch, and the patch of an image's colours."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
-from moemoe.vision.patch_colors import color_histogram
+from moemoe.vision.patch_colors import ColorPatch, color_histogram
 
 LEVELS = 5
 
@@ -56,4 +56,35 @@ def test_a_frozen_encoder_carries_them_beside_its_pixels():
     white = encoder.features(torch.full((1, 3, 64, 64), 255, dtype=torch.uint8))
     assert white.shape == (1, 4, 1280 + 48 + 8) == (1, *encoder.shape)
     assert white[0, :, -8:].tolist() == [[0, 0, 0, 0, 0, 0, 0, 1]] * 4
+    assert encoder(white).shape == (1, 4 + 1, 8)
     assert encoder.fingerprint != ImageEncoder(ImageConfig(**{**vars(config), "color_levels": 3}), 8).fingerprint
+
+
+def test_the_backbones_patches_do_not_look_at_the_colours_nor_the_colour_patch_at_the_backbone():
+    config = ImageConfig(name="tf_efficientnet_lite0", size=64, pretrained="package", trained="none", color_levels=2)
+    encoder = ImageEncoder(config, 8)
+    features = torch.rand(2, 4, encoder.width)
+    before = encoder(features)
+    other_colors, other_features = features.clone(), features.clone()
+    other_colors[..., -8:] = torch.rand(2, 4, 8)
+    other_features[..., :-8] = torch.rand(2, 4, encoder.width - 8)
+    assert torch.equal(encoder(other_colors)[:, :4], before[:, :4])
+    assert not torch.equal(encoder(other_colors)[:, 4], before[:, 4])
+    assert torch.equal(encoder(other_features)[:, 4], before[:, 4])
+    assert not torch.equal(encoder(other_features)[:, :4], before[:, :4])
+
+
+def test_it_reads_whole_middle_and_corners():
+    red, blue, green = torch.eye(3)
+    grid = blue.expand(4, 4, 3).clone()
+    grid[1:3, 1:3] = red
+    grid[::3, ::3] = green
+    patch = ColorPatch(3, 8)
+    expected = torch.cat([torch.tensor([4, 8, 4]).div(16).sqrt(), red, green])
+    assert torch.allclose(patch(grid.view(1, 16, 3)), patch.out(patch.hidden(expected).relu()).view(1, 1, 8), atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7])
+def test_of_any_square_grid(side):
+    grid = torch.eye(4)[torch.randint(4, (2, side * side))]
+    assert ColorPatch(4, 8)(grid).isfinite().all()
