@@ -1,7 +1,11 @@
 import os
 import shutil
+import sys
 import tempfile
 
+# where bytecode is not to be kept, each of the suite's many processes would compile the project anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: more threads would only wait for each other
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("METAFLOW_USER", "tests")
