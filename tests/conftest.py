@@ -5,7 +5,6 @@ import tempfile
 
 # where bytecode is not to be kept, each of the suite's many processes would compile the project anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: more threads would only wait for each other
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("METAFLOW_USER", "tests")
@@ -16,6 +15,8 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import pytest
 from hypothesis import settings
+
+sys.dont_write_bytecode = False
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
