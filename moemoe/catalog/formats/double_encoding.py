@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -161,6 +162,6 @@ def _bytes_of(texts: pa.Array) -> memoryview:
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
         return memoryview(b"")
-    width = "i" if pa.types.is_string(texts.type) else "q"
-    ends = memoryview(offsets).cast("B").cast(width)
+    whole_numbers = np.int32 if pa.types.is_string(texts.type) else np.int64
+    ends = np.frombuffer(offsets, whole_numbers)
     return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]
