@@ -175,9 +175,11 @@ def as_text_array(array: pa.Array) -> pa.Array:
         return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     texts = array.cast(pa.string())
     strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _missing()))
-    if pc.any(strange).as_py():
-        texts = pa.array([as_text(text) for text in texts.to_pylist()], pa.string())
-    return texts
+    strange = pc.fill_null(strange, False)
+    if not pc.any(strange).as_py():
+        return texts
+    clean = [as_text(text) for text in texts.filter(strange).to_pylist()]
+    return pc.replace_with_mask(texts, strange, pa.array(clean, pa.string()))
 
 
 def without_nothing(texts: pa.Array) -> pa.Array:

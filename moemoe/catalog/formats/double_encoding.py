@@ -34,8 +34,6 @@ _RUN = re.compile(f"(?:{_CHARACTER.pattern})+")
 _BEGIN = re.compile(f"[Â-ô][{_BEHIND}]")  # found seven times as fast
 #: The same in UTF-8, roughly: the letter, and what the symbols begin with.
 _IN_UTF_8 = re.compile(rb"\xc3[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]")
-# RE2 wants code points written out
-_IN_ARROW = "[Â-ô][" + "".join(f"\\x{{{ord(one):x}}}" for one, byte in _BYTES.items() if byte < 0xC0) + "]"
 #: What also stands behind a word in capitals: dashes, quotes, marks.
 _TYPOGRAPHIC = frozenset("–—‘’‚“”„‹›«»…•™®°·±\u00a0")
 #: Bytes that Windows-1252 lacks, as they come in a text that was saved so twice.
@@ -63,7 +61,7 @@ def undo(text: str) -> tuple[str, int]:
         parts, at = [], 0
         for found, meant, doubt in runs:
             if doubt:
-                parts += [text[at : found.start()], meant]
+                parts += [text[at : found.start()], meant.replace("\ufeff", "")]  # a byte order mark says nothing
                 at = found.end()
                 number += len(meant)
         text = "".join([*parts, text[at:]])
@@ -126,15 +124,32 @@ def undo_in(value: Any, counts: Counter[str]) -> Any:
 
 def undo_in_array(array: pa.Array, counts: Counter[str]) -> pa.Array:
     """An array of texts, or of lists, structs or maps of them, as ``undo_in`` has each."""
-    if not _may_have_some(array):
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray) or not _may_have_some(array):
         return array
-    return pa.array([_undo_in_cell(value, counts) for value in array.to_pylist()], array.type)
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(array.indices, undo_in_array(array.dictionary, counts))
+    if not pa.types.is_nested(kind):
+        return _undo_in_texts(array, counts)
+    array = array.take(np.arange(len(array)))  # without the rest of the array that this may be a slice of
+    if pa.types.is_struct(kind):
+        parts = [undo_in_array(part, counts) for part in array.flatten()]
+        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=array.is_null())
+    if pa.types.is_map(kind):
+        keys, items = (undo_in_array(part, counts) for part in (array.keys, array.items))
+        return pa.MapArray.from_arrays(array.offsets, keys, items, type=kind, mask=array.is_null())
+    made = pa.LargeListArray if pa.types.is_large_list(kind) else pa.ListArray
+    return made.from_arrays(array.offsets, undo_in_array(array.values, counts), type=kind, mask=array.is_null())
 
 
-def _undo_in_cell(value: Any, counts: Counter[str]) -> Any:
-    if isinstance(value, list) and all(isinstance(part, tuple) for part in value):  # a map
-        return [tuple(undo_in(part, counts) for part in pair) for pair in value]
-    return undo_in(value, counts)
+def _undo_in_texts(texts: pa.Array, counts: Counter[str]) -> pa.Array:
+    plain = texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts
+    data, ends = _bytes_and_ends(plain)
+    at = [found.start() for found in _IN_UTF_8.finditer(data)]
+    doubtful = np.zeros(len(plain), bool)
+    doubtful[np.searchsorted(ends, at, side="right")] = True
+    meant = [undo_in(text, counts) for text in plain.filter(doubtful).to_pylist()]
+    return pc.replace_with_mask(plain, doubtful, pa.array(meant, plain.type)).cast(texts.type)
 
 
 def _may_have_some(array: pa.Array) -> bool:
@@ -154,14 +169,14 @@ def _may_have_some(array: pa.Array) -> bool:
         array = array.cast(pa.string())
     elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return False
-    return may_have_some(_bytes_of(array)) and pc.any(pc.match_substring_regex(array, _IN_ARROW)).as_py()
+    return may_have_some(_bytes_and_ends(array)[0])
 
 
-def _bytes_of(texts: pa.Array) -> memoryview:
-    """The bytes of an array of texts, one behind the other."""
+def _bytes_and_ends(texts: pa.Array) -> tuple[memoryview, np.ndarray]:
+    """The bytes of an array of texts, one behind the other, and where each text ends."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
-        return memoryview(b"")
+        return memoryview(b""), np.zeros(len(texts), np.int64)
     whole_numbers = np.int32 if pa.types.is_string(texts.type) else np.int64
-    ends = np.frombuffer(offsets, whole_numbers)
-    return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]
+    ends = np.frombuffer(offsets, whole_numbers)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(data)[ends[0] : ends[-1]], ends[1:] - ends[0]
