@@ -33,8 +33,8 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambd
 COMMAS = "lines with a comma behind the object"
 #: A first line that is no object itself: the object goes on, or the list in it does.
 _BEGINS_AN_OBJECT = re.compile(r'\{(?:\s*"[^"]*"\s*:\s*\[\s*\{?)?')
-#: What a text that is not ASCII may come as; elsewhere it is read with its line.
-_ESCAPE = "\\u00"
+#: How two characters come in a row that are not ASCII, if they do not come as they are, which is read with the line.
+_ESCAPED = re.compile(r"\\u00[c-f][0-9a-f]\\u", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -174,7 +174,7 @@ def _object(text: TextFile, line: str) -> Any:
             raise
         found = _DECODER.decode(bare[:-1])
         text.counts[COMMAS] += 1
-    return undo_in(found, text.counts) if _ESCAPE in line else found
+    return undo_in(found, text.counts) if _ESCAPED.search(line) else found
 
 
 def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowError]:
@@ -194,7 +194,7 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
             if is_array and not is_open:
                 raise ValueError("something stands behind the array")
             begin, (item, at) = at, _DECODER.raw_decode(buffer, at)
-            item = undo_in(item, text.counts) if buffer.find(_ESCAPE, begin, at) >= 0 else item
+            item = undo_in(item, text.counts) if _ESCAPED.search(buffer, begin, at) else item
             number += 1
         except (ValueError, RecursionError) as error:
             is_between = not buffer[at:].strip() and not is_open

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.double_encoding import undo_in
+from moemoe.catalog.formats.double_encoding import may_have_some, undo_in
 from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
 from moemoe.errors import CatalogError
 
@@ -121,7 +121,8 @@ class TextFile:
         line = self._ahead.popleft() if self._ahead else self._next_line()
         if line.isascii():
             return line
-        return undo_in(self._as_text(line.lstrip("\ufeff")), self.counts).lstrip("\ufeff")
+        line = self._as_text(line.lstrip("\ufeff"))
+        return undo_in(line, self.counts).lstrip("\ufeff") if may_have_some(line.encode("utf-8", "replace")) else line
 
     def _next_line(self) -> str:
         try:

@@ -118,3 +118,18 @@ def test_columns_of_arrow_keep_their_types(tmp_path):
     first, second, third = rows_of(tmp_path / "a.parquet")
     assert (first["product_type"], first["title"], first["bullet_points"]) == ("grün", "grün", ["grün"])
     assert (second["title"], third["title"], first["attributes"]) == (None, "red", [("Farbe", "grün")])
+
+
+def test_slices_of_arrow(tmp_path):
+    """Arrow's record batches are read in slices."""
+    labels = [[("Farbe", "red")]] * 300 + [[("Farbe", misread("grün"))], None] + [[]] * 300
+    columns = {name: pa.array([f"{name} {i}" for i in range(len(labels))]) for name in ("product_id", "product_type")}
+    columns["title"] = pa.array([*["a"] * 600, misread("für"), "b"])
+    columns["attributes"] = pa.array(labels, pa.map_(pa.string(), pa.string()))
+    table = pa.table(columns)
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    rows = rows_of(tmp_path / "a.arrow")
+    assert (rows[299]["attributes"], rows[300]["attributes"]) == ([("Farbe", "red")], [("Farbe", "grün")])
+    assert [row["title"] for row in rows[599:]] == ["a", "für", "b"]
+    assert read_as(tmp_path / "a.arrow").counts == {UNDONE: 2}
