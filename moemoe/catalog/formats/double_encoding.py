@@ -2,7 +2,8 @@
 
 A character of several bytes became as many: an accented letter, and symbols. Where people write the like, it stays:
 "LÃ™", "CAFÉ®", "10 Å–20 Å", and a blank and a quote behind an é ("café »"). So an accented letter counts beside other
-letters, and one of another script beside more of it; a doubtful one counts if its text has others that are sure.
+letters, and one of another script beside more of it; a doubtful one counts if its text has others that are sure. Of
+"Ã?Â?Ã?Â·", in which a program has put "?" for most of the bytes, nobody knows what it was.
 """
 
 import re
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 UNDONE = "characters of UTF-8 that had been read as Windows-1252 (grÃ¶ÃŸer), read as meant (größer)"
+LOST = "lines or cells with rests of UTF-8 that cannot be read as meant (Ã?Â?), left as they are"
 #: A text may have been saved so several times.
 _MOST_TIMES = 3
 
@@ -32,8 +34,11 @@ _BEHIND = re.escape("".join(one for one, byte in _BYTES.items() if byte < 0xC0))
 _CHARACTER = re.compile(f"[Â-ß][{_BEHIND}]|[à-ï][{_BEHIND}]{{2}}|[ð-ô][{_BEHIND}]{{3}}")
 _RUN = re.compile(f"(?:{_CHARACTER.pattern})+")
 _BEGIN = re.compile(f"[Â-ô][{_BEHIND}]")  # found seven times as fast
+#: Bytes of which a program has written "?" for the second: in a row, and beside a run.
+_LOST = re.compile(r"[ÂÃ]\?+[Â-ï]")
+_LOST_BEFORE, _LOST_BEHIND = re.compile(r"[Â-ï]\?+\Z"), re.compile(r"[Â-ï]\?")
 #: The same in UTF-8, roughly: the letter, and what the symbols begin with.
-_IN_UTF_8 = re.compile(rb"\xc3[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]")
+_IN_UTF_8 = re.compile(rb"\xc3(?:[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]|[\x82\x83]\?)")
 #: What also stands behind a word in capitals: dashes, quotes, marks.
 _TYPOGRAPHIC = frozenset("–—‘’‚“”„‹›«»…•™®°·±\u00a0")
 #: Bytes that Windows-1252 lacks, as they come in a text that was saved so twice.
@@ -72,6 +77,9 @@ def _meant(found: re.Match[str]) -> tuple[str, int]:
     """What a run of such characters was, and whether it is sure, doubtful or none."""
     run, text = found[0], found.string
     before, behind = text[: found.start()][-1:], text[found.end() : found.end() + 1]
+    is_rest = before == "?" and _LOST_BEFORE.search(text, max(found.start() - 9, 0), found.start())
+    if is_rest or _LOST_BEHIND.match(text, found.end()):
+        return run, _NONE
     try:
         meant = bytes(_BYTES[one] for one in run).decode()
     except UnicodeDecodeError:
@@ -114,6 +122,8 @@ def undo_in(value: Any, counts: Counter[str]) -> Any:
         text, number = undo(value)
         if number:
             counts[UNDONE] += number
+        if _LOST.search(text):
+            counts[LOST] += 1
         return text
     if isinstance(value, list):
         return [undo_in(part, counts) for part in value]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moemoe.catalog.formats.double_encoding import UNDONE, undo
+from moemoe.catalog.formats.double_encoding import LOST, UNDONE, undo
 from tests.support.catalog_files import read_as, rows_of, write_parquet
 from tests.support.excel_files import write_excel
 
@@ -61,6 +61,17 @@ def test_what_is_spelled_like_it_stays(text):
 def test_a_doubtful_one_counts_beside_a_sure_one():
     assert undo("Ã–") == ("Ã–", 0)
     assert undo("Ã– 12 fÃ¼r") == ("Ö 12 für", 2)
+
+
+def test_rests_are_left_and_counted(tmp_path):
+    """A program has written ? for the bytes that it could not show; what the others were is not known."""
+    lost, half = "· Synthetic Ã?Â??Ã?Â?Ã?Â· leather", "33Ã?Â¢Ã¢Â?Â¬Ã¯Â¿Â½ is cafÃ©"
+    path = tmp_path / "a.csv"
+    rows = [f"1,Chairs,{lost}", f"2,Chairs,{half}", "3,Chairs,LÃ? Não? Sim"]
+    path.write_text("\n".join(["product_id,product_type,title", *rows, ""]))
+    titles = [row["title"] for row in rows_of(path, required=("product_id", "title"))]
+    assert titles == [lost, half.replace("Ã©", "é"), "LÃ? Não? Sim"]
+    assert read_as(path, required=("product_id", "title")).counts == {UNDONE: 1, LOST: 2}
 
 
 def _write(kind: str, folder):
