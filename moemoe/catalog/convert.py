@@ -167,7 +167,7 @@ def command(chosen: argparse.Namespace) -> None:
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
     for why, number in conversion.unfit.most_common():
-        print(f"  {number:,} products that a run will not use as they are: {why}")
+        print(f"  products that a run will not use as they are, {why}: {number:,}")
     if conversion.quarantine:
         beside = output.with_suffix(".quarantine.parquet")
         pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)
