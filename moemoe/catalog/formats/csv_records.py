@@ -7,6 +7,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from moemoe.catalog.formats.above_header import (
+    ABOVE_HEADER,
+    is_above_header,
+    number_of_comments,
+    number_of_labels,
+    number_of_titles,
+)
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import mark_short
 from moemoe.catalog.formats.table import EMPTY, GridTable
@@ -32,10 +39,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 FORMULAS = 'rows with cells written ="...", read as their texts'
 BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
-ABOVE_HEADER = "rows above the header, left out"
 JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
-_WIDEST_TITLE, _FEWEST_NAMES = 2, 4
-_COMMENT = re.compile(r'"?# \w')
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"')
@@ -43,8 +47,6 @@ _FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _AFTER_THE_END = "\0\x1a\r\n"
 #: Of a record with quotes behind backslashes, which is read anew with each line.
 _MOST_LINES = 100
-#: One of these is in the header of Amazon's files, which has at most so many records above it.
-_FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
 
 
 class _BadRecordError(Exception):
@@ -309,44 +311,6 @@ class CsvRecords:
                 raise _BadRecordError(f"a quote opens a cell that does not close within {width} cells")
         self._open_at_end = True
         raise _BadRecordError(f"{_OPEN}: a quote opens a cell that does not close")
-
-
-def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) -> bool:
-    """Whether a record behind ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
-    first = (preamble[0] if preamble else record)[:2]  # an index may stand in front
-    is_amazon = any(cell.casefold().startswith(("templatetype=", "settings=")) for cell in first)
-    return is_amazon and len(preamble) < _MOST_ABOVE and not any(cell.casefold() in _FIELD_NAMES for cell in record)
-
-
-def number_of_labels(records: Sequence[Sequence[str]]) -> int:
-    """How many of the first records stand above Amazon's field names: labels, without the settings above them."""
-    for number, record in enumerate(records[:_MOST_ABOVE]):
-        names = {cell.strip().casefold() for cell in record}
-        if names & _FIELD_NAMES and any(name.startswith("item_name") for name in names):
-            return number
-    return 0
-
-
-def number_of_comments(first_cells: Sequence[str]) -> int:
-    """How many of the first records are comments, "# Required | ..." as Meta's template has them, by their first cells.
-
-    A file of comments alone has none.
-    """
-    number = 0
-    while number < len(first_cells) and _COMMENT.match(first_cells[number]):
-        number += 1
-    return number if number < len(first_cells) else 0
-
-
-def number_of_titles(filled: Sequence[int]) -> int:
-    """How many of the first records are titles, as people write them above a table, by each one's filled cells.
-
-    A title fills two cells at most ("Exported on", a date). Below it are a header of four names or more, which a
-    catalog has at least, and a record as wide as no title.
-    """
-    header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
-    below = next((number for number in filled[header + 1 :] if number), 0)
-    return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
 
 
 def _joined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from moemoe.catalog.formats.csv_records import (
+from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
     is_above_header,
     number_of_comments,

@@ -1,0 +1,48 @@
+"""What stands above a header: titles, comments, Amazon's settings and labels."""
+
+import re
+from collections.abc import Sequence
+
+ABOVE_HEADER = "rows above the header, left out"
+_WIDEST_TITLE, _FEWEST_NAMES = 2, 4
+_COMMENT = re.compile(r'"?# \w')
+#: One of these is in the header of Amazon's files, which has at most so many records above it.
+_FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
+
+
+def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) -> bool:
+    """Whether a record behind ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
+    first = (preamble[0] if preamble else record)[:2]  # an index may stand in front
+    is_amazon = any(cell.casefold().startswith(("templatetype=", "settings=")) for cell in first)
+    return is_amazon and len(preamble) < _MOST_ABOVE and not any(cell.casefold() in _FIELD_NAMES for cell in record)
+
+
+def number_of_labels(records: Sequence[Sequence[str]]) -> int:
+    """How many of the first records stand above Amazon's field names: labels, without the settings above them."""
+    for number, record in enumerate(records[:_MOST_ABOVE]):
+        names = {cell.strip().casefold() for cell in record}
+        if names & _FIELD_NAMES and any(name.startswith("item_name") for name in names):
+            return number
+    return 0
+
+
+def number_of_comments(first_cells: Sequence[str]) -> int:
+    """How many of the first records are comments, "# Required | ..." as Meta's template has them, by their first cells.
+
+    A file of comments alone has none.
+    """
+    number = 0
+    while number < len(first_cells) and _COMMENT.match(first_cells[number]):
+        number += 1
+    return number if number < len(first_cells) else 0
+
+
+def number_of_titles(filled: Sequence[int]) -> int:
+    """How many of the first records are titles, as people write them above a table, by each one's filled cells.
+
+    A title fills two cells at most ("Exported on", a date). Below it are a header of four names or more, which a
+    catalog has at least, and a record as wide as no title.
+    """
+    header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
+    below = next((number for number in filled[header + 1 :] if number), 0)
+    return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
