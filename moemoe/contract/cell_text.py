@@ -36,6 +36,13 @@ _INVISIBLE_RANGES = (
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _INVISIBLE = re.compile(f"[{_INVISIBLE_RANGES}]")
+_FIRST_BYTES = {
+    byte
+    for first, last in re.findall("(.)(?:-(.))?", _INVISIBLE_RANGES, re.DOTALL)
+    for byte in range(first.encode()[0], (last or first).encode()[0] + 1)
+}
+#: Bytes of UTF-8 with which none of these begins; from 0x80 to 0xBF none begins at all.
+_OF_OTHERS = bytes(byte for byte in range(256) if byte not in _FIRST_BYTES or 0x80 <= byte < 0xC0)
 _BLANKS = frozenset("\x0b\x0c\x1c\x1d\x1e\x1f\x85")
 #: Windows-1252 read as Latin-1: the quotes and dashes that were meant.
 _WINDOWS = {chr(code): bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
@@ -174,12 +181,23 @@ def as_text_array(array: pa.Array) -> pa.Array:
     if pa.types.is_decimal(array.type):
         return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     texts = array.cast(pa.string())
-    strange = pc.or_(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), pc.is_in(texts, _missing()))
-    strange = pc.fill_null(strange, False)
+    strange = pc.is_in(texts, _missing())
+    if bytes(bytes_and_ends(texts)[0]).translate(None, _OF_OTHERS):  # ten times as fast as the expression
+        strange = pc.or_(strange, pc.fill_null(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), False))
     if not pc.any(strange).as_py():
         return texts
     clean = [as_text(text) for text in texts.filter(strange).to_pylist()]
     return pc.replace_with_mask(texts, strange, pa.array(clean, pa.string()))
+
+
+def bytes_and_ends(texts: pa.Array) -> tuple[memoryview, np.ndarray]:
+    """The bytes of an array of strings, one behind the other, and where each string ends."""
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return memoryview(b""), np.zeros(len(texts), np.int64)
+    whole_numbers = np.int32 if pa.types.is_string(texts.type) else np.int64
+    ends = np.frombuffer(offsets, whole_numbers)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(data)[ends[0] : ends[-1]], ends[1:] - ends[0]
 
 
 def without_nothing(texts: pa.Array) -> pa.Array:

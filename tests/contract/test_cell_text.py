@@ -131,6 +131,19 @@ def test_arrays(array, texts):
     assert as_text_array(array).to_pylist() == texts
 
 
+@given(
+    st.lists(
+        st.none()
+        | st.text()
+        | st.sampled_from(["nan", "a\x01b", "a\x7fb", "soft\xadhyphen", "\ufeffa", "a\U0001bca1", "é’日"])
+    ),
+    st.integers(0, 3),
+)
+def test_an_array_is_what_each_of_its_texts_is(texts, start):
+    array = pa.array(texts, pa.string()).slice(start)
+    assert as_text_array(array).to_pylist() == [as_text(text) for text in texts[start:]]
+
+
 @pytest.mark.parametrize("text", ["None", "N/A", "n/a", " null ", "#N/A"])
 def test_a_text_that_says_that_nothing_is_there_is_missing_but_for_labels(text):
     assert as_text_or_nothing(text) is None

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.contract.cell_text import bytes_and_ends
+
 UNDONE = "characters of UTF-8 that had been read as Windows-1252 (grÃ¶ÃŸer), read as meant (größer)"
 LOST = "lines or cells with rests of UTF-8 that cannot be read as meant (Ã?Â?), left as they are"
 #: A text may have been saved so several times.
@@ -154,7 +156,7 @@ def undo_in_array(array: pa.Array, counts: Counter[str]) -> pa.Array:
 
 def _undo_in_texts(texts: pa.Array, counts: Counter[str]) -> pa.Array:
     plain = texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts
-    data, ends = _bytes_and_ends(plain)
+    data, ends = bytes_and_ends(plain)
     at = [found.start() for found in _IN_UTF_8.finditer(data)]
     doubtful = np.zeros(len(plain), bool)
     doubtful[np.searchsorted(ends, at, side="right")] = True
@@ -179,14 +181,4 @@ def _may_have_some(array: pa.Array) -> bool:
         array = array.cast(pa.string())
     elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return False
-    return may_have_some(_bytes_and_ends(array)[0])
-
-
-def _bytes_and_ends(texts: pa.Array) -> tuple[memoryview, np.ndarray]:
-    """The bytes of an array of texts, one behind the other, and where each text ends."""
-    _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return memoryview(b""), np.zeros(len(texts), np.int64)
-    whole_numbers = np.int32 if pa.types.is_string(texts.type) else np.int64
-    ends = np.frombuffer(offsets, whole_numbers)[texts.offset : texts.offset + len(texts) + 1]
-    return memoryview(data)[ends[0] : ends[-1]], ends[1:] - ends[0]
+    return may_have_some(bytes_and_ends(array)[0])

@@ -1,12 +1,15 @@
 """Text in UTF-8 that was read as Windows-1252 comes back, in every format, and what only looks like it stays."""
 
 import json
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from moemoe.catalog.formats.double_encoding import LOST, UNDONE, undo
+from moemoe.catalog.formats.double_encoding import LOST, UNDONE, undo, undo_in, undo_in_array
 from tests.support.catalog_files import read_as, rows_of, write_parquet
 from tests.support.excel_files import write_excel
 
@@ -144,3 +147,30 @@ def test_slices_of_arrow(tmp_path):
     assert (rows[299]["attributes"], rows[300]["attributes"]) == ([("Farbe", "red")], [("Farbe", "grün")])
     assert [row["title"] for row in rows[599:]] == ["a", "für", "b"]
     assert read_as(tmp_path / "a.arrow").counts == {UNDONE: 2}
+
+
+SOME = st.none() | st.sampled_from(["", "red", "grün", misread("grün"), misread("für 20 €"), "Ã?Â?Ã?"])
+TEXT_TYPES = st.sampled_from([pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
+NESTED = {
+    "list": (st.lists(SOME), pa.list_),
+    "large list": (st.lists(SOME), pa.large_list),
+    "struct": (st.fixed_dictionaries({"a": SOME}), lambda kind: pa.struct([("a", kind)])),
+    "list of structs": (st.lists(st.fixed_dictionaries({"a": SOME})), lambda kind: pa.list_(pa.struct([("a", kind)]))),
+}
+
+
+@pytest.mark.parametrize("shape", ["text", *NESTED])
+@given(st.data())
+def test_an_array_is_what_each_of_its_values_is(shape, data):
+    kind = data.draw(TEXT_TYPES) if shape == "text" else pa.string()
+    values, of = (SOME, lambda kind: kind) if shape == "text" else NESTED[shape]
+    cells = data.draw(st.lists(st.none() | values, max_size=8))
+    start = data.draw(st.integers(0, 3))
+    array = pa.array(cells, of(kind)).slice(start)
+    found = undo_in_array(array, Counter())
+    assert found.type == array.type
+    assert found.to_pylist() == [undo_in(cell, Counter()) for cell in cells[start:]]
+
+
+def test_a_byte_order_mark_is_no_text():
+    assert undo(misread("\ufeffgrün")) == ("grün", 2)
