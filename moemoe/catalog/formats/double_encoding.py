@@ -19,8 +19,8 @@ from moemoe.contract.cell_text import bytes_and_ends
 
 UNDONE = "characters of UTF-8 that had been read as Windows-1252 (grÃ¶ÃŸer), read as meant (größer)"
 LOST = "lines or cells with rests of UTF-8 that cannot be read as meant (Ã?Â?), left as they are"
-#: A text may have been saved so several times.
-_MOST_TIMES = 3
+#: A text may have been saved so several times; five were seen.
+_MOST_TIMES = 8
 
 
 def _spelling(byte: int) -> str:
@@ -35,12 +35,16 @@ _BYTES = {chr(byte): byte for byte in range(0x80, 0x100)} | {_spelling(byte): by
 _BEHIND = re.escape("".join(one for one, byte in _BYTES.items() if byte < 0xC0))
 _CHARACTER = re.compile(f"[Â-ß][{_BEHIND}]|[à-ï][{_BEHIND}]{{2}}|[ð-ô][{_BEHIND}]{{3}}")
 _RUN = re.compile(f"(?:{_CHARACTER.pattern})+")
-_BEGIN = re.compile(f"[Â-ô][{_BEHIND}]")  # found seven times as fast
+#: Characters of which a program wrote a blank for the last byte (behind a capital letter the first may end a word:
+#: "LÃ"), and a quote of which it wrote ? or U+FFFD for it, as Windows-1252 has none of that code.
+_LAST_BYTE = re.compile(r"(?<![A-ZÀ-Þ?])(?:Â |Ã  )|â€[?\ufffd]")
+_WITH_LAST_BYTE = {"Â ": "\u00a0", "Ã  ": "à ", "â€?": "”", "â€\ufffd": "”"}
+_BEGIN = re.compile(f"[Â-ô][{_BEHIND}]|{_LAST_BYTE.pattern}")  # found seven times as fast
 #: Bytes of which a program has written "?" for the second: in a row, and beside a run.
 _LOST = re.compile(r"[ÂÃ]\?+[Â-ï]")
 _LOST_BEFORE, _LOST_BEHIND = re.compile(r"[Â-ï]\?+\Z"), re.compile(r"[Â-ï]\?")
 #: The same in UTF-8, roughly: the letter, and what the symbols begin with.
-_IN_UTF_8 = re.compile(rb"\xc3(?:[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]|[\x82\x83]\?)")
+_IN_UTF_8 = re.compile(rb"\xc3(?:[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]|[\x82\x83][ ?])")
 #: What also stands behind a word in capitals: dashes, quotes, marks.
 _TYPOGRAPHIC = frozenset("–—‘’‚“”„‹›«»…•™®°·±\u00a0")
 #: Bytes that Windows-1252 lacks, as they come in a text that was saved so twice.
@@ -62,6 +66,8 @@ def undo(text: str) -> tuple[str, int]:
     for _ in range(_MOST_TIMES):
         if text.isascii() or not _BEGIN.search(text):
             break
+        text, ended = _LAST_BYTE.subn(lambda found: _WITH_LAST_BYTE[found[0]], text)
+        number += ended
         runs = [(found, *_meant(found)) for found in _RUN.finditer(text)]
         if _SURE not in (doubt for *_, doubt in runs):
             break

@@ -55,7 +55,5 @@ def with_units(cells: Sequence[Any], units: Sequence[str]) -> list[Any]:
 
 
 def _with_unit(cell: Any, unit: str) -> Any:
-    if isinstance(cell, bool):
-        return cell
     text = (as_text(cell) or "").strip() if isinstance(cell, (str, int, float)) else ""
     return f"{text} {unit}" if _NUMBER.fullmatch(text) else cell

@@ -84,7 +84,7 @@ def _list(cell: Any) -> list[str]:
 
 def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
     """Key and value of each specification; one without key goes under the column's name."""
-    if as_cell(cell) in ("", "nil"):
+    if not as_cell(cell):
         return
     found = _parse_ruby(as_cell(cell))
     listed = found.get("product_specification") if isinstance(found, dict) else None

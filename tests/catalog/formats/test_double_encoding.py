@@ -53,6 +53,7 @@ def misread(text: str, times: int = 1) -> str:
 def test_text_comes_back(text):
     assert undo(misread(text))[0] == text
     assert undo(misread(text, times=2))[0] == text
+    assert undo(misread(text, times=6))[0] == text
     assert undo(text) == (text, 0)
 
 
@@ -64,6 +65,25 @@ def test_what_is_spelled_like_it_stays(text):
 def test_a_doubtful_one_counts_beside_a_sure_one():
     assert undo("Ã–") == ("Ã–", 0)
     assert undo("Ã– 12 fÃ¼r") == ("Ö 12 für", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("formalÂ trousers", "formal\u00a0trousers"),
+        ("10Â cm. Â Wash", "10\u00a0cm. \u00a0Wash"),
+        ("voilÃ  Ã  la carte", "voilà à la carte"),
+        ("CottonÂ piquÃ©", "Cotton\u00a0piqué"),
+        ("5'8â€\ufffd tall, 33â€? chest", "5'8” tall, 33” chest"),
+    ],
+)
+def test_a_last_byte_that_was_lost(text, meant):
+    assert undo(text) == (meant, sum(map(text.count, "ÃÂâ")))
+
+
+@pytest.mark.parametrize("text", ["grÃ¼Ã?n", "Ã?Ã¼ber", "Ã?Â ber", "LÃ  E", "Ã la"])
+def test_a_rest_beside_is_left(text):
+    assert undo(text) == (text, 0)
 
 
 def test_rests_are_left_and_counted(tmp_path):
@@ -117,6 +137,21 @@ def test_a_feed(tmp_path):
     (row,) = rows_of(path)
     assert (row["title"], row["product_type"]) == ("Größer", "Stühle")
     assert read_as(path).counts == {UNDONE: 3}
+
+
+@pytest.mark.parametrize(
+    ("title", "counts"), [("Ã? leather", {}), ("Ã?Â? leather", {LOST: 1}), ("formalÂ trousers", {UNDONE: 1})]
+)
+def test_blanks_and_rests_in_columns_of_arrow(tmp_path, title, counts):
+    write_parquet(tmp_path / "a.parquet", product_id=["1"], product_type=["a"], title=[title])
+    assert read_as(tmp_path / "a.parquet", required=("product_id", "title")).counts == counts
+
+
+def test_maps_without_labels_stay_missing():
+    labels = [[("Farbe", "red")], [("Farbe", misread("grün"))], None, []]
+    array = pa.array(labels, pa.map_(pa.string(), pa.string())).slice(1)
+    found = undo_in_array(array, counts := Counter())
+    assert (found.type, found.to_pylist(), counts) == (array.type, [[("Farbe", "grün")], None, []], {UNDONE: 1})
 
 
 def test_columns_of_arrow_keep_their_types(tmp_path):

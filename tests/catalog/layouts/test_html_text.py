@@ -45,6 +45,11 @@ def test_plain_text_keeps_its_lines(text, paragraphs):
     assert html_text(text).paragraphs == paragraphs
 
 
+@pytest.mark.parametrize("text", ["<p>Fish &amp;amp; chips</p>", "&lt;p&gt;Fish &amp;amp; chips&lt;/p&gt;"])
+def test_what_was_escaped_twice_is_resolved_twice(text):
+    assert html_text(text).paragraphs == ["Fish & chips"]
+
+
 def test_a_title_is_one_line():
     assert line_text("Tern &amp; Co\n<i>Shirt</i>") == "Tern & Co Shirt"
     assert line_text("<script>alert(1)</script>") is None
