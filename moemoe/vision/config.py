@@ -23,7 +23,7 @@ class ImageConfig:
         trained: how much of the backbone training changes, one of TRAINED_PARTS. ``none``: it is frozen, its features
             are computed once per image, and each patch also carries its own pixels. ``last``: its last layer group.
         color_levels: levels a channel of the histogram of colours that a frozen encoder makes one more patch of (5: 125
-            colours), for catalogs whose texts do not name colours; 0: none.
+            colours); 0: none.
     """
 
     name: str = "swinv2_tiny_window8_256"
