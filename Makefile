@@ -25,7 +25,8 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none was found" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(filter cpu,$(TORCH)),$(PIP) --index-url https://download.pytorch.org/whl/cpu $$(grep -E '^torch(vision)?==' constraints.txt))
-	$(PIP) -c constraints.txt -e '.[flows,deploy,test,docs]'
+	$(PIP) --no-compile -c constraints.txt -e '.[flows,deploy,test,docs]'
+	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib # what pip does itself on one core; not every file of a library compiles
 	touch $@
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores

@@ -25,11 +25,7 @@ settings.load_profile("untimed")
 FIRST = ("tests/flows/", "tests/faults/", "tests/infra/", "tests/registry/")
 #: Files that share what takes long to make: one trained flow, the stages' run, a compiled flow, an MLflow store.
 GROUPS = {
-    "trained": (
-        "tests/flows/test_backfill_flow.py",
-        "tests/flows/test_retraining.py",
-        "tests/flows/test_train_flow.py",
-    ),
+    "trained": ("tests/flows/test_retraining.py", "tests/flows/test_train_flow.py"),
     "stages": ("tests/flows/stages/",),
     "registry": ("tests/registry/",),
     "faults": ("tests/faults/test_broken_flow.py", "tests/faults/test_killed_flow.py"),

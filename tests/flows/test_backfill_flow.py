@@ -25,7 +25,8 @@ from tests.support.flows import FLOW, card_text, flow_environment, run_flow
 from tests.support.warm_python import warm_python
 
 BACKFILL_FLOW = FLOW.with_name("backfill_flow.py")
-MODEL = "models:/moemoe-30pt-sample@champion"
+NAME = "moemoe-filling"
+MODEL = f"models:/{NAME}@champion"
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +48,25 @@ def catalog(tmp_path_factory) -> Path:
     return folder
 
 
-def run_backfill(trained, **parameters: Any):
-    return run_flow(trained.folder, flow=BACKFILL_FLOW, **parameters)
+@pytest.fixture(scope="module")
+def folder(metaflow_folder) -> Path:
+    """That of Metaflow and MLflow, where a model is champion whose answers are certain after seconds of training."""
+    running = run_flow(
+        metaflow_folder, dataset="30pt", model="tf-idf", max_products=1000, registered_name=NAME,
+        root=str(metaflow_folder / "filling"),
+    )  # fmt: skip
+    assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
+    return metaflow_folder
+
+
+def run_backfill(folder: Path, **parameters: Any):
+    return run_flow(folder, flow=BACKFILL_FLOW, **parameters)
 
 
 @pytest.fixture(scope="module")
-def backfilled(trained, catalog, tmp_path_factory):
+def backfilled(folder, catalog, tmp_path_factory):
     output = tmp_path_factory.mktemp("output")
-    running = run_backfill(trained, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
+    running = run_backfill(folder, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     return running.run, output
 
@@ -68,7 +80,7 @@ def test_the_values_are_parquet_with_every_decision(backfilled):
     values = values_of(backfilled[1])
     assert values.schema.equals(BACKFILL)
     assert set(values["decision"].to_pylist()) >= {"filled", "abstained", "agrees"}
-    assert values["model_version"].unique().to_pylist() == ["moemoe-30pt-sample/1"]
+    assert values["model_version"].unique().to_pylist() == [f"{NAME}/1"]
     keys = list(zip(values["product_id"].to_pylist(), values["attribute"].to_pylist(), strict=True))
     assert len(keys) == len(set(keys))
     assert len(set(values["product_id"].to_pylist())) > 140
@@ -85,18 +97,18 @@ def test_the_card_shows_coverage_and_images(backfilled):
     assert "partitions" in card_text(get_cards(run["backfill"].task)[0].get())
 
 
-def test_a_rerun_keeps_every_byte(backfilled, trained, catalog):
+def test_a_rerun_keeps_every_byte(backfilled, folder, catalog):
     _, output = backfilled
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
     audit = next(output.glob("audit/audit-*.parquet"))
-    running = run_backfill(trained, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
+    running = run_backfill(folder, catalog=str(catalog), model=MODEL, output=str(output), tasks=1)
     assert running.status == "successful", running.stdout[-3000:]
     assert "was finished before" in running.stdout
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in output.rglob("values/*")}
     assert next(output.glob("audit/audit-*.parquet")) == audit
 
 
-def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, tmp_path):
+def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, folder, tmp_path):
     """People find one cell wrong: it is switched off in a new version, which serving and backfill use."""
     _, output = backfilled
     uri = next(output.glob("audit/audit-*.parquet"))
@@ -114,30 +126,31 @@ def test_verdicts_tighten_the_model_and_rollback_undoes_it(backfilled, trained, 
         verdict = "wrong" if (row["product_type"], row["attribute"]) == broken else "right"
         csv.write(f'"{row["product_id"]}","{row["attribute"]}","{row["prediction"]}",{verdict}\n')
     (tmp_path / "verdicts.csv").write_text(csv.getvalue())
-    env = {**os.environ, **flow_environment(trained.folder)}
+    env = {**os.environ, **flow_environment(folder)}
 
     def command(*arguments: str) -> str:
         done = subprocess.run([warm_python(), "-m", *arguments], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    client = mlflow.MlflowClient(trained.tracking_uri)
-    before = client.get_model_version_by_alias("moemoe-30pt-sample", "champion").version
+    tracking_uri = flow_environment(folder)["MLFLOW_TRACKING_URI"]
+    client = mlflow.MlflowClient(tracking_uri)
+    before = client.get_model_version_by_alias(NAME, "champion").version
     said = command("moemoe.registry.audit", str(uri), "--verdicts", str(tmp_path / "verdicts.csv"), "--apply")
     assert "switch off" in said
-    after = client.get_model_version_by_alias("moemoe-30pt-sample", "champion")
+    after = client.get_model_version_by_alias(NAME, "champion")
     assert after.version != before
     assert f"{'/'.join(broken)} off" in after.tags["decision"]
-    version = find_version(trained.tracking_uri, MODEL)
-    thresholds = Thresholds.load(fetch_version(trained.tracking_uri, version, tmp_path)).cells
+    version = find_version(tracking_uri, MODEL)
+    thresholds = Thresholds.load(fetch_version(tracking_uri, version, tmp_path)).cells
     assert thresholds[broken[0]][broken[1]] == {"plain": None, "guarded": None}
-    assert f"version {before} again" in command("moemoe.registry.rollback", "moemoe-30pt-sample")
+    assert f"version {before} again" in command("moemoe.registry.rollback", NAME)
 
 
-def test_what_is_wrong_is_said_at_the_start(trained, catalog, tmp_path):
+def test_what_is_wrong_is_said_at_the_start(folder, catalog, tmp_path):
     wrong = MODEL.replace("champion", "chamption")
     options = ["--catalog", str(catalog), "--model", wrong, "--output", str(tmp_path / "out")]
-    env = {**os.environ, **flow_environment(trained.folder)}
+    env = {**os.environ, **flow_environment(folder)}
     done = subprocess.run(
         [warm_python(), str(BACKFILL_FLOW), "run", *options], env=env, cwd=tmp_path, capture_output=True, text=True
     )

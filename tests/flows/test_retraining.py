@@ -27,7 +27,7 @@ def scheduled(trained, tmp_path_factory):
             }  # fmt: skip
             running = run_flow(
                 trained.folder, environment, dataset="30pt", root=str(trained.folder / "root"), batch_size=16, epochs=1,
-                warm_start="champion", **parameters,
+                warm_start="champion", promote_if="unmeasured", **parameters,
             )  # fmt: skip
         return running, hook.payloads
 
@@ -38,7 +38,7 @@ def test_nothing_new_ends_early_and_well(trained, scheduled):
     client = mlflow.MlflowClient(trained.tracking_uri)
     versions = {v.version for v in client.search_model_versions("name = 'moemoe-30pt-sample'")}  # other tests' too
     champion = client.get_model_version_by_alias("moemoe-30pt-sample", "champion").version
-    running, payloads = scheduled(max_products=1000, only_if_new=True)
+    running, payloads = scheduled(max_products=500, only_if_new=True)
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     run = running.run
     assert "nothing is new" in card_text(get_cards(run["manifest"].task)[0].get())
@@ -52,7 +52,7 @@ def test_nothing_new_ends_early_and_well(trained, scheduled):
 
 
 def test_something_new_starts_from_the_champion_and_a_refusal_is_told(trained, scheduled):
-    running, payloads = scheduled(max_products=1100, only_if_new=True, seed=0)
+    running, payloads = scheduled(max_products=550, only_if_new=True, seed=0)
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     run = running.run
     news = card_text(get_cards(run["manifest"].task)[0].get())
@@ -69,7 +69,7 @@ def test_something_new_starts_from_the_champion_and_a_refusal_is_told(trained, s
 
 
 def test_a_failure_is_told_once_with_its_reason(scheduled):
-    running, payloads = scheduled(model="qga", max_products=1000)  # the champion is a moemoe
+    running, payloads = scheduled(model="qga", max_products=500)  # the champion is a moemoe
     assert running.status == "failed"
     assert [p["kind"] for p in payloads] == ["failed"]
     assert payloads[0]["message"].startswith("step start: warm start: the model to start from is not one of recipe qga")
