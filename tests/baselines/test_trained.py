@@ -4,12 +4,14 @@ import dataclasses
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from moemoe.inference.predictor import Predictor, ProductQuery
 from moemoe.recipes import Recipe, Training, load_recipe
 from moemoe.systems import load_system
 from moemoe.training.optimizers import ngram_tables
+from moemoe.vision.config import ImageConfig
+from moemoe.vision.weights import create_timm
 from tests.support.small_model import TINY_SWIN
 from tests.support.toy_items import accuracy, answers, make
 
@@ -83,6 +85,22 @@ def test_answers_do_not_depend_on_what_is_asked_beside(trained, dataset):
         alone = again.answer([question])[0]
         assert [a.value for a in alone] == [a.value for a in given]
         assert [a.confidence for a in alone] == pytest.approx([a.confidence for a in given], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mxt", "cma-clip", "knn"])
+def test_frozen_images_are_read_with_their_colours(name, manifest, dataset, tmp_path):
+    """What size tiny has: the colours come from the image alone, and random features tell little of them."""
+    weights = tmp_path / "weights.safetensors"
+    save_file(create_timm(ImageConfig(**RESNET), pretrained=False).state_dict(), weights)
+    image = {**RESNET, "pretrained": str(weights), "trained": "none", "color_levels": 2}
+    recipe = load_recipe("knn") if name == "knn" else toy_recipe(name, epochs=1)
+    features = {"features": image} if name == "mxt" else {}
+    make(manifest, tmp_path, dataclasses.replace(recipe, model={**recipe.model, "image": image, **features}))
+    predictor = Predictor.load(tmp_path / "run" / "model")
+    seen, blanked = (answers(predictor, dataset, image=shown) for shown in (True, False))
+    assert max(answer.image_weight for *_, answer in seen) > max(answer.image_weight for *_, answer in blanked) == 0
+    if name == "knn":
+        assert accuracy(seen)["color"] > 0.8
 
 
 @pytest.mark.parametrize("name", ["mxt", "cma-clip", "ner-mqmrc"])

@@ -31,13 +31,14 @@ from tests.support.small_training import run, small_recipe
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory) -> Recipe:
-    """A tiny frozen ResNet, its weights in a file."""
+    """A tiny frozen ResNet, its weights in a file, and a patch of colours."""
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
     image = {"name": "resnet18", "size": 32, "options": TINY_RESNET}
     torch.manual_seed(1)
     save_file(create_timm(ImageConfig(**image), pretrained=False).state_dict(), path)
     small = small_recipe()
-    return replace(small, model={**small.model, "image": {**image, "pretrained": str(path), "trained": "none"}})
+    frozen = {**image, "pretrained": str(path), "trained": "none", "color_levels": 2}
+    return replace(small, model={**small.model, "image": frozen})
 
 
 def here(manifest: str, folder: Path, recipe: Recipe) -> dict[str, torch.Tensor]:
