@@ -73,7 +73,7 @@ def test_what_a_fork_has_of_its_own(python, before, shown, tmp_path):
 
 def test_a_fork_apart_is_out_of_reach_of_the_runs_terminal(python):
     """As with ``timeout``, which has a process group of its own: Ctrl-C does not reach what it runs."""
-    code = "import os, signal; print(os.getpgrp(), flush=True); signal.pause()"
+    code = "import os, signal; signal.signal(2, signal.SIG_DFL); print(os.getpgrp(), flush=True); signal.pause()"
     with subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, process_group=0) as client:
         assert client.stdout is not None
         group = int(client.stdout.readline())
