@@ -33,8 +33,9 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambd
 COMMAS = "lines with a comma behind the object"
 #: A first line that is no object itself: the object goes on, or the list in it does.
 _BEGINS_AN_OBJECT = re.compile(r'\{(?:\s*"[^"]*"\s*:\s*\[\s*\{?)?')
-#: How two characters come in a row that are not ASCII, if they do not come as they are, which is read with the line.
-_ESCAPED = re.compile(r"\\u00[c-f][0-9a-f]\\u", re.IGNORECASE)
+#: How two characters come in a row that are not ASCII, if they do not come as they are, which is read with the line; or
+#: one, with what a program wrote for the second.
+_ESCAPED = re.compile(r"\\u00[c-f][0-9a-f](?:\\u|[ ?])", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]*")
 
 

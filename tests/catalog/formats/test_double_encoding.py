@@ -81,7 +81,7 @@ def test_a_last_byte_that_was_lost(text, meant):
     assert undo(text) == (meant, sum(map(text.count, "ÃÂâ")))
 
 
-@pytest.mark.parametrize("text", ["grÃ¼Ã?n", "Ã?Ã¼ber", "Ã?Â ber", "LÃ  E", "Ã la"])
+@pytest.mark.parametrize("text", ["grÃ¼Ã?n", "Ã?Ã¼ber", "Ã?Â ber", "LÃ  E", "Ã la", "A Ă Â B"])
 def test_a_rest_beside_is_left(text):
     assert undo(text) == (text, 0)
 
@@ -139,6 +139,17 @@ def test_a_feed(tmp_path):
     assert read_as(path).counts == {UNDONE: 3}
 
 
+@pytest.mark.parametrize("title", ["formalÂ trousers", "33â€? chest", "Ã? leather", "Ã?Â? leather"])
+def test_escapes_in_json_are_what_they_spell(tmp_path, title):
+    read = []
+    for escaped in (False, True):
+        path = tmp_path / f"{escaped}.jsonl"
+        path.write_text(json.dumps({"product_id": "1", "title": title}, ensure_ascii=escaped) + "\n")
+        table = read_as(path, required=("product_id", "title"))
+        read.append(([row["title"] for row in rows_of(path, required=("product_id", "title"))], table.counts))
+    assert read[0] == read[1]
+
+
 @pytest.mark.parametrize(
     ("title", "counts"), [("Ã? leather", {}), ("Ã?Â? leather", {LOST: 1}), ("formalÂ trousers", {UNDONE: 1})]
 )
@@ -184,7 +195,7 @@ def test_slices_of_arrow(tmp_path):
     assert read_as(tmp_path / "a.arrow").counts == {UNDONE: 2}
 
 
-SOME = st.none() | st.sampled_from(["", "red", "grün", misread("grün"), misread("für 20 €"), "Ã?Â?Ã?"])
+SOME = st.none() | st.sampled_from(["", "red", "grün", misread("grün"), misread("für 20 €"), "Ã?Â?Ã?", "aÂ b", "33â€?"])
 TEXT_TYPES = st.sampled_from([pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
 NESTED = {
     "list": (st.lists(SOME), pa.list_),
