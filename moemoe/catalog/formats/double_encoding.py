@@ -35,7 +35,7 @@ _BYTES = {chr(byte): byte for byte in range(0x80, 0x100)} | {_spelling(byte): by
 _BEHIND = re.escape("".join(one for one, byte in _BYTES.items() if byte < 0xC0))
 _CHARACTER = re.compile(f"[Â-ß][{_BEHIND}]|[à-ï][{_BEHIND}]{{2}}|[ð-ô][{_BEHIND}]{{3}}")
 _RUN = re.compile(f"(?:{_CHARACTER.pattern})+")
-#: Characters of which a program wrote a blank for the last byte (behind a capital letter the first may end a word, "LÃ",
+#: Characters of which a program wrote a blank for the last byte (after a capital letter the first may end a word, "LÃ",
 #: or be one of an alphabet, "Ă Â B"), and a quote of which it wrote ? or U+FFFD for the byte that Windows-1252 lacks.
 _LAST_BYTE = re.compile(r"(?<![A-ZÀ-Þ?])(?<![A-ZÀ-ÞĀ-ɏ] )(?:Â |Ã  )|â€[?\ufffd]")
 _WITH_LAST_BYTE = {"Â ": "\u00a0", "Ã  ": "à ", "â€?": "”", "â€\ufffd": "”"}
