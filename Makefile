@@ -24,10 +24,9 @@ help: ## this list
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none was found" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) $$(grep '^uv==' constraints.txt)
 	$(if $(filter cpu,$(TORCH)),$(PIP) --index-url https://download.pytorch.org/whl/cpu $$(grep -E '^torch(vision)?==' constraints.txt))
-	$(PIP) --no-compile -c constraints.txt -e '.[flows,deploy,test,docs]'
-	@# pip would do it on one core; some files of libraries are templates, which do not compile
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	$(BIN)/python infra/install.py -c constraints.txt -e '.[flows,deploy,test,docs]'
 	touch $@
 
 demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
