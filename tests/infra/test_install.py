@@ -107,7 +107,9 @@ def test_an_index_that_is_not_refused(off):
     assert uv_flags({"no-index": off}) == []
 
 
-@given(st.dictionaries(st.sampled_from(["extra-index-url", "find-links"]), st.lists(st.sampled_from("abc"), max_size=3)))
+@given(
+    st.dictionaries(st.sampled_from(["extra-index-url", "find-links"]), st.lists(st.sampled_from("abc"), max_size=3))
+)
 def test_every_place_is_handed_on(places):
     variables = uv_environment({name: "\n".join(values) for name, values in places.items()})
     assert variables.get("UV_INDEX", "").split() == places.get("extra-index-url", [])
