@@ -194,17 +194,21 @@ class Plot:
 
     @cached_property
     def png(self) -> bytes:
-        """The figure as PNG, drawn once for MLflow and card. Its layout then stays, which the page's SVG is spared."""
-        drawn = drawing(self.figure, "png")
-        self.figure.set_layout_engine("none")
-        return drawn
+        """The figure as PNG, drawn once for MLflow and card."""
+        return drawing(self.figure, "png")
 
 
 def drawing(figure: Any, kind: str, **options: Any) -> bytes:
-    """A matplotlib figure as ``png`` or ``svg``; a script that its font lacks is not reported letter by letter."""
+    """A matplotlib figure as ``png`` or ``svg``; a script that its font lacks is not reported letter by letter.
+
+    Its parts are laid out once: matplotlib draws a figure twice that has a layout engine.
+    """
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(out, format=kind, **options)
     return out.getvalue()
 
