@@ -66,6 +66,8 @@ class ForkServer:
         with contextlib.suppress(Exception):
             importlib.import_module(library)
         if not self.libraries:
+            with contextlib.suppress(Exception):
+                map_packages()
             gc.collect()
 
     def fork(self) -> Request | None:
@@ -153,6 +155,12 @@ def close_all(numbers: Iterable[int]) -> None:
     """Closes files by their numbers."""
     for number in list(numbers):
         os.close(number)
+
+
+def map_packages() -> None:
+    """Which package each module comes from: MLflow reads all files of all packages for it, once in every process."""
+    if requirements := sys.modules.get("mlflow.utils.requirements_utils"):
+        requirements.warn_dependency_requirement_mismatches(["mlflow"])
 
 
 def main(listener: str, executable: str, *libraries: str) -> None:

@@ -27,7 +27,7 @@ LIBRARIES = (
     "pyarrow.dataset", "pyarrow.compute", "pyarrow.parquet", "boto3", "re2", "yaml", "requests", "jinja2", "pint",
     "pandas", "great_expectations", "great_expectations.render", "safetensors.torch", "torch.distributed.run",
     "tokenizers", "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse",
-    "scipy.stats", "matplotlib.pyplot", "mlflow_packages",
+    "scipy.stats", "matplotlib.pyplot",
 )  # fmt: skip
 #: Bytes of the longest first line of a program that names its interpreter.
 LONGEST_FIRST_LINE = 255

@@ -225,6 +225,13 @@ def test_every_library_is_loaded_in_the_end():
     assert next((answer for answer in asked if answer == "[]"), said(python, missing)) == "[]"
 
 
+def test_mlflow_knows_the_packages_of_modules():
+    """A map that registering a model needs, and that takes seconds; the last that the server makes."""
+    module = "sys.modules.get('mlflow.utils.requirements_utils')"
+    python, asked = with_all_libraries(), f"getattr({module}, '_MODULES_TO_PACKAGES', None) is not None"
+    assert "True" in (said(python, asked) for _ in range(1000))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR2])
 def test_a_fork_ignores_what_its_client_does(python, number):
     """Whoever starts it may have come to ignore a signal since the server began, or to ignore it no more."""
