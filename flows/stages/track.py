@@ -50,7 +50,7 @@ def parameters(options: Options, recipe: Recipe, settings: str, processes: int) 
         "decoding": options.decoding,
         "withheld": options.withhold or "nothing",
         "unseen": options.unseen or "nothing",
-        "epochs": 1 if recipe.fitted else " + ".join(str(training.epochs_of(phase)) for phase in recipe.phases),
+        "epochs": " + ".join(map(str, recipe.epochs)),
         "batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
         "load_balancing_weight": recipe.load_balancing_weight,

@@ -25,7 +25,6 @@ def recipe_to_compare(
     if own.fitted:
         return own
     if as_long_as is not None:
-        longer = load_recipe(as_long_as, size, epochs=epochs)
-        epochs = sum(map(longer.training.epochs_of, longer.phases))
+        epochs = sum(load_recipe(as_long_as, size, epochs=epochs).epochs)
     has_text_encoder = any("text" in recipe.model for recipe in (own, *own.members))
     return load_recipe(model, size, weights if has_text_encoder else None, None, epochs, batch_size, settings)

@@ -46,6 +46,13 @@ class Recipe:
         return self.system in FITTED
 
     @property
+    def epochs(self) -> tuple[int, ...]:
+        """How often each of ``phases`` sees the training split."""
+        if self.members:
+            return tuple(epochs for member in self.members for epochs in member.epochs)
+        return (1,) if self.fitted else tuple(map(self.training.epochs_of, self.phases))
+
+    @property
     def limits(self) -> str:
         """What the system can answer and what not."""
         return load_system(self.system).limits

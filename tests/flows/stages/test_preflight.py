@@ -49,17 +49,22 @@ def test_processes_are_not_counted_where_the_training_runs_elsewhere(address, mo
     assert (checked.processes, checked.tracking, checked.contract.dataset) == (999, address, "30pt")
 
 
-def test_a_run_begins(place, options, address, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("model", "phases", "epochs"),
+    [("tf-idf", "fit", "1"), ("moemoe", "dense + experts", "3 + 1"), ("committee", "dense + experts + fit", "3 + 1 + 1")],
+)
+def test_a_run_begins(place, options, address, monkeypatch, tmp_path, model, phases, epochs):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     own = replace(options, dataset="30pt", root=str(tmp_path))
     space = Workspace(RunFolder.of_run(own.root, "19"), str(tmp_path))
-    asked = TrainOptions(model="tf-idf", registered_name="moemoe-mine")
+    asked = TrainOptions(model=model, registered_name="moemoe-mine")
     began = stages.preflight.start_training(space, own, asked, "TrainFlow/19", is_local=True)
     assert (began.model_name, began.is_sample, began.champion, began.processes) == ("moemoe-mine", False, None, 1)
     assert began.contract_hash == space.given_contract.hash
     assert (began.groups, began.images) == ([[0, 1]], 1)
     run = began.tracked.mlflow.get_run(began.tracked.run_id)
-    assert run.data.params["model"] == "tf-idf"
+    shown = {"model": model, "phases": phases, "epochs": epochs}
+    assert {name: run.data.params[name] for name in shown} == shown
     assert run.data.tags["metaflow_run"] == "TrainFlow/19"
 
 
