@@ -45,7 +45,7 @@ def uv_flags(options: dict[str, str]) -> list[str]:
 def install(arguments: list[str]) -> int:
     """Installs into the environment of this Python; 0 if uv or, after it, pip has."""
     pip = [sys.executable, "-m", "pip"]
-    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True).stdout
     options = pip_options(listed.splitlines())
     uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--python", sys.executable, "--compile-bytecode"]
     # What a person has set for uv itself stays.
