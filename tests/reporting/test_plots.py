@@ -1,7 +1,12 @@
 """The plots of a report, and how a page draws them."""
 
-import pytest
+import io
 
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from moemoe.reporting.document import drawing
 from moemoe.reporting.html import svg
 from moemoe.reporting.plots import LONGEST_LABEL, report_plots
 from moemoe.schemas import IMAGE_BLANKED
@@ -56,3 +61,18 @@ def test_names_that_are_too_long_for_a_plot_are_shortened():
         labels = [text.get_text() for axes in plot.figure.axes for text in (*axes.get_xticklabels(), *axes.texts)]
         assert all(len(label) <= LONGEST_LABEL for label in labels)
         assert plot.png
+
+
+def test_a_figure_is_laid_out_though_it_is_drawn_once():
+    """As matplotlib itself does, which draws it twice; a second drawing finds the same layout."""
+
+    def figure() -> Figure:
+        made = Figure(figsize=(3, 2), layout="constrained")
+        made.subplots(1, 2)[0].set(ylabel="a label\nof two lines", title="title")
+        return made
+
+    itself, own = io.BytesIO(), figure()
+    figure().savefig(itself, format="png")
+    first, second = drawing(own, "png"), drawing(own, "png")
+    assert Image.open(io.BytesIO(first)).tobytes() == Image.open(itself).tobytes()
+    assert first == second
