@@ -247,7 +247,7 @@ class Committee(nn.Module):
         """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
-        return cls.of(folders, config.values, config.weights).eval()
+        return cls.of(folders, config.values, config.weights, config.nothing).eval()
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:

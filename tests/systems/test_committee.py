@@ -132,7 +132,7 @@ def test_members_of_different_splits_are_refused(trained, manifest, tmp_path, ca
     assert "holds a member that was trained on another split" in capsys.readouterr().err
 
 
-def test_a_member_that_was_taught_says_when_there_is_nothing(trained, manifest):
+def test_a_member_that_was_taught_says_when_there_is_nothing_also_when_it_was_saved(trained, tmp_path):
     folder, _ = trained
     folders = {name: folder / "run" / MEMBERS / name / "model" for name in ("moemoe", "tf-idf")}
     values = load_with_collator(folder / "run" / "model")[0].config.values
@@ -146,6 +146,11 @@ def test_a_member_that_was_taught_says_when_there_is_nothing(trained, manifest):
     assert probability_MNC[0, 0, -1] > 0 == probability_MNC[1, 0, -1]
     [answer] = committee.answer(batch, predictor.collator)
     assert answer.value in ("Silk", "")
+
+    Committee.save(committee.config, folders, tmp_path)
+    saved, collator = load_with_collator(tmp_path)
+    assert saved.config == committee.config  # also who was taught
+    assert saved.answer(batch, collator) == [answer]
 
 
 def test_settings_go_to_the_member_they_name():
