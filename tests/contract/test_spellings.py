@@ -55,7 +55,8 @@ def test_text_made_to_be_slow_is_done():
 
 
 PIECES = st.sampled_from(["red", "re", "navy", "blue", "लाल", "रंग", "赤", "紺色", "ネイビー", "ブルー", "2", "s", "_"])
-JOINED = st.lists(st.tuples(PIECES, st.sampled_from(["", " ", "-", "'", ", "])), max_size=8)
+WRITTEN = PIECES | PIECES.map(str.upper)
+JOINED = st.lists(st.tuples(WRITTEN, st.sampled_from(["", " ", "-", "'", ", "])), max_size=8)
 
 
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=2).map(" ".join), min_size=1, max_size=8, unique=True), JOINED)
