@@ -40,6 +40,7 @@ _COLUMNS = {
     "image": ("Image Src", "Product image URL"),
     "position": ("Image Position",),
     "variant image": ("Variant Image", "Variant image URL"),
+    "grams": ("Variant Grams", "Weight value (grams)"),
 }
 REFERENCES = "metafields that refer to other objects of the shop, left out"
 #: Several, too, with commas or semicolons between them.
@@ -56,7 +57,10 @@ _BECAME = {
     "image": "image",
     "position": "order of images",
     "variant image": "image",
+    "grams": ATTRIBUTE,
 }
+#: What a variant weighs whose weight nobody gave.
+_NO_WEIGHT = re.compile(r"0*[.,]?0*")
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
@@ -160,6 +164,8 @@ class _Product:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
             self._labels.add(key, without_references(metafield_label(row.get(column)), columns.counts))
+        if not _NO_WEIGHT.fullmatch(grams := columns.cell(row, "grams")):
+            self._labels.add("Weight", f"{grams} g")
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))

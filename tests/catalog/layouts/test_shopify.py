@@ -170,6 +170,16 @@ def test_headers_of_metafields_that_were_changed(export, way):
     assert (labels["fabric"], labels["gender"], labels["color"]) == ("Cotton, Linen", "Men", "Red")
 
 
+@pytest.mark.parametrize("header", ["Variant Grams", "Weight value (grams)"])
+def test_what_the_variants_weigh_in_grams(export, header):
+    write(export, f"Handle,Title,Type,Option1 Name,Option1 Value,{header}", "cup,Cup,Cups,Size,S,250", "cup,,,,M,310.5",
+          "cup,,,,L,0.0", "cup,,,,XL,", "hat,Hat,Hats,Size,M,0")  # fmt: skip
+    cup, hat = read(export).products
+    assert cup["attributes"] == {"Size": "S, M, L, XL", "Weight": "250 g, 310.5 g"}  # 0 is what nobody weighed
+    assert hat["attributes"] == {"Size": "M"}
+    assert read(export).how.columns[header] == "attribute"
+
+
 def test_the_title_in_every_row(export):
     rows = [row.replace("red-shirt,,", "red-shirt,Red Shirt,") for row in (VARIANT, IMAGE)]
     found = read(write(export, SHOPIFY, SHOPIFY_SHIRT, *rows, HAT))
