@@ -57,6 +57,8 @@ class Training:
             size.
         ngram_rate: the embeddings of hashed n-grams are Adagrad's, at so many times the rate.
         warmup_steps: linear, at the start of each phase.
+        full_rate_steps: a phase of more steps has a lower rate, times the square root of ``full_rate_steps / steps``:
+            the more steps there are, the shorter each. None: as long in all.
         max_grad_norm: what longer gradients are clipped to.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
@@ -71,6 +73,7 @@ class Training:
     max_grad_norm: float
     embedding_lr_scale: float = 1.0
     ngram_rate: float = 1000.0
+    full_rate_steps: int | None = None
     accumulation: int = 1
     gradient_checkpointing: bool = False
     negatives: float = 0.0
@@ -92,6 +95,9 @@ class Training:
         for name in ("embedding_lr_scale", "ngram_rate"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
+        most = self.full_rate_steps
+        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+            raise ConfigError(f"training: full_rate_steps is {most!r}; allowed is 1 or more, or null")
         if not 0 <= self.negatives <= 1:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
         view = self.second_view

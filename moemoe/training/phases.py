@@ -7,6 +7,7 @@ full (everything), backbone (everything but experts and routers). An encoder tha
 from torch import nn
 
 from moemoe.model.mixture_of_experts import MixtureOfExperts
+from moemoe.recipes.settings import Training
 
 DECAY = 0.2
 DECAY_AT = (0.6, 0.9)  # appendix D: the 6th and the 9th of 10 epochs
@@ -24,7 +25,9 @@ def set_trainable(model: nn.Module, phase: str) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def learning_rate(base: float, step: int, steps: int, warmup_steps: int) -> float:
-    """The rate at ``step`` of a phase of ``steps``: linear warm-up, then x 0.2 after 60 % and again after 90 %."""
-    warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-    return base * warmup * DECAY ** sum(step >= at * steps for at in DECAY_AT)
+def learning_rate(training: Training, step: int, steps: int) -> float:
+    """Adam's rate at ``step`` of a phase of ``steps``; see ``Training``."""
+    warmup = min(1.0, (step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
+    most = training.full_rate_steps
+    share = min(1.0, (most / steps) ** 0.5) if most is not None else 1.0
+    return training.learning_rate * warmup * share * DECAY ** sum(step >= at * steps for at in DECAY_AT)

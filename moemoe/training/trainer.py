@@ -189,7 +189,7 @@ class Trainer:
         for parts in self.loader:
             torch.manual_seed(zlib.crc32(f"{seed}:{place.total_step}:{self.rank}".encode()))  # dropout, router noise
             step = place.epoch * self.steps_per_epoch + place.step
-            rate = learning_rate(training.learning_rate, step, phase_steps, training.warmup_steps)
+            rate = learning_rate(training, step, phase_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["times"]
             optimizer.zero_grad()

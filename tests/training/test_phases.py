@@ -73,5 +73,15 @@ def test_every_trained_parameter_is_in_one_group_of_its_rate(phase):
 
 
 def test_the_rate_falls_at_the_sixth_and_ninth_of_ten_epochs():
-    rates = [learning_rate(1e-3, step, 10, 0) for step in range(10)]
+    training = replace(load_recipe("moemoe").training, learning_rate=1e-3, warmup_steps=0, full_rate_steps=None)
+    rates = [learning_rate(training, step, 10) for step in range(10)]
     assert rates == pytest.approx([1e-3] * 6 + [2e-4] * 3 + [4e-5])
+
+
+def test_a_phase_of_more_steps_has_a_lower_rate_where_that_is_set():
+    training = replace(load_recipe("moemoe").training, learning_rate=1e-3, warmup_steps=4, full_rate_steps=100)
+    few, as_many, more = ([learning_rate(training, step, n) for step in range(n)] for n in (50, 100, 400))
+    assert max(few) == max(as_many) == pytest.approx(1e-3)
+    assert max(more) == pytest.approx(0.5e-3)
+    assert more[:4] == pytest.approx([0.125e-3, 0.25e-3, 0.375e-3, 0.5e-3])  # the warm-up too
+    assert more[-1] == pytest.approx(0.5e-3 * 0.2**2)
