@@ -57,8 +57,8 @@ class Training:
             size.
         ngram_rate: the embeddings of hashed n-grams are Adagrad's, at so many times the rate.
         warmup_steps: linear, at the start of each phase.
-        full_rate_steps: a phase of more steps has a lower rate, times the square root of ``full_rate_steps / steps``:
-            the more steps there are, the shorter each. None: as long in all.
+        full_rate_steps: a phase of more steps has a lower rate, times the square root of ``full_rate_steps / steps``.
+            None: the rate does not depend on their number.
         max_grad_norm: what longer gradients are clipped to.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.

@@ -17,6 +17,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
+    ZERO,
     Labels,
     NamedColumns,
     as_cell,
@@ -28,8 +29,8 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
 )
 
-#: Numbers in the shop's units, which the file does not name; 0 is what BigCommerce has for none.
-_MEASURES, _ZERO = ("Weight", "Width", "Height", "Depth"), re.compile(r"0*[.,]?0*")
+#: Numbers in the shop's units, which the file does not name.
+_MEASURES = ("Weight", "Width", "Height", "Depth")
 #: What we call a column -> its modern name, its legacy names.
 _COLUMNS = {
     "item": ("Item", "Item Type"),
@@ -186,7 +187,7 @@ class _Product:
             *((key, row.get(column)) for column, key in columns.keys.items()),
             *_fields(columns.cell(row, "fields")),
         ):
-            if key not in _MEASURES or not _ZERO.fullmatch(str(value)):
+            if key not in _MEASURES or not ZERO.fullmatch(str(value)):
                 self._labels.add(key, value)
         self._images: list[tuple[bool, int, str]] = []  # sorts by: not first, order
         self._variant_images: list[str] = []

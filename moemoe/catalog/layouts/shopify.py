@@ -16,6 +16,7 @@ from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import (
+    ZERO,
     Labels,
     NamedColumns,
     as_cell,
@@ -59,8 +60,6 @@ _BECAME = {
     "variant image": "image",
     "grams": ATTRIBUTE,
 }
-#: What a variant weighs whose weight nobody gave.
-_NO_WEIGHT = re.compile(r"0*[.,]?0*")
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
@@ -164,7 +163,7 @@ class _Product:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
             self._labels.add(key, without_references(metafield_label(row.get(column)), columns.counts))
-        if not _NO_WEIGHT.fullmatch(grams := columns.cell(row, "grams")):
+        if not ZERO.fullmatch(grams := columns.cell(row, "grams")):
             self._labels.add("Weight", f"{grams} g")
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
