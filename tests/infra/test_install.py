@@ -55,7 +55,8 @@ def version(python: Path, name: str) -> str:
 
 def test_wheels_come_from_the_folder_that_pip_is_told_of(python, tmp_path):
     make_wheel(tmp_path / "wheels", "drawer", "1.0")
-    make_wheel(tmp_path / "others", "drawer", "2.0")
+    # Longer than 1.0: Python takes a module of the same second and size for the one that it has compiled.
+    make_wheel(tmp_path / "others", "drawer", "2.0.1")
     pinned = tmp_path / "constraints.txt"
     pinned.write_text("drawer==1.0\n")
     config = tmp_path / "pip.conf"
@@ -66,7 +67,7 @@ def test_wheels_come_from_the_folder_that_pip_is_told_of(python, tmp_path):
     [module] = python.parent.parent.glob("lib/*/site-packages/__pycache__/drawer.*.pyc")
     assert module.is_file()  # compiled, as pip would
     assert install(python, "drawer>=2", PIP_CONFIG_FILE=str(config)).returncode == 0
-    assert version(python, "drawer") == "2.0"
+    assert version(python, "drawer") == "2.0.1"
 
 
 def test_pip_does_what_uv_cannot(python, tmp_path):
