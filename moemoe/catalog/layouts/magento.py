@@ -17,7 +17,6 @@ from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
-    ZERO,
     Labels,
     as_cell,
     deepest_path,
@@ -46,7 +45,7 @@ _BECAME = {
     "country_of_manufacture": ATTRIBUTE,
     "weight": ATTRIBUTE,
 }
-_PLAIN = ("attribute_set_code", "country_of_manufacture", "weight")
+_PLAIN = ("attribute_set_code", "country_of_manufacture")
 #: Columns of Magento's own that say how the shop shows and sells a product; any other is an attribute by its code.
 _OF_SHOP = re.compile(
     r"product_online|status|cost|entity_id|tax_class.*|.*price.*|.*qty.*|(?:.*_)?stock(?:_.*)?|.*backorders|url_.*|meta_.*|"
@@ -112,8 +111,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile) -> Row:
     paths = split_list(as_cell(row.get("categories")), between)
     for column in _PLAIN:
-        if column != "weight" or not ZERO.fullmatch(as_cell(row.get(column))):
-            labels.add(column, row.get(column))
+        labels.add(column, row.get(column))
+    labels.add_measure("weight", row.get("weight"))
     labels.add("categories", paths)
     pairs = list(_pairs(given := row.get("additional_attributes"), between))
     file.counts[NO_PAIRS] += not pairs and as_cell(given) != ""
