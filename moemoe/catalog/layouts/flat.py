@@ -32,17 +32,18 @@ def further_columns(file: SellerFile) -> list[str]:
     """The columns that are attributes of a flat table: those that the contract lists, else all that are no others.
 
     Raises:
-        CatalogError: a column that is needed or listed is missing, or no column is left.
+        CatalogError: a column that is needed or listed is missing, or no column is left; a file that needs no
+            attributes may have further images or bullet points alone.
     """
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
-    if isinstance(listed, str):
-        taken.update(column for columns in listed_columns(table.columns).values() for column in columns)
+    further = listed_columns(table.columns) if isinstance(listed, str) else {}
+    taken.update(column for columns in further.values() for column in columns)
     left = [column for column in table.columns if column not in taken and not INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
-    if not left:
+    if not left and ("attributes" in file.required or not further):
         raise CatalogError(f"{table.partition} has no column that is an attribute; it has {', '.join(table.columns)}")
     return left
 
@@ -79,9 +80,10 @@ def fits(file: SellerFile) -> bool:
     try:
         wanted = [name for name in REQUIRED if name != "attributes"]
         find_columns(file.table.partition, file.table.columns, file.plain_names(), wanted)
-        return bool(further_columns(file))
+        further_columns(file)
     except CatalogError:
         return False
+    return True
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:

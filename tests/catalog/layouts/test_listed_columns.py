@@ -5,6 +5,7 @@ import json
 import pytest
 
 from moemoe.catalog.layouts.listed_columns import listed_columns
+from moemoe.errors import CatalogError
 from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
 
 IMAGES = ("Image 2", "image_url_1", "Image1 URL", "picture_03", "additional_image_link", "Other Image URL 4")
@@ -55,3 +56,12 @@ def test_one_that_the_contract_lists_is_an_attribute(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Image 1,Image 2", "p1,K,t,a.jpg,dark")
     (row,) = rows_of(path, {"attributes": ["Image 2"]})
     assert (row["image"]["path"], row["attributes"]) == ("a.jpg", [("Image 2", "dark")])
+
+
+def test_without_attributes(tmp_path):
+    """As a backfill may have it."""
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,image_1,image_2", "p1,K,t,a.jpg,b.jpg")
+    (row,) = rows_of(path, required=("product_id", "product_type", "title"), images=2)
+    assert (row["image"]["path"], row["images"][0]["path"], row["attributes"]) == ("a.jpg", "b.jpg", [])
+    with pytest.raises(CatalogError, match="column 'attributes' is missing"):
+        rows_of(path)
