@@ -111,7 +111,7 @@ def _product(given: Mapping[str, Any], further: Mapping[str, Any], known: Names,
             found = known.labels(code, value.get("valueindex"))
             file.counts[NUMBERED] += found is None
             labels.add(code, value.get("valueindex") if found is None else found)
-    labels.add("weight", given.get("weight"))
+    labels.add_measure("weight", given.get("weight"))
     set_number = as_cell(given.get("attributesetid"))
     attribute_set = known.attribute_set(set_number)
     labels.add("attribute_set_code", attribute_set)

@@ -18,6 +18,7 @@ from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
+    ZERO,
     Labels,
     as_cell,
     check_product_type,
@@ -41,7 +42,7 @@ _BECAME = {
     **dict.fromkeys(_TYPES, "product_type"),
     **dict.fromkeys(_CATEGORIES, f"{ATTRIBUTE}, product_type where there is no other"),
     **dict.fromkeys(("vendor", "tags", "options", "metafields"), ATTRIBUTE),
-    "variants": f"{ATTRIBUTE} (options and metafields), image",
+    "variants": f"{ATTRIBUTE} (options, metafields and weight), image",
     **dict.fromkeys(("images", "media", *_MAIN_IMAGES), "image"),
 }
 #: Of the bulk export, whose lines are products, variants, images and metafields, and these alone have a type.
@@ -110,6 +111,7 @@ def _product(row: Row, file: SellerFile) -> Row:
             _add_option(labels, name, variant.get(f"option{position}"))
         for option in objects(variant.get("selectedoptions")):
             _add_option(labels, as_cell(option.get("name")), option.get("value"))
+        labels.add_measure("Weight", *_weight(variant))
     for metafields in (given.get("metafields"), *(variant.get("metafields") for variant in variants)):
         _add_metafields(labels, metafields, file)
     labels.add("vendor", given.get("vendor"))
@@ -132,6 +134,17 @@ def _product(row: Row, file: SellerFile) -> Row:
 def _add_option(labels: Labels, name: str, value: Any) -> None:
     if as_cell(value) != DEFAULT_TITLE:
         labels.add(name, value)
+
+
+def _weight(variant: Mapping[str, Any]) -> tuple[Any, str]:
+    """What a variant weighs, and the unit, in which REST and GraphQL have it."""
+    if not ZERO.fullmatch(grams := as_cell(variant.get("grams"))):
+        return grams, "g"
+    stocked = next(objects(variant.get("inventoryitem")), {})
+    measured = next(objects(next(objects(stocked.get("measurement")), {}).get("weight")), None)
+    if measured is not None:
+        return measured.get("value"), as_cell(measured.get("unit")).casefold()
+    return variant.get("weight"), as_cell(variant.get("weightunit")).casefold()
 
 
 def _add_metafields(labels: Labels, metafields: Any, file: SellerFile) -> None:

@@ -97,7 +97,7 @@ def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
             labels.add(as_cell(attribute.get("name")), names(attribute.get(values)))
     dimensions = fields(given.get("dimensions") or {})
     for name in _MEASURES:
-        labels.add(name, given.get(name) or dimensions.get(name))
+        labels.add_measure(name, given.get(name) or dimensions.get(name))
     for name in _LISTS_OF_NAMES:
         labels.add(name, [line_text(one) for one in names(given.get(name))])
     for field in objects(given.get("metadata")):

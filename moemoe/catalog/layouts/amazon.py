@@ -49,9 +49,27 @@ _COMMERCE = re.compile(
 )
 #: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
 _NEW_FIELD = re.compile(r"(?P<name>[^\[#]+)(?P<tags>(?:\[[^\]]*\])*)(?:#(?P<number>\d+))?(?:\.(?P<part>.+))?")
+#: What the number or text of a field is called, behind which its unit stands.
+_VALUE = re.compile(r"\.(?:decimal_|integer_|string_)?value$")
 _UNIT = re.compile(r"(.+?)(?:_unit_of_measure|[._]unit)")
 #: An index, as pandas writes it in front of the columns, or numbers of rows under no name.
 _INDEX = re.compile(rf"\d+|{INDEXES.pattern}")
+#: What deletes a product, in the languages of the templates.
+_DELETE = frozenset(
+    (
+        "delete",
+        "löschen",
+        "supprimer",
+        "eliminar",
+        "elimina",
+        "excluir",
+        "verwijderen",
+        "usuń",
+        "ta bort",
+        "sil",
+        "削除",
+    )
+)
 NOTES = "rows between the field names and the first product, left out as the settings say"
 #: Amazon's ids of its markets -> countries.
 _MARKETS = {
@@ -86,11 +104,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         if not row:
             continue
         action = fields.text(row, "action").casefold()
-        if "delete" in action and "update" not in action:
+        if action in _DELETE or ("delete" in action and "update" not in action):
             file.counts["rows of deleted products left out"] += 1
             continue
         product = fields.product(row, market)
-        if fields.text(row, "parentage").casefold() == "parent":
+        if fields.is_parent(row):
             file.counts["rows of parents left out: their children are the products"] += 1
             parent = product
             continue
@@ -125,11 +143,11 @@ class _Fields:
         values = {key: column for column, key in spelled.items()}
         for column, key in spelled.items():
             unit = _UNIT.fullmatch(key)
-            if unit and (measured := values.get(unit[1]) or values.get(f"{unit[1]}.value")):
+            if unit and (measured := values.get(unit[1])):
                 fields.units[measured] = column
                 file.became[column] = f"unit of {measured}"
             else:
-                fields.labels[key.removesuffix(".value")].append(column)
+                fields.labels[key].append(column)
                 file.became[column] = ATTRIBUTE
         return fields
 
@@ -138,6 +156,12 @@ class _Fields:
 
     def text(self, row: Row, name: str) -> str:
         return next(iter(self.texts(row, name)), "")
+
+    def is_parent(self, row: Row) -> bool:
+        """Whether a row says that it is a parent, which templates in other languages than English translate."""
+        level = self.text(row, "parentage").casefold()
+        is_word = level not in ("", "child") and bool(self.named["parent"])
+        return level == "parent" or (is_word and not self.text(row, "parent"))
 
     def product(self, row: Row, market: str | None) -> Row:
         labels = Labels()
@@ -173,7 +197,7 @@ def _split_name(column: str) -> tuple[str, str, str]:
 def field_key(column: str) -> tuple[str, str]:
     """Key and language of a column: numbered ones ("bullet_point1", "material_type2") have one key."""
     name, language, part = _split_name(column)
-    key = name if part in ("", "value") else f"{name}.{part}"
+    key = _VALUE.sub("", f"{name}.{part}") if part else name
     numbered = re.fullmatch(r"(.*?\D)_?\d{1,2}(\..*)?", key)
     if numbered:
         key = numbered[1].rstrip("_") + (numbered[2] or "")

@@ -1,14 +1,16 @@
 """Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
-from moemoe.catalog.layouts import long_form
+from moemoe.catalog.layouts import long_form, records
 from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.errors import CatalogError
 
@@ -18,6 +20,11 @@ _NUMBERED = re.compile(
     r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*)"
 )
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
+#: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
+_OF_PAIRS = re.compile(
+    r"(?:product|technical|item|additional|other)?"
+    r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
+)
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -25,15 +32,18 @@ def further_columns(file: SellerFile) -> list[str]:
     """The columns that are attributes of a flat table: those that the contract lists, else all that are no others.
 
     Raises:
-        CatalogError: a column that is needed or listed is missing, or no column is left.
+        CatalogError: a column that is needed or listed is missing, or no column is left; a file that needs no
+            attributes may have further images or bullet points alone.
     """
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
+    further = listed_columns(table.columns) if isinstance(listed, str) else {}
+    taken.update(column for columns in further.values() for column in columns)
     left = [column for column in table.columns if column not in taken and not INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
-    if not left:
+    if not left and ("attributes" in file.required or not further):
         raise CatalogError(f"{table.partition} has no column that is an attribute; it has {', '.join(table.columns)}")
     return left
 
@@ -63,16 +73,17 @@ def fits(file: SellerFile) -> bool:
     """Product id, type and title are there, no column of attributes, and there are further columns."""
     columns = [column.strip().casefold() for column in file.table.columns]
     own = str(file.plain_names().get("attributes", "attributes")).casefold()
-    if any(column == own or column.startswith(f"{own}.") for column in columns):
+    if any(c == own or (c.startswith(f"{own}.") and isinstance(file.table, GridTable)) for c in columns):
         return False
     if "attributes" not in file.names and long_form.fits(file):
         return False
     try:
         wanted = [name for name in REQUIRED if name != "attributes"]
         find_columns(file.table.partition, file.table.columns, file.plain_names(), wanted)
-        return bool(further_columns(file))
+        further_columns(file)
     except CatalogError:
         return False
+    return True
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
@@ -82,25 +93,34 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     numbered = [] if is_listed else numbered_columns(keys)
     file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
     keys = [key for key in keys if not any(key in one.values() for one in numbered)]
+    further = _further(file, sources, keys)
     spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
+    begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
         if late := file.table.columns[known:]:
-            further, known = further_names(late, sources), known + len(late)
-            sources |= further
+            named, known = further_names(late, sources), known + len(late)
+            sources |= named
+            further = _further(file, sources, keys)
             if not is_listed:
-                keys += [c for c in late if c not in further.values() and not INDEXES.fullmatch(c.strip())]
-            file.became.update({source: name for name, source in further.items()} | dict.fromkeys(keys, ATTRIBUTE))
+                others = {*named.values(), *(column for columns in further.values() for column in columns)}
+                keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
+            file.became.update({source: name for name, source in named.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
-        labels = ((key, _label(row.get(key), file, key)) for key in keys)
-        found["attributes"] = [(spelled.get(key, key).strip(), label) for key, label in labels if label is not None]
+        add_listed(found, row, further)
+        found["attributes"] = []
+        for key in keys:
+            if (pairs := _pairs(row.get(key), file, key)) is not None:
+                found["attributes"] += pairs
+            elif (label := _label(row.get(key), file, key)) is not None:
+                found["attributes"].append((spelled.get(key, key).strip().removeprefix(begin), label))
         for one in numbered:
-            key, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
-            if key is not None and label is not None:
-                found["attributes"].append((key, with_unit(label, row.get(one["unit"]) if "unit" in one else None)))
-            file.counts[long_form.UNNAMED] += key is None and label is not None
+            name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
+            if name is not None and label is not None:
+                found["attributes"].append((name, with_unit(label, row.get(one["unit"]) if "unit" in one else None)))
+            file.counts[long_form.UNNAMED] += name is None and label is not None
         yield found
 
 
@@ -113,6 +133,32 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return keys, sources
+
+
+def _further(file: SellerFile, sources: Mapping[str, str], keys: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of one image or bullet point each, but those that are something else. Says so in ``file.became``."""
+    taken = {*sources.values(), *keys}
+    found = listed_columns(column for column in file.table.columns if column not in taken)
+    file.became.update({column: name for name, columns in found.items() for column in columns})
+    return found
+
+
+def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] | None:
+    """The attributes that a cell names, if its column is one of such; None if it names none, as a plain label."""
+    if value is None or isinstance(value, bytes) or not _OF_PAIRS.fullmatch(plain_name(column)):
+        return None
+    given, counts = records.nested(value), Counter[str]()
+    if not given or not isinstance(given, (str, dict, list)) or (isinstance(given, dict) and not plain_label(given)[1]):
+        return None
+    try:
+        pairs = records.attributes(given, counts)
+    except RowError:
+        return None
+    is_text = isinstance(given, str) or isinstance(given[0] if isinstance(given, list) else given, str)
+    if is_text and len(pairs) < 2:  # "Note: wash cold"
+        return None
+    file.counts.update(counts)
+    return [(key, label) for key, label in pairs if label is not None]
 
 
 def _label(value: Any, file: SellerFile, column: str) -> Any:

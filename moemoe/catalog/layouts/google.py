@@ -3,6 +3,7 @@
 Each item is a product of its own: variants, which an item_group_id joins, have their own title, color and image.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -35,6 +36,7 @@ _BECAME = {
     "product_highlight": "bullet_points",
     "image_link": "image",
     "additional_image_link": "image",
+    "image.url": "image",
     "product_detail": ATTRIBUTE,
     "target_country": "marketplace",
     "feed_label": "marketplace",
@@ -53,6 +55,7 @@ _COMMERCE = frozenset(
         *("shipping_length", "shipping_width", "shipping_height", "ships_from_country", "max_handling_time"),
         *("min_handling_time", "transit_time_label", "tax_category", "free_shipping_threshold", "external_seller_id"),
         *("quantity", "sell_on_google_quantity", "inventory", "content_language", "channel", "return_policy_label"),
+        *("video.url", "video.tag", "image.tag", "quantity_to_sell_on_facebook", "commerce_tax_category"),  # of Meta
         *("published", "updated", "pubdate", "guid", "author", "category"),  # of RSS and Atom
     )
 )
@@ -64,6 +67,8 @@ _ROOTS = frozenset(
         *("Religious & Ceremonial", "Toys & Games", "Vehicles & Parts"),
     )
 )
+#: Of columns that Meta's template has several of: "style[0]", "image[0].url".
+_INDEX = re.compile(r"\[\d+\]")
 #: Google's separator between several values of these.
 _SLASHED = ("color", "material")
 
@@ -73,7 +78,7 @@ def fits(file: SellerFile) -> bool:
     columns = file.table.columns
     if file.table.format == "XML" and ("g:id" in columns or {"g:title", "g:image_link"} <= set(columns)):
         return True
-    names = {_name(column) for column in columns}
+    names = {"image_link" if (name := _name(column)) == "image.url" else name for column in columns}
     others = {"link", "availability", "google_product_category", "product_type", "item_group_id", "gtin", "price"}
     return {"id", "title", "image_link"} <= names and bool(others & names)
 
@@ -121,8 +126,8 @@ def _product(row: Row, is_xml: bool) -> Row:
 
     descriptions = map(text, ("description", "structured_description", "content", "summary"))
     body = html_text(next(filter(None, descriptions), None))
-    more_images = [url for one in values("additional_image_link") for url in split_urls(_text(one))]
-    images = in_order([text("image_link"), *more_images])
+    more_images = (*values("additional_image_link"), *values("image.url"))
+    images = in_order([text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))])
     labels = Labels()
     for name in given:
         if name not in _COMMERCE and ATTRIBUTE in _BECAME.get(name, ATTRIBUTE) and name != "product_detail":
@@ -196,6 +201,7 @@ def _name(column: str) -> str:
     """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
     name = column.partition("(")[0].strip().casefold().removeprefix("g:")
     name = name[2:].partition(":")[0] if name.startswith("c:") else name  # a shop's own: "c:fabric:string"
+    name = _INDEX.sub("", name)
     return name.replace(" ", "_").replace("-", "_")
 
 

@@ -4,38 +4,44 @@
 product need not follow each other.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.columns import find_columns
+from moemoe.catalog.layouts.columns import find_columns, plain_name
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import with_unit
 from moemoe.errors import CatalogError
 
-#: Names of the two columns, normalized: attribute's name, attribute's value.
+#: Plain names of the two columns, attribute's name and attribute's value, that say it by two words: "Spec Name".
+_NAME = re.compile(
+    r"(attr|attribute|spec|specification|property|feature|param|parameter|characteristic|option)s?"
+    r"(?:name|key|label)s?"
+)
+_VALUE = "{}s?values?"
+#: And those that do not.
 PAIRS = (
-    ("attribute_name", "attribute_value"),
-    ("attribute_names", "attribute_values"),
     ("attribute", "value"),
-    ("attribute", "attribute_value"),
-    ("attribute_key", "attribute_value"),
+    ("attribute", "attributevalue"),
     ("key", "value"),
     ("variable", "value"),
     ("property", "value"),
-    ("property", "property_value"),
-    ("property_name", "property_value"),
+    ("property", "propertyvalue"),
+    *(("feature", "value"), ("specification", "value"), ("characteristic", "value")),
+    *(("merkmal", "wert"), ("eigenschaft", "wert"), ("attribut", "wert"), ("attribut", "valeur")),
+    *(("caractéristique", "valeur"), ("atributo", "valor"), ("característica", "valor"), ("attributo", "valore")),
 )
 #: Of the column that has the unit of a number.
-UNITS = ("attribute_unit", "value_unit", "property_unit", "unit", "units", "unit_of_measure", "uom")
-#: What else such tables call the catalog's columns.
+UNITS = re.compile(r"(?:(?:attribute|value|property|spec|specification|feature)?(?:units?|uom|unitofmeasure)|einheit)")
+#: What else such tables call the catalog's columns, by plain names.
 OTHER_NAMES = {
-    "product_id": ("id", "sku", "asin", "item_id"),
+    "product_id": ("id", "sku", "asin", "itemid"),
     "product_type": ("category", "type"),
-    "title": ("texts", "text", "name", "product_name"),
-    "image": ("image_path", "image_url"),
+    "title": ("texts", "text", "name", "productname"),
+    "image": ("imagepath", "imageurl"),
 }
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.
@@ -48,19 +54,15 @@ ROWS_IN_MEMORY = 200_000
 UNNAMED = "rows with an attribute's value without its name, which is left out"
 
 
-def _normalized(name: str) -> str:
-    return name.strip().casefold().replace(" ", "_")
-
-
 def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
     """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
-    columns = {_normalized(column): column for column in reversed(file.table.columns)}
-    pair = next(((columns[key], columns[value]) for key, value in PAIRS if key in columns and value in columns), None)
+    columns = {plain_name(column): column for column in reversed(file.table.columns)}
+    pair = _pair(columns)
     if pair is None:
         return None
     named = file.plain_names()
     for name, others in OTHER_NAMES.items():
-        if name not in named and name not in columns:
+        if name not in named and plain_name(name) not in columns:
             other = next((columns[other] for other in others if other in columns), None)
             named |= {name: other} if other else {}
     left = [column for column in file.table.columns if column not in pair]
@@ -69,6 +71,19 @@ def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
         return find_columns(file.table.partition, left, named, _NEEDED), *pair
     except CatalogError:
         return None
+
+
+def _pair(columns: Mapping[str, str]) -> tuple[str, str] | None:
+    """The columns of names and of values, by their plain names; None if there are none, or several."""
+    two = [
+        (column, columns[value])
+        for name, column in columns.items()
+        if (word := _NAME.fullmatch(name))
+        for value in columns
+        if re.fullmatch(_VALUE.format(word[1]), value)
+    ]
+    plain = ((columns[name], columns[value]) for name, value in PAIRS if name in columns and value in columns)
+    return two[0] if len(two) == 1 else next(plain, None)
 
 
 def fits(file: SellerFile) -> bool:
@@ -89,8 +104,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     sources, key, value = found
     file.became.update({source: name for name, source in sources.items()})
     file.became.update({key: f"{ATTRIBUTE} (its name)", value: f"{ATTRIBUTE} (its value)"})
-    columns = {_normalized(column): column for column in reversed(file.table.columns)}
-    unit = next((columns[name] for name in UNITS if name in columns), None)
+    units = [column for column in file.table.columns if UNITS.fullmatch(plain_name(column))]
+    unit = max(units, key=lambda column: len(plain_name(column)), default=None)  # that of the attribute
     if unit:
         file.became[unit] = f"{ATTRIBUTE} (the unit of a number)"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
@@ -44,7 +45,17 @@ _BECAME = {
     "country_of_manufacture": ATTRIBUTE,
     "weight": ATTRIBUTE,
 }
-_PLAIN = ("attribute_set_code", "country_of_manufacture", "weight")
+_PLAIN = ("attribute_set_code", "country_of_manufacture")
+#: Columns of Magento's own that say how the shop shows and sells a product; any other is an attribute by its code.
+_OF_SHOP = re.compile(
+    r"product_online|status|cost|entity_id|tax_class.*|.*price.*|.*qty.*|(?:.*_)?stock(?:_.*)?|.*backorders|url_.*|meta_.*|"
+    r"map_.*|msrp.*|gift(?:card|_message|_wrapping).*|bundle_.*|(?:weight|sku|shipment)_type|(?:.*_)?skus|.*_position|"
+    r"(?:.*_)?(?:image|thumbnail)(?:s|_.*)?|hide_from_.*|(?:created|updated)_at|news?_(?:from|to)_date|page_layout|"
+    r"display_product_options_in|custom_(?:design|layout|options).*|(?:.*_)?options_container|use_config_.*|website_id|"
+    r"is_(?:decimal_divided|returnable|recurring)|(?:required|has)_options|downloadable_.*|links_.*|_.*|"
+    r"configurable_variation_labels",
+    re.IGNORECASE,
+)
 #: Between pairs, where a shop has not chosen another one.
 _COMMA, _CHOSEN = ",", ";|"
 NO_PAIRS = "cells of additional_attributes without a pair such as code=value, left out"
@@ -64,6 +75,10 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row that is no variation; at the end a RowError for each variation that no product named."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
+    others = [
+        c for c in file.table.columns if not (c in _BECAME or _OF_SHOP.fullmatch(c.strip()) or INDEXES.fullmatch(c))
+    ]
+    file.became.update(dict.fromkeys(others, ATTRIBUTE))
     seen: set[int] = set()  # hashes of skus: 60 bytes a product
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
@@ -87,6 +102,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             variations.add_named(variation.pop("sku", ""))
             for code, value in variation.items():
                 labels.add(code, value)
+        for column in others:
+            labels.add(column.strip().casefold(), as_cell(row.get(column)).split("|"))
         yield _product(row, sku, labels, between, file)
     yield from variations.left()
 
@@ -95,6 +112,7 @@ def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile)
     paths = split_list(as_cell(row.get("categories")), between)
     for column in _PLAIN:
         labels.add(column, row.get(column))
+    labels.add_measure("weight", row.get("weight"))
     labels.add("categories", paths)
     pairs = list(_pairs(given := row.get("additional_attributes"), between))
     file.counts[NO_PAIRS] += not pairs and as_cell(given) != ""

@@ -14,7 +14,7 @@ from moemoe.errors import CatalogError
 
 #: What shops have for a measure that nobody gave.
 ZERO = re.compile(r"0*[.,]?0*")
-_BETWEEN_URLS = re.compile("(?:, ?| )(?=https?://)")
+_BETWEEN_URLS = re.compile("(?: ?[,;|] ?| )(?=(?:https?:)?//)")
 
 
 def check_product_type(file: SellerFile, found: bool, names: str) -> None:
@@ -61,6 +61,11 @@ class Labels:
             text = as_cell(one)
             if text and key and key.strip():
                 self._found.setdefault(key.strip(), {})[text] = None
+
+    def add_measure(self, key: str, number: Any, unit: str = "") -> None:
+        """Adds a number with its unit; 0 is what shops have where nobody gave one."""
+        if not ZERO.fullmatch(text := as_cell(number)):
+            self.add(key, f"{text} {unit}")
 
     def pairs(self) -> dict[str, str | list[str]]:
         """Key -> label, or the list of its labels."""

@@ -16,7 +16,6 @@ from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import (
-    ZERO,
     Labels,
     NamedColumns,
     as_cell,
@@ -163,8 +162,7 @@ class _Product:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
             self._labels.add(key, without_references(metafield_label(row.get(column)), columns.counts))
-        if not ZERO.fullmatch(grams := columns.cell(row, "grams")):
-            self._labels.add("Weight", f"{grams} g")
+        self._labels.add_measure("Weight", columns.cell(row, "grams"), "g")
         if image := columns.cell(row, "image"):
             position = columns.cell(row, "position")
             self._images.append((int(position) if position.isdecimal() else len(self._images) + 1, image))

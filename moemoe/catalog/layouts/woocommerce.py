@@ -102,8 +102,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         for name, values in numbered:
             labels.add(_text(row.get(name)), split_list(_text(row.get(values))))
         for column, (key, unit) in measures.items():
-            if number := _text(row.get(column)):
-                labels.add(key, f"{number} {unit}")
+            labels.add_measure(key, _text(row.get(column)), unit)
         for column, key in fields.items():
             labels.add(key, _text(row.get(column)))
         yield _product(cells, labels)

@@ -91,3 +91,8 @@ def test_what_php_makes_of_empty_objects(tmp_path):
     bare |= {"extension_attributes": [], "custom_attributes": [], "media_gallery_entries": []}
     found = read(save(tmp_path, bare, samples.MAGENTO_HOODIE))
     assert (found.first["product_type"], found.first["attributes"]) == ("Top", {"attribute_set_code": "Top"})
+
+
+def test_a_weight_that_nobody_gave(tmp_path):
+    found = read(save(tmp_path, samples.MAGENTO_HOODIE | {"weight": 0}, beside={}))
+    assert "weight" not in found.first["attributes"]

@@ -86,7 +86,7 @@ def test_products_of_a_storefront_in_any_packing(tmp_path, answers, indent):
     assert found.aside == []
     assert found.how.layout == "shopify-api"
     assert found.how.columns["published_at"] == "unused"
-    assert found.how.columns["variants"] == "attribute (options and metafields), image"
+    assert found.how.columns["variants"] == "attribute (options, metafields and weight), image"
 
 
 def test_all_images_in_order(tmp_path):
@@ -216,3 +216,19 @@ def test_without_a_type_it_says_what_to_export(tmp_path):
     bare = {name: value for name, value in SHOPIFY_SHIRT.items() if name != "product_type"}
     with pytest.raises(CatalogError, match="has no product_type and no category, which becomes the product type"):
         read(save(tmp_path / "a.jsonl", bare))
+
+
+@pytest.mark.parametrize(
+    ("variant", "weight"),
+    [
+        ({"grams": 567, "weight": 1.25, "weight_unit": "lb"}, "567 g"),
+        ({"weight": 1.25, "weight_unit": "lb"}, "1.25 lb"),
+        ({"inventoryItem": {"measurement": {"weight": {"value": 2.5, "unit": "KILOGRAMS"}}}}, "2.5 kilograms"),
+        ({"grams": 0, "weight": 0.0, "weight_unit": "kg"}, None),
+        ({"inventoryItem": {"measurement": {"weight": None}}}, None),
+    ],
+)
+def test_what_variants_weigh(tmp_path, variant, weight):
+    """As in the CSV."""
+    found = read(save(tmp_path / "products.json", {"products": [OF_HANDLE | {"variants": [variant]}]}))
+    assert found.first["attributes"].get("Weight") == weight

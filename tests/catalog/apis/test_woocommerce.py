@@ -93,3 +93,10 @@ def test_without_categories_it_says_what_to_export(tmp_path):
 def test_an_error_of_the_api_is_no_catalog(tmp_path):
     with pytest.raises(CatalogError, match="has none of the layouts"):
         read(save(tmp_path / "a.json", {"code": "rest_no_route", "message": "No route", "data": {"status": 404}}))
+
+
+def test_measures_that_nobody_gave(tmp_path):
+    nothing = {"weight": "0", "dimensions": {"length": "0.00", "width": "", "height": "3"}}
+    labels = read(save(tmp_path / "a.json", [WOO_SHIRT | nothing])).first["attributes"]
+    assert not {"weight", "length", "width"} & labels.keys()
+    assert labels["height"] == "3"

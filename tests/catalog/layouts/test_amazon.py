@@ -178,3 +178,42 @@ def test_labels_above_the_field_names_without_settings(tmp_path, kind):
         ("1", "Stuhl", {"color_name": "Rot", "item_weight": "3,5 KG"})
     ]
     assert found.how.counts == {"rows above the header, left out": 2}
+
+
+def test_a_template_in_another_language(tmp_path):
+    """Field names are English in all, what people choose is translated: a parent has a level and no parent itself."""
+    fields = ["contribution_sku#1.value", "product_type#1.value", "item_name#1.value", "::record_action"]
+    fields += ["parentage_level#1.value", "child_parent_sku_relationship#1.parent_sku", "color#1.value"]
+    settings = ["settings=attributeRow=2&contentLanguageTag=de_DE&dataRow=3&x=1"]
+    rows = [
+        ["P", "SHIRT", "Hemd", "Erstellen oder ersetzen", "Übergeordnet"],
+        ["C", "SHIRT", "", "Erstellen oder ersetzen", "Untergeordnet", "P", "Rot"],
+        ["D", "SHIRT", "Hut", "Löschen"],
+        ["S", "HAT", "Hut", "Bearbeiten"],
+        ["K", "HAT", "Hut", "Bearbeiten", "child"],
+    ]
+    found = read(write_flat_file(tmp_path / "a.txt", [settings, fields], *rows))
+    assert [(product["product_id"], product["title"]) for product in found.products] == [
+        ("C", "Hemd"), ("S", "Hut"), ("K", "Hut"),
+    ]  # fmt: skip
+    assert found.how.counts == {
+        "rows of parents left out: their children are the products": 1,
+        "rows of deleted products left out": 1,
+    }
+
+
+@pytest.mark.parametrize("value", ["value", "decimal_value", "string_value", "integer_value"])
+def test_measures_of_the_template_since(tmp_path, value):
+    """The number has the unit beside it, whatever kind of number the field is."""
+    fields = ["contribution_sku#1.value", "product_type#1.value", "item_name#1.value"]
+    fields += [f"heel{US}#1.height#1.{value}", f"heel{US}#1.height#1.unit", f"item_width{US}#1.{value}"]
+    fields += [f"item_width{US}#1.unit"]
+    path = write_flat_file(tmp_path / "a.txt", [fields], ["S1", "SHOES", "Shoe", "3", "Inches", "9.5", "Centimeters"])
+    (product,) = read(path).products
+    assert product["attributes"] == {"heel.height": "3 Inches", "item_width": "9.5 Centimeters"}
+
+
+def test_the_template_is_a_workbook_with_macros(tmp_path):
+    rows = [*AMAZON, AMAZON_RED]
+    path = write_excel(tmp_path / "a.xlsm", [["Instructions"]], rows, [["Valid Values"], ["x"]])
+    assert [product["product_id"] for product in read(path).products] == ["C1"]

@@ -1,13 +1,14 @@
 """Any table whose further columns are the attributes."""
 
 import datetime
+import json
 
 import pyarrow as pa
 import pytest
 
 from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ContractError
-from tests.support.catalog_files import read_as, rows_of, write_lines, write_parquet
+from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines, write_parquet
 
 LINES = ["SKU;Product_Type;Title;Description;Farbe;Passform;Preis", "p1;Kurtas;Red kurta;d;Rot;Slim;3,50", "p2;K;t;;;;"]
 NAMES = {"product_id": "SKU"}
@@ -97,6 +98,49 @@ def test_parquet_of_any_types(tmp_path):
     told = read_as(path)
     assert told.columns["__index_level_0__"] == "unused"
     assert told.counts == {"objects and bytes that are no labels, left out of column 'size'": 1}
+
+
+PAIRS = [("Fabric", "Cotton"), ("Fit", "Slim")]
+
+
+@pytest.mark.parametrize("column", ["specifications", "Product Details", "additionalProperty", "features"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        dict(PAIRS),
+        [{"@type": "PropertyValue", "name": key, "value": label} for key, label in PAIRS],
+        json.dumps(dict(PAIRS)),
+        "Fabric: Cotton; Fit: Slim",
+        ["Fabric: Cotton", "Fit: Slim"],
+    ],
+)
+def test_a_column_that_names_attributes(tmp_path, column, cell):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Neck": "V", column: cell})
+    assert rows_of(path)[0]["attributes"] == [("Neck", "V"), *PAIRS]
+    assert not read_as(path).counts
+
+
+@pytest.mark.parametrize(
+    ("cell", "label"),
+    [
+        ("Soft; warm", "Soft; warm"),
+        ("Note: wash cold", "Note: wash cold"),
+        (["Soft", "warm"], "Soft, warm"),
+        ({"value": 3, "unit": "cm"}, "3 cm"),
+    ],
+)
+def test_a_column_that_may_name_attributes_and_names_none(tmp_path, cell, label):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "details": cell})
+    assert rows_of(path)[0]["attributes"] == [("details", label)]
+
+
+def test_columns_of_attributes_in_json_and_parquet(tmp_path):
+    """As ``pandas.json_normalize`` writes a map of them."""
+    columns = {**REQUIRED, "attributes.Fit": "Slim", "attributes.neck type": "V"}
+    lines = write_lines(tmp_path / "a.jsonl", columns)
+    table = write_parquet(tmp_path / "a.parquet", **{name: [value] for name, value in columns.items()})
+    for path in (lines, table):
+        assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("neck type", "V")]
 
 
 def test_no_further_column(tmp_path):

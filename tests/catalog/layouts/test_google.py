@@ -184,3 +184,16 @@ def test_a_description_that_was_escaped_twice(tmp_path):
     assert (found["title"], found["description"], found["bullet_points"]) == (
         "Dyna & stol", "Tvätt: Dyna & stol", ["Ull"],
     )  # fmt: skip
+
+
+def test_numbered_columns_of_meta(tmp_path):
+    columns = ["id", "title", "availability", "google_product_category", "image[0].url", "image[1].url"]
+    columns += ["video[0].url", "video[0].tag[0]", "product_tags[0]", "product_tags[1]", "style[0]"]
+    row = ["1", "Dress", "in stock", "Dresses", "https://a.test/1.jpg", "https://a.test/2.jpg"]
+    row += ["https://a.test/v.mp4", "front", "summer", "beach", "Boho"]
+    path = write_tabs(tmp_path / "a.tsv", columns, row)
+    found = read(path)
+    labels = {"google_product_category": "Dresses", "product_tags": "summer, beach", "style": "Boho"}
+    assert found.first["attributes"] == labels
+    assert images_of(path) == [["https://a.test/1.jpg", "https://a.test/2.jpg"]]
+    assert found.how.columns["video[0].url"] == found.how.columns["video[0].tag[0]"] == "unused"

@@ -57,6 +57,30 @@ def test_columns_that_are_called_otherwise(tmp_path):
     assert (row["title"], row["attributes"]) == ("Red", [("Farbe", "Rot")])
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ("ProductId", "AttributeName", "AttributeValue", "AttributeUOM"),
+        ("product id", "Feature Name", "Feature Value", "unit"),
+        ("sku", "spec_label", "spec_values", "Unit of measure"),
+        ("sku", "Merkmal", "Wert", "Einheit"),
+        ("sku", "Feature", "Value", "attribute unit"),
+    ],
+)
+def test_names_of_the_two_columns(tmp_path, columns):
+    """As a flat table each of the rows would be a product of its own."""
+    lines = [";".join(("product_type", "Product Name", *columns)), "K;Red;p1;Neck;V;", "K;Red;p1;Width;3;cm"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    (row,) = rows_of(path)
+    assert (row["product_id"], row["title"], row["attributes"]) == ("p1", "Red", [("Neck", "V"), ("Width", "3 cm")])
+
+
+def test_the_unit_of_the_attribute_comes_first(tmp_path):
+    header = "product_id,product_type,title,unit,attribute_name,attribute_value,attribute_unit"
+    (row,) = rows_of(write_lines(tmp_path / "a.csv", header, "p1,K,Red,piece,Width,3,cm"))
+    assert row["attributes"] == [("Width", "3 cm")]
+
+
 def test_a_number_has_the_unit_beside_it(tmp_path):
     header = "product_id,product_type,title,attribute_name,attribute_value,unit"
     rows = ["p1,Desks,t,Width,120,cm", "p1,Desks,t,Color,Oak,", "p1,Desks,t,Depth,60 cm,cm", "p1,Desks,t,Count,2,"]

@@ -128,3 +128,39 @@ def test_values_of_a_list_in_quotes(tmp_path):
     row = MAGENTO_HOODIE | {"additional_attributes": 'activity="Gym"|"Yoga, Hot",wide=5"'}
     attributes = read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
     assert (attributes["activity"], attributes["wide"]) == ("Gym, Yoga, Hot", '5"')
+
+
+#: Of a whole export of Magento 2, besides those in MAGENTO and of attributes.
+OF_SHOP = """product_online,tax_class_name,special_price,special_price_from_date,special_price_to_date,url_key,
+meta_title,meta_keywords,meta_description,base_image_label,small_image,small_image_label,thumbnail_image,thumbnail_image_label,
+swatch_image,created_at,updated_at,new_from_date,new_to_date,display_product_options_in,map_price,msrp_price,map_enabled,
+gift_message_available,custom_design,custom_design_from,custom_design_to,custom_layout_update,page_layout,
+product_options_container,msrp_display_actual_price_type,qty,out_of_stock_qty,use_config_min_qty,is_qty_decimal,
+allow_backorders,use_config_backorders,min_cart_qty,max_cart_qty,is_in_stock,notify_on_stock_below,manage_stock,
+enable_qty_increments,is_decimal_divided,website_id,related_skus,related_position,crosssell_skus,upsell_position,
+additional_image_labels,hide_from_product_page,custom_options,bundle_price_type,bundle_values,associated_skus,
+downloadable_links,configurable_variation_labels"""
+
+
+def test_attributes_in_columns_of_their_own(tmp_path):
+    """As many write them for the import, which takes both."""
+    shop = OF_SHOP.replace("\n", "").split(",")
+    columns = [*MAGENTO, *shop, "color", "activity", "Neck_Type", "max_load", ""]
+    row = (
+        MAGENTO_HOODIE
+        | dict.fromkeys(shop, "x")
+        | {"color": "Red", "activity": "Gym|Yoga", "Neck_Type": "V", "": "y", "max_load": "5"}
+    )
+    found = read(write_dicts(tmp_path / "a.csv", columns, row | {"configurable_variations": ""}))
+    labels = found.first["attributes"]
+    assert (labels["color"], labels["activity"], labels["neck_type"]) == ("Red", "Gym, Yoga", "V")
+    assert labels.keys() - {"color", "activity", "neck_type", "max_load"} == {
+        *("attribute_set_code", "categories", "climate", "note", "pattern")
+    }
+    assert {found.how.columns[column] for column in shop} == {"unused"}
+
+
+@pytest.mark.parametrize("weight", ["0", "0.0000"])
+def test_a_weight_that_nobody_gave(tmp_path, weight):
+    row = MAGENTO_HOODIE | {"weight": weight}
+    assert "weight" not in read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]

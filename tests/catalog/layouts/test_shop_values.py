@@ -29,6 +29,19 @@ def test_urls_keep_their_commas():
     assert split_urls("m/1.jpg,m/2.jpg") == ["m/1.jpg", "m/2.jpg"]
 
 
+@pytest.mark.parametrize("between", [",", "|", " | ", ";", "; ", "\n"])
+def test_what_stands_between_urls(between):
+    urls = ["https://a.test/1;v=2.jpg", "//b.test/2|3.jpg", "http://a.test/3.jpg"]
+    assert split_urls(between.join(urls)) == urls
+
+
+def test_measures():
+    labels = Labels()
+    for key, number in {"weight": "1,5", "width": 0, "height": "0.0000", "depth": "", "length": None}.items():
+        labels.add_measure(key, number, "cm")
+    assert labels.pairs() == {"weight": "1,5 cm"}
+
+
 def test_category_paths():
     assert last_of_path("Home > Men > Shirts > ") == "Shirts"
     assert last_of_path("Shirts") == "Shirts"

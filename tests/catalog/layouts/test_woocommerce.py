@@ -65,6 +65,8 @@ def test_weight_and_dimensions_have_the_unit_of_their_header(tmp_path, names):
     found = read(write_dicts(tmp_path / "a.csv", [*WOO, *names], row))
     assert {"weight": "0.5 kg", "width": "20 cm", "height": "1,5 cm"}.items() <= found.first["attributes"].items()
     assert "length" not in found.first["attributes"]
+    path = write_dicts(tmp_path / "b.csv", [*WOO, *names], row | {names[0]: "0", names[2]: "0.00"})
+    assert not {"weight", "width"} & read(path).first["attributes"].keys()
     assert {found.how.columns[name] for name in names} == {"attribute"}
 
 

@@ -1,0 +1,67 @@
+"""Images and bullet points in columns of their own."""
+
+import json
+
+import pytest
+
+from moemoe.catalog.layouts.listed_columns import listed_columns
+from moemoe.errors import CatalogError
+from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
+
+IMAGES = ("Image 2", "image_url_1", "Image1 URL", "picture_03", "additional_image_link", "Other Image URL 4")
+BULLETS = ("Bullet Point 1", "bullet_3", "KeyBullet2")
+OTHERS = (
+    "image",
+    "Image alt 1",
+    "Photo 360",
+    "image_2024",
+    "Number of images",
+    "bullet",
+    "other",
+    "Feature 1",
+    "image0",
+)
+
+
+def test_names():
+    found = listed_columns([*OTHERS, *BULLETS, *IMAGES])
+    assert found == {"images": list(IMAGES), "bullet_points": list(BULLETS)}
+
+
+@pytest.mark.parametrize("first", ["image", "Main Image", "image_1"])
+def test_they_are_those_of_the_product(tmp_path, first):
+    lines = [f"product_id,product_type,title,Fit,{first},image_2,additional_images,bullet_point_1,bullet_point_2"]
+    lines += ['p1,K,t,Slim,https://h/1.jpg,https://h/2.jpg,"https://h/3.jpg, https://h/4.jpg",soft,red', "p2,K,t,,,,,,"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    one, two = rows_of(path, images=9)
+    assert [image["path"] for image in (one["image"], *one["images"])] == [f"https://h/{i}.jpg" for i in (1, 2, 3, 4)]
+    assert one["bullet_points"] == ["soft", "red"]
+    assert one["attributes"] == [("Fit", "Slim")]
+    assert not any(two[name] for name in ("image", "images", "bullet_points"))
+    told = read_as(path).columns
+    assert (told["image_2"], told["bullet_point_2"]) == ("images", "bullet_points")
+
+
+def test_beside_lists(tmp_path):
+    """In JSON the first rows need not have them."""
+    second = {"image": ["a.jpg", "b.jpg"], "image_2": "c.jpg", "bullet_points": ["soft"], "bullet_point_2": "red"}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({**REQUIRED, "Fit": "Slim"}) + "\n" + json.dumps({**REQUIRED, **second, "Neck": "V"}))
+    row = rows_of(path, images=9)[1]
+    assert [image["path"] for image in (row["image"], *row["images"])] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert (row["bullet_points"], row["attributes"]) == (["soft", "red"], [("Neck", "V")])
+
+
+def test_one_that_the_contract_lists_is_an_attribute(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Image 1,Image 2", "p1,K,t,a.jpg,dark")
+    (row,) = rows_of(path, {"attributes": ["Image 2"]})
+    assert (row["image"]["path"], row["attributes"]) == ("a.jpg", [("Image 2", "dark")])
+
+
+def test_without_attributes(tmp_path):
+    """As a backfill may have it."""
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,image_1,image_2", "p1,K,t,a.jpg,b.jpg")
+    (row,) = rows_of(path, required=("product_id", "product_type", "title"), images=2)
+    assert (row["image"]["path"], row["images"][0]["path"], row["attributes"]) == ("a.jpg", "b.jpg", [])
+    with pytest.raises(CatalogError, match="column 'attributes' is missing"):
+        rows_of(path)
