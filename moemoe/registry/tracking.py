@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
@@ -103,20 +104,28 @@ def check_model_name(uri: str, name: str) -> None:
 
 def client(uri: str) -> "MlflowClient":
     """A client for ``uri`` that gives up after seconds, not after MLflow's default of many minutes."""
+    _settle()
+    import mlflow
+
+    usable = with_password(uri)
+    _no_proxy_to_this_machine(usable)
+    mlflow.set_tracking_uri(usable)
+    return mlflow.MlflowClient(usable)
+
+
+@cache
+def _settle() -> None:
+    """Once in a process: each level that is set empties what all loggers know of theirs."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # hundreds of characters in a step's log
     import logging
 
-    import mlflow
+    import mlflow  # noqa: F401 - else it would set levels of its own after this
 
     for chatty in ("alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    usable = with_password(uri)
-    _no_proxy_to_this_machine(usable)
-    mlflow.set_tracking_uri(usable)
-    return mlflow.MlflowClient(usable)
 
 
 def _no_proxy_to_this_machine(uri: str) -> None:
