@@ -56,7 +56,7 @@ def train(
     scratch = Path(job.scratch)
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "job.json").write_text(json.dumps(asdict(job)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, "-m", "moemoe.training.torchrun", "--standalone", f"--nproc-per-node={processes}"]
     command += [f"--log-dir={scratch / 'torchrun'}"]  # else torchrun leaves a folder behind among temporary files
     command += [f"--max-restarts={restarts}", "-m", "moemoe.training.run", str(scratch / "job.json")]
     command += [UNTIL_LAUNCHER_ENDS]

@@ -29,7 +29,7 @@ RESULTS = ("/store/", "/mlruns/", "/mlflow.db")
 def process_name() -> str | None:
     """The step of a flow, torchrun, or a training process by its rank; None: it is left alone."""
     words = sys.orig_argv
-    if "torch.distributed.run" in words:
+    if "moemoe.training.torchrun" in words:
         return "torchrun"
     if "moemoe.training.run" in words:
         return f"worker-{os.environ.get('RANK', 0)}"

@@ -1,0 +1,25 @@
+"""torchrun, quick to begin in a process that has loaded much.
+
+torchrun notes each of its events with the name of the method that it is of, for which it has ``inspect.stack`` go through
+all loaded modules, a second or two in all where the pipeline's libraries are loaded. This reads the name off the frame.
+
+python -m moemoe.training.torchrun --standalone --nproc-per-node N -m moemoe.training.run JOB.json
+"""
+
+import sys
+
+from torch.distributed import run
+from torch.distributed.elastic.rendezvous import dynamic_rendezvous
+
+
+def method_name(depth: int = 2) -> str:
+    """The function ``depth`` calls above this one, as ``dynamic_rendezvous.get_method_name`` gives it."""
+    try:
+        return sys._getframe(depth).f_code.co_name
+    except ValueError:  # so many calls there are not
+        return "no_method_name"
+
+
+if __name__ == "__main__":
+    dynamic_rendezvous.get_method_name = method_name
+    run.main()
