@@ -101,8 +101,8 @@ def test_the_bare_box_is_bare():
         "for name in ('simplejpeg', 'mlflow', 'metaflow', 're2', 'duckdb'):\n"
         "    try:\n"
         "        importlib.import_module(name)\n"
-        "    except ModuleNotFoundError:\n"
-        "        print(name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        print(error.name)\n"
         "socket.create_connection(('127.0.0.1', 9))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=bare_environment(), capture_output=True, text=True)
