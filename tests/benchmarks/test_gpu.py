@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.gpu.__main__ import PARTS, exit_code, main
 from tests.benchmarks.gpu.goals import GOALS, MET, NOT_MEASURED, NOT_MET, judged
+from tests.support import gpu_watch
 from tests.support.bare import bare_environment
 from tests.support.part_runner import CUT, DONE, FAILED
 from tests.support.small_shards import small_shards
@@ -29,26 +31,42 @@ FIGURES = {
 }
 
 
-def benchmark(output: Path, *options: str) -> tuple[int, dict]:
-    """Its exit code and results, on a bare box without a GPU."""
-    command = [sys.executable, "-m", "tests.benchmarks.gpu", "--device", "cpu", "--output", str(output), *options]
+@dataclass
+class Trial:
+    """What a command has left."""
+
+    code: int
+    results: dict
+    page: str
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory):
+    """On a bare box without a GPU: all parts, and two with damaged shards; what was said on stderr."""
+    root = tmp_path_factory.mktemp("gpu")
+    manifest = small_shards(root / "shards")
+    shard = next((root / "shards" / "payload").iterdir())
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    shard.write_bytes(damaged)
+    options = {"all": [], "damaged": ["--only", "training,experts", "--shards", manifest]}
+    lines = [["--device", "cpu", "--output", str(root / name), *own] for name, own in options.items()]
+    command = [sys.executable, "-m", "tests.support.gpu_trials", json.dumps(lines)]
     environment = {**bare_environment(), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
-    path = output / "results.json"
-    assert path.is_file(), done.stderr
-    return done.returncode, json.loads(path.read_text())
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for name, code in zip(options, json.loads(done.stdout.splitlines()[-1]), strict=True):
+        files = [root / name / f"results.{kind}" for kind in ("json", "html")]
+        assert all(file.is_file() for file in files), done.stderr
+        found[name] = Trial(code, json.loads(files[0].read_text()), files[1].read_text())
+    return found, done.stderr
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    return tmp_path_factory.mktemp("gpu")
-
-
-@pytest.fixture(scope="module")
-def results(output):
-    code, found = benchmark(output)
-    assert code == 0
-    return found
+def results(trials):
+    assert trials[0]["all"].code == 0
+    return trials[0]["all"].results
 
 
 def test_every_part_comes_to_an_end_with_its_figures(results):
@@ -69,36 +87,36 @@ def test_figures_are_of_what_they_say(results):
     assert step["model_flop_utilisation"] > 0
 
 
-def test_a_trial_on_a_cpu_measures_no_goal(results, output):
+def test_a_trial_on_a_cpu_measures_no_goal(results, trials):
     assert [goal["judgement"] for goal in results["goals"]] == [NOT_MEASURED] * len(GOALS)
-    page = (output / "results.html").read_text()
+    page = trials[0]["all"].page
     assert "say nothing about any GPU" in page
     assert all(f">{name}</h2>" in page for name in PARTS)
 
 
 def test_the_bare_box_is_bare():
     """Else the test above proves nothing."""
-    code = "import PIL, yaml\ntry:\n    import {0}\nexcept ModuleNotFoundError:\n    print('absent')"
-    for name in ("simplejpeg", "mlflow", "metaflow", "re2", "duckdb"):
-        done = subprocess.run([sys.executable, "-c", code.format(name)], env=bare_environment(), capture_output=True)
-        assert done.stdout == b"absent\n", name
-    code = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    code = (
+        "import importlib, socket, PIL, yaml\n"
+        "for name in ('simplejpeg', 'mlflow', 'metaflow', 're2', 'duckdb'):\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        print(error.name)\n"
+        "socket.create_connection(('127.0.0.1', 9))\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=bare_environment(), capture_output=True, text=True)
+    assert done.stdout.split() == ["simplejpeg", "mlflow", "metaflow", "re2", "duckdb"]
     assert "no network" in done.stderr
 
 
-def test_a_part_that_fails_leaves_the_others(tmp_path):
-    manifest = small_shards(tmp_path / "root")
-    shard = next((tmp_path / "root" / "payload").iterdir())
-    damaged = bytearray(shard.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    shard.write_bytes(damaged)
-    code, found = benchmark(tmp_path / "out", "--only", "training,experts", "--shards", manifest)
-    assert code == 0
-    assert found["parts"]["training"]["status"] == FAILED
-    assert "checksum" in found["parts"]["training"]["error"]
-    assert found["parts"]["experts"]["status"] == DONE
-    assert exit_code({"parts": {"training": found["parts"]["training"]}}) == 1
+def test_a_part_that_fails_leaves_the_others(trials):
+    found = trials[0]["damaged"]
+    assert found.code == 0
+    assert found.results["parts"]["training"]["status"] == FAILED
+    assert "checksum" in found.results["parts"]["training"]["error"]
+    assert found.results["parts"]["experts"]["status"] == DONE
+    assert exit_code({"parts": {"training": found.results["parts"]["training"]}}) == 1
 
 
 @pytest.fixture(scope="module")
@@ -129,16 +147,11 @@ def test_a_part_that_fails_keeps_what_it_has_measured(part, error, ended):
     assert ended[part]["figures"] == {"first": 1}
 
 
-def test_importing_the_parts_asks_for_no_gpu():
+def test_importing_the_parts_asks_for_no_gpu(trials):
     """The fork server imports them: where CUDA has begun before a fork, the fork cannot use it."""
-    code = (
-        "import torch, traceback\n"
-        "for name in ('is_available', 'device_count', 'current_device', '_lazy_init'):\n"
-        "    setattr(torch.cuda, name, lambda *_, **__: traceback.print_stack() or 0)\n"
-        f"import {', '.join(module for module, _ in PARTS.values())}\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert "in <lambda>" not in done.stderr, done.stderr
+    _, said = trials
+    assert said.count(gpu_watch.WATCHING) == 1
+    assert gpu_watch.ASKED not in said, said
 
 
 def test_goals_are_judged_by_what_was_measured():

@@ -13,6 +13,7 @@ from moemoe.recipes import Recipe, Training
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import TrainingJob
+from moemoe.training.run import main as train_here
 from tests.support.small_model import TINY_SWIN
 from tests.support.warm_python import warm, warm_python
 
@@ -57,6 +58,17 @@ def run(
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
 
 
+def run_here(manifest: str, folder: Path, recipe: Recipe, warm_start: str | None = None):
+    """What ``run`` gives, of a training in this process: for what does not depend on how processes are started."""
+    job = TrainingJob(
+        manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, warm_start=warm_start
+    )
+    Path(job.scratch).mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    assert train_here(str(folder / "job.json")) == 0
+    return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")
+
+
 def losses(events):
     return [(e["total_step"], e["loss"]) for e in events if e["event"] == "step"]
 
@@ -83,8 +95,9 @@ def in_float64(
     job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
-    torchrun = [warm_python(), "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*torchrun, "-m", "tests.support.in_float64", str(folder / "job.json")]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    by = torchrun if processes > 1 else []  # a single process needs nobody who starts it
+    command = [warm_python(), *by, "-m", "tests.support.in_float64", str(folder / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     return load_file(folder / "run" / "model" / "model.safetensors"), read_events(folder / "run" / "events.jsonl")

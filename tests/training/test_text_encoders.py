@@ -12,15 +12,12 @@ from moemoe.batches.tokenizer import ENCODER_TOKENIZER
 from moemoe.inference.predictor import Predictor
 from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
-from moemoe.training import launch
 from moemoe.training.events import read_events
-from moemoe.training.job import TrainingJob
 from moemoe.training.warm_start import check_warm_start
 from tests.support.small_encoders import KINDS, small_encoder
 from tests.support.small_shards import small_shards
-from tests.support.small_training import in_float64, losses, run, small_recipe
+from tests.support.small_training import in_float64, losses, run, run_here, small_recipe
 from tests.support.toy_items import answers, make
-from tests.support.warm_python import warm
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +74,7 @@ def test_two_encoders_tokens_are_kept_apart(tmp_path):
 def test_a_killed_training_goes_on_and_a_champion_is_trained_further(manifest, tmp_path):
     encoder = small_encoder(tmp_path / "encoder")
     recipe = recipe_with(encoder, epochs=1)
-    whole, events = run(manifest, tmp_path / "whole", recipe=recipe)
+    whole, events = run_here(manifest, tmp_path / "whole", recipe)
 
     def kill(events):
         if any(event["total_step"] >= 10 for event in events):
@@ -91,17 +88,12 @@ def test_a_killed_training_goes_on_and_a_champion_is_trained_further(manifest, t
 
     champion = tmp_path / "whole" / "run" / "model"
     check_warm_start(champion, recipe)
-    job = TrainingJob(
-        manifest, str(tmp_path / "more"), str(tmp_path / "scratch"), recipe.to_dict(), 1, warm_start=str(champion)
-    )
-    with warm():
-        launch.train(job, 1, lambda events: None, poll_seconds=0.05)
-    further = load_file(tmp_path / "more" / "model" / "model.safetensors")
+    further, _ = run_here(manifest, tmp_path / "more", recipe, warm_start=str(champion))
     changed = {name for name in whole if not torch.equal(whole[name], further[name])}
     assert changed
     assert all("decoder.stack.block.1" in name for name in changed)  # its experts
     tokenizer = Path(ENCODER_TOKENIZER) / "tokenizer.json"
-    assert (tmp_path / "more" / "model" / tokenizer).read_bytes() == (champion / tokenizer).read_bytes()
+    assert (tmp_path / "more" / "run" / "model" / tokenizer).read_bytes() == (champion / tokenizer).read_bytes()
 
 
 @pytest.mark.parametrize("trained", [False, True])

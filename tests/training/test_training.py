@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import asdict, replace
 
@@ -23,7 +24,7 @@ from tests.support.small_shards import (
     with_second_images,
     write_shards,
 )
-from tests.support.small_training import in_float64, losses, run, small_recipe, workers_of
+from tests.support.small_training import in_float64, losses, run, run_here, small_recipe, workers_of
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,13 @@ def manifest(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def unbroken(manifest, tmp_path_factory):
     return run(manifest, tmp_path_factory.mktemp("unbroken"))
+
+
+@pytest.fixture(scope="module")
+def dense(manifest, tmp_path_factory):
+    """The folder of a run of the dense phase alone, and its weights; not to be changed."""
+    folder = tmp_path_factory.mktemp("dense")
+    return folder, run_here(manifest, folder, small_recipe(phases=("dense",)))[0]
 
 
 def test_both_phases_run_and_the_model_learns(unbroken):
@@ -50,7 +58,7 @@ def test_token_embeddings_have_a_rate_of_their_own(manifest, tmp_path):
     for epochs in (1, 2):
         training = replace(small_recipe().training, epochs=epochs, embedding_lr_scale=1e-9)
         recipe = small_recipe(phases=("dense",), training=training)
-        models.append(run(manifest, tmp_path / str(epochs), recipe=recipe)[0])
+        models.append(run_here(manifest, tmp_path / str(epochs), recipe)[0])
     moved = {name: (models[0][name] - models[1][name]).abs().max().item() for name in models[0]}
     still = {name for name in moved if models[0][name].shape[0] == 320}
     assert len(still) == 2  # the context's and the question's
@@ -115,7 +123,7 @@ def test_training_starts_from_a_t5_checkpoint(tokenizer, manifest, tmp_path):
     recipe = replace(
         recipe, model={**recipe.model, "text": text}, tokenizer="catalog" if tokenizer == "catalog" else str(checkpoint)
     )
-    _, events = run(manifest, tmp_path, recipe=recipe)
+    _, events = run_here(manifest, tmp_path, recipe)
     model = MoEMoE.from_pretrained(tmp_path / "run" / "model")
     assert len(load_tokenizer(tmp_path / "run" / "model")) == (320 if tokenizer == "catalog" else len(own))
     assert (model.config.text.vocab_size, model.config.text.pretrained) == (
@@ -142,8 +150,8 @@ def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken
         assert torch.equal(weights[name], weight), name
 
 
-def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, unbroken):
-    dense, _ = run(manifest, tmp_path, recipe=small_recipe(phases=("dense",)))
+def test_the_experts_phase_trains_experts_and_routers_alone(dense, unbroken):
+    _, dense = dense
     full, _ = unbroken
     for name, weight in dense.items():
         if "decoder.stack.block.1.layer.2.DenseReluDense" in name:
@@ -158,7 +166,7 @@ def test_the_experts_phase_trains_experts_and_routers_alone(manifest, tmp_path, 
 def test_images_that_do_not_decode_are_quarantined_counted_and_named(tmp_path):
     """A training product's and a validation product's; the run goes on without these images."""
     manifest = small_shards(tmp_path / "root", cut_short=(2, 6))
-    _, events = run(manifest, tmp_path, processes=1, recipe=small_recipe(phases=("dense",)))
+    _, events = run_here(manifest, tmp_path, small_recipe(phases=("dense",)))
     assert [event["images"] for event in events if event["event"] == "quarantined"] == [2]
     quarantine = read_table(str(tmp_path / "run" / "quarantine-train.parquet")).to_pylist()
     assert sorted((row["product_id"], row["stage"], row["reason"]) for row in quarantine) == [
@@ -167,8 +175,8 @@ def test_images_that_do_not_decode_are_quarantined_counted_and_named(tmp_path):
     assert "truncated" in quarantine[0]["detail"]
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path):
-    run(manifest, tmp_path, recipe=small_recipe(phases=("dense",)))
+def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path, dense):
+    shutil.copytree(dense[0] / "run", tmp_path / "run")
     with pytest.raises(MoEMoEError, match="made by another recipe"):
         run(manifest, tmp_path, recipe=small_recipe(load_balancing_weight=0.5))
 
