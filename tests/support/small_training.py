@@ -95,7 +95,7 @@ def in_float64(
     job = TrainingJob(manifest, str(folder / "run"), str(folder / "scratch"), recipe, 1)
     Path(job.scratch).mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(asdict(job)))
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    torchrun = ["-m", "moemoe.training.torchrun", "--standalone", f"--nproc-per-node={processes}"]
     by = torchrun if processes > 1 else []  # a single process needs nobody who starts it
     command = [warm_python(), *by, "-m", "tests.support.in_float64", str(folder / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
