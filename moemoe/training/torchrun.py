@@ -1,7 +1,7 @@
 """torchrun, quick to begin in a process that has loaded much.
 
-torchrun notes each of its events with the name of the method that it is of, for which it has ``inspect.stack`` go through
-all loaded modules, a second or two in all where the pipeline's libraries are loaded. This reads the name off the frame.
+torchrun notes each of its events with the name of the method that it is of, for which it has ``inspect.stack`` go
+through all loaded modules: with the pipeline's libraries 1.6 CPU seconds in all. This reads the name off the frame.
 
 python -m moemoe.training.torchrun --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 """
