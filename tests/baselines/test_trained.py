@@ -30,12 +30,14 @@ MODELS = {
         "text": {"vocab_size": 320, "width": 32, "layers": 2, "heads": 4, "feed_forward": 64, "positions": 64},
     },
 }  # fmt: skip
+EPOCHS = {"ner-mqmrc": 20}
 SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc": False}
 
 
-def toy_recipe(name: str, epochs: int = 20) -> Recipe:
+def toy_recipe(name: str, epochs: int | None = None) -> Recipe:
     recipe = load_recipe(name)
     model = {**recipe.model, "context_length": 24, **MODELS[name]}
+    epochs = epochs or EPOCHS.get(name, 12)
     training = Training(epochs=epochs, batch_size=6, learning_rate=3e-3, warmup_steps=5, max_grad_norm=1.0)
     return dataclasses.replace(recipe, model=model, training=training)
 
