@@ -20,6 +20,11 @@ def method_name(depth: int = 2) -> str:
         return "no_method_name"
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
+    """torchrun with ``arguments``, those of the command line by default."""
     dynamic_rendezvous.get_method_name = method_name
-    run.main()
+    run.main(arguments)
+
+
+if __name__ == "__main__":
+    main()
