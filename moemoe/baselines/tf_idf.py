@@ -26,7 +26,8 @@ class TfIdfConfig(BaselineConfig):
     """Word n-grams up to ``ngrams`` words, those of at least ``min_products`` products and at most ``max_features``.
 
     ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``tolerance``: a regression is
-    done when a pass over its products changes no weight by more than this part of the largest. ``values``: see
+    done when a pass over its products changes no weight by more than this part of the largest. ``titles``: whether each
+    product is shown a second time by its title alone, for a catalog in which many have no more. ``values``: see
     ``with_catalog``.
     """
 
@@ -38,6 +39,7 @@ class TfIdfConfig(BaselineConfig):
     penalty: float = 10.0
     max_iterations: int = 200
     tolerance: float = 0.005
+    titles: bool = False
     values: dict[str, list[str]] = field(default_factory=dict)
 
 

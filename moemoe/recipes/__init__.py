@@ -67,7 +67,8 @@ def load_recipe(
     own = recipe.get("sizes", {}).get(size, {})
     system = recipe.get("system", "moemoe")
     if system == "committee":
-        options = (size, weights, question_in, epochs, batch_size, settings)
+        changes = ", ".join(filter(None, (recipe.get("settings"), settings)))
+        options = (size, weights, question_in, epochs, batch_size, changes)
         return load_committee(load_recipe, name, recipe["description"], recipe["members"], *options)
     config_class = load_system(system).config_class
     keys = {field.name for field in dataclasses.fields(config_class)}

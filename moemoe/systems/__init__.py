@@ -16,6 +16,7 @@ TRAINED = {
 
 #: Systems that are made in one pass over the training split.
 FITTED = {
+    "image-classifier": "moemoe.baselines.image_classifier:ImageClassifier",
     "knn": "moemoe.baselines.knn:KNN",
     "tf-idf": "moemoe.baselines.tf_idf:TfIdf",
 }

@@ -8,7 +8,7 @@ split, and with nothing where a member was taught to.
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
 from moemoe.sources import IMAGE, kind_of, kinds_of
-from moemoe.systems.pooling import pooled, pooled_with_nothing
+from moemoe.systems.pooling import pooled, pooled_with_nothing, weights_at
 from moemoe.systems.saved import load_with_collator, system_of
 from moemoe.vision.config import ImageConfig
 
@@ -40,6 +40,7 @@ class CommitteeConfig(BaselineConfig):
         sources, image: what the members read, together.
         values: attribute -> the values it answers, those of the training split.
         weights: attribute -> each member's weight, in the order of ``members``.
+        slopes: how far each member's weights follow the amount of text, see ``pooling``; empty: not at all.
         nothing: the members that were taught to answer with nothing where there is no value.
     """
 
@@ -50,11 +51,13 @@ class CommitteeConfig(BaselineConfig):
     image: ImageConfig | None = None
     values: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, list[float]] = field(default_factory=dict)
+    slopes: tuple[float, ...] = ()
     nothing: tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "sources", tuple(self.sources))  # JSON has lists
         object.__setattr__(self, "nothing", tuple(self.nothing))
+        object.__setattr__(self, "slopes", tuple(self.slopes) or (0.0,) * len(self.members))
         if len(self.members) < 2:
             raise ConfigError(f"committee: its members are {list(self.members)}; allowed are two or more")
 
@@ -75,14 +78,16 @@ class CommitteeBatch:
     Args:
         batches: in the order of the members; none where nothing can be answered.
         asked: all questions in order, None for one whose attribute the training split did not have.
+        characters: how much text the product of each question shows.
     """
 
     batches: Sequence[Any]
     asked: Sequence[str | None]
+    characters: np.ndarray
 
     def to(self, device: torch.device) -> "CommitteeBatch":
         """Every member's batch on ``device``."""
-        return CommitteeBatch([batch.to(device) for batch in self.batches], self.asked)
+        return replace(self, batches=[batch.to(device) for batch in self.batches])
 
 
 class CommitteeCollator:
@@ -90,11 +95,15 @@ class CommitteeCollator:
 
     tokenizer = None
 
-    def __init__(self, members: Sequence[Member], config: CommitteeConfig):
-        self.members, self.config = members, config
+    def __init__(self, committee: "Committee"):
+        self.members, self.config = committee.members, committee.config
+        #: What all members see images by, if they are several.
+        self.shared = committee.image_encoder if len(committee.readers) > 1 else None
 
     def __call__(self, items: Sequence[ModelInput]) -> CommitteeBatch:
         """All questions of all ``items``."""
+        if self.shared is not None:
+            items = self._seen_once(items)
         known = [[name for name in item.questions if name in self.config.values] for item in items]
         asked = [name if name in self.config.values else None for item in items for name in item.questions]
         kept = [(item, names) for item, names in zip(items, known, strict=True) if names]
@@ -102,7 +111,21 @@ class CommitteeCollator:
         for member in self.members if kept else ():
             own = [ModelInput(self._sources(item, member), names) for item, names in kept]
             batches.append(member.collator(own))
-        return CommitteeBatch(batches, asked)
+        length = [max((len(own) for own in item.sources if isinstance(own, str)), default=0) for item in items]
+        characters = np.repeat(length, [len(item.questions) for item in items])
+        return CommitteeBatch(batches, asked, characters)
+
+    def _seen_once(self, items: Sequence[ModelInput]) -> list[ModelInput]:
+        """``items`` with the features of images in their place, which else every member would compute."""
+        of_images = [place for place, kind in enumerate(kinds_of(self.config.sources)) if kind == IMAGE]
+        sources = [list(item.sources) for item in items]
+        seen = [(own, place) for own in sources for place in of_images if own[place] is not None]
+        unseen = [(own, place) for own, place in seen if np.asarray(own[place]).dtype == np.uint8]
+        if unseen and self.shared is not None:
+            features = self.shared.compute(np.stack([np.asarray(own[place]) for own, place in unseen]))
+            for (own, place), half_PW in zip(unseen, features, strict=True):
+                own[place] = half_PW
+        return [replace(item, sources=own) for item, own in zip(items, sources, strict=True)]
 
     def _sources(self, item: ModelInput, member: Member) -> Sequence[Any]:
         there = dict(zip(self.config.sources, item.sources, strict=True))
@@ -121,11 +144,19 @@ class Committee(nn.Module):
         self.trained = nn.ModuleList(m.system for m in members if isinstance(m.system, nn.Module))
 
     @property
-    def image_encoder(self) -> Any:
-        """That of the one member that reads images, whose features are kept; None where several do."""
+    def readers(self) -> list[Any]:
+        """The image encoders of the members that have one."""
         found = [getattr(member.system, "image_encoder", None) for member in self.members]
-        known = [encoder for encoder in found if encoder is not None]
-        return known[0] if len(known) == 1 else None
+        return [encoder for encoder in found if encoder is not None]
+
+    @property
+    def image_encoder(self) -> Any:
+        """The one that all members see images by, whose features are kept; None where they see different ones."""
+        readers = self.readers
+        if len(readers) > 1:
+            alike = all(encoder.frozen for encoder in readers) and len({own.fingerprint for own in readers}) == 1
+            return readers[0] if alike else None
+        return readers[0] if readers else None
 
     @staticmethod
     def check_members(configs: Mapping[str, Any], systems: Mapping[str, Any]) -> ImageConfig | None:
@@ -154,6 +185,7 @@ class Committee(nn.Module):
         folders: Mapping[str, str | Path],
         values: Mapping[str, Sequence[str]],
         weights: Mapping[str, Sequence[float]],
+        slopes: Sequence[float] = (),
         nothing: Sequence[str] = (),
     ) -> "Committee":
         """A committee of the systems in ``folders``, by name, see ``CommitteeConfig``.
@@ -174,13 +206,14 @@ class Committee(nn.Module):
             image,
             {name: list(own) for name, own in values.items()},
             {name: list(own) for name, own in weights.items()},
+            tuple(slopes),
             tuple(nothing),
         )
         return cls(config, members)
 
     def collator(self) -> CommitteeCollator:
         """What makes its batches."""
-        return CommitteeCollator(self.members, self.config)
+        return CommitteeCollator(self)
 
     def distributions(self, batch: CommitteeBatch) -> Iterator[tuple[str, list[int], np.ndarray, np.ndarray]]:
         """By attribute: its places among the batch's questions, the members' probabilities [M, N, C], not yet pooled,
@@ -216,12 +249,14 @@ class Committee(nn.Module):
         of_images = np.array([kind == IMAGE for kind in kinds_of(self.config.sources)], bool)
         has_several = len(set(kinds_of(self.config.sources))) < len(of_images)
         for name, places, probability_MNC, weight_MNS in self.distributions(batch):
-            values, weights = self.config.values[name], self.config.weights[name]
+            values = self.config.values[name]
+            weight_NM = weights_at(self.config.weights[name], self.config.slopes, batch.characters[places])
             if taught_M.any():
-                pooled_NC, values = pooled_with_nothing(probability_MNC, weights, taught_M), [*values, ""]
+                pooled_NC, values = pooled_with_nothing(probability_MNC, weight_NM, taught_M), [*values, ""]
             else:
-                pooled_NC = pooled(probability_MNC, weights)
-            weight_NS = np.average(weight_MNS, axis=0, weights=weights).clip(0, 1)
+                pooled_NC = pooled(probability_MNC, weight_NM)
+            share_NM = weight_NM / weight_NM.sum(1, keepdims=True)
+            weight_NS = np.einsum("mns,nm->ns", weight_MNS, share_NM).clip(0, 1)
             image_N = weight_NS[:, of_images].sum(1).clip(0, 1)
             for place, row_C, image, row_S in zip(places, pooled_NC, image_N.tolist(), weight_NS.tolist(), strict=True):
                 best = int(row_C.argmax())
@@ -247,7 +282,7 @@ class Committee(nn.Module):
         """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
-        return cls.of(folders, config.values, config.weights, config.nothing).eval()
+        return cls.of(folders, config.values, config.weights, config.slopes, config.nothing).eval()
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:

@@ -6,7 +6,7 @@ finished is not made again; one that it has not goes on from its checkpoint.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from moemoe.batches.collate import ModelInput
 from moemoe.correctness import is_right
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
@@ -27,7 +28,14 @@ from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
 from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
-from moemoe.training.items import image_buffer, item_of, kept_features, slots_of, training_values
+from moemoe.training.items import (
+    image_buffer,
+    item_of,
+    kept_features,
+    slots_of,
+    training_values,
+    with_less_text,
+)
 from moemoe.training.job import TrainingJob
 from moemoe.training.stopping import TerminationSignal
 
@@ -67,10 +75,10 @@ def _make_committee(job: TrainingJob, recipe: Recipe, folders: dict[str, Path], 
     values = training_values(dataset)
     equal = {name: [1 / len(folders)] * len(folders) for name in values}
     nothing = [member.name for member in recipe.members if member.training.negatives and not member.fitted]
-    committee = Committee.of(folders, values, equal, nothing).to(device).eval()
-    weights = validation_weights(committee, dataset, job.seed, device, job.tolerances)
+    committee = Committee.of(folders, values, equal, nothing=nothing).to(device).eval()
+    weights, slopes = validation_weights(committee, dataset, job.seed, device, job.tolerances)
     folder = Path(job.scratch) / "model"
-    Committee.save(replace(committee.config, weights=weights), folders, folder)
+    Committee.save(replace(committee.config, weights=weights, slopes=tuple(slopes)), folders, folder)
     job.folder.model.publish(folder)
 
 
@@ -80,8 +88,10 @@ def validation_weights(
     seed: int,
     device: torch.device,
     tolerances: Mapping[str, float | None],
-) -> dict[str, list[float]]:
-    """Each attribute's weights, by what the members say of the validation split. See ``pooling.fit_weights``.
+) -> tuple[dict[str, list[float]], list[float]]:
+    """Each attribute's weights, and the slopes, by what the members say of the validation split.
+
+    Each product is shown whole, by its title alone, and by its image alone. See ``pooling.fit_weights``.
 
     Args:
         tolerances: of measurements, see ``TrainingJob``.
@@ -90,6 +100,7 @@ def validation_weights(
     values = committee.config.values
     found: dict[str, list[np.ndarray]] = {name: [] for name in values}
     gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    characters: dict[str, list[np.ndarray]] = {name: [] for name in values}
     images, collator = ImageReader("train"), committee.collator()
     features = kept_features(dataset, committee)
     for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
@@ -99,22 +110,38 @@ def validation_weights(
         kept = (features.of(chunk) if features is not None else None) or repeat(None, len(chunk))
         for row, known_features in zip(chunk, kept, strict=True):
             slots = slots_of(image_buffer(committee.config, 1), 0)
-            items.append(item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features))
-            asked += dataset.values(row).values()
-        for name, places, probability_MNC, _ in committee.distributions(collator(items).to(device)):
+            item = item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features)
+            for view in _views(dataset, row, item, committee.config.sources):
+                items.append(view)
+                asked += dataset.values(row).values()
+        batch = collator(items).to(device)
+        for name, places, probability_MNC, _ in committee.distributions(batch):
             right_NC = np.array(
                 [[is_right(value, asked[place], tolerances.get(name)) for value in values[name]] for place in places]
             )
             known = right_NC.any(1)  # the training split has the right value
             found[name].append(probability_MNC[:, known, : len(values[name])])
             gold[name].append(right_NC[known])
+            characters[name].append(batch.characters[places][known])
     members = len(committee.members)
     none = {name: np.empty((members, 0, len(own))) for name, own in values.items()}
     return fit_weights(
         {name: np.concatenate([none[name], *found[name]], axis=1) for name in values},
         {name: np.concatenate([np.empty((0, len(own)), bool), *gold[name]]) for name, own in values.items()},
+        {name: np.concatenate([np.empty(0), *characters[name]]) for name in values},
         members,
     )
+
+
+def _views(dataset: ShardedDataset, row: int, item: ModelInput, sources: Sequence[str]) -> list[ModelInput]:
+    """The product as it is, by its title alone if it has more text, and by its image alone if it has one."""
+    views = [item]
+    title = with_less_text(dataset, row, item, sources, title=True)
+    if [one for one in title.sources if isinstance(one, str)] != [one for one in item.sources if isinstance(one, str)]:
+        views.append(title)
+    if any(one is not None and not isinstance(one, str) for one in item.sources):
+        views.append(with_less_text(dataset, row, item, sources, title=False))
+    return views
 
 
 def _publish_what_members_left(job: TrainingJob, jobs: dict[str, TrainingJob]) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -12,10 +13,19 @@ from moemoe.recipes import Recipe
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
+from moemoe.shards.image_features import ImageFeatures
 from moemoe.systems import load_system
 from moemoe.training.events import EventLog
-from moemoe.training.items import image_buffer, item_of, slots_of, training_values
+from moemoe.training.items import (
+    compute_image_features,
+    image_buffer,
+    item_of,
+    slots_of,
+    training_values,
+    with_less_text,
+)
 from moemoe.training.job import TrainingJob
+from moemoe.training.preparation import Preparation
 
 EVENT_PRODUCTS = 1000
 #: A system is fitted to so many products at most.
@@ -27,7 +37,11 @@ def fit(job: TrainingJob, recipe: Recipe) -> None:
     dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     config = recipe.config.with_catalog(0, training_values(dataset))
     events = EventLog(job.events_path)
-    system = load_system(recipe.system).fit(config, _items(job, dataset, config, events), job.seed)
+    system_class = load_system(recipe.system)
+    features = None
+    if hasattr(system_class, "create"):
+        features = compute_image_features(dataset, system_class.create(config), Preparation(job, 0, 1))
+    system = system_class.fit(config, _items(job, dataset, config, features, events), job.seed)
     folder = Path(job.scratch) / "model"
     system.save_pretrained(folder)
     job.folder.events.publish(job.events_path)
@@ -41,13 +55,16 @@ def _chosen(rows: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(rows, MOST_PRODUCTS, replace=False))
 
 
-def _items(job: TrainingJob, dataset: ShardedDataset, config: object, events: EventLog) -> Iterator[ModelInput]:
+def _items(
+    job: TrainingJob, dataset: ShardedDataset, config: Any, features: ImageFeatures | None, events: EventLog
+) -> Iterator[ModelInput]:
     rows = _chosen(dataset.rows("train"), job.seed)
     started, examples = time.monotonic(), 0
     images = ImageReader("train")
     for done, row in enumerate(tqdm(rows, desc="fit", unit="product"), start=1):
         slots = slots_of(image_buffer(config, 1), 0)
-        item = item_of(dataset, row, config, job.seed, 0, images, slots)
+        known = features[int(row)] if features is not None else None
+        item = item_of(dataset, row, config, job.seed, 0, images, slots, features=known)
         examples += len(item.questions)
         if done % EVENT_PRODUCTS == 0 or done == len(rows):
             seconds = time.monotonic() - started
@@ -61,6 +78,10 @@ def _items(job: TrainingJob, dataset: ShardedDataset, config: object, events: Ev
                 seconds_left=seconds / done * (len(rows) - done),
             )
         yield item
+        if getattr(config, "titles", False):
+            short = with_less_text(dataset, row, item, config.sources, title=True)
+            if list(short.sources) != list(item.sources):
+                yield short
     events.append("epoch", phase="fit", epoch=0, total_step=len(rows))
     if images.quarantine.num_rows:
         job.folder.training_quarantine.write(images.quarantine)

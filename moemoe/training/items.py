@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,24 @@ def item_of(
         for attribute, given in values.items()
     ]
     return ModelInput(item_sources(config.sources, source), list(values), answers)
+
+
+def with_less_text(
+    dataset: ShardedDataset, row: int, item: ModelInput, sources: Sequence[str], title: bool
+) -> ModelInput:
+    """The product at ``row`` as ``item`` shows it, but of its texts the title alone, or nothing.
+
+    Args:
+        sources: the names of the item's.
+        title: whether the title is shown.
+    """
+    given = dict(zip(sources, item.sources, strict=True))
+    text = dataset[row].text
+
+    def source(name: str) -> Any:
+        return given[name] if kind_of(name) == IMAGE else text.of_source(name, title_alone=True) if title else None
+
+    return replace(item, sources=item_sources(sources, source))
 
 
 def _text(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
 from moemoe.vision.config import ImageConfig
-from moemoe.vision.patch_colors import ColorPatch, color_histogram, own_pixels
+from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
 #: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
@@ -106,6 +106,17 @@ class ImageEncoder(nn.Module):
             each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
             return torch.cat(list(each(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
+
+    def summary(self, half_IPW: Tensor) -> Tensor:
+        """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
+        seen_IPW, _, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
+        mean_IW = F.layer_norm(seen_IPW, seen_IPW.shape[-1:]).mean(1)
+        return torch.cat([mean_IW, image_colors(colors_IPC)], dim=-1) if self._parts[-1] else mean_IW
+
+    @property
+    def summary_size(self) -> int:
+        """Numbers of an image's ``summary``."""
+        return self._parts[0] + 3 * self._parts[-1]
 
     def unproject(self) -> None:
         """From now on a patch is embedded as its numbers themselves, [I, P, W], colours included."""

@@ -58,9 +58,14 @@ class ColorPatch(nn.Module):
 
     def forward(self, roots_IPC: Tensor) -> Tensor:
         """Its embedding [I, 1, D] of what ``color_histogram`` gave of square patches, row by row."""
-        side = math.isqrt(roots_IPC.shape[1])
-        share_IRRC = roots_IPC.square().view(-1, side, side, roots_IPC.shape[-1])
-        inner = slice(side // 4, side - side // 4)
-        corners = share_IRRC[:, :: max(side - 1, 1), :: max(side - 1, 1)]
-        parts = [part.mean((1, 2)) for part in (share_IRRC, share_IRRC[:, inner, inner], corners)]
-        return self.out(F.relu(self.hidden(torch.cat(parts, dim=-1).sqrt())))[:, None]
+        return self.out(F.relu(self.hidden(image_colors(roots_IPC))))[:, None]
+
+
+def image_colors(roots_IPC: Tensor) -> Tensor:
+    """The same of the image as a whole, of its middle and of its corners, [I, 3 * C]."""
+    side = math.isqrt(roots_IPC.shape[1])
+    share_IRRC = roots_IPC.square().view(-1, side, side, roots_IPC.shape[-1])
+    inner = slice(side // 4, side - side // 4)
+    corners = share_IRRC[:, :: max(side - 1, 1), :: max(side - 1, 1)]
+    parts = [part.mean((1, 2)) for part in (share_IRRC, share_IRRC[:, inner, inner], corners)]
+    return torch.cat(parts, dim=-1).sqrt()

@@ -168,3 +168,13 @@ def test_without_scikit_learn_the_reason_is_said():
 def test_a_catalog_in_which_no_word_comes_twice(texts):
     with pytest.raises(ConfigError, match=f"no word is in the texts of 2 of the {len(texts)} training products"):
         Vectorizer(TfIdfConfig()).fit(texts)
+
+
+def test_tf_idf_may_learn_from_titles_too(manifest, dataset, tmp_path):
+    """A title alone is then what it was fitted to; the products that are told of stay the same."""
+    plain = make(manifest, tmp_path / "plain", load_recipe("tf-idf", settings="min_products=1"))
+    titles = make(manifest, tmp_path / "titles", load_recipe("tf-idf", settings="min_products=1, titles=true"))
+    assert plain.model.vectorizer.vocabulary == titles.model.vectorizer.vocabulary  # a title is part of the text
+    assert not np.array_equal(plain.model.vectorizer.idf, titles.model.vectorizer.idf)
+    steps = [event for event in read_events(tmp_path / "titles" / "run" / "events.jsonl") if event["event"] == "step"]
+    assert steps[-1]["total_step"] == len(dataset.rows("train"))

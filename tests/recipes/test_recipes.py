@@ -33,6 +33,7 @@ BASELINES = {
     "mxt": ("mxt", ("image", "text")),
     "cma-clip": ("cma-clip", ("image", "text")),
     "ner-mqmrc": ("ner-mqmrc", ("text",)),
+    "image-classifier": ("image-classifier", ("image",)),
     "knn": ("knn", ("image", "text")),
     "tf-idf": ("tf-idf", ("text",)),
 }

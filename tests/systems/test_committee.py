@@ -14,7 +14,9 @@ from moemoe.inference.predictor import Predictor, ProductQuery, product_question
 from moemoe.inference.routing import routing
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
+from moemoe.schemas import AS_IS, TITLE_ONLY
 from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
+from moemoe.systems.pooling import weights_at
 from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
 from moemoe.training.events import read_events
@@ -59,9 +61,10 @@ def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
     given = model.answer(batch, predictor.collator)
     for name, places, probability_MNC, _ in model.distributions(batch):
         assert probability_MNC.sum(-1) == pytest.approx(np.ones(probability_MNC.shape[:2]))
-        weight_M = model.config.weights[name]
+        weight_NM = weights_at(model.config.weights[name], model.config.slopes, batch.characters[places])
         for n, place in enumerate(places):
-            score_C = np.prod([(p + 1e-6) ** w for p, w in zip(probability_MNC[:, n], weight_M, strict=True)], axis=0)
+            of_members = zip(probability_MNC[:, n], weight_NM[n], strict=True)
+            score_C = np.prod([(p + 1e-6) ** w for p, w in of_members], axis=0)
             expected_C = score_C / score_C.sum()
             assert given[place].value == model.config.values[name][expected_C.argmax()]
             assert given[place].confidence == pytest.approx(expected_C.max(), rel=1e-3)
@@ -155,11 +158,14 @@ def test_a_member_that_was_taught_says_when_there_is_nothing_also_when_it_was_sa
 
 def test_settings_go_to_the_member_they_name():
     recipe = load_recipe("committee", epochs=2, settings="tf-idf.penalty=3, moemoe.experts.num_experts=4")
-    moemoe, tf_idf = recipe.members
+    moemoe, tf_idf, image_classifier = recipe.members
     assert (moemoe.training.epochs, recipe.training.epochs) == (2, 2)
-    assert tf_idf.config.penalty == 3.0
+    assert (tf_idf.config.penalty, tf_idf.config.titles) == (3.0, True)
+    assert not load_recipe("committee", settings="tf-idf.titles=false").members[1].config.titles
+    assert not load_recipe("tf-idf").config.titles
+    assert image_classifier.config.image == moemoe.config.image
     assert moemoe.config.experts.num_experts == 4
-    assert recipe.phases == ("dense", "experts", "fit")
+    assert recipe.phases == ("dense", "experts", "fit", "fit")
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     recipe.check()
 
@@ -191,6 +197,61 @@ def test_what_cannot_be_a_committee_is_refused_before_it_trains(members, setting
 def test_folder_names_are_the_members(trained):
     folder, _ = trained
     assert sorted(path.name for path in (Path(folder) / "run" / "model" / MEMBERS).iterdir()) == ["moemoe", "tf-idf"]
+
+
+def test_members_that_see_images_alike_see_each_once(trained, manifest, dataset, tmp_path, monkeypatch):
+    """Their features are kept once for all, or computed once for all; the answers are the same bits."""
+    folder, _ = trained
+    names = ("image-classifier", "other")
+    for name in names:
+        make(manifest, tmp_path / name, load_recipe("image-classifier", settings="image.size=32, least_steps=20"))
+        (tmp_path / name / "run" / "model" / TRAINED_ON).write_text("{}")
+    folders = {name: tmp_path / name / "run" / "model" for name in names}
+    values = load_with_collator(folders["other"])[0].config.values
+    committee = Committee.of(folders, values, {name: [0.5, 0.5] for name in values}).eval()
+    alike = committee.collator()
+    assert alike.shared is committee.image_encoder is not None
+    apart = committee.collator()
+    apart.shared = None
+    rows = [row for row in dataset.rows("test").tolist() if dataset.image(row)][:5]
+    questions = [product_question(dataset[row]) for row in rows]
+    seen = []
+    for encoder in committee.readers:
+        compute = encoder.compute
+        monkeypatch.setattr(encoder, "compute", lambda images, of=compute: seen.append(len(images)) or of(images))
+    found = {}
+    for name, collator in (("alike", alike), ("apart", apart)):
+        batch = collator(Predictor(committee, collator).items(questions))
+        found[name] = committee.answer(batch, collator)
+        assert sum(seen) == {"alike": 5, "apart": 15}[name]  # apart: each member, beside those before
+    assert found["alike"] == found["apart"]
+    assert Predictor(committee, alike).image_features(dataset) is not None
+
+    small = make(manifest, tmp_path / "small", load_recipe("image-classifier", settings="image.color_levels=2")).model
+    committee.members[1].system.image_encoder = small.image_encoder
+    assert committee.image_encoder is None
+    assert committee.collator().shared is None
+
+
+def test_a_product_is_weighed_by_how_much_is_written_of_it(trained, dataset):
+    _, predictor = trained
+    product = dataset[next(row for row in dataset.rows("test").tolist() if len(dataset[row].context) > 40)]
+    whole, title = (product_question(product, condition=condition) for condition in (AS_IS, TITLE_ONLY))
+    batch = predictor.collator(predictor.items([whole, title]))
+    assert batch.characters.tolist() == [
+        len(question.context) for question in (whole, title) for _ in question.attributes
+    ]
+    assert len(predictor.model.config.slopes) == 2
+    assert any(predictor.model.config.slopes)
+
+
+def test_a_committee_of_an_earlier_version_has_no_slopes(trained, tmp_path):
+    folder, predictor = trained
+    shutil.copytree(folder / "run" / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    del config["slopes"]
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    assert load_with_collator(tmp_path / "model")[0].config.slopes == (0.0, 0.0)
 
 
 def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moemoe.systems.pooling import fit_weights, pooled, pooled_with_nothing
+from moemoe.systems.pooling import TYPICAL, fit_weights, pooled, pooled_with_nothing, weights_at
 
 
 def sampled(rng, N: int, sharpness: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -19,12 +19,21 @@ def softmax(x_NC: np.ndarray) -> np.ndarray:
     return e_NC / e_NC.sum(-1, keepdims=True)
 
 
+def fitted(probability: dict[str, np.ndarray], gold: dict[str, np.ndarray]) -> dict[str, list[float]]:
+    """The weights where all texts are typical."""
+    characters = {name: np.full(len(own), TYPICAL) for name, own in gold.items()}
+    weights, slopes = fit_weights(probability, gold, characters, 2)
+    assert slopes == pytest.approx([0.0, 0.0])
+    return weights
+
+
 def test_a_pool_sums_to_one_and_of_weights_one_and_zero_is_the_first_member():
     members_MNC = softmax(np.random.default_rng(0).normal(size=(2, 5, 3)))
-    assert pooled(members_MNC, [0.7, 0.2]).sum(1) == pytest.approx(np.ones(5))
-    assert pooled(members_MNC, [1.0, 0.0]) == pytest.approx(members_MNC[0], abs=1e-5)
+    each = np.ones((5, 1))
+    assert pooled(members_MNC, each * [0.7, 0.2]).sum(1) == pytest.approx(np.ones(5))
+    assert pooled(members_MNC, each * [1.0, 0.0]) == pytest.approx(members_MNC[0], abs=1e-5)
     uniform = np.stack([members_MNC[0], np.full((5, 3), 1 / 3)])
-    assert pooled(uniform, [1.0, 5.0]) == pytest.approx(members_MNC[0], abs=1e-5)  # who knows nothing has no say
+    assert pooled(uniform, each * [1.0, 5.0]) == pytest.approx(members_MNC[0], abs=1e-5)  # who knows nothing has no say
 
 
 def test_fitted_weights_are_those_the_values_were_drawn_by():
@@ -32,9 +41,9 @@ def test_fitted_weights_are_those_the_values_were_drawn_by():
     rng = np.random.default_rng(1)
     signal_NC, gold_NC = sampled(rng, 6000, 1.0, 0.0)
     noise_NC = rng.normal(size=signal_NC.shape)
-    first = fit_weights({"a": np.stack([softmax(signal_NC), softmax(noise_NC)])}, {"a": gold_NC}, 2)["a"]
+    first = fitted({"a": np.stack([softmax(signal_NC), softmax(noise_NC)])}, {"a": gold_NC})["a"]
     assert first == pytest.approx([1.0, 0.0], abs=0.1)
-    second = fit_weights({"a": np.stack([softmax(2 * signal_NC), softmax(noise_NC)])}, {"a": gold_NC}, 2)["a"]
+    second = fitted({"a": np.stack([softmax(2 * signal_NC), softmax(noise_NC)])}, {"a": gold_NC})["a"]
     assert second == pytest.approx([0.5, 0.0], abs=0.1)
 
 
@@ -44,24 +53,42 @@ def test_few_products_take_the_common_weights_and_many_their_own():
     for name, N, sharpness in (("many", 5000, 1.0), ("other", 5000, 0.2), ("few", 3, 1.0), ("none", 0, 1.0)):
         signal_NC, gold[name] = sampled(rng, N, sharpness, 0.0)
         probability[name] = np.stack([softmax(signal_NC)] * 2)
-    weights = {name: sum(own) for name, own in fit_weights(probability, gold, 2).items()}
+    weights = {name: sum(own) for name, own in fitted(probability, gold).items()}
     assert weights["many"] == pytest.approx(1.0, abs=0.1)
     assert weights["other"] == pytest.approx(0.2, abs=0.1)
     assert weights["other"] < weights["none"] < weights["many"]
     assert weights["few"] == pytest.approx(weights["none"], rel=0.3)
-    assert fit_weights(probability, gold, 2) == fit_weights(probability, gold, 2)
+    assert fitted(probability, gold) == fitted(probability, gold)
+
+
+def test_who_is_trusted_follows_the_amount_of_text():
+    """The first member knows the odds where texts are long, the second where there is none."""
+    rng = np.random.default_rng(3)
+    signal_NC, gold_NC = sampled(rng, 6000, 1.0, 0.0)
+    noise_NC = rng.normal(size=signal_NC.shape)
+    none = np.arange(6000) % 2 == 0
+    first = softmax(np.where(none[:, None], 0.3 * noise_NC, signal_NC))
+    second = softmax(np.where(none[:, None], signal_NC, 0.3 * noise_NC))
+    characters = np.where(none, 0, TYPICAL)
+    weights, slopes = fit_weights({"a": np.stack([first, second])}, {"a": gold_NC}, {"a": characters}, 2)
+    blank, title, whole = weights_at(weights["a"], slopes, np.array([0, 50, TYPICAL]))
+    assert whole == pytest.approx([1.0, 0.0], abs=0.3)  # the prior draws both to one half
+    assert blank == pytest.approx([0.0, 1.0], abs=0.3)
+    assert blank[0] < title[0] < whole[0]
+    assert blank[1] > title[1] > whole[1]
+    assert weights_at(weights["a"], [0.0, 0.0], np.array([0, 50])) == pytest.approx(np.array([weights["a"]] * 2))
 
 
 def test_several_right_values_count_together():
     members_MNC = np.array([[[0.6, 0.3, 0.1]], [[0.1, 0.1, 0.8]]]).repeat(200, axis=1)
     gold_NC = np.array([[True, True, False]]).repeat(200, axis=0)
-    first, second = fit_weights({"a": members_MNC}, {"a": gold_NC}, 2)["a"]
+    first, second = fitted({"a": members_MNC}, {"a": gold_NC})["a"]
     assert first > 2 * second
 
 
 def test_nothing_is_said_by_those_alone_who_were_taught():
     members_MNC = np.array([[[0.2, 0.1, 0.7]], [[0.5, 0.5, 0.0]]])
-    [row_C] = pooled_with_nothing(members_MNC, [1.0, 1.0], np.array([True, False]))
+    [row_C] = pooled_with_nothing(members_MNC, np.ones((1, 2)), np.array([True, False]))
     assert row_C.sum() == pytest.approx(1.0)
     assert row_C[2] == pytest.approx(0.7)
     assert row_C[:2] == pytest.approx([0.3 * 2 / 3, 0.3 / 3], abs=1e-4)

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from moemoe.batches.batch import Source
-from moemoe.batches.collate import Collator
+from moemoe.batches.collate import Collator, ModelInput
 from moemoe.batches.tokenizer import train_tokenizer
 from moemoe.recipes.settings import SourceDropout, Training
 from moemoe.schemas import LABELS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader, decode_image
 from moemoe.shards.hidden import Hidden
-from moemoe.training.items import image_buffer, item_of, slots_of, tokenize_texts
+from moemoe.training.items import image_buffer, item_of, slots_of, tokenize_texts, with_less_text
 from moemoe.training.job import TrainingJob
 from moemoe.training.preparation import Preparation
 from tests.support.small_model import tiny_config
@@ -261,3 +261,17 @@ def test_a_product_that_shows_nothing_has_an_empty_title(named):
     assert all(item.sources == [None, None, "", None, None] for item in found)
     assert made(found).sources[2].mask.any(1).all()
     assert not made(found).sources[4].mask.any()
+
+
+def test_a_product_with_less_text_shows_its_title_or_nothing(dataset):
+    sources = ("image", "text", "text.description")
+    row = next(row for row in dataset.rows("train").tolist() if dataset[row].text.description)
+    text = dataset[row].text
+    item = ModelInput(["image", text.of_source("text"), text.of_source("text.description")], ["color"], ["Red"])
+    title = with_less_text(dataset, row, item, sources, title=True)
+    assert title.sources == ["image", text.of_source("text", title_alone=True), None]
+    nothing = with_less_text(dataset, row, item, sources, title=False)
+    assert nothing.sources == ["image", None, None]
+    alone = with_less_text(dataset, row, ModelInput(["whole"], ["color"], ["Red"]), ("text",), title=False)
+    assert alone.sources == [""]
+    assert (title.questions, title.answers) == (item.questions, item.answers)

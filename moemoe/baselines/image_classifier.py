@@ -1,0 +1,238 @@
+"""A hidden layer over a frozen backbone's features, and a softmax for each attribute: what images alone can say.
+
+Image only, a closed set of values. A linear probe with one layer more: the mean of the backbone's patches is what
+probes read (Kornblith et al. 2019), and beside it stand the colours that it has lost.
+
+Shapes: I images, P patches, W numbers of a patch, F numbers of an image, H hidden, C values of all attributes together,
+A attributes, V values of the attribute that has most, N questions.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_model
+from torch import Tensor, nn
+
+from moemoe.baselines.config import BaselineConfig
+from moemoe.baselines.items import ItemBatch, ItemCollator
+from moemoe.batches.collate import ModelInput
+from moemoe.errors import ConfigError
+from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.model.outputs import Answer, Distribution
+from moemoe.vision.config import PACKAGE, ImageConfig
+from moemoe.vision.image_encoder import ImageEncoder
+from moemoe.vision.weights import load_backbone_weights
+
+#: Shares of the numbers that an image has, and of the hidden ones, that are 0 in a training step.
+INPUT_DROPOUT, HIDDEN_DROPOUT = 0.2, 0.5
+WEIGHT_DECAY = 0.01
+IMAGES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class ImageClassifierConfig(BaselineConfig):
+    """What it sees, and how it learns.
+
+    Args:
+        image: the frozen backbone.
+        hidden: H.
+        epochs: how often it sees each image; more where that makes fewer than ``least_steps``.
+        least_steps: fewest steps of training.
+        batch_size: images of a step.
+        learning_rate: AdamW's highest (one cycle).
+        values: see ``with_catalog``.
+    """
+
+    sources = ("image",)
+    nested: ClassVar[dict[str, Any]] = {"image": ImageConfig}
+
+    image: ImageConfig = field(
+        default_factory=lambda: ImageConfig(
+            name="tf_efficientnet_lite0", size=128, pretrained=PACKAGE, trained="none", color_levels=5
+        )
+    )
+    hidden: int = 256
+    epochs: int = 6
+    least_steps: int = 1000
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.image.trained != "none":
+            raise ConfigError(
+                f"image-classifier: image.trained is {self.image.trained}; allowed is none, it reads a frozen backbone"
+            )
+
+
+class ImageClassifier(nn.Module):
+    """Confidence = a value's probability. ``image_encoder`` is frozen, so its features are kept with the shards."""
+
+    config_class = ImageClassifierConfig
+    collator_class = ItemCollator
+    limits = "answers values that the training split has, nothing else, and reads no text"
+
+    def __init__(self, config: ImageClassifierConfig):
+        super().__init__()
+        self.config = config
+        self.image_encoder = ImageEncoder(config.image, 1)
+        self.image_encoder.unproject()
+        size = self.image_encoder.summary_size
+        self.register_buffer("mean_F", torch.zeros(size))
+        self.register_buffer("deviation_F", torch.ones(size))
+        counts = [len(values) for values in config.values.values()]
+        self.hidden = nn.Linear(size, config.hidden)
+        self.out = nn.Linear(config.hidden, sum(counts))
+        starts = np.cumsum([0, *counts])
+        self.columns = {name: slice(starts[a], starts[a + 1]) for a, name in enumerate(config.values)}
+
+    @classmethod
+    def check(cls, config: ImageClassifierConfig) -> None:
+        """Raises ConfigError where the backbone or its weights cannot be loaded."""
+        cls.create(config)
+
+    @classmethod
+    def create(cls, config: ImageClassifierConfig) -> "ImageClassifier":
+        """One that has the backbone's weights and has learned nothing."""
+        model = cls(config)
+        load_backbone_weights(model.image_encoder.backbone, config.image)
+        return model
+
+    @classmethod
+    def fit(cls, config: ImageClassifierConfig, items: Iterable[ModelInput], seed: int) -> "ImageClassifier":
+        """Learns from the products that have an image. See ``Fitted.fit``."""
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = cls.create(config)
+            seen_IF, targets = model._summaries(items)
+            if len(seen_IF):
+                model._learn(seen_IF, targets, np.random.default_rng(seed))
+        return model.eval()
+
+    @torch.inference_mode()
+    def _summaries(self, items: Iterable[ModelInput]) -> tuple[Tensor, list[np.ndarray]]:
+        """Of each image its numbers, half [I, F], and its targets: rows of attribute and value, [N, 2]."""
+        number = {name: index for index, name in enumerate(self.config.values)}
+        place = {name: {value: c for c, value in enumerate(own)} for name, own in self.config.values.items()}
+        parts, targets, waiting = [], [], []
+        for item in items:
+            if item.sources[0] is not None:
+                waiting.append(item.sources[0])
+                pairs = zip(item.questions, item.answers or (), strict=True)
+                rows = [(number[name], place[name][value]) for name, value in pairs]
+                targets.append(np.array(rows, dtype=np.int64).reshape(-1, 2))
+            if len(waiting) == IMAGES_AT_ONCE:
+                parts.append(self._summary(waiting).half())
+                waiting = []
+        if waiting:
+            parts.append(self._summary(waiting).half())
+        return torch.cat(parts) if parts else torch.empty(0, len(self.mean_F)), targets
+
+    def _learn(self, seen_IF: Tensor, targets: Sequence[np.ndarray], rng: np.random.Generator) -> None:
+        parts = seen_IF.split(4096)  # half precision is summed in single
+        self.mean_F.copy_(torch.stack([part.float().sum(0) for part in parts]).sum(0) / len(seen_IF))
+        square_F = torch.stack([(part.float() - self.mean_F).square().sum(0) for part in parts]).sum(0) / len(seen_IF)
+        self.deviation_F.copy_(square_F.sqrt() + 1e-3)
+        column_AV, exists_AV = self._columns_by_attribute()
+        batch = min(self.config.batch_size, len(seen_IF))
+        steps = max(self.config.epochs * (len(seen_IF) // batch), self.config.least_steps)
+        weights = [*self.hidden.parameters(), *self.out.parameters()]
+        optimizer = torch.optim.AdamW(weights, self.config.learning_rate, weight_decay=WEIGHT_DECAY)
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.config.learning_rate, total_steps=steps)
+        self.train()
+        for rows in _batches(len(seen_IF), batch, steps, rng):
+            asked = np.concatenate([targets[row] for row in rows])
+            image_N = torch.from_numpy(np.repeat(np.arange(len(rows)), [len(targets[row]) for row in rows]))
+            attribute_N, value_N = torch.from_numpy(asked).unbind(1)
+            logits_IC = self._logits(seen_IF[torch.from_numpy(rows)].float())
+            logits_NV = logits_IC[image_N].gather(1, column_AV[attribute_N])
+            logits_NV = logits_NV.masked_fill(~exists_AV[attribute_N], -torch.inf)
+            optimizer.zero_grad()
+            (F.cross_entropy(logits_NV, value_N, reduction="sum") / len(rows)).backward()
+            optimizer.step()
+            rate.step()
+
+    def _columns_by_attribute(self) -> tuple[Tensor, Tensor]:
+        """Which of the C columns each attribute's values have, [A, V], and where there is one."""
+        most = max(len(own) for own in self.config.values.values())
+        column_AV = torch.zeros(len(self.columns), most, dtype=torch.int64)
+        exists_AV = torch.zeros(len(self.columns), most, dtype=torch.bool)
+        for index, place in enumerate(self.columns.values()):
+            column_AV[index, : place.stop - place.start] = torch.arange(place.start, place.stop)
+            exists_AV[index, : place.stop - place.start] = True
+        return column_AV, exists_AV
+
+    def _summary(self, images: Sequence[Any]) -> Tensor:
+        """The numbers of images, uint8 [3, H, W], or of their features, half [P, W]: [I, F]."""
+        given = list(map(np.asarray, images))
+        unseen = [index for index, one in enumerate(given) if one.dtype == np.uint8]
+        if unseen:
+            computed = self.image_encoder.compute(np.stack([given[index] for index in unseen]))
+            for index, half_PW in zip(unseen, computed, strict=True):
+                given[index] = half_PW
+        return self.image_encoder.summary(torch.from_numpy(np.stack(given)).to(self.mean_F.device))
+
+    def _logits(self, seen_IF: Tensor) -> Tensor:
+        """[I, C]"""
+        x_IF = F.dropout((seen_IF - self.mean_F) / self.deviation_F, INPUT_DROPOUT, self.training)
+        return self.out(F.dropout(F.gelu(self.hidden(x_IF)), HIDDEN_DROPOUT, self.training))
+
+    def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
+        """The likeliest value; nothing, with confidence 0, without an image or of an attribute it has not learned."""
+        found = {}
+        for index, name, probability_V in self._probabilities(batch):
+            best = int(probability_V.argmax())
+            found[index, name] = Answer(self.config.values[name][best], float(probability_V[best]), 1.0, 0.0)
+        return batch.in_order(found)
+
+    def distributions(
+        self, batch: ItemBatch, collator: ItemCollator, asked: Sequence[str], values: Mapping[str, Sequence[str]]
+    ) -> list[Distribution]:
+        """See ``Member``; every value is as likely as another where there is no image."""
+        found = {}
+        for index, name, probability_V in self._probabilities(batch):
+            known = dict(zip(self.config.values[name], probability_V.tolist(), strict=True))
+            found[index, name] = np.array([known.get(value, 0.0) for value in values[name]])
+        pairs = [(index, name) for index, item in enumerate(batch.items) for name in item.questions]
+        uniform = {name: np.full(len(values[name]), 1 / len(values[name])) for name in set(asked)}
+        return [Distribution(found.get(pair, uniform[pair[1]]), 1.0) for pair in pairs]
+
+    @torch.inference_mode()
+    def _probabilities(self, batch: ItemBatch) -> Iterator[tuple[int, str, np.ndarray]]:
+        """Of each item with an image and each of its questions that it has learned: the values' probabilities [V]."""
+        there = [index for index, item in enumerate(batch.items) if item.sources[0] is not None]
+        if not there or not self.columns:
+            return
+        logits_IC = self._logits(self._summary([batch.items[index].sources[0] for index in there]))
+        for index, logits_C in zip(there, logits_IC.double().cpu(), strict=True):
+            for name in batch.items[index].questions:
+                if name in self.columns:
+                    yield index, name, logits_C[self.columns[name]].softmax(0).numpy()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes ``config.json`` and ``model.safetensors``, the backbone's weights among it."""
+        write_config(folder, "image-classifier", self.config)
+        save_model(self, str(Path(folder) / "model.safetensors"))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "ImageClassifier":
+        """The inverse of ``save_pretrained``. Raises ConfigError where files are missing or do not fit."""
+        model = cls(read_config(folder, ImageClassifierConfig))
+        read_weights(folder, model)
+        return model.eval()
+
+
+def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The rows of each step: all of them once in each pass but for those that fill no batch, in a new order."""
+    while True:
+        order = rng.permutation(count)
+        for start in range(0, count - size + 1, size):
+            yield order[start : start + size]
+            steps -= 1
+            if not steps:
+                return
