@@ -12,8 +12,11 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 #: What others call the column of the image.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
-#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, and that of sheets.
-INDEXES = re.compile(rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
+#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
+#: MongoDB's own keys.
+INDEXES = re.compile(
+    rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__|_id(?:\.\$oid)?|__v"
+)
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 #: How templates mark columns: "Title*", "*title", "#title", "[title]", "title:", "Title (required)".
 _MARKS = re.compile(
