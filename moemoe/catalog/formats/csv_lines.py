@@ -5,12 +5,12 @@ import csv
 import re
 from collections.abc import Sequence
 
+from moemoe.catalog.formats.above_header import FEWEST_NAMES, has_groups
+
 #: Between cells; of two that divide a header alike the first.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 #: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
 TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
-#: Names that a header has at least.
-FEWEST_NAMES = 4
 OPEN = "unexpected end of data"
 STRAY = "a quote stands inside of a quoted cell; there it is written twice"
 
@@ -112,3 +112,9 @@ def whole_records(lines: Sequence[str]) -> list[list[str]]:
         if quotes % 2 == 0:
             records.append([])
     return [[line] for line in lines] if records[-1] else records[:-1]
+
+
+def is_below_groups(records: Sequence[str], delimiter: str) -> bool:
+    """Whether the second of three records is the header, and the first one names groups of its columns."""
+    cells = [_cells_or_none(record, delimiter) for record in records]
+    return len(cells) == 3 and has_groups(*cells)

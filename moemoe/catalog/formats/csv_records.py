@@ -25,6 +25,7 @@ from moemoe.catalog.formats.csv_lines import (
     complete,
     filled_cells,
     has_blanks_before_quotes,
+    is_below_groups,
     rejoined,
     unwrapped,
     whole_records,
@@ -155,6 +156,7 @@ class CsvRecords:
         comments = number_of_comments(records)
         cells = [re.split(r"[,;\t|]", record.strip().replace('"', "")) for record in records]
         titles = number_of_labels(cells) or comments + number_of_titles(each[comments:])
+        titles += any(is_below_groups(records[titles : titles + 3], delimiter) for delimiter in DELIMITERS)
         if is_above_header([], cells[0]):
             titles = 0
         above = sum(map(len, parts[:titles]))

@@ -13,6 +13,7 @@ from typing import Any
 
 from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
+    has_groups,
     is_above_header,
     number_of_comments,
     number_of_labels,
@@ -71,6 +72,8 @@ class _Sheet:
         comments = number_of_comments([str(cells[0]) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
+        if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
+            titles += has_groups(*three)
         if is_above_header([], [str(cell) for cell in begin[0][1]]):
             titles = 0  # Amazon's settings, which say more
         preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]

@@ -87,3 +87,18 @@ def test_line_breaks_in_the_names_of_the_header(tmp_path):
     path = write_lines(tmp_path / "a.csv", "My shop", header, "p1,Shirts,Red,V", "p2,Shirts,Blue,Round")
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
     assert whole_records(['a "5\n', "b\n"]) == [['a "5\n'], ["b\n"]]
+
+
+@pytest.mark.parametrize("between", [",", ";"])
+def test_groups_of_columns_above_the_header(tmp_path, between):
+    lines = ["Product,,,Looks,,", "product_id,product_type,title,Color,Fit,Neck", "p1,Shirts,Red,Red,,", "p2,S,t,,,V"]
+    path = write_lines(tmp_path / "a.csv", *(line.replace(",", between) for line in lines))
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+    assert read_as(path).counts == {"rows above the header, left out": 1}
+
+
+def test_a_header_of_few_names_is_no_row_of_groups(tmp_path):
+    path = write_lines(
+        tmp_path / "a.csv", "product_id,product_type,title,Fit,,,,", "1,S,a,b,c,d,e,f", "2,S,a,b,c,d,e,f"
+    )
+    assert [row["product_id"] for row in rows_of(path)] == ["1", "2"]

@@ -187,3 +187,10 @@ def test_a_header_of_two_rows(tmp_path):
     assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1", "p2"]
     assert dict(rows_of(path)[1]["attributes"]) == {"Color": "Red", "Fit": "Slim", "Size": "1"}
     assert read_as(path).counts["rows above the header, left out"] == 1
+
+
+def test_groups_of_columns_above_the_header(tmp_path):
+    groups = ["Product", None, None, None, "Looks", None]
+    path = write_excel(tmp_path / "a.xlsx", [["Our shop"], groups, HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]])
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+    assert read_as(path).counts == {"rows above the header, left out": 2}
