@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx) -> a table for the sheets of each header, in memory as a workbook always is."""
+"""Excel workbooks (.xlsx, .xls) -> a table for the sheets of each header, in memory as a workbook always is."""
 
 import re
 import zipfile
@@ -34,6 +34,8 @@ _EXAMPLE = re.compile(
     r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
 )
 _SAMPLED_ROWS = 20
+#: What no text has that is not in UTF-16.
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
@@ -54,6 +56,13 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     table = opened[0]()
     table.further = opened[1:]
     return table
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file that is called a workbook is text, such as cells between tabs."""
+    with open(path, "rb") as file:
+        begin = file.read(_CHUNK)
+    return begin.startswith((b"\xff\xfe", b"\xfe\xff")) or not _BINARY.search(begin)
 
 
 @dataclass
@@ -212,13 +221,28 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
             "or save it as CSV"
         ) from error
     try:
-        with python_calamine.CalamineWorkbook.from_path(str(path)) as workbook:
-            yield workbook
+        book = python_calamine.CalamineWorkbook
+        with open(path, "rb") as file:
+            by_content = path.suffix.casefold() == ".xls" or _is_old(path)  # else by its name
+            opened = book.from_filelike(file) if by_content else book.from_path(str(path))
+            with opened as workbook:
+                yield workbook
     except BaseException as error:
         # calamine's Rust panics on some damaged files, with an exception that is no Exception
         if not isinstance(error, (python_calamine.CalamineError, OSError, ValueError)) and not _is_panic(error):
             raise
+        if _is_old(path):
+            raise CatalogError(
+                f"{partition} is a workbook of Excel 97 that cannot be read, or has a password: {first_line(error)}; "
+                "save it as .xlsx without one"
+            ) from error
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a workbook is of Excel 97, whatever its name says; so is a newer one that has a password."""
+    with open(path, "rb") as file:
+        return file.read(len(OLD_EXCEL)) == OLD_EXCEL
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -227,7 +251,11 @@ def _is_panic(error: BaseException) -> bool:
 
 def _check_size(partition: str, path: Path) -> None:
     """Raises CatalogError if the workbook unpacks to more than ``MAX_UNPACKED``, whatever its directory says."""
-    size = 0
+    size = path.stat().st_size if _is_old(path) else 0  # which is not packed
+    if size > MAX_UNPACKED:
+        raise CatalogError(f"{partition} is larger than {MAX_UNPACKED >> 20} MiB; save it as CSV")
+    if size:
+        return
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -247,9 +275,5 @@ def _check_size(partition: str, path: Path) -> None:
             if begin.startswith(b"<"):  # as many a shop calls the page that Excel opens
                 raise CatalogError(
                     f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
-                ) from None
-            if begin.startswith(OLD_EXCEL):
-                raise CatalogError(
-                    f"{partition} is a workbook of Excel 97 (.xls) or has a password; save it as .xlsx without one"
                 ) from None
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error

@@ -6,13 +6,13 @@ from urllib.parse import unquote
 
 from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.csv_records import open_csv
-from moemoe.catalog.formats.excel import open_excel
+from moemoe.catalog.formats.excel import is_text, open_excel
 from moemoe.catalog.formats.json_rows import open_json
 from moemoe.catalog.formats.table import Table
 from moemoe.catalog.formats.xml_rows import open_xml
 from moemoe.errors import CatalogError
 
-_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow", ".feather"), (".xlsx", ".xlsm")
+_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow", ".feather"), (".xlsx", ".xlsm", ".xls")
 _JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv", ".tab", ".txt")
 _XML = (".xml",)
 _TEXTS = (*_JSON, *_DELIMITED, *_XML)
@@ -38,12 +38,12 @@ def open_table(partition: str, path: Path) -> Table:
     name, constants = partition.lower(), hive_columns(partition)
     if name.endswith((*_PARQUET, *_ARROW)):
         return ColumnarTable(partition, path, constants)
-    if name.endswith(_EXCEL):
+    if name.endswith(_EXCEL) and not (name.endswith(".xls") and is_text(path)):
         return open_excel(partition, path, constants)
     plain = name.removesuffix(".gz")
     if plain.endswith(_JSON):
         return open_json(partition, path, constants)
-    if plain.endswith(_DELIMITED):
+    if plain.endswith((*_DELIMITED, ".xls")):  # as many a shop calls the text that Excel opens
         return open_csv(partition, path, constants)
     if plain.endswith(_XML):
         return open_xml(partition, path, constants)

@@ -77,7 +77,7 @@ def open_bytes(partition: str, path: Path) -> io.BufferedReader:
     with open(path, "rb") as file:
         head = file.read(8)
     if head.startswith(OLD_EXCEL):
-        raise CatalogError(f"{partition} is a workbook of Excel 97 (.xls), whatever its name says; save it as .xlsx")
+        raise CatalogError(f"{partition} is a workbook of Excel 97, whatever its name says; name it .xls")
     packed = head.startswith(_GZIP)
     return io.BufferedReader(_Unpacked(partition, path) if packed else io.FileIO(path), 2**18)
 

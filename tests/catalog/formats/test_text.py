@@ -27,7 +27,7 @@ def test_what_is_packed_is_seen_in_the_file(tmp_path, kind, packed, ending):
 @pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.jsonl", "a.xlsx"])
 def test_an_old_workbook_under_another_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
-    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97 \(\.xls\).*save it as \.xlsx"):
+    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97.*(?:name|save) it (?:as )?\.xls"):
         rows_of(tmp_path / name)
 
 
