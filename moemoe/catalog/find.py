@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from moemoe.catalog.formats.opened import SUFFIXES, UNSURE
+from moemoe.catalog.formats.opened import KINDS, SUFFIXES, UNSURE
 from moemoe.errors import CatalogError
 from moemoe.storage import absolute, files_below, matching_files
 
@@ -26,7 +26,7 @@ def find_partitions(catalog: str) -> list[str]:
     Raises:
         CatalogError: nothing matches, or nothing of an allowed kind.
     """
-    allowed = f"allowed is a file, folder, glob or s3:// URI of {', '.join(SUFFIXES)} files"
+    allowed = f"allowed is a file, folder, glob or s3:// URI of files named {KINDS}"
     if not catalog.strip():
         raise CatalogError(f"the catalog is an empty path; {allowed}")
     found = sorted({file for one in _alternatives(catalog) for file in _files(one)})
