@@ -31,6 +31,7 @@ from moemoe.catalog.formats.csv_lines import (
     whole_records,
     width_of,
 )
+from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import mark_short
 from moemoe.catalog.formats.table import EMPTY, GridTable
@@ -182,6 +183,8 @@ class CsvRecords:
         Raises:
             CatalogError: the file ends inside of quotes and of a line.
         """
+        if self.delimiter == "\t" and are_escaped(self._lines_ahead()):
+            return escaped_records(self._take, len(self.header), self._line + 1, self._file.counts)
         records = mark_short(self._records(), len(self.header))
         return map(_without_blanks, records) if self._is_padded else records
 
