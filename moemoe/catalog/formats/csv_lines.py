@@ -104,14 +104,14 @@ def unwrapped(line: str) -> str:
 
 
 def whole_records(lines: Sequence[str]) -> list[list[str]]:
-    """The lines of each record together, by their quotes; where these do not add up, each line is one."""
+    """The lines of each record together, by their quotes; of the last one, if it does not end, each line alone."""
     records, quotes = [list[str]()], 0
     for line in lines:
         records[-1].append(line)
         quotes += line.count('"')
         if quotes % 2 == 0:
             records.append([])
-    return [[line] for line in lines] if records[-1] else records[:-1]
+    return [*records[:-1], *([line] for line in records[-1])]
 
 
 def is_below_groups(records: Sequence[str], delimiter: str) -> bool:

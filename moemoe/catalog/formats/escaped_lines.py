@@ -1,4 +1,4 @@
-r"""Databases' text, as ``COPY`` and ``mysqldump --tab`` write it: tabs, no quotes, ``\N`` for null, ``\n`` for breaks."""
+r"""Text of databases, as COPY and mysqldump write it: tabs, no quotes, ``\N`` for null, ``\n`` for breaks."""
 
 import re
 from collections import Counter

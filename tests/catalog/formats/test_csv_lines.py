@@ -86,7 +86,7 @@ def test_line_breaks_in_the_names_of_the_header(tmp_path):
     header = ",".join(f'"{name}"' for name in ("product\nid", "product\ntype", "title", "Neck\nline"))
     path = write_lines(tmp_path / "a.csv", "My shop", header, "p1,Shirts,Red,V", "p2,Shirts,Blue,Round")
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
-    assert whole_records(['a "5\n', "b\n"]) == [['a "5\n'], ["b\n"]]
+    assert whole_records(['"a\n', 'b"\n', "c\n", '5"\n', "d\n"]) == [['"a\n', 'b"\n'], ["c\n"], ['5"\n'], ["d\n"]]
 
 
 @pytest.mark.parametrize("between", [",", ";"])
