@@ -106,7 +106,7 @@ class TestSeveralSheetsOfOneHeader:
     """As people keep a sheet for each category."""
 
     def test_they_are_one_table(self, tmp_path):
-        others = [["product_id", "product_type", "title", "Brim"], ["p4", "Hats", "d", "Wide"]]
+        others = [["product_id", "product_type", "title", "Brim"], ["p1", "Hats", "d", "Wide"]]
         path = write_excel(tmp_path / "a.xlsx", SHOES, others, HATS, names=["Shoes", "Caps", "Hats"])
         rows = [(row["product_id"], row["product_type"], row["title"], row["attributes"]) for row in rows_of(path)]
         assert rows == [
@@ -226,3 +226,23 @@ def test_a_newer_workbook_with_the_old_ending(tmp_path):
         tmp_path / "a.xls"
     )
     assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+
+
+SHIRTS = [["product_id", "product_type", "title", "Neck"], ["p3", "Shirts", "c", "V"], ["p4", "Shirts", "d", "Round"]]
+
+
+def test_sheets_of_products_with_columns_of_their_own(tmp_path):
+    """As workbooks have a sheet for each kind of product."""
+    path = write_excel(tmp_path / "a.xlsx", SHOES, SHIRTS, names=["Shoes", "Shirts"])
+    assert [(row["product_id"], dict(row["attributes"])) for row in rows_of(path)] == [
+        ("p1", {"Fit": "Slim"}), ("p2", {"Fit": "Wide"}), ("p3", {"Neck": "V"}), ("p4", {"Neck": "Round"}),
+    ]  # fmt: skip
+    assert read_as(path).format == "Excel (sheets 'Shoes', 'Shirts')"
+    assert read_as(path).counts == {}
+
+
+@pytest.mark.parametrize("other", [[*SHIRTS, ["p1", "Shoes", "a", None]], [*SHIRTS, ["p3", "Shirts", "e", "V"]]])
+def test_a_sheet_that_tells_more_of_the_same_products_is_another_table(tmp_path, other):
+    path = write_excel(tmp_path / "a.xlsx", [*SHOES, ["p5", "Shoes", "e", "Slim"]], other, names=["Shoes", "More"])
+    assert read_as(path).format in ("Excel (sheet 'Shoes')", "Excel (sheet 'More')")
+    assert sum(read_as(path).counts.values()) == 1
