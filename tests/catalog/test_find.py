@@ -92,6 +92,12 @@ class TestFindPartitions:
         with pytest.raises(CatalogError, match=rf"\(found: {name}\); {hint}; allowed is"):
             find_partitions(str(tmp_path))
 
+    def test_a_packed_file_beside_the_unpacked_one(self, tmp_path):
+        for name in ("styles.csv", "styles.csv.zip", "more.csv.gz"):
+            (tmp_path / name).touch()
+        assert find_partitions(str(tmp_path)) == [str(tmp_path / name) for name in ("more.csv.gz", "styles.csv")]
+        assert find_partitions(f"{tmp_path}/styles.csv.zip") == [f"{tmp_path}/styles.csv.zip"]
+
     def test_notes_and_settings_beside_a_catalog(self, tmp_path):
         for name in ("notes.txt", "schema.json"):
             (tmp_path / name).touch()

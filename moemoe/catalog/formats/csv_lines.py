@@ -99,7 +99,8 @@ def unwrapped(line: str) -> str:
     """
     cells = _cells_or_none(line, ",") if line[:1] == '"' else []
     within = cells[0] if len(cells) == 1 else ""
-    is_record = max(width_of(within, delimiter) for delimiter in DELIMITERS) >= FEWEST_NAMES
+    each = [_cells_or_none(within, delimiter) for delimiter in DELIMITERS]
+    is_record = any(len(cells) >= FEWEST_NAMES and not any(map(begins_with_blank, cells)) for cells in each)
     return within + line[len(line.rstrip("\r\n")) :] if is_record else line
 
 

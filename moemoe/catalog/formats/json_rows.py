@@ -130,7 +130,8 @@ def _items(row: Row) -> list[Any] | None:
     if len(found) != 1:
         return None
     if isinstance(found[0], dict):
-        return _items(found[0]) or rows_by_id(found[0])
+        items = _items(found[0])
+        return rows_by_id(found[0]) if items is None else items
     return found[0] if all(isinstance(item, dict) for item in found[0][:1]) else None
 
 

@@ -65,6 +65,12 @@ def test_what_was_done_is_counted(tmp_path):
         rows_of(path)
 
 
+def test_the_last_page_is_empty(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines({"data": {"products": PRODUCTS}}, {"data": {"products": []}}))
+    assert len(rows_of(path)) == 3
+
+
 def test_dynamodb(tmp_path):
     item = {
         **{name: {"S": text} for name, text in REQUIRED.items()},
