@@ -33,19 +33,19 @@ def unpacked(partition: str, path: Path) -> io.RawIOBase | None:
     Raises:
         CatalogError: a ZIP archive of several files, or with a password; (later) a zip bomb.
     """
-    with open(path, "rb") as file:
-        head = file.read(6)
-    opener = next((opener for mark, opener in _OPENERS.items() if head.startswith(mark)), None)
     packed = open(path, "rb")  # noqa: SIM115
     try:
-        file = opener(partition, packed) if opener else None
+        head = packed.read(_LONGEST_MARK)
+        packed.seek(0)
+        opener = next((opener for mark, opener in _OPENERS.items() if head.startswith(mark)), None)
+        within = opener(partition, packed) if opener else None
     except BaseException:
         packed.close()
         raise
-    if file is None:
+    if within is None:
         packed.close()
         return None
-    return _Unpacked(partition, packed, file)
+    return _Unpacked(partition, packed, within)
 
 
 class _Unpacked(io.RawIOBase):
@@ -103,3 +103,4 @@ _OPENERS: dict[bytes, Callable[[str, BinaryIO], Any]] = {
     b"\x28\xb5\x2f\xfd": lambda _, packed: pa.CompressedInputStream(packed, "zstd"),
     b"PK\x03\x04": _only_file,
 }
+_LONGEST_MARK = max(map(len, _OPENERS))
