@@ -3,14 +3,15 @@
 import re
 from pathlib import Path
 
-from moemoe.catalog.formats.opened import SUFFIXES, UNSURE
+from moemoe.catalog.formats.opened import KINDS, SUFFIXES, UNSURE
+from moemoe.catalog.formats.packed import PACKED_SUFFIXES
 from moemoe.errors import CatalogError
 from moemoe.storage import absolute, files_below, matching_files
 
 #: Names of files that are no part of a catalog, or of their folders.
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
-_OTHER_WORKBOOKS = frozenset((".xls", ".xlsb", ".ods", ".numbers"))
+_OTHER_WORKBOOKS = frozenset((".xlsb", ".ods", ".numbers"))
 
 
 def find_partitions(catalog: str) -> list[str]:
@@ -21,12 +22,13 @@ def find_partitions(catalog: str) -> list[str]:
     What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
     left out (READMEs, images), and those whose name, or a folder's below the one that is given, begins with ``_`` or
     ``.``; so are Excel's lock files (``~$``) and what Hugging Face's ``map`` caches beside a data set. Notes and
-    settings end in .txt and .json too: these are left out where there is another file.
+    settings end in .txt and .json too: these are left out where there is another file, and a packed file beside the
+    unpacked one.
 
     Raises:
         CatalogError: nothing matches, or nothing of an allowed kind.
     """
-    allowed = f"allowed is a file, folder, glob or s3:// URI of {', '.join(SUFFIXES)} files"
+    allowed = f"allowed is a file, folder, glob or s3:// URI of files named {KINDS}"
     if not catalog.strip():
         raise CatalogError(f"the catalog is an empty path; {allowed}")
     found = sorted({file for one in _alternatives(catalog) for file in _files(one)})
@@ -34,6 +36,7 @@ def find_partitions(catalog: str) -> list[str]:
         raise CatalogError(f"no catalog file matches {catalog!r}; {allowed}")
     partitions = [f for f in found if f.lower().endswith(SUFFIXES)]
     partitions = [f for f in partitions if not f.lower().endswith(UNSURE)] or partitions
+    partitions = [f for f in partitions if not (f.lower().endswith(PACKED_SUFFIXES) and f.rpartition(".")[0] in found)]
     if not partitions:
         names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
         kinds = {Path(f).suffix.lower() for f in found}

@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: What pandas, Polars, C, databases and spreadsheets write where nothing is; the whole cell, in this spelling ("Nan" is
-#: a bread).
+#: What pandas, Polars, C, JavaScript, databases and spreadsheets write where nothing is; the whole cell, spelled so
+#: ("Nan" is a bread).
 MISSING_TEXTS = frozenset(
     (
         *("nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "1.#QNAN", "-1.#IND", "NULL", "null", "\\N"),
+        *("(null)", "[NULL]", "undefined"),
         *("#N/A", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
     )
 )

@@ -85,12 +85,18 @@ class TestFindPartitions:
             find_partitions(f"{folder}/{given}")
 
     @pytest.mark.parametrize(
-        ("name", "hint"), [("catalog.csv.zip", "unpack it first"), ("catalog.xls", r"save it as \.xlsx")]
+        ("name", "hint"), [("catalog.zip", "unpack it first"), ("catalog.ods", r"save it as \.xlsx")]
     )
     def test_what_can_be_made_a_catalog(self, tmp_path, name, hint):
         (tmp_path / name).touch()
         with pytest.raises(CatalogError, match=rf"\(found: {name}\); {hint}; allowed is"):
             find_partitions(str(tmp_path))
+
+    def test_a_packed_file_beside_the_unpacked_one(self, tmp_path):
+        for name in ("styles.csv", "styles.csv.zip", "more.csv.gz"):
+            (tmp_path / name).touch()
+        assert find_partitions(str(tmp_path)) == [str(tmp_path / name) for name in ("more.csv.gz", "styles.csv")]
+        assert find_partitions(f"{tmp_path}/styles.csv.zip") == [f"{tmp_path}/styles.csv.zip"]
 
     def test_notes_and_settings_beside_a_catalog(self, tmp_path):
         for name in ("notes.txt", "schema.json"):

@@ -1,5 +1,7 @@
 """Excel workbooks as tests write them, without a package that could."""
 
+import base64
+import gzip
 import zipfile
 from collections.abc import Sequence
 from datetime import date
@@ -61,3 +63,21 @@ def cell(value) -> str:
     if isinstance(value, (int, float)):
         return f"<c><v>{value}</v></c>"
     return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+
+
+#: A workbook of Excel 97: two products with a number and a date, and two that have the cell of their type in common.
+OLD_WORKBOOK = gzip.decompress(
+    base64.b64decode(
+        "H4sIAAAAAAACA+1YTUxTQRCefX2Ftpa2QBFBBSQRFeGAePACVYPgwRKUg6ImWOgLNGBpHiURD4oCRxMTTxovJHjwgj8Hf+JPNPHgwQSjBxMTI2g8"
+        "eTJR4wF4zky3hWpfpImSSN687Lydb3d2Zndn32zey+n8mYlbpbPwCzWCDRYMJ+QswQQWZ1LwAbYbBlWTbwcWw6L/ipwO3MgcOzzIe5FLe0j7PQsK"
+        "3FSfIgf4gOU4xKB1IKpVrCDtZR9CgnxoQC7gKiIeKGGvCph3My9kfoN7PmS+m5ELzBuw74w4CtOB1updMoqPKJXc5gEa9y7rvGWkDorgOUXx2Ysi"
+        "0dcOe/RIqN9qsBr+3FCmumES8By1aFFNJ9kL18AF0IFUGwzWNjXNgB/P2CR8MyoAviY/pk8qLHxlcQGI/0jHc01whwnuNMFdJvgaE9xtgueZ4B4T"
+        "3GuC+0zwfBO8AIM2E15o0t9vgheZ4GtN8OIM+CVFBRgB4wTngHFc2/2cpxQYrJuDMfQVcB5AhyymD4SHuuOdkbB7UYgPxzQ7QDwS79dsAM2ROI7X"
+        "oYV0THQHQkPR7l787sfqUGrvjejxQaz06N/fazp2a++PnKTWHXjK49gQ1PQeLUxIPbGdCJ/CMuyiexHnUV9aHs3j/OJGHsa9oXo+ZxkfRtTc9S+v"
+        "gl1tgU5GRvjulLhhbaYZgwHnSAOVPdxih+So1ayxnfl5HnU910uZ+7EnvqvaimSleZT7jHFrFdqpZ3od2LKkvhXr458P3isb/xjYhvWpltnT/qk3"
+        "gQmoxCgPoz49o1AjasSVy0T3A8m3kNn4HfOS3zKzQ/FJ3w15jfTCPO2X3DmQEo0jUpIitROSDedlS0kqRpaakuwYT3ZpR2SwQ1gxr1xCErCOPtFS"
+        "UtBjR0qy4SrSDfcR+6LiyurlABvg9jMFbZAFhS2mWyBsI/uSkASUpSwo+JTjyQc4o5CkYnwfUxLe2nhm6WMRtgkjB6QkUHKnJAUlr5yrmkFbZW2K"
+        "mMc4K5W1hWwhXdqJT3KmKq9Fo1IAd2gCeGtaJBdYZJFFFlm0uklwrgXOO6q8Z1CuzJX/deaxLFi/SVYtHYIBfOJ4K9kHUXzrMJxV/ODdSyTHEsvU"
+        "Sf4vJDqM1nXogy72oy/r+MW7p1g6n2Ur+v7eEcrW/kI2fv5j+z8BkqUHEQAWAAA="
+    )
+)

@@ -13,8 +13,14 @@ from moemoe.catalog.layouts.shop_values import as_cell
 _spelled = cache(plain_name)
 
 
-def fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml"."""
+def fields(given: Any) -> dict[str, Any]:
+    """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml".
+
+    The object may be a text, as a table has it in a cell; anything else, such as PHP's empty list, has no fields.
+    """
+    given = nested(given)
+    if not isinstance(given, Mapping):
+        return {}
     return {_spelled(name): value for name, value in given.items() if not _is_blank(value)}
 
 

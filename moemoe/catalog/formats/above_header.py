@@ -4,7 +4,12 @@ import re
 from collections.abc import Sequence
 
 ABOVE_HEADER = "rows above the header, left out"
-_WIDEST_TITLE, _FEWEST_NAMES = 2, 4
+#: Names that a header has at least.
+FEWEST_NAMES = 4
+_WIDEST_TITLE = 2
+_LONGEST_NAME = 60
+#: How cells begin that are no names of columns.
+_VALUE = re.compile(r"[\d\[{]|https?://|//")
 _COMMENT = re.compile(r'"?# \w')
 #: One of these is in the header of Amazon's files, which has at most so many records above it.
 _FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
@@ -43,6 +48,19 @@ def number_of_titles(filled: Sequence[int]) -> int:
     A title fills two cells at most ("Exported on", a date). Below it are a header of four names or more, which a
     catalog has at least, and a record as wide as no title.
     """
-    header = next((index for index, number in enumerate(filled) if number >= _FEWEST_NAMES), 0)
+    header = next((index for index, number in enumerate(filled) if number >= FEWEST_NAMES), 0)
     below = next((number for number in filled[header + 1 :] if number), 0)
     return header if max(filled[:header], default=0) <= _WIDEST_TITLE < below else 0
+
+
+def has_groups(above: Sequence[str], header: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether a record names groups of the columns below it: "Identity", "", "", "Measures", "".
+
+    It has two names or more, each over at least two columns on average, and the next record a name in each of these
+    columns; another one as wide is below.
+    """
+    names = [cell.strip() for cell in header]
+    groups = sum(bool(cell.strip()) for cell in above)
+    is_header = len(names) >= FEWEST_NAMES and all(names) and len(set(names)) == len(names)
+    is_named = is_header and all(len(name) <= _LONGEST_NAME and not _VALUE.match(name) for name in names)
+    return len(above) == len(names) == len(below) and 1 < groups <= len(names) // 2 and is_named

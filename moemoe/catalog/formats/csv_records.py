@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
@@ -14,6 +15,23 @@ from moemoe.catalog.formats.above_header import (
     number_of_labels,
     number_of_titles,
 )
+from moemoe.catalog.formats.csv_lines import (
+    DELIMITERS,
+    OPEN,
+    STRAY,
+    TO_CLOSING_QUOTE,
+    begins_with_blank,
+    begun,
+    complete,
+    filled_cells,
+    has_blanks_before_quotes,
+    is_below_groups,
+    rejoined,
+    unwrapped,
+    whole_records,
+    width_of,
+)
+from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import mark_short
 from moemoe.catalog.formats.table import EMPTY, GridTable
@@ -21,10 +39,6 @@ from moemoe.catalog.formats.text import MAX_RECORD, TextFile
 from moemoe.errors import CatalogError
 
 csv.field_size_limit(MAX_RECORD)  # Python's own limit is 128 KiB a cell
-#: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
-_TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
-_OPEN = "unexpected end of data"
-_STRAY = "a quote stands inside of a quoted cell; there it is written twice"
 _OTHER_FILES = {
     "pk\x03\x04": "an Excel workbook or a ZIP archive",
     "\x1f\u2039": "compressed",  # as Windows-1252
@@ -34,11 +48,10 @@ _OTHER_FILES = {
     '{"': "JSON",
     '[{"': "JSON",
 }
-#: Between cells; of two that divide a header alike the first.
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 FORMULAS = 'rows with cells written ="...", read as their texts'
 BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
+WRAPPED = "rows that were quoted as a whole, read as their cells"
 JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
@@ -97,9 +110,16 @@ class CsvRecords:
         self._given_back: deque[str] = deque()
         self._line = 0  # the number of the last line taken
         self._open_at_end = False
+        self._blanks = False  # before quotes
         self.delimiter = ","
         self.preamble: list[list[str]] = []
         self.header = self._header()
+        self._is_padded = self.delimiter == "|" and any(self.header) and all(map(_is_padded, self.header[1:-1]))
+        self.header = _without_blanks(self.header) if self._is_padded else self.header
+        first = self._first_records()
+        if _are_numbered(first, len(self.header)):
+            self.header = ["", *self.header]
+        self._surplus = _surplus(first, len(self.header))
         self.blank_first = self._blank_lines()
 
     def _header(self) -> list[str]:
@@ -114,8 +134,10 @@ class CsvRecords:
         for beginning, kind in _OTHER_FILES.items():
             if lines[0].lstrip(" \t\r\n").lower().startswith(beginning):
                 raise CatalogError(f"{self._partition} is {kind}, whatever its name says; save it as CSV")
+        lines = [unwrapped(lines[0])]
         if not sep:
             self.delimiter = self._found_delimiter(lines[0])
+        self._blanks = has_blanks_before_quotes([lines[0], *self._lines_ahead()], self.delimiter)
         try:
             header, settings = self._cells(lines, width=None), list[list[str]]()
             while is_above_header(settings, header):
@@ -129,27 +151,30 @@ class CsvRecords:
     def _without_titles(self, first: str) -> str:
         """The header's line, which is ``first`` unless a title stands above it."""
         lines = [first, *(line for _ in range(_SAMPLED_LINES) if (line := self._take()))]
-        each = [max((_filled(line, d) for d in DELIMITERS), default=0) for line in lines]
-        comments = number_of_comments(lines)
-        cells = [re.split(r"[,;\t|]", line.strip().replace('"', "")) for line in lines]
+        parts = whole_records(lines)
+        records = ["".join(part) for part in parts]
+        each = [max(filled_cells(unwrapped(record), d) for d in DELIMITERS) for record in records]
+        comments = number_of_comments(records)
+        cells = [re.split(r"[,;\t|]", record.strip().replace('"', "")) for record in records]
         titles = number_of_labels(cells) or comments + number_of_titles(each[comments:])
+        titles += any(is_below_groups(records[titles : titles + 3], delimiter) for delimiter in DELIMITERS)
         if is_above_header([], cells[0]):
             titles = 0
-        self._give_back(lines[titles + 1 :])
-        self.preamble += [[line.strip()] for line in lines[:titles] if line.strip()]
+        above = sum(map(len, parts[:titles]))
+        self._give_back(lines[above + 1 :])
+        self.preamble += [[record.strip()] for record in records[:titles] if record.strip()]
         if titles:
             self._file.counts[ABOVE_HEADER] += len(self.preamble)
-        return lines[titles]
+        return lines[above]
 
     def _found_delimiter(self, header: str) -> str:
         """Of the delimiters that divide the header, the one that most of the next lines agree with."""
-        widths = {delimiter: _width(header, delimiter) for delimiter in DELIMITERS}
+        widths = {delimiter: width_of(header, delimiter) for delimiter in DELIMITERS}
         candidates = [delimiter for delimiter in DELIMITERS if widths[delimiter] > 1]
         if len(candidates) < 2:
             return candidates[0] if candidates else ","
-        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
-        self._give_back(lines)
-        agreeing = {d: sum(_width(line, d) == widths[d] for line in lines) for d in candidates}
+        lines = self._lines_ahead()
+        agreeing = {d: sum(width_of(line, d) == widths[d] for line in lines) for d in candidates}
         return max(candidates, key=lambda delimiter: (agreeing[delimiter], widths[delimiter]))
 
     def __iter__(self) -> Iterator[list[str] | RowError]:
@@ -158,12 +183,15 @@ class CsvRecords:
         Raises:
             CatalogError: the file ends inside of quotes and of a line.
         """
-        return mark_short(self._records(), len(self.header))
+        if self.delimiter == "\t" and are_escaped(self._lines_ahead()):
+            return escaped_records(self._take, len(self.header), self._line + 1, self._file.counts)
+        records = mark_short(self._records(), len(self.header))
+        return map(_without_blanks, records) if self._is_padded else records
 
     def _records(self) -> Iterator[list[str] | RowError]:
         width, line = len(self.header), ""
         unsure = 0  # until which line others may be part of a record before them
-        surplus, joins = self._surplus(width), not self._begin_with_blanks(width)
+        surplus, joins = self._surplus, not self._begin_with_blanks(width)
         while line := self._take() or "":
             number, lines, cells = self._line, [line], []
             try:
@@ -171,14 +199,18 @@ class CsvRecords:
                 if surplus and len(cells) == width + surplus and not any(cells[width:]):
                     self._file.counts[BLANK_CELLS] += 1
                     cells = cells[:width]
-                if joins and len(cells) > width and (joined := _joined(cells, width, self.delimiter)):
+                if joins and len(cells) > width and (mended := rejoined(cells, width, self.delimiter)):
                     self._file.counts[JOINED] += 1
-                    cells = joined
+                    cells = mended
                 if len(cells) in (0, width):
                     if cells:
                         yield self._without_formulas(cells) if '="' in line else cells
                     continue
                 if not line.strip(_AFTER_THE_END):
+                    continue
+                if len(cells) == 1 and len(within := self._within(cells[0])) == width:
+                    self._file.counts[WRAPPED] += 1
+                    yield within
                     continue
                 problem = f"line {number} has {len(cells)} cells; the header has {width}"
             except (_BadRecordError, csv.Error) as error:
@@ -192,7 +224,7 @@ class CsvRecords:
                 yield plain
                 continue
             if self._open_at_end and not self._given_back and not line.endswith(("\n", "\r")):
-                raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {_OPEN}")
+                raise CatalogError(f"{self._partition} is cut short or is not CSV: line {number}: {OPEN}")
             bad = RowError("row", "row is not readable", problem, cells)
             bad.has_end = lines[-1].endswith(("\n", "\r"))
             if number > unsure and self._is_short(cells, lines, width):
@@ -207,7 +239,13 @@ class CsvRecords:
     def _is_short(self, cells: list[str], lines: list[str], width: int) -> bool:
         """Whether a record can only lack cells at its end, as none of its lines is a record itself."""
         is_whole = 0 < len(cells) < width and lines[-1].endswith(("\n", "\r"))
-        return is_whole and all(_width(line, self.delimiter) != width for line in lines[1:])
+        return is_whole and all(width_of(line, self.delimiter, self._blanks) != width for line in lines[1:])
+
+    def _within(self, cell: str) -> list[str]:
+        """The cells of a record that is the only cell of its line; none if its quotes do not add up."""
+        with contextlib.suppress(csv.Error):
+            return next(csv.reader(cell.splitlines(keepends=True), strict=True, delimiter=self.delimiter), [])
+        return []
 
     def _without_formulas(self, cells: list[str]) -> list[str]:
         """The cells, of those that are written ="007" so that Excel keeps the zeros the text."""
@@ -226,7 +264,7 @@ class CsvRecords:
             try:
                 cells = next(csv.reader(doubled, strict=True, delimiter=self.delimiter), [])
             except csv.Error as error:
-                if _OPEN not in str(error):
+                if OPEN not in str(error):
                     break
                 lines.append(self._take())
                 continue
@@ -244,28 +282,31 @@ class CsvRecords:
         self._give_back([line] if line else [])
         return number
 
-    def _surplus(self, width: int) -> int:
-        """How many blank cells the records have behind the header's last, if the first two agree.
+    def _first_records(self) -> list[list[str]]:
+        """The first records that can be read, which are still to come."""
+        width, was_open = len(self.header), self._open_at_end
+        taken, found = list[str](), list[list[str]]()
+        while len(found) < _SAMPLED_LINES and len(taken) < _MOST_LINES and (line := self._take()):
+            lines = [line]
+            with contextlib.suppress(_BadRecordError, csv.Error):
+                found += [cells] if (cells := self._cells(lines, 2 * width)) else []
+            taken += lines
+        self._give_back(taken)
+        self._open_at_end = was_open
+        return found
 
-        A single record with one more than the others has a delimiter in a text, and is shifted.
-        """
-        lines = [line for _ in range(2) if (line := self._take())]
+    def _lines_ahead(self) -> list[str]:
+        """The next lines, which are still to come."""
+        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
         self._give_back(lines)
-        with contextlib.suppress(csv.Error):
-            cells = [_complete(line, self.delimiter) or [] for line in lines]
-            numbers = {len(each) - width for each in cells if not any(each[width:])}
-            if len(cells) == 2 and len(numbers) == 1 and all(len(each) > width for each in cells):
-                return numbers.pop()
-        return 0
+        return lines
 
     def _begin_with_blanks(self, width: int) -> bool:
         """Whether cells of the first records do, as in files with a blank behind each delimiter."""
-        lines = [line for _ in range(_SAMPLED_LINES) if (line := self._take())]
-        self._give_back(lines)
-        for line in lines:
+        for line in self._lines_ahead():
             with contextlib.suppress(csv.Error):
-                cells = _complete(line, self.delimiter) or []
-                if len(cells) == width and any(map(_begins_with_blank, cells[1:])):
+                cells = complete(line, self.delimiter, self._blanks) or []
+                if len(cells) == width and any(map(begins_with_blank, cells[1:])):
                     return True
         return False
 
@@ -288,80 +329,56 @@ class CsvRecords:
             csv.Error: quotes where they may not be.
             _BadRecordError: the quotes do not close, or too late.
         """
-        between = self.delimiter
-        cells = _complete(lines[0], between)
+        between, blanks = self.delimiter, self._blanks
+        cells = complete(lines[0], between, blanks)
         if cells is not None:
             return cells
-        number, size = _begun(lines[0], between), len(lines[0])
+        number, size = begun(lines[0], between, blanks), len(lines[0])
         while line := self._take():
             lines.append(line)
             size += len(line)
             if size > MAX_RECORD:
                 raise _BadRecordError(f"a record of more than {MAX_RECORD >> 20} MiB")
-            quoted = _TO_CLOSING_QUOTE.match(line)
+            quoted = TO_CLOSING_QUOTE.match(line)
             if quoted is None:
                 continue
             rest = line[quoted.end() :]
-            if not rest.strip("\r\n") or (rest[0] == between and _complete(rest[1:], between) is not None):
-                return next(csv.reader(lines, strict=True, delimiter=between))
+            if not rest.strip("\r\n") or (rest[0] == between and complete(rest[1:], between, blanks) is not None):
+                return next(csv.reader(lines, strict=True, delimiter=between, skipinitialspace=blanks))
             if rest[0] != between:
-                raise _BadRecordError(_STRAY)
-            number += _begun(rest[1:], between)
+                raise _BadRecordError(STRAY)
+            number += begun(rest[1:], between, blanks)
             if width is not None and number > width:
                 raise _BadRecordError(f"a quote opens a cell that does not close within {width} cells")
         self._open_at_end = True
-        raise _BadRecordError(f"{_OPEN}: a quote opens a cell that does not close")
+        raise _BadRecordError(f"{OPEN}: a quote opens a cell that does not close")
 
 
-def _joined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
-    """The cells of a record with too many, if those that begin with a blank are as many: "Bags, Belts" is one.
+def _surplus(records: Sequence[Sequence[str]], width: int) -> int:
+    """How many blank cells the records have behind the header's last, if the first two agree.
 
-    None where another number of cells does.
+    A single record with one more than the others has a delimiter in a text, and is shifted.
     """
-    further = [at for at, cell in enumerate(cells) if at and _begins_with_blank(cell)]
-    if delimiter == "\t" or len(cells) - len(further) != width:
-        return []
-    joined: list[str] = []
-    for at, cell in enumerate(cells):
-        if at in further:
-            joined[-1] += delimiter + cell
-        else:
-            joined.append(cell)
-    return joined
+    numbers = {len(cells) - width for cells in records[:2] if len(cells) > width and not any(cells[width:])}
+    is_every = len(records) > 1 and len({len(cells) for cells in records[:2]}) == 1
+    return numbers.pop() if is_every and numbers and all(not any(c[width:]) for c in records[:2]) else 0
 
 
-def _begins_with_blank(cell: str) -> bool:
-    return cell[:1] == " " and not cell.isspace()
+def _are_numbered(records: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the records have a number in front for which the header has no name, as R writes them."""
+    numbers = [cells[0] for cells in records if len(cells) == width + 1]
+    if len(records) != len(numbers) or len(numbers) < 2 or not any(cells[-1] for cells in records):
+        return False
+    return numbers[0].isdecimal() and numbers == [str(int(numbers[0]) + i) for i in range(len(numbers))]
 
 
-def _filled(line: str, delimiter: str) -> int:
-    """The number of cells of a line that are not blank, of all if the last goes on; 0 if its quotes do not add up."""
-    try:
-        cells = _complete(line, delimiter)
-        return _begun(line, delimiter) if cells is None else sum(bool(cell.strip()) for cell in cells)
-    except csv.Error:
-        return 0
+def _is_padded(cell: str) -> bool:
+    """Whether blanks stand around a name, as in a table that is drawn with bars."""
+    return cell.strip() != "" and cell.startswith(" ") and cell.endswith(" ")
 
 
-def _width(line: str, delimiter: str) -> int:
-    """The number of cells that begin in a line; 0 if its quotes do not add up."""
-    try:
-        cells = _complete(line, delimiter)
-        return _begun(line, delimiter) if cells is None else len(cells)
-    except csv.Error:
-        return 0
+_Record = TypeVar("_Record", list[str], list[str] | RowError)
 
 
-def _complete(line: str, delimiter: str) -> list[str] | None:
-    """The cells of ``line``, None if the last one is quoted and goes on. Raises csv.Error."""
-    try:
-        return next(csv.reader([line], strict=True, delimiter=delimiter), [])
-    except csv.Error as error:
-        if _OPEN in str(error):
-            return None
-        raise csv.Error(_STRAY if "expected after" in str(error) else str(error)) from error
-
-
-def _begun(line: str, delimiter: str) -> int:
-    """How many cells begin in ``line``, whose last one goes on."""
-    return len(next(csv.reader([line], delimiter=delimiter)))
+def _without_blanks(record: _Record) -> _Record:
+    return record if isinstance(record, RowError) else [cell.strip() for cell in record]

@@ -1,9 +1,9 @@
-"""Excel workbooks (.xlsx) -> a table for the sheets of each header, in memory as a workbook always is."""
+"""Excel workbooks (.xlsx, .xls) -> a table for the sheets of each header, in memory as a workbook always is."""
 
 import re
 import zipfile
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any
 
 from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
+    has_groups,
     is_above_header,
     number_of_comments,
     number_of_labels,
@@ -33,6 +34,10 @@ _EXAMPLE = re.compile(
     r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
 )
 _SAMPLED_ROWS = 20
+#: Columns of two sheets that are of one table: id, product type and title.
+_FEWEST_COMMON = 3
+#: What no text has that is not in UTF-16.
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
@@ -55,6 +60,13 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     return table
 
 
+def is_text(path: Path) -> bool:
+    """Whether a file that is called a workbook is text, such as cells between tabs."""
+    with open(path, "rb") as file:
+        begin = file.read(_CHUNK)
+    return begin.startswith((b"\xff\xfe", b"\xfe\xff")) or not _BINARY.search(begin)
+
+
 @dataclass
 class _Sheet:
     """A sheet: its header, the rows above it, how many blank ones are below it, and the records."""
@@ -71,6 +83,8 @@ class _Sheet:
         comments = number_of_comments([str(cells[0]) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
+        if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
+            titles += has_groups(*three)
         if is_above_header([], [str(cell) for cell in begin[0][1]]):
             titles = 0  # Amazon's settings, which say more
         preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
@@ -94,12 +108,12 @@ class _Sheet:
         return tuple(sorted(plain) if "" not in plain and len(set(plain)) == len(plain) else plain)
 
     def records_under(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        """The records with their cells in the order of ``names``, which are those of the header."""
-        plain = [name.strip().casefold() for name in self.names]
-        order = [plain.index(name.strip().casefold()) for name in names]
-        if order == sorted(order):
+        """The records with their cells in the order of ``names``; those that the header lacks are blank."""
+        plain = {name.strip().casefold(): at for at, name in reversed(list(enumerate(self.names)))}
+        order = [plain.get(name.strip().casefold()) for name in names]
+        if order == list(range(len(names))):
             return self.records
-        return ([cells[at] for at in order] for cells in self.records)
+        return (["" if at is None else cells[at] for at in order] for cells in self.records)
 
 
 def _open_sheets(
@@ -111,7 +125,9 @@ def _open_sheets(
         sheets = [_Sheet.of(_rows(workbook.get_sheet_by_name(name), counts)) for name in names]
     first, header, records = sheets[0], sheets[0].names, sheets[0].records
     if len(sheets) > 1:
-        header, records = [*header, SHEET], _joined(dict(zip(names, sheets, strict=True)), counts)
+        header = _union(sheet.names for sheet in sheets)
+        records = _joined(dict(zip(names, sheets, strict=True)), header, counts)
+        header = [*header, SHEET]
     table = GridTable(partition, header, records, constants, first.preamble, "Excel")
     table.counts = counts
     table.blank_first = first.blank_first
@@ -124,9 +140,21 @@ def _open_sheets(
     return table
 
 
-def _joined(sheets: Mapping[str, _Sheet], counts: Counter[str]) -> Iterator[list[Any]]:
+def _union(headers: Iterable[Sequence[str]]) -> list[str]:
+    """The names of the first header, then those that further ones have besides."""
+    first, *others = headers
+    names = list(first)
+    known = {name.strip().casefold() for name in names}
+    for name in (name for header in others for name in header):
+        if name.strip().casefold() not in known:
+            names.append(name)
+            known.add(name.strip().casefold())
+    return names
+
+
+def _joined(sheets: Mapping[str, _Sheet], header: Sequence[str], counts: Counter[str]) -> Iterator[list[Any]]:
     """The records of all sheets but those that a sheet before has too, as one sheet may hold what the others do."""
-    header, before = next(iter(sheets.values())).names, set[int]()
+    before = set[int]()
     for name, sheet in sheets.items():
         own = set[int]()
         for cells in sheet.records_under(header):
@@ -144,27 +172,70 @@ def _goes_on(names: Sequence[str], cells: Sequence[Any]) -> bool:
     return same > 1 and list(cells) != list(names)
 
 
-def _groups(partition: str, path: Path) -> list[list[str]]:
-    """The names of the sheets that have rows, together those of one header, those with most rows first.
+@dataclass
+class _Group:
+    """Sheets that are one table.
 
-    An example has the header of the products, and none of them.
+    Attributes:
+        names: of the sheets.
+        header: the names of the columns as they are compared; those of an example are none.
+        ids: what the first column has, if it names each row; else nothing.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    rows: Counter[tuple[str, ...]] = Counter()
+
+    names: list[str]
+    header: list[str]
+    ids: list[Any]
+    rows: int
+
+    def takes(self, other: "_Group") -> bool:
+        """Whether another group has further products: the same first columns, and none of the ids of this one."""
+        common = set(self.header) & set(other.header)
+        is_alike = self.header[:1] == other.header[:1] and len(common) >= max(_FEWEST_COMMON, len(other.header) // 2)
+        ids = {*self.ids, *other.ids}
+        return is_alike and bool(self.ids and other.ids) and len(ids) == len(self.ids) + len(other.ids)
+
+    def add(self, other: "_Group") -> None:
+        self.names += other.names
+        self.ids += other.ids
+        self.rows += other.rows
+
+
+def _groups(partition: str, path: Path) -> list[list[str]]:
+    """The names of the sheets that have rows, together those of one table, those with most rows first.
+
+    One table are sheets of one header, and of several headers those with products of their own, as workbooks have a
+    sheet for each kind of product. An example has the header of the products, and none of them.
+    """
+    groups: dict[tuple[str, ...], _Group] = {}
     with _workbook(partition, path) as workbook:
         for name in workbook.sheet_names:
-            if sheet := list(_rows(workbook.get_sheet_by_name(name), Counter())):
-                opened = _Sheet.of(iter(sheet))
-                key = (name,) if _is_example(name, opened) else opened.key()
-                groups.setdefault(key, []).append(name)
-                rows[key] += len(sheet)
-    return [groups[key] for key, _ in rows.most_common()]
+            if rows := list(_rows(workbook.get_sheet_by_name(name), Counter())):
+                sheet = _Sheet.of(iter(rows))
+                is_example = _is_example(name, sheet)
+                key = (name,) if is_example else sheet.key()
+                plain = [one.strip().casefold() for one in sheet.names]
+                is_clear = not is_example and "" not in plain and len(set(plain)) == len(plain)
+                at = plain.index(groups[key].header[0]) if key in groups and is_clear else 0
+                ids = [cells[at] for cells in sheet.records] if is_clear else []
+                one = _Group([name], plain if is_clear else [], ids, len(rows))
+                if key in groups:
+                    groups[key].add(one)
+                else:
+                    groups[key] = one
+    tables: list[_Group] = []
+    for group in sorted(groups.values(), key=lambda group: -group.rows):
+        if taker := next((table for table in tables if table.takes(group)), None):
+            taker.add(group)
+        else:
+            tables.append(group)
+    return [group.names for group in sorted(tables, key=lambda group: -group.rows)]
 
 
 def _is_example(name: str, sheet: _Sheet) -> bool:
     """Whether a sheet says that it is one, by its name or in its only record."""
-    records = list(islice(sheet.records, 2))
-    cells = [name, *(cell for cell in records[0] if isinstance(cell, str))] if len(records) == 1 else [name]
+    first = list(islice(sheet.records, 2))
+    sheet.records = chain(first, sheet.records)
+    cells = [name, *(cell for cell in first[0] if isinstance(cell, str))] if len(first) == 1 else [name]
     return any(map(_EXAMPLE.search, cells))
 
 
@@ -209,13 +280,28 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
             "or save it as CSV"
         ) from error
     try:
-        with python_calamine.CalamineWorkbook.from_path(str(path)) as workbook:
-            yield workbook
+        book = python_calamine.CalamineWorkbook
+        with open(path, "rb") as file:
+            by_content = path.suffix.casefold() == ".xls" or _is_old(path)  # else by its name
+            opened = book.from_filelike(file) if by_content else book.from_path(str(path))
+            with opened as workbook:
+                yield workbook
     except BaseException as error:
         # calamine's Rust panics on some damaged files, with an exception that is no Exception
         if not isinstance(error, (python_calamine.CalamineError, OSError, ValueError)) and not _is_panic(error):
             raise
+        if _is_old(path):
+            raise CatalogError(
+                f"{partition} is a workbook of Excel 97 that cannot be read, or has a password: {first_line(error)}; "
+                "save it as .xlsx without one"
+            ) from error
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a workbook is of Excel 97, whatever its name says; so is a newer one that has a password."""
+    with open(path, "rb") as file:
+        return file.read(len(OLD_EXCEL)) == OLD_EXCEL
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -224,7 +310,11 @@ def _is_panic(error: BaseException) -> bool:
 
 def _check_size(partition: str, path: Path) -> None:
     """Raises CatalogError if the workbook unpacks to more than ``MAX_UNPACKED``, whatever its directory says."""
-    size = 0
+    size = path.stat().st_size if _is_old(path) else 0  # which is not packed
+    if size > MAX_UNPACKED:
+        raise CatalogError(f"{partition} is larger than {MAX_UNPACKED >> 20} MiB; save it as CSV")
+    if size:
+        return
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -244,9 +334,5 @@ def _check_size(partition: str, path: Path) -> None:
             if begin.startswith(b"<"):  # as many a shop calls the page that Excel opens
                 raise CatalogError(
                     f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
-                ) from None
-            if begin.startswith(OLD_EXCEL):
-                raise CatalogError(
-                    f"{partition} is a workbook of Excel 97 (.xls) or has a password; save it as .xlsx without one"
                 ) from None
         raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error

@@ -1,5 +1,6 @@
 """JSON -> a table: an object a line, or an array of them, larger than memory or not; or objects that hold them."""
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -10,6 +11,17 @@ from typing import Any
 
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.hugging_face import ServedRows
+from moemoe.catalog.formats.json_wrappers import (
+    PYTHON_LINES,
+    as_python_prints,
+    is_action,
+    is_header_of_tables,
+    rows_by_id,
+    rows_of_tables,
+    without_actions,
+    without_wrapper,
+    wrapper_of,
+)
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
@@ -20,7 +32,12 @@ HEAD_ROWS = 256
 #: Keys of an object that is the answer of an API: the list, a count, a next page. A product has more.
 MOST_BESIDE_A_LIST = 3
 #: What such lists are called, whatever else the answer tells.
-_LISTS = frozenset(("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"))
+_LISTS = frozenset(
+    (
+        *("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"),
+        *("result", "response", "hits"),
+    )
+)
 #: Where GraphQL has the objects of a list, and what it wraps each one of ``edges`` in.
 _EDGES, _NODES, _NODE = "edges", "nodes", "node"
 #: What an API wraps a single product in.
@@ -51,10 +68,16 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         line = text.readline()
     line = line.removeprefix("\ufeff")
     is_array = line.lstrip().startswith("[")
-    is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip())
+    is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip()) or _has_several(line)
     rows = _values(text, line, is_array) if is_whole else _lines(text, line)
     first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
+    if first and is_action(first[0]):
+        rows = without_actions(chain(first, rows), text.counts)
+        first = list(islice(rows, 1))
+    elif first and is_header_of_tables(first[0]):
+        kind, rows = "JSON (phpMyAdmin)", rows_of_tables(rows)
+        first = list(islice(rows, 1))
     if first and isinstance(first[0], dict) and (name := _name_of_page(first[0])):
         kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows), text.counts)
         first = list(islice(rows, HEAD_ROWS))
@@ -63,6 +86,9 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
             name, found = held
             kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
+    if first and isinstance(first[0], dict) and (name := wrapper_of(first[0])):
+        kind, rows = f"{kind}, each in {name!r}", without_wrapper(chain(first, rows), name)
+        first = list(islice(rows, HEAD_ROWS))
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
@@ -72,6 +98,14 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     if not first:
         table.counts[EMPTY] = 1
     return table
+
+
+def _has_several(line: str) -> bool:
+    """Whether a line has more than one object, as programs append them to a file."""
+    with contextlib.suppress(ValueError, RecursionError):
+        _, end = _DECODER.raw_decode(line, len(line) - len(line.lstrip()))
+        return line[end:].lstrip(" ,")[:1] == "{"
+    return False
 
 
 def _name_of_page(row: Row) -> str | None:
@@ -96,7 +130,8 @@ def _items(row: Row) -> list[Any] | None:
     if len(found) != 1:
         return None
     if isinstance(found[0], dict):
-        return _items(found[0])
+        items = _items(found[0])
+        return rows_by_id(found[0]) if items is None else items
     return found[0] if all(isinstance(item, dict) for item in found[0][:1]) else None
 
 
@@ -124,6 +159,8 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
     if not whole or not all(isinstance(part, dict) and part for part in whole.values()):
         return None
     parts = list(whole.values())
+    if by_id := rows_by_id(whole):
+        return "object of rows", list(by_id)
     if _is_numbered(whole) or all(key in map(str, part.values()) for key, part in whole.items()):  # rows by their id
         return "object of rows", parts
     if _is_numbered(parts[0]) and all(part.keys() == parts[0].keys() for part in parts):
@@ -171,6 +208,10 @@ def _object(text: TextFile, line: str) -> Any:
     try:
         found = _DECODER.decode(line)
     except ValueError:
+        with contextlib.suppress(ValueError, RecursionError):
+            found = as_python_prints(line)
+            text.counts[PYTHON_LINES] += 1
+            return found
         if not (bare := line.rstrip()).endswith(","):
             raise
         found = _DECODER.decode(bare[:-1])

@@ -6,18 +6,24 @@ from urllib.parse import unquote
 
 from moemoe.catalog.formats.columnar import ColumnarTable
 from moemoe.catalog.formats.csv_records import open_csv
-from moemoe.catalog.formats.excel import open_excel
+from moemoe.catalog.formats.excel import is_text, open_excel
 from moemoe.catalog.formats.json_rows import open_json
+from moemoe.catalog.formats.packed import PACKED_SUFFIXES
 from moemoe.catalog.formats.table import Table
 from moemoe.catalog.formats.xml_rows import open_xml
 from moemoe.errors import CatalogError
 
-_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow", ".feather"), (".xlsx", ".xlsm")
+_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow", ".feather"), (".xlsx", ".xlsm", ".xls")
 _JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv", ".tab", ".txt")
 _XML = (".xml",)
 _TEXTS = (*_JSON, *_DELIMITED, *_XML)
 #: Names of catalog files.
-SUFFIXES = (*_PARQUET, *_ARROW, *_EXCEL, *_TEXTS, *(suffix + ".gz" for suffix in _TEXTS))
+SUFFIXES = (*_PARQUET, *_ARROW, *_EXCEL, *_TEXTS, *(suffix + packed for suffix in _TEXTS for packed in PACKED_SUFFIXES))
+#: The same, as errors list them.
+KINDS = (
+    f"{', '.join((*_PARQUET, *_ARROW, *_EXCEL, *_TEXTS))}, of {_TEXTS[0]} and those behind it also with "
+    f"{', '.join(PACKED_SUFFIXES)} behind"
+)
 #: Endings that notes and settings have too: in a folder they count only if no file has another one.
 UNSURE = (".json", ".txt", ".xml")
 
@@ -38,16 +44,16 @@ def open_table(partition: str, path: Path) -> Table:
     name, constants = partition.lower(), hive_columns(partition)
     if name.endswith((*_PARQUET, *_ARROW)):
         return ColumnarTable(partition, path, constants)
-    if name.endswith(_EXCEL):
+    if name.endswith(_EXCEL) and not (name.endswith(".xls") and is_text(path)):
         return open_excel(partition, path, constants)
-    plain = name.removesuffix(".gz")
+    plain = next((name.removesuffix(packed) for packed in PACKED_SUFFIXES if name.endswith(packed)), name)
     if plain.endswith(_JSON):
         return open_json(partition, path, constants)
-    if plain.endswith(_DELIMITED):
+    if plain.endswith((*_DELIMITED, ".xls")):  # as many a shop calls the text that Excel opens
         return open_csv(partition, path, constants)
     if plain.endswith(_XML):
         return open_xml(partition, path, constants)
-    raise CatalogError(f"{partition} is none of {', '.join(SUFFIXES)}")
+    raise CatalogError(f"{partition} is none of {KINDS}")
 
 
 def hive_columns(partition: str) -> dict[str, str | None]:

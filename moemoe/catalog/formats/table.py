@@ -1,5 +1,6 @@
 """A file as rows under its own column names, whatever its format."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -8,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
 from moemoe.catalog.formats.unit_row import UNITS, units_of, with_units
+from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError
 
 Row = dict[str, Any]
@@ -18,6 +20,9 @@ HEADERS = "rows that repeat the header, left out"
 HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which the rows below are read"
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
+RULES = "rows of dashes below the header, left out"
+#: What programs draw below the header of a table: "-----", Markdown's ":---:".
+_RULE = re.compile(r"[\s|+]*:?[-=]{2,}[-=:+|\s]*")
 
 #: The column with the sheets' names, if several of a workbook are one table.
 SHEET = "(sheet)"
@@ -144,16 +149,17 @@ class GridTable(Table):
         preamble: Sequence[Sequence[str]] = (),
         format: str = "CSV",
     ):
+        self._first_header = list(header)
+        header = [name if name.isascii() else without_invisible(name) for name in header]
         super().__init__(partition, _told_apart(header), constants)
         self.format = format
-        self.header, self.preamble, self.blank_first = list(header), preamble, 0
-        self._first_header = self.header
+        self.header, self._own_names, self.preamble, self.blank_first = header, header, preamble, 0
         self._needed: int | None = None
         self._records = Ahead(self._with_units(self._without_headers(records)))
 
     def respell(self, names: Mapping[str, str]) -> None:  # noqa: D102
         super().respell(names)
-        self.header = [self.names.get(cell, cell) for cell in self._first_header]
+        self.header = [self.names.get(cell, cell) for cell in self._own_names]
 
     def spelled(self) -> dict[str, str]:
         """The columns whose name comes twice in the header -> that name."""
@@ -180,6 +186,9 @@ class GridTable(Table):
         """The records; those below a row of units with their column's unit behind each number."""
         width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for first in records:
+            if _is_rule(first.cells if isinstance(first, RowError) else first):
+                self.counts[RULES] += 1
+                continue
             units = units_of((first.cells if isinstance(first, RowError) else first)[:width])
             if not units:
                 yield first
@@ -259,6 +268,10 @@ def _is_alike(cells: list[Any] | RowError, folded: Sequence[str]) -> bool:
     if isinstance(cells, RowError) or not isinstance(cells[0], str) or cells[0].strip().casefold() != folded[0]:
         return False
     return _folded(cells) == folded
+
+
+def _is_rule(cells: Sequence[Any]) -> bool:
+    return all(isinstance(cell, str) and (not cell.strip() or _RULE.fullmatch(cell)) for cell in cells) and any(cells)
 
 
 def _folded(cells: Sequence[Any]) -> list[str]:

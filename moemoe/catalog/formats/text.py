@@ -1,27 +1,22 @@
-"""Text files, plain or .gz -> lines: UTF-8 with or without mark, UTF-16, UTF-32, and what Excel saves elsewhere."""
+"""Text files, plain or packed -> lines: UTF-8 with or without mark, UTF-16, UTF-32, and what Excel saves elsewhere."""
 
-import gzip
 import io
 import re
-import zlib
 from collections import Counter, deque
 from pathlib import Path
-from typing import Any
 
 from moemoe.catalog.formats.double_encoding import may_have_some, undo_in
 from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
+from moemoe.catalog.formats.packed import PACKING_ERRORS, unpacked
 from moemoe.errors import CatalogError
 
 #: One JSON line or CSV record at most; an image of 32 MiB in base64 fits.
 MAX_RECORD = 64 * 2**20
-#: What a damaged .gz raises, and a text that ends within a character.
-STREAM_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
-#: A .gz that has unpacked to so many bytes may not be more than so many times as large as what was read of it. Catalogs
-#: pack 5 to 50 times; gzip's limit, which a bomb comes close to, is 1,032.
-UNPACKED_FREELY, UNPACKED_TIMES = 256 * 2**20, 200
+#: What a damaged packed file raises, and a text that ends within a character.
+STREAM_ERRORS = (*PACKING_ERRORS, UnicodeDecodeError)
 
-#: How files begin.
-OLD_EXCEL, _GZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b"
+#: How a workbook of Excel 97 begins.
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 NOT_UTF_8 = "lines that are not UTF-8, read as {}"
 #: By how many lines that are not UTF-8, from the first one on, their encoding is found, and within how many characters.
@@ -40,46 +35,17 @@ _MARKS = {
 }
 
 
-class _Unpacked(io.RawIOBase):
-    """The bytes of a .gz; a zip bomb is an error before it has filled disk or memory."""
-
-    def __init__(self, partition: str, path: Path):
-        self._partition = partition
-        self._packed = open(path, "rb")  # noqa: SIM115
-        self._file = gzip.GzipFile(fileobj=self._packed)
-        self._size = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        number = self._file.readinto(buffer)
-        self._size += number
-        if self._size > max(UNPACKED_FREELY, UNPACKED_TIMES * self._packed.tell()):
-            raise CatalogError(
-                f"{self._partition} unpacks to more than {UNPACKED_TIMES} times its size, as no catalog does (a zip "
-                "bomb?); unpack it and look"
-            )
-        return number
-
-    def close(self) -> None:
-        self._file.close()
-        self._packed.close()
-        super().close()
-
-
 def open_bytes(partition: str, path: Path) -> io.BufferedReader:
-    """The bytes of a file, plain or packed by gzip, whatever its name says.
+    """The bytes of a file, plain or packed, whatever its name says.
 
     Raises:
-        CatalogError: it is an old Excel workbook or (later) a zip bomb.
+        CatalogError: it is an old Excel workbook, a ZIP archive of several files, or (later) a zip bomb.
     """
     with open(path, "rb") as file:
         head = file.read(8)
     if head.startswith(OLD_EXCEL):
-        raise CatalogError(f"{partition} is a workbook of Excel 97 (.xls), whatever its name says; save it as .xlsx")
-    packed = head.startswith(_GZIP)
-    return io.BufferedReader(_Unpacked(partition, path) if packed else io.FileIO(path), 2**18)
+        raise CatalogError(f"{partition} is a workbook of Excel 97, whatever its name says; name it .xls")
+    return io.BufferedReader(unpacked(partition, path) or io.FileIO(path), 2**18)
 
 
 class TextFile:

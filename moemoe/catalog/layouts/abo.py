@@ -13,6 +13,7 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
 
 _BECAME = {
@@ -44,7 +45,7 @@ def fits(file: SellerFile) -> bool:
     """ABO's names of item and name, and texts with their language; or its list of images."""
     columns = set(file.table.columns)
     if {"item_id", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
-        return any(_is_tagged(value) for row in file.table.first(20) for value in row.values())
+        return any(_is_tagged(nested(value)) for row in file.table.first(20) for value in row.values())
     return file.table.columns == ["image_id", "height", "width", "path"]
 
 
@@ -62,6 +63,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 
 def _product(row: Row, paths: Mapping[str, str], counts: Counter[str]) -> Row:
+    row = {key: nested(value) for key, value in row.items()}  # of a table: texts in JSON or Python's spelling
     country = str(row.get("country") or "")
     language = _language(row.get("item_name"), country)
     ids = [row.get("main_image_id"), *(row.get("other_image_id") or [])]

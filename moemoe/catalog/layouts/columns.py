@@ -12,15 +12,30 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 #: What others call the column of the image.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
-#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, and that of sheets.
-INDEXES = re.compile(rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__")
+#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
+#: MongoDB's own keys.
+INDEXES = re.compile(
+    rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__|_id(?:\.\$oid)?|__v"
+)
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
+#: How templates mark columns: "Title*", "*title", "#title", "[title]", "title:", "Title (required)".
+_MARKS = re.compile(
+    r"^[\s*#]+|"
+    r"(?:[\s*:]|[(\[](?:required|optional|mandatory|recommended|pflichtfeld|obligatoire|obligatorio)[)\]])+$",
+    re.IGNORECASE,
+)
+_BRACKETS = re.compile(r"\s*\[([^\[\]]*)\]\s*")
 _NUMBER = re.compile(r"\d+")
 
 
 def plain_name(column: str) -> str:
-    """A column's name as two are compared: "Product ID", "productId" and " product_id" are one."""
-    return _BETWEEN_WORDS.sub("", without_invisible(column).casefold())
+    """A column's name as two are compared: "Product ID", "productId", " product_id" and "*Product ID" are one."""
+    return _BETWEEN_WORDS.sub("", unmarked(column).casefold())
+
+
+def unmarked(column: str) -> str:
+    """A column's name without the marks of templates, blanks around it and what nobody sees."""
+    return _MARKS.sub("", _BRACKETS.sub(r"\1", column) if _BRACKETS.fullmatch(column) else without_invisible(column))
 
 
 def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import long_form, records
-from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name
+from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name, unmarked
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
@@ -71,7 +71,7 @@ def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
 
 def fits(file: SellerFile) -> bool:
     """Product id, type and title are there, no column of attributes, and there are further columns."""
-    columns = [column.strip().casefold() for column in file.table.columns]
+    columns = [unmarked(column).casefold() for column in file.table.columns]
     own = str(file.plain_names().get("attributes", "attributes")).casefold()
     if any(c == own or (c.startswith(f"{own}.") and isinstance(file.table, GridTable)) for c in columns):
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.columns import INDEXES, unmarked
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import (
@@ -59,6 +60,13 @@ _COMMERCE = frozenset(
         *("published", "updated", "pubdate", "guid", "author", "category"),  # of RSS and Atom
     )
 )
+#: Its labels that have several words in their name.
+_OF_WORDS = frozenset(
+    (
+        *("age_group", "size_type", "size_system", "product_length", "product_width", "product_height"),
+        *("product_weight", "energy_efficiency_class", "is_bundle"),
+    )
+)
 #: The roots of Google's categories that have an "&", as the last word behind a comma has within a name.
 _ROOTS = frozenset(
     (
@@ -69,6 +77,7 @@ _ROOTS = frozenset(
 )
 #: Of columns that Meta's template has several of: "style[0]", "image[0].url".
 _INDEX = re.compile(r"\[\d+\]")
+_CAMEL, _BLANKS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[\s-]")
 #: Google's separator between several values of these.
 _SLASHED = ("color", "material")
 
@@ -98,12 +107,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 def _say_what_became(file: SellerFile) -> None:
     for column in file.table.columns:
         name = _name(column)
-        file.became[column] = UNUSED if name in _COMMERCE else _BECAME.get(name, ATTRIBUTE)
+        is_label = name not in _COMMERCE and not _is_index(column)
+        file.became[column] = _BECAME.get(name, ATTRIBUTE) if is_label else UNUSED
 
 
 def _product(row: Row, is_xml: bool) -> Row:
     given: dict[str, Any] = {}
     for column in sorted(row, key=lambda column: column.startswith("g:")):  # Google's title comes before RSS's own
+        if _is_index(column):
+            continue
         name = _name(column)
         if name in given and not is_xml:  # a header may have a name twice; a feed's g:title stands in for its title
             before = given[name]
@@ -199,10 +211,20 @@ def _text(value: Any) -> str | None:
 @lru_cache(4096)
 def _name(column: str) -> str:
     """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
+    column = unmarked(column)
+    words = _CAMEL.sub("_", column).casefold()  # of Google's API: "imageLink"
+    if words in _BECAME or words in _COMMERCE or words in _OF_WORDS:
+        return words
     name = column.partition("(")[0].strip().casefold().removeprefix("g:")
     name = name[2:].partition(":")[0] if name.startswith("c:") else name  # a shop's own: "c:fabric:string"
     name = _INDEX.sub("", name)
-    return name.replace(" ", "_").replace("-", "_")
+    return _BLANKS.sub("_", name)
+
+
+@lru_cache(4096)
+def _is_index(column: str) -> bool:
+    """Whether a column has pandas' numbers of the rows."""
+    return bool(INDEXES.fullmatch(column.strip()))
 
 
 LAYOUT = Layout("google", "Google Merchant Center's product data", fits, rows)

@@ -11,7 +11,7 @@ from moemoe.catalog.formats.columnar import ColumnarTable, python_values
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import flat, long_form, records
-from moemoe.catalog.layouts.columns import find_columns, further_names
+from moemoe.catalog.layouts.columns import find_columns, further_names, unmarked
 from moemoe.catalog.layouts.conform import UnfitValueError, conform
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.errors import CatalogError
@@ -109,7 +109,7 @@ def _prefix(file: SellerFile) -> str:
 def _attribute_columns(file: SellerFile) -> dict[str, str]:
     """Columns ``attributes.<key>`` -> their key."""
     prefix = f"{_prefix(file)}."
-    bare = {column: column.strip() for column in file.table.columns if isinstance(file.table, GridTable)}
+    bare = {column: unmarked(column) for column in file.table.columns if isinstance(file.table, GridTable)}
     return {c: name[len(prefix) :] for c, name in bare.items() if name.casefold().startswith(prefix.casefold())}
 
 

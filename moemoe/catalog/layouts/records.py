@@ -16,6 +16,8 @@ from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_te
 
 #: The fields of a row of which a product can do without.
 OF_IMAGES = ("image", "images")
+#: What R writes where nothing is; in other columns it may be a region.
+_NO_IMAGE = "NA"
 #: What the objects of others call an image's path.
 PATHS = ("url", "src", "image_url", "uri", "contentUrl")
 #: Of labels that are objects without an obvious value; their key follows.
@@ -68,7 +70,8 @@ def text(field: str, value: Any) -> str | None:
             raise RowError(field, f"{field} is not a text", repr(value)[:200])
         value = label
     try:
-        return as_text(value) if field == "attributes" else as_text_or_nothing(value)
+        found = as_text(value) if field == "attributes" else as_text_or_nothing(value)
+        return None if found == _NO_IMAGE and field in OF_IMAGES else found
     except UnicodeEncodeError as error:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
 

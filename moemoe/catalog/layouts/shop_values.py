@@ -25,7 +25,7 @@ def check_product_type(file: SellerFile, found: bool, names: str) -> None:
 
 def filled_rows(file: SellerFile) -> Iterator[Row | RowError]:
     """The file's rows but blank ones, which spreadsheets have at their end."""
-    return (row for row in file.table.rows() if isinstance(row, RowError) or row)
+    return (row for row in file.table.filled_rows() if isinstance(row, RowError) or row)
 
 
 def each_row(file: SellerFile, product: Callable[[Row], Row]) -> Iterator[Row | RowError]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moemoe.errors import CatalogError
-from tests.support.seller_files import images_of, read
+from tests.support.seller_files import images_of, read, write_dicts
 from tests.support.shop_api_samples import WOO_SHIRT, WOO_STORE_HAT, WOO_VARIATION
 
 
@@ -100,3 +100,13 @@ def test_measures_that_nobody_gave(tmp_path):
     labels = read(save(tmp_path / "a.json", [WOO_SHIRT | nothing])).first["attributes"]
     assert not {"weight", "length", "width"} & labels.keys()
     assert labels["height"] == "3"
+
+
+def test_answers_in_a_table(tmp_path):
+    """Objects are texts in its cells; PHP writes an empty object as an empty list."""
+    of_lists = {**WOO_SHIRT, "dimensions": [1], "meta_data": {}}
+    expected = read(save(tmp_path / "a.json", WOO_SHIRT)).first
+    for kind in (json.dumps, str):
+        cells = {name: kind(value) if isinstance(value, (dict, list)) else value for name, value in WOO_SHIRT.items()}
+        assert read(write_dicts(tmp_path / f"{kind.__name__}.csv", list(cells), cells)).first == expected
+    assert "length" not in read(save(tmp_path / "b.json", of_lists)).first["attributes"]

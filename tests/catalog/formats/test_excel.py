@@ -9,7 +9,7 @@ import pytest
 from moemoe.catalog.formats import excel
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of
-from tests.support.excel_files import write_excel
+from tests.support.excel_files import OLD_WORKBOOK, write_excel
 
 HEADER = ["Product_ID", "product_type", "title", "description", "attributes.Fit", "attributes.Year"]
 #: Sheets of one header.
@@ -106,7 +106,7 @@ class TestSeveralSheetsOfOneHeader:
     """As people keep a sheet for each category."""
 
     def test_they_are_one_table(self, tmp_path):
-        others = [["product_id", "product_type", "title", "Brim"], ["p4", "Hats", "d", "Wide"]]
+        others = [["product_id", "product_type", "title", "Brim"], ["p1", "Hats", "d", "Wide"]]
         path = write_excel(tmp_path / "a.xlsx", SHOES, others, HATS, names=["Shoes", "Caps", "Hats"])
         rows = [(row["product_id"], row["product_type"], row["title"], row["attributes"]) for row in rows_of(path)]
         assert rows == [
@@ -187,3 +187,62 @@ def test_a_header_of_two_rows(tmp_path):
     assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1", "p2"]
     assert dict(rows_of(path)[1]["attributes"]) == {"Color": "Red", "Fit": "Slim", "Size": "1"}
     assert read_as(path).counts["rows above the header, left out"] == 1
+
+
+def test_groups_of_columns_above_the_header(tmp_path):
+    groups = ["Product", None, None, None, "Looks", None]
+    path = write_excel(tmp_path / "a.xlsx", [["Our shop"], groups, HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]])
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+    assert read_as(path).counts == {"rows above the header, left out": 2}
+
+
+@pytest.mark.parametrize("name", ["a.xls", "a.xlsx"])
+def test_a_workbook_of_excel_97(tmp_path, name):
+    (tmp_path / name).write_bytes(OLD_WORKBOOK)
+    rows = rows_of(tmp_path / name)
+    assert [(row["product_id"], row["product_type"], row["title"]) for row in rows] == [
+        ("p1", "Shirts", "größer"), ("p2", "Shirts", "t"), ("p3", "Merged", "x"), ("p4", "Merged", "y"),
+    ]  # fmt: skip
+    assert rows[0]["attributes"] == [("Fit", "Slim"), ("Year", "2012"), ("Launch", "2024-03-05")]
+    assert read_as(tmp_path / name).format == "Excel"
+    (tmp_path / name).write_bytes(OLD_WORKBOOK[:2000])
+    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97 that cannot be read, or has a password"):
+        rows_of(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_text_that_is_called_a_workbook(tmp_path, encoding):
+    path = tmp_path / "a.xls"
+    path.write_text("product_id\tproduct_type\ttitle\tFit\np1\tShirts\tgrößer Ā\tSlim\n", encoding)
+    assert [(row["title"], row["attributes"]) for row in rows_of(path)] == [("größer Ā", [("Fit", "Slim")])]
+    assert read_as(path).format == "CSV (tab)"
+    path.write_text("<table><tr><td>product_id</td></tr></table>")
+    with pytest.raises(CatalogError, match=r"a\.xls is a web page or XML, whatever its name says"):
+        rows_of(path)
+
+
+def test_a_newer_workbook_with_the_old_ending(tmp_path):
+    path = write_excel(tmp_path / "a.xlsx", [HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]]).rename(
+        tmp_path / "a.xls"
+    )
+    assert [row["product_id"] for row in rows_of(path)] == ["p1"]
+
+
+SHIRTS = [["product_id", "product_type", "title", "Neck"], ["p3", "Shirts", "c", "V"], ["p4", "Shirts", "d", "Round"]]
+
+
+def test_sheets_of_products_with_columns_of_their_own(tmp_path):
+    """As workbooks have a sheet for each kind of product."""
+    path = write_excel(tmp_path / "a.xlsx", SHOES, SHIRTS, names=["Shoes", "Shirts"])
+    assert [(row["product_id"], dict(row["attributes"])) for row in rows_of(path)] == [
+        ("p1", {"Fit": "Slim"}), ("p2", {"Fit": "Wide"}), ("p3", {"Neck": "V"}), ("p4", {"Neck": "Round"}),
+    ]  # fmt: skip
+    assert read_as(path).format == "Excel (sheets 'Shoes', 'Shirts')"
+    assert read_as(path).counts == {}
+
+
+@pytest.mark.parametrize("other", [[*SHIRTS, ["p1", "Shoes", "a", None]], [*SHIRTS, ["p3", "Shirts", "e", "V"]]])
+def test_a_sheet_that_tells_more_of_the_same_products_is_another_table(tmp_path, other):
+    path = write_excel(tmp_path / "a.xlsx", [*SHOES, ["p5", "Shoes", "e", "Slim"]], other, names=["Shoes", "More"])
+    assert read_as(path).format in ("Excel (sheet 'Shoes')", "Excel (sheet 'More')")
+    assert sum(read_as(path).counts.values()) == 1

@@ -1,10 +1,15 @@
 """Files that are packed, whatever their names say, and a .gz that unpacks without end."""
 
+import bz2
 import gzip
+import io
+import lzma
+import zipfile
 
+import pyarrow as pa
 import pytest
 
-from moemoe.catalog.formats import text
+from moemoe.catalog.formats import packed, text
 from moemoe.errors import CatalogError
 from tests.support.catalog_files import rows_of
 
@@ -14,26 +19,63 @@ ROWS = {
 }
 
 
+def zipped(content: bytes, *further: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("export/a.csv", "__MACOSX/export/._a.csv", *further):
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+PACKERS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda content: pa.compress(content, "zstd", asbytes=True),
+    ".zip": zipped,
+}
+
+
 @pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("ending", ["", ".gz"])
-def test_what_is_packed_is_seen_in_the_file(tmp_path, kind, packed, ending):
+@pytest.mark.parametrize("how", [None, *PACKERS])
+@pytest.mark.parametrize("ending", ["", *PACKERS])
+def test_what_is_packed_is_seen_in_the_file(tmp_path, kind, how, ending):
     """Browsers unpack a .gz and keep its name, and shops send gzip under any name."""
     path = tmp_path / f"a.{kind}{ending}"
-    path.write_bytes(gzip.compress(ROWS[kind]) if packed else ROWS[kind])
+    path.write_bytes(PACKERS[how](ROWS[kind]) if how else ROWS[kind])
     assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [("p1", [("Fit", "Slim")])]
+
+
+@pytest.mark.parametrize("how", PACKERS)
+def test_damaged_packing(tmp_path, how):
+    path = tmp_path / f"a.csv{how}"
+    lines = b"".join(f"p{i},Kurtas,{hash(str(i))},Slim\n".encode() for i in range(5_000))
+    whole = PACKERS[how](ROWS["csv"] + lines)
+    path.write_bytes(whole[:-3000] + whole[-1000:])
+    with pytest.raises(CatalogError, match=rf"a\.csv{how} is "):
+        rows_of(path, quarantine=lambda *_: None)
+
+
+def test_an_archive_of_several_files(tmp_path):
+    path = tmp_path / "a.csv.zip"
+    path.write_bytes(zipped(ROWS["csv"], "b.csv", "c.csv", "d.csv"))
+    told = (
+        r"a\.csv\.zip is a ZIP archive of 4 files \(export/a\.csv, b\.csv, c\.csv, \.\.\.\); allowed is one; unpack it"
+    )
+    with pytest.raises(CatalogError, match=told):
+        rows_of(path)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.jsonl", "a.xlsx"])
 def test_an_old_workbook_under_another_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
-    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97 \(\.xls\).*save it as \.xlsx"):
+    with pytest.raises(CatalogError, match=rf"{name} is a workbook of Excel 97.*(?:name|save) it (?:as )?\.xls"):
         rows_of(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
 def test_a_zip_bomb(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(text, "UNPACKED_FREELY", 2**20)
+    monkeypatch.setattr(packed, "UNPACKED_FREELY", 2**20)
     path = tmp_path / name
     path.write_bytes(gzip.compress(b"product_id,product_type,title,attributes.Fit\n" + b"\n" * 2**25))
     assert path.stat().st_size < 2**16
@@ -42,7 +84,7 @@ def test_a_zip_bomb(tmp_path, monkeypatch, name):
 
 
 def test_a_catalog_that_packs_well_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(text, "UNPACKED_FREELY", 2**16)
+    monkeypatch.setattr(packed, "UNPACKED_FREELY", 2**16)
     lines = [f"p{i},Kurtas,Red kurta,Slim" for i in range(10_000)]
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress("\n".join(["product_id,product_type,title,attributes.Fit", *lines, ""]).encode()))

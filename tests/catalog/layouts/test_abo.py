@@ -9,7 +9,7 @@ from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import ImageError, load_image
 from moemoe.catalog.read import read_batches
 from tests.support.s3 import s3_bucket
-from tests.support.seller_files import images_of, read, write
+from tests.support.seller_files import images_of, read, write, write_dicts
 from tests.support.shop_samples import ABO_LISTING, tagged, write_listings
 
 
@@ -134,3 +134,10 @@ def test_a_listing_without_a_name_has_its_models(tmp_path):
     assert [one["title"] for one in found.products] == ["Cotton", "Runner 5", None]
     assert found.how.layout == "abo"
     assert found.how.counts == {"listings without item_name, whose title is their model_name or first bullet_point": 2}
+
+
+@pytest.mark.parametrize("kind", [json.dumps, str])
+def test_listings_in_a_table(tmp_path, kind):
+    expected = read(write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING)).first
+    cells = {name: kind(value) if isinstance(value, (dict, list)) else value for name, value in ABO_LISTING.items()}
+    assert read(write_dicts(tmp_path / "a.csv", list(cells), cells)).first == expected

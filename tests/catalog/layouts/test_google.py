@@ -197,3 +197,15 @@ def test_numbered_columns_of_meta(tmp_path):
     assert found.first["attributes"] == labels
     assert images_of(path) == [["https://a.test/1.jpg", "https://a.test/2.jpg"]]
     assert found.how.columns["video[0].url"] == found.how.columns["video[0].tag[0]"] == "unused"
+
+
+def test_names_as_googles_api_and_templates_spell_them(tmp_path):
+    columns = ["Unnamed: 0", "id*", "title", "imageLink", "googleProductCategory", "product\ntype", "ageGroup", "index"]
+    row = ["0", "1", "Dress", "https://a.test/1.jpg", "Apparel > Dresses", "Dresses", "adult", "0"]
+    quoted = [",".join(f'"{cell}"' for cell in cells) for cells in (columns, row)]
+    found = read(write(tmp_path / "a.csv", *quoted))
+    assert (found.first["product_id"], found.first["image"]) == ("1", "https://a.test/1.jpg")
+    assert found.first["attributes"] == {
+        "google_product_category": "Apparel > Dresses", "product_type": "Dresses", "age_group": "adult"
+    }  # fmt: skip
+    assert (found.how.columns["index"], found.how.columns["Unnamed: 0"]) == ("unused", "unused")

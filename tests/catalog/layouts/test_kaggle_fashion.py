@@ -70,3 +70,10 @@ def test_other_rows_are_not_guessed(tmp_path, row):
     assert len(found.products) == 1
     assert [reason for reason, _ in found.aside] == ["row is not readable"]
     assert not found.how.counts
+
+
+def test_rows_of_blanks_are_no_products(tmp_path):
+    """As workbooks have them below the last one."""
+    found = read(write(tmp_path / "styles.csv", KAGGLE, KAGGLE_ROW, ",".join(" " for _ in KAGGLE.split(","))))
+    assert len(found.products) == 1
+    assert found.how.counts == {"blank rows, left out": 1}

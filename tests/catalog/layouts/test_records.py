@@ -109,3 +109,12 @@ def test_of_several_columns_of_images_those_of_our_own_names_count(tmp_path, bes
     (row,) = rows_of(write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image_url": "1.jpg", **beside}))
     assert (row["image"] or {}).get("path") == (None if "image_path" in beside else "2.jpg")
     assert ("image_url", "1.jpg") in row["attributes"]
+
+
+OF_R = ("image", "images", "marketplace")
+
+
+def test_what_r_writes_where_no_image_is():
+    assert record({"image": "NA", "images": ["NA", "a.jpg"], "marketplace": "NA"}, OF_R) == {
+        "image": None, "images": [{"bytes": None, "path": "a.jpg"}], "marketplace": "NA"
+    }  # fmt: skip

@@ -72,6 +72,6 @@ def test_columns_are_found_in_any_case():
 
 def test_a_text_that_stands_for_nothing_is_none():
     labels = Labels()
-    for label in ("nan", "NULL", "None"):  # of the last the contract says what it means
+    for label in ("nan", "NULL", "(null)", "undefined", "None"):  # of the last the contract says what it means
         labels.add("Closure", label)
     assert labels.pairs() == {"Closure": "None"}

@@ -1,0 +1,121 @@
+"""A line of delimited text -> its cells, and what is asked of lines before their records are read."""
+
+import contextlib
+import csv
+import re
+from collections.abc import Sequence
+
+from moemoe.catalog.formats.above_header import FEWEST_NAMES, has_groups
+
+#: Between cells; of two that divide a header alike the first.
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+#: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
+TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
+OPEN = "unexpected end of data"
+STRAY = "a quote stands inside of a quoted cell; there it is written twice"
+
+
+def rejoined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
+    """The cells of a record with too many, if those that begin with a blank are as many: "Bags, Belts" is one.
+
+    None where another number of cells does.
+    """
+    further = [at for at, cell in enumerate(cells) if at and begins_with_blank(cell)]
+    if delimiter == "\t" or len(cells) - len(further) != width:
+        return []
+    joined: list[str] = []
+    for at, cell in enumerate(cells):
+        if at in further:
+            joined[-1] += delimiter + cell
+        else:
+            joined.append(cell)
+    return joined
+
+
+def begins_with_blank(cell: str) -> bool:
+    """Whether a blank stands before a cell's text."""
+    return cell[:1] == " " and not cell.isspace()
+
+
+def filled_cells(line: str, delimiter: str) -> int:
+    """The number of cells of a line that are not blank, of all if the last goes on; 0 if its quotes do not add up."""
+    try:
+        cells = complete(line, delimiter)
+        return begun(line, delimiter) if cells is None else sum(bool(cell.strip()) for cell in cells)
+    except csv.Error:
+        return 0
+
+
+def width_of(line: str, delimiter: str, blanks: bool = False) -> int:
+    """The number of cells that begin in a line; 0 if its quotes do not add up."""
+    try:
+        cells = complete(line, delimiter, blanks)
+        return begun(line, delimiter, blanks) if cells is None else len(cells)
+    except csv.Error:
+        return 0
+
+
+def complete(line: str, delimiter: str, blanks: bool = False) -> list[str] | None:
+    """The cells of ``line``, None if the last one is quoted and goes on. Raises csv.Error.
+
+    Args:
+        blanks: whether blanks may stand before a cell's quote.
+    """
+    try:
+        return next(csv.reader([line], strict=True, delimiter=delimiter, skipinitialspace=blanks), [])
+    except csv.Error as error:
+        if OPEN in str(error):
+            return None
+        raise csv.Error(STRAY if "expected after" in str(error) else str(error)) from error
+
+
+def begun(line: str, delimiter: str, blanks: bool = False) -> int:
+    """How many cells begin in ``line``, whose last one goes on."""
+    return len(next(csv.reader([line], delimiter=delimiter, skipinitialspace=blanks)))
+
+
+def has_blanks_before_quotes(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether blanks stand between delimiters and quotes (``"p1", "Red, long"``), by a header and lines below it.
+
+    As many of these must have the header's number of cells so as otherwise.
+    """
+    if not any(re.search(rf'{re.escape(delimiter)} +"', line) for line in lines):
+        return False
+    so, otherwise = ([width_of(line, delimiter, blanks) for line in lines] for blanks in (True, False))
+    cells = (cell for line in lines for cell in _cells_or_none(line, delimiter))
+    return so.count(so[0]) >= otherwise.count(so[0]) and any(re.match(' +"', cell) for cell in cells)
+
+
+def _cells_or_none(line: str, delimiter: str) -> list[str]:
+    with contextlib.suppress(csv.Error):
+        return complete(line, delimiter) or []
+    return []
+
+
+def unwrapped(line: str) -> str:
+    """The record of a line that is quoted as a whole, as Excel saves one in which it has found no delimiter.
+
+    Any other line, and a title in quotes, is as it was.
+    """
+    cells = _cells_or_none(line, ",") if line[:1] == '"' else []
+    within = cells[0] if len(cells) == 1 else ""
+    each = [_cells_or_none(within, delimiter) for delimiter in DELIMITERS]
+    is_record = any(len(cells) >= FEWEST_NAMES and not any(map(begins_with_blank, cells)) for cells in each)
+    return within + line[len(line.rstrip("\r\n")) :] if is_record else line
+
+
+def whole_records(lines: Sequence[str]) -> list[list[str]]:
+    """The lines of each record together, by their quotes; of the last one, if it does not end, each line alone."""
+    records, quotes = [list[str]()], 0
+    for line in lines:
+        records[-1].append(line)
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            records.append([])
+    return [*records[:-1], *([line] for line in records[-1])]
+
+
+def is_below_groups(records: Sequence[str], delimiter: str) -> bool:
+    """Whether the second of three records is the header, and the first one names groups of its columns."""
+    cells = [_cells_or_none(record, delimiter) for record in records]
+    return len(cells) == 3 and has_groups(*cells)

@@ -1,0 +1,54 @@
+r"""Text of databases, as COPY and mysqldump write it: tabs, no quotes, ``\N`` for null, ``\n`` for breaks."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from moemoe.catalog.formats.row_error import RowError
+
+NULL = "\\N"
+ESCAPED = "rows with backslashes as databases write them, read as what they stand for"
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_CELL = re.compile(r"(?:^|\t)((?:[^\\\t]|\\.)*+)", re.DOTALL)
+_MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "Z": "\x1a"}
+#: A break behind a backslash is one of the text.
+_GOES_ON = re.compile(r"(?:^|[^\\])(?:\\\\)*\\$")
+
+
+def are_escaped(lines: Sequence[str]) -> bool:
+    r"""Whether lines are a database's: ``\N`` alone in a cell, as nothing else writes between tabs."""
+    return any(NULL in line.rstrip("\r\n").split("\t") for line in lines)
+
+
+def escaped_records(
+    take: Callable[[], str], width: int, first: int, counts: Counter[str]
+) -> Iterator[list[str] | RowError]:
+    """The records of a database's text; in the place of one with another number of cells a RowError.
+
+    Args:
+        take: the next line, "" after the last.
+        first: the number of the first line, for errors.
+        counts: counts rows in which something else than null stood behind a backslash.
+    """
+    number = first
+    while line := take():
+        begin, text = number, line.rstrip("\r\n")
+        while _GOES_ON.search(text) and (line := take()):
+            text = f"{text}\n{line.rstrip(chr(10) + chr(13))}"
+            number += 1
+        number += 1
+        if text in ("", "\\."):  # the end of COPY
+            continue
+        given = _CELL.findall(text) if "\\\t" in text else text.split("\t")
+        cells = [cell if cell == NULL or "\\" not in cell else _ESCAPE.sub(_meant, cell) for cell in given]
+        counts[ESCAPED] += cells != given
+        if len(cells) == width:
+            yield cells
+        else:
+            yield RowError(
+                "row", "row is not readable", f"line {begin} has {len(cells)} cells; the header has {width}", cells
+            )
+
+
+def _meant(found: re.Match[str]) -> str:
+    return _MEANT.get(found[1], found[1])
