@@ -25,7 +25,7 @@ settings.load_profile("untimed")
 FIRST = ("tests/flows/", "tests/faults/", "tests/infra/", "tests/registry/")
 #: Files that share what takes long to make: runs of flows, the stages' run, an MLflow store, an unbroken flow.
 GROUPS = {
-    "trained": ("tests/flows/test_retraining.py", "tests/flows/test_train_flow.py"),
+    "scheduled": ("tests/flows/test_retraining.py", "tests/flows/test_s3_root.py", "tests/flows/test_sources.py"),
     "shop": ("tests/flows/test_backfill_flow.py", "tests/flows/test_shoes_flow.py"),
     "stages": ("tests/flows/stages/",),
     "registry": ("tests/registry/",),
