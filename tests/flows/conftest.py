@@ -13,7 +13,6 @@ from tests.support.mlflow_database import database
 from tests.support.planted_secrets import SECRETS
 from tests.support.scheduled_runs import ScheduledRuns, run_on_schedule
 from tests.support.shoe_shop import Shop, open_shop
-from tests.support.small_flow import SETTINGS
 
 #: Has every step note what it imports, see there.
 LOADED_HOOK = Path(__file__).parents[1] / "support" / "loaded"
@@ -43,11 +42,10 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
         metaflow_folder,
         {**SECRETS, "PYTHONPATH": path, "MOEMOE_LOADED": str(loaded)},
         dataset="30pt",
-        max_products=450,  # with fewer no cell has the 30 test products that a measure needs
+        max_products=500,
         epochs=1,
         root=str(metaflow_folder / "root"),
         batch_size=16,
-        set=SETTINGS,
         promote_if="unmeasured",  # so few products are no measure
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
