@@ -23,9 +23,10 @@ settings.load_profile("untimed")
 
 #: What takes longest comes first, so that no worker begins it when the others have nothing left.
 FIRST = ("tests/flows/", "tests/faults/", "tests/infra/", "tests/registry/")
-#: Files that share what takes long to make: one trained flow, the stages' run, a compiled flow, an MLflow store.
+#: Files that share what takes long to make: runs of flows, the stages' run, an MLflow store, an unbroken flow.
 GROUPS = {
-    "trained": ("tests/flows/test_retraining.py", "tests/flows/test_train_flow.py"),
+    "scheduled": ("tests/flows/test_retraining.py", "tests/flows/test_s3_root.py", "tests/flows/test_sources.py"),
+    "shop": ("tests/flows/test_backfill_flow.py", "tests/flows/test_shoes_flow.py"),
     "stages": ("tests/flows/stages/",),
     "registry": ("tests/registry/",),
     "faults": ("tests/faults/test_broken_flow.py", "tests/faults/test_killed_flow.py"),

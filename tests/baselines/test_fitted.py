@@ -1,7 +1,6 @@
 """TF-IDF and k nearest neighbours: what they learn, what they leave on disk, what they cannot answer."""
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from moemoe.recipes import load_recipe
 from moemoe.training.events import read_events
 from tests.support.small_shards import draw_image
 from tests.support.toy_items import accuracy, answers, make
+from tests.support.warm_python import warm_python
 
 
 @pytest.fixture(scope="module", params=["tf-idf", "knn"])
@@ -160,7 +160,7 @@ def test_without_scikit_learn_the_reason_is_said():
         "    try: load_recipe(name).check()\n"
         "    except ConfigError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([warm_python(), "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("which is not installed: pip install scikit-learn") == 2
 
 

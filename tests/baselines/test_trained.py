@@ -30,7 +30,7 @@ MODELS = {
         "text": {"vocab_size": 320, "width": 32, "layers": 2, "heads": 4, "feed_forward": 64, "positions": 64},
     },
 }  # fmt: skip
-EPOCHS = {"ner-mqmrc": 20}
+EPOCHS = {"ner-mqmrc": 20, "cma-clip": 6}
 SEES = {"t5": False, "flan-t5": False, "mxt": True, "cma-clip": True, "ner-mqmrc": False}
 
 

@@ -63,7 +63,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_and_a_resume_goes_on_from_there(ma
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TerminatedError, match=r"received SIGTERM.*a resume goes on") as error:
-        run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS, is_plain=True)
+        run(manifest, tmp_path, 2, RECIPE, tell, every=3600, restarts=RESTARTS)
     assert signal.getsignal(signal.SIGTERM) is before
     step = int(re.search(r"after step (\d+)", str(error.value))[1])
     assert step >= 10

@@ -1,6 +1,7 @@
-"""One trained flow for all tests that need one, in a folder of its own."""
+"""Flows that the tests of several files look at, each run once."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from tests.support.flows import flow_environment, run_flow
 from tests.support.mlflow_database import database
 from tests.support.planted_secrets import SECRETS
+from tests.support.scheduled_runs import ScheduledRuns, run_on_schedule
+from tests.support.shoe_shop import Shop, open_shop
 
 #: Has every step note what it imports, see there.
 LOADED_HOOK = Path(__file__).parents[1] / "support" / "loaded"
@@ -47,3 +50,14 @@ def trained(metaflow_folder, tmp_path_factory) -> Trained:
     )
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     return Trained(running.run, metaflow_folder, flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"], loaded)
+
+
+@pytest.fixture(scope="session")
+def scheduled(metaflow_folder, tmp_path_factory) -> ScheduledRuns:
+    return run_on_schedule(metaflow_folder, tmp_path_factory.mktemp("scheduled"))
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory) -> Iterator[Shop]:
+    with open_shop(tmp_path_factory.mktemp("shoes")) as shop:
+        yield shop

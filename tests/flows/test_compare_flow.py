@@ -1,10 +1,10 @@
 """CompareFlow: one comparison on a very small catalog, one system of it broken, and finished runs side by side."""
 
 import json
-import shutil
 from pathlib import Path
 
 import mlflow
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -12,12 +12,14 @@ from metaflow.cards import get_cards
 
 from moemoe.errors import ConfigError
 from moemoe.registry.finished_runs import CONTRACT_FILE, PREDICTIONS_FOLDER, finished_runs
-from moemoe.schemas import AS_IS, PREDICTIONS
+from moemoe.schemas import AS_IS, CATALOG, PREDICTIONS
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from moemoe.table_parts import ListedParts
 from tests.support.flows import FLOW, card_text, flow_environment, run_flow
+from tests.support.project_copy import copy_project
 from tests.support.refused import refused
+from tests.support.shirts import shirt
 
 COMPARE = FLOW.with_name("compare_flow.py")
 BROKEN = """
@@ -33,13 +35,11 @@ phases: [dense]
 @pytest.fixture(scope="module")
 def compared(metaflow_folder, tmp_path_factory):
     """Two quick systems and a recipe that breaks in training, in a copy of the code that has such a recipe."""
-    code = tmp_path_factory.mktemp("code")
-    for name in ("moemoe", "data_contracts", "flows"):
-        shutil.copytree(FLOW.parents[1] / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = copy_project(tmp_path_factory.mktemp("code"))
     (code / "moemoe" / "recipes" / "broken.yaml").write_text(BROKEN)
     running = run_flow(
         metaflow_folder, {"PYTHONPATH": str(code)}, code / "flows" / "compare_flow.py", models="broken,tf-idf,knn",
-        max_products=300, epochs=1, batch_size=16, root=str(metaflow_folder / "compared"),
+        max_products=150, epochs=1, batch_size=16, root=str(metaflow_folder / "compared"),
     )  # fmt: skip
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     return running.run
@@ -160,21 +160,24 @@ def test_a_bad_name_is_said_before_anything_trains(tmp_path):
     assert not (tmp_path / "root").exists()
 
 
-def test_cross_validation_tests_every_product_once(metaflow_folder):
+def test_cross_validation_tests_every_product_once(metaflow_folder, tmp_path):
+    pq.write_table(pa.Table.from_pylist([shirt(i) for i in range(120)], CATALOG), tmp_path / "shirts.parquet")
     running = run_flow(
-        metaflow_folder, flow=COMPARE, models="tf-idf", folds=2, max_products=300, root=str(metaflow_folder / "folds")
-    )
+        metaflow_folder, flow=COMPARE, models="tf-idf", folds=2, catalog=str(tmp_path / "shirts.parquet"),
+        root=str(metaflow_folder / "folds"),
+    )  # fmt: skip
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     assert len(list(running.run["train"])) == 2
     [system] = running.run["compare"].task.data.compared
     predictions = system.predictions.read()
     asked = pc.and_(pc.equal(predictions["split"], "test"), pc.equal(predictions["condition"], AS_IS))
     tested = predictions.filter(asked)
+    assert tested.num_rows == 2 * 120  # and for each of what is asked
     labels = [read_table(uri) for _, uri in running.run["manifest"].task.data.folder.labelled_parts()]
     assert set(tested["product_id"].to_pylist()) == {row for part in labels for row in part["product_id"].to_pylist()}
     text = (Path(running.run["compare"].task.data.folder.comparison_tables.uri) / "tables.md").read_text()
     assert "2-fold cross-validation by group" in text
     root = Path(running.run["manifest"].task.data.folder.root)
-    latest = json.loads((root / "shards" / "latest-30pt-sample.json").read_text())
+    latest = json.loads((root / "shards" / "latest-30pt.json").read_text())
     manifest = Manifest.read(running.run["manifest"].task.data.manifest_uri)
     assert latest["labels"] == manifest.sidecar.path  # the next run keeps the catalog's own split, not the last fold's

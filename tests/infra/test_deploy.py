@@ -12,6 +12,7 @@ import yaml
 
 from tests.infra.conftest import HERE, make, with_own_values
 from tests.support.hook import Hook
+from tests.support.warm_python import warm_python
 
 IMAGE = "registry.shop/moemoe:cuda"
 
@@ -117,7 +118,8 @@ def test_the_unpacked_package_answers_without_the_repository(argo, tmp_path):
         path.write_bytes(data)
     ask = "import moemoe, data_contracts, moemoe.recipes as r; print(moemoe.__file__); data_contracts.load('30pt')"
     ask += "; print(r.load_recipe('moemoe').name, data_contracts.__file__)"
-    said = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""})
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PATH": ""}
+    said = subprocess.run([warm_python(), "-c", ask], cwd=tmp_path, capture_output=True, text=True, env=env)
     assert said.returncode == 0, said.stderr
     assert said.stdout.count(str(tmp_path)) == 2
 

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from moemoe.model.outputs import Answer
 from tests.support.image_server import body, image_server
 from tests.support.served import SHIRT, ask, jpeg
 from tests.support.small_registry import tiny_model
+from tests.support.warm_python import warm_python
 
 
 def test_one_row_per_product_and_attribute(model):
@@ -303,5 +303,5 @@ assert "/code/" in sys.modules["moemoe"].__file__, "not the code that came with 
 """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     env |= {"MLFLOW_TRACKING_URI": uri}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    done = subprocess.run([warm_python(), "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from moemoe.cli import main
 from moemoe.model.moemoe import MoEMoE
 from moemoe.training.job import TrainingJob
 from tests.support.small_shards import small_shards
-from tests.support.warm_python import warm_python
+from tests.support.warm_python import warm, warm_python
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +19,12 @@ def manifest(tmp_path_factory) -> str:
 
 
 def test_the_command_trains_a_model(manifest, tmp_path, capsys):
-    given = ["--model", "qga", "--epochs", "1", "--batch-size", "6", "--scratch", str(tmp_path / "scratch")]
-    main(["train", str(Path(manifest).parent), *given, "--output", str(tmp_path / "trained")])
+    given = ["--model", "moemoe", "--epochs", "1", "--batch-size", "6", "--scratch", str(tmp_path / "scratch")]
+    with warm():
+        main(["train", str(Path(manifest).parent), *given, "--output", str(tmp_path / "trained")])
     said = capsys.readouterr().out
     assert "dense phase, step 6: validation cross entropy" in said
+    assert "experts phase, step " in said
     assert f"model  {tmp_path}/trained/model" in said
     assert MoEMoE.from_pretrained(tmp_path / "trained" / "model").config.sources == ("image", "text")
 
