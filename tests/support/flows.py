@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.support.mlflow_database import database
 from tests.support.warm_python import warm
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
@@ -16,7 +17,7 @@ def flow_environment(folder: Path) -> dict[str, str]:
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_USER": "tests",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MLFLOW_TRACKING_URI": database(folder),
         "GX_ANALYTICS_ENABLED": "false",
     }
 
