@@ -17,13 +17,14 @@ def flow_environment(folder: Path) -> dict[str, str]:
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_USER": "tests",
-        "MLFLOW_TRACKING_URI": database(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "GX_ANALYTICS_ENABLED": "false",
     }
 
 
 def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
     """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+    database(folder)
     # Runner brings a typing_extensions of its own into typing, behind which torch._dynamo cannot be imported
     import torch._dynamo  # noqa: F401
     from metaflow import Runner
