@@ -19,9 +19,11 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from forked_process import Request, live
+from forked_process import PUT_INTO_MAIN, Request, live
 
 #: What ends a run reaches this process too, which has to outlive its forks.
 OUTLIVED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -30,6 +32,8 @@ TAKEN = b"+"
 CTRL_C = bytes([signal.SIGINT])
 STARTER = 0
 """The file whose end says that the process that started this one is gone."""
+LISTENER = 1
+"""The file that comes as the server's socket."""
 #: Seconds that a client has to say what it asks for, while all others wait: one that was stopped in between has to do
 #: without a fork.
 PATIENCE = 2
@@ -63,11 +67,15 @@ class ForkServer:
 
     def load(self, library: str) -> None:
         """Imports a library; whoever needs one that fails says so itself."""
+        main = sys.modules["__main__"].__dict__
+        before = set(main)
         with contextlib.suppress(Exception):
             importlib.import_module(library)
+        PUT_INTO_MAIN.update({name: main[name] for name in main.keys() - before})
         if not self.libraries:
-            with contextlib.suppress(Exception):
-                map_packages()
+            for prepare in (map_packages, compile_templates):
+                with contextlib.suppress(Exception):
+                    prepare()
             gc.collect()
 
     def fork(self) -> Request | None:
@@ -159,12 +167,46 @@ def close_all(numbers: Iterable[int]) -> None:
 
 def map_packages() -> None:
     """Which package each module comes from: MLflow reads all files of all packages for it, once in every process."""
-    if requirements := sys.modules.get("mlflow.utils.requirements_utils"):
+    requirements = sys.modules.get("mlflow.utils.requirements_utils")
+    if requirements and requirements._MODULES_TO_PACKAGES is None:
         requirements.warn_dependency_requirement_mismatches(["mlflow"])
 
 
-def main(listener: str, executable: str, *libraries: str) -> None:
-    """Serves until the end of standard input; ``executable`` is what the forks start for ``sys.executable``."""
+def compile_templates() -> None:
+    """Great Expectations' templates, which it compiles anew for each page of its Data Docs."""
+    view = sys.modules.get("great_expectations.render.view.view")
+    if view is None or isinstance(view.Environment, partial):
+        return
+    from jinja2 import BytecodeCache
+    from jinja2.bccache import Bucket
+
+    class Compiled(BytecodeCache):
+        """Keeps what is compiled for this process and its forks."""
+
+        def __init__(self) -> None:
+            self.code: dict[tuple[str, str], Any] = {}
+
+        def load_bytecode(self, bucket: Bucket) -> None:
+            bucket.code = self.code.get((bucket.key, bucket.checksum))
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            self.code[bucket.key, bucket.checksum] = bucket.code
+
+    view.Environment = partial(view.Environment, bytecode_cache=Compiled())
+    templates = view.DefaultJinjaPageView().env
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)
+
+
+def main(executable: str, *libraries: str) -> None:
+    """Serves until the end of standard input whoever asks at standard output, which is a socket.
+
+    ``executable`` is what the forks start for ``sys.executable``.
+    """
+    listener = socket.socket(fileno=os.dup(LISTENER))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, LISTENER)
+    os.close(nowhere)
     # blocked, not ignored: a fork gets what it is sent before it is ready
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OUTLIVED)
     gc.disable()
@@ -174,7 +216,7 @@ def main(listener: str, executable: str, *libraries: str) -> None:
     for name in ("moemoe", "moemoe.torchvision_compat"):  # a fork may take the project from elsewhere
         sys.modules.pop(name, None)
     del sys.path[0]
-    request = ForkServer(socket.socket(fileno=int(listener)), list(libraries)).serve()
+    request = ForkServer(listener, list(libraries)).serve()
     if request is None:
         shutil.rmtree(Path(executable).parent, ignore_errors=True)  # the starter could not, if it was killed
         return

@@ -20,6 +20,8 @@ from python_client import HANDED_ON
 
 #: Python's own exit status where its output could not be written.
 UNWRITTEN = 120
+#: What libraries have put into ``__main__`` as they were loaded, where they look for it: Metaflow its tuples.
+PUT_INTO_MAIN: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ def become(request: Request, executable: str, blocked: set[int]) -> None:
         os.close(stream)
     for kind, *soft_and_hard in request.limits:
         resource.setrlimit(kind, soft_and_hard)
-    os.chdir(request.folder)
-    servers_own = _python_path()
+    servers_own, servers_settings = _python_path(), _metaflow_settings()
     os.environ.clear()
     os.environ.update(request.environment)
+    os.chdir(request.folder)
+    if _metaflow_settings() != servers_settings:
+        _unload_metaflow()
     sys.executable, sys.orig_argv = executable, [executable, *request.arguments]
     sys.path[:] = [*_python_path(), *(path for path in sys.path if path not in servers_own)]
     importlib.invalidate_caches()  # a folder may have come into being since
@@ -73,6 +77,22 @@ def become(request: Request, executable: str, blocked: set[int]) -> None:
 def _python_path() -> list[str]:
     given = os.environ.get("PYTHONPATH")
     return list(dict.fromkeys(os.path.abspath(path) for path in given.split(os.pathsep))) if given else []
+
+
+def _metaflow_settings() -> dict[str, str]:
+    """What Metaflow reads as it is imported, once a process; a task's own variable is read later."""
+    read = {name: value for name, value in os.environ.items() if name.startswith("METAFLOW_")}
+    read.pop("METAFLOW_RUN_ID", None)
+    folder = os.readlink("/proc/self/cwd")
+    return {**read, **{name: os.environ.get(name, "") for name in ("HOME", "PYTHONPATH")}, "folder": folder}
+
+
+def _unload_metaflow() -> None:
+    """As if Metaflow had not been imported: whoever needs it imports it with settings of its own."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("metaflow", "metaflow_extensions")]:
+        del sys.modules[name]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("metaflow.")]
+    PUT_INTO_MAIN.clear()
 
 
 def _open_streams(unbuffered: bool) -> None:
@@ -102,7 +122,7 @@ def _run(arguments: list[str], folder: str) -> None:
     while arguments[0] == "-u":
         del arguments[0]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__dict__["__builtins__"] = __builtins__
+    main.__dict__.update(PUT_INTO_MAIN, __builtins__=__builtins__)
     if arguments[0] == "-m":
         sys.path.insert(0, folder)
         sys.argv = arguments[1:]

@@ -16,6 +16,8 @@ from typing import Any
 #: Signals that a process may be sent from outside.
 HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 PLAIN = "MOEMOE_PLAIN_PYTHON"
+#: A fork knows it by this module, which its server has imported: its own ``sys.executable`` is a client.
+INTERPRETER = sys.executable
 #: What Python, the loader, the C library and some of what is loaded read once, as they start, begins so.
 READ_ONCE = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_", "HF_", "MPL", "MKL_", "OPENBLAS_")
 #: But a fork minds these.

@@ -23,7 +23,8 @@ from python_client import PLAIN
 
 #: What the steps of the flows load, in the order in which they do; the first step checks models and MLflow.
 LIBRARIES = (
-    "transformers.models.t5.modeling_t5", "timm", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc",
+    "metaflow", "transformers.models.t5.modeling_t5", "timm", "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.pyfunc",
     "pyarrow.dataset", "pyarrow.compute", "pyarrow.parquet", "boto3", "re2", "yaml", "requests", "jinja2", "pint",
     "pandas", "great_expectations", "great_expectations.render", "safetensors.torch", "torch.distributed.run",
     "tokenizers", "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse",
@@ -46,10 +47,16 @@ def warm_tasks(libraries: Iterable[str] = LIBRARIES) -> Iterator[None]:
 
 @contextmanager
 def warm_python(libraries: Iterable[str]) -> Iterator[str]:
-    """What to start in place of ``sys.executable``, which it is itself where this process is such a fork already."""
+    """What to start in place of ``sys.executable``, which it is itself where there is a server already.
+
+    But a fork that has the libraries starts a server of its own, which is a fork too: its Metaflow has the settings of
+    this process, so that no task imports it anew.
+    """
+    libraries = tuple(libraries)
     folder = Path(tempfile.mkdtemp(prefix="moemoe-python-"))  # a socket's path is short
     try:
-        client = None if is_warm() or os.environ.get(PLAIN) else write_client(folder)
+        has_server = is_warm() and not (is_fork() and all(library in sys.modules for library in libraries))
+        client = None if has_server or os.environ.get(PLAIN) else write_client(folder)
         if client is None:
             yield sys.executable
             return
@@ -62,18 +69,19 @@ def warm_python(libraries: Iterable[str]) -> Iterator[str]:
 def write_client(folder: Path) -> Path | None:
     """The program that stands for ``sys.executable``; None where it or the server cannot be."""
     client, address = folder / "python", str(folder / "socket")
-    first_line = f"#!{sys.executable} -IS\n"
+    interpreter = python_client.INTERPRETER if is_fork() else sys.executable
+    first_line = f"#!{interpreter} -IS\n"
     try:
         os.close(os.pidfd_open(os.getpid()))  # Linux since 5.3
         with socket.socket(socket.AF_UNIX) as trial:
             trial.bind(f"{address}-trial")  # a long path, or a file system without sockets
     except (AttributeError, OSError):
         return None
-    if sys.executable.split() != [sys.executable] or len(os.fsencode(first_line)) > LONGEST_FIRST_LINE:
+    if interpreter.split() != [interpreter] or len(os.fsencode(first_line)) > LONGEST_FIRST_LINE:
         return None
     if sys.flags.safe_path:
         return None  # the server could not find its own modules
-    call = f"main({sys.executable!r}, {address!r}, {python_client.traits()!r}, {os.getpgrp()})\n"
+    call = f"main({interpreter!r}, {address!r}, {python_client.traits()!r}, {os.getpgrp()})\n"
     client.write_text(first_line + Path(python_client.__file__).read_text("utf-8") + "\n\n" + call, "utf-8")
     client.chmod(0o700)
     return client if os.access(client, os.X_OK) else None
@@ -87,8 +95,8 @@ def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
         listener.listen(128)  # who asks while a library is loaded waits
         program = str(Path(__file__).with_name("fork_server.py"))
         server = subprocess.Popen(
-            [sys.executable, "-u", program, str(listener.fileno()), str(client), *libraries],
-            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-u", program, str(client), *libraries],
+            stdin=subprocess.PIPE, stdout=listener, stderr=subprocess.DEVNULL,  # a fork is given no other files
         )  # fmt: skip
     try:
         yield
@@ -99,5 +107,10 @@ def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
 
 
 def is_warm() -> bool:
-    """Whether this process is such a fork itself."""
+    """Whether what is started by ``sys.executable`` is such a fork."""
     return Path(sys.executable).with_name("socket").is_socket()
+
+
+def is_fork() -> bool:
+    """Whether this process is such a fork itself."""
+    return is_warm() and sys.orig_argv[0] == sys.executable

@@ -6,6 +6,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -37,7 +38,10 @@ from moemoe.contract.keys import (
 )
 from moemoe.contract.load_measurement import load_measurement
 from moemoe.contract.text import compile_rule, normalize_text
-from moemoe.contract.yaml_lines import YamlNode, read_yaml, suggest
+from moemoe.contract.yaml_lines import YamlNode, parse_yaml, read_content, suggest
+
+#: Contracts that this process has checked, by their files' content: a run has copies of its contract, as its model has.
+_checked: dict[bytes, Contract] = {}
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -45,7 +49,13 @@ def load_contract(path: str | Path) -> Contract:
 
     Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
     """
-    root = read_yaml(path)
+    content = read_content(Path(path))
+    if content not in _checked:
+        _checked[content] = _check(parse_yaml(content, Path(path)))
+    return replace(_checked[content], path=str(path))
+
+
+def _check(root: YamlNode) -> Contract:
     fields = _fields(root, CONTRACT)
     opened = _open(fields["open"]) if "open" in fields else None
     for name in ("product_types", "attributes"):
@@ -65,7 +75,7 @@ def load_contract(path: str | Path) -> Contract:
     if not report and opened is None:  # an open contract's are all that the catalog has, too, once it is closed
         report = tuple(product_types)
     return Contract(
-        path=str(path),
+        path="",
         hash=hashlib.sha256(json.dumps(root.plain(), ensure_ascii=False).encode()).hexdigest(),
         dataset=fields["dataset"].text(),
         version=int(_number(fields, CONTRACT, "version")),

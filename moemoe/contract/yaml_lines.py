@@ -114,13 +114,8 @@ class YamlNode:
         return {"pairs": [[key.text(), value.plain()] for key, value in self.pairs()]}
 
 
-def read_yaml(path: str | Path) -> YamlNode:
-    """The root of the YAML file at ``path``.
-
-    Raises ContractError for a file that is missing, empty, too large or not YAML, and for tags
-    (``!!python/...``) and anchors, which a contract does not need.
-    """
-    path = Path(path)
+def read_content(path: Path) -> bytes:
+    """What the file at ``path`` holds. Raises ContractError if it is missing or too large."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -128,6 +123,15 @@ def read_yaml(path: str | Path) -> YamlNode:
         raise ContractError(f"{path}:1: the contract cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:
         raise ContractError(f"{path}:1: the contract is larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def parse_yaml(data: bytes, path: Path) -> YamlNode:
+    """The root of the YAML that the file at ``path`` holds.
+
+    Raises ContractError where it is empty or not YAML, and for tags (``!!python/...``) and anchors, which a contract
+    does not need.
+    """
     try:
         text = data.decode("utf-8-sig")
         depth = 0

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,19 +98,20 @@ def _log_product_types(run: TrackedRun, rows: Sequence[Mapping[str, Any]]) -> No
     mlflow, own = run.mlflow, run.mlflow.get_run(run.run_id)
     children = mlflow.search_runs([own.info.experiment_id], f"tags.`{PARENT}` = '{run.run_id}'", max_results=5000)
     known = {child.data.tags.get("product_type"): child.info.run_id for child in children}
-    experiment, dataset = run.experiment, own.data.tags.get("dataset", "")
-    for product_type in sorted({row["product_type"] for row in rows}):
+    dataset = own.data.tags.get("dataset", "")
+    of_type = defaultdict(list)
+    for row in rows:
+        of_type[row["product_type"]].append(row)
+    for product_type, mine in sorted(of_type.items()):
+        names = ("support", "accuracy", "recall_at_90p")
+        metrics = {f"{escaped(row['attribute'])}/{name}": row[name] for row in mine for name in names}
         if product_type in known:
             child = TrackedRun(run.address, known[product_type])
+            child.log_metrics(metrics)
+            child.end()
         else:
             tags = {"product_type": product_type, "dataset": dataset}
-            child = TrackedRun.start(
-                run.address, experiment, product_type, {"product_type": product_type}, tags, parent=run
-            )
-        mine = [row for row in rows if row["product_type"] == product_type]
-        names = ("support", "accuracy", "recall_at_90p")
-        child.log_metrics({f"{escaped(row['attribute'])}/{name}": row[name] for row in mine for name in names})
-        child.end()
+            run.add_child(own.info.experiment_id, product_type, {"product_type": product_type}, tags, metrics)
 
 
 def log_comparison(

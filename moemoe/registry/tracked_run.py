@@ -16,6 +16,7 @@ from moemoe.reporting.document import Plot
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 #: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
 VIEW_TAG = "mlflow.sharedViewState.systems"
@@ -46,31 +47,31 @@ class TrackedRun:
 
     @classmethod
     def start(
-        cls,
-        address: str,
-        experiment: str,
-        name: str,
-        params: Mapping[str, Any],
-        tags: Mapping[str, str],
-        parent: "TrackedRun | None" = None,
+        cls, address: str, experiment: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
     ) -> "TrackedRun":
-        """Creates a run; ``parent`` makes it that run's child.
+        """Creates a run.
 
         User, source file and git commit are tagged where MLflow finds them.
         """
-        from mlflow.entities import Param
-
         mlflow = client(address)
         found = mlflow.get_experiment_by_name(experiment)
         experiment_id = found.experiment_id if found else _new_experiment(mlflow, experiment)
         if found is None or VIEW_TAG not in found.tags:
             mlflow.set_experiment_tag(experiment_id, VIEW_TAG, json.dumps(VIEW))
-        context = _context()
-        commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
-        all_tags = {**context, **commit, **tags, **({PARENT: parent.run_id} if parent else {})}
-        run = mlflow.create_run(experiment_id, run_name=name, tags=all_tags)
-        mlflow.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
-        return cls(address, run.info.run_id)
+        return cls(address, _create_run(mlflow, experiment_id, name, params, tags, {}))
+
+    def add_child(
+        self,
+        experiment_id: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> None:
+        """Creates a finished run within this one, of the same experiment, in as few calls as MLflow allows."""
+        mlflow = self.mlflow
+        child = _create_run(mlflow, experiment_id, name, params, {**tags, PARENT: self.run_id}, metrics)
+        mlflow.set_terminated(child)
 
     @classmethod
     def reopen(cls, address: str, experiment: str, tags: Mapping[str, str]) -> "TrackedRun | None":
@@ -116,10 +117,7 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Logs figures of the whole run, without NaN. MLflow allows no @ in names: ``recall_at_90p`` has none."""
-        from mlflow.entities import Metric
-
-        known = [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value == value]
-        self.mlflow.log_batch(self.run_id, metrics=known)
+        self.mlflow.log_batch(self.run_id, metrics=_known(metrics))
 
     def log_text(self, text: str, file: str) -> None:
         """Logs ``text`` as a file."""
@@ -148,6 +146,32 @@ class TrackedRun:
     def end(self, status: str = "FINISHED") -> None:
         """Closes the run."""
         self.mlflow.set_terminated(self.run_id, status)
+
+
+def _create_run(
+    mlflow: "MlflowClient",
+    experiment_id: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+) -> str:
+    """The id of a new run that has all this."""
+    from mlflow.entities import Param
+
+    context = _context()
+    commit = {"git_commit": context["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in context else {}
+    run_id: str = mlflow.create_run(experiment_id, run_name=name, tags={**context, **commit, **tags}).info.run_id
+    logged = [Param(key, str(value)) for key, value in params.items()]
+    mlflow.log_batch(run_id, metrics=_known(metrics), params=logged)
+    return run_id
+
+
+def _known(metrics: Mapping[str, float]) -> "list[Metric]":
+    """Figures of a whole run as MLflow has them, without NaN."""
+    from mlflow.entities import Metric
+
+    return [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value == value]
 
 
 @cache

@@ -1,5 +1,6 @@
 import pickle
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,17 @@ def test_a_contract_is_plain_data(tmp_path):
     }  # fmt: skip
     assert contract.attributes["color"].keys == ("color", "baseColour")
     assert set(contract.attributes["material"].values) == {"Cotton", "Nylon", "Wool"}
+
+
+def test_a_content_is_checked_once(tmp_path, monkeypatch):
+    (tmp_path / "copy").mkdir()
+    path, copy = write_contract(tmp_path, SMALL), write_contract(tmp_path / "copy", SMALL)
+    first = load_contract(path)
+    with monkeypatch.context() as patched:
+        patched.setattr("moemoe.contract.load.parse_yaml", None)
+        assert load_contract(copy) == replace(first, path=str(copy))
+    copy.write_text(SMALL.replace("dataset: small", "dataset: other"))
+    assert (load_contract(copy).dataset, load_contract(path).dataset) == ("other", "small")
 
 
 def test_the_hash_is_of_the_content_not_the_layout(tmp_path):

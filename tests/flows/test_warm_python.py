@@ -232,6 +232,68 @@ def test_mlflow_knows_the_packages_of_modules():
     assert "True" in (said(python, asked) for _ in range(1000))
 
 
+def test_pages_of_data_docs_are_compiled_once():
+    """By the server, for all steps that write some."""
+    python = with_all_libraries()
+    asked = "type(sys.modules.get('great_expectations.render.view.view').Environment).__name__"
+    assert "partial" in (said(python, asked) for _ in range(1000))
+    code = """import jinja2
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+del jinja2.Environment.compile
+for view in (DefaultJinjaPageView, DefaultJinjaIndexPageView):
+    view()._get_template(view._template)"""
+    subprocess.run([python, "-c", code], check=True)
+    compiled = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert "no attribute 'compile'" in compiled
+
+
+def test_metaflow_has_the_settings_of_each(tmp_path):
+    loaded = "'metaflow' in sys.modules"
+    user = "__import__('metaflow.metaflow_config').metaflow_config.USER"
+    with warm_python(["metaflow"]) as python:
+        said(python, "1")  # it is loaded after it
+        assert said(python, loaded, METAFLOW_RUN_ID="1") == "True"
+        for settings in ({"METAFLOW_USER": "another"}, {"HOME": str(tmp_path)}, {"PYTHONPATH": str(tmp_path)}):
+            assert said(python, loaded, **settings) == "False"
+        assert said(python, user, METAFLOW_USER="another") == "another"
+        elsewhere = subprocess.run([python, "-c", f"import sys; print({loaded})"], cwd=tmp_path, capture_output=True)
+        assert elsewhere.stdout == b"False\n", "a folder may have settings of its own"
+
+
+@pytest.mark.parametrize("user", ["", "another"])
+def test_what_metaflow_pickles(user):
+    """It puts its tuples into ``__main__``, by which they are found."""
+    code = (
+        "import pickle; from metaflow.tuple_util import ForeachFrame as F; pickle.loads(pickle.dumps(F('step', 'x')))"
+    )
+    environment = {**os.environ, **({"METAFLOW_USER": user} if user else {})}
+    with warm_python(["metaflow"]) as python:
+        said(python, "1")
+        subprocess.run([python, "-c", code], env=environment, check=True)
+
+
+def test_a_fork_starts_a_server_of_its_own(python):
+    """Whose forks have its settings, and end with it."""
+    code = f"""import os, subprocess, sys
+from warm_python import warm_tasks
+before = sys.executable
+with warm_tasks([{LIBRARY!r}]):
+    assert sys.executable != before
+    asked = "import os, sys; print({LIBRARY!r} in sys.modules, os.environ['GIVEN'], sys.executable)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["True", "it", sys.executable], said
+    own = sys.executable
+    with warm_tasks(["a library that it lacks"]):
+        assert sys.executable == own
+assert sys.executable == before
+with warm_tasks(["a library that it lacks"]):
+    assert sys.executable == before, "the server that there is goes on to load it"
+print(os.path.exists(own))"""
+    environment = {**os.environ, "PYTHONPATH": str(FLOWS), "GIVEN": "it"}
+    done = subprocess.run([python, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR2])
 def test_a_fork_ignores_what_its_client_does(python, number):
     """Whoever starts it may have come to ignore a signal since the server began, or to ignore it no more."""

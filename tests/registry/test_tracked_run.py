@@ -1,12 +1,15 @@
 """A tracked run against a real MLflow: a SQLite store in a folder of the test."""
 
 import json
+import math
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from moemoe.registry.tracked_run import VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
+from moemoe.registry.tracked_run import PARENT, VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
 from moemoe.registry.tracking import client, default_tracking_uri
 from tests.support.small_registry import new_store
 from tests.support.warm_python import warm_python
@@ -36,6 +39,27 @@ def test_a_run_remembers_its_manifest(uri):
     run.record_manifest("s3://bucket/shards/x/manifest.json")
     assert run.manifest == "s3://bucket/shards/x/manifest.json"
     assert run.experiment == "moemoe-tests-30pt"
+
+
+def test_a_child_is_made_whole(uri):
+    """Of the experiment of its parent, finished, in three requests: a server answers each of them after the other."""
+    run = TrackedRun.start(uri, "moemoe-tests-30pt", "qga", {}, {})
+    mlflow = run.mlflow
+    experiment = mlflow.get_run(run.run_id).info.experiment_id
+    metrics = {"color/accuracy": 0.5, "color/recall_at_90p": math.nan}
+    asked = ["create_run", "log_batch", "update_run_info"]
+    with ExitStack() as stack:
+        store = type(mlflow._tracking_client.store)
+        calls = [
+            stack.enter_context(mock.patch.object(store, name, autospec=True, side_effect=getattr(store, name)))
+            for name in asked
+        ]
+        run.add_child(experiment, "shirt", {"product_type": "shirt"}, {"dataset": "30pt"}, metrics)
+        assert [call.call_count for call in calls] == [1, 1, 1]
+    [child] = mlflow.search_runs([experiment], f"tags.`{PARENT}` = '{run.run_id}'")
+    assert (child.info.run_name, child.info.status) == ("shirt", "FINISHED")
+    assert (child.data.params, child.data.metrics) == ({"product_type": "shirt"}, {"color/accuracy": 0.5})
+    assert child.data.tags["dataset"] == "30pt"
 
 
 FIRST_RUN = """

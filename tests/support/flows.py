@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.support.mlflow_database import database
 from tests.support.warm_python import warm
 
 FLOW = Path(__file__).parents[2] / "flows" / "train_flow.py"
@@ -23,6 +24,7 @@ def flow_environment(folder: Path) -> dict[str, str]:
 
 def run_flow(folder: Path, environment: dict[str, str] | None = None, flow: Path = FLOW, **parameters: Any) -> Any:
     """Runs a flow, TrainFlow by default, through Metaflow's Runner; ``.run`` and ``.status`` as Metaflow gives them."""
+    database(folder)
     # Runner brings a typing_extensions of its own into typing, behind which torch._dynamo cannot be imported
     import torch._dynamo  # noqa: F401
     from metaflow import Runner
