@@ -21,6 +21,7 @@ RECIPES = {
     "ner-mqmrc": "ner-mqmrc",
     "knn": "knn",
     "tf-idf": "tf-idf",
+    "image-classifier": "image-classifier",
 }
 #: Settings that the docstrings of their dataclasses do not explain one by one.
 ABOUT = {
@@ -56,6 +57,7 @@ ABOUT = {
     "ngrams": "words of the longest n-gram",
     "min_products": "n-grams of fewer products are left out",
     "max_features": "n-grams at most, the most frequent ones",
+    "titles": "whether each product is shown a second time by its title alone; in a `committee` it is",
     "penalty": "C of scikit-learn's logistic regression, the inverse of the L2 penalty",
     "max_iterations": "of a regression",
     "tolerance": "a regression ends when a pass changes no weight by more than this part of the largest",

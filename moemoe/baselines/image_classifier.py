@@ -40,7 +40,7 @@ class ImageClassifierConfig(BaselineConfig):
 
     Args:
         image: the frozen backbone.
-        hidden: H.
+        hidden: width of the hidden layer, H.
         epochs: how often it sees each image; more where that makes fewer than ``least_steps``.
         least_steps: fewest steps of training.
         batch_size: images of a step.
