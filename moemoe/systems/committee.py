@@ -23,7 +23,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
 from moemoe.sources import IMAGE, kind_of, kinds_of
-from moemoe.systems.pooling import pooled, pooled_with_nothing, weights_at
+from moemoe.systems.pooling import AMOUNTS, pooled, pooled_with_nothing, weights_at
 from moemoe.systems.saved import load_with_collator, system_of
 from moemoe.vision.config import ImageConfig
 
@@ -39,8 +39,9 @@ class CommitteeConfig(BaselineConfig):
         members: each one's system, by name.
         sources, image: what the members read, together.
         values: attribute -> the values it answers, those of the training split.
-        weights: attribute -> each member's weight, in the order of ``members``.
-        slopes: how far each member's weights follow the amount of text, see ``pooling``; empty: not at all.
+        weights: attribute -> for each amount of text (see ``pooling``) each member's weight, in the order of
+            ``members``. Of an earlier version, that of each member.
+        short_text: texts of fewer characters are short.
         nothing: the members that were taught to answer with nothing where there is no value.
     """
 
@@ -50,14 +51,15 @@ class CommitteeConfig(BaselineConfig):
     sources: tuple[str, ...] = ()  # type: ignore[misc]
     image: ImageConfig | None = None
     values: dict[str, list[str]] = field(default_factory=dict)
-    weights: dict[str, list[float]] = field(default_factory=dict)
-    slopes: tuple[float, ...] = ()
+    weights: dict[str, list[list[float]]] = field(default_factory=dict)
+    short_text: float = 0.0
     nothing: tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "sources", tuple(self.sources))  # JSON has lists
         object.__setattr__(self, "nothing", tuple(self.nothing))
-        object.__setattr__(self, "slopes", tuple(self.slopes) or (0.0,) * len(self.members))
+        weights = {name: own if np.ndim(own) == 2 else [own] * AMOUNTS for name, own in self.weights.items()}
+        object.__setattr__(self, "weights", weights)
         if len(self.members) < 2:
             raise ConfigError(f"committee: its members are {list(self.members)}; allowed are two or more")
 
@@ -111,8 +113,7 @@ class CommitteeCollator:
         for member in self.members if kept else ():
             own = [ModelInput(self._sources(item, member), names) for item, names in kept]
             batches.append(member.collator(own))
-        length = [max((len(own) for own in item.sources if isinstance(own, str)), default=0) for item in items]
-        characters = np.repeat(length, [len(item.questions) for item in items])
+        characters = np.repeat(list(map(longest_text, items)), [len(item.questions) for item in items])
         return CommitteeBatch(batches, asked, characters)
 
     def _seen_once(self, items: Sequence[ModelInput]) -> list[ModelInput]:
@@ -184,8 +185,8 @@ class Committee(nn.Module):
         cls,
         folders: Mapping[str, str | Path],
         values: Mapping[str, Sequence[str]],
-        weights: Mapping[str, Sequence[float]],
-        slopes: Sequence[float] = (),
+        weights: Mapping[str, Sequence[Any]],
+        short_text: float = 0.0,
         nothing: Sequence[str] = (),
     ) -> "Committee":
         """A committee of the systems in ``folders``, by name, see ``CommitteeConfig``.
@@ -206,7 +207,7 @@ class Committee(nn.Module):
             image,
             {name: list(own) for name, own in values.items()},
             {name: list(own) for name, own in weights.items()},
-            tuple(slopes),
+            short_text,
             tuple(nothing),
         )
         return cls(config, members)
@@ -250,7 +251,7 @@ class Committee(nn.Module):
         has_several = len(set(kinds_of(self.config.sources))) < len(of_images)
         for name, places, probability_MNC, weight_MNS in self.distributions(batch):
             values = self.config.values[name]
-            weight_NM = weights_at(self.config.weights[name], self.config.slopes, batch.characters[places])
+            weight_NM = weights_at(self.config.weights[name], self.config.short_text, batch.characters[places])
             if taught_M.any():
                 pooled_NC, values = pooled_with_nothing(probability_MNC, weight_NM, taught_M), [*values, ""]
             else:
@@ -282,7 +283,12 @@ class Committee(nn.Module):
         """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
-        return cls.of(folders, config.values, config.weights, config.slopes, config.nothing).eval()
+        return cls.of(folders, config.values, config.weights, config.short_text, config.nothing).eval()
+
+
+def longest_text(item: ModelInput) -> int:
+    """Characters of an item's longest text, 0 if it has none."""
+    return max((len(own) for own in item.sources if isinstance(own, str)), default=0)
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:

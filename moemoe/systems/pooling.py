@@ -1,17 +1,17 @@
 """Several systems' distributions over an attribute's values as one: a logarithmic opinion pool (Genest and Zidek 1986).
 
-    p(v) = prod_m p_m(v)^w_m / sum_u prod_m p_m(u)^w_m,    w_m = w_ma exp(s_m z)
+    p(v) = prod_m p_m(v)^w_m / sum_u prod_m p_m(u)^w_m
 
-Who is to be trusted depends on how much is written of a product: z is -1 where there is no text, 0 where there are
-TYPICAL characters, and between them grows with the logarithm. A member has one slope s_m; w_ma is an attribute's own.
+Who is to be trusted depends on the attribute, and on whether a product has a long text, a short one as titles are, or
+none.
 
 Weights above or below a sum of 1 sharpen or flatten, so that a member that is too sure of itself is also made modest.
-They are fitted on validation by maximum likelihood, an attribute's own drawn to the weights that all attributes have in
-common by a normal prior on their logarithms: an attribute with few validation products takes the common ones.
-They are few (members x attributes, and the slopes); the thresholds that the same validation products choose next are
-a little optimistic for it, by far less than for a model that was trained on them.
+They are fitted on validation by maximum likelihood. Normal priors on their logarithms draw an attribute's to those of
+all attributes, and those of each amount of text to the same: an attribute with few validation products takes the common
+ones. They are few (members x attributes x 3); the thresholds that the same validation products choose next are a little
+optimistic for it, by far less than for a model that was trained on them.
 
-Shapes: M members, N products, C values of an attribute, A attributes.
+Shapes: M members, N products, C values of an attribute, A attributes, K amounts of text: none, short, long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,13 @@ from torch import Tensor
 
 #: Members' probabilities are mixed with so much of the uniform distribution: a value that one thinks impossible is not.
 FLOOR = 1e-6
-#: Standard deviation of the logarithm of an attribute's weights about the common ones, of those about 1/M, of slopes.
+#: Standard deviation of the logarithm of an attribute's weights about the common ones, of those about 1/M, and of an
+#: attribute's at one amount of text about its own.
 SPREAD = 0.5
-#: Characters of a text with description; each further one counts as much as the first where there are FEW.
-TYPICAL, FEW = 500, 10
+#: The same of all attributes' at one amount of text.
+SPREAD_OF_AMOUNT = 1.0
+#: K
+AMOUNTS = 3
 
 
 def pool(log_probability_MNC: Tensor, weight_NM: Tensor) -> Tensor:
@@ -33,19 +36,20 @@ def pool(log_probability_MNC: Tensor, weight_NM: Tensor) -> Tensor:
     return torch.einsum("mnc,nm->nc", log_probability_MNC, weight_NM).log_softmax(-1)
 
 
-def amount_of_text(characters_N: np.ndarray) -> np.ndarray:
-    """z of so many characters, float64 [N]."""
-    return np.log1p(np.asarray(characters_N, dtype=np.float64) / FEW) / np.log1p(TYPICAL / FEW) - 1
+def amount_of_text(characters_N: np.ndarray, short_text: float) -> np.ndarray:
+    """0 where there is none, 1 where there are fewer than ``short_text`` characters, else 2, int64 [N]."""
+    characters_N = np.asarray(characters_N)
+    return (characters_N > 0).astype(np.int64) + (characters_N >= max(short_text, 1))
 
 
-def weights_at(weights: Sequence[float], slopes: Sequence[float], characters_N: np.ndarray) -> np.ndarray:
+def weights_at(weights: Sequence[Sequence[float]], short_text: float, characters_N: np.ndarray) -> np.ndarray:
     """An attribute's weights where texts have so many characters, float64 [N, M].
 
     Args:
-        weights: the attribute's own, w_ma [M].
-        slopes: s_m [M].
+        weights: the attribute's, [K, M].
+        short_text: see ``amount_of_text``.
     """
-    return np.array(weights) * np.exp(amount_of_text(characters_N)[:, None] * np.array(slopes))
+    return np.array(weights, dtype=np.float64)[amount_of_text(characters_N, short_text)]
 
 
 def log_probabilities(probability_MNC: np.ndarray) -> Tensor:
@@ -58,39 +62,45 @@ def fit_weights(
     probability: Mapping[str, np.ndarray],
     gold: Mapping[str, np.ndarray],
     characters: Mapping[str, np.ndarray],
+    short_text: float,
     members: int,
-) -> tuple[dict[str, list[float]], list[float]]:
-    """Each attribute's weights [M], and the slopes [M].
+) -> dict[str, list[list[float]]]:
+    """Each attribute's weights [K, M].
 
     Args:
         probability: attribute -> members' probabilities of validation products, [M, N, C]; N may be 0.
         gold: attribute -> bool [N, C], the right values, at least one of each product.
         characters: attribute -> how much text each product shows, [N].
+        short_text: see ``amount_of_text``.
     """
     names = list(probability)
     logs = {name: log_probabilities(probability[name]) for name in names}
     right = {name: torch.from_numpy(gold[name]) for name in names}
-    amount = {name: torch.from_numpy(amount_of_text(characters[name]))[:, None] for name in names}
+    amount = {name: torch.from_numpy(amount_of_text(characters[name], short_text)) for name in names}
     prior = -float(np.log(members))
     common_M = torch.full((members,), prior, dtype=torch.float64, requires_grad=True)
     own_AM = torch.zeros(len(names), members, dtype=torch.float64, requires_grad=True)
-    slope_M = torch.zeros(members, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([common_M, own_AM, slope_M], max_iter=500, line_search_fn="strong_wolfe")
+    of_amount_KM = torch.zeros(AMOUNTS, members, dtype=torch.float64, requires_grad=True)
+    own_AKM = torch.zeros(len(names), AMOUNTS, members, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [common_M, own_AM, of_amount_KM, own_AKM], max_iter=500, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        total = ((common_M - prior) ** 2).sum() + (own_AM**2).sum() + (slope_M**2).sum()
-        total = total / (2 * SPREAD**2)
+        total = (((common_M - prior) ** 2).sum() + (own_AM**2).sum() + (own_AKM**2).sum()) / (2 * SPREAD**2)
+        total = total + (of_amount_KM**2).sum() / (2 * SPREAD_OF_AMOUNT**2)
         for index, name in enumerate(names):
             if len(right[name]):
-                pooled_NC = pool(logs[name], (common_M + own_AM[index] + amount[name] * slope_M).exp())
+                log_weight_KM = common_M + own_AM[index] + of_amount_KM + own_AKM[index]
+                pooled_NC = pool(logs[name], log_weight_KM.exp()[amount[name]])
                 total = total - pooled_NC.masked_fill(~right[name], -torch.inf).logsumexp(-1).sum()
         total.backward()
         return total
 
     optimizer.step(loss)
-    weights_AM = (common_M + own_AM).exp().detach()
-    return {name: weights_AM[index].tolist() for index, name in enumerate(names)}, slope_M.detach().tolist()
+    weights_AKM = (common_M + own_AM[:, None] + of_amount_KM + own_AKM).exp().detach()
+    return {name: weights_AKM[index].tolist() for index, name in enumerate(names)}
 
 
 def pooled(probability_MNC: np.ndarray, weight_NM: np.ndarray) -> np.ndarray:

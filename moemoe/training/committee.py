@@ -6,7 +6,7 @@ finished is not made again; one that it has not goes on from its checkpoint.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -16,7 +16,6 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from moemoe.batches.collate import ModelInput
 from moemoe.correctness import is_right
 from moemoe.errors import ConfigError
 from moemoe.recipes import Recipe
@@ -25,7 +24,7 @@ from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
 from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
-from moemoe.systems.committee import TRAINED_ON, Committee
+from moemoe.systems.committee import TRAINED_ON, Committee, longest_text
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
 from moemoe.training.items import (
@@ -76,9 +75,9 @@ def _make_committee(job: TrainingJob, recipe: Recipe, folders: dict[str, Path], 
     equal = {name: [1 / len(folders)] * len(folders) for name in values}
     nothing = [member.name for member in recipe.members if member.training.negatives and not member.fitted]
     committee = Committee.of(folders, values, equal, nothing=nothing).to(device).eval()
-    weights, slopes = validation_weights(committee, dataset, job.seed, device, job.tolerances)
+    weights, short_text = validation_weights(committee, dataset, job.seed, device, job.tolerances)
     folder = Path(job.scratch) / "model"
-    Committee.save(replace(committee.config, weights=weights, slopes=tuple(slopes)), folders, folder)
+    Committee.save(replace(committee.config, weights=weights, short_text=short_text), folders, folder)
     job.folder.model.publish(folder)
 
 
@@ -88,10 +87,11 @@ def validation_weights(
     seed: int,
     device: torch.device,
     tolerances: Mapping[str, float | None],
-) -> tuple[dict[str, list[float]], list[float]]:
-    """Each attribute's weights, and the slopes, by what the members say of the validation split.
+) -> tuple[dict[str, list[list[float]]], float]:
+    """Each attribute's weights by what the members say of the validation split, and how long texts are short.
 
-    Each product is shown whole, by its title alone, and by its image alone. See ``pooling.fit_weights``.
+    Each product is shown whole, by its title alone, and by its image alone. See ``pooling.fit_weights``. A text that is
+    nearer to titles than to whole texts is short.
 
     Args:
         tolerances: of measurements, see ``TrainingJob``.
@@ -101,6 +101,7 @@ def validation_weights(
     found: dict[str, list[np.ndarray]] = {name: [] for name in values}
     gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
     characters: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    lengths: list[tuple[int, int]] = []  # of the titles and whole texts of products that have more than a title
     images, collator = ImageReader("train"), committee.collator()
     features = kept_features(dataset, committee)
     for start in tqdm(range(0, len(rows), PRODUCTS_AT_ONCE), desc="committee", unit="batch"):
@@ -111,9 +112,15 @@ def validation_weights(
         for row, known_features in zip(chunk, kept, strict=True):
             slots = slots_of(image_buffer(committee.config, 1), 0)
             item = item_of(dataset, row, committee.config, seed, 0, images, slots, features=known_features)
-            for view in _views(dataset, row, item, committee.config.sources):
-                items.append(view)
-                asked += dataset.values(row).values()
+            title = with_less_text(dataset, row, item, committee.config.sources, title=True)
+            views = [item]
+            if longest_text(title) < longest_text(item):
+                views.append(title)
+                lengths.append((longest_text(title), longest_text(item)))
+            if any(one is not None and not isinstance(one, str) for one in item.sources):
+                views.append(with_less_text(dataset, row, item, committee.config.sources, title=False))
+            items += views
+            asked += [values for _ in views for values in dataset.values(row).values()]
         batch = collator(items).to(device)
         for name, places, probability_MNC, _ in committee.distributions(batch):
             right_NC = np.array(
@@ -125,23 +132,15 @@ def validation_weights(
             characters[name].append(batch.characters[places][known])
     members = len(committee.members)
     none = {name: np.empty((members, 0, len(own))) for name, own in values.items()}
-    return fit_weights(
+    short_text = float(np.exp(np.log1p(np.median(lengths, axis=0)).mean())) if lengths else 0.0
+    weights = fit_weights(
         {name: np.concatenate([none[name], *found[name]], axis=1) for name in values},
         {name: np.concatenate([np.empty((0, len(own)), bool), *gold[name]]) for name, own in values.items()},
         {name: np.concatenate([np.empty(0), *characters[name]]) for name in values},
+        short_text,
         members,
     )
-
-
-def _views(dataset: ShardedDataset, row: int, item: ModelInput, sources: Sequence[str]) -> list[ModelInput]:
-    """The product as it is, by its title alone if it has more text, and by its image alone if it has one."""
-    views = [item]
-    title = with_less_text(dataset, row, item, sources, title=True)
-    if [one for one in title.sources if isinstance(one, str)] != [one for one in item.sources if isinstance(one, str)]:
-        views.append(title)
-    if any(one is not None and not isinstance(one, str) for one in item.sources):
-        views.append(with_less_text(dataset, row, item, sources, title=False))
-    return views
+    return weights, short_text
 
 
 def _publish_what_members_left(job: TrainingJob, jobs: dict[str, TrainingJob]) -> None:

@@ -61,7 +61,7 @@ def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
     given = model.answer(batch, predictor.collator)
     for name, places, probability_MNC, _ in model.distributions(batch):
         assert probability_MNC.sum(-1) == pytest.approx(np.ones(probability_MNC.shape[:2]))
-        weight_NM = weights_at(model.config.weights[name], model.config.slopes, batch.characters[places])
+        weight_NM = weights_at(model.config.weights[name], model.config.short_text, batch.characters[places])
         for n, place in enumerate(places):
             of_members = zip(probability_MNC[:, n], weight_NM[n], strict=True)
             score_C = np.prod([(p + 1e-6) ** w for p, w in of_members], axis=0)
@@ -241,17 +241,22 @@ def test_a_product_is_weighed_by_how_much_is_written_of_it(trained, dataset):
     assert batch.characters.tolist() == [
         len(question.context) for question in (whole, title) for _ in question.attributes
     ]
-    assert len(predictor.model.config.slopes) == 2
-    assert any(predictor.model.config.slopes)
+    config = predictor.model.config
+    assert len(title.context) < config.short_text < len(whole.context)
+    assert {len(own) for own in config.weights.values()} == {3}
+    assert any(own[0] != own[1] != own[2] for own in config.weights.values())
 
 
-def test_a_committee_of_an_earlier_version_has_no_slopes(trained, tmp_path):
-    folder, predictor = trained
+def test_a_committee_of_an_earlier_version_has_one_weight_a_member(trained, tmp_path):
+    folder, _ = trained
     shutil.copytree(folder / "run" / "model", tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())
-    del config["slopes"]
+    del config["short_text"]
+    config["weights"] = {name: [0.4, 0.7] for name in config["weights"]}
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
-    assert load_with_collator(tmp_path / "model")[0].config.slopes == (0.0, 0.0)
+    read = load_with_collator(tmp_path / "model")[0].config
+    assert set(map(str, read.weights.values())) == {str([[0.4, 0.7]] * 3)}
+    assert type(read).from_dict(read.to_dict()) == read
 
 
 def test_two_processes_train_it_and_the_launcher_hears_of_every_member(manifest, tmp_path):

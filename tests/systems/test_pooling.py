@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moemoe.systems.pooling import TYPICAL, fit_weights, pooled, pooled_with_nothing, weights_at
+from moemoe.systems.pooling import amount_of_text, fit_weights, pooled, pooled_with_nothing, weights_at
 
 
 def sampled(rng, N: int, sharpness: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -20,11 +20,9 @@ def softmax(x_NC: np.ndarray) -> np.ndarray:
 
 
 def fitted(probability: dict[str, np.ndarray], gold: dict[str, np.ndarray]) -> dict[str, list[float]]:
-    """The weights where all texts are typical."""
-    characters = {name: np.full(len(own), TYPICAL) for name, own in gold.items()}
-    weights, slopes = fit_weights(probability, gold, characters, 2)
-    assert slopes == pytest.approx([0.0, 0.0])
-    return weights
+    """The weights where all texts are long."""
+    characters = {name: np.full(len(own), 99) for name, own in gold.items()}
+    return {name: long for name, (_, _, long) in fit_weights(probability, gold, characters, 50, 2).items()}
 
 
 def test_a_pool_sums_to_one_and_of_weights_one_and_zero_is_the_first_member():
@@ -62,21 +60,20 @@ def test_few_products_take_the_common_weights_and_many_their_own():
 
 
 def test_who_is_trusted_follows_the_amount_of_text():
-    """The first member knows the odds where texts are long, the second where there is none."""
+    """The first member knows the odds where texts are long, the second where there is none, and both of short ones."""
     rng = np.random.default_rng(3)
     signal_NC, gold_NC = sampled(rng, 6000, 1.0, 0.0)
     noise_NC = rng.normal(size=signal_NC.shape)
-    none = np.arange(6000) % 2 == 0
-    first = softmax(np.where(none[:, None], 0.3 * noise_NC, signal_NC))
-    second = softmax(np.where(none[:, None], signal_NC, 0.3 * noise_NC))
-    characters = np.where(none, 0, TYPICAL)
-    weights, slopes = fit_weights({"a": np.stack([first, second])}, {"a": gold_NC}, {"a": characters}, 2)
-    blank, title, whole = weights_at(weights["a"], slopes, np.array([0, 50, TYPICAL]))
-    assert whole == pytest.approx([1.0, 0.0], abs=0.3)  # the prior draws both to one half
-    assert blank == pytest.approx([0.0, 1.0], abs=0.3)
-    assert blank[0] < title[0] < whole[0]
-    assert blank[1] > title[1] > whole[1]
-    assert weights_at(weights["a"], [0.0, 0.0], np.array([0, 50])) == pytest.approx(np.array([weights["a"]] * 2))
+    characters = np.arange(6000) % 3 * 40
+    first = softmax(np.where((characters == 0)[:, None], 0.3 * noise_NC, signal_NC))
+    second = softmax(np.where((characters == 80)[:, None], 0.3 * noise_NC, signal_NC))
+    weights = fit_weights({"a": np.stack([first, second])}, {"a": gold_NC}, {"a": characters}, 50, 2)["a"]
+    none, short, long = weights_at(weights, 50, np.array([0, 40, 80]))
+    assert long == pytest.approx([1.0, 0.0], abs=0.3)  # the prior draws all to one half
+    assert none == pytest.approx([0.0, 1.0], abs=0.3)
+    assert short == pytest.approx([0.5, 0.5], abs=0.2)
+    assert amount_of_text(np.array([0, 1, 49, 50, 51]), 50).tolist() == [0, 1, 1, 2, 2]
+    assert amount_of_text(np.array([0, 1, 9]), 0.0).tolist() == [0, 2, 2]  # titles are all that there is
 
 
 def test_several_right_values_count_together():
