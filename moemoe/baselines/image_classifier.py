@@ -7,6 +7,7 @@ Shapes: I images, P patches, W numbers of a patch, F numbers of an image, H hidd
 A attributes, V values of the attribute that has most, N questions.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_model
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
@@ -119,7 +121,7 @@ class ImageClassifier(nn.Module):
         """Of each image its numbers, half [I, F], and its targets: rows of attribute and value, [N, 2]."""
         number = {name: index for index, name in enumerate(self.config.values)}
         place = {name: {value: c for c, value in enumerate(own)} for name, own in self.config.values.items()}
-        parts, targets, waiting = [], [], []
+        parts, targets, waiting = deque[Tensor](), [], []
         for item in items:
             if item.sources[0] is not None:
                 waiting.append(item.sources[0])
@@ -131,7 +133,12 @@ class ImageClassifier(nn.Module):
                 waiting = []
         if waiting:
             parts.append(self._summary(waiting).half())
-        return torch.cat(parts) if parts else torch.empty(0, len(self.mean_F)), targets
+        seen_IF, start = torch.empty(len(targets), len(self.mean_F), dtype=torch.half), 0
+        while parts:  # torch.cat would hold all of it twice
+            part_IF = parts.popleft()
+            seen_IF[start : start + len(part_IF)] = part_IF
+            start += len(part_IF)
+        return seen_IF, targets
 
     def _learn(self, seen_IF: Tensor, targets: Sequence[np.ndarray], rng: np.random.Generator) -> None:
         parts = seen_IF.split(4096)  # half precision is summed in single
@@ -145,7 +152,8 @@ class ImageClassifier(nn.Module):
         optimizer = torch.optim.AdamW(weights, self.config.learning_rate, weight_decay=WEIGHT_DECAY)
         rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.config.learning_rate, total_steps=steps)
         self.train()
-        for rows in _batches(len(seen_IF), batch, steps, rng):
+        batches = _batches(len(seen_IF), batch, steps, rng)
+        for rows in tqdm(batches, total=steps, desc="image-classifier", unit="step"):
             asked = np.concatenate([targets[row] for row in rows])
             image_N = torch.from_numpy(np.repeat(np.arange(len(rows)), [len(targets[row]) for row in rows]))
             attribute_N, value_N = torch.from_numpy(asked).unbind(1)

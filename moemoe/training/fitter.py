@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from moemoe.batches.collate import ModelInput
@@ -32,15 +33,19 @@ EVENT_PRODUCTS = 1000
 MOST_PRODUCTS = 200_000
 
 
-def fit(job: TrainingJob, recipe: Recipe) -> None:
-    """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss."""
+def fit(job: TrainingJob, recipe: Recipe, device: torch.device) -> None:
+    """Fits the recipe's system and publishes it under the run. A step is a product; there is no loss.
+
+    Args:
+        device: where the features of images are computed.
+    """
     dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
     config = recipe.config.with_catalog(0, training_values(dataset))
     events = EventLog(job.events_path)
     system_class = load_system(recipe.system)
     features = None
     if hasattr(system_class, "create"):
-        features = compute_image_features(dataset, system_class.create(config), Preparation(job, 0, 1))
+        features = compute_image_features(dataset, system_class.create(config).to(device), Preparation(job, 0, 1))
     system = system_class.fit(config, _items(job, dataset, config, features, events), job.seed)
     folder = Path(job.scratch) / "model"
     system.save_pretrained(folder)

@@ -48,7 +48,7 @@ def main(path: str, *options: str) -> int:
         elif not recipe.fitted:
             Trainer(job, recipe, device, rank, world_size, precision).train()
         elif rank == 0:  # one process does it, the others have nothing to do
-            fit(job, recipe)
+            fit(job, recipe, device)
 
     try:
         make(job, recipe)
