@@ -227,7 +227,8 @@ def test_members_that_see_images_alike_see_each_once(trained, manifest, dataset,
     assert found["alike"] == found["apart"]
     assert Predictor(committee, alike).image_features(dataset) is not None
 
-    small = make(manifest, tmp_path / "small", load_recipe("image-classifier", settings="image.color_levels=2")).model
+    other = "image.size=32, image.color_levels=2, least_steps=20"
+    small = make(manifest, tmp_path / "small", load_recipe("image-classifier", settings=other)).model
     committee.members[1].system.image_encoder = small.image_encoder
     assert committee.image_encoder is None
     assert committee.collator().shared is None
