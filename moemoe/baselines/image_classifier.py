@@ -108,7 +108,7 @@ class ImageClassifier(nn.Module):
     @classmethod
     def fit(cls, config: ImageClassifierConfig, items: Iterable[ModelInput], seed: int) -> "ImageClassifier":
         """Learns from the products that have an image. See ``Fitted.fit``."""
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):  # it learns on the CPU
             torch.manual_seed(seed)
             model = cls.create(config)
             seen_IF, targets = model._summaries(items)

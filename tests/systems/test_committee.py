@@ -16,9 +16,10 @@ from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
 from moemoe.schemas import AS_IS, TITLE_ONLY
 from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
-from moemoe.systems.pooling import weights_at
+from moemoe.systems.pooling import fit_weights, weights_at
 from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
+from moemoe.training.committee import validation_weights
 from moemoe.training.events import read_events
 from moemoe.training.job import TrainingJob
 from moemoe.training.run import main
@@ -246,6 +247,26 @@ def test_a_product_is_weighed_by_how_much_is_written_of_it(trained, dataset):
     assert len(title.context) < config.short_text < len(whole.context)
     assert {len(own) for own in config.weights.values()} == {3}
     assert any(own[0] != own[1] != own[2] for own in config.weights.values())
+
+
+def test_weights_are_fitted_to_whole_texts_titles_and_images_alone(trained, dataset, monkeypatch):
+    """Each product that has more than a title, and an image, is shown three times."""
+    _, predictor = trained
+    seen = {}
+
+    def fit(probability, gold, characters, short_text, members):
+        seen.update(characters)
+        return fit_weights(probability, gold, characters, short_text, members)
+
+    monkeypatch.setattr("moemoe.training.committee.fit_weights", fit)
+    _, short_text = validation_weights(predictor.model, dataset, 0, predictor.device, {})
+    rows = [row for row in dataset.rows("validation").tolist() if "color" in dataset.values(row)]
+    texts = [dataset[row].text for row in rows]
+    titles = [len(text.of_source("text", title_alone=True)) for text in texts]
+    nothing = [0 for row in rows if dataset.image(row)]
+    assert len(nothing) < len(rows)
+    assert sorted(seen["color"]) == sorted([*(len(text.of_source("text")) for text in texts), *titles, *nothing])
+    assert max(titles) < short_text
 
 
 def test_a_committee_of_an_earlier_version_has_one_weight_a_member(trained, tmp_path):

@@ -159,6 +159,23 @@ def test_each_patch_carries_its_own_pixels():
     assert own[1, 1:].eq(-1).all()
 
 
+@pytest.mark.parametrize("levels", [0, 2])
+def test_a_summary_is_the_mean_patch_and_the_images_colours(levels):
+    encoder = lite(size=128, color_levels=levels)
+    half_IPW = encoder.features(torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 128, 128), np.uint8)))
+    seen_IPW = half_IPW[..., : encoder.backbone.num_features].float()
+    summary_IF = encoder.summary(half_IPW)
+    assert summary_IF.shape == (2, encoder.summary_size)
+    centred = seen_IPW - seen_IPW.mean(-1, keepdim=True)
+    mean_IW = (centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()).mean(1)
+    assert torch.allclose(summary_IF[:, : mean_IW.shape[1]], mean_IW, atol=1e-5)
+    colors_IF = summary_IF[:, mean_IW.shape[1] :].reshape(2, 3, levels**3) if levels else torch.ones(2, 3, 1)
+    assert torch.allclose(colors_IF.square().sum(-1) if levels else colors_IF[..., 0], torch.ones(2, 3), atol=1e-2)
+    if levels:
+        share_IC = half_IPW[..., -(levels**3) :].float().square().mean(1)
+        assert torch.allclose(colors_IF[:, 0].square(), share_IC, atol=1e-5)
+
+
 def test_features_of_another_encoder_are_refused():
     with pytest.raises(ConfigError, match=r"image features have 560 numbers a patch; tf_efficientnet_lite0 has 1328"):
         lite()(torch.zeros(2, 4, 560, dtype=torch.half))
