@@ -16,6 +16,7 @@ from data_contracts.predictions import prediction_suite
 from data_contracts.raw import raw_suite
 from data_contracts.shards import shard_suite
 from data_contracts.suites import ExpectationSpec, Suite
+from moemoe.compiled_templates import keep_compiled_templates
 from moemoe.contract.contract import CRITICAL, Contract
 from moemoe.errors import CatalogError
 from moemoe.lazy_imports import imported_on_use
@@ -120,6 +121,7 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with imported_on_use("altair", "scipy.stats"):  # a third of its import, for one expectation that no suite has
         import great_expectations as gx
+    keep_compiled_templates()
 
     docs = Path(docs_dir).absolute()
     docs.mkdir(parents=True, exist_ok=True)

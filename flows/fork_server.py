@@ -18,10 +18,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from forked_process import PUT_INTO_MAIN, Request, live
 
@@ -42,11 +40,18 @@ PR_SET_PDEATHSIG = 1
 
 
 class ForkServer:
-    """Answers each client by a fork."""
+    """Answers each client by a fork.
 
-    def __init__(self, listener: socket.socket, libraries: list[str]):
+    Args:
+        listener: where they ask.
+        libraries: what to load for all of them.
+        prepare: what to do once these are loaded.
+    """
+
+    def __init__(self, listener: socket.socket, libraries: Sequence[str], prepare: Sequence[Callable[[], None]]):
         self.listener = listener
         self.libraries = list(libraries)
+        self.prepare = prepare
         self.forks: dict[socket.socket, int] = {}
         self.starter_lives = True
         self.selector = selectors.DefaultSelector()
@@ -73,7 +78,7 @@ class ForkServer:
             importlib.import_module(library)
         PUT_INTO_MAIN.update({name: main[name] for name in main.keys() - before})
         if not self.libraries:
-            for prepare in (map_packages, compile_templates):
+            for prepare in self.prepare:
                 with contextlib.suppress(Exception):
                     prepare()
             gc.collect()
@@ -172,32 +177,6 @@ def map_packages() -> None:
         requirements.warn_dependency_requirement_mismatches(["mlflow"])
 
 
-def compile_templates() -> None:
-    """Great Expectations' templates, which it compiles anew for each page of its Data Docs."""
-    view = sys.modules.get("great_expectations.render.view.view")
-    if view is None or isinstance(view.Environment, partial):
-        return
-    from jinja2 import BytecodeCache
-    from jinja2.bccache import Bucket
-
-    class Compiled(BytecodeCache):
-        """Keeps what is compiled for this process and its forks."""
-
-        def __init__(self) -> None:
-            self.code: dict[tuple[str, str], Any] = {}
-
-        def load_bytecode(self, bucket: Bucket) -> None:
-            bucket.code = self.code.get((bucket.key, bucket.checksum))
-
-        def dump_bytecode(self, bucket: Bucket) -> None:
-            self.code[bucket.key, bucket.checksum] = bucket.code
-
-    view.Environment = partial(view.Environment, bytecode_cache=Compiled())
-    templates = view.DefaultJinjaPageView().env
-    for name in templates.list_templates(extensions=["j2"]):
-        templates.get_template(name)
-
-
 def main(executable: str, *libraries: str) -> None:
     """Serves until the end of standard input whoever asks at standard output, which is a socket.
 
@@ -211,12 +190,16 @@ def main(executable: str, *libraries: str) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OUTLIVED)
     gc.disable()
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+    prepare = [map_packages]
     with contextlib.suppress(ImportError):
         from moemoe import torchvision_compat  # noqa: F401 - mends a torchvision without operators
-    for name in ("moemoe", "moemoe.torchvision_compat"):  # a fork may take the project from elsewhere
+        from moemoe.compiled_templates import compile_templates
+
+        prepare.append(compile_templates)
+    for name in [name for name in sys.modules if name.split(".")[0] == "moemoe"]:  # a fork may take it from elsewhere
         sys.modules.pop(name, None)
     del sys.path[0]
-    request = ForkServer(listener, list(libraries)).serve()
+    request = ForkServer(listener, list(libraries), prepare).serve()
     if request is None:
         shutil.rmtree(Path(executable).parent, ignore_errors=True)  # the starter could not, if it was killed
         return

@@ -77,6 +77,7 @@ GROUND: dict[str, set[str]] = {
     "table_parts": {"errors", "storage"},
     "run_folder": {"errors", "schemas", "storage", "table_parts"},
     "torchvision_compat": set(),
+    "compiled_templates": set(),
     "words": set(),
 }
 #: Packages that one room alone may import.
