@@ -7,7 +7,7 @@ from typing import Any
 
 def keep_compiled_templates() -> None:
     """From now on this process and its forks keep what is compiled; nothing without Great Expectations."""
-    view = sys.modules.get("great_expectations.render.view.view")
+    view: Any = sys.modules.get("great_expectations.render.view.view")
     if view is None or isinstance(view.Environment, partial):
         return
     from jinja2 import BytecodeCache

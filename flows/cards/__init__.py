@@ -1,5 +1,6 @@
 """Documents on the card of the running step; what is shown while a step runs is in modules beside."""
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
 from metaflow import current
@@ -39,7 +40,7 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
             case doc.Table():
                 yield _table(block)
             case doc.Plot():
-                yield Image(block.png)
+                yield Image(f"data:image/svg+xml;base64,{b64encode(block.svg).decode()}")
             case doc.Examples():
                 yield _examples(block.items)
             case doc.Section():

@@ -133,10 +133,10 @@ class TrackedRun:
         (mlflow.log_artifacts if Path(path).is_dir() else mlflow.log_artifact)(self.run_id, str(path), folder)
 
     def log_plots(self, plots: Iterable[Plot]) -> None:
-        """Logs plots as PNG under ``plots/``."""
+        """Logs plots as SVG under ``plots/``."""
         with tempfile.TemporaryDirectory() as folder:
             for plot in plots:
-                (Path(folder) / f"{plot.name}.png").write_bytes(plot.png)
+                (Path(folder) / f"{plot.name}.svg").write_bytes(plot.svg)
             self.log_files(folder, "plots")
 
     def describe(self, markdown: str) -> None:

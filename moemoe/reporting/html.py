@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from moemoe.reporting.document import Block, Cell, Column, Document, Image, Marked, Table, drawing
+from moemoe.reporting.document import Block, Cell, Column, Document, Image, Marked, Plot, Table
 from moemoe.reporting.formats import is_number, plain, shown, sort_key
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -69,7 +69,7 @@ def _environment() -> Environment:
         "inline": _inline,
         "marked": _marked,
         "data_uri": data_uri,
-        "svg_of": lambda figure, name: svg(name, figure),
+        "inline_svg": inline_svg,
         "groupby_neighbours": _neighbours,
         "percent_of_width": lambda share: f"{100 * min(max(share, 0.0), 1.0):.2f}%" if share == share else "0%",
         "slot_marks": lambda name: tuple(map(Markup, _slot_marks(name))),
@@ -130,18 +130,14 @@ def data_uri(image: Image) -> str:
     return f"data:image/{image.kind};base64,{base64.b64encode(image.data).decode()}"
 
 
-def svg(name: str, figure: Any) -> Markup:
-    """A matplotlib figure as inline SVG in the page's own text color; ``name`` keeps its ids apart from others'."""
-    from matplotlib import rc_context
-
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        drawn = drawing(figure, "svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = drawn.decode()
-    text = text[text.index("<svg") :]
+def inline_svg(plot: Plot) -> Markup:
+    """A plot as inline SVG on the page's own background and in its text color."""
+    text = plot.svg.decode()
+    text = text[text.index("<svg") :].replace('style="background: white" ', "", 1)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
-    widest = f'style="max-width: {96 * figure.get_figwidth():.0f}px"'
+    widest = f'style="max-width: {96 * plot.figure.get_figwidth():.0f}px"'
     text = re.sub(r'<svg ([^>]*?)width="[^"]*"', rf"<svg \1{widest}", text, count=1)
     text = text.replace("stroke: #000000", "stroke: currentColor").replace("fill: #000000", "fill: currentColor")
     return Markup(text)

@@ -41,7 +41,7 @@ def test_every_block_has_its_component(rendered):
     )  # fmt: skip
     for words in (
         "## A heading", "### a sentence", "- a reason", "> beware", "50.0 [40.0, 60.0]", "f00",
-        "data:image/png;base64,", "data:image/jpeg;base64,", "A shirt", "in the slot", "## A section", "within",
+        "data:image/svg+xml;base64,", "data:image/jpeg;base64,", "A shirt", "in the slot", "## A section", "within",
     ):  # fmt: skip
         assert words in shown, words
 

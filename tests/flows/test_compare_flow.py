@@ -68,7 +68,7 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
     assert "broken (failed)" in comparison.data.tags["mlflow.note.content"]
     kept = {a.path for folder in ("", "tables", "plots") for a in client.list_artifacts(comparison.info.run_id, folder)}
     assert {"comparison.html", "tables/tables.md", "tables/overview.csv", "tables/table-3.csv"} <= kept
-    assert {"plots/systems.png", "plots/precision-recall.png", "plots/heat-map.png"} <= kept
+    assert {"plots/systems.svg", "plots/precision-recall.svg", "plots/heat-map.svg"} <= kept
     found = client.search_runs(
         [comparison.info.experiment_id], f"tags.comparison = '{comparison.info.run_id}'", order_by=["params.model"]
     )

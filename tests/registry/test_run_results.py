@@ -41,7 +41,7 @@ def test_the_evaluation_has_a_child_run_per_product_type(uri, tmp_path):
     paths = {artifact.path for artifact in client.list_artifacts(run.run_id, "evaluation")}
     assert paths == {"evaluation/evaluation.parquet", "evaluation/product_type_x_attribute.json"}
     logged = Path(client.download_artifacts(run.run_id, "plots", str(tmp_path)))
-    assert [(file.name, file.read_bytes()) for file in logged.iterdir()] == [("sources.png", plots[0].png)]
+    assert [(file.name, file.read_bytes()) for file in logged.iterdir()] == [("sources.svg", plots[0].svg)]
     matrix = json.loads(Path(client.download_artifacts(run.run_id, MATRIX, str(tmp_path))).read_text())
     assert len(matrix["data"]) == evaluation.table.num_rows
 
