@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import sys
@@ -15,6 +16,8 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import pytest
 from hypothesis import settings
+
+from tests.support.warm_python import SHARED
 
 sys.dont_write_bytecode = False
 
@@ -44,6 +47,18 @@ def pytest_configure(config):
         os.chmod(os.environ["TMPDIR"], 0o755)  # PostgreSQL runs as a user of its own
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(OURS), ignore_errors=True))
     tempfile.tempdir = os.environ[OURS]
+    if config.getoption("numprocesses", None) and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        share_warm_python(config)
+
+
+def share_warm_python(config):
+    """The whole suite's workers need it all, so there is one process with the libraries loaded for all of them."""
+    import warm_python as of_flows
+
+    kept = contextlib.ExitStack()
+    os.environ[SHARED] = kept.enter_context(of_flows.warm_python(of_flows.LIBRARIES))
+    config.add_cleanup(kept.close)
+    config.add_cleanup(lambda: os.environ.pop(SHARED))
 
 
 def pytest_collection_modifyitems(items):
