@@ -1,9 +1,10 @@
-"""Installs by uv, which unpacks and compiles on every core, what ``pip install`` with the same arguments would.
+"""Installs by uv, which unpacks on every core, what ``pip install`` with the same arguments would.
 
 .venv/bin/python infra/install.py -c constraints.txt -e '.[flows,test]'
 
 uv does not read pip's configuration, so a company's mirror, its certificates and its folders of wheels are handed on.
-What uv cannot do with them (a keyring, a proxy of pip's own), pip does after it.
+What uv cannot do with them (a keyring, a proxy of pip's own), pip does after it. Modules are compiled when they are
+first imported, which few of them ever are, but for a Python that keeps nothing that it compiles.
 """
 
 import ast
@@ -47,7 +48,8 @@ def install(arguments: list[str]) -> int:
     pip = [sys.executable, "-m", "pip"]
     listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, text=True, check=True).stdout
     options = pip_options(listed.splitlines())
-    uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--python", sys.executable, "--compile-bytecode"]
+    uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--python", sys.executable]
+    uv += ["--compile-bytecode"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
     # What a person has set for uv itself stays.
     if subprocess.run([*uv, *uv_flags(options), *arguments], env=uv_environment(options) | os.environ).returncode == 0:
         return 0

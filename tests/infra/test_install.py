@@ -53,6 +53,10 @@ def version(python: Path, name: str) -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def compiled(python: Path, name: str) -> bool:
+    return any(python.parent.parent.glob(f"lib/*/site-packages/__pycache__/{name}.*.pyc"))
+
+
 def test_wheels_come_from_the_folder_that_pip_is_told_of(python, tmp_path):
     make_wheel(tmp_path / "wheels", "drawer", "1.0")
     # Longer than 1.0: Python takes a module of the same second and size for the one that it has compiled.
@@ -63,11 +67,18 @@ def test_wheels_come_from_the_folder_that_pip_is_told_of(python, tmp_path):
     config.write_text(f"[global]\nno-index = true\nfind-links =\n  {tmp_path / 'wheels'}\n  {tmp_path / 'others'}\n")
     done = install(python, "-c", pinned, "drawer", PIP_CONFIG_FILE=str(config))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not compiled(python, "drawer")  # 25,000 modules take longer than all else, and a run imports a quarter
     assert version(python, "drawer") == "1.0"
-    [module] = python.parent.parent.glob("lib/*/site-packages/__pycache__/drawer.*.pyc")
-    assert module.is_file()  # compiled, as pip would
+    assert compiled(python, "drawer")
     assert install(python, "drawer>=2", PIP_CONFIG_FILE=str(config)).returncode == 0
     assert version(python, "drawer") == "2.0.1"
+
+
+def test_where_python_keeps_nothing_that_it_compiles_all_is_compiled(python, tmp_path):
+    make_wheel(tmp_path, "shelf", "1.0")
+    options = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    assert install(python, "shelf", **options, PYTHONDONTWRITEBYTECODE="1").returncode == 0
+    assert compiled(python, "shelf")
 
 
 def test_pip_does_what_uv_cannot(python, tmp_path):
