@@ -180,6 +180,15 @@ def test_a_baseline_without_a_network_waits_for_none():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
 
 
+def test_a_backfill_s_first_and_last_step_wait_for_no_network():
+    """They find catalog and model, and count what the others have filled in."""
+    code = (
+        "import sys\nfor name in ('torch', 'transformers', 'timm'): sys.modules[name] = None\n"
+        "sys.path.insert(0, 'flows')\nimport stages.backfill\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
+
+
 def test_a_flow_s_command_line_waits_for_metaflow_alone():
     """What a flow's file imports, every step, every card and --help wait for."""
     absent = ("torch", "mlflow", "great_expectations", "pyarrow", "numpy", "pandas", "re2", "jinja2", "PIL")

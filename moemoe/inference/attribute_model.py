@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
@@ -10,10 +11,12 @@ from moemoe.errors import ConfigError
 from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.labels import LabelReader
 from moemoe.inference.named_values import NamedValues
-from moemoe.inference.predictor import Predictor
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, THRESHOLDS, UNFAMILIAR, Thresholds
-from moemoe.model.outputs import Answer
+
+if TYPE_CHECKING:  # torch, for which a step that only names this class need not wait
+    from moemoe.inference.predictor import Predictor
+    from moemoe.model.outputs import Answer
 
 CONTRACT = "contract.yaml"
 
@@ -22,7 +25,7 @@ CONTRACT = "contract.yaml"
 class AttributeModel:
     """What serving and backfill ask."""
 
-    predictor: Predictor
+    predictor: "Predictor"
     contract: Contract
     thresholds: Thresholds
 
@@ -33,6 +36,8 @@ class AttributeModel:
         Raises:
             ConfigError: a file is missing, or this code would treat images otherwise than the model's own.
         """
+        from moemoe.inference.predictor import Predictor
+
         for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
             if not (Path(folder) / name).is_file():
                 raise ConfigError(f"{folder} holds no registered model: {name} is missing")
@@ -60,7 +65,9 @@ class AttributeModel:
         """Finds the contract's values in texts."""
         return NamedValues(self.contract)
 
-    def judge(self, question: CatalogQuery, attribute: str, answer: Answer, threshold_kind: str) -> tuple[Answer, bool]:
+    def judge(
+        self, question: CatalogQuery, attribute: str, answer: "Answer", threshold_kind: str
+    ) -> tuple["Answer", bool]:
         """An answer as it counts, and whether it is accepted: a value of the contract that reaches its threshold.
 
         In an unfamiliar store the text counts for more than what the model has learned of another one: a single value

@@ -19,7 +19,7 @@ from moemoe.catalog.screen import screen
 from moemoe.contract.contract import Contract
 from moemoe.contract.text import normalize_text
 from moemoe.errors import CatalogError
-from moemoe.inference.predictor import ProductQuery
+from moemoe.inference.product_query import ProductQuery
 from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join
 

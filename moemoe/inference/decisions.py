@@ -3,14 +3,17 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from moemoe.correctness import is_right
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.labels import Label
 from moemoe.labels.contradictions import broken_rules
-from moemoe.model.outputs import Answer
 from moemoe.schemas import ABSTAINED, AGREES, CONTRADICTS, FILLED
+
+if TYPE_CHECKING:
+    from moemoe.model.outputs import Answer
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class BackfillDecision:
     """What becomes of one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
 
     attribute: str
-    answer: Answer
+    answer: "Answer"
     label: Label | None
     decision: str
     broken: str = ""
@@ -30,7 +33,7 @@ class BackfillDecision:
 
 
 def decide(
-    question: CatalogQuery, answers: Sequence[Answer], model: AttributeModel, threshold_kind: str
+    question: CatalogQuery, answers: Sequence["Answer"], model: AttributeModel, threshold_kind: str
 ) -> list[BackfillDecision]:
     """Decides on all answers about one product.
 

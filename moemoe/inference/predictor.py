@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from moemoe.batches.collate import ImageSlot, KnownQuestions, ModelInput, item_sources
-from moemoe.catalog.context import ProductText
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
+from moemoe.inference.product_query import ProductQuery
 from moemoe.model.outputs import Answer
 from moemoe.model.system import Fitted, TrainableSystem
 from moemoe.schemas import AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWERABLE
@@ -29,44 +29,6 @@ from moemoe.systems.saved import load_with_collator
 CPU_PRODUCTS, GPU_PRODUCTS = 16, 64
 #: Batches answered at once on a CPU, at most: each takes memory of its own, and Python runs in one thread at a time.
 MOST_WORKERS = 16
-
-
-@dataclass
-class ProductQuery:
-    """One product and the attributes asked of it; images are encoded (JPEG, PNG, ...) or None.
-
-    Args:
-        context: the whole text.
-        image: the first image.
-        features: of each image, half [P, W], where they are known (``Predictor.image_features``).
-        further_images: those after the first.
-        text: the text in its parts, for a model that reads them; without it these are missing.
-        title_alone: whether bullet points and description are hidden.
-        applies: the attributes that products of its type are known to have. If the product shows anything, an answer
-            to one of them is the likeliest value, at its own probability, however likely the empty answer is.
-    """
-
-    context: str
-    image: bytes | None
-    attributes: Sequence[str]
-    product_id: str = ""
-    features: Sequence[np.ndarray | None] | None = None
-    further_images: Sequence[bytes | None] = ()
-    text: ProductText | None = None
-    title_alone: bool = False
-    applies: Collection[str] = ()
-
-    def image_of(self, source: str) -> tuple[bytes | None, np.ndarray | None]:
-        """The image that a source of the model is, and its features; None for what is missing or not known."""
-        number = image_index(source)
-        data = ([self.image, *self.further_images][number:] or [None])[0]
-        return data, None if self.features is None or data is None else self.features[number]
-
-    def text_of(self, source: str) -> str | None:
-        """The text of a source of the model, None if there is none."""
-        if source == TEXT:
-            return self.context
-        return None if self.text is None else self.text.of_source(source, self.title_alone)
 
 
 def product_question(

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 from moemoe.catalog.images import KEPT_FORMATS, LONGEST_SIDE
 from moemoe.errors import ConfigError
 
@@ -13,6 +12,8 @@ PREPROCESSING = "preprocessing.json"
 
 def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
     """What this code does to an image for the model in ``folder``; None where the model reads no image."""
+    import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
+
     config = json.loads((Path(folder) / "config.json").read_text())
     image = config.get("image")
     if not image or "image" not in config.get("sources", ["image"]):

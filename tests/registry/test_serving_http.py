@@ -7,17 +7,18 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.support.served import SHIRT, ask, jpeg
+from tests.support.warm_python import warm_python
 
 
 class Server:
@@ -25,18 +26,21 @@ class Server:
 
     LISTENS = "Uvicorn running on"  # one worker says "Application startup complete" before its socket is bound
 
-    def __init__(self, uri: str, model_uri: str):
+    def __init__(self, uri: str, model_uri: str, programs: Path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url, self.said = f"http://127.0.0.1:{port}/invocations", []
-        # MLflow looks for uvicorn on the path, where an activated environment has it
-        in_environment = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+        # MLflow looks for uvicorn on the path, where an activated environment has it; this one has its libraries loaded
+        uvicorn = programs / "uvicorn"
+        uvicorn.write_text(f'#!/bin/sh\nexec {warm_python()} -m uvicorn "$@"\n')
+        uvicorn.chmod(0o755)
+        path = os.pathsep.join([str(programs), os.environ["PATH"]])
         command = ["-m", "mlflow", "models", "serve", "-m", model_uri, "--env-manager", "local"]
         self._process = subprocess.Popen(
-            [sys.executable, *command, "--host", "127.0.0.1", "-p", str(port)],
+            [warm_python(), *command, "--host", "127.0.0.1", "-p", str(port)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": in_environment},
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": path},
         )  # fmt: skip
         self._ready = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -66,8 +70,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(uri, model_uri) -> Iterator[Server]:
-    running = Server(uri, model_uri)
+def server(uri, model_uri, tmp_path_factory) -> Iterator[Server]:
+    running = Server(uri, model_uri, tmp_path_factory.mktemp("programs"))
     yield running
     running.stop()
 
