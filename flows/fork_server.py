@@ -35,6 +35,8 @@ LISTENER = 1
 #: Seconds that a client has to say what it asks for, while all others wait: one that was stopped in between has to do
 #: without a fork.
 PATIENCE = 2
+#: What needs a torchvision that is mended; mending it imports torch, which a server for other libraries has no use for.
+NEED_TORCHVISION = {"timm", "transformers"}
 #: Linux's option of prctl() that names the signal which a process gets as its parent ends.
 PR_SET_PDEATHSIG = 1
 
@@ -192,7 +194,8 @@ def main(executable: str, *libraries: str) -> None:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     prepare = [map_packages]
     with contextlib.suppress(ImportError):
-        from moemoe import torchvision_compat  # noqa: F401 - mends a torchvision without operators
+        if NEED_TORCHVISION & {library.partition(".")[0] for library in libraries}:
+            importlib.import_module("moemoe.torchvision_compat")
         from moemoe.compiled_templates import compile_templates
 
         prepare.append(compile_templates)

@@ -64,13 +64,18 @@ def test_a_full_disk_is_told(python):
         assert done.returncode == 120
 
 
-@pytest.mark.parametrize("threads", ["0", "many", "1,2"])
-def test_a_number_of_threads_that_is_none(threads):
+@pytest.fixture(scope="module")
+def with_torch() -> Iterator[str]:
     with warm_python(["torch"]) as python:
-        code = "import sys; assert 'torch' in sys.modules"
         subprocess.run([python, "-c", ""], check=True)  # torch is loaded after it
-        environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        subprocess.run([python, "-c", code], env=environment, check=True, timeout=120)
+        yield python
+
+
+@pytest.mark.parametrize("threads", ["0", "many", "1,2"])
+def test_a_number_of_threads_that_is_none(with_torch, threads):
+    code = "import sys; assert 'torch' in sys.modules"
+    environment = {**os.environ, "OMP_NUM_THREADS": threads}
+    subprocess.run([with_torch, "-c", code], env=environment, check=True, timeout=120)
 
 
 def test_a_script_by_a_link_in_another_folder(python, tmp_path):

@@ -246,7 +246,8 @@ del jinja2.Environment.compile
 for view in (DefaultJinjaPageView, DefaultJinjaIndexPageView):
     view()._get_template(view._template)"""
     subprocess.run([python, "-c", code], check=True)
-    compiled = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    anew = f"from great_expectations.render.view import view as v; v.Environment = v.Environment.func\n{code}"
+    compiled = subprocess.run([python, "-c", anew], capture_output=True, text=True).stderr
     assert "no attribute 'compile'" in compiled
 
 
