@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -48,8 +47,7 @@ def run(
     """Trains a small model; its weights and events.
 
     Args:
-        is_plain: in Python processes that this one starts, for a training that is killed with them or has this one's
-            limits.
+        is_plain: in Python processes that this one starts, for a training that is killed or has this one's limits.
     """
     recipe = recipe or small_recipe()
     job = TrainingJob(
@@ -107,22 +105,11 @@ def in_float64(
 
 def workers_of(parent: int) -> list[int]:
     """The training processes below torchrun, grandchildren of ``parent``."""
-    children = _children()
-    return [worker for child in children.get(parent, []) for worker in children.get(child, [])]
-
-
-def forked_workers() -> list[int]:
-    """The training processes that are forks of this one's warm Python, as torchrun is: they have started no others."""
-    children = _children()
-    return [fork for child in children[os.getpid()] for fork in children.get(child, []) if fork not in children]
-
-
-def _children() -> dict[int, list[int]]:
-    children: dict[int, list[int]] = {}
+    children = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             pid, _, rest = stat.read_text().partition(" (")
         except OSError:
             continue
         children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
-    return children
+    return [worker for child in children.get(parent, []) for worker in children.get(child, [])]
