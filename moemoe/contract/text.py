@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from moemoe.contract.cell_text import without_invisible
@@ -31,6 +32,7 @@ _NUMBER = r"\(?\d+(?:[.,]\d+)?"
 _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
 
 
+@lru_cache(256)  # a label is normalized whole, then by lines, parts and clauses, which are often one
 def normalize_text(text: str) -> str:
     """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
