@@ -26,6 +26,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
                 "tqdm", "google-re2", "pint", "pandas", "safetensors")  # fmt: skip
 OF_FITTED_SYSTEMS = ("scikit-learn", "scipy")
+#: Where MLflow puts the artifact ``model`` of what ``add_version`` logs.
+MODEL_FOLDER = "artifacts/model"
 
 #: How the lines begin that are printed for every version that is registered.
 NOTICES = ("Successfully registered model", "Registered model", "Created version", "model loaded from")
@@ -133,8 +135,8 @@ def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
             f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
             "move it back, or put a link to it there"
         )
-    local = download_artifacts(version.uri, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri))
-    return Path(local) / "artifacts" / "model"
+    model = f"{version.uri}/{MODEL_FOLDER}"  # without the code beside it: hundreds of files
+    return Path(download_artifacts(model, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri)))
 
 
 def _gone(uri: str, version: Version) -> str | None:

@@ -20,7 +20,7 @@ from moemoe.registry.register import register
 from moemoe.registry.rollback import roll_back
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import client
-from moemoe.registry.versions import CHALLENGER, CHAMPION, add_version, alias_of, fetch_version, find_version
+from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, add_version, alias_of, fetch_version, find_version
 from tests.support.small_registry import new_run, new_store, predictions, registered, tiny_model, trained
 from tests.support.warm_python import warm_python
 
@@ -48,6 +48,13 @@ def champion(uri: str, name: str) -> str | None:
     return found and found.version
 
 
+def files_of(uri: str, version: Version) -> Path:
+    """The folder with all that MLflow keeps of a version."""
+    source = client(uri).get_model_version(version.name, version.version).source
+    place = client(uri).get_logged_model(source.removeprefix("models:/")).artifact_location
+    return Path(place.removeprefix("file://"))
+
+
 @pytest.fixture(scope="module")
 def first(uri, model_dir) -> tuple[str, TrackedRun]:
     """A registered model with one version, which is champion; and the run that registered it."""
@@ -69,7 +76,9 @@ def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp
     names = {path.name for path in folder.iterdir()}
     whole = {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json"}
     assert whole | {"preprocessing.json", "MODEL_CARD.md"} <= names
-    assert not [path for path in folder.parents[1].rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".bin")]
+    registered_files = list(files_of(uri, version).rglob("*"))
+    assert {"MLmodel", "served_model.py", "model.safetensors"} <= {path.name for path in registered_files}
+    assert not [path for path in registered_files if path.suffix in (".pkl", ".pickle", ".pt", ".bin")]
     card = (folder / "MODEL_CARD.md").read_text()
     for said in (
         "sample catalog",
@@ -234,21 +243,25 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     assert roll_back(uri, name)[1].version == first.version
 
 
-def test_files_that_were_moved_are_named(uri, name, model_dir, tmp_path):
-    version = find_version(uri, registered(uri, name, model_dir, GOOD).model_uri)
-    place = Path(client(uri).get_logged_model(
-        client(uri).get_model_version(name, version.version).source.removeprefix("models:/")
-    ).artifact_location.removeprefix("file://"))  # fmt: skip
-    place.rename(place.with_name("moved"))
-    with pytest.raises(StorageError, match=f"the files of models:/{name}/1 are not at {place}, where they were"):
-        fetch_version(uri, version, tmp_path)
-    place.with_name("moved").rename(place)
+def test_files_that_were_moved_are_named(uri, first, tmp_path):
+    version = find_version(uri, f"models:/{first[0]}/1")
+    place = files_of(uri, version)
+    moved = place.rename(place.with_name("moved"))
+    try:
+        with pytest.raises(StorageError, match=f"the files of models:/first/1 are not at {place}, where they were"):
+            fetch_version(uri, version, tmp_path)
+    finally:
+        moved.rename(place)
     assert (fetch_version(uri, version, tmp_path) / "MODEL_CARD.md").is_file()
 
 
-def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):
+def test_a_threshold_is_not_raised_to_less(uri, first, monkeypatch):
     """An identical version is neither registered nor crowned."""
-    registered(uri, name, model_dir, GOOD)
+
+    def versions():
+        return sorted(found.version for found in client(uri).search_model_versions(f"name = '{first[0]}'"))
+
+    before = versions()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     for option, message in (
         ("kurta/color=0.1", r"kurta/color has thresholds as high as 0\.1 already \(plain 1\.1000, guarded 1\.1000\)"),
@@ -256,9 +269,9 @@ def test_a_threshold_is_not_raised_to_less(uri, name, model_dir, monkeypatch):
         ("shirt/colour=0.5", "does not answer shirt/colour; did you mean 'shirt/color'"),
     ):
         with pytest.raises(SystemExit, match=message):
-            main(["thresholds", name, "--raise", option])
-    assert champion(uri, name) == "1"
-    assert len(client(uri).search_model_versions(f"name = '{name}'")) == 1
+            main(["thresholds", first[0], "--raise", option])
+    assert champion(uri, first[0]) == "1"
+    assert versions() == before
 
 
 def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, name, model_dir):
