@@ -79,6 +79,11 @@ class Cluster:
         self.s3.upload_file(str(path), BUCKET, key)
         return f"s3://{BUCKET}/{key}"
 
+    def copy(self, prefix: str, to: str) -> None:
+        """Copies the objects of a prefix to another one."""
+        for key in self.keys(prefix):
+            self.s3.copy_object(Bucket=BUCKET, Key=to + key.removeprefix(prefix), CopySource=f"{BUCKET}/{key}")
+
     def delete(self, keys: list[str]) -> None:
         """Loses objects, as a store does that promised to keep them."""
         assert keys
