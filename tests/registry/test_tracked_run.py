@@ -2,8 +2,9 @@
 
 import json
 import math
+import sqlite3
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +12,7 @@ import pytest
 
 from moemoe.registry.tracked_run import PARENT, VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
 from moemoe.registry.tracking import client, default_tracking_uri
+from tests.support.mlflow_database import database
 from tests.support.small_registry import new_store
 from tests.support.warm_python import warm_python
 
@@ -102,6 +104,7 @@ def test_two_first_runs_at_once_share_the_experiment(uri):
 @pytest.mark.parametrize("folder", ["with blank", "with%20escape"])
 def test_files_lie_in_the_folder_whatever_its_name(tmp_path, monkeypatch, folder):
     (tmp_path / folder).mkdir()
+    database(tmp_path / folder)
     monkeypatch.chdir(tmp_path / folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     uri = default_tracking_uri()
@@ -110,4 +113,6 @@ def test_files_lie_in_the_folder_whatever_its_name(tmp_path, monkeypatch, folder
     [report] = tmp_path.rglob("report.html")
     assert report.is_relative_to(tmp_path / folder)
     assert Path(run.mlflow.download_artifacts(run.run_id, "report.html")).read_text() == "here"
-    assert (tmp_path / folder / "mlflow.db").is_file()
+    with closing(sqlite3.connect(tmp_path / folder / "mlflow.db")) as kept:
+        assert kept.execute("select run_uuid from runs").fetchall() == [(run.run_id,)]
+    assert [path.parent.name for path in tmp_path.rglob("mlflow.db")] == [folder]

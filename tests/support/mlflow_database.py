@@ -17,7 +17,11 @@ def database(folder: Path) -> str:
 
 @cache
 def _empty() -> bytes:
-    with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
-        path = Path(folder) / "mlflow.db"
-        tracking.check_tracking(f"sqlite:///{path}")
-        return path.read_bytes()
+    """Made once for all workers, whose temporary files lie in one folder."""
+    kept = Path(tempfile.gettempdir()) / "empty-mlflow.db"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(prefix="moemoe-") as folder:
+            path = Path(folder) / "mlflow.db"
+            tracking.check_tracking(f"sqlite:///{path}")
+            path.replace(kept)
+    return kept.read_bytes()
