@@ -76,6 +76,7 @@ def test_the_first_model_becomes_champion_and_is_whole(uri, name, model_dir, tmp
     names = {path.name for path in folder.iterdir()}
     whole = {"model.safetensors", "config.json", "tokenizer.json", "contract.yaml", "thresholds.json"}
     assert whole | {"preprocessing.json", "MODEL_CARD.md"} <= names
+    assert not list(tmp_path.rglob("served_model.py"))  # its code stays where it is
     registered_files = list(files_of(uri, version).rglob("*"))
     assert {"MLmodel", "served_model.py", "model.safetensors"} <= {path.name for path in registered_files}
     assert not [path for path in registered_files if path.suffix in (".pkl", ".pickle", ".pt", ".bin")]
