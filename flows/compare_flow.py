@@ -53,7 +53,7 @@ class CompareFlow(BaseFlow):
         """All systems train on the shards that are there now; in cross-validation one after the other on each fold."""
         with workspace(self) as space:
             uris = stages.shard.write_folds(space, self.manifest_uri, self.folds) or [self.manifest_uri]
-            self.trainings = [(system, fold, uri) for fold, uri in enumerate(uris) for system in self.recipes]
+            self.trainings = stages.compare.trainings(self.recipes, uris)
         self.next(self.train, foreach="trainings")
 
     @catch(var="training_failure", print_exception=False)
@@ -71,10 +71,9 @@ class CompareFlow(BaseFlow):
         self.system, self.manifest_uri = system, manifest_uri
         self.fold = stages.compare.fold_name(fold, self.folds)
         with workspace(self) as space:
-            what = (system, self.fold, self.recipes[system], Options.of(self), self.processes, metaflow_run())
-            opened = stages.compare.open_system(space, self.comparison_run, *what)
+            what = (system, self.fold, self.recipes, Options.of(self), self.processes, metaflow_run())
+            keep(self, stages.compare.open_system(space, self.comparison_run, *what))
         self.recipe = self.recipes[system].to_dict()
-        self.folder, self.tracked = opened
         print(f"{', '.join(filter(None, [system.name, self.fold]))}:", flush=True)
 
     @catch(var="evaluation_failure", print_exception=False)

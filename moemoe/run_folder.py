@@ -165,6 +165,7 @@ class RunFolder:
     shard_docs = _plain("shard_docs")
     warm_start = _plain("warm-start")
     model = _plain("model")
+    trained_on = _plain("model/trained_on.json")
     events = _plain("events.jsonl")
     checkpoint = _plain("checkpoint.safetensors")
     training_quarantine = _table("quarantine-train.parquet", QUARANTINE)

@@ -8,6 +8,7 @@ from typing import Any
 from moemoe.contract.load import load_contract
 from moemoe.evaluation.comparison import Candidate, Comparison, compare, pooled
 from moemoe.evaluation.paper import AS_LONG, PaperSystem, systems_of, tables_of
+from moemoe.inference.answering import ANSWERING
 from moemoe.labels.folds import check_folds
 from moemoe.recipes import Recipe
 from moemoe.recipes.comparison import recipe_to_compare
@@ -23,6 +24,7 @@ from moemoe.reporting.document import FAILURE, Document, Notice
 from moemoe.reporting.html import page
 from moemoe.reporting.identity import origin
 from moemoe.run_folder import RunFolder
+from moemoe.storage import fetch, join, publish
 from stages.collect import find_catalog
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
 from stages.preflight import check, images_to_collect
@@ -53,6 +55,15 @@ class StartedWithRuns:
     is_sample: bool
     compared_dataset: str
     tracked: TrackedRun
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One system's folder and MLflow run, and the systems whose models are members of it."""
+
+    folder: RunFolder
+    tracked: TrackedRun
+    taken: list[PaperSystem]
 
 
 @dataclass(frozen=True)
@@ -143,21 +154,30 @@ def _start(
     return TrackedRun.start(tracking, experiment, run_name("comparison"), params, tags)
 
 
+def trainings(recipes: Mapping[PaperSystem, Recipe], uris: Sequence[str]) -> list[tuple[PaperSystem, int, str]]:
+    """What the step train does, in this order: on each manifest every system, committees after what they can take."""
+    systems = sorted(recipes, key=lambda system: bool(recipes[system].members))
+    return [(system, fold, uri) for fold, uri in enumerate(uris) for system in systems]
+
+
 def open_system(
     space: Workspace,
     comparison: TrackedRun,
     system: PaperSystem,
     fold: str,
-    recipe: Recipe,
+    recipes: Mapping[PaperSystem, Recipe],
     options: Options,
     processes: int,
     metaflow_run: str,
-) -> tuple[RunFolder, TrackedRun]:
+) -> Opened:
     """The folder of one system, or of a fold of it, with the comparison's contracts and how its catalog was read.
 
-    Also the system's MLflow run.
+    Also the system's MLflow run, and of a committee the members that other systems of the comparison have trained.
+
+    Args:
+        recipes: of all systems.
     """
-    folder = space.folder.system(system.name, fold)
+    folder, recipe = space.folder.system(system.name, fold), recipes[system]
     folder.contract.publish(space.contract.path)
     folder.given_contract.publish(space.given_contract.path)
     folder.reading.write_text(space.folder.reading.read_text())
@@ -165,7 +185,34 @@ def open_system(
     run = start_tracked_run(
         comparison.address, options.experiment, recipe, system.settings, options, processes, metaflow_run, tags
     )
-    return folder, run
+    return Opened(folder, run, take_members(space, folder, recipe, recipes, fold))
+
+
+def take_members(
+    space: Workspace, committee: RunFolder, recipe: Recipe, recipes: Mapping[PaperSystem, Recipe], fold: str
+) -> list[PaperSystem]:
+    """Puts what other systems have trained where a committee would train its members; returns those systems.
+
+    They have a member's own recipe, and the seed and split are the same, so it would come to the same model.
+    """
+    taken = []
+    for member in recipe.members:
+        for system in (other for other, own in recipes.items() if own.to_dict() == member.to_dict()):
+            trained, own = space.folder.system(system.name, fold), committee.member(member.name)
+            if system not in taken and trained.trained_on.exists():
+                _copy_training(space, trained, own)
+                taken.append(system)
+    return taken
+
+
+def _copy_training(space: Workspace, trained: RunFolder, member: RunFolder) -> None:
+    """What training left; not the thresholds that evaluation added to the model, which are that system's own."""
+    model = fetch(trained.model.uri, space.scratch)
+    for file in (file for file in model.rglob("*") if file.is_file() and file.name != ANSWERING):
+        publish(file, join(member.model.uri, file.relative_to(model).as_posix()))
+    member.events.publish(fetch(trained.events.uri, space.scratch))
+    if trained.training_quarantine.exists():
+        member.training_quarantine.publish(fetch(trained.training_quarantine.uri, space.scratch))
 
 
 def fold_name(fold: int, folds: int) -> str:
@@ -186,21 +233,25 @@ def failed(system: PaperSystem, failure: Any) -> Document:
 
 def candidates(tasks: Iterable[Any], comparison: RunFolder) -> list[Candidate]:
     """The systems that the tasks of the step evaluate trained, each fold's answers put together."""
+    tasks = list(tasks)
+    minutes = {(task.system, task.fold): getattr(task, "training_minutes", 0.0) for task in tasks}
     folds: dict[PaperSystem, list[Candidate]] = {}
     for task in tasks:
-        folds.setdefault(task.system, []).append(_candidate_of_task(task))
+        of_members = sum(minutes[system, task.fold] for system in task.taken)
+        folds.setdefault(task.system, []).append(_candidate_of_task(task, of_members))
     return [pooled(own, comparison.system(system.name).uri) for system, own in folds.items()]
 
 
-def _candidate_of_task(task: Any) -> Candidate:
-    """What a task has to compare, or the reason why it has nothing."""
+def _candidate_of_task(task: Any, minutes_of_members: float) -> Candidate:
+    """What a task has to compare, or the reason why it has nothing; it took as long as if it had trained alone."""
     for step, failure in (("training", task.training_failure), ("evaluation", task.evaluation_failure)):
         if failure:
             where = " ".join(filter(None, ["in", step, task.fold and f"({task.fold})"]))
             return Candidate(task.system.name, task.system, failure=f"{where}: {reason(failure)}")
     baselines = {name: value for name, value in task.metrics.items() if name.startswith("baseline/")}
     predictions = task.folder.predictions
-    return Candidate(task.system.name, task.system, predictions, task.training_minutes, baselines)
+    minutes = task.training_minutes + minutes_of_members
+    return Candidate(task.system.name, task.system, predictions, minutes, baselines)
 
 
 def compare_systems(

@@ -4,7 +4,6 @@ A member is trained or fitted as it would be alone, under ``members/NAME`` of th
 finished is not made again; one that it has not goes on from its checkpoint.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,8 +22,8 @@ from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.decode import ImageReader
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.sampler import epoch_order
-from moemoe.storage import exists, fetch, join, read_bytes, write_bytes
-from moemoe.systems.committee import TRAINED_ON, Committee, longest_text
+from moemoe.storage import fetch
+from moemoe.systems.committee import Committee, longest_text
 from moemoe.systems.pooling import fit_weights
 from moemoe.training.events import read_events
 from moemoe.training.items import (
@@ -51,17 +50,14 @@ def train_committee(
     Raises:
         ConfigError: a member that an earlier run has left was trained on something else.
     """
-    data = {"manifest": hashlib.sha256(read_bytes(job.manifest_uri)).hexdigest(), "hidden": job.hidden}
     jobs = {member.name: job.of_member(member.name, member.to_dict()) for member in recipe.members}
     for member in recipe.members:
         own = jobs[member.name]
-        record = join(own.folder.model.uri, TRAINED_ON)  # written last: the member is complete
-        if not exists(record):
+        record = own.folder.trained_on
+        if not record.exists():
             make(own, member)
             TerminationSignal.stop_listening()
-            if rank == 0:
-                write_bytes(record, json.dumps(data).encode())
-        elif json.loads(read_bytes(record)) != data:
+        elif json.loads(record.read_text()) != job.trained_on:
             raise ConfigError(f"{own.run_uri} holds a member that was trained on another split; start a fresh run")
     if rank == 0:
         _publish_what_members_left(job, jobs)

@@ -1,5 +1,6 @@
 """One training job, as the launcher hands it to the processes that torchrun starts."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from moemoe.errors import ConfigError
 from moemoe.run_folder import RunFolder
+from moemoe.storage import read_bytes
 
 #: Argument of ``moemoe.training.run``: its standard input is a pipe from the launcher, which ends when that does.
 UNTIL_LAUNCHER_ENDS = "--until-launcher-ends"
@@ -56,6 +58,11 @@ class TrainingJob:
     def folder(self) -> RunFolder:
         """What ``run_uri`` holds."""
         return RunFolder(self.run_uri)
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What a model of this job was trained on: the manifest by its hash, and what was hidden."""
+        return {"manifest": hashlib.sha256(read_bytes(self.manifest_uri)).hexdigest(), "hidden": self.hidden}
 
     @property
     def events_path(self) -> Path:

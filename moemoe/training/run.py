@@ -6,6 +6,7 @@ python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.traini
 starts torchrun.
 """
 
+import json
 import os
 import sys
 from contextlib import nullcontext
@@ -49,6 +50,8 @@ def main(path: str, *options: str) -> int:
             Trainer(job, recipe, device, rank, world_size, precision).train()
         elif rank == 0:  # one process does it, the others have nothing to do
             fit(job, recipe, device)
+        if rank == 0:
+            job.folder.trained_on.write_text(json.dumps(job.trained_on))
 
     try:
         make(job, recipe)

@@ -1,6 +1,7 @@
 """From shards to a registered model: train, evaluate, register, retrain, finish, compare, backfill."""
 
 import html
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -138,16 +139,18 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
     comparison = RunFolder.of_run(str(tmp_path), "18")
     failure = SimpleNamespace(exception="first\nmiddle\nlast", type="OSError")
     found = {"training_failure": None, "evaluation_failure": None, "fold": "", "training_minutes": 1.0}
-    found |= {"metrics": evaluated.measured.metrics, "folder": space.folder}
+    found |= {"metrics": evaluated.measured.metrics, "folder": space.folder, "taken": []}
+    tf_idf = PaperSystem("tf-idf", "")
     tasks = [
-        SimpleNamespace(**{**found, "system": PaperSystem("tf-idf", "")}),
-        SimpleNamespace(**{**found, "system": PaperSystem("knn", "")}),
+        SimpleNamespace(**{**found, "system": tf_idf}),
+        SimpleNamespace(**{**found, "system": PaperSystem("committee", ""), "taken": [tf_idf]}),
         SimpleNamespace(
             **{**found, "system": PaperSystem("qga", ""), "training_failure": failure, "fold": "fold 1 of 2"}
         ),
     ]
     compared = stages.compare.candidates(tasks, comparison)
     assert [candidate.failure for candidate in compared] == ["", "", "in training (fold 1 of 2): first last"]
+    assert [candidate.minutes for candidate in compared[:2]] == [1.0, 2.0]  # of two models
     assert "baseline/majority_accuracy" in compared[0].baselines
     own = Workspace(comparison, str(tmp_path / "scratch"))
     comparison.contract.publish(space.contract.path)
@@ -157,16 +160,45 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
 
 
 def test_a_system_has_a_folder_and_a_run_that_a_stopped_task_finds_again(space, tracked, options, evaluated):
-    recipe = load_recipe("knn", "tiny")
-    what = (PaperSystem("knn", ""), "fold 1 of 2", recipe, options, 1, "CompareFlow/18")
-    folder, run = stages.compare.open_system(space, tracked, *what)
+    knn = PaperSystem("knn", "")
+    what = (knn, "fold 1 of 2", {knn: load_recipe("knn", "tiny")}, options, 1, "CompareFlow/18")
+    opened = stages.compare.open_system(space, tracked, *what)
+    folder, run = opened.folder, opened.tracked
     assert folder.path == "runs/17/systems/knn/fold-1-of-2"
     assert Workspace(folder, space.scratch).contract.hash == space.contract.hash
     assert Workspace(folder, space.scratch).given_contract.hash == space.given_contract.hash  # the report reads both
     assert folder.reading.read_text() == space.folder.reading.read_text()  # its report has a section of it
-    assert stages.compare.open_system(space, tracked, *what) == (folder, run)
+    assert stages.compare.open_system(space, tracked, *what) == opened
     assert run.mlflow.get_run(run.run_id).data.tags["comparison"] == tracked.run_id
     assert (stages.compare.fold_name(0, 2), stages.compare.fold_name(0, 0)) == ("fold 1 of 2", "")
+
+
+def test_a_committee_takes_the_members_that_other_systems_of_the_comparison_have_trained(
+    space, tracked, options, evaluated, tmp_path
+):
+    """They come before it; it takes what has its member's own recipe and has finished, and nothing that came later."""
+    tf_idf, committee = PaperSystem("tf-idf"), PaperSystem("committee")
+    plain = load_recipe("tf-idf")
+    members = (plain, load_recipe("image-classifier"))
+    recipes = {committee: replace(load_recipe("committee"), members=members), tf_idf: plain}
+    assert [system for system, _, _ in stages.compare.trainings(recipes, ["a", "b"])] == [tf_idf, committee] * 2
+
+    what = ("", recipes, options, 1, "CompareFlow/18")
+    trained = stages.compare.open_system(space, tracked, tf_idf, *what)
+    assert (trained.taken, stages.compare.open_system(space, tracked, committee, *what).taken) == ([], [])
+    shutil.copytree(space.folder.model.uri, trained.folder.model.uri)  # as its training and evaluation leave it
+    shutil.copy(space.folder.events.uri, trained.folder.events.uri)
+    assert (space.local(space.folder.model) / ANSWERING).is_file()
+    opened = stages.compare.open_system(space, tracked, committee, *what)
+    assert opened.taken == [tf_idf]
+    member = opened.folder.member("tf-idf")
+    assert json.loads(member.trained_on.read_text()) == json.loads(space.folder.trained_on.read_text())
+    assert {path.name for path in Path(member.model.uri).iterdir()} == {
+        path.name for path in Path(space.folder.model.uri).iterdir()
+    } - {ANSWERING}
+    assert member.events.read_text() == space.folder.events.read_text()
+    changed = {committee: recipes[committee], tf_idf: replace(plain, description="another recipe")}
+    assert stages.compare.take_members(space, opened.folder, recipes[committee], changed, "") == []
 
 
 def test_finished_runs_are_compared_from_copies_of_their_predictions(space, tracked, options, evaluated, tmp_path):
