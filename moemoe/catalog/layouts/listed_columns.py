@@ -1,4 +1,7 @@
-"""Images and bullet points that have a column each: "Image 2", "additional_image_link", "bullet_point_1"."""
+"""Images and bullet points that have a column each: "Image 2", "additional_image_link", "bullet_point_1".
+
+Also several columns of one name, which are told apart as "bullet_point (2)" here and as "bullet_point.1" by pandas.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +13,17 @@ from moemoe.catalog.layouts.records import nested, split_urls
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
 _NUMBER = r"0*[1-9]\d?"
+_AGAIN = r"(?:\.[1-9]\d?|\([1-9]\d?\))"
 #: Catalog column -> the plain names of its further columns.
 _NAMES = {
     "images": re.compile(
         rf"(?:main|product|item)?{_OF_IMAGE}(?:{_NUMBER}{_PLACE}|{_PLACE}{_NUMBER})|"
-        rf"(?:additional|other|further|more|extra|gallery|secondary)(?:product)?{_OF_IMAGE}{_PLACE}(?:{_NUMBER})?{_PLACE}"
+        rf"(?:additional|other|further|more|extra|gallery|secondary)(?:product)?{_OF_IMAGE}{_PLACE}(?:{_NUMBER})?{_PLACE}(?:{_AGAIN})?|"
+        rf"(?:main|product|item)?{_OF_IMAGE}{_PLACE}{_AGAIN}"
     ),
-    "bullet_points": re.compile(rf"(?:key)?(?:bullet(?:point)?|productfeaturebullet)s?{_NUMBER}"),
+    "bullet_points": re.compile(
+        rf"(?:key)?(?:bullet(?:point)?|productfeaturebullet)s?(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint"
+    ),
 }
 
 

@@ -42,6 +42,19 @@ def test_they_are_those_of_the_product(tmp_path, first):
     assert (told["image_2"], told["bullet_point_2"]) == ("images", "bullet_points")
 
 
+@pytest.mark.parametrize(
+    "header", ["image,image,bullet_point,bullet_point", "image,image.1,bullet_point,bullet_point.1"]
+)
+def test_columns_of_one_name(tmp_path, header):
+    """As flat files have them, and as pandas writes them again."""
+    path = write_lines(
+        tmp_path / "a.csv", f"product_id,product_type,title,Fit,{header}", "p1,K,t,Slim,a.jpg,b.jpg,soft,red"
+    )
+    (row,) = rows_of(path, images=9)
+    assert [image["path"] for image in (row["image"], *row["images"])] == ["a.jpg", "b.jpg"]
+    assert (row["bullet_points"], row["attributes"]) == (["soft", "red"], [("Fit", "Slim")])
+
+
 def test_beside_lists(tmp_path):
     """In JSON the first rows need not have them."""
     second = {"image": ["a.jpg", "b.jpg"], "image_2": "c.jpg", "bullet_points": ["soft"], "bullet_point_2": "red"}
