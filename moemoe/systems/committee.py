@@ -81,11 +81,13 @@ class CommitteeBatch:
         batches: in the order of the members; none where nothing can be answered.
         asked: all questions in order, None for one whose attribute the training split did not have.
         characters: how much text the product of each question shows.
+        sees_NM: whether each member sees anything of the product of each question.
     """
 
     batches: Sequence[Any]
     asked: Sequence[str | None]
     characters: np.ndarray
+    sees_NM: np.ndarray
 
     def to(self, device: torch.device) -> "CommitteeBatch":
         """Every member's batch on ``device``."""
@@ -113,8 +115,11 @@ class CommitteeCollator:
         for member in self.members if kept else ():
             own = [ModelInput(self._sources(item, member), names) for item, names in kept]
             batches.append(member.collator(own))
-        characters = np.repeat(list(map(longest_text, items)), [len(item.questions) for item in items])
-        return CommitteeBatch(batches, asked, characters)
+        questions = [len(item.questions) for item in items]
+        characters = np.repeat(list(map(longest_text, items)), questions)
+        sees = [[any(map(_is_there, self._sources(item, member))) for member in self.members] for item in items]
+        sees_IM = np.array(sees, dtype=bool).reshape(len(items), len(self.members))
+        return CommitteeBatch(batches, asked, characters, sees_IM.repeat(questions, axis=0))
 
     def _seen_once(self, items: Sequence[ModelInput]) -> list[ModelInput]:
         """``items`` with the features of images in their place, which else every member would compute."""
@@ -256,7 +261,7 @@ class Committee(nn.Module):
                 pooled_NC, values = pooled_with_nothing(probability_MNC, weight_NM, taught_M), [*values, ""]
             else:
                 pooled_NC = pooled(probability_MNC, weight_NM)
-            share_NM = weight_NM / weight_NM.sum(1, keepdims=True)
+            share_NM = _shares(weight_NM, batch.sees_NM[places])
             weight_NS = np.einsum("mns,nm->ns", weight_MNS, share_NM).clip(0, 1)
             image_N = weight_NS[:, of_images].sum(1).clip(0, 1)
             for place, row_C, image, row_S in zip(places, pooled_NC, image_N.tolist(), weight_NS.tolist(), strict=True):
@@ -284,6 +289,16 @@ class Committee(nn.Module):
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
         return cls.of(folders, config.values, config.weights, config.short_text, config.nothing).eval()
+
+
+def _is_there(source: Any) -> bool:
+    return source is not None and not (isinstance(source, str) and not source)
+
+
+def _shares(weight_NM: np.ndarray, sees_NM: np.ndarray) -> np.ndarray:
+    """What each member counts for, sum 1: one that sees nothing of a product says nothing, unless none sees any."""
+    counts_NM = np.where(sees_NM | ~sees_NM.any(1, keepdims=True), weight_NM, 0.0)
+    return counts_NM / counts_NM.sum(1, keepdims=True)
 
 
 def longest_text(item: ModelInput) -> int:

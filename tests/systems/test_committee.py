@@ -71,6 +71,19 @@ def test_an_answer_is_the_pool_of_its_members_distributions(trained, dataset):
             assert given[place].confidence == pytest.approx(expected_C.max(), rel=1e-3)
 
 
+def test_a_member_that_sees_nothing_of_a_product_has_no_part_in_what_its_sources_weigh(trained, dataset):
+    """Without a text TF-IDF says nothing: the sources weigh what MoEMoE says."""
+    folder, predictor = trained
+    [product] = [dataset[row] for row in dataset.rows("test") if dataset[row].image is not None][:1]
+    blanked = [ProductQuery("", product.image, ["color"]), ProductQuery(product.context, None, ["color"])]
+    [[by_image], [by_text]] = predictor.answer(blanked)
+    [[alone], _] = Predictor.load(folder / "run" / MEMBERS / "moemoe" / "model").answer(blanked)
+    assert by_image.image_weight == pytest.approx(alone.image_weight)
+    assert by_text.image_weight == 0
+    [[by_nothing]] = predictor.answer([ProductQuery("", None, ["color"])])
+    assert by_nothing.image_weight + by_nothing.text_weight == pytest.approx(1)
+
+
 def test_its_report_has_the_experts_of_the_member_that_has_some(trained, dataset):
     folder, predictor = trained
     table = routing(predictor, dataset)
