@@ -98,20 +98,23 @@ def test_too_little_data_abstains():
 
 
 def naive_guard(confidence, correct):
-    """From the most confident 46 on, in up to 20 even steps to all, while the exact binomial is convinced."""
+    """In up to 20 even steps to all, while the exact binomial is convinced: from the most confident 46 on; of 108 and
+    more from the most confident 54 on and from the middle, at half the level."""
     n, chosen = len(correct), math.nan
+    starts, first = ((0, 10), 54) if n >= 108 else ((0,), 46)
     ranked = sorted(confidence, reverse=True)
-    for step in range(20):
-        size = int(46 + step * (n - 46) / 19)
-        threshold = ranked[size - 1]
-        accepted = [ok for c, ok in zip(confidence, correct, strict=True) if c >= threshold]
-        if stats.binom.sf(sum(accepted) - 1, len(accepted), 0.9) > 0.05:
-            break
-        chosen = threshold
+    for start in starts:
+        for step in range(start, 20):
+            size = int(first + step * (n - first) / 19)
+            threshold = ranked[size - 1]
+            accepted = [ok for c, ok in zip(confidence, correct, strict=True) if c >= threshold]
+            if stats.binom.sf(sum(accepted) - 1, len(accepted), 0.9) > 0.05 / len(starts):
+                break
+            chosen = min(threshold, chosen) if chosen == chosen else threshold
     return chosen
 
 
-@given(st.integers(46, 150), st.integers(0, 2**32 - 1), st.sampled_from([4, 20, 1000]), st.floats(0.85, 1.0))
+@given(st.integers(65, 300), st.integers(0, 2**32 - 1), st.sampled_from([4, 20, 1000]), st.floats(0.85, 1.0))
 def test_the_guard_equals_a_loop_over_candidates(count, seed, levels, accuracy):
     rng = np.random.default_rng(seed)
     confidence = rng.integers(0, levels, count) / levels
@@ -120,10 +123,20 @@ def test_the_guard_equals_a_loop_over_candidates(count, seed, levels, accuracy):
 
 
 def test_a_failure_ends_the_search_even_where_more_products_would_pass():
-    """The 46 most confident are 10 errors and 36 right ones; all 1000 are 99 % right."""
-    correct = np.ones(1000, dtype=bool)
+    """The 46 most confident are 10 errors and 36 right ones; all 100 are 90 % right."""
+    correct = np.ones(100, dtype=bool)
     correct[:10] = False
-    assert math.isnan(guarded_threshold(np.linspace(1, 0, 1000), correct))
+    assert math.isnan(guarded_threshold(np.linspace(1, 0, 100), correct))
+
+
+def test_wrong_labels_among_the_most_confident_do_not_cost_everything():
+    """97 % of 700 are right, but not the two most confident nor a third: more than the first 54 may have wrong."""
+    correct = np.arange(700) % 34 != 1
+    correct[:2] = False
+    confidence = np.linspace(1, 0, 700)
+    assert least_support(starts=2) == 54
+    assert guarded_threshold(confidence, correct) == 0  # all are accepted
+    assert math.isnan(guarded_threshold(confidence[:92], correct[:92]))  # there is one sequence, which ends at once
 
 
 def test_equal_confidences_are_one_candidate():
