@@ -237,7 +237,7 @@ def candidates(tasks: Iterable[Any], comparison: RunFolder) -> list[Candidate]:
     minutes = {(task.system, task.fold): getattr(task, "training_minutes", 0.0) for task in tasks}
     folds: dict[PaperSystem, list[Candidate]] = {}
     for task in tasks:
-        of_members = sum(minutes[system, task.fold] for system in task.taken)
+        of_members = sum(minutes[system, task.fold] for system in getattr(task, "taken", ()))
         folds.setdefault(task.system, []).append(_candidate_of_task(task, of_members))
     return [pooled(own, comparison.system(system.name).uri) for system, own in folds.items()]
 

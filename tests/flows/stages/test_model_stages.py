@@ -139,7 +139,7 @@ def test_a_comparison_has_the_systems_that_answered_and_the_reasons_of_the_other
     comparison = RunFolder.of_run(str(tmp_path), "18")
     failure = SimpleNamespace(exception="first\nmiddle\nlast", type="OSError")
     found = {"training_failure": None, "evaluation_failure": None, "fold": "", "training_minutes": 1.0}
-    found |= {"metrics": evaluated.measured.metrics, "folder": space.folder, "taken": []}
+    found |= {"metrics": evaluated.measured.metrics, "folder": space.folder}  # one that fails early has taken nothing
     tf_idf = PaperSystem("tf-idf", "")
     tasks = [
         SimpleNamespace(**{**found, "system": tf_idf}),
