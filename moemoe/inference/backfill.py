@@ -42,7 +42,7 @@ STAGE = "backfill"
 CHUNK_ROWS = 512
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
-DECIDING = 4
+DECIDING = 5
 
 T = TypeVar("T")
 
