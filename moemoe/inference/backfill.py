@@ -164,7 +164,8 @@ def part_name(partition: str, job: BackfillJob) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
-        made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}"
+        private = "private hosts|" if job.allow_private_hosts else ""  # of whose images others have none
+        made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}{private}"
         digest = hashlib.sha256(made_with.encode())
         with open(fetch(partition, scratch), "rb") as file:
             while chunk := file.read(2**20):
