@@ -12,7 +12,6 @@ from moemoe.registry.gate import Rules
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import check_model_name, check_tracking, default_tracking_uri
 from moemoe.shards.sampler import check_batch_size
-from moemoe.sources import images_read
 from moemoe.training.launch import check_processes, default_processes
 from stages.collect import find_catalog
 from stages.options import Options, TrainOptions
@@ -84,8 +83,7 @@ def start_training(
 
 def images_to_collect(recipes: Iterable[Recipe]) -> int:
     """How many images of a product are collected for some recipes: as many as any of them reads, at least its first."""
-    members = (member for recipe in recipes for member in recipe.members or (recipe,))
-    return max(1, *(images_read(member.config.sources) for member in members))
+    return max(1, *(recipe.images for recipe in recipes))
 
 
 def read_recipe(options: Options, train: TrainOptions) -> Recipe:

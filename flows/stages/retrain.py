@@ -6,7 +6,7 @@ import yaml
 
 from moemoe.errors import ConfigError, StorageError
 from moemoe.recipes import Recipe
-from moemoe.registry.tracked_run import TrackedRun
+from moemoe.registry.thresholds import training_run
 from moemoe.registry.versions import CHAMPION, alias_of, fetch_version
 from moemoe.shards.manifest_diff import diff_manifests
 from moemoe.sources import images_read, named_sources
@@ -61,9 +61,10 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
         check_warm_start(weights, recipe)
         space.folder.warm_start.publish(weights)
         print(f"training starts from the weights of {words}")
-    run = TrackedRun(tracking, champion.run_id)
+    run = training_run(tracking, champion)
     sources = yaml.safe_load(run.parameter("sources") or "[image]")  # named by the recipes that set them
-    return Champion(words, run.manifest, bool(warm_start), images_read(named_sources(sources)))
+    images = int(run.parameter("images") or images_read(named_sources(sources)))  # an earlier release has no "images"
+    return Champion(words, run.manifest, bool(warm_start), images)
 
 
 def check_for_new_data(champion: Champion | None, manifest_uri: str) -> NewData:

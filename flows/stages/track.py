@@ -58,6 +58,7 @@ def parameters(options: Options, recipe: Recipe, settings: str, processes: int) 
         "processes": processes,
         "seed": options.seed,
         "image": sizes["image"].get("name", "none"),
+        "images": recipe.images,
         **{name: value for name, value in model.items() if not name.endswith("_length")},
         "experts": experts.get("num_experts", 0),
         **{f"experts.{name}": value for name, value in experts.items() if name != "num_experts"},

@@ -36,7 +36,7 @@ Cell = tuple[str, str]
 """Product type and attribute."""
 
 #: Columns of PREDICTIONS that slices are made by.
-TRAITS = ("explicit", "unseen", "rare", "has_image")
+TRAITS = ("explicit", "unseen", "rare", "has_image", "canonical")
 #: What is read of PREDICTIONS for CellPredictions, and what CellRows need besides.
 _READ = ["product_id", "product_type", "group", "attribute", "split", "condition", "gold", "prediction", "confidence",
          "tolerance"]  # fmt: skip

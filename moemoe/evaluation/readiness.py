@@ -1,7 +1,7 @@
 """Which attributes a catalog can be filled in with: ready, or what they lack.
 
 An attribute's test questions are those of all its product types. It is answered where the confidence reaches the plain
-threshold of the product type and attribute, as in backfill.
+threshold of the product type and attribute and the answer is a value of the contract, as in backfill.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, Cells
+from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
 from moemoe.evaluation.source_weights import reads_images
 from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
@@ -92,15 +92,16 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
 
 
 def _answered(
-    own: Mapping[Cell, CellPredictions], thresholds: Mapping[Cell, float], resamples: GroupBootstrap
+    own: Mapping[Cell, CellRows], thresholds: Mapping[Cell, float], resamples: GroupBootstrap
 ) -> tuple[Interval, Interval]:
-    """Coverage and precision of the answers at or above their thresholds."""
+    """Coverage and precision of the answers that are values of the contract, at or above their thresholds."""
     if not own:
         nothing = Interval(math.nan, math.nan, math.nan, 0)
         return nothing, nothing
     group = np.concatenate([each.group for each in own.values()])
     correct = np.concatenate([each.correct for each in own.values()])
-    accepted = np.concatenate([each.confidence >= thresholds[cell] for cell, each in own.items()])  # NaN accepts none
+    reached = [each.confidence >= thresholds[cell] for cell, each in own.items()]  # NaN accepts none
+    accepted = np.concatenate(reached) & np.concatenate([each.has("canonical") for each in own.values()])
     right = correct[accepted]
     drawn = resamples.shares([(accepted, group), (right, group[accepted])])
     coverage = interval(float(accepted.mean()), drawn[0], len(group))

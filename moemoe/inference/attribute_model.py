@@ -71,13 +71,13 @@ class AttributeModel:
         """An answer as it counts, and whether it is accepted: a value of the contract that reaches its threshold.
 
         In an unfamiliar store the text counts for more than what the model has learned of another one: a single value
-        that it names is the answer, with a confidence of 1 as nothing else comes into question; of several the model's
-        answer has to be one.
+        that it names is the answer, with a confidence of 1 as nothing else comes into question, and no image has a part
+        in it; of several the model's answer has to be one.
         """
         if threshold_kind == UNFAMILIAR:
             named = self.named_values.named(attribute, question.context)
             if len(named) == 1:
-                answer = replace(answer, value=next(iter(named)), confidence=1.0)
+                answer = replace(answer.of_text_alone(self.sources), value=next(iter(named)), confidence=1.0)
             elif named and answer.value not in named:
                 return answer, False
             stands_there = named or self.named_values.names(attribute, answer.value, question.context)

@@ -42,7 +42,7 @@ STAGE = "backfill"
 CHUNK_ROWS = 512
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
-DECIDING = 4
+DECIDING = 5
 
 T = TypeVar("T")
 
@@ -164,7 +164,8 @@ def part_name(partition: str, job: BackfillJob) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
-        made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}"
+        private = "private hosts|" if job.allow_private_hosts else ""  # of whose images others have none
+        made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}{private}"
         digest = hashlib.sha256(made_with.encode())
         with open(fetch(partition, scratch), "rb") as file:
             while chunk := file.read(2**20):

@@ -1,13 +1,13 @@
 """What comes out of a system: losses in training, answers and distributions afterwards."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
 from moemoe.model.mixture_of_experts import RouterStats
-from moemoe.sources import IMAGE, kinds_of
+from moemoe.sources import IMAGE, TEXT, kinds_of
 
 
 @dataclass
@@ -57,6 +57,14 @@ class Answer:
         of_kind = {IMAGE: self.image_weight}
         shares = self.source_weights or [of_kind.get(kind, self.text_weight) for kind in kinds_of(sources)]
         return dict(zip(sources, shares, strict=True))
+
+    def of_text_alone(self, sources: Sequence[str]) -> "Answer":
+        """The answer as if it came from the texts alone, which keep their shares of each other."""
+        is_text = [float(kind == TEXT) for kind in kinds_of(sources)]
+        own = [share * text for share, text in zip(self.source_weights, is_text, strict=False)]
+        shares = own if sum(own) > 0 else is_text
+        each = tuple(share / sum(shares) for share in shares) if self.source_weights and any(shares) else ()
+        return replace(self, image_weight=0.0, text_weight=1.0, source_weights=each)
 
 
 @dataclass(frozen=True)

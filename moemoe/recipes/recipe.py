@@ -6,6 +6,7 @@ from typing import Any
 
 from moemoe.configs import config_from_dict
 from moemoe.recipes.settings import Training
+from moemoe.sources import images_read
 from moemoe.systems import FITTED, load_system
 
 
@@ -51,6 +52,11 @@ class Recipe:
         if self.members:
             return tuple(epochs for member in self.members for epochs in member.epochs)
         return (1,) if self.fitted else tuple(map(self.training.epochs_of, self.phases))
+
+    @property
+    def images(self) -> int:
+        """How many images of a product the system reads; of a committee, as many as any of its members."""
+        return max(images_read(recipe.config.sources) for recipe in self.members or (self,))
 
     @property
     def limits(self) -> str:

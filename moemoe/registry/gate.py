@@ -8,6 +8,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -71,7 +72,7 @@ class GateDecision:
 
     Args:
         reasons: sentences; where it is refused, everything that speaks against it.
-        halves: ``gate`` and ``report``; empty where there was no champion to compare with.
+        halves: ``gate`` and, if it has rows enough, ``report``; empty where there was no champion to compare with.
         cells: the cells of the gate rows that were looked at one by one: product type, attribute, products, Recall@90P
             of champion and challenger, and how high their difference may be (``difference_high``).
     """
@@ -117,9 +118,11 @@ def decide(
     try:
         for name in (GATE, REPORT):  # memory holds one half of the rows
             shared = _shared(challenger, champion, name, condition)
-            halves[name] = _half(shared, report_product_types)
             if name == GATE:
-                compared = _compare_cells(shared, rules)
+                halves[name], compared = _half(shared, report_product_types), _compare_cells(shared, rules)
+            else:
+                with suppress(EvaluationError):  # so few report rows are not reported
+                    halves[name] = _half(shared, report_product_types)
             condition = shared.first.condition
             del shared
     except EvaluationError as error:

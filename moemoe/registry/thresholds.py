@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from moemoe.cli import main
@@ -21,7 +22,15 @@ from moemoe.names import cell_name, cells_meant
 from moemoe.registry.promote import replace_champion
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
-from moemoe.registry.versions import CHAMPION, Version, add_version, alias_of, fetch_version, no_champion
+from moemoe.registry.versions import (
+    CHAMPION,
+    Version,
+    add_version,
+    alias_of,
+    fetch_version,
+    find_version,
+    no_champion,
+)
 from moemoe.reporting.document import Block, Column, Document, Table, Text
 from moemoe.reporting.html import page
 from moemoe.reporting.model_card import MODEL_CARD, Card, change_words
@@ -63,6 +72,17 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
     if not replace_champion(uri, version, base):
         _check_champion(uri, base)
     return version
+
+
+def training_run(uri: str, version: Version) -> TrackedRun:
+    """The run that trained a version: of one with other thresholds that of the version that they were changed of.
+
+    Where that version is registered no more, it is the version's own run, which has no parameters.
+    """
+    with suppress(ConfigError):
+        while BASE in version.tags:
+            version = find_version(uri, f"models:/{version.name}/{version.tags[BASE]}")
+    return TrackedRun(uri, version.run_id)
 
 
 def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:

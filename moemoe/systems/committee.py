@@ -82,12 +82,14 @@ class CommitteeBatch:
         asked: all questions in order, None for one whose attribute the training split did not have.
         characters: how much text the product of each question shows.
         sees_NM: whether each member sees anything of the product of each question.
+        applies_N: whether the attribute is known to apply: such an answer is not empty.
     """
 
     batches: Sequence[Any]
     asked: Sequence[str | None]
     characters: np.ndarray
     sees_NM: np.ndarray
+    applies_N: np.ndarray
 
     def to(self, device: torch.device) -> "CommitteeBatch":
         """Every member's batch on ``device``."""
@@ -119,7 +121,8 @@ class CommitteeCollator:
         characters = np.repeat(list(map(longest_text, items)), questions)
         sees = [[any(map(_is_there, self._sources(item, member))) for member in self.members] for item in items]
         sees_IM = np.array(sees, dtype=bool).reshape(len(items), len(self.members))
-        return CommitteeBatch(batches, asked, characters, sees_IM.repeat(questions, axis=0))
+        applies = np.array([name in item.applies for item in items for name in item.questions], dtype=bool)
+        return CommitteeBatch(batches, asked, characters, sees_IM.repeat(questions, axis=0), applies)
 
     def _seen_once(self, items: Sequence[ModelInput]) -> list[ModelInput]:
         """``items`` with the features of images in their place, which else every member would compute."""
@@ -259,6 +262,7 @@ class Committee(nn.Module):
             weight_NM = weights_at(self.config.weights[name], self.config.short_text, batch.characters[places])
             if taught_M.any():
                 pooled_NC, values = pooled_with_nothing(probability_MNC, weight_NM, taught_M), [*values, ""]
+                pooled_NC[batch.applies_N[places], -1] = 0
             else:
                 pooled_NC = pooled(probability_MNC, weight_NM)
             share_NM = _shares(weight_NM, batch.sees_NM[places])

@@ -10,6 +10,7 @@ writes the job for torchrun on another machine and trains nothing.
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import sys
 import tempfile
@@ -46,7 +47,8 @@ def make_job(arguments: argparse.Namespace, processes: int) -> TrainingJob:
     manifest = shards if shards.endswith(".json") else join(shards, MANIFEST)
     Manifest.read(manifest)
     output = absolute(arguments.output)
-    scratch = arguments.scratch or join(tempfile.gettempdir(), "moemoe-training")
+    own = hashlib.sha256(output.encode()).hexdigest()[:16]  # a folder for each training: its job and events lie there
+    scratch = arguments.scratch or join(tempfile.gettempdir(), "moemoe-training", own)
     return TrainingJob(manifest, output, scratch, recipe.to_dict(), arguments.seed)
 
 

@@ -1,6 +1,7 @@
 """One file holds all of a training run's state: weights, optimizer, places. Written atomically, no pickle."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,24 +34,35 @@ def save_checkpoint(
     recipe: dict[str, Any],
     model: nn.Module,
     optimizer: Optimizers,
+    made_of: Mapping[str, Any] | None = None,
 ) -> None:
-    """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete."""
+    """Replaces the checkpoint under ``run_uri``; the old one stays until the new one is complete.
+
+    Args:
+        made_of: what it is trained on (``TrainingJob.trained_on``): a training on other shards does not go on from it.
+    """
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
     tensors |= {f"optimizer.{name}": value for name, value in optimizer.state().items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
     metadata["loader"] = json.dumps(loader)
+    if made_of is not None:
+        metadata["made_of"] = json.dumps(made_of, sort_keys=True)
     write_bytes(RunFolder(run_uri).checkpoint.uri, save(tensors, metadata))
 
 
 class Checkpoint:
     """The checkpoint under ``run_uri``, opened but not yet applied.
 
+    Args:
+        made_of: as ``save_checkpoint`` had it; an earlier release did not note it.
+
     Raises:
-        ConfigError: it was made by another recipe, or is no checkpoint of ours: a pickle is not opened.
+        ConfigError: it was made by another recipe or of other shards, or is no checkpoint of ours: a pickle is not
+            opened.
     """
 
-    def __init__(self, path: str, recipe: dict[str, Any]):
+    def __init__(self, path: str, recipe: dict[str, Any], made_of: Mapping[str, Any] | None = None):
         self._path = path
         try:
             with safe_open(path, framework="pt") as file:
@@ -61,15 +73,19 @@ class Checkpoint:
             raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} was made by another recipe; start a fresh run")
+        if made_of is not None and metadata.get("made_of") not in (None, json.dumps(made_of, sort_keys=True)):
+            raise ConfigError(f"{path} was made of other shards; start a fresh run")
         self.place = TrainingPosition(**json.loads(metadata["place"]))
         self.loader: dict[str, int] = json.loads(metadata["loader"])
 
     @classmethod
-    def find(cls, run_uri: str, recipe: dict[str, Any], scratch: str) -> "Checkpoint | None":
+    def find(
+        cls, run_uri: str, recipe: dict[str, Any], scratch: str, made_of: Mapping[str, Any] | None = None
+    ) -> "Checkpoint | None":
         """The checkpoint under ``run_uri`` or None; one that a killed process left half-written is removed."""
         remove_leftovers(run_uri)
         uri = RunFolder(run_uri).checkpoint.uri
-        return cls(str(fetch(uri, scratch)), recipe) if exists(uri) else None
+        return cls(str(fetch(uri, scratch)), recipe, made_of) if exists(uri) else None
 
     def restore(self, model: nn.Module, optimizer: Optimizers) -> None:
         """Puts weights and optimizer state back; ``optimizer`` must be over the same parameters in the same order."""

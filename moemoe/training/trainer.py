@@ -73,6 +73,7 @@ class Trainer:
         check_batch_size(recipe.training.batch_size, world_size * recipe.training.accumulation)
         self.job, self.recipe, self.device, self.precision = job, recipe, device, precision
         self.rank, self.world_size = rank, world_size
+        self.made_of = job.trained_on
         self.phases = recipe.phases[-1:] if job.warm_start else recipe.phases
         self.warm_start = fetch(job.warm_start, job.scratch) if job.warm_start and rank == 0 else None
         self.dataset = ShardedDataset(job.manifest_uri, job.scratch, Hidden.from_dict(job.hidden))
@@ -123,7 +124,7 @@ class Trainer:
         self._barrier()
         if self.recipe.training.gradient_checkpointing:
             model.recompute_activations()
-        checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch)
+        checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch, self.made_of)
         place = checkpoint.place if checkpoint else TrainingPosition()
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
@@ -306,7 +307,8 @@ class Trainer:
             self.events.append("quarantined", total_step=place.total_step, images=images)
         if self.rank == 0:
             self.job.folder.events.publish(self.job.events_path)
-            save_checkpoint(self.job.run_uri, place, self.loader.state_dict(), self.job.recipe, model, optimizer)
+            state = self.loader.state_dict()
+            save_checkpoint(self.job.run_uri, place, state, self.job.recipe, model, optimizer, self.made_of)
         self._barrier()
 
     def _not_finite(self, place: TrainingPosition, draw: int) -> MoEMoEError:

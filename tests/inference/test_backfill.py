@@ -39,6 +39,14 @@ def test_images_behind_urls_are_fetched_into_the_output(model, tmp_path, allowed
     assert found == (["image URL answers 404"] if allowed else ["image host has a private address"] * 2)
 
 
+def test_a_rerun_that_may_fetch_more_images_asks_again(model, tmp_path):
+    with image_server() as server:
+        server.answers["/1.jpg"] = body(draw_image((200, 0, 0)))
+        source = [partition(tmp_path, [row("1", 0.8) | {"image": {"path": f"{server.url}/1.jpg"}}])]
+        parts = [run(model, tmp_path / "out", source, allow_private_hosts=allowed)[1][0] for allowed in (False, True)]
+    assert [part.quarantined for part in parts] == [1, 0]
+
+
 def test_a_rerun_skips_what_is_done_and_notices_what_changed(model, tmp_path):
     partitions = [partition(tmp_path, name=f"{i}.parquet", rows=ROWS[i : i + 4]) for i in range(3)]
     _, parts = run(model, tmp_path / "out", partitions)

@@ -11,6 +11,7 @@ import pytest
 import data_contracts
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.backfill_report import finish_backfill
+from moemoe.inference.catalog_rows import question_of
 from moemoe.inference.thresholds import Thresholds
 from moemoe.model.outputs import Answer
 from moemoe.schemas import BACKFILL, QUARANTINE
@@ -49,6 +50,28 @@ def test_a_store_that_the_model_has_never_seen(model, tmp_path):
     }
     _, [plain] = run(model, tmp_path / "out", [partition(tmp_path, rows)])
     assert plain.values != part.values  # a rerun with other thresholds keeps nothing of it
+
+
+def test_a_value_that_the_text_gives_is_the_texts(model, tmp_path):
+    """Where the image says Red and the text Blue, the value of an unfamiliar store is Blue, of the text alone."""
+    several = Answer("Red", 0.99, 0.9, 0.1, (0.5, 0.4, 0.06, 0.04)), Answer("Red", 0.99, 1.0, 0.0, (0.5, 0.5, 0.0, 0.0))
+    sources = ("image", "image.2", "text.title", "text.description")
+
+    class Viewer:
+        def __init__(self, answer, sources):
+            self.given, self.sources = answer, sources
+
+    def weighs(answer, sources, title):
+        own = dataclasses.replace(model, predictor=Viewer(answer, sources))
+        question = question_of({"title": title}, "shirt", [], ["color"])
+        judged, _ = own.judge(question, "color", answer, "unfamiliar")
+        return judged.image_weight, judged.text_weight, list(judged.by_source(sources).values())
+
+    one = Answer("Red", 0.99, 0.9, 0.1)
+    assert weighs(one, ("image", "text"), "Blue Shirt") == (0, 1, [0, 1])
+    assert weighs(one, ("image", "text"), "Plain Shirt") == (0.9, 0.1, [0.9, 0.1])
+    assert weighs(several[0], sources, "Blue Shirt") == (0, 1, pytest.approx([0, 0, 0.6, 0.4]))
+    assert weighs(several[1], sources, "Blue Shirt") == (0, 1, pytest.approx([0, 0, 0.5, 0.5]))
 
 
 def test_every_decision(model, tmp_path):

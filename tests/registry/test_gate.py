@@ -1,5 +1,7 @@
 """The gate alone: tables in, a decision out."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from moemoe.errors import ConfigError
@@ -68,6 +70,15 @@ def test_what_could_not_be_measured_is_promoted_only_if_asked_and_the_contract_h
         decisions = [without_champion(rules, broken, "why"), decide(mine, mine, "7", TYPES, rules, broken, "why")]
         assert [decision.promoted for decision in decisions] == [promoted] * 2
         assert all("it could not be measured: why" in decision.text for decision in decisions)
+
+
+def test_few_report_rows_do_not_keep_the_gate_rows_from_deciding():
+    few = [name for name in (f"g{i}" for i in range(400)) if half_of(name) == REPORT][5:]
+    mine, theirs = (table.filter(pc.invert(pc.is_in(table["group"], pa.array(few)))) for table in
+                    (predictions(0.9), predictions(0.6)))  # fmt: skip
+    decision = decide(mine, theirs, "7", TYPES, Rules())
+    assert decision.promoted, decision.text
+    assert list(decision.halves) == [GATE]
 
 
 def test_rows_that_are_not_the_same_are_never_compared():

@@ -66,6 +66,14 @@ def test_a_model_of_few_products_promises_nothing():
     assert "55.6" in kept.text
 
 
+def test_what_is_no_value_of_the_contract_is_not_filled_in():
+    """As in backfill: of 60 sure answers 6 are no values of the contract, and they are the wrong ones."""
+    answers = [row | {"canonical": place < 54} for place, row in enumerate(rows(60, 54))]
+    found = measured(table(rows(60, 60, split="validation"), answers))
+    total, _ = readiness(found.cells, found.evaluation)
+    assert (total.asked, total.coverage.value, total.precision.value) == (60, pytest.approx(0.9), 1.0)
+
+
 def test_the_first_sentence_claims_no_90_percent_that_test_does_not_show():
     """A ready color, and a material whose thresholds, chosen on validation, do not hold on test."""
     sure = rows(60, 60, split="validation"), rows(60, 60)

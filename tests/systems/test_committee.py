@@ -4,18 +4,21 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.inference.answering import Answering
 from moemoe.inference.predictor import Predictor, ProductQuery, product_question
 from moemoe.inference.routing import routing
+from moemoe.model.outputs import Distribution
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.recipes.committee import load_committee
 from moemoe.schemas import AS_IS, TITLE_ONLY
-from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee
+from moemoe.systems.committee import MEMBERS, TRAINED_ON, Committee, CommitteeConfig, Member
 from moemoe.systems.pooling import fit_weights, weights_at
 from moemoe.systems.saved import load_with_collator
 from moemoe.training import launch
@@ -168,6 +171,29 @@ def test_a_member_that_was_taught_says_when_there_is_nothing_also_when_it_was_sa
     saved, collator = load_with_collator(tmp_path)
     assert saved.config == committee.config  # also who was taught
     assert saved.answer(batch, collator) == [answer]
+
+
+def test_what_applies_is_not_answered_with_nothing_however_likely_that_is():
+    class Taught:
+        config = SimpleNamespace(sources=("text",))
+
+        def distributions(self, batch, collator, asked, values):
+            return [Distribution(np.array([0.1, 0.2, 0.7]), 0.0) for _ in asked]
+
+    class Plain(Taught):
+        def distributions(self, batch, collator, asked, values):
+            return [Distribution(np.array([0.25, 0.75]), 0.0) for _ in asked]
+
+    members = [Member("taught", Taught(), list), Member("plain", Plain(), list)]
+    kinds, values = {"taught": "moemoe", "plain": "tf-idf"}, {"material": ["Cotton", "Silk"]}
+    config = CommitteeConfig(kinds, ("text",), None, values, {"material": [0.5, 0.5]}, 0.0, ("taught",))
+    committee = Committee(config, members)
+    collator = committee.collator()
+    shown = [ModelInput(["Silk"], ["neck style", "material"], applies=given) for given in ((), ("material",))]
+    unknown, nothing, no_neck, material = committee.answer(collator(shown), collator)
+    assert (unknown.value, nothing.value, nothing.confidence) == ("", "", pytest.approx(0.7))
+    assert (no_neck.value, material.value) == ("", "Silk")
+    assert 0 < material.confidence < 0.3  # its own probability beside that of having none
 
 
 def test_settings_go_to_the_member_they_name():

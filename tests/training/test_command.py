@@ -41,6 +41,18 @@ def test_a_job_is_written_for_torchrun(manifest, tmp_path, capsys):
     assert (tmp_path / "trained" / "model" / "config.json").is_file()
 
 
+def test_trainings_of_two_folders_share_no_scratch(manifest, tmp_path, capsys):
+    """Each writes its job, its events and its model there: one that starts beside another would train the other's."""
+
+    def scratch(output: str) -> str:
+        path = tmp_path / "JOB.json"
+        given = ["--model", "knn", "--processes", "1", "--output", str(tmp_path / output), "--job-only", str(path)]
+        main(["train", manifest, *given])
+        return TrainingJob.load(path).scratch
+
+    assert scratch("one") == scratch("one") != scratch("two")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

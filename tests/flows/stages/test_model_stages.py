@@ -114,6 +114,23 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     assert stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "").images == 2
 
 
+def test_a_champion_with_raised_thresholds_is_followed_as_the_one_that_was_trained(space, tracked, options):
+    """Its own MLflow run knows nothing of the training; a committee of two images shall see both at the gate."""
+    recipe = load_recipe("committee", settings="moemoe.sources=[image, image, text]")
+    given = stages.track.parameters(options, recipe, "", 1)
+    trained = TrackedRun.start(tracked.address, "moemoe-small", "trained", given, {})
+    trained.record_manifest("shards/1/manifest.json")
+    mlflow, name = tracked.mlflow, "moemoe-raised"
+    mlflow.create_registered_model(name)
+    mlflow.create_model_version(name, "file:///none", trained.run_id)
+    for base in ("1", "2"):
+        changed = TrackedRun.start(tracked.address, "moemoe-small", "thresholds", {}, {})
+        mlflow.create_model_version(name, "file:///none", changed.run_id, tags={"thresholds_of_version": base})
+    mlflow.set_registered_model_alias(name, "champion", "3")
+    champion = stages.retrain.find_champion(space, tracked.address, name, recipe, "")
+    assert champion == stages.retrain.Champion("version 3 of moemoe-raised", "shards/1/manifest.json", False, images=2)
+
+
 def test_the_last_words_name_what_there_is(space, tracked, registered, evaluated):
     assert "not registered yet" in space.folder.report.read_text()
     document = stages.report.add_registration(space, evaluated.identity, registered)
