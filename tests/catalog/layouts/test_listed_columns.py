@@ -28,7 +28,9 @@ def test_names():
     assert found == {"images": list(IMAGES), "bullet_points": list(BULLETS)}
 
 
-@pytest.mark.parametrize("first", ["image", "Main Image", "image_1"])
+@pytest.mark.parametrize(
+    "first", ["image", "Main Image", "image_1", "main_image_url", "Product Image", "primary_image"]
+)
 def test_they_are_those_of_the_product(tmp_path, first):
     lines = [f"product_id,product_type,title,Fit,{first},image_2,additional_images,bullet_point_1,bullet_point_2"]
     lines += ['p1,K,t,Slim,https://h/1.jpg,https://h/2.jpg,"https://h/3.jpg, https://h/4.jpg",soft,red', "p2,K,t,,,,,,"]
