@@ -18,6 +18,7 @@ from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, wri
         ("Fit : Slim\nNeck: V, deep\n", [("Fit", "Slim"), ("Neck", "V, deep")]),
         ("Color: red, blue, Fit: Slim", [("Color", "red, blue"), ("Fit", "Slim")]),
         ("Fit: Slim", [("Fit", "Slim")]),
+        ("Fit => Slim, Neck=>V", [("Fit", "Slim"), ("Neck", "V")]),
         (["Fit: Slim", "Color: red, blue"], [("Fit", "Slim"), ("Color", "red, blue")]),
         ("Fit:; Neck: Round", [("Fit", ""), ("Neck", "Round")]),
         (r'"{\"Fit\": \"Slim\"}"', [("Fit", "Slim")]),  # written as JSON, or as CSV, twice
