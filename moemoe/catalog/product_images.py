@@ -60,19 +60,32 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
 
 
 def _with_lists_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """``batch`` with the first of several URLs or files in a cell ``image`` there, the others before ``images``."""
-    paths = pc.struct_field(batch["image"], "path")
-    several = np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL), False).to_numpy(False))
-    if not len(several):
+    """``batch`` in which several URLs or files in a cell ``image``, or in an item of ``images``, are an image each."""
+    listed = batch["images"]
+    rows = np.repeat(np.arange(batch.num_rows), pc.fill_null(pc.list_value_length(listed), 0).to_numpy())
+    several = {*_several(batch["image"]).tolist(), *rows[_several(listed.flatten())].tolist()}
+    if not several:
         return batch
-    first, further = batch["image"].to_pylist(), batch["images"].to_pylist()
-    for row in several.tolist():
-        if first[row]["bytes"] is None:
-            with suppress(RowError):  # a list of something else is left as it is
-                found = as_images(first[row]["path"])
-                first[row], further[row] = found[0], [*found[1:], *(further[row] or [])]
+    first, further = batch["image"].to_pylist(), listed.to_pylist()
+    for row in several:
+        found = [image for one in (first[row], *(further[row] or [])) for image in _apart(one)]
+        first[row], further[row] = found[0], found[1:]
     columns = {"image": pa.array(first, IMAGE), "images": pa.array(further, pa.list_(IMAGE))}
     return pa.record_batch([columns.get(name, batch[name]) for name in CATALOG.names], schema=CATALOG)
+
+
+def _several(images: pa.Array) -> np.ndarray:
+    """Which of the images have a path that may be several."""
+    paths = pc.struct_field(images, "path")
+    return np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL), False).to_numpy(False))
+
+
+def _apart(image: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+    """The images that the path of one names; a list of something else is left as it is."""
+    if image is not None and image["bytes"] is None and image["path"]:
+        with suppress(RowError):
+            return [*as_images(image["path"])] or [image]
+    return [image]
 
 
 def images_in(batch: pa.RecordBatch, row: int) -> list[dict[str, Any] | None]:

@@ -48,6 +48,8 @@ def minimal(**columns):
         ({"image": "https://a.test/1.jpg,w_2.jpg"}, ["https://a.test/1.jpg,w_2.jpg"]),
         ({"image": '["1.jpg", "2.jpg"]'}, ["1.jpg", "2.jpg"]),
         ({"image": "[1].jpg"}, ["[1].jpg"]),
+        ({"image": "//a.test/1.jpg, //a.test/2.jpg", "images": ["//a.test/1.jpg, //a.test/2.jpg", "3.jpg|4.jpg"]},
+         ["//a.test/1.jpg", "//a.test/2.jpg", "3.jpg", "4.jpg"]),
         ({"image": ["1.jpg", "2.jpg"]}, ["1.jpg", "2.jpg"]),
         ({"image": ["1.jpg", "2.jpg"], "images": None}, ["1.jpg", "2.jpg"]),
         ({"images": float("nan")}, []),

@@ -64,3 +64,17 @@ def has_groups(above: Sequence[str], header: Sequence[str], below: Sequence[str]
     is_header = len(names) >= FEWEST_NAMES and all(names) and len(set(names)) == len(names)
     is_named = is_header and all(len(name) <= _LONGEST_NAME and not _VALUE.match(name) for name in names)
     return len(above) == len(names) == len(below) and 1 < groups <= len(names) // 2 and is_named
+
+
+def names_below_groups(header: Sequence[str], below: Sequence[str] = ()) -> list[str]:
+    """The names of a header of two records: "id", "Looks", "", above "", "Color", "Fit"; none if it has one.
+
+    The second has a name for each column of a group, which names its first column and no other one, and nothing else.
+    """
+    above, names = ([cell.strip() for cell in cells] for cells in (header, below))
+    grouped = [not name or "" in above[at + 1 : at + 2] for at, name in enumerate(above)]
+    if not any(grouped) or grouped[0] or grouped != [bool(name) for name in names]:
+        return []
+    within = [name for name in names if name]
+    is_named = len(set(within)) == len(within) and not any(len(n) > _LONGEST_NAME or _VALUE.match(n) for n in within)
+    return [name or other for name, other in zip(names, above, strict=True)] if is_named else []

@@ -11,6 +11,7 @@ from typing import TypeVar
 from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
     is_above_header,
+    names_below_groups,
     number_of_comments,
     number_of_labels,
     number_of_titles,
@@ -117,6 +118,12 @@ class CsvRecords:
         self._is_padded = self.delimiter == "|" and any(self.header) and all(map(_is_padded, self.header[1:-1]))
         self.header = _without_blanks(self.header) if self._is_padded else self.header
         first = self._first_records()
+        if names := names_below_groups(self.header, *first[:1]):
+            while not self._cells([self._take()], None):
+                pass
+            self.preamble.append(self.header)
+            self.header, first = names, first[1:]
+            self._file.counts[ABOVE_HEADER] += 1
         if _are_numbered(first, len(self.header)):
             self.header = ["", *self.header]
         self._surplus = _surplus(first, len(self.header))

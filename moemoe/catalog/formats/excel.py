@@ -15,6 +15,7 @@ from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
     has_groups,
     is_above_header,
+    names_below_groups,
     number_of_comments,
     number_of_labels,
     number_of_titles,
@@ -94,7 +95,8 @@ class _Sheet:
             preamble.append(names)
             number, cells = next(rows, (number, []))
         first = list(islice(rows, 1))
-        if first and _goes_on(names, first[0][1]):
+        below = list(map(str, first[0][1])) if first else []
+        if first and (_goes_on(names, first[0][1]) or names_below_groups(names, below)):
             preamble.append(names)
             number, cells = first[0]
             names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]

@@ -23,6 +23,16 @@ PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1
 #: Prefixes that mean Google's where a feed forgets to say so.
 _USUAL = {"g": "http://base.google.com/ns/1.0", "c": "http://base.google.com/cns/1.0"}
 _XMLNS = "xmlns"
+#: Elements that are labels, and the attributes in which their names stand: ``<param name="Fit" unit="">Slim</param>``.
+_LABELS = frozenset(
+    (
+        *("attribute", "param", "parameter", "property", "spec", "specification", "feature", "detail"),
+        "characteristic",
+    )
+)
+_NAMES = ("name", "key", "code", "label")
+#: What an item of a list may be called, besides the list's name without its plural.
+_ITEM = "item"
 
 #: Rows whose elements are the file's columns.
 _HEAD_ROWS = 256
@@ -32,6 +42,9 @@ _DEEPEST = 100
 
 def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
     """A feed's items. A value is the element's text, a list if the element repeats, a mapping if it has elements.
+
+    ``<images><image/>...</images>`` is a list too, and ``<attribute name="Fit">Slim</attribute>`` a mapping of name and
+    value. An attribute of an item is a column, unless an element is called so.
 
     Raises:
         CatalogError: the file has no item, declares a document type, or (later) is cut short or not well-formed.
@@ -70,25 +83,50 @@ def _rows(partition: str, file: BinaryIO) -> Iterator[Row]:
 
 
 class _Element:
-    def __init__(self, name: str):
+    def __init__(self, name: str, attributes: Mapping[str, str]):
         self.name = name
+        self.attributes = {name: text for name, text in attributes.items() if ":" not in name and name != _XMLNS}
         self.texts: list[str] = []
         self.children: dict[str, Any] = {}
 
-    def add(self, name: str, value: Any) -> None:
+    def add(self, element: "_Element") -> None:
+        name, value = element.name, element.value()
         if name not in self.children:
-            self.children[name] = value
+            self.children[name] = [value] if element.label_name() and value is not None else value
         elif isinstance(self.children[name], list):
             self.children[name].append(value)
         else:
             self.children[name] = [self.children[name], value]
 
     def value(self) -> Any:
-        """The text, or the children if there is no text beside them."""
+        """The text, with its name if it is a label; or the children if there is no text beside them."""
         text = "".join(self.texts).strip()
         if self.children and not text:
-            return self.children
-        return "\n".join([text, *map(str, self.children.values())]).strip() or None
+            return self._listed() or self.children
+        text = "\n".join([text, *map(str, self.children.values())]).strip()
+        if text and (name := self.label_name()):
+            unit = {"unit": self.attributes["unit"]} if self.attributes.get("unit") else {}
+            return {"name": name, "value": text, **unit}
+        return text or None
+
+    def label_name(self) -> str | None:
+        """What the label is called that the element is; None if it is none."""
+        names = (self.attributes.get(name) for name in _NAMES)
+        return next(filter(None, names), None) if self.name.casefold() in _LABELS else None
+
+    def row(self) -> Row:
+        """The element as a row."""
+        filled = {name: value for name, value in self.children.items() if value is not None}
+        return {**{name: text for name, text in self.attributes.items() if text.strip()}, **filled}
+
+    def _listed(self) -> list[Any]:
+        """The items of an element that is a list, as its name says; none if it is no such."""
+        ((name, found), *others) = self.children.items()
+        singular = name.casefold()
+        plurals = (f"{singular}s", f"{singular}es", f"{singular[:-1]}ies")
+        if others or not (singular == _ITEM or self.name.casefold().endswith(plurals)):
+            return []
+        return [one for one in (found if isinstance(found, list) else [found]) if one is not None]
 
 
 class _Reader:
@@ -128,19 +166,19 @@ class _Reader:
                 self._namespaces[prefix] = namespace.strip().rstrip("/").replace("https:", "http:", 1)
         prefix, _, bare = name.rpartition(":")
         if self._open:
-            self._open.append(_Element(PREFIXES.get(self._namespaces.get(prefix, ""), "") + bare))
-            self._count(1)
+            self._open.append(_Element(PREFIXES.get(self._namespaces.get(prefix, ""), "") + bare, attributes))
+            self._count(1 + sum(map(len, attributes.values())))
         elif bare in ROWS:
-            self._open, self._size = [_Element(bare)], 0
+            self._open, self._size = [_Element(bare, attributes)], sum(map(len, attributes.values()))
 
     def _end(self, name: str) -> None:
         if not self._open:
             return
         element = self._open.pop()
         if self._open:
-            self._open[-1].add(element.name, element.value())
+            self._open[-1].add(element)
         else:
-            self._done.append({name: value for name, value in element.children.items() if value is not None})
+            self._done.append(element.row())
 
     def _text(self, data: str) -> None:
         if self._open:

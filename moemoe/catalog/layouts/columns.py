@@ -12,6 +12,11 @@ from moemoe.schemas import CATALOG
 REQUIRED = ("product_id", "product_type", "title", "attributes")
 #: What others call the column of the image.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
+#: What it is called where none of these is there.
+_OTHER_IMAGES = re.compile(
+    r"img|(?:image|img)(?:url|link|path|file|src|uri)s?|"
+    r"(?:main|primary|featured|product|item)(?:image|img)(?:url|link|path|file|src|uri)?s?"
+)
 #: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
 #: MongoDB's own keys.
 INDEXES = re.compile(
@@ -78,6 +83,7 @@ def _image_column(found: Sequence[str]) -> str | None:
     """The column that says by its name where the image is, if there is one such and none is called images."""
     plain = {column: plain_name(column) for column in found}
     named = [column for column, name in plain.items() if name in _IMAGES]
+    named = named or [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name)]
     return named[0] if len(named) == 1 and "images" not in plain.values() else None
 
 
@@ -92,7 +98,7 @@ def find_columns(
     """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
 
     A column of that very name comes first, then the only one that is the same ``plain_name``. Where there is neither
-    ``image`` nor ``images``, the only one of ``_IMAGES`` is the image.
+    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image.
 
     Args:
         found: the file's columns.

@@ -14,6 +14,7 @@ _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
 _NUMBER = r"0*[1-9]\d?"
 _AGAIN = r"(?:\.[1-9]\d?|\([1-9]\d?\))"
+_ZERO = re.compile(r"(?<!\d)0(?!\d)")
 #: Catalog column -> the plain names of its further columns.
 _NAMES = {
     "images": re.compile(
@@ -28,8 +29,15 @@ _NAMES = {
 
 
 def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:
-    """``images`` and ``bullet_points`` -> the columns of one each, in the order of the file."""
+    """``images`` and ``bullet_points`` -> the columns of one each, in the order of the file.
+
+    One that is numbered 0 is one of them if 1 is there too.
+    """
     plain = {column: plain_name(column) for column in columns}
+    named = set(plain.values())
+    for column, one in plain.items():
+        if (next_one := _ZERO.sub("1", one)) in named:
+            plain[column] = next_one
     found = {name: [c for c, one in plain.items() if names.fullmatch(one)] for name, names in _NAMES.items()}
     return {name: own for name, own in found.items() if own}
 

@@ -66,9 +66,10 @@ _OF_VARIATION = frozenset(("sku", "price", "qty", "display", "image", "default",
 
 
 def fits(file: SellerFile) -> bool:
-    """Magento's names of attribute set and product type, with its cell of attributes or of variations."""
+    """Magento's names of attribute set and product type, with another column of its own."""
     columns = set(file.table.columns)
     own = {"additional_attributes", "configurable_variations", "store_view_code", "product_websites"}
+    own |= {"visibility", "base_image", "url_key", "product_online"}
     return {"sku", "attribute_set_code", "product_type"} <= columns and bool(own & columns)
 
 

@@ -29,8 +29,9 @@ _BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
-#: "Heel height: 5 cm", "color=red": a name of four words at most, which "see https://..." and "10:30" have not.
-_WRITTEN_PAIR = re.compile(r"\s*([^\W\d][^\s:=]*(?: [^\s:=]+){0,3}) ?[:=](?!//)(.*)")
+#: "Heel height: 5 cm", "color=red", "fit => slim": a name of four words at most, which "see https://..." and "10:30"
+#: have not.
+_WRITTEN_PAIR = re.compile(r"\s*([^\W\d][^\s:=]*(?: [^\s:=]+){0,3}) ?(?:=>|[:=](?!//))(.*)")
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 

@@ -98,6 +98,27 @@ def test_groups_of_columns_above_the_header(tmp_path, between):
     assert read_as(path).counts == {"rows above the header, left out": 1}
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_names_below_groups_of_columns(tmp_path, between):
+    """As a spreadsheet saves a header of two rows."""
+    lines = [
+        "product_id,product_type,title,Looks,,Size",
+        ",,,Color,Fit,",
+        "p1,S,t,Red,Slim,1",
+        "p2,S,t,,,2",
+    ]
+    path = write_lines(tmp_path / "a.csv", *(line.replace(",", between) for line in lines))
+    assert [row["product_id"] for row in rows_of(path)] == ["p1", "p2"]
+    assert dict(rows_of(path)[0]["attributes"]) == {"Color": "Red", "Fit": "Slim", "Size": "1"}
+    assert read_as(path).counts == {"rows above the header, left out": 1}
+
+
+@pytest.mark.parametrize("below", [",,,,Red,", "p1,S,t,Red,Slim,", ",,,12,Slim,", ",,,Red,Slim,1"])
+def test_no_names_below_groups_of_columns(tmp_path, below):
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Looks,,Size", below, "p2,S,t,Red,Slim,1")
+    assert len(rows_of(path)) == 2
+
+
 def test_a_header_of_few_names_is_no_row_of_groups(tmp_path):
     path = write_lines(
         tmp_path / "a.csv", "product_id,product_type,title,Fit,,,,", "1,S,a,b,c,d,e,f", "2,S,a,b,c,d,e,f"

@@ -189,6 +189,15 @@ def test_a_header_of_two_rows(tmp_path):
     assert read_as(path).counts["rows above the header, left out"] == 1
 
 
+def test_a_header_of_two_rows_of_which_only_the_groups_are_merged(tmp_path):
+    above = ["product_id", "product_type", "title", "Looks", None, "Size"]
+    rows = [above, [None, None, None, "Color", "Fit", None], ["p1", "Kurtas", "a", "Red", "Slim", 1]]
+    path = write_excel(tmp_path / "a.xlsx", rows, merged=("D1:E1",))
+    (row,) = rows_of(path)
+    assert (row["product_id"], dict(row["attributes"])) == ("p1", {"Color": "Red", "Fit": "Slim", "Size": "1"})
+    assert read_as(path).counts == {"rows above the header, left out": 1}
+
+
 def test_groups_of_columns_above_the_header(tmp_path):
     groups = ["Product", None, None, None, "Looks", None]
     path = write_excel(tmp_path / "a.xlsx", [["Our shop"], groups, HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]])

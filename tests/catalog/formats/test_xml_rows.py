@@ -7,6 +7,7 @@ import pytest
 from moemoe.catalog.formats import xml_rows
 from moemoe.catalog.formats.opened import open_table
 from moemoe.errors import CatalogError
+from tests.support.catalog_files import rows_of
 
 NAMESPACE = 'xmlns:g="http://base.google.com/ns/1.0" xmlns:x="http://other.test"'
 
@@ -101,3 +102,45 @@ def test_a_prefix_of_ones_own(tmp_path):
 def test_a_list_of_products(tmp_path):
     content = "<products><product><id>7</id><name>Chair</name></product><product><id>8</id></product></products>"
     assert list(table(tmp_path / "a.xml", content).rows()) == [{"id": "7", "name": "Chair"}, {"id": "8"}]
+
+
+def test_lists_of_products_with_lists(tmp_path):
+    """A list is within an element of its name, and a label has its name in an attribute or in an element."""
+    content = (
+        '<products xmlns:a="http://a.test"><product id="7" a:b="x" xml:lang="en"><id>8</id><title>Chair</title>'
+        "<images><image>1.jpg</image><image>2.jpg</image></images><bullet_points><item>soft</item></bullet_points>"
+        '<attributes><attribute name="Color">Red</attribute><attribute code="w" unit="cm">5</attribute></attributes>'
+        '<param name="Fit">Slim</param><link name="x">y</link><size><w>3</w></size></product>'
+        '<product id="9"><categories><category>Men</category></categories>'
+        "<properties><property><name>Fit</name><value>Slim</value></property></properties></product></products>"
+    )
+    assert list(table(tmp_path / "a.xml", content).rows()) == [
+        {
+            "id": "8",
+            "title": "Chair",
+            "images": ["1.jpg", "2.jpg"],
+            "bullet_points": ["soft"],
+            "attributes": [{"name": "Color", "value": "Red"}, {"name": "w", "value": "5", "unit": "cm"}],
+            "param": [{"name": "Fit", "value": "Slim"}],
+            "link": "y",
+            "size": {"w": "3"},
+        },
+        {"id": "9", "categories": ["Men"], "properties": [{"name": "Fit", "value": "Slim"}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        '<attributes><attribute name="Fit">Slim</attribute><attribute key="Width" unit="cm">5</attribute></attributes>',
+        "<attributes><attribute><name>Fit</name><value>Slim</value></attribute>"
+        "<attribute><name>Width</name><value>5</value><unit>cm</unit></attribute></attributes>",
+        '<param name="Fit">Slim</param><param name="Width" unit="cm">5</param>',
+    ],
+)
+def test_labels_of_a_list_of_products(tmp_path, labels):
+    product = "<product_type>Chairs</product_type><title>Chair</title><images><image>a.jpg</image></images>"
+    (tmp_path / "a.xml").write_text(f'<products><product product_id="7">{product}{labels}</product></products>')
+    (row,) = rows_of(tmp_path / "a.xml")
+    assert (row["product_id"], row["image"]["path"]) == ("7", "a.jpg")
+    assert row["attributes"] == [("Fit", "Slim"), ("Width", "5 cm")]

@@ -28,7 +28,9 @@ def test_names():
     assert found == {"images": list(IMAGES), "bullet_points": list(BULLETS)}
 
 
-@pytest.mark.parametrize("first", ["image", "Main Image", "image_1"])
+@pytest.mark.parametrize(
+    "first", ["image", "Main Image", "image_1", "main_image_url", "Product Image", "primary_image"]
+)
 def test_they_are_those_of_the_product(tmp_path, first):
     lines = [f"product_id,product_type,title,Fit,{first},image_2,additional_images,bullet_point_1,bullet_point_2"]
     lines += ['p1,K,t,Slim,https://h/1.jpg,https://h/2.jpg,"https://h/3.jpg, https://h/4.jpg",soft,red', "p2,K,t,,,,,,"]
@@ -78,3 +80,15 @@ def test_without_attributes(tmp_path):
     assert (row["image"]["path"], row["images"][0]["path"], row["attributes"]) == ("a.jpg", "b.jpg", [])
     with pytest.raises(CatalogError, match="column 'attributes' is missing"):
         rows_of(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["image_0,image_1,bullet_0,bullet_1", "images.0,images.1,bullet_point.0,bullet_point.1"]
+)
+def test_columns_that_are_counted_from_0(tmp_path, header):
+    path = write_lines(
+        tmp_path / "a.csv", f"product_id,product_type,title,Fit,{header}", "p1,K,t,S,a.jpg,b.jpg,soft,red"
+    )
+    (row,) = rows_of(path, images=9)
+    assert [image["path"] for image in (row["image"], *row["images"])] == ["a.jpg", "b.jpg"]
+    assert (row["bullet_points"], row["attributes"]) == (["soft", "red"], [("Fit", "S")])

@@ -164,3 +164,13 @@ def test_attributes_in_columns_of_their_own(tmp_path):
 def test_a_weight_that_nobody_gave(tmp_path, weight):
     row = MAGENTO_HOODIE | {"weight": weight}
     assert "weight" not in read(write_dicts(tmp_path / "a.csv", MAGENTO, row)).first["attributes"]
+
+
+@pytest.mark.parametrize("of_shop", ["visibility", "base_image", "url_key", "product_online"])
+def test_attributes_in_columns_of_their_own_alone(tmp_path, of_shop):
+    """It was taken for an export of WooCommerce in another language, whose types of products are called alike."""
+    columns = ["sku", "attribute_set_code", "product_type", "categories", "name", "color", of_shop]
+    row = dict(zip(columns, ["A", "Top", "simple", "Root/Men/Shirts", "Shirt", "Red", ""], strict=True))
+    found = read(write_dicts(tmp_path / "a.csv", columns, row))
+    assert (found.how.layout, found.first["product_type"], found.first["title"]) == ("magento", "Shirts", "Shirt")
+    assert found.first["attributes"]["color"] == "Red"

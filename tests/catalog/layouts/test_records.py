@@ -18,6 +18,7 @@ from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, wri
         ("Fit : Slim\nNeck: V, deep\n", [("Fit", "Slim"), ("Neck", "V, deep")]),
         ("Color: red, blue, Fit: Slim", [("Color", "red, blue"), ("Fit", "Slim")]),
         ("Fit: Slim", [("Fit", "Slim")]),
+        ("Fit => Slim, Neck=>V", [("Fit", "Slim"), ("Neck", "V")]),
         (["Fit: Slim", "Color: red, blue"], [("Fit", "Slim"), ("Color", "red, blue")]),
         ("Fit:; Neck: Round", [("Fit", ""), ("Neck", "Round")]),
         (r'"{\"Fit\": \"Slim\"}"', [("Fit", "Slim")]),  # written as JSON, or as CSV, twice
@@ -94,7 +95,7 @@ def test_an_image_by_its_path(tmp_path, name):
     assert rows_of(path)[0]["image"] == {"bytes": None, "path": "1.jpg"}
 
 
-@pytest.mark.parametrize("name", ["Image URL", "image_path", "imageLink"])
+@pytest.mark.parametrize("name", ["Image URL", "image_path", "imageLink", "image_urls", "img", "Product Image URL"])
 @pytest.mark.parametrize("own", [True, False])
 def test_a_column_that_says_that_it_is_the_image(tmp_path, name, own):
     labels = {"attributes": {"Fit": "Slim"}} if own else {"Fit": "Slim"}

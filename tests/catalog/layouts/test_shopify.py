@@ -221,3 +221,11 @@ def test_metafields_of_each_kind(export, name, kind, cell, label):
         columns = ["Handle", "Title", "Type", "Option1 Name", name.format(kind)]
         csv.writer(file).writerows([columns, ["tee", "Tee", "Tees", "", cell]])
     assert read(export).first["attributes"] == {"fabric": label}
+
+
+def test_several_images_in_one_cell(export):
+    """As Matrixify writes them."""
+    urls = [f"https://cdn.test/{number}.jpg" for number in (1, 2, 3)]
+    header = "Handle,Title,Body HTML,Type,Variant SKU,Image Src"
+    lines = [f"shirt,Shirt,,Shirts,s1,{';'.join(urls[:2])}", f"shirt,,,,s2,{urls[2]}"]
+    assert images_of(write(export, header, *lines)) == [urls]
