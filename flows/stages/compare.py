@@ -197,11 +197,12 @@ def take_members(
     """
     taken = []
     for member in recipe.members:
-        for system in (other for other, own in recipes.items() if own.to_dict() == member.to_dict()):
-            trained, own = space.folder.system(system.name, fold), committee.member(member.name)
-            if system not in taken and trained.trained_on.exists():
-                _copy_training(space, trained, own)
-                taken.append(system)
+        same = [system for system, other in recipes.items() if other.to_dict() == member.to_dict()]
+        folders = {system: space.folder.system(system.name, fold) for system in same}
+        finished = [system for system in same if folders[system].trained_on.exists()]
+        for system in finished[:1]:
+            _copy_training(space, folders[system], committee.member(member.name))
+            taken.append(system)
     return taken
 
 

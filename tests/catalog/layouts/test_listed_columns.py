@@ -45,10 +45,16 @@ def test_they_are_those_of_the_product(tmp_path, first):
 
 
 @pytest.mark.parametrize(
-    "header", ["image,image,bullet_point,bullet_point", "image,image.1,bullet_point,bullet_point.1"]
+    "header",
+    [
+        "image,image,bullet_point,bullet_point",
+        "image,image.1,bullet_point,bullet_point.1",
+        "image_0,image_1,bullet_0,bullet_1",
+        "images.0,images.1,bullet_point.0,bullet_point.1",
+    ],
 )
-def test_columns_of_one_name(tmp_path, header):
-    """As flat files have them, and as pandas writes them again."""
+def test_columns_of_one_name_or_counted_from_0(tmp_path, header):
+    """As flat files have them, as pandas writes them again, and as it flattens a list."""
     path = write_lines(
         tmp_path / "a.csv", f"product_id,product_type,title,Fit,{header}", "p1,K,t,Slim,a.jpg,b.jpg,soft,red"
     )
@@ -80,15 +86,3 @@ def test_without_attributes(tmp_path):
     assert (row["image"]["path"], row["images"][0]["path"], row["attributes"]) == ("a.jpg", "b.jpg", [])
     with pytest.raises(CatalogError, match="column 'attributes' is missing"):
         rows_of(path)
-
-
-@pytest.mark.parametrize(
-    "header", ["image_0,image_1,bullet_0,bullet_1", "images.0,images.1,bullet_point.0,bullet_point.1"]
-)
-def test_columns_that_are_counted_from_0(tmp_path, header):
-    path = write_lines(
-        tmp_path / "a.csv", f"product_id,product_type,title,Fit,{header}", "p1,K,t,S,a.jpg,b.jpg,soft,red"
-    )
-    (row,) = rows_of(path, images=9)
-    assert [image["path"] for image in (row["image"], *row["images"])] == ["a.jpg", "b.jpg"]
-    assert (row["bullet_points"], row["attributes"]) == (["soft", "red"], [("Fit", "S")])
