@@ -12,7 +12,7 @@ import numpy as np
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
-from moemoe.evaluation.source_weights import reads_images
+from moemoe.evaluation.source_weights import reads_images, reads_text
 from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
@@ -53,13 +53,13 @@ class Readiness:
     @property
     def source(self) -> str:
         """What the answers come from: TEXT, IMAGE or BOTH; empty if it was not measured or neither is ever right."""
-        if math.isnan(self.text_alone) or not (self.text_alone or self.image_alone > 0):
+        both = {TEXT: self.text_alone, IMAGE: self.image_alone}
+        measured = {name: alone for name, alone in both.items() if not math.isnan(alone)}
+        if not any(measured.values()):
             return ""
-        if math.isnan(self.image_alone):
-            return TEXT
-        if abs(self.image_alone - self.text_alone) < CLEARLY:
+        if len(measured) == 2 and abs(self.image_alone - self.text_alone) < CLEARLY:
             return BOTH
-        return TEXT if self.text_alone > self.image_alone else IMAGE
+        return max(measured, key=lambda name: measured[name])
 
 
 def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES) -> tuple[Readiness, list[Readiness]]:
@@ -67,8 +67,9 @@ def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
     resamples = GroupBootstrap(cells.groups, replicates)
-    alone = {TEXT_BLANKED: reads_images(cells.predictions, cells.condition), IMAGE_BLANKED: True}
-    right = {shown: _right(cells.test(shown)) if read else {} for shown, read in alone.items()}
+    read = {TEXT_BLANKED: reads_images, IMAGE_BLANKED: reads_text}
+    alone = {shown: reads(cells.predictions, cells.condition) for shown, reads in read.items()}
+    right = {shown: _right(cells.test(shown)) if known else {} for shown, known in alone.items()}
     test = cells.of("test")
     by_attribute: dict[str, list[Cell]] = {}
     for cell in test:

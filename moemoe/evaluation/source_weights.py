@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.evaluation.parts import Parts, all_parts, rows_shown
+from moemoe.sources import TEXT, kinds_of
 
 _READ: Sequence[str] = ("attribute", "split", "condition", "source_weights")
 _IMAGE: Sequence[str] = ("split", "condition", "image_weight")
@@ -24,6 +25,23 @@ def reads_images(predictions: Parts, condition: str) -> bool:
         if shown.null_count or (pc.max(shown).as_py() or 0.0) > 0:
             return True
     return False
+
+
+def reads_text(predictions: Parts, condition: str) -> bool:
+    """Whether text is one of the model's sources; true of predictions that don't tell.
+
+    Unlike an image's, a weight of the text says nothing of it: answers without any source have a text weight of 1.
+
+    Args:
+        predictions: PREDICTIONS.
+        condition: the main one.
+    """
+    named: set[str] = set()
+    for part in all_parts(predictions, list(_READ)):
+        shown = part["source_weights"].take(pa.array(rows_shown(part, "test", condition)))
+        for chunk in shown.drop_null().chunks:
+            named.update(kinds_of(chunk.keys.unique().to_pylist()))
+    return not named or TEXT in named
 
 
 def mean_source_weights(predictions: Parts, condition: str) -> dict[str, dict[str, float]]:

@@ -24,7 +24,8 @@ class Coverage:
         missing: products without a label that the contract can read; ``filled`` of them got a value.
         agrees, contradicts: products with a label that an accepted prediction agrees with, or contradicts.
         abstained_labelled: products with a label about which the model abstains.
-        blocked: of the missing values those with an accepted prediction that breaks a rule on contradictions.
+        blocked: accepted predictions that break a rule on contradictions: of the missing values, and of the labelled
+            products about which the model then abstains.
         validation_accepted: the validation products that the cell's threshold accepts; None if unknown.
     """
 

@@ -60,12 +60,14 @@ def alias_lock(uri: str, name: str) -> Iterator[None]:
                 mlflow.delete_registered_model(lock)
 
 
-def make_challenger(uri: str, version: Version) -> None:
-    """Gives ``version`` the alias, unless a later one has it."""
+def make_challenger(uri: str, version: Version) -> bool:
+    """Gives ``version`` the alias, unless a later one has it; whether it has it now."""
     with alias_lock(uri, version.name):
         now = alias_of(uri, version.name, CHALLENGER)
-        if now is None or int(now.version) < int(version.version):
-            client(uri).set_registered_model_alias(version.name, CHALLENGER, version.version)
+        if now is not None and int(now.version) > int(version.version):
+            return False
+        client(uri).set_registered_model_alias(version.name, CHALLENGER, version.version)
+        return True
 
 
 def replace_champion(uri: str, version: Version, expected: Version | None) -> bool:

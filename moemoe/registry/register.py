@@ -50,7 +50,11 @@ class RunOutputs:
 
 @dataclass(frozen=True)
 class Registration:
-    """A registered version, its aliases, and the gate's decision."""
+    """A registered version, its aliases, and the gate's decision.
+
+    Args:
+        aliases: that it was given; ``challenger`` stays with a later version that has it.
+    """
 
     model_uri: str
     version: str
@@ -83,7 +87,7 @@ def register(
     if version is None:
         with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
             version = add_version(run, name, _whole_model(trained, name, Path(scratch) / "model"))
-    make_challenger(uri, version)
+    challenges = make_challenger(uri, version)
     for _ in range(ATTEMPTS):
         champion = alias_of(uri, name, CHAMPION)
         if champion is not None and champion.version == version.version:
@@ -97,8 +101,8 @@ def register(
     else:
         decision = GateDecision(False, (f"the champion changed {ATTEMPTS} times while this version was judged",))
     _keep(run, version, trained, decision)
-    aliases = (CHALLENGER, CHAMPION) if decision.promoted else (CHALLENGER,)
-    return Registration(version.uri, version.version, aliases, decision)
+    aliases = {CHALLENGER: challenges, CHAMPION: decision.promoted}
+    return Registration(version.uri, version.version, tuple(name for name, has in aliases.items() if has), decision)
 
 
 def _whole_model(trained: RunOutputs, name: str, folder: Path) -> Path:

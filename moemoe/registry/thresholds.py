@@ -67,10 +67,11 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
     mlflow = client(uri)
     mlflow.update_model_version(version.name, version.version, description)
     kept = {key: value for key, value in base.tags.items() if key in ("contract_hash", "data_hash", "git_commit")}
-    for key, value in {**kept, BASE: base.version, "decision": f"champion: {reason}"[:5000]}.items():
+    for key, value in {**kept, BASE: base.version}.items():
         mlflow.set_model_version_tag(version.name, version.version, key, value)
     if not replace_champion(uri, version, base):
         _check_champion(uri, base)
+    mlflow.set_model_version_tag(version.name, version.version, "decision", f"champion: {reason}"[:5000])
     return version
 
 

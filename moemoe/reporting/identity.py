@@ -13,7 +13,7 @@ class Identity:
     Args:
         recipe: name of the model's recipe; ``settings`` is what was changed of it.
         products: labelled ones, of all splits.
-        date: when the run began, as ``2026-11-27``.
+        date: when it was evaluated, as ``2026-11-27``.
         version: the registered model's address; ``promoted`` is None while the gate has not decided.
     """
 

@@ -84,7 +84,8 @@ class Card:
             no_means: ``Evaluation.no_means``.
         """
         columns = ["product_type", "attribute", "support", "accuracy", "recall_at_90p"]
-        recipe = {**{key: recipe.get(key) for key in ("name", "size")}, "image_encoder": _image_encoder(recipe)}
+        encoders = [line for own in recipe.get("members") or [recipe] for line in _image_encoder(own)]
+        recipe = {**{key: recipe.get(key) for key in ("name", "size")}, "image_encoder": list(dict.fromkeys(encoders))}
         known = {metric: value for metric, value in metrics.items() if value == value}
         return cls(name, data, recipe, known, evaluation.select(columns).to_pylist(), code, no_means)
 
@@ -117,8 +118,8 @@ class Card:
             f"# {self.name}",
             "",
             *([SAMPLE_NOTICE, ""] if data.is_sample else []),
-            "Answers attribute questions about a catalog's products from their text and image: one value with its",
-            "confidence and the weights of both sources.",
+            "Answers attribute questions about a catalog's products: one value with its confidence and the weight of",
+            "each source (text, images) that it reads.",
             "",
             "## Data",
             "",

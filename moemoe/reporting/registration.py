@@ -51,7 +51,7 @@ def registration_document(
     """register: the version, its aliases, and how the gate came to its decision."""
     facts: list[tuple[str, Cell]] = [
         ("model", Code(model_uri)),
-        ("aliases", ", ".join(aliases)),
+        ("aliases", ", ".join(aliases) or "none; a later version has them"),
         ("champion before", decision.champion or "none"),
     ]
     return document("Registration", [Facts(facts), *decision_blocks(decision)], is_sample)

@@ -149,7 +149,16 @@ def test_a_champion_that_cannot_be_judged_is_not_replaced(uri, first, model_dir)
 def test_a_resumed_run_registers_once(uri, first, model_dir):
     again = register(first[1], first[0], trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
     assert again.version == "1"
-    assert again.aliases == ("challenger", "champion")
+    assert again.aliases[-1] == "champion"
+
+
+def test_the_challenger_stays_with_a_later_version(uri, name, model_dir, tmp_path):
+    """A run that is resumed has registered its version before."""
+    first, late = registered(uri, name, model_dir, GOOD), new_run(uri)
+    add_version(late, name, fetch_version(uri, find_version(uri, first.model_uri), tmp_path))
+    newest = registered(uri, name, model_dir, GOOD, GOOD)
+    kept = register(late, name, trained(model_dir, GOOD), Rules(), lambda folder: GOOD)
+    assert (kept.aliases, alias_of(uri, name, CHALLENGER).version) == ((), newest.version)
 
 
 def test_two_runs_that_register_at_once_are_judged_one_after_the_other(uri, name, model_dir, tmp_path):

@@ -16,6 +16,7 @@ from moemoe.schemas import EVALUATION
         ("qga", "image.trained=last", "Apache-2.0; its last layers trained"),
         ("qga", "image.pretrained=false, image.trained=all", None),
         ("t5", "", None),
+        ("committee", "", "Apache-2.0; frozen"),
     ],
 )
 def test_a_pretrained_image_encoder_is_named_with_its_licence(name, settings, said):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from moemoe.evaluation.readiness import BOTH, NEEDS_DATA, NOT_LEARNED, READY, TEXT, readiness
+from moemoe.evaluation.readiness import BOTH, IMAGE, NEEDS_DATA, NOT_LEARNED, READY, TEXT, readiness
 from moemoe.reporting import html, report
 from moemoe.reporting.document import GOOD, WARNING, Notice, Section, Table
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
@@ -99,6 +99,16 @@ def test_a_model_that_reads_no_image_answers_nothing_from_it():
     shown = {one.row["product_id"]: ProductShown("t", "t", None) for one in chosen}
     [_, examples] = example_blocks(chosen, shown, lambda attribute, value: re.compile(value))
     assert [name for name, _ in examples.items[0].facts] == ["color", "catalog", "threshold", "product"]
+
+
+def test_a_model_that_reads_no_text_answers_nothing_from_it():
+    asked = rows(60, 50, split="validation"), rows(60, 2), rows(60, 2, condition=TEXT_BLANKED)
+    nothing = [row | {"prediction": "", "confidence": 0.0} for row in rows(60, 0, condition=IMAGE_BLANKED)]
+    named = table(*([row | {"source_weights": [("image", 1.0)]} for row in part] for part in (*asked, nothing)))
+    found = measured(named)
+    color = readiness(found.cells, found.evaluation)[1][0]
+    assert (color.source, color.image_alone) == (IMAGE, 2 / 60)
+    assert math.isnan(color.text_alone)
 
 
 def test_expectations_that_fail_are_not_folded(found):
