@@ -30,16 +30,23 @@ model:
   image: {name: swinv2_tiny_window8_256, size: 64, options: {no_such_option: 1}}
 phases: [dense]
 """
+PAIR = """
+system: committee
+description: a committee of the systems that are compared
+members: [tf-idf, image-classifier]
+"""
 
 
 @pytest.fixture(scope="module")
 def compared(metaflow_folder, tmp_path_factory):
-    """Two quick systems and a recipe that breaks in training, in a copy of the code that has such a recipe."""
+    """Two quick systems, their committee, and one that breaks in training, in a copy of the code with such recipes."""
     code = copy_project(tmp_path_factory.mktemp("code"))
-    (code / "moemoe" / "recipes" / "broken.yaml").write_text(BROKEN)
+    for name, recipe in (("broken", BROKEN), ("pair", PAIR)):
+        (code / "moemoe" / "recipes" / f"{name}.yaml").write_text(recipe)
     running = run_flow(
-        metaflow_folder, {"PYTHONPATH": str(code)}, code / "flows" / "compare_flow.py", models="broken,tf-idf,knn",
-        max_products=150, epochs=1, batch_size=16, root=str(metaflow_folder / "compared"),
+        metaflow_folder, {"PYTHONPATH": str(code)}, code / "flows" / "compare_flow.py",
+        models="broken,pair,tf-idf,image-classifier", max_products=150, epochs=1, batch_size=16,
+        root=str(metaflow_folder / "compared"),
     )  # fmt: skip
     assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
     return running.run
@@ -52,7 +59,7 @@ def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared)
     assert "**broken failed**: in training: " in text
     assert "no_such_option" in text  # the process's own last words
     assert "| tf-idf |" in text
-    assert "| knn |" in text
+    assert "| image-classifier |" in text
     assert {path.name for path in tables.iterdir()} == {
         "tables.md", "overview.csv", "table-1.csv", "table-3.csv", "cells.csv",
     }  # fmt: skip
@@ -73,17 +80,17 @@ def test_mlflow_has_the_comparison_and_a_run_per_system(compared, metaflow_folde
         [comparison.info.experiment_id], f"tags.comparison = '{comparison.info.run_id}'", order_by=["params.model"]
     )
     assert [(run.data.params["model"], run.info.status) for run in found] == [
-        ("broken", "FAILED"), ("knn", "FINISHED"), ("tf-idf", "FINISHED"),
+        ("broken", "FAILED"), ("image-classifier", "FINISHED"), ("pair", "FINISHED"), ("tf-idf", "FINISHED"),
     ]  # fmt: skip
-    knn = found[1]
-    assert "train/examples_per_second" in knn.data.metrics
-    assert "train/loss" not in knn.data.metrics  # what is fitted has none
-    assert knn.info.run_name.startswith("knn-tiny-")
-    [dataset] = knn.inputs.dataset_inputs
+    classifier = found[1]
+    assert "train/examples_per_second" in classifier.data.metrics
+    assert "train/loss" not in classifier.data.metrics  # what is fitted has none
+    assert classifier.info.run_name.startswith("image-classifier-tiny-")
+    [dataset] = classifier.inputs.dataset_inputs
     assert dataset.dataset.name == "30pt-sample"
-    assert knn.data.tags["contract_hash"] in dataset.dataset.profile
+    assert classifier.data.tags["contract_hash"] in dataset.dataset.profile
     assert {"report.html", "plots", "evaluation", "contract.yaml"} <= {
-        a.path for a in client.list_artifacts(knn.info.run_id)
+        a.path for a in client.list_artifacts(classifier.info.run_id)
     }
 
 
@@ -92,9 +99,18 @@ def test_one_system_trains_after_the_other(compared):
     assert tasks[0].finished_at <= tasks[1].created_at
 
 
+def test_a_committee_comes_last_and_takes_what_is_trained(compared):
+    last = max(compared["train"], key=lambda task: task.created_at)
+    taken = [system.name for system in last.data.taken]
+    assert (last.data.system.name, taken) == ("pair", ["tf-idf", "image-classifier"])
+    for name in taken:
+        member, system = last.data.folder.member(name), last.data.comparison_folder.system(name)
+        assert member.events.read_text() == system.events.read_text()  # they tell how long each step took
+
+
 @pytest.fixture(scope="module")
 def runs(compared, metaflow_folder):
-    """The ids of the comparison's two runs that finished."""
+    """The ids of the comparison's runs that finished."""
     client = mlflow.MlflowClient(flow_environment(metaflow_folder)["MLFLOW_TRACKING_URI"])
     experiment = client.get_experiment_by_name("moemoe-30pt-sample").experiment_id
     comparison = compared["end"].task.data.tracked.run_id
@@ -110,7 +126,7 @@ def test_finished_runs_are_compared_without_training(runs, metaflow_folder):
     assert {step.id for step in running.run} == {"start", "compare", "end"}
     text = (Path(running.run["compare"].task.data.folder.comparison_tables.uri) / "tables.md").read_text()
     assert "| tf-idf-tiny-" in text
-    assert "| knn-tiny-" in text
+    assert "| image-classifier-tiny-" in text
     assert "Table 1" in text
     assert "Table 3" not in text
 
