@@ -5,6 +5,7 @@ from itertools import chain
 from moemoe.catalog.apis import magento as magento_api
 from moemoe.catalog.apis import shopify as shopify_api
 from moemoe.catalog.apis import woocommerce as woocommerce_api
+from moemoe.catalog.formats.csv_lines import DELIMITERS
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.layouts import (
     abo,
@@ -119,6 +120,9 @@ def _unknown(file: SellerFile, name: str) -> CatalogError:
         return CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
     others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
     header = "; the first row is taken for the header" if isinstance(file.table, GridTable) else ""
+    if file.table.format.startswith("CSV") and len(file.table.columns) == 1:
+        signs = ", ".join(DELIMITERS.values())
+        header += f"; if its cells have another sign between them than {signs}, write it above the header, as in `sep=:`"
     try:
         own.check(file)
     except CatalogError as error:
