@@ -78,6 +78,8 @@ TWO = [{**GOOD, "product_id": name} for name in ("p0", "p1")]
         # What pandas writes with orient="index", "columns", "split" and "table".
         (dict(zip("01", TWO, strict=True)), "JSON (object of rows)"),
         ({name: {str(i): row[name] for i, row in enumerate(TWO)} for name in GOOD}, "JSON (object of columns)"),
+        ({name: {str(7 * i): row[name] for i, row in enumerate(TWO)} for name in GOOD}, "JSON (object of columns)"),
+        ({name: [row[name] for row in TWO] for name in GOOD}, "JSON (object of columns)"),
         (
             {"columns": [*GOOD], "index": [0, 1], "data": [[*row.values()] for row in TWO]},
             "JSON (table of columns and data)",
@@ -90,6 +92,21 @@ def test_an_object_that_holds_the_rows(tmp_path, content, kind, indent):
     path.write_text(json.dumps(content, indent=indent))
     assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
     assert read_as(path).format == kind
+
+
+def test_columns_by_the_ids_of_their_rows(tmp_path):
+    """As pandas writes a table with the ids as its index."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({name: {row["product_id"]: row[name] for row in TWO} for name in [*GOOD][1:]}))
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    assert read_as(path).format == "JSON (object of columns)"
+
+
+def test_columns_that_differ_in_length(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"product_id": ["p0", "p1"], "product_type": ["K", "K"], "title": ["t"], "Fit": ["S"]}))
+    with pytest.raises(CatalogError, match=r"a\.json is an object of columns that differ in length: product_id has 2"):
+        rows_of(path)
 
 
 def test_a_list_in_an_object_with_a_row_a_line(tmp_path):
