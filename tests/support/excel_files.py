@@ -53,6 +53,27 @@ def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = (), nam
     return path
 
 
+def write_ods(path: Path, *rows: list) -> Path:
+    """An OpenDocument workbook of one sheet: texts, and numbers."""
+    of = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{of}:{name}:1.0"' for name in ("office", "table", "text"))
+    lines = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
+    spreadsheet = f'<office:spreadsheet><table:table table:name="s1">{lines}</table:table></office:spreadsheet>'
+    content = f"<office:document-content {names}><office:body>{spreadsheet}</office:body></office:document-content>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{of}:manifest:1.0"/>')
+    return path
+
+
+def _ods_cell(value) -> str:
+    if isinstance(value, (int, float)):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+    text = f"<text:p>{escape(value)}</text:p>" if value else ""
+    return f'<table:table-cell office:value-type="string">{text}</table:table-cell>'
+
+
 def cell(value) -> str:
     if value is None:
         return "<c/>"

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xls) -> a table for the sheets of each header, in memory as a workbook always is."""
+"""Workbooks (.xlsx, .xls, .ods) -> a table for the sheets of each header, in memory as a workbook always is."""
 
 import re
 import zipfile
@@ -59,6 +59,10 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     table = opened[0]()
     table.further = opened[1:]
     return table
+
+
+def _kind(partition: str) -> str:
+    return "OpenDocument" if partition.casefold().endswith(".ods") else "Excel"
 
 
 def is_text(path: Path) -> bool:
@@ -130,13 +134,13 @@ def _open_sheets(
         header = _union(sheet.names for sheet in sheets)
         records = _joined(dict(zip(names, sheets, strict=True)), header, counts)
         header = [*header, SHEET]
-    table = GridTable(partition, header, records, constants, first.preamble, "Excel")
+    table = GridTable(partition, header, records, constants, first.preamble, _kind(partition))
     table.counts = counts
     table.blank_first = first.blank_first
     if above := sum(sheet.above for sheet in sheets):
         table.counts[ABOVE_HEADER] = above
     if len(all_names) > 1:
-        table.format = f"Excel (sheet{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))})"
+        table.format = f"{_kind(partition)} (sheet{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))})"
     if others := [repr(name) for name in all_names if name not in names]:
         table.counts[f"other sheets with rows, not read: {', '.join(others)}; {TO_READ_ONE}"] = len(others)
     return table
@@ -278,8 +282,8 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
         import python_calamine
     except ImportError as error:
         raise ConfigError(
-            f"{partition} is an Excel workbook, which takes the package python-calamine: pip install 'moemoe[flows]', "
-            "or save it as CSV"
+            f"{partition} is an {_kind(partition)} workbook, which takes the package python-calamine: "
+            "pip install 'moemoe[flows]', or save it as CSV"
         ) from error
     try:
         book = python_calamine.CalamineWorkbook
@@ -297,7 +301,9 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
                 f"{partition} is a workbook of Excel 97 that cannot be read, or has a password: {first_line(error)}; "
                 "save it as .xlsx without one"
             ) from error
-        raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+        raise CatalogError(
+            f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
+        ) from error
 
 
 def _is_old(path: Path) -> bool:
@@ -337,4 +343,6 @@ def _check_size(partition: str, path: Path) -> None:
                 raise CatalogError(
                     f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
                 ) from None
-        raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+        raise CatalogError(
+            f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
+        ) from error
