@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
+from moemoe.catalog.formats.total_row import TOTALS, is_total
 from moemoe.catalog.formats.unit_row import UNITS, units_of, with_units
 from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError
@@ -238,9 +239,12 @@ class GridTable(Table):
         return [*error.cells, *[""] * (len(self.header) - len(error.cells))]
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
-        """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
+        """``records`` without totals and blank cells, which spreadsheets have below the last one; these are counted."""
+        width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for cells in self.records():  # nearly all have an id in front
-            if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
+            if is_total((cells.cells if isinstance(cells, RowError) else cells)[:width]):
+                self.counts[TOTALS] += 1
+            elif isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
                 self.counts[BLANK_ROWS] += 1
