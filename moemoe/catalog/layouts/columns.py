@@ -79,12 +79,18 @@ def columns_given(given: Sequence[str]) -> dict[str, str]:
     return {name: theirs for name, _, theirs in pairs}
 
 
-def _image_column(found: Sequence[str]) -> str | None:
-    """The column that says by its name where the image is, if there is one such and none is called images."""
+def image_columns(found: Sequence[str]) -> list[str]:
+    """The columns that say by their names where the image is, of which at most one is taken."""
     plain = {column: plain_name(column) for column in found}
     named = [column for column, name in plain.items() if name in _IMAGES]
-    named = named or [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name)]
-    return named[0] if len(named) == 1 and "images" not in plain.values() else None
+    return named + [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name) and name not in _IMAGES]
+
+
+def _image_column(found: Sequence[str]) -> str | None:
+    """The column that says by its name where the image is, if there is one such and none is called images."""
+    named = image_columns(found)
+    named = [column for column in named if plain_name(column) in _IMAGES] or named
+    return named[0] if len(named) == 1 and "images" not in map(plain_name, found) else None
 
 
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:

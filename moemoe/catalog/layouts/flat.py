@@ -8,8 +8,16 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import long_form, records
-from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name, unmarked
-from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.columns import (
+    INDEXES,
+    REQUIRED,
+    find_columns,
+    further_names,
+    image_columns,
+    plain_name,
+    unmarked,
+)
+from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.errors import CatalogError
@@ -25,6 +33,7 @@ _OF_PAIRS = re.compile(
     r"(?:product|technical|item|additional|other)?"
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
 )
+UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -40,6 +49,7 @@ def further_columns(file: SellerFile) -> list[str]:
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
     further = listed_columns(table.columns) if isinstance(listed, str) else {}
     taken.update(column for columns in further.values() for column in columns)
+    taken.update(image_columns(table.columns) if isinstance(listed, str) else ())
     left = [column for column in table.columns if column not in taken and not INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
@@ -105,7 +115,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             sources |= named
             further = _further(file, sources, keys)
             if not is_listed:
-                others = {*named.values(), *(column for columns in further.values() for column in columns)}
+                others = {*named.values(), *image_columns(late), *(c for columns in further.values() for c in columns)}
                 keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in named.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
@@ -130,6 +140,8 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     needed = [name for name in file.required if name != "attributes"]
     sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
     sources = {name: source for name, source in sources.items() if source not in keys}
+    unclear = [] if sources.keys() & {"image", "images"} else image_columns(file.table.columns)
+    file.became.update(dict.fromkeys(unclear, UNCLEAR_IMAGE))
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return keys, sources
