@@ -185,7 +185,9 @@ def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
         return None
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} has {length}" for name, length in [*lengths.items()][:9])
-        raise CatalogError(f"{partition} is an object of columns that differ in length: {shown}; each needs a value a row")
+        raise CatalogError(
+            f"{partition} is an object of columns that differ in length: {shown}; each needs a value a row"
+        )
     return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
 
 

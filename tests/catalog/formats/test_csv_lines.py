@@ -26,7 +26,10 @@ def test_blanks_before_quotes(tmp_path):
 @pytest.mark.parametrize("header", [HEADER, f'"{HEADER}"'.replace(",", '" , "')])
 @pytest.mark.parametrize("before", ["", " "])
 def test_blanks_behind_quotes(tmp_path, header, before):
-    lines = [f'"p1" ,{before}"Shirts" ,{before}"t" ,{before}"Red, ""new"" , long" ,{before}"Slim" ', "p2,Shirts,t,d,Wide"]
+    lines = [
+        f'"p1" ,{before}"Shirts" ,{before}"t" ,{before}"Red, ""new"" , long" ,{before}"Slim" ',
+        "p2,Shirts,t,d,Wide",
+    ]
     path = write_lines(tmp_path / "a.csv", header, *lines, '"p3" ,"Shirts" ,"5"" tall" ,"" ,"Wide"')
     assert ids_and_labels(path) == [
         ("p1", 'Red, "new" , long', ("Fit", "Slim")), ("p2", "d", ("Fit", "Wide")), ("p3", None, ("Fit", "Wide")),
