@@ -21,6 +21,7 @@ from moemoe.catalog.formats.above_header import (
     number_of_titles,
 )
 from moemoe.catalog.formats.double_encoding import undo_in
+from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -128,7 +129,7 @@ def _open_sheets(
     """A table of one sheet, or of several with one header; of these each row has its sheet's name in a column more."""
     counts: Counter[str] = Counter()
     with _workbook(partition, path) as workbook:
-        sheets = [_Sheet.of(_rows(workbook.get_sheet_by_name(name), counts)) for name in names]
+        sheets = [_Sheet.of(_rows_as_shown(workbook, path, name, counts)) for name in names]
     first, header, records = sheets[0], sheets[0].names, sheets[0].records
     if len(sheets) > 1:
         header = _union(sheet.names for sheet in sheets)
@@ -264,6 +265,11 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
                 shown[column] = row[column], bottom
         if any(cell != "" for cell in row):
             yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(cell, counts) for cell in row]
+
+
+def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
+    sheet = workbook.get_sheet_by_name(name)
+    return with_percentages(_rows(sheet, counts), percentages_of(path, name), sheet.start[1], counts)
 
 
 def _merged(sheet: Any) -> list[Any]:
