@@ -242,7 +242,8 @@ class GridTable(Table):
         """``records`` without totals and blank cells, which spreadsheets have below the last one; these are counted."""
         width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for cells in self.records():  # nearly all have an id in front
-            if is_total((cells.cells if isinstance(cells, RowError) else cells)[:width]):
+            own = cells.cells if isinstance(cells, RowError) else cells
+            if is_total(own[:width] if width < len(own) else own):
                 self.counts[TOTALS] += 1
             elif isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells

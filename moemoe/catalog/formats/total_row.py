@@ -10,6 +10,8 @@ _WORDS = (
     "toplam|итого|всего|合計|小計|总计|總計|합계"
 )
 _TOTAL = re.compile(rf"(?:(?:grand|sub)[ -]?)?(?:{_WORDS})\s*(?:\(.*\))?\s*:?", re.IGNORECASE)
+#: Asked of each row, which is far sooner done than the expression.
+_LETTERS = frozenset(letter for word in f"grand|{_WORDS}".split("|") for letter in (word[0], word[0].upper()))
 _NUMBER = re.compile(r"\W*\d[\d.,\s']*\W*(?:[A-Z]{3})?")
 
 
@@ -18,10 +20,10 @@ def is_total(cells: Sequence[Any]) -> bool:
 
     A product has an id, a type and a title; of these one is a number at most, so that no product is such a row.
     """
-    at = next((at for at, cell in enumerate(cells) if cell not in ("", None)), len(cells))
-    if at == len(cells) or not isinstance(cells[at], str) or not _TOTAL.fullmatch(cells[at].strip()):
+    first = next(filter(None, cells), None)
+    if not isinstance(first, str) or first.lstrip()[:1] not in _LETTERS or not _TOTAL.fullmatch(first.strip()):
         return False
-    return all(map(_is_number_or_blank, cells[at + 1 :]))
+    return all(map(_is_number_or_blank, cells[cells.index(first) + 1 :]))
 
 
 def _is_number_or_blank(cell: Any) -> bool:
