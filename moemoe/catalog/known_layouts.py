@@ -13,6 +13,8 @@ from moemoe.catalog.layouts import (
     amazon,
     amazon_reviews,
     bigcommerce,
+    ebay,
+    etsy,
     flat,
     flipkart,
     google,
@@ -20,6 +22,7 @@ from moemoe.catalog.layouts import (
     long_form,
     magento,
     own,
+    prestashop,
     shopify,
     woocommerce,
 )
@@ -31,7 +34,7 @@ from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce)
+_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce, prestashop, ebay, etsy)
 _APIS = (shopify_api, woocommerce_api, magento_api)
 _DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}

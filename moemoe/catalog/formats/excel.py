@@ -86,7 +86,7 @@ class _Sheet:
     @classmethod
     def of(cls, rows: Iterator[tuple[int, list[Any]]]) -> "_Sheet":
         begin = list(islice(rows, _SAMPLED_ROWS))
-        comments = number_of_comments([str(cells[0]) for _, cells in begin])
+        comments = number_of_comments([",".join(map(str, cells[:2])) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
         if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
