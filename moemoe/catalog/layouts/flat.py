@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
@@ -18,7 +19,7 @@ from moemoe.catalog.layouts.columns import (
     unmarked,
 )
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
-from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.errors import CatalogError
 
@@ -34,6 +35,9 @@ _OF_PAIRS = re.compile(
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
 )
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
+SMALL_IMAGE = f"{UNUSED}; small copies of images"
+#: Rows by which columns of images are told.
+_LOOKED_AT = 50
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -104,6 +108,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
     keys = [key for key in keys if not any(key in one.values() for one in numbered)]
     further = _further(file, sources, keys)
+    pictured = (
+        {} if is_listed else _pictured(file, keys, bool(sources.keys() & {"image", "images"} or "images" in further))
+    )
+    keys = [key for key in keys if key not in pictured]
+    further = _further(file, sources, keys, pictured)
     spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
     begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
@@ -113,7 +122,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         if late := file.table.columns[known:]:
             named, known = further_names(late, sources), known + len(late)
             sources |= named
-            further = _further(file, sources, keys)
+            further = _further(file, sources, keys, pictured)
             if not is_listed:
                 others = {*named.values(), *image_columns(late), *(c for columns in further.values() for c in columns)}
                 keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
@@ -147,10 +156,24 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     return keys, sources
 
 
-def _further(file: SellerFile, sources: Mapping[str, str], keys: Sequence[str]) -> dict[str, list[str]]:
-    """The columns of one image or bullet point each, but those that are something else. Says so in ``file.became``."""
-    taken = {*sources.values(), *keys}
-    found = listed_columns(column for column in file.table.columns if column not in taken)
+def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, bool]:
+    """See ``pictured_columns``. Says so in ``file.became``."""
+    found = pictured_columns(keys, file.table.first(_LOOKED_AT), has_image)
+    file.became.update(dict.fromkeys(found, SMALL_IMAGE))
+    return found
+
+
+def _further(
+    file: SellerFile,
+    sources: Mapping[str, str],
+    keys: Sequence[str],
+    pictured: Mapping[str, bool] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    """The columns of images or bullet points, but those that are something else. Says so in ``file.became``."""
+    taken, columns = {*sources.values(), *keys, *pictured}, file.table.columns
+    found = listed_columns(column for column in columns if column not in taken)
+    if own := [column for column, is_own in pictured.items() if is_own]:
+        found["images"] = sorted([*found.get("images", ()), *own], key=columns.index)
     file.became.update({column: name for name, columns in found.items() for column in columns})
     return found
 

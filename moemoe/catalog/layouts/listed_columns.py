@@ -26,6 +26,38 @@ _NAMES = {
         rf"(?:key)?(?:bullet(?:point)?|productfeaturebullet)s?(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint"
     ),
 }
+#: Words for an image in names of columns, and for one that is a smaller copy, or shows something else.
+_CALLED_IMAGE = re.compile(
+    "image|img|picture|photo|thumb|gallery|bild|foto|imagen|imagem|immagin|afbeelding|zdjęci|фото|изображ|画像|图片|圖片",
+    re.IGNORECASE,
+)
+_SMALL = re.compile("thumb|swatch|icon|logo|small|vorschau|miniatur", re.IGNORECASE)
+_FILE = re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:[?#]\S*)?", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
+
+
+def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], has_image: bool) -> dict[str, bool]:
+    """The columns of which each cell in some rows is a path of an image, or a link if the name says image.
+
+    Args:
+        has_image: whether other columns have images.
+
+    Returns:
+        column -> whether its images are the product's; those of small copies are not, if there are others.
+    """
+    found = {}
+    for column in columns:
+        cells = [cell for row in rows if (cell := row.get(column)) not in (None, "", [])]
+        is_path = _LINK if _CALLED_IMAGE.search(column) else None
+        if cells and all(_are_paths(cell, is_path) for cell in cells):
+            found[column] = not _SMALL.search(column)
+    return found if has_image or any(found.values()) else dict.fromkeys(found, True)
+
+
+def _are_paths(cell: Any, further: re.Pattern[str] | None) -> bool:
+    paths = _images(cell) if isinstance(cell, (str, list)) else []
+    found = [isinstance(p, str) and bool(_FILE.fullmatch(p) or (further and further.fullmatch(p))) for p in paths]
+    return bool(found) and all(found)
 
 
 def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:

@@ -179,11 +179,11 @@ def test_names_in_other_spellings(tmp_path, header):
     assert row["attributes"] == [("Fit", "Slim")]
 
 
-@pytest.mark.parametrize(("name", "column"), [("metadata.csv", "image"), ("other.csv", None)])
+@pytest.mark.parametrize(("name", "column"), [("metadata.csv", "image"), ("other.csv", "images")])
 def test_an_image_folder_of_hugging_face(tmp_path, name, column):
     path = write_lines(tmp_path / name, "file_name,product_id,product_type,title,Fit", "a/1.jpg,p1,Kurtas,t,Slim")
-    assert rows_of(path)[0]["image"] == (column and {"bytes": None, "path": "a/1.jpg"})
-    assert read_as(path).columns["file_name"] == (column or "attribute")
+    assert rows_of(path)[0]["image"] == {"bytes": None, "path": "a/1.jpg"}
+    assert read_as(path).columns["file_name"] == column
 
 
 def test_several_images_of_an_image_folder(tmp_path):

@@ -45,6 +45,45 @@ def test_they_are_those_of_the_product(tmp_path, first):
 
 
 @pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("picture_url", "1"),
+        ("Bild,Bild 2", "12"),
+        ("image_front,image_back", "12"),
+        ("images.0.src,images.1.src", "12"),
+        ("Main Picture,Picture 2", "12"),
+        ("image,hover", "12"),
+        ("thumbnail,hi_res", "2"),
+        ("image_url,swatch", "1"),
+        ("thumb", "1"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["https://h/{}.jpg", "img/{}.JPEG", "//h/{}.webp?v=2", "https://h/0.png, https://h/{}.png"]
+)
+def test_columns_whose_cells_are_images_are_no_labels(tmp_path, columns, expected, path):
+    """Whatever they are called; a small one beside another counts for nothing."""
+    names = columns.split(",")
+    rows = [{**REQUIRED, "Fit": "Slim"} | {n: path.format(i) for i, n in enumerate(names, 1)}, {**REQUIRED, "Fit": "A"}]
+    (first, _) = rows_of(write_lines(tmp_path / "a.jsonl", *rows), images=9)
+    found = [image["path"] for image in (first["image"], *(first["images"] or ()))]
+    wanted = [part.strip() for number in expected for part in path.format(number).split(",")]
+    assert found == list(dict.fromkeys(wanted))
+    assert first["attributes"] == [("Fit", "Slim")]
+    told = read_as(tmp_path / "a.jsonl").columns
+    assert {told[name].partition(";")[0] for name in names} <= {"image", "images", "unused"}
+
+
+def test_columns_of_links_that_are_called_images(tmp_path):
+    row = {**REQUIRED, "Fit": "Slim", "Foto": "https://h/show?id=1", "link": "https://h/p/1", "cut": "V.jpg neck"}
+    (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
+    assert found["image"]["path"] == "https://h/show?id=1"
+    assert found["attributes"] == [("Fit", "Slim"), ("link", "https://h/p/1"), ("cut", "V.jpg neck")]
+    listed = rows_of(tmp_path / "a.jsonl", {"attributes": ["Foto"]})[0]
+    assert (listed["image"], listed["attributes"]) == (None, [("Foto", "https://h/show?id=1")])
+
+
+@pytest.mark.parametrize(
     "header",
     [
         "image,image,bullet_point,bullet_point",
