@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
+from moemoe.catalog.formats.note_rows import LOOKED_AT, NOTES, number_of_notes
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
 from moemoe.catalog.formats.total_row import TOTALS, is_total
@@ -156,7 +157,7 @@ class GridTable(Table):
         self.format = format
         self.header, self._own_names, self.preamble, self.blank_first = header, header, preamble, 0
         self._needed: int | None = None
-        self._records = Ahead(self._with_units(self._without_headers(records)))
+        self._records = Ahead(self._with_units(self._without_headers(self._without_notes(records))))
 
     def respell(self, names: Mapping[str, str]) -> None:  # noqa: D102
         super().respell(names)
@@ -182,6 +183,12 @@ class GridTable(Table):
                 yield cells
             else:
                 yield [cells[at] for at in order] if order else cells  # type: ignore[index]
+
+    def _without_notes(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
+        first = list(islice(records, LOOKED_AT))
+        if number := number_of_notes(first):
+            self.counts[NOTES] += number
+        yield from chain(first[number:], records)
 
     def _with_units(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """The records; those below a row of units with their column's unit behind each number."""
