@@ -17,6 +17,11 @@ _OTHER_IMAGES = re.compile(
     r"img|(?:image|img)(?:url|link|path|file|src|uri)s?|"
     r"(?:main|primary|featured|product|item)(?:image|img)(?:url|link|path|file|src|uri)?s?"
 )
+#: What others call the description, the longest text first.
+_DESCRIPTIONS = (
+    *("longdescription", "fulldescription", "productdescription", "itemdescription", "descriptionhtml"),
+    *("htmldescription", "bodyhtml", "shortdescription"),
+)
 #: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
 #: MongoDB's own keys.
 INDEXES = re.compile(
@@ -104,7 +109,8 @@ def find_columns(
     """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
 
     A column of that very name comes first, then the only one that is the same ``plain_name``. Where there is neither
-    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image.
+    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image; where there is no
+    ``description``, the first of ``_DESCRIPTIONS`` is.
 
     Args:
         found: the file's columns.
@@ -123,6 +129,9 @@ def find_columns(
             source = source or (alike[0] if len(alike) == 1 else None)
         if source is None and name == "image" and not wanted[1:]:
             source = _image_column(found)
+        if source is None and name == "description" and not wanted[1:]:
+            plain = {plain_name(column): column for column in reversed(found)}
+            source = next((plain[other] for other in _DESCRIPTIONS if other in plain), None)
         if source is not None:
             sources[name] = source
         elif name in required or (name in names and name not in REQUIRED):

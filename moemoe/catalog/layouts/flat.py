@@ -21,6 +21,7 @@ from moemoe.catalog.layouts.columns import (
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
+from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
 
 #: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
@@ -38,6 +39,13 @@ UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is
 SMALL_IMAGE = f"{UNUSED}; small copies of images"
 #: Rows by which columns of images are told.
 _LOOKED_AT = 50
+#: Of WooCommerce, Magento and Squarespace.
+_KINDS = frozenset(
+    (
+        *("simple", "variable", "variation", "grouped", "external", "configurable", "bundle", "virtual"),
+        *("downloadable", "physical", "digital", "service"),
+    )
+)
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -149,11 +157,25 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     needed = [name for name in file.required if name != "attributes"]
     sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
     sources = {name: source for name, source in sources.items() if source not in keys}
+    if "product_type" in sources and "product_type" not in file.names:
+        _check_product_types(file, sources["product_type"])
     unclear = [] if sources.keys() & {"image", "images"} else image_columns(file.table.columns)
     file.became.update(dict.fromkeys(unclear, UNCLEAR_IMAGE))
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return keys, sources
+
+
+def _check_product_types(file: SellerFile, column: str) -> None:
+    """Raises CatalogError if all product types are what shops call kinds of products."""
+    cells = (as_cell(row.get(column)) for row in file.table.first(_LOOKED_AT))
+    found = dict.fromkeys(cell for cell in cells if cell)
+    if found and all(_KINDS.issuperset(split_list(cell.casefold())) for cell in found):
+        raise CatalogError(
+            f"{file.table.partition}: column {column!r} has a shop's kinds of products "
+            f"({', '.join(map(repr, list(found)[:3]))}), no product types; `--column product_type='THEIR COLUMN'` of "
+            "profile and convert, or `columns:` in the contract, says which column has these"
+        )
 
 
 def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, bool]:

@@ -23,7 +23,8 @@ _NAMES = {
         rf"(?:main|product|item)?{_OF_IMAGE}{_PLACE}{_AGAIN}"
     ),
     "bullet_points": re.compile(
-        rf"(?:key)?(?:bullet(?:point)?|productfeaturebullet)s?(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint"
+        rf"(?:(?:key)?bullet(?:point)?|productfeaturebullet|(?:product)?highlight|(?:unique)?sellingpoint|keyfeature)s?"
+        rf"(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint|(?:product)?highlights|(?:unique)?sellingpoints|keyfeatures"
     ),
 }
 #: Words for an image in names of columns, and for one that is a smaller copy, or shows something else.

@@ -186,6 +186,40 @@ def test_an_image_folder_of_hugging_face(tmp_path, name, column):
     assert read_as(path).columns["file_name"] == column
 
 
+@pytest.mark.parametrize("name", ["product_description", "Long Description", "body_html", "short_description"])
+def test_a_description_by_another_name(tmp_path, name):
+    path = write_lines(
+        tmp_path / "a.csv", f"product_id,product_type,title,{name},Fit", "p1,Kurtas,t,Soft and warm,Slim"
+    )
+    (row,) = rows_of(path)
+    assert (row["description"], row["attributes"]) == ("Soft and warm", [("Fit", "Slim")])
+    both = write_lines(tmp_path / "b.csv", f"product_id,product_type,title,{name},description", "p1,K,t,x,own")
+    assert (rows_of(both)[0]["description"], rows_of(both)[0]["attributes"]) == ("own", [(name, "x")])
+
+
+def test_the_longest_of_several_descriptions(tmp_path):
+    row = {**REQUIRED, "Fit": "Slim", "short_description": "a", "long_description": "b"}
+    (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
+    assert (found["description"], found["attributes"]) == ("b", [("Fit", "Slim"), ("short_description", "a")])
+
+
+def test_kinds_of_products_are_no_product_types(tmp_path):
+    lines = [
+        "product_id,Product Type,title,category",
+        "p1,simple,t,Shirts",
+        "p2,variable,t,Hats",
+        'p3,"simple, virtual",t,x',
+    ]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    told = r"column 'Product Type' has a shop's kinds of products \('simple', 'variable', .*--column product_type="
+    with pytest.raises(CatalogError, match=told):
+        rows_of(path)
+    assert rows_of(path, {"product_type": "category"})[0]["product_type"] == "Shirts"
+    assert rows_of(path, {"product_type": "Product Type"})[0]["product_type"] == "simple"
+    write_lines(path, *lines, "p4,Shirts,t,x")
+    assert rows_of(path)[0]["product_type"] == "simple"
+
+
 def test_several_images_of_an_image_folder(tmp_path):
     row = {"file_names": ["1.jpg", "2.jpg"], "product_id": "p1", "product_type": "K", "title": "t", "Fit": "Slim"}
     path = write_lines(tmp_path / "metadata.jsonl", row)

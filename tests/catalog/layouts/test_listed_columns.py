@@ -9,7 +9,15 @@ from moemoe.errors import CatalogError
 from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
 
 IMAGES = ("Image 2", "image_url_1", "Image1 URL", "picture_03", "additional_image_link", "Other Image URL 4")
-BULLETS = ("Bullet Point 1", "bullet_3", "KeyBullet2")
+BULLETS = (
+    "Bullet Point 1",
+    "bullet_3",
+    "KeyBullet2",
+    "Highlight 1",
+    "selling_point_2",
+    "Key Feature 3",
+    "Key Features",
+)
 OTHERS = (
     "image",
     "Image alt 1",
