@@ -190,6 +190,48 @@ def test_lists_of_attributes(tmp_path, attributes):
     )
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {
+            "General": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}],
+            "Size": [{"name": "Width", "value": "3 cm"}],
+        },
+        {"General": {"Fit": "Slim", "Neck": "Round"}, "Size": {"Width": {"value": 3, "unit": "cm"}}},
+        {"General": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}], "Size": {"Width": "3 cm"}},
+        [
+            {"group": "General", "items": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}]},
+            {"group": "Size", "items": [{"key": "Width", "value": 3, "unitCode": "CMT"}]},
+        ],
+        [{"General": {"Fit": "Slim", "Neck": "Round"}}, {"Size": {"Width": "3 cm"}}],
+        [
+            {"id": "FIT", "name": "Fit", "value_id": "1", "value_name": "Slim"},
+            {"attribute_name": "Neck", "value_id": None, "value_name": "Round"},
+            {"name": "Width", "value": 3, "unitText": "cm"},
+        ],
+    ],
+)
+@pytest.mark.parametrize("name", ["attributes", "specifications"])
+def test_groups_of_attributes(tmp_path, name, attributes):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, name: attributes})
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Neck", "Round"), ("Width", "3 cm")]
+    assert read_as(path).counts == {}
+
+
+def test_objects_beside_labels_are_no_groups(tmp_path):
+    own = {"Fit": "Slim", "price": {"amount": 3, "currency": "EUR"}}
+    path = write_lines(
+        tmp_path / "a.jsonl", *({**REQUIRED, "attributes": a} for a in (own, {"parts": [{"a": 1, "b": 2}]}))
+    )
+    assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "Slim")], []]
+    assert sum(read_as(path).counts.values()) == 2
+    languages = {"Color": {"en": "red", "de": "rot"}, "Cut": {"en": "slim", "de": "eng"}}
+    colors = {"Color": [{"name": "red", "id": 1}, {"name": "blue", "id": 2}], "Cut": [{"name": "slim", "id": 3}]}
+    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"en": "red"}}, languages, colors)))
+    assert [row["attributes"] for row in rows_of(path)] == [[], [], [("Color", "red, blue"), ("Cut", "slim")]]
+    assert sum(read_as(path).counts.values()) == 3
+
+
 @pytest.mark.parametrize("nothing", ["N/A", "None", "nan", "[]", "{}", "null", " ", [], {"Fit": {}}])
 def test_no_attributes(tmp_path, nothing):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": nothing})
