@@ -46,6 +46,7 @@ _KINDS = frozenset(
         *("downloadable", "physical", "digital", "service"),
     )
 )
+_UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -122,6 +123,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     keys = [key for key in keys if key not in pictured]
     further = _further(file, sources, keys, pictured)
     spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
+    units = _unit_columns(file.table.columns)
+    file.became.update({unit: f"{ATTRIBUTE} (the unit of a number)" for key, unit in units.items() if key in keys})
+    keys = [key for key in keys if is_listed or key not in units.values()]
     begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
@@ -142,6 +146,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             if (pairs := _pairs(row.get(key), file, key)) is not None:
                 found["attributes"] += pairs
             elif (label := _label(row.get(key), file, key)) is not None:
+                label = with_unit(label, row.get(units[key])) if key in units else label
                 found["attributes"].append((spelled.get(key, key).strip().removeprefix(begin), label))
         for one in numbered:
             name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
@@ -164,6 +169,16 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return keys, sources
+
+
+def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
+    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit"."""
+    units = {match[1]: column for column in columns if (match := _UNIT.fullmatch(plain_name(column)))}
+    return {
+        column: units[name]
+        for column in columns
+        if (name := plain_name(column).removesuffix("value")) in units and units[name] != column
+    }
 
 
 def _check_product_types(file: SellerFile, column: str) -> None:

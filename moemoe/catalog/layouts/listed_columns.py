@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.layouts.columns import plain_name
-from moemoe.catalog.layouts.records import nested, split_urls
+from moemoe.catalog.layouts.records import nested, split_urls, with_path
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
@@ -91,7 +91,7 @@ def _images(value: Any) -> list[Any]:
     value = nested(value)
     if isinstance(value, str):
         return [path for line in value.splitlines() for path in split_urls(line)]
-    return _listed(value)
+    return [with_path(one).get("path", one) if isinstance(one, dict) else one for one in _listed(value)]
 
 
 def _listed(value: Any) -> list[Any]:

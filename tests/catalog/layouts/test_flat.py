@@ -220,6 +220,20 @@ def test_kinds_of_products_are_no_product_types(tmp_path):
     assert rows_of(path)[0]["product_type"] == "simple"
 
 
+@pytest.mark.parametrize("unit", ["weight_unit", "Weight Unit", "weight-uom", "Weight unit of measure"])
+@pytest.mark.parametrize("number", ["weight", "Weight value"])
+def test_a_number_has_the_unit_of_the_column_that_is_called_so(tmp_path, number, unit):
+    header = f"product_id,product_type,title,{unit},{number},Unit,color unit"
+    path = write_lines(
+        tmp_path / "a.csv", header, "p1,K,t,kg,3,pc,x", "p2,K,t,,3,pc,", "p3,K,t,kg,light,pc,", "p4,K,t,kg,,pc,"
+    )
+    units = [("Unit", "pc"), ("color unit", "x")]
+    assert [row["attributes"] for row in rows_of(path)] == [
+        [(number, "3 kg"), *units], [(number, "3"), units[0]], [(number, "light"), units[0]], [units[0]],
+    ]  # fmt: skip
+    assert read_as(path).columns[unit] == "attribute (the unit of a number)"
+
+
 def test_several_images_of_an_image_folder(tmp_path):
     row = {"file_names": ["1.jpg", "2.jpg"], "product_id": "p1", "product_type": "K", "title": "t", "Fit": "Slim"}
     path = write_lines(tmp_path / "metadata.jsonl", row)

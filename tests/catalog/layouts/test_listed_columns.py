@@ -87,6 +87,9 @@ def test_columns_of_links_that_are_called_images(tmp_path):
     (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
     assert found["image"]["path"] == "https://h/show?id=1"
     assert found["attributes"] == [("Fit", "Slim"), ("link", "https://h/p/1"), ("cut", "V.jpg neck")]
+    objects = {**REQUIRED, "Fit": "Slim", "photos": [{"url": "https://h/1"}, {"src": "https://h/2"}]}
+    (other,) = rows_of(write_lines(tmp_path / "b.jsonl", objects), images=9)
+    assert [image["path"] for image in (other["image"], *other["images"])] == ["https://h/1", "https://h/2"]
     listed = rows_of(tmp_path / "a.jsonl", {"attributes": ["Foto"]})[0]
     assert (listed["image"], listed["attributes"]) == (None, [("Foto", "https://h/show?id=1")])
 
