@@ -255,6 +255,7 @@ def _written_pairs(given: str) -> list[tuple[str, str]] | None:
 _PAIRS = (
     *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
     *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
+    *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
     *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
