@@ -25,10 +25,17 @@ from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
 
 #: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
+#: Columns of one name are told apart as "spec value (2)" here, and as "spec value.1" by pandas.
 _NUMBERED = re.compile(
     r"(?:attr(?:ibute)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|customfield)s?"
-    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*)"
+    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*|\(\d+\)|\.\d+)"
 )
+#: What prom.ua calls them.
+_OF_PROM = {
+    "названиехарактеристики": "attributename",
+    "значениехарактеристики": "attributevalue",
+    "измерениехарактеристики": "attributeunit",
+}
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
@@ -86,9 +93,14 @@ def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
     """Of each numbered attribute its columns: "name", "value" and perhaps "unit" -> the column."""
     found: dict[str, dict[str, str]] = {}
     for column in columns:
-        match = _NUMBERED.fullmatch(plain_name(column))
-        if match and (number := match["before"] or match["behind"]):
+        name = plain_name(column)
+        for theirs, ours in _OF_PROM.items():
+            name = name.replace(theirs, ours)
+        if match := _NUMBERED.fullmatch(name):
+            number = match["before"] or match["behind"]
             found.setdefault(number, {}).setdefault(_PARTS.get(match["part"], "value"), column)
+    if not any(number.startswith(("(", ".")) for number in found):
+        found.pop("", None)
     return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
 
 

@@ -44,6 +44,8 @@ OTHER_NAMES = {
     "title": ("texts", "text", "name", "productname"),
     "image": ("imagepath", "imageurl"),
 }
+#: How a second column of one name is told apart, by us and by pandas: a flat table has a pair of them for each label.
+_AGAIN = ("(2)", ".1")
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.
 _TITLE = "[Title]"
@@ -59,7 +61,7 @@ def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
     """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
     columns = {plain_name(column): column for column in reversed(file.table.columns)}
     pair = _pair(columns)
-    if pair is None:
+    if pair is None or any(f"{plain_name(pair[0])}{again}" in columns for again in _AGAIN):
         return None
     named = file.plain_names()
     for name, others in OTHER_NAMES.items():

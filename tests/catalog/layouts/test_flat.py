@@ -55,6 +55,21 @@ def test_numbered_names_and_values(tmp_path, columns):
     assert listed == [(columns[0], "Color"), ("Fit", "Slim")]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("attribute name", "attribute value", "attribute unit") * 2,
+        ("spec name", "spec value", "spec unit", "spec name.1", "spec value.1", "spec unit.1"),
+        ("Название_Характеристики", "Значение_Характеристики", "Измерение_Характеристики") * 2,
+    ],
+)
+def test_columns_of_names_and_values_that_repeat(tmp_path, names):
+    lines = [f"product_id,product_type,title,{','.join(names)}", "p1,K,t,Fit,Slim,,Width,3,cm"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Width", "3 cm")]
+    assert read_as(path).layout == "flat"
+
+
 def test_a_list_in_the_contract(tmp_path):
     path = write_lines(tmp_path / "a.csv", *LINES)
     names = {**NAMES, "attributes": ("farbe", "Passform")}
