@@ -43,16 +43,11 @@ _OF_PAIRS = re.compile(
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
 )
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
-SMALL_IMAGE = f"{UNUSED}; small copies of images"
 #: Rows by which columns of images are told.
 _LOOKED_AT = 50
-#: Of WooCommerce, Magento and Squarespace.
-_KINDS = frozenset(
-    (
-        *("simple", "variable", "variation", "grouped", "external", "configurable", "bundle", "virtual"),
-        *("downloadable", "physical", "digital", "service"),
-    )
-)
+#: Of WooCommerce, Magento and Squarespace, and what may stand beside these.
+_KINDS = frozenset(("simple", "variable", "variation", "grouped", "configurable", "physical"))
+_FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "digital", "service"))
 _UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
@@ -197,7 +192,8 @@ def _check_product_types(file: SellerFile, column: str) -> None:
     """Raises CatalogError if all product types are what shops call kinds of products."""
     cells = (as_cell(row.get(column)) for row in file.table.first(_LOOKED_AT))
     found = dict.fromkeys(cell for cell in cells if cell)
-    if found and all(_KINDS.issuperset(split_list(cell.casefold())) for cell in found):
+    kinds = {kind for cell in found for kind in split_list(cell.casefold())}
+    if kinds & _KINDS and kinds <= _KINDS | _FURTHER_KINDS:
         raise CatalogError(
             f"{file.table.partition}: column {column!r} has a shop's kinds of products "
             f"({', '.join(map(repr, list(found)[:3]))}), no product types; `--column product_type='THEIR COLUMN'` of "
@@ -205,10 +201,10 @@ def _check_product_types(file: SellerFile, column: str) -> None:
         )
 
 
-def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, bool]:
+def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, str]:
     """See ``pictured_columns``. Says so in ``file.became``."""
     found = pictured_columns(keys, file.table.first(_LOOKED_AT), has_image)
-    file.became.update(dict.fromkeys(found, SMALL_IMAGE))
+    file.became.update(found)
     return found
 
 
@@ -216,12 +212,12 @@ def _further(
     file: SellerFile,
     sources: Mapping[str, str],
     keys: Sequence[str],
-    pictured: Mapping[str, bool] = MappingProxyType({}),
+    pictured: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, list[str]]:
     """The columns of images or bullet points, but those that are something else. Says so in ``file.became``."""
     taken, columns = {*sources.values(), *keys, *pictured}, file.table.columns
     found = listed_columns(column for column in columns if column not in taken)
-    if own := [column for column, is_own in pictured.items() if is_own]:
+    if own := [column for column, became in pictured.items() if became == "images"]:
         found["images"] = sorted([*found.get("images", ()), *own], key=columns.index)
     file.became.update({column: name for name, columns in found.items() for column in columns})
     return found

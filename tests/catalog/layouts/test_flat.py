@@ -231,6 +231,8 @@ def test_kinds_of_products_are_no_product_types(tmp_path):
         rows_of(path)
     assert rows_of(path, {"product_type": "category"})[0]["product_type"] == "Shirts"
     assert rows_of(path, {"product_type": "Product Type"})[0]["product_type"] == "simple"
+    write_lines(tmp_path / "b.csv", "product_id,product_type,title,Fit", "p1,Digital,t,x")  # watches
+    assert rows_of(tmp_path / "b.csv")[0]["product_type"] == "Digital"
     write_lines(path, *lines, "p4,Shirts,t,x")
     assert rows_of(path)[0]["product_type"] == "simple"
 

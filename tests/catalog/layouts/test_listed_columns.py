@@ -6,7 +6,7 @@ import pytest
 
 from moemoe.catalog.layouts.listed_columns import listed_columns
 from moemoe.errors import CatalogError
-from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
+from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines, write_parquet
 
 IMAGES = ("Image 2", "image_url_1", "Image1 URL", "picture_03", "additional_image_link", "Other Image URL 4")
 BULLETS = (
@@ -87,11 +87,26 @@ def test_columns_of_links_that_are_called_images(tmp_path):
     (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
     assert found["image"]["path"] == "https://h/show?id=1"
     assert found["attributes"] == [("Fit", "Slim"), ("link", "https://h/p/1"), ("cut", "V.jpg neck")]
+    others = {"logo": "https://h/l.png", "image_credit": "https://h", "size_chart": "c.jpg", "energy_label": "e.png"}
+    (none,) = rows_of(write_lines(tmp_path / "c.jsonl", {**REQUIRED, "Fit": "Slim", **others}))
+    assert (none["image"], none["attributes"]) == (None, [("Fit", "Slim")])
+    assert read_as(tmp_path / "c.jsonl").columns["logo"] == "unused; images of something else"
     objects = {**REQUIRED, "Fit": "Slim", "photos": [{"url": "https://h/1"}, {"src": "https://h/2"}]}
     (other,) = rows_of(write_lines(tmp_path / "b.jsonl", objects), images=9)
     assert [image["path"] for image in (other["image"], *other["images"])] == ["https://h/1", "https://h/2"]
     listed = rows_of(tmp_path / "a.jsonl", {"attributes": ["Foto"]})[0]
     assert (listed["image"], listed["attributes"]) == (None, [("Foto", "https://h/show?id=1")])
+
+
+@pytest.mark.parametrize("photo", [{"bytes": b"raw", "path": "1.jpg"}, b"raw"])
+def test_columns_of_bytes_that_are_called_images(tmp_path, photo):
+    """As data sets have them."""
+    columns = {name: [value] for name, value in {**REQUIRED, "Fit": "Slim", "photo": photo}.items()}
+    (row,) = rows_of(write_parquet(tmp_path / "a.parquet", **columns))
+    assert (row["image"]["bytes"], row["attributes"]) == (b"raw", [("Fit", "Slim")])
+    both = {**columns, "image": [{"bytes": b"first", "path": "0.jpg"}], "image_2": [{"bytes": b"two", "path": None}]}
+    (row,) = rows_of(write_parquet(tmp_path / "b.parquet", **both), images=3)
+    assert [image["bytes"] for image in (row["image"], *row["images"])] == [b"first", b"raw", b"two"]
 
 
 @pytest.mark.parametrize(
