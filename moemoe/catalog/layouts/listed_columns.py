@@ -53,7 +53,8 @@ def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], 
     """
     found = {}
     for column in columns:
-        cells = [cell for row in rows if (cell := row.get(column)) not in (None, "", [])]
+        given = (cell for row in rows if (cell := row.get(column)) is not None)
+        cells = [cell for cell in given if cell or not isinstance(cell, (str, list))]
         is_called = _CALLED_IMAGE.search(column) is not None
         if cells and all(_are_images(cell, is_called) for cell in cells):
             is_small = _SMALL.search(column)
