@@ -11,7 +11,7 @@ from moemoe.storage import absolute, files_below, matching_files
 #: Names of files that are no part of a catalog, or of their folders.
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
-_OTHER_WORKBOOKS = frozenset((".xlsb", ".ods", ".numbers"))
+_OTHER_WORKBOOKS = frozenset((".xlsb", ".numbers"))
 
 
 def find_partitions(catalog: str) -> list[str]:

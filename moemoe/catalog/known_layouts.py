@@ -1,16 +1,20 @@
 """Every layout by name, and which of them a file has."""
 
+import re
 from itertools import chain
 
 from moemoe.catalog.apis import magento as magento_api
 from moemoe.catalog.apis import shopify as shopify_api
 from moemoe.catalog.apis import woocommerce as woocommerce_api
+from moemoe.catalog.formats.csv_lines import DELIMITERS
 from moemoe.catalog.formats.table import GridTable
 from moemoe.catalog.layouts import (
     abo,
     amazon,
     amazon_reviews,
     bigcommerce,
+    ebay,
+    etsy,
     flat,
     flipkart,
     google,
@@ -18,6 +22,7 @@ from moemoe.catalog.layouts import (
     long_form,
     magento,
     own,
+    prestashop,
     shopify,
     woocommerce,
 )
@@ -29,10 +34,12 @@ from moemoe.names import did_you_mean
 
 #: Recognises the layout of each file.
 AUTO = "auto"
-_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce)
+_EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce, prestashop, ebay, etsy)
 _APIS = (shopify_api, woocommerce_api, magento_api)
 _DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}
+#: What is in the cells of a product, and is no name of a column.
+_OF_A_PRODUCT = re.compile(r"[\d.,]+|https?://.*")
 #: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
 BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
@@ -119,6 +126,14 @@ def _unknown(file: SellerFile, name: str) -> CatalogError:
         return CatalogError(f"{partition} is not {LAYOUTS[name].about} (--layout {name}); it has columns {columns}")
     others = ", ".join(other for other in LAYOUTS if other != own.LAYOUT.name)
     header = "; the first row is taken for the header" if isinstance(file.table, GridTable) else ""
+    if file.table.format.startswith("CSV") and len(file.table.columns) == 1:
+        signs = ", ".join(DELIMITERS.values())
+        header += (
+            f"; if its cells have another sign between them than {signs}, write it above the header, as in `sep=:`"
+        )
+    if header and any(map(_OF_A_PRODUCT.fullmatch, file.table.columns)):
+        shown = ", ".join(repr(column[:60]) for column in file.table.columns[:9])
+        header = f"; its first row, {shown}, looks like a product: each file needs the header as its first row"
     try:
         own.check(file)
     except CatalogError as error:

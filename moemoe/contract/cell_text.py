@@ -52,6 +52,8 @@ _JOINED = re.compile("[\u0600-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe7
 _JOINERS = "\u200c\u200d"
 
 _WHOLE_DOUBLE = re.compile(r"(\d+)\.0+")
+#: So that a spreadsheet takes digits for text.
+_APOSTROPHE = re.compile(r"'(\d+)")
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+(\d{1,3})")
 #: Java's and Spark's doubles from 10^7 on, all digits of them: 8.900123450001E12.
 _JAVA_DOUBLE = re.compile(r"\d\.\d+E(?:[7-9]|\d\d)")
@@ -151,6 +153,8 @@ def as_id(value: Any) -> str | None:
         if text.endswith(f"{whole[1]}.0"):  # of more zeros it is a decimal number, which is exact
             _check_exact(int(whole[1]), 53, text)
         text = whole[1]
+    if kept := _APOSTROPHE.fullmatch(text):
+        text = kept[1]
     if rounded := _SCIENTIFIC.fullmatch(text):
         digits, exponent = rounded[1] + (rounded[2] or ""), int(rounded[3])
         if len(digits) != exponent + 1:

@@ -74,6 +74,19 @@ def test_two_layouts_that_fit_are_named(tmp_path, with_sketch):
     assert rows_of(path, layout="sketch")[0]["product_id"] == "s1"
 
 
+def test_a_file_without_a_header(tmp_path):
+    """As of a catalog that was split, where the first file alone has it."""
+    path = write_lines(tmp_path / "b.csv", "3,Shirt,Tee,red", "4,Shirt,Tee,blue")
+    hint = (
+        "; its first row, '3', 'Shirt', 'Tee', 'red', looks like a product: each file needs the header as its first row"
+    )
+    with pytest.raises(CatalogError, match=re.escape(hint)):
+        rows_of(path)
+    write_lines(path, "Sku,[Shirt],3D,red", "3,Shirt,Tee,red")
+    with pytest.raises(CatalogError, match=r"the first row is taken for the header$"):
+        rows_of(path)
+
+
 def test_an_unknown_name_gets_a_suggestion():
     with pytest.raises(ConfigError, match=r"--layout 'flatt' is unknown; did you mean 'flat'\? known are auto, own"):
         check_layout("flatt")

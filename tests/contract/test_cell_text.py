@@ -84,6 +84,8 @@ def test_scalars(value, text):
         (np.int64(15000), "15000"),
         (2**60, str(2**60)),
         ("015000", "015000"),
+        ("'015000", "015000"),  # as people keep a spreadsheet from taking it for a number
+        ("'80s-shirt", "'80s-shirt"),
         ("15000.0", "15000"),
         ("8.900123450001e+12", "8900123450001"),
         ("15000 ", "15000"),

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 CONTENT = {
     "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -17,7 +17,17 @@ CONTENT = {
 }
 
 
-def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = (), names: Sequence[str] = ()) -> Path:
+class Formatted(float):
+    """A number whose cell has the format ``shown_as`` of its workbook."""
+
+
+def write_excel(
+    path: Path,
+    *sheets: list[list],
+    merged: Sequence[str] = (),
+    names: Sequence[str] = (),
+    shown_as: str = "0%",
+) -> Path:
     """A workbook as Excel writes it: texts, numbers, dates and truth values.
 
     Args:
@@ -27,9 +37,10 @@ def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = (), nam
     main, relations = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
     of = f"{relations}/officeDocument/2006/relationships"
     files = dict(CONTENT)
-    # the format of cells with s="1" is 14, a date
+    # the format of cells with s="1" is 14, a date, and with s="2" one of our own
     files["xl/styles.xml"] = (
-        f'<styleSheet xmlns="{main}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>'
+        f'<styleSheet xmlns="{main}"><numFmts><numFmt numFmtId="164" formatCode={quoteattr(shown_as)}/></numFmts>'
+        '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/></cellXfs></styleSheet>'
     )
     names = names or [f"s{i}" for i in range(1, len(sheets) + 1)]
     entries = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(names, start=1))
@@ -53,6 +64,27 @@ def write_excel(path: Path, *sheets: list[list], merged: Sequence[str] = (), nam
     return path
 
 
+def write_ods(path: Path, *rows: list) -> Path:
+    """An OpenDocument workbook of one sheet: texts, and numbers."""
+    of = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{of}:{name}:1.0"' for name in ("office", "table", "text"))
+    lines = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
+    spreadsheet = f'<office:spreadsheet><table:table table:name="s1">{lines}</table:table></office:spreadsheet>'
+    content = f"<office:document-content {names}><office:body>{spreadsheet}</office:body></office:document-content>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{of}:manifest:1.0"/>')
+    return path
+
+
+def _ods_cell(value) -> str:
+    if isinstance(value, (int, float)):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+    text = f"<text:p>{escape(value)}</text:p>" if value else ""
+    return f'<table:table-cell office:value-type="string">{text}</table:table-cell>'
+
+
 def cell(value) -> str:
     if value is None:
         return "<c/>"
@@ -60,6 +92,8 @@ def cell(value) -> str:
         return f'<c t="b"><v>{int(value)}</v></c>'
     if isinstance(value, date):
         return f'<c s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
+    if isinstance(value, Formatted):
+        return f'<c s="2"><v>{float(value)}</v></c>'
     if isinstance(value, (int, float)):
         return f"<c><v>{value}</v></c>"
     return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'

@@ -51,6 +51,44 @@ GOOGLE_RSS = """<?xml version="1.0" encoding="{encoding}"?>
 <item><g:id>8</g:id><title>Hat</title><g:product_type>Hats</g:product_type><g:size>M</g:size></item></channel></rss>"""
 
 
+PRESTASHOP = (
+    "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Reference #;Manufacturer;EAN13;Width;"
+    "Weight;Summary;Description;Tags (x,y,z...);Image URLs (x,y,z...);Feature(Name:Value:Position);Condition"
+)
+
+PRESTASHOP_SHIRT = (
+    '1;1;"Red &amp; Blue Shirt";Home,Home/Clothes/Shirts,Sale;23.9;R-1;Acme;1;0;0.3;<p>Soft.</p>;'
+    '"<p>Warm</p><ul><li>Cotton</li></ul>";bird, shirt;https://x.test/1.jpg,https://x.test/2.jpg;'
+    "Fabric:Cotton, Linen:1,Fit:Slim:2;new"
+)
+
+
+EBAY = (
+    "*Action(SiteID=US|Country=US|Currency=USD|Version=1193|CC=UTF-8),Custom label (SKU),Category ID,Category name,"
+    "Title,Relationship,Relationship details,P:UPC,Start price,Item photo URL,Condition ID,Description,C:Brand,C:Color"
+)
+
+EBAY_ROWS = (
+    "Add,SH-1,57990,/Clothing/Men/Shirts,Red &amp; Blue,,Color=Red;Blue|Size=S;M,,,https://x.test/1.jpg|https://x.test/2.jpg,"
+    "1000,<p>Soft</p><ul><li>Warm</li></ul>,Acme,",
+    ",SH-1-R,,,,Variation,Color=Red|Size=S,123,9.99,Red=https://x.test/1.jpg,,,,",
+    ",SH-1-G,,,,Variation,Color=Green|Size=M,124,9.99,,,,,",
+    ",,,,,Compatibility,Make=Ford|Model=Focus,,,,,,,",
+    "Add,HAT-1,52365,,Hat,,,,5,https://x.test/3.jpg||https://x.test/4.jpg,1000,Warm,Acme,Black||White",
+)
+
+
+ETSY = (
+    "TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE,VARIATION 1 NAME,"
+    "VARIATION 1 VALUES,VARIATION 2 TYPE,VARIATION 2 NAME,VARIATION 2 VALUES,SKU"
+)
+
+ETSY_RING = (
+    'Ring &#39;Moon&#39;,"Line one\nLine two",8.30,GBP,1,"silver_ring,boho","Silver,Stone",https://x.test/1.jpg,'
+    'https://x.test/2.jpg,Size,Ring size,"6,7",,,,R-1'
+)
+
+
 KAGGLE = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName"
 
 KAGGLE_ROW = "1,Men,Apparel,Topwear,Shirts,Blue,Fall,2011,Casual,Check Shirt"

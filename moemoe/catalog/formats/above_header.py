@@ -10,7 +10,8 @@ _WIDEST_TITLE = 2
 _LONGEST_NAME = 60
 #: How cells begin that are no names of columns.
 _VALUE = re.compile(r"[\d\[{]|https?://|//")
-_COMMENT = re.compile(r'"?# \w')
+#: Meta's and eBay's.
+_COMMENT = re.compile(r'"?(?:# \w|#INFO\b|Info[,;\t]"?Version=)')
 #: One of these is in the header of Amazon's files, which has at most so many records above it.
 _FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
 

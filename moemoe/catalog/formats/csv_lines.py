@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from moemoe.catalog.formats.above_header import FEWEST_NAMES, has_groups
 
-#: Between cells; of two that divide a header alike the first.
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+#: Between cells; of two that divide a header alike the first. Hive writes the last one.
+DELIMITERS = {
+    **{",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"},
+    **{"^": "caret", "~": "tilde", "\x01": "control character 1"},
+}
 #: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
 TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
 OPEN = "unexpected end of data"
@@ -66,7 +69,20 @@ def complete(line: str, delimiter: str, blanks: bool = False) -> list[str] | Non
     except csv.Error as error:
         if OPEN in str(error):
             return None
+        if cells := _closed(line, delimiter):
+            return cells
         raise csv.Error(STRAY if "expected after" in str(error) else str(error)) from error
+
+
+def _closed(line: str, delimiter: str) -> list[str]:
+    """The cells of a line with blanks behind quotes (``"p1" , "Red, long"``); none if that is not all that is odd."""
+    end = re.escape(delimiter)
+    closing = rf'((?<!")"(?:"")*|(?:^|{end}) *"") +(?=[{end}\r\n]|$)'  # an odd number of quotes, or a blank cell's
+    with contextlib.suppress(csv.Error):
+        plain = re.sub(closing, r"\1", line)
+        cells = next(csv.reader([plain], strict=True, delimiter=delimiter, skipinitialspace=True), [])
+        return [] if any(cell.endswith('"') for cell in cells) else cells
+    return []
 
 
 def begun(line: str, delimiter: str, blanks: bool = False) -> int:

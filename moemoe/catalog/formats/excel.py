@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xls) -> a table for the sheets of each header, in memory as a workbook always is."""
+"""Workbooks (.xlsx, .xls, .ods) -> a table for the sheets of each header, in memory as a workbook always is."""
 
 import re
 import zipfile
@@ -21,6 +21,7 @@ from moemoe.catalog.formats.above_header import (
     number_of_titles,
 )
 from moemoe.catalog.formats.double_encoding import undo_in
+from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL, first_line
 from moemoe.errors import CatalogError, ConfigError
@@ -61,6 +62,10 @@ def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) 
     return table
 
 
+def _kind(partition: str) -> str:
+    return "OpenDocument" if partition.casefold().endswith(".ods") else "Excel"
+
+
 def is_text(path: Path) -> bool:
     """Whether a file that is called a workbook is text, such as cells between tabs."""
     with open(path, "rb") as file:
@@ -81,7 +86,7 @@ class _Sheet:
     @classmethod
     def of(cls, rows: Iterator[tuple[int, list[Any]]]) -> "_Sheet":
         begin = list(islice(rows, _SAMPLED_ROWS))
-        comments = number_of_comments([str(cells[0]) for _, cells in begin])
+        comments = number_of_comments([",".join(map(str, cells[:2])) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
         if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
@@ -124,19 +129,19 @@ def _open_sheets(
     """A table of one sheet, or of several with one header; of these each row has its sheet's name in a column more."""
     counts: Counter[str] = Counter()
     with _workbook(partition, path) as workbook:
-        sheets = [_Sheet.of(_rows(workbook.get_sheet_by_name(name), counts)) for name in names]
+        sheets = [_Sheet.of(_rows_as_shown(workbook, path, name, counts)) for name in names]
     first, header, records = sheets[0], sheets[0].names, sheets[0].records
     if len(sheets) > 1:
         header = _union(sheet.names for sheet in sheets)
         records = _joined(dict(zip(names, sheets, strict=True)), header, counts)
         header = [*header, SHEET]
-    table = GridTable(partition, header, records, constants, first.preamble, "Excel")
+    table = GridTable(partition, header, records, constants, first.preamble, _kind(partition))
     table.counts = counts
     table.blank_first = first.blank_first
     if above := sum(sheet.above for sheet in sheets):
         table.counts[ABOVE_HEADER] = above
     if len(all_names) > 1:
-        table.format = f"Excel (sheet{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))})"
+        table.format = f"{_kind(partition)} (sheet{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))})"
     if others := [repr(name) for name in all_names if name not in names]:
         table.counts[f"other sheets with rows, not read: {', '.join(others)}; {TO_READ_ONE}"] = len(others)
     return table
@@ -262,6 +267,11 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
             yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(cell, counts) for cell in row]
 
 
+def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
+    sheet = workbook.get_sheet_by_name(name)
+    return with_percentages(_rows(sheet, counts), percentages_of(path, name), sheet.start[1], counts)
+
+
 def _merged(sheet: Any) -> list[Any]:
     return (sheet.merged_cell_ranges or []) if sheet.height else []
 
@@ -278,8 +288,8 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
         import python_calamine
     except ImportError as error:
         raise ConfigError(
-            f"{partition} is an Excel workbook, which takes the package python-calamine: pip install 'moemoe[flows]', "
-            "or save it as CSV"
+            f"{partition} is an {_kind(partition)} workbook, which takes the package python-calamine: "
+            "pip install 'moemoe[flows]', or save it as CSV"
         ) from error
     try:
         book = python_calamine.CalamineWorkbook
@@ -297,7 +307,9 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
                 f"{partition} is a workbook of Excel 97 that cannot be read, or has a password: {first_line(error)}; "
                 "save it as .xlsx without one"
             ) from error
-        raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+        raise CatalogError(
+            f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
+        ) from error
 
 
 def _is_old(path: Path) -> bool:
@@ -337,4 +349,6 @@ def _check_size(partition: str, path: Path) -> None:
                 raise CatalogError(
                     f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
                 ) from None
-        raise CatalogError(f"{partition} is not an Excel workbook or is damaged: {first_line(error)}") from error
+        raise CatalogError(
+            f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
+        ) from error

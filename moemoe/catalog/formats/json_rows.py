@@ -43,7 +43,8 @@ _EDGES, _NODES, _NODE = "edges", "nodes", "node"
 #: What an API wraps a single product in.
 _ONE = "product"
 #: What a row has, and the answer of an API has not.
-_OF_ROWS = frozenset(("id", "product_id", "sku", "title", "name"))
+_IDS = frozenset(("id", "product_id", "sku"))
+_OF_ROWS = _IDS | {"title", "name"}
 #: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 #: Lines of an array without its brackets.
@@ -86,6 +87,8 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
             name, found = held
             kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
+        elif len(first) == 1 and isinstance(first[0], dict) and (listed := _rows_of_lists(partition, first[0])):
+            kind, first, rows = "JSON (object of columns)", listed[:HEAD_ROWS], iter(listed[HEAD_ROWS:])
     if first and isinstance(first[0], dict) and (name := wrapper_of(first[0])):
         kind, rows = f"{kind}, each in {name!r}", without_wrapper(chain(first, rows), name)
         first = list(islice(rows, HEAD_ROWS))
@@ -163,9 +166,29 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
         return "object of rows", list(by_id)
     if _is_numbered(whole) or all(key in map(str, part.values()) for key, part in whole.items()):  # rows by their id
         return "object of rows", parts
-    if _is_numbered(parts[0]) and all(part.keys() == parts[0].keys() for part in parts):
-        return "object of columns", [{name: part[i] for name, part in whole.items()} for i in parts[0]]
+    is_table = all(part.keys() == parts[0].keys() for part in parts)
+    if is_table and (_is_numbered(parts[0]) or whole.keys() & _OF_ROWS):
+        is_index = _is_numbered(parts[0]) or whole.keys() & _IDS
+        ids = {i: {} if is_index else {"product_id": i} for i in parts[0]}
+        return "object of columns", [ids[i] | {name: part[i] for name, part in whole.items()} for i in parts[0]]
     return None
+
+
+def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
+    """The rows of an object that has a list for each column; None of a product, which may have lists of one.
+
+    Raises:
+        CatalogError: the columns differ in length.
+    """
+    lengths = {name: len(column) for name, column in whole.items() if isinstance(column, list)}
+    if len(lengths) < len(whole) or not any(lengths[name] > 1 for name in whole.keys() & _OF_ROWS):
+        return None
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} has {length}" for name, length in [*lengths.items()][:9])
+        raise CatalogError(
+            f"{partition} is an object of columns that differ in length: {shown}; each needs a value a row"
+        )
+    return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
 
 
 def _is_list_of(value: Any, kind: type) -> bool:

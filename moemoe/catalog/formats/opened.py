@@ -13,7 +13,11 @@ from moemoe.catalog.formats.table import Table
 from moemoe.catalog.formats.xml_rows import open_xml
 from moemoe.errors import CatalogError
 
-_PARQUET, _ARROW, _EXCEL = (".parquet", ".pq", ".parquet.gzip"), (".arrow", ".feather"), (".xlsx", ".xlsm", ".xls")
+_PARQUET, _ARROW, _EXCEL = (
+    (".parquet", ".pq", ".parquet.gzip"),
+    (".arrow", ".feather"),
+    (".xlsx", ".xlsm", ".xls", ".ods"),
+)
 _JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv", ".tab", ".txt")
 _XML = (".xml",)
 _TEXTS = (*_JSON, *_DELIMITED, *_XML)

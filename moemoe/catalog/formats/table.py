@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
+from moemoe.catalog.formats.note_rows import LOOKED_AT, NOTES, number_of_notes
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import PADDED
+from moemoe.catalog.formats.total_row import TOTALS, is_total
 from moemoe.catalog.formats.unit_row import UNITS, units_of, with_units
 from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError
@@ -155,7 +157,7 @@ class GridTable(Table):
         self.format = format
         self.header, self._own_names, self.preamble, self.blank_first = header, header, preamble, 0
         self._needed: int | None = None
-        self._records = Ahead(self._with_units(self._without_headers(records)))
+        self._records = Ahead(self._with_units(self._without_headers(self._without_notes(records))))
 
     def respell(self, names: Mapping[str, str]) -> None:  # noqa: D102
         super().respell(names)
@@ -181,6 +183,12 @@ class GridTable(Table):
                 yield cells
             else:
                 yield [cells[at] for at in order] if order else cells  # type: ignore[index]
+
+    def _without_notes(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
+        first = list(islice(records, LOOKED_AT))
+        if number := number_of_notes(first):
+            self.counts[NOTES] += number
+        yield from chain(first[number:], records)
 
     def _with_units(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
         """The records; those below a row of units with their column's unit behind each number."""
@@ -238,9 +246,13 @@ class GridTable(Table):
         return [*error.cells, *[""] * (len(self.header) - len(error.cells))]
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
-        """``records`` without those of blank cells, which spreadsheets save below the last; these are counted."""
+        """``records`` without totals and blank cells, which spreadsheets have below the last one; these are counted."""
+        width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for cells in self.records():  # nearly all have an id in front
-            if isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
+            own = cells.cells if isinstance(cells, RowError) else cells
+            if is_total(own[:width] if width < len(own) else own):
+                self.counts[TOTALS] += 1
+            elif isinstance(cells, RowError) or _is_filled(cells[0]) or any(map(_is_filled, cells)):
                 yield cells
             else:
                 self.counts[BLANK_ROWS] += 1

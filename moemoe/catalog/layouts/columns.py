@@ -17,6 +17,11 @@ _OTHER_IMAGES = re.compile(
     r"img|(?:image|img)(?:url|link|path|file|src|uri)s?|"
     r"(?:main|primary|featured|product|item)(?:image|img)(?:url|link|path|file|src|uri)?s?"
 )
+#: What others call the description, the longest text first.
+_DESCRIPTIONS = (
+    *("longdescription", "fulldescription", "productdescription", "itemdescription", "descriptionhtml"),
+    *("htmldescription", "bodyhtml", "shortdescription"),
+)
 #: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
 #: MongoDB's own keys.
 INDEXES = re.compile(
@@ -79,12 +84,18 @@ def columns_given(given: Sequence[str]) -> dict[str, str]:
     return {name: theirs for name, _, theirs in pairs}
 
 
-def _image_column(found: Sequence[str]) -> str | None:
-    """The column that says by its name where the image is, if there is one such and none is called images."""
+def image_columns(found: Sequence[str]) -> list[str]:
+    """The columns that say by their names where the image is, of which at most one is taken."""
     plain = {column: plain_name(column) for column in found}
     named = [column for column, name in plain.items() if name in _IMAGES]
-    named = named or [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name)]
-    return named[0] if len(named) == 1 and "images" not in plain.values() else None
+    return named + [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name) and name not in _IMAGES]
+
+
+def _image_column(found: Sequence[str]) -> str | None:
+    """The column that says by its name where the image is, if there is one such and none is called images."""
+    named = image_columns(found)
+    named = [column for column in named if plain_name(column) in _IMAGES] or named
+    return named[0] if len(named) == 1 and "images" not in map(plain_name, found) else None
 
 
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
@@ -98,7 +109,8 @@ def find_columns(
     """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
 
     A column of that very name comes first, then the only one that is the same ``plain_name``. Where there is neither
-    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image.
+    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image; where there is no
+    ``description``, the first of ``_DESCRIPTIONS`` is.
 
     Args:
         found: the file's columns.
@@ -117,6 +129,9 @@ def find_columns(
             source = source or (alike[0] if len(alike) == 1 else None)
         if source is None and name == "image" and not wanted[1:]:
             source = _image_column(found)
+        if source is None and name == "description" and not wanted[1:]:
+            plain = {plain_name(column): column for column in reversed(found)}
+            source = next((plain[other] for other in _DESCRIPTIONS if other in plain), None)
         if source is not None:
             sources[name] = source
         elif name in required or (name in names and name not in REQUIRED):

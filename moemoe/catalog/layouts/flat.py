@@ -3,28 +3,52 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import long_form, records
-from moemoe.catalog.layouts.columns import INDEXES, REQUIRED, find_columns, further_names, plain_name, unmarked
-from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
+from moemoe.catalog.layouts.columns import (
+    INDEXES,
+    REQUIRED,
+    find_columns,
+    further_names,
+    image_columns,
+    plain_name,
+    unmarked,
+)
+from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
+from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
 
 #: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
+#: Columns of one name are told apart as "spec value (2)" here, and as "spec value.1" by pandas.
 _NUMBERED = re.compile(
     r"(?:attr(?:ibute)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|customfield)s?"
-    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*)"
+    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*|\(\d+\)|\.\d+)"
 )
+#: What prom.ua calls them.
+_OF_PROM = {
+    "названиехарактеристики": "attributename",
+    "значениехарактеристики": "attributevalue",
+    "измерениехарактеристики": "attributeunit",
+}
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
     r"(?:product|technical|item|additional|other)?"
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
 )
+UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
+#: Rows by which columns of images are told.
+_LOOKED_AT = 50
+#: Of WooCommerce, Magento and Squarespace, and what may stand beside these.
+_KINDS = frozenset(("simple", "variable", "variation", "grouped", "configurable", "physical"))
+_FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "digital", "service"))
+_UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -40,6 +64,7 @@ def further_columns(file: SellerFile) -> list[str]:
     taken = set(find_columns(table.partition, table.columns, file.plain_names(), others).values())
     further = listed_columns(table.columns) if isinstance(listed, str) else {}
     taken.update(column for columns in further.values() for column in columns)
+    taken.update(image_columns(table.columns) if isinstance(listed, str) else ())
     left = [column for column in table.columns if column not in taken and not INDEXES.fullmatch(column.strip())]
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
@@ -63,9 +88,14 @@ def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
     """Of each numbered attribute its columns: "name", "value" and perhaps "unit" -> the column."""
     found: dict[str, dict[str, str]] = {}
     for column in columns:
-        match = _NUMBERED.fullmatch(plain_name(column))
-        if match and (number := match["before"] or match["behind"]):
+        name = plain_name(column)
+        for theirs, ours in _OF_PROM.items():
+            name = name.replace(theirs, ours)
+        if match := _NUMBERED.fullmatch(name):
+            number = match["before"] or match["behind"]
             found.setdefault(number, {}).setdefault(_PARTS.get(match["part"], "value"), column)
+    if not any(number.startswith(("(", ".")) for number in found):
+        found.pop("", None)
     return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
 
 
@@ -94,7 +124,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
     keys = [key for key in keys if not any(key in one.values() for one in numbered)]
     further = _further(file, sources, keys)
+    pictured = (
+        {} if is_listed else _pictured(file, keys, bool(sources.keys() & {"image", "images"} or "images" in further))
+    )
+    keys = [key for key in keys if key not in pictured]
+    further = _further(file, sources, keys, pictured)
     spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
+    units = _unit_columns(file.table.columns)
+    file.became.update({unit: f"{ATTRIBUTE} (the unit of a number)" for key, unit in units.items() if key in keys})
+    keys = [key for key in keys if is_listed or key not in units.values()]
     begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
@@ -103,9 +141,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         if late := file.table.columns[known:]:
             named, known = further_names(late, sources), known + len(late)
             sources |= named
-            further = _further(file, sources, keys)
+            further = _further(file, sources, keys, pictured)
             if not is_listed:
-                others = {*named.values(), *(column for columns in further.values() for column in columns)}
+                others = {*named.values(), *image_columns(late), *(c for columns in further.values() for c in columns)}
                 keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in named.items()} | dict.fromkeys(keys, ATTRIBUTE))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
@@ -115,6 +153,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             if (pairs := _pairs(row.get(key), file, key)) is not None:
                 found["attributes"] += pairs
             elif (label := _label(row.get(key), file, key)) is not None:
+                label = with_unit(label, row.get(units[key])) if key in units else label
                 found["attributes"].append((spelled.get(key, key).strip().removeprefix(begin), label))
         for one in numbered:
             name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
@@ -130,15 +169,56 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
     needed = [name for name in file.required if name != "attributes"]
     sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
     sources = {name: source for name, source in sources.items() if source not in keys}
+    if "product_type" in sources and "product_type" not in file.names:
+        _check_product_types(file, sources["product_type"])
+    unclear = [] if sources.keys() & {"image", "images"} else image_columns(file.table.columns)
+    file.became.update(dict.fromkeys(unclear, UNCLEAR_IMAGE))
     file.became.update({source: name for name, source in sources.items()})
     file.became.update(dict.fromkeys(keys, ATTRIBUTE))
     return keys, sources
 
 
-def _further(file: SellerFile, sources: Mapping[str, str], keys: Sequence[str]) -> dict[str, list[str]]:
-    """The columns of one image or bullet point each, but those that are something else. Says so in ``file.became``."""
-    taken = {*sources.values(), *keys}
-    found = listed_columns(column for column in file.table.columns if column not in taken)
+def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
+    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit"."""
+    units = {match[1]: column for column in columns if (match := _UNIT.fullmatch(plain_name(column)))}
+    return {
+        column: units[name]
+        for column in columns
+        if (name := plain_name(column).removesuffix("value")) in units and units[name] != column
+    }
+
+
+def _check_product_types(file: SellerFile, column: str) -> None:
+    """Raises CatalogError if all product types are what shops call kinds of products."""
+    cells = (as_cell(row.get(column)) for row in file.table.first(_LOOKED_AT))
+    found = dict.fromkeys(cell for cell in cells if cell)
+    kinds = {kind for cell in found for kind in split_list(cell.casefold())}
+    if kinds & _KINDS and kinds <= _KINDS | _FURTHER_KINDS:
+        raise CatalogError(
+            f"{file.table.partition}: column {column!r} has a shop's kinds of products "
+            f"({', '.join(map(repr, list(found)[:3]))}), no product types; `--column product_type='THEIR COLUMN'` of "
+            "profile and convert, or `columns:` in the contract, says which column has these"
+        )
+
+
+def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, str]:
+    """See ``pictured_columns``. Says so in ``file.became``."""
+    found = pictured_columns(keys, file.table.first(_LOOKED_AT), has_image)
+    file.became.update(found)
+    return found
+
+
+def _further(
+    file: SellerFile,
+    sources: Mapping[str, str],
+    keys: Sequence[str],
+    pictured: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    """The columns of images or bullet points, but those that are something else. Says so in ``file.became``."""
+    taken, columns = {*sources.values(), *keys, *pictured}, file.table.columns
+    found = listed_columns(column for column in columns if column not in taken)
+    if own := [column for column, became in pictured.items() if became == "images"]:
+        found["images"] = sorted([*found.get("images", ()), *own], key=columns.index)
     file.became.update({column: name for name, columns in found.items() for column in columns})
     return found
 

@@ -34,6 +34,7 @@ _BECAME = {
     "summary": "description where there is none",
     "product_type": f"product_type, {ATTRIBUTE}",
     "google_product_category": f"{ATTRIBUTE}, product_type where product_type is empty",
+    "fb_product_category": f"{ATTRIBUTE}, product_type where both are empty",
     "product_highlight": "bullet_points",
     "image_link": "image",
     "additional_image_link": "image",
@@ -94,7 +95,9 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each item."""
-    has_type = bool({"product_type", "google_product_category"} & set(map(_name, file.table.columns)))
+    has_type = bool(
+        {"product_type", "google_product_category", "fb_product_category"} & set(map(_name, file.table.columns))
+    )
     check_product_type(file, has_type, "product_type and no google_product_category")
     is_xml = file.table.format == "XML"
     _say_what_became(file)
@@ -151,7 +154,7 @@ def _product(row: Row, is_xml: bool) -> Row:
         "product_id": text("id"),
         "marketplace": text("target_country") or text("feed_label"),
         "product_type": last_of_path(text("product_type") if is_xml else _first_path(text("product_type")))
-        or last_of_path(text("google_product_category")),
+        or last_of_path(text("google_product_category") or text("fb_product_category")),
         "title": line_text(text("title") or text("structured_title")),
         "bullet_points": [*several("product_highlight"), *body.bullet_points],
         "description": body.description,

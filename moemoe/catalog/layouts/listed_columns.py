@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.layouts.columns import plain_name
-from moemoe.catalog.layouts.records import nested, split_urls
+from moemoe.catalog.layouts.layout import UNUSED
+from moemoe.catalog.layouts.records import nested, split_urls, with_path
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
@@ -23,9 +24,57 @@ _NAMES = {
         rf"(?:main|product|item)?{_OF_IMAGE}{_PLACE}{_AGAIN}"
     ),
     "bullet_points": re.compile(
-        rf"(?:key)?(?:bullet(?:point)?|productfeaturebullet)s?(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint"
+        rf"(?:(?:key)?bullet(?:point)?|productfeaturebullet|(?:product)?highlight|(?:unique)?sellingpoint|keyfeature)s?"
+        rf"(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint|(?:product)?highlights|(?:unique)?sellingpoints|keyfeatures"
     ),
 }
+#: Words for an image in names of columns, for one that is a smaller copy, and for one that shows no product.
+_CALLED_IMAGE = re.compile(
+    "image|img|picture|photo|thumb|gallery|bild|foto|imagen|imagem|immagin|afbeelding|zdjęci|фото|изображ|画像|图片|圖片",
+    re.IGNORECASE,
+)
+_SMALL = re.compile("thumb|small|vorschau|miniatur", re.IGNORECASE)
+_OF_OTHERS = re.compile(
+    "logo|icon|swatch|label|badge|flag|brand|chart|guide|credit|licen[cs]e|author|avatar|seller|manual", re.IGNORECASE
+)
+SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
+_FILE = re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:[?#]\S*)?", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
+
+
+def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], has_image: bool) -> dict[str, str]:
+    """The columns of which each cell in some rows is a path of an image; or a link or bytes, if the name says image.
+
+    Args:
+        has_image: whether other columns have images.
+
+    Returns:
+        column -> what becomes of it: "images", unless they are small copies beside others, or of something else.
+    """
+    found = {}
+    for column in columns:
+        given = (cell for row in rows if (cell := row.get(column)) is not None)
+        cells = [cell for cell in given if cell or not isinstance(cell, (str, list))]
+        is_called = _CALLED_IMAGE.search(column) is not None
+        if cells and all(_are_images(cell, is_called) for cell in cells):
+            is_small = _SMALL.search(column)
+            found[column] = OF_OTHERS if _OF_OTHERS.search(column) else SMALL if is_small else "images"
+    if not has_image and "images" not in found.values():
+        return {column: "images" if became == SMALL else became for column, became in found.items()}
+    return found
+
+
+def _are_images(cell: Any, is_called: bool) -> bool:
+    images = _images(cell)
+    return bool(images) and all(_is_image(one, is_called) for one in images)
+
+
+def _is_image(one: Any, is_called: bool) -> bool:
+    if isinstance(one, dict):
+        one = one.get("bytes") or with_path(one).get("path")
+    if isinstance(one, str):
+        return bool(_FILE.fullmatch(one) or (is_called and _LINK.fullmatch(one)))
+    return is_called and isinstance(one, bytes)
 
 
 def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:

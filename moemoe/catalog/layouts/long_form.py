@@ -13,6 +13,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import find_columns, plain_name
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
 from moemoe.catalog.layouts.nested_labels import with_unit
 from moemoe.errors import CatalogError
 
@@ -43,6 +44,8 @@ OTHER_NAMES = {
     "title": ("texts", "text", "name", "productname"),
     "image": ("imagepath", "imageurl"),
 }
+#: How a second column of one name is told apart, by us and by pandas: a flat table has a pair of them for each label.
+_AGAIN = ("(2)", ".1")
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.
 _TITLE = "[Title]"
@@ -58,7 +61,7 @@ def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
     """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
     columns = {plain_name(column): column for column in reversed(file.table.columns)}
     pair = _pair(columns)
-    if pair is None:
+    if pair is None or any(f"{plain_name(pair[0])}{again}" in columns for again in _AGAIN):
         return None
     named = file.plain_names()
     for name, others in OTHER_NAMES.items():
@@ -109,6 +112,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if unit:
         file.became[unit] = f"{ATTRIBUTE} (the unit of a number)"
 
+    further = listed_columns(c for c in file.table.columns if c not in {*sources.values(), key, value, unit})
+    file.became.update({column: name for name, columns in further.items() for column in columns})
+
     def one_attribute() -> Iterator[Row | RowError]:
         for row in file.table.filled_rows():
             if isinstance(row, RowError):
@@ -120,6 +126,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             pair = row.get(key), with_unit(row.get(value), row.get(unit) if unit else None)
             if pair[0] in _BLANK and pair[1] not in _BLANK:
                 file.counts[UNNAMED] += 1
+            add_listed(one, row, further)
             yield {**one, "attributes": [] if pair[0] in _BLANK else [pair]}
 
     yield from joined(one_attribute(), _id, lambda rows: _products(rows, file), ROWS_IN_MEMORY)
@@ -133,9 +140,9 @@ def _products(rows: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row 
         elif (product := products.setdefault(_id(row), row)) is not row:
             product["attributes"].extend(row["attributes"])
             others = {name: value for name, value in row.items() if name != "attributes" and value not in _BLANK}
-            if any(product[name] not in (value, *_BLANK) for name, value in others.items()):
+            if any(product.get(name) not in (value, *_BLANK) for name, value in others.items()):
                 file.counts[DISAGREE] += 1
-            product.update({name: value for name, value in others.items() if product[name] in _BLANK})
+            product.update({name: value for name, value in others.items() if product.get(name) in _BLANK})
     yield from products.values()
 
 

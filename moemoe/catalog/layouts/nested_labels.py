@@ -7,7 +7,15 @@ from typing import Any
 from moemoe.contract.cell_text import as_text
 
 #: What an object calls its label, the first that is there; its unit; and what it is the value of.
-_LABELS, _UNITS, _NAMES = ("value", "values", "label"), ("unit", "units", "unit_of_measure", "uom"), ("name", "key")
+_LABELS, _NAMES = ("value", "values", "label"), ("name", "key")
+_UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext")
+#: Where schema.org has a code of the United Nations for the unit, and those that goods are measured in.
+_UNIT_CODE = "unitcode"
+_CODES = {
+    **{"MMT": "mm", "CMT": "cm", "MTR": "m", "INH": "in", "FOT": "ft", "YRD": "yd", "MTK": "m2"},
+    **{"GRM": "g", "KGM": "kg", "MGM": "mg", "LBR": "lb", "ONZ": "oz", "MLT": "ml", "CLT": "cl", "LTR": "l"},
+    **{"WTT": "W", "KWT": "kW", "VLT": "V", "AMP": "A", "HTZ": "Hz", "CEL": "°C", "P1": "%"},
+}
 #: What else an object has whose name is the label itself, as of a category: how a shop refers to it.
 _NAME = "name"
 _REFERENCES = frozenset(
@@ -63,7 +71,8 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
 
 def unit_of(value: Mapping[Any, Any]) -> Any:
     """What an object gives for the unit of its label; None if it gives none."""
-    return _named(value, _UNITS)
+    unit = _named(value, _UNITS)
+    return unit if unit is not None else _CODES.get(str(_named(value, (_UNIT_CODE,))).strip())
 
 
 def with_unit(label: Any, unit: Any) -> Any:

@@ -162,9 +162,18 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
-        pairs = [_pair(e) if isinstance(e, dict) else e for e in value]
+        members = (one for e in value for one in (_members(e) if isinstance(e, dict) else [e]))
+        pairs = [_pair(one) if isinstance(one, dict) else one for one in members]
     else:
         raise RowError("attributes", "attributes are not a map", repr(value)[:200])
+    pairs = list(pairs)
+    if (groups := _groups(pairs)) is not None:
+        with contextlib.suppress(RowError):
+            odd_ones = None if left_out is None else Counter[str]()
+            within = [pair for group in groups for pair in attributes(group, odd_ones)]
+            if left_out is not None:
+                left_out.update(odd_ones)
+            return within
     result = []
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] is None:
@@ -184,6 +193,39 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
         if (name := text("attributes", key)) is not None:
             result.append((name, text("attributes", label)))
     return result
+
+
+def _groups(pairs: Sequence[Any]) -> list[Any] | None:
+    """What stands under the names of groups, such as {"Fit": {"Cut": "Slim"}, "Size": {"Width": "3 cm"}}.
+
+    None if any pair is an attribute, or may be one in several languages: what is under groups has names of its own, and
+    there are two of them.
+    """
+    found = [pair[1] for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2]
+    if len(found) < max(len(pairs), 2) or not all(isinstance(one, (dict, list)) for one in found):
+        return None
+    if all(plain_label(one)[1] is None for one in found):
+        return None
+    names = Counter[str]()
+    for one in found:
+        if isinstance(one, dict) and plain_label(one)[1] is not None:
+            names.update(one.keys())
+        elif not isinstance(one, list) or not one or not all(isinstance(p, dict) and _has_value(p) for p in one):
+            return None
+    return None if any(number > 1 for number in names.values()) else found
+
+
+def _has_value(given: dict[str, Any]) -> bool:
+    pair = _pair(given)
+    return isinstance(pair, tuple) and pair[1] is not None
+
+
+def _members(given: dict[str, Any]) -> list[Any]:
+    """The attributes of a group such as {"group": "Size", "items": [{"name": ..., "value": ...}]}; else itself."""
+    within = [part for part in given.values() if isinstance(part, (list, dict))]
+    if len(within) != 1 or not isinstance(within[0], list) or not within[0] or _pair(given) is not given:
+        return [given]
+    return within[0] if all(isinstance(part, dict) for part in within[0]) else [given]
 
 
 def _within(given: str) -> Any:
@@ -212,7 +254,9 @@ def _written_pairs(given: str) -> list[tuple[str, str]] | None:
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
 _PAIRS = (
     *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
-    *(("attribute_name", "attribute_value"), ("attribute_code", "value"), ("code", "value"), ("property", "value")),
+    *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
+    *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
+    *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
 #: Of these the names, which may stand without a value, and what may stand beside them then.

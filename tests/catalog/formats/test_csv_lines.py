@@ -2,7 +2,7 @@
 
 import pytest
 
-from moemoe.catalog.formats.csv_lines import has_blanks_before_quotes, unwrapped, whole_records
+from moemoe.catalog.formats.csv_lines import STRAY, has_blanks_before_quotes, unwrapped, whole_records
 from moemoe.catalog.formats.csv_records import BLANK_CELLS, WRAPPED
 from moemoe.catalog.formats.table import RULES
 from tests.support.catalog_files import read_as, rows_of, write_lines
@@ -21,6 +21,23 @@ def test_blanks_before_quotes(tmp_path):
     assert has_blanks_before_quotes(["id, title", '1, "a, b"'], ",")
     assert not has_blanks_before_quotes(["id,title", '1,"he said, ""b"""'], ",")
     assert not has_blanks_before_quotes(["id,title", '1, "b" shirt'], ",")
+
+
+@pytest.mark.parametrize("header", [HEADER, f'"{HEADER}"'.replace(",", '" , "')])
+@pytest.mark.parametrize("before", ["", " "])
+def test_blanks_behind_quotes(tmp_path, header, before):
+    lines = [
+        f'"p1" ,{before}"Shirts" ,{before}"t" ,{before}"Red, ""new"" , long" ,{before}"Slim" ',
+        "p2,Shirts,t,d,Wide",
+    ]
+    path = write_lines(tmp_path / "a.csv", header, *lines, '"p3" ,"Shirts" ,"5"" tall" ,"" ,"Wide"')
+    assert ids_and_labels(path) == [
+        ("p1", 'Red, "new" , long', ("Fit", "Slim")), ("p2", "d", ("Fit", "Wide")), ("p3", None, ("Fit", "Wide")),
+    ]  # fmt: skip
+    write_lines(path, HEADER, 'p1,Shirts,"a 5" , nice shirt",Slim', "p2,Shirts,t,d,Wide")
+    told = []
+    assert len(rows_of(path, quarantine=lambda *problem: told.append(problem))) == 2
+    assert [problem[3] for problem in told] == [f"line 2: {STRAY}"]
 
 
 def test_lines_that_are_quoted_as_a_whole(tmp_path):

@@ -155,7 +155,7 @@ class TestCsv:
             ("product_id|product_type|title|attributes.Fit\np1|K|a,b|Slim\n", "CSV (vertical bar)"),
             ("sep=;\r\nproduct_id;product_type;title;attributes.Fit\r\np1;K;a,b;Slim\r\n", "CSV (semicolon)"),
             ('"sep=,"\nproduct_id,product_type,title,attributes.Fit\np1,K,"a;b",Slim\n', "CSV (comma)"),
-            ("sep=~\nproduct_id~product_type~title~attributes.Fit\np1~K~a,b~Slim\n", "CSV (~)"),
+            ("sep=~\nproduct_id~product_type~title~attributes.Fit\np1~K~a,b~Slim\n", "CSV (tilde)"),
             # more commas than semicolons, but the rows do not agree
             ("product_id;product_type;title;attributes.Fit (a, b, c, d, e)\np1;K;a;Slim\n", "CSV (semicolon)"),
             ('product_id;"product_type";title;"attributes.Fit"\np1;"K";"a\nb";"Slim"\n', "CSV (semicolon)"),
@@ -317,6 +317,26 @@ def test_a_line_break_in_the_header(tmp_path):
         path.write_text("\r\n".join(lines).replace(',Fit"', '",Fit').replace(",", between), newline="")
         names = {"title": "ti\r\ntle"}
         assert [(row["product_id"], row["title"]) for row in rows_of(path, names)] == [("p1", "a"), ("p2", "b")]
+
+
+@pytest.mark.parametrize(("between", "name"), [("^", "caret"), ("~", "tilde"), ("\x01", "control character 1")])
+def test_delimiters_that_few_use(tmp_path, between, name):
+    """The last one is Hive's."""
+    lines = ["product_id,product_type,title,color", "1,Shirt,Tee; nice,red", "2,Shirt,Tee,blue"]
+    path = write_lines(tmp_path / "a.csv", *(line.replace(",", between) for line in lines))
+    assert [(row["title"], *row["attributes"]) for row in rows_of(path)] == [
+        ("Tee; nice", ("color", "red")), ("Tee", ("color", "blue")),
+    ]  # fmt: skip
+    assert read_as(path).format == f"CSV ({name})"
+
+
+def test_a_delimiter_that_is_not_known(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "product_id:product_type:title:color", "1:Shirt:Tee:red")
+    hint = r"the file has 'product_id:product_type:title:color'.* if its cells have another sign between them than "
+    with pytest.raises(CatalogError, match=hint + r"comma, .*, write it above the header, as in `sep=:`"):
+        rows_of(path)
+    write_lines(path, "sep=:", "product_id:product_type:title:color", "1:Shirt:Tee:red")
+    assert rows_of(path)[0]["attributes"] == [("color", "red")]
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\0" * 4096])

@@ -9,7 +9,7 @@ import pytest
 from moemoe.catalog.formats import excel
 from moemoe.errors import CatalogError, ConfigError
 from tests.support.catalog_files import read_as, rows_of
-from tests.support.excel_files import OLD_WORKBOOK, write_excel
+from tests.support.excel_files import OLD_WORKBOOK, write_excel, write_ods
 
 HEADER = ["Product_ID", "product_type", "title", "description", "attributes.Fit", "attributes.Year"]
 #: Sheets of one header.
@@ -31,6 +31,15 @@ def test_dates_and_numbers_are_labels_as_a_person_reads_them(tmp_path):
     header = ["product_id", "product_type", "title", "Launch", "Length", "Waist"]
     path = write_excel(tmp_path / "a.xlsx", [header, ["p1", "Kurtas", "t", date(2024, 3, 5), 32.0, 0.1 + 0.2]])
     assert dict(rows_of(path)[0]["attributes"]) == {"Launch": "2024-03-05", "Length": "32", "Waist": "0.3"}
+
+
+def test_an_opendocument_workbook(tmp_path):
+    path = write_ods(tmp_path / "a.ods", ["Shirts", ""], HEADER, ["007", "Kurtas", "t", "d", "Slim", 2012.0])
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Year", "2012")]
+    assert (read_as(path).format, read_as(path).counts) == ("OpenDocument", {"rows above the header, left out": 1})
+    path.write_bytes(b"PK\x03\x04 half")
+    with pytest.raises(CatalogError, match=r"a\.ods is not an OpenDocument workbook or is damaged"):
+        rows_of(path)
 
 
 def test_of_several_sheets_the_first_that_has_a_layout_is_read(tmp_path):

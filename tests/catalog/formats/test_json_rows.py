@@ -78,6 +78,8 @@ TWO = [{**GOOD, "product_id": name} for name in ("p0", "p1")]
         # What pandas writes with orient="index", "columns", "split" and "table".
         (dict(zip("01", TWO, strict=True)), "JSON (object of rows)"),
         ({name: {str(i): row[name] for i, row in enumerate(TWO)} for name in GOOD}, "JSON (object of columns)"),
+        ({name: {str(7 * i): row[name] for i, row in enumerate(TWO)} for name in GOOD}, "JSON (object of columns)"),
+        ({name: [row[name] for row in TWO] for name in GOOD}, "JSON (object of columns)"),
         (
             {"columns": [*GOOD], "index": [0, 1], "data": [[*row.values()] for row in TWO]},
             "JSON (table of columns and data)",
@@ -90,6 +92,21 @@ def test_an_object_that_holds_the_rows(tmp_path, content, kind, indent):
     path.write_text(json.dumps(content, indent=indent))
     assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
     assert read_as(path).format == kind
+
+
+def test_columns_by_the_ids_of_their_rows(tmp_path):
+    """As pandas writes a table with the ids as its index."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({name: {row["product_id"]: row[name] for row in TWO} for name in [*GOOD][1:]}))
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    assert read_as(path).format == "JSON (object of columns)"
+
+
+def test_columns_that_differ_in_length(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"product_id": ["p0", "p1"], "product_type": ["K", "K"], "title": ["t"], "Fit": ["S"]}))
+    with pytest.raises(CatalogError, match=r"a\.json is an object of columns that differ in length: product_id has 2"):
+        rows_of(path)
 
 
 def test_a_list_in_an_object_with_a_row_a_line(tmp_path):
@@ -154,6 +171,9 @@ def test_a_later_row_that_spells_a_column_otherwise_ends_nothing(tmp_path, own):
         [{"Name": "Fit", "Value": "Slim", "unit": None}],
         [{"attribute": "Fit", "value": "Slim"}],
         [{"name": "Fit", "values": ["Slim"]}],
+        [{"type": "Fit", "value": "Slim"}],
+        [{"attrName": "Fit", "attrValue": "Slim"}],
+        [{"attributeName": "Fit", "attributeValue": "Slim"}],
         [{"Fit": "Slim"}],
         [{"name": "Fit", "value": "Slim"}, {"id": 3, "name": "Neck", "unit": None}],
         [["Fit", "Slim"]],
@@ -171,6 +191,48 @@ def test_lists_of_attributes(tmp_path, attributes):
     assert (
         problems[0][3] == "{'fit': 'Slim', 'cut': 'A'} is no pair; allowed are [key, value] and {key: ..., value: ...}"
     )
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {
+            "General": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}],
+            "Size": [{"name": "Width", "value": "3 cm"}],
+        },
+        {"General": {"Fit": "Slim", "Neck": "Round"}, "Size": {"Width": {"value": 3, "unit": "cm"}}},
+        {"General": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}], "Size": {"Width": "3 cm"}},
+        [
+            {"group": "General", "items": [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}]},
+            {"group": "Size", "items": [{"key": "Width", "value": 3, "unitCode": "CMT"}]},
+        ],
+        [{"General": {"Fit": "Slim", "Neck": "Round"}}, {"Size": {"Width": "3 cm"}}],
+        [
+            {"id": "FIT", "name": "Fit", "value_id": "1", "value_name": "Slim"},
+            {"attribute_name": "Neck", "value_id": None, "value_name": "Round"},
+            {"name": "Width", "value": 3, "unitText": "cm"},
+        ],
+    ],
+)
+@pytest.mark.parametrize("name", ["attributes", "specifications"])
+def test_groups_of_attributes(tmp_path, name, attributes):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, name: attributes})
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Neck", "Round"), ("Width", "3 cm")]
+    assert read_as(path).counts == {}
+
+
+def test_objects_beside_labels_are_no_groups(tmp_path):
+    own = {"Fit": "Slim", "price": {"amount": 3, "currency": "EUR"}}
+    path = write_lines(
+        tmp_path / "a.jsonl", *({**REQUIRED, "attributes": a} for a in (own, {"parts": [{"a": 1, "b": 2}]}))
+    )
+    assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "Slim")], []]
+    assert sum(read_as(path).counts.values()) == 2
+    languages = {"Color": {"en": "red", "de": "rot"}, "Cut": {"en": "slim", "de": "eng"}}
+    colors = {"Color": [{"name": "red", "id": 1}, {"name": "blue", "id": 2}], "Cut": [{"name": "slim", "id": 3}]}
+    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"en": "red"}}, languages, colors)))
+    assert [row["attributes"] for row in rows_of(path)] == [[], [], [("Color", "red, blue"), ("Cut", "slim")]]
+    assert sum(read_as(path).counts.values()) == 3
 
 
 @pytest.mark.parametrize("nothing", ["N/A", "None", "nan", "[]", "{}", "null", " ", [], {"Fit": {}}])

@@ -98,7 +98,8 @@ def test_keys_of_mongodb_are_no_labels(tmp_path):
 
 
 def test_a_table_by_its_columns_is_none_of_products_by_their_ids(tmp_path):
+    """As pandas writes it, with row names of its own."""
     path = tmp_path / "a.json"
     path.write_text(json.dumps({key: {"a": FLAT[0][key], "b": FLAT[1][key]} for key in FLAT[0]}))
-    with pytest.raises(CatalogError, match="product_id"):
-        rows_of(path)
+    assert [row["product_id"] for row in rows_of(path)] == ["p0", "p1"]
+    assert read_as(path).format == "JSON (object of columns)"

@@ -55,6 +55,21 @@ def test_numbered_names_and_values(tmp_path, columns):
     assert listed == [(columns[0], "Color"), ("Fit", "Slim")]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("attribute name", "attribute value", "attribute unit") * 2,
+        ("spec name", "spec value", "spec unit", "spec name.1", "spec value.1", "spec unit.1"),
+        ("Название_Характеристики", "Значение_Характеристики", "Измерение_Характеристики") * 2,
+    ],
+)
+def test_columns_of_names_and_values_that_repeat(tmp_path, names):
+    lines = [f"product_id,product_type,title,{','.join(names)}", "p1,K,t,Fit,Slim,,Width,3,cm"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Width", "3 cm")]
+    assert read_as(path).layout == "flat"
+
+
 def test_a_list_in_the_contract(tmp_path):
     path = write_lines(tmp_path / "a.csv", *LINES)
     names = {**NAMES, "attributes": ("farbe", "Passform")}
@@ -179,11 +194,61 @@ def test_names_in_other_spellings(tmp_path, header):
     assert row["attributes"] == [("Fit", "Slim")]
 
 
-@pytest.mark.parametrize(("name", "column"), [("metadata.csv", "image"), ("other.csv", None)])
+@pytest.mark.parametrize(("name", "column"), [("metadata.csv", "image"), ("other.csv", "images")])
 def test_an_image_folder_of_hugging_face(tmp_path, name, column):
     path = write_lines(tmp_path / name, "file_name,product_id,product_type,title,Fit", "a/1.jpg,p1,Kurtas,t,Slim")
-    assert rows_of(path)[0]["image"] == (column and {"bytes": None, "path": "a/1.jpg"})
-    assert read_as(path).columns["file_name"] == (column or "attribute")
+    assert rows_of(path)[0]["image"] == {"bytes": None, "path": "a/1.jpg"}
+    assert read_as(path).columns["file_name"] == column
+
+
+@pytest.mark.parametrize("name", ["product_description", "Long Description", "body_html", "short_description"])
+def test_a_description_by_another_name(tmp_path, name):
+    path = write_lines(
+        tmp_path / "a.csv", f"product_id,product_type,title,{name},Fit", "p1,Kurtas,t,Soft and warm,Slim"
+    )
+    (row,) = rows_of(path)
+    assert (row["description"], row["attributes"]) == ("Soft and warm", [("Fit", "Slim")])
+    both = write_lines(tmp_path / "b.csv", f"product_id,product_type,title,{name},description", "p1,K,t,x,own")
+    assert (rows_of(both)[0]["description"], rows_of(both)[0]["attributes"]) == ("own", [(name, "x")])
+
+
+def test_the_longest_of_several_descriptions(tmp_path):
+    row = {**REQUIRED, "Fit": "Slim", "short_description": "a", "long_description": "b"}
+    (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
+    assert (found["description"], found["attributes"]) == ("b", [("Fit", "Slim"), ("short_description", "a")])
+
+
+def test_kinds_of_products_are_no_product_types(tmp_path):
+    lines = [
+        "product_id,Product Type,title,category",
+        "p1,simple,t,Shirts",
+        "p2,variable,t,Hats",
+        'p3,"simple, virtual",t,x',
+    ]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    told = r"column 'Product Type' has a shop's kinds of products \('simple', 'variable', .*--column product_type="
+    with pytest.raises(CatalogError, match=told):
+        rows_of(path)
+    assert rows_of(path, {"product_type": "category"})[0]["product_type"] == "Shirts"
+    assert rows_of(path, {"product_type": "Product Type"})[0]["product_type"] == "simple"
+    write_lines(tmp_path / "b.csv", "product_id,product_type,title,Fit", "p1,Digital,t,x")  # watches
+    assert rows_of(tmp_path / "b.csv")[0]["product_type"] == "Digital"
+    write_lines(path, *lines, "p4,Shirts,t,x")
+    assert rows_of(path)[0]["product_type"] == "simple"
+
+
+@pytest.mark.parametrize("unit", ["weight_unit", "Weight Unit", "weight-uom", "Weight unit of measure"])
+@pytest.mark.parametrize("number", ["weight", "Weight value"])
+def test_a_number_has_the_unit_of_the_column_that_is_called_so(tmp_path, number, unit):
+    header = f"product_id,product_type,title,{unit},{number},Unit,color unit"
+    path = write_lines(
+        tmp_path / "a.csv", header, "p1,K,t,kg,3,pc,x", "p2,K,t,,3,pc,", "p3,K,t,kg,light,pc,", "p4,K,t,kg,,pc,"
+    )
+    units = [("Unit", "pc"), ("color unit", "x")]
+    assert [row["attributes"] for row in rows_of(path)] == [
+        [(number, "3 kg"), *units], [(number, "3"), units[0]], [(number, "light"), units[0]], [units[0]],
+    ]  # fmt: skip
+    assert read_as(path).columns[unit] == "attribute (the unit of a number)"
 
 
 def test_several_images_of_an_image_folder(tmp_path):

@@ -186,6 +186,19 @@ def test_a_description_that_was_escaped_twice(tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("others", [("", ""), ("Tops", "Apparel > Tops")])
+def test_metas_category_where_no_other_is(tmp_path, others):
+    columns = ["id", "title", "availability", "image_link", "fb_product_category", "google_product_category"]
+    path = write_tabs(
+        tmp_path / "a.tsv", columns[:5], ["1", "Dress", "in stock", "https://a.test/1.jpg", "Clothing > Dresses"]
+    )
+    assert read(path).first["product_type"] == "Dresses"
+    path = write_tabs(
+        tmp_path / "b.tsv", columns, ["1", "Dress", "in stock", "https://a.test/1.jpg", "x > Dresses", others[1]]
+    )
+    assert read(path).first["product_type"] == (others[0] or "Dresses")
+
+
 def test_numbered_columns_of_meta(tmp_path):
     columns = ["id", "title", "availability", "google_product_category", "image[0].url", "image[1].url"]
     columns += ["video[0].url", "video[0].tag[0]", "product_tags[0]", "product_tags[1]", "style[0]"]

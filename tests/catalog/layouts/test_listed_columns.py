@@ -6,10 +6,18 @@ import pytest
 
 from moemoe.catalog.layouts.listed_columns import listed_columns
 from moemoe.errors import CatalogError
-from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
+from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines, write_parquet
 
 IMAGES = ("Image 2", "image_url_1", "Image1 URL", "picture_03", "additional_image_link", "Other Image URL 4")
-BULLETS = ("Bullet Point 1", "bullet_3", "KeyBullet2")
+BULLETS = (
+    "Bullet Point 1",
+    "bullet_3",
+    "KeyBullet2",
+    "Highlight 1",
+    "selling_point_2",
+    "Key Feature 3",
+    "Key Features",
+)
 OTHERS = (
     "image",
     "Image alt 1",
@@ -42,6 +50,63 @@ def test_they_are_those_of_the_product(tmp_path, first):
     assert not any(two[name] for name in ("image", "images", "bullet_points"))
     told = read_as(path).columns
     assert (told["image_2"], told["bullet_point_2"]) == ("images", "bullet_points")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("picture_url", "1"),
+        ("Bild,Bild 2", "12"),
+        ("image_front,image_back", "12"),
+        ("images.0.src,images.1.src", "12"),
+        ("Main Picture,Picture 2", "12"),
+        ("image,hover", "12"),
+        ("thumbnail,hi_res", "2"),
+        ("image_url,swatch", "1"),
+        ("thumb", "1"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["https://h/{}.jpg", "img/{}.JPEG", "//h/{}.webp?v=2", "https://h/0.png, https://h/{}.png"]
+)
+def test_columns_whose_cells_are_images_are_no_labels(tmp_path, columns, expected, path):
+    """Whatever they are called; a small one beside another counts for nothing."""
+    names = columns.split(",")
+    rows = [{**REQUIRED, "Fit": "Slim"} | {n: path.format(i) for i, n in enumerate(names, 1)}, {**REQUIRED, "Fit": "A"}]
+    (first, _) = rows_of(write_lines(tmp_path / "a.jsonl", *rows), images=9)
+    found = [image["path"] for image in (first["image"], *(first["images"] or ()))]
+    wanted = [part.strip() for number in expected for part in path.format(number).split(",")]
+    assert found == list(dict.fromkeys(wanted))
+    assert first["attributes"] == [("Fit", "Slim")]
+    told = read_as(tmp_path / "a.jsonl").columns
+    assert {told[name].partition(";")[0] for name in names} <= {"image", "images", "unused"}
+
+
+def test_columns_of_links_that_are_called_images(tmp_path):
+    row = {**REQUIRED, "Fit": "Slim", "Foto": "https://h/show?id=1", "link": "https://h/p/1", "cut": "V.jpg neck"}
+    (found,) = rows_of(write_lines(tmp_path / "a.jsonl", row))
+    assert found["image"]["path"] == "https://h/show?id=1"
+    assert found["attributes"] == [("Fit", "Slim"), ("link", "https://h/p/1"), ("cut", "V.jpg neck")]
+    others = {"logo": "https://h/l.png", "image_credit": "https://h", "size_chart": "c.jpg", "energy_label": "e.png"}
+    (none,) = rows_of(write_lines(tmp_path / "c.jsonl", {**REQUIRED, "Fit": "Slim", **others}))
+    assert (none["image"], none["attributes"]) == (None, [("Fit", "Slim")])
+    assert read_as(tmp_path / "c.jsonl").columns["logo"] == "unused; images of something else"
+    objects = {**REQUIRED, "Fit": "Slim", "photos": [{"url": "https://h/1"}, {"src": "https://h/2"}]}
+    (other,) = rows_of(write_lines(tmp_path / "b.jsonl", objects), images=9)
+    assert [image["path"] for image in (other["image"], *other["images"])] == ["https://h/1", "https://h/2"]
+    listed = rows_of(tmp_path / "a.jsonl", {"attributes": ["Foto"]})[0]
+    assert (listed["image"], listed["attributes"]) == (None, [("Foto", "https://h/show?id=1")])
+
+
+@pytest.mark.parametrize("photo", [{"bytes": b"raw", "path": "1.jpg"}, b"raw"])
+def test_columns_of_bytes_that_are_called_images(tmp_path, photo):
+    """As data sets have them."""
+    columns = {name: [value] for name, value in {**REQUIRED, "Fit": "Slim", "photo": photo}.items()}
+    (row,) = rows_of(write_parquet(tmp_path / "a.parquet", **columns))
+    assert (row["image"]["bytes"], row["attributes"]) == (b"raw", [("Fit", "Slim")])
+    both = {**columns, "image": [{"bytes": b"first", "path": "0.jpg"}], "image_2": [{"bytes": b"two", "path": None}]}
+    (row,) = rows_of(write_parquet(tmp_path / "b.parquet", **both), images=3)
+    assert [image["bytes"] for image in (row["image"], *row["images"])] == [b"first", b"raw", b"two"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,18 @@ def test_rows_of_a_product_are_joined(tmp_path):
     assert list(told.counts.values()) == [1]
 
 
+def test_further_images_and_bullet_points(tmp_path):
+    header = "product_id,product_type,title,image,image_2,bullet_point_1,bullet_point_2,attribute_name,attribute_value"
+    lines = ["p1,S,t,1.jpg,2.jpg,soft,warm,Color,Red", "p1,S,t,1.jpg,,,,Fit,Slim", "p2,S,t,3.jpg,,,,Fit,Slim"]
+    path = write_lines(tmp_path / "a.csv", header, *lines)
+    one, two = rows_of(path, images=9)
+    assert [image["path"] for image in (one["image"], *one["images"])] == ["1.jpg", "2.jpg"]
+    assert (one["bullet_points"], one["attributes"]) == (["soft", "warm"], [("Color", "Red"), ("Fit", "Slim")])
+    assert (two["image"]["path"], two["bullet_points"]) == ("3.jpg", None)
+    assert (read_as(path).columns["image_2"], read_as(path).columns["bullet_point_2"]) == ("images", "bullet_points")
+    assert read_as(path).counts == {}
+
+
 def test_a_large_file_is_joined_in_parts(tmp_path, monkeypatch):
     lines = [f"p{i},Shirts,t{i},key {k},value {i}" for i in range(100) for k in range(3)]
     random.Random(0).shuffle(lines)

@@ -109,7 +109,9 @@ def test_a_column_that_says_that_it_is_the_image(tmp_path, name, own):
 def test_of_several_columns_of_images_those_of_our_own_names_count(tmp_path, beside):
     (row,) = rows_of(write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image_url": "1.jpg", **beside}))
     assert (row["image"] or {}).get("path") == (None if "image_path" in beside else "2.jpg")
-    assert ("image_url", "1.jpg") in row["attributes"]
+    assert row["attributes"] == [("Fit", "Slim")]
+    why = "; --column image=NAME says which of several columns is the image" if "image_path" in beside else ""
+    assert read_as(tmp_path / "a.jsonl").columns["image_url"] == f"unused{why}"
 
 
 OF_R = ("image", "images", "marketplace")
