@@ -7,6 +7,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 #: A half-written file of another machine is taken for a dead writer's after this time.
@@ -20,7 +21,7 @@ def remove_leftovers(folder: str) -> None:
     """
     if folder.startswith("s3://"):
         return
-    host = socket.gethostname().split(".")[0]
+    host = _host()
     for where, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(where, name)
@@ -32,6 +33,11 @@ def remove_leftovers(folder: str) -> None:
                     else time.time() - os.stat(path).st_mtime > LEFTOVER_SECONDS
                 ):
                     os.unlink(path)
+
+
+@lru_cache
+def _host() -> str:
+    return socket.gethostname().split(".")[0]
 
 
 def _is_alive(pid: int) -> bool:
@@ -68,7 +74,7 @@ def replace_by(path: Path, data: memoryview, lasting: bool) -> None:
 
 def _beside(path: Path) -> tuple[int, str]:
     """A new file in the folder of ``path``: its descriptor and its name."""
-    prefix = f".{path.name}.{socket.gethostname().split('.')[0]}.{os.getpid()}."
+    prefix = f".{path.name}.{_host()}.{os.getpid()}."
     try:
         return tempfile.mkstemp(prefix=prefix, dir=path.parent)
     except FileNotFoundError:

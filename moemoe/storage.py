@@ -60,8 +60,7 @@ def exists(uri: str) -> bool:
 def size_of(uri: str) -> int | None:
     """The size in bytes of the file at ``uri``, None where there is none."""
     if not is_s3(uri):
-        path = Path(uri)
-        return path.stat().st_size if path.is_file() else None
+        return os.path.getsize(uri) if os.path.isfile(uri) else None
     bucket, key = s3.bucket_and_key(uri)
     try:
         return s3.retrying(lambda: s3.client().head_object(Bucket=bucket, Key=key))["ContentLength"]
@@ -139,7 +138,8 @@ def read_bytes(uri: str) -> bytes:
     """The content at ``uri``. Raises StorageError where there is none or S3 refuses."""
     try:
         if not is_s3(uri):
-            return Path(uri).read_bytes()
+            with open(uri, "rb") as file:
+                return file.read()
         bucket, key = s3.bucket_and_key(uri)
         return s3.retrying(lambda: s3.client().get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:

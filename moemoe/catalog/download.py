@@ -8,7 +8,7 @@ longer or more memory.
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import IncompleteRead, InvalidHeader, LocationParseError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Url, create_urllib3_context, make_headers, parse_url
+from urllib3.util.wait import wait_for_read
 
 from moemoe import __version__
 from moemoe.catalog.addresses import FetchError, addresses_of
@@ -35,6 +36,10 @@ ANSWERS = "image URL answers"
 SILENT = "no byte in time"
 
 CHUNK_BYTES = 2**16
+#: A host that has not begun to answer after this time is waited for.
+SOON_SECONDS = 0.005
+#: A connection's buffer: most images of a shop come with their headers in a read or two.
+BUFFER_BYTES = 2**17
 _HEADER_BYTES = 2**18
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: Statuses that another try may change, besides those from 500 on.
@@ -119,8 +124,11 @@ class Client:
         self._pools = PoolManager(num_pools=limits.at_once, maxsize=limits.per_host, ssl_context=context)
         self._pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
-    def get(self, url: Url) -> Answer:
+    def get(self, url: Url, waits: Callable[[], None]) -> Answer:
         """One request.
+
+        Args:
+            waits: called where the host takes its time to answer.
 
         Raises:
             ImageError: whatever goes wrong; FetchError if it says nothing of the image itself.
@@ -128,14 +136,14 @@ class Client:
         limits = self.limits
         headers = _HEADERS | (make_headers(basic_auth=unquote(url.auth)) if url.auth else {})
         response = None
-        with _within(limits, self.allow_private):
+        with _within(limits, self.allow_private, waits):
             try:
                 pool = self._pools.connection_from_host(url.host, url.port, url.scheme)
                 response = pool.urlopen(
                     "GET",
                     url.request_uri,
                     headers=headers,
-                    timeout=Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
+                    timeout=Timeout(connect=limits.read_seconds, read=limits.read_seconds),
                     retries=False,
                     redirect=False,
                     preload_content=False,
@@ -207,6 +215,8 @@ class _Request:
     allow_private: bool
     deadline: float
     bytes_left: int
+    waits: Callable[[], None]
+    has_begun: bool = False
 
     def seconds_left(self) -> float:
         left = self.deadline - time.monotonic()
@@ -222,9 +232,9 @@ _of_thread = threading.local()
 
 
 @contextmanager
-def _within(limits: Limits, allow_private: bool) -> Iterator[None]:
+def _within(limits: Limits, allow_private: bool, waits: Callable[[], None]) -> Iterator[None]:
     deadline = time.monotonic() + limits.total_seconds
-    _of_thread.request = _Request(limits, allow_private, deadline, limits.max_bytes + _HEADER_BYTES)
+    _of_thread.request = _Request(limits, allow_private, deadline, limits.max_bytes + _HEADER_BYTES, waits)
     try:
         yield
     finally:
@@ -232,10 +242,24 @@ def _within(limits: Limits, allow_private: bool) -> Iterator[None]:
 
 
 class _Limited:
-    """A socket that reads until the deadline of its thread's request, and so many bytes."""
+    """A socket that reads until the deadline of its thread's request, and so many bytes.
+
+    Each call into the system hands Python's lock to another thread, which costs more than the call: there are few.
+    """
+
+    def settimeout(self, seconds: float | None) -> None:
+        if seconds != self.gettimeout():  # type: ignore[attr-defined]
+            super().settimeout(seconds)  # type: ignore[misc]
+
+    def makefile(self, *args: Any, **options: Any) -> Any:
+        return super().makefile(*args, **{"buffering": BUFFER_BYTES, **options})  # type: ignore[misc]
 
     def recv_into(self, *args: Any, **options: Any) -> int:
         request: _Request = _of_thread.request
+        if not request.has_begun:
+            request.has_begun = True
+            if not wait_for_read(self, SOON_SECONDS):  # type: ignore[arg-type]
+                request.waits()
         left, seconds = request.seconds_left(), request.limits.read_seconds
         self.settimeout(min(left, seconds))  # type: ignore[attr-defined]
         try:
@@ -261,7 +285,7 @@ class _Pinned:
 
     def _new_conn(self) -> socket:
         request: _Request = _of_thread.request
-        host, port, seconds = self.host, self.port, self.timeout  # type: ignore[attr-defined]
+        host, port, seconds = self.host, self.port, request.limits.connect_seconds  # type: ignore[attr-defined]
         problem: OSError | None = None
         for family, address in addresses_of(host, port, request.allow_private):
             connection = _Socket(family, SOCK_STREAM)

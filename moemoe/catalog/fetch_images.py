@@ -16,9 +16,12 @@ from moemoe.catalog.addresses import UNKNOWN_HOST, FetchError
 from moemoe.catalog.download import NO_ANSWER, REDIRECTED, Answer, Client, Limits, parsed
 from moemoe.catalog.images import ImageError, is_url
 from moemoe.catalog.url_images import UrlImages
+from moemoe.storage import is_s3
 
 #: What is read ahead of the rows that are waited for: so many rows, or so many bytes of them.
 AHEAD_ROWS, AHEAD_BYTES = 8192, 64 * 2**20
+#: Threads of a host that do not wait for it; more of them only hand Python's lock about.
+BUSY_WORKERS = 2
 #: Between two lines about what was fetched.
 SAY_SECONDS = 10
 
@@ -30,6 +33,7 @@ class _Host:
     slots: threading.Semaphore
     waiting: deque[tuple[str, "Future[None]"]] = field(default_factory=deque)
     workers: int = 0
+    waiting_workers: int = 0
     not_before: float = 0.0
     failures: int = 0
     rests_until: float = 0.0
@@ -57,8 +61,11 @@ class ImageFetcher:
         self._client = Client(self.limits, allow_private)
         self._closed = threading.Event()
         self._say, self._pause = say, pause or self._closed.wait
+        #: S3 is waited for with each image.
+        self._busy_workers = self.limits.per_host if is_s3(images.folder) else BUSY_WORKERS
         self._pool = ThreadPoolExecutor(self.limits.at_once, thread_name_prefix="fetch")
         self._lock = threading.Lock()
+        self._of_thread = threading.local()
         self._hosts: dict[str, _Host] = {}
         self._running: dict[str, Future[None]] = {}
         self._queued = 0  # works that wait for a thread
@@ -89,9 +96,7 @@ class ImageFetcher:
             future = self._running[url] = Future()
             host = self._host(_host_name(url))
             host.waiting.append((url, future))
-            if host.workers < self.limits.per_host:
-                host.workers += 1
-                self._submit(host)
+            self._start(host)
         return future
 
     def summary(self) -> str:
@@ -114,7 +119,7 @@ class ImageFetcher:
         """Fetches URLs of a host, as long as no other host waits for a thread."""
         with self._lock:
             self._queued -= 1
-        url = ""
+        url, self._of_thread.host, self._of_thread.waits = "", host, False
         while taken := self._next(host, url):
             url, future = taken
             try:
@@ -126,6 +131,8 @@ class ImageFetcher:
     def _next(self, host: _Host, done: str = "") -> "tuple[str, Future[None]] | None":
         with self._lock:
             self._running.pop(done, None)
+            host.waiting_workers -= self._of_thread.waits
+            self._of_thread.waits = False
             if not host.waiting or self._closed.is_set():
                 host.workers -= 1
                 return None
@@ -133,6 +140,20 @@ class ImageFetcher:
                 self._submit(host)  # behind the other hosts
                 return None
             return host.waiting.popleft()
+
+    def _start(self, host: _Host) -> None:
+        """Begins a worker where URLs wait, unless enough of the host's workers have something to do."""
+        busy = host.workers - host.waiting_workers
+        if host.waiting and busy < self._busy_workers and host.workers < self.limits.per_host:
+            host.workers += 1
+            self._submit(host)
+
+    def _waits(self) -> None:
+        """This thread's host takes its time: meanwhile another thread may work for it."""
+        with self._lock:
+            self._of_thread.waits = True
+            self._of_thread.host.waiting_workers += 1
+            self._start(self._of_thread.host)
 
     def _settle(self, url: str) -> None:
         if self.images.is_settled(url, self._began):
@@ -192,7 +213,7 @@ class ImageFetcher:
             if (seconds := host.not_before - time.monotonic()) > 0:
                 self._pause(seconds)
             try:
-                answer = self._client.get(url)
+                answer = self._client.get(url, self._waits)
             except ImageError as error:
                 self._note(host, error.reason in (NO_ANSWER, UNKNOWN_HOST))
                 raise

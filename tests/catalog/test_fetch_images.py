@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.catalog import download
 from moemoe.catalog.download import Limits
 from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
 from moemoe.catalog.images import ImageError
@@ -92,6 +93,33 @@ class TestGood:
         limits = Limits(at_once=16, per_host=3)
         assert fetch(images, *(server.url + path for path in paths), limits=limits).fetched == 60
         assert 1 < server.most <= 3
+
+    def test_a_host_that_takes_its_time_is_asked_for_as_many_as_allowed(self, server, images):
+        """No answer comes before all of them are asked for; those that wait for the first ones let the next begin."""
+        all_asked = threading.Barrier(6, timeout=60)
+        server.answers = {f"/{i}.jpg": lambda request: (all_asked.wait(), body(JPEG)(request)) for i in range(6)}
+        fetcher = fetch(images, *(server.url + path for path in server.answers), limits=Limits(per_host=6))
+        assert (fetcher.fetched, server.most) == (6, 6)
+
+    def test_a_host_that_answers_at_once_is_asked_by_two_threads(self, server, images, monkeypatch):
+        monkeypatch.setattr(download, "SOON_SECONDS", 60)  # however busy the machine is, it answers sooner
+        slowly = lambda request: (server.stop.wait(0.05), body(JPEG)(request))  # noqa: E731
+        server.answers = dict.fromkeys((f"/{i}.jpg" for i in range(16)), slowly)
+        fetcher = fetch(images, *(server.url + path for path in server.answers), limits=Limits(per_host=8))
+        assert (fetcher.fetched, server.most) == (16, 2)
+
+    def test_what_is_asked_for_later_does_not_wait_for_slow_images(self, server, images, monkeypatch):
+        """Two threads of the host wait already, with no URL left that they could have let another begin with."""
+        monkeypatch.setattr(download, "SOON_SECONDS", 0)
+        waited_for, answered = threading.Barrier(3, timeout=60), threading.Event()
+        held = lambda request: (waited_for.wait(), answered.wait(60), body(JPEG)(request))  # noqa: E731
+        server.answers = {"/0.jpg": held, "/1.jpg": held, "/2.jpg": body(JPEG)}
+        with ImageFetcher(images, True, Limits(per_host=3)) as fetcher:
+            slow = [fetcher.fetch(f"{server.url}/{i}.jpg") for i in range(2)]
+            waited_for.wait()
+            fetcher.fetch(f"{server.url}/2.jpg").result(60)
+            assert not any(future.done() for future in slow)
+            answered.set()
 
     def test_under_a_root_on_s3(self, server, monkeypatch):
         from tests.support.s3 import s3_bucket
