@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from hypothesis import settings
 from tests.support.warm_python import SHARED
 
 sys.dont_write_bytecode = False
+gc.set_threshold(50_000, 20, 20)  # as flows do: each full collection looks through all that a worker has loaded
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
