@@ -131,8 +131,6 @@ class ImageFetcher:
     def _next(self, host: _Host, done: str = "") -> "tuple[str, Future[None]] | None":
         with self._lock:
             self._running.pop(done, None)
-            host.waiting_workers -= self._of_thread.waits
-            self._of_thread.waits = False
             if not host.waiting or self._closed.is_set():
                 host.workers -= 1
                 return None
@@ -150,10 +148,19 @@ class ImageFetcher:
 
     def _waits(self) -> None:
         """This thread's host takes its time: meanwhile another thread may work for it."""
+        if self._of_thread.waits:  # for an earlier request of the same image, redirected or tried again
+            return
         with self._lock:
             self._of_thread.waits = True
             self._of_thread.host.waiting_workers += 1
             self._start(self._of_thread.host)
+
+    def _goes_on(self) -> None:
+        """This thread has something to do again."""
+        if self._of_thread.waits:
+            with self._lock:
+                self._of_thread.waits = False
+                self._of_thread.host.waiting_workers -= 1
 
     def _settle(self, url: str) -> None:
         if self.images.is_settled(url, self._began):
@@ -165,6 +172,8 @@ class ImageFetcher:
             self.images.keep_failure(url, error, is_dead=not isinstance(error, FetchError))
             self._count(reason=error.reason)
             return
+        finally:
+            self._goes_on()
         self.images.keep(url, data)
         self._count(fetched=1)
 

@@ -121,6 +121,20 @@ class TestGood:
             assert not any(future.done() for future in slow)
             answered.set()
 
+    def test_a_host_that_answers_at_once_again_is_asked_by_two_threads_again(self, server, images, monkeypatch):
+        slowly = lambda request: (server.stop.wait(0.05), body(JPEG)(request))  # noqa: E731
+        server.answers = dict.fromkeys((f"/{i}.jpg" for i in range(16)), slowly)
+        server.answers |= {f"/moved{i}.jpg": status(302, Location="/0.jpg") for i in range(2)}
+        with ImageFetcher(images, True, Limits(per_host=8)) as fetcher:
+            monkeypatch.setattr(download, "SOON_SECONDS", 0)  # both requests of each are waited for
+            for future in [fetcher.fetch(f"{server.url}/moved{i}.jpg") for i in range(2)]:
+                future.result(60)
+            monkeypatch.setattr(download, "SOON_SECONDS", 60)
+            server.most = 0
+            for future in [fetcher.fetch(f"{server.url}/{i}.jpg") for i in range(16)]:
+                future.result(60)
+        assert server.most == 2
+
     def test_under_a_root_on_s3(self, server, monkeypatch):
         from tests.support.s3 import s3_bucket
 
