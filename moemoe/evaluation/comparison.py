@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import Evaluation, evaluate
+from moemoe.evaluation.paired import DrawnRun, PairedDifference, difference_of, drawn_whole
 from moemoe.evaluation.paper import PaperSystem
 from moemoe.evaluation.parts import Predictions, all_parts, in_parts
 from moemoe.evaluation.shared_rows import SharedRows, TestRows, read_test_rows
-from moemoe.evaluation.uncertainty import REPLICATES, PairedDifference, difference_on
+from moemoe.evaluation.uncertainty import REPLICATES, Interval
 from moemoe.schemas import PREDICTIONS
 from moemoe.storage import join
 from moemoe.table_parts import ListedParts
@@ -62,13 +63,18 @@ def pooled(folds: Sequence[Candidate], folder: str) -> Candidate:
 
 @dataclass(frozen=True)
 class Result:
-    """One system of a comparison, measured. ``name``, ``system`` and ``minutes`` are the candidate's."""
+    """One system of a comparison, measured. ``name``, ``system`` and ``minutes`` are the candidate's.
+
+    Args:
+        whole: figures of all product types (``paired.WHOLE``).
+    """
 
     name: str
     system: PaperSystem
     cells: Cells
     evaluation: Evaluation
     minutes: float = math.nan
+    whole: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ class Comparison:
     Args:
         results: in the order of the tables; the first is what the others are measured against.
         failures: name -> reason, of the systems that gave no result.
-        differences: name -> what it differs by from the first result; empty where no cell has enough support.
+        differences: two names -> what the first of them differs by from the second, for every result and each before
+            it; empty where no cell has enough support.
         report_product_types: what means are over.
         sample_catalog: whether the products are drawn ones.
         folds: of the cross-validation that the results are of; 0: there was none.
@@ -89,7 +96,7 @@ class Comparison:
     failures: Mapping[str, str]
     report_product_types: Sequence[str]
     sample_catalog: bool = False
-    differences: Mapping[str, PairedDifference] = field(default_factory=dict)
+    differences: Mapping[tuple[str, str], PairedDifference] = field(default_factory=dict)
     folds: int = 0
 
     @property
@@ -113,6 +120,7 @@ def compare(
     """
     failures = {candidate.name: candidate.failure for candidate in candidates if candidate.failure}
     results: list[Result] = []
+    drawn: dict[str, DrawnRun] = {}
     differences = {}
     first: TestRows | None = None
     for candidate in candidates:
@@ -122,14 +130,16 @@ def compare(
         evaluation = evaluate(cells, report_product_types, replicates=replicates)
         evaluation.metrics.update(candidate.baselines)
         cells.release()  # of many systems not all fit into memory
-        results.append(Result(candidate.name, candidate.system, cells, evaluation, candidate.minutes))
-        if first is None:
-            first = read_test_rows(cells.predictions)
-        else:
-            shared = _shared(results[0].name, first, results[-1])
-            if replicates and results[0].evaluation.metrics["recall_at_90p/cells"]:
-                found = difference_on(shared, report_product_types, replicates=replicates)
-                differences[candidate.name] = found
+        result = Result(candidate.name, candidate.system, cells, evaluation, candidate.minutes)
+        rows = read_test_rows(cells.predictions) if first is None else _shared(results[0].name, first, result)
+        first = first or rows
+        if replicates and first.labels().support:
+            own = drawn_whole(rows, replicates=replicates)
+            result = replace(result, whole=own.intervals())
+            for name, other in drawn.items() if evaluation.metrics["recall_at_90p/cells"] else ():
+                differences[result.name, name] = difference_of(own, other, first, report_product_types)
+            drawn[result.name] = own
+        results.append(result)
     if not results:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
         raise EvaluationError(f"no system gave a result, so there is nothing to compare ({reasons})")
@@ -137,8 +147,8 @@ def compare(
     return Comparison(dataset, results, failures, report_product_types, sample_catalog, differences, folds)
 
 
-def _shared(name: str, first: TestRows, result: Result) -> SharedRows:
-    """The test rows that a result shares with the first one: the result's answers, and the first one's.
+def _shared(name: str, first: TestRows, result: Result) -> TestRows:
+    """A result's answers on the test rows that it shares with the first one.
 
     Args:
         name: of the first result.
@@ -152,7 +162,6 @@ def _shared(name: str, first: TestRows, result: Result) -> SharedRows:
             f"{name} and {result.name} cannot be compared: one is measured {first.condition}, the other {other}"
         )
     try:
-        shared = SharedRows.of(first, read_test_rows(result.cells.predictions, other))
+        return SharedRows.of(first, read_test_rows(result.cells.predictions, other)).second
     except EvaluationError as error:
         raise EvaluationError(f"{name} (first) and {result.name} (second) cannot be compared: {error}") from None
-    return SharedRows(shared.second, shared.first)

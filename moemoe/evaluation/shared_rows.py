@@ -5,7 +5,7 @@ Memory: some 35 bytes a test row and run.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from moemoe.evaluation.parts import (
 from moemoe.evaluation.survey import survey
 
 _NAMES = ("product_id", "attribute", "group", "product_type")
-_READ = [*_NAMES, "split", "condition", "gold", "prediction", "confidence", "tolerance"]
+_READ = [*_NAMES, "split", "condition", "gold", "prediction", "confidence", "tolerance", "explicit"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class TestRows:
         codes: for each of them the number of each row's text, int32 [N].
         gold: uint64 [N], a hash of the gold values; 0 where there is none.
         confidence, correct: of the run's answers.
+        implicit: bool [N], whether the gold value is known not to be written in the text.
     """
 
     condition: str
@@ -46,6 +47,7 @@ class TestRows:
     gold: np.ndarray
     confidence: np.ndarray
     correct: np.ndarray
+    implicit: np.ndarray
 
     def __len__(self) -> int:
         return len(self.gold)
@@ -53,6 +55,24 @@ class TestRows:
     def text(self, name: str, row: int) -> str:
         """The ``name`` of one row."""
         return self.names[name][int(self.codes[name][row])].as_py()
+
+    @property
+    def groups(self) -> int:
+        """Their number."""
+        return len(np.unique(self.codes["group"]))
+
+    def products(self, product_type: str | None = None) -> int:
+        """The number of products, of all types or of one."""
+        own = self.codes["product_id"]
+        if product_type is not None:
+            number = pc.index(self.names["product_type"], product_type).as_py()
+            own = own[self.codes["product_type"] == number]
+        return len(np.unique(own))
+
+    def labels(self, chosen: np.ndarray | None = None) -> CellPredictions:
+        """The rows with gold, or those of them that are ``chosen`` (bool [N]); groups are numbered as in ``cells``."""
+        rows = np.flatnonzero(self.gold if chosen is None else (self.gold > 0) & chosen)
+        return CellPredictions(self.confidence[rows], self.correct[rows], _by_appearance(self.codes["group"])[rows])
 
     def cells(self) -> dict[Cell, CellPredictions]:
         """The rows with gold by product type and attribute, both sorted; groups are numbered in the order of rows."""
@@ -83,7 +103,7 @@ def read_test_rows(
     """
     parts = in_parts(predictions)
     condition = condition or main_condition(survey(parts).conditions)
-    found: dict[str, list] = {field.name: [] for field in fields(TestRows) if field.name not in ("names", "codes")}
+    found: dict[str, list] = {name: [] for name in ("gold", "confidence", "correct", "implicit")}
     coded: dict[str, list[pa.Array]] = {name: [] for name in _NAMES}
     for part in all_parts(parts, _READ):
         part = part.take(pa.array(rows_shown(part, "test", condition)))
@@ -95,6 +115,7 @@ def read_test_rows(
         found["gold"].append(np.where(have_gold(part), _hashes(part["gold"]), 0).astype(np.uint64))
         found["confidence"].append(part["confidence"].to_numpy())
         found["correct"].append(are_right(part["prediction"], part["gold"], part["tolerance"]))
+        found["implicit"].append(pc.fill_null(pc.invert(part["explicit"]), False).to_numpy())
     names, codes = {}, {}
     for name in _NAMES:
         names[name], codes[name] = _sorted_codes(coded.pop(name))
@@ -103,8 +124,8 @@ def read_test_rows(
     del key
     for name in _NAMES:
         codes[name] = codes[name][order]
-    gold, confidence, correct = (np.concatenate(found.pop(name))[order] for name in ("gold", "confidence", "correct"))
-    return TestRows(condition, names, codes, gold, confidence, correct)
+    own = {name: np.concatenate(found.pop(name))[order] for name in list(found)}
+    return TestRows(condition, names, codes, **own)
 
 
 def _of_groups(part: pa.Table, of_group: Callable[[str], bool]) -> np.ndarray:
@@ -141,20 +162,7 @@ class SharedRows:
                     f"the runs' {what} differ in {len(differ)} test rows, e.g. of product "
                     f"{first.text('product_id', differ[0])}: they are of different datasets or contracts"
                 )
-        return cls(first, replace(second, names=first.names, codes=first.codes))
-
-    @property
-    def groups(self) -> int:
-        """Their number."""
-        return len(np.unique(self.first.codes["group"]))
-
-    def products(self, product_type: str | None = None) -> int:
-        """The number of products, of all types or of one."""
-        own = self.first.codes["product_id"]
-        if product_type is not None:
-            number = pc.index(self.first.names["product_type"], product_type).as_py()
-            own = own[self.first.codes["product_type"] == number]
-        return len(np.unique(own))
+        return cls(first, replace(second, names=first.names, codes=first.codes, implicit=first.implicit))
 
     def cells(self) -> tuple[dict[Cell, CellPredictions], dict[Cell, CellPredictions]]:
         """Both runs' cells."""

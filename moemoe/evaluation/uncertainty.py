@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals by group, and a paired test for the difference of two runs.
+"""How sure a figure is: bootstrap intervals by group. ``paired`` has those of the difference of two runs.
 
 Products of one group (same title or same image) stay together: groups are drawn with replacement, all attributes of
 their products with them, so that intervals over several cells know that cells share products. Thresholds chosen on
@@ -9,21 +9,17 @@ An interval is the percentile interval and its mirror image about the estimate (
 estimate lies above the truth: the percentile interval alone misses the truth, even its own estimate, where recall is
 low. On simulated cells of 150 products it covers the truth in 58 to 93 %, the two together in 92 to 95 %.
 
-    paired_difference(predictions_a, predictions_b, contract.report_product_types).recall_at_90p.p_value
-
 Shapes: R replicates, G groups, N products of a cell.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, EvaluationError
-from moemoe.evaluation.parts import Predictions
+from moemoe.evaluation.cells import CellPredictions
 from moemoe.evaluation.recall_at_precision import SAMPLES_AT_ONCE, resampled_recall_at_precision
-from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
 
 #: Rows of predictions, and rows times replicates, that are counted at once.
 ROWS_AT_ONCE, VALUES_AT_ONCE = 1 << 16, 1 << 21
@@ -40,35 +36,6 @@ class Interval:
     low: float
     high: float
     n: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A figure of the first run minus that of the second, its 95 % interval, and the p-value of no difference."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-
-    @property
-    def covers_zero(self) -> bool:
-        """Whether the interval leaves open which run is better."""
-        return not (self.low > 0 or self.high < 0)
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """What two runs differ by on the same test rows: means over ``cells`` product type x attribute cells.
-
-    ``product_types`` has the same for the cells of each type alone.
-    """
-
-    recall_at_90p: Difference
-    accuracy: Difference
-    cells: int
-    products: int
-    product_types: Mapping[str, "PairedDifference"] = field(default_factory=dict)
 
 
 class GroupBootstrap:
@@ -132,7 +99,7 @@ def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
 
     Where all predictions are alike, so is every draw, which says nothing of how many there are: then it is Wilson's.
     """
-    low, high = _bounds(value, replicates)
+    low, high = bounds(value, replicates)
     if low == high and value in (0.0, 1.0):
         low, high = wilson(round(value * n), n)
     return Interval(value, max(low, 0.0), min(high, 1.0), n)
@@ -149,101 +116,6 @@ def wilson(right: int, judged: int) -> tuple[float, float]:
     return min(low, share), max(high, share)  # 0 and 1 exactly, whatever rounding says
 
 
-def paired_difference(
-    predictions_a: Predictions,
-    predictions_b: Predictions,
-    report_product_types: Sequence[str],
-    condition: str | None = None,
-    min_support: int = MIN_SUPPORT,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> PairedDifference:
-    """The first run's mean Recall@90P and accuracy minus the second's, on the same test rows.
-
-    Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least ``min_support`` test
-    products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates,
-    or of their mirror images, on one side of zero, at least 2 / (R + 1). ``condition``: the first
-    run's main one by default.
-
-    Raises:
-        EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
-            group) are not the same, or no cell has enough support.
-    """
-    first = read_test_rows(predictions_a, condition)
-    shared = SharedRows.of(first, read_test_rows(predictions_b, first.condition))
-    return difference_on(shared, report_product_types, min_support, replicates, seed)
-
-
-def difference_on(
-    shared: SharedRows,
-    report_product_types: Sequence[str],
-    min_support: int = MIN_SUPPORT,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> PairedDifference:
-    """``paired_difference`` on rows that two runs share."""
-    resamples = GroupBootstrap(shared.groups, replicates, seed)
-    found = []
-    for cells in shared.cells():
-        found.append({c: s for c, s in cells.items() if c[0] in report_product_types and s.support >= min_support})
-    if not found[0]:
-        raise EvaluationError(
-            f"no cell of {', '.join(report_product_types)} has {min_support} test products; nothing can be compared"
-        )
-    drawn = [_drawn(run, resamples) for run in found]
-    own = {}
-    for kind in report_product_types:
-        of_type = [{cell: each for cell, each in run.items() if cell[0] == kind} for run in drawn]
-        if of_type[0]:
-            own[kind] = _paired(of_type, shared.products(kind))
-    return replace(_paired(drawn, shared.products()), product_types=own)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A cell's Recall@90P and accuracy, first as they are, then in each replicate, float [1 + R]."""
-
-    recall_at_90p: np.ndarray
-    accuracy: np.ndarray
-
-
-def _drawn(cells: Mapping[Cell, CellPredictions], resamples: GroupBootstrap) -> dict[Cell, _Drawn]:
-    recalls = resamples.recalls_at_90p(list(cells.values()))
-    shares = resamples.shares([(scores.correct, scores.group) for scores in cells.values()])
-    return {
-        cell: _Drawn(np.append(resampled_recall(scores), recall), np.append(scores.accuracy, share))
-        for (cell, scores), recall, share in zip(cells.items(), recalls, shares, strict=True)
-    }
-
-
-def resampled_recall(scores: CellPredictions) -> float:
-    """Recall@90P of the products as they are."""
-    return resampled_recall_at_precision(scores.confidence, scores.correct, np.ones((scores.support, 1), np.uint8))[0]
-
-
-def _paired(runs: Sequence[Mapping[Cell, _Drawn]], products: int) -> PairedDifference:
-    return PairedDifference(
-        _difference([[cell.recall_at_90p for cell in run.values()] for run in runs]),
-        _difference([[cell.accuracy for cell in run.values()] for run in runs]),
-        cells=len(runs[0]),
-        products=products,
-    )
-
-
-def _difference(runs: Sequence[Sequence[np.ndarray]]) -> Difference:
-    """Of the means of two runs' cells, each with its figure first and then the replicates."""
-    means = [np.nanmean(run, axis=0) for run in runs]
-    value, differences = float(means[0][0] - means[1][0]), (means[0] - means[1])[1:]
-    low, high = _bounds(value, differences)
-    beyond = max(_beyond_zero(differences), _beyond_zero(2 * value - differences))
-    p_value = min(1.0, 2 * (1 + beyond) / (1 + len(differences)))
-    return Difference(value, low, high, p_value)
-
-
-def _beyond_zero(differences: np.ndarray) -> int:
-    return int(min((differences <= 0).sum(), (differences >= 0).sum()))
-
-
 def upper_bound(value: float, replicates: np.ndarray) -> float:
     """The one-sided 95 % bound: the figure is hardly higher."""
     known = replicates[~np.isnan(replicates)]
@@ -251,7 +123,8 @@ def upper_bound(value: float, replicates: np.ndarray) -> float:
     return float(max(high, 2 * value - low))
 
 
-def _bounds(value: float, replicates: np.ndarray) -> tuple[float, float]:
+def bounds(value: float, replicates: np.ndarray) -> tuple[float, float]:
+    """The percentile interval and the basic one, taken together; NaN without a replicate that has a value."""
     known = replicates[~np.isnan(replicates)]
     if not len(known):
         return math.nan, math.nan

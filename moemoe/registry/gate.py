@@ -14,10 +14,11 @@ from typing import Any
 
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationError
+from moemoe.evaluation.paired import difference_on
 from moemoe.evaluation.parts import Predictions
 from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
-from moemoe.evaluation.uncertainty import GroupBootstrap, difference_on, upper_bound
+from moemoe.evaluation.uncertainty import GroupBootstrap, upper_bound
 from moemoe.names import cell_name
 
 GATE, REPORT = "gate", "report"
@@ -183,7 +184,7 @@ def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
     """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
     mine, theirs = shared.cells()
     looked_at = [cell for cell, scores in mine.items() if scores.support >= rules.least_products]
-    resamples = GroupBootstrap(shared.groups)
+    resamples = GroupBootstrap(shared.first.groups)
     drawn = [resamples.recalls_at_90p([run[cell] for cell in looked_at]) for run in (mine, theirs)]
     compared = []
     for cell, own_R, other_R in zip(looked_at, *drawn, strict=True):

@@ -10,6 +10,7 @@ from moemoe.reporting.document import (
     Block,
     Cell,
     Contents,
+    Difference,
     Document,
     Facts,
     Notice,
@@ -17,6 +18,7 @@ from moemoe.reporting.document import (
     Section,
     Text,
 )
+from moemoe.reporting.formats import difference
 
 
 def comparison_report(
@@ -60,7 +62,18 @@ def _best(comparison: Comparison) -> str:
     if not others:
         return said + "."
     second, runner_up = others[0]
-    return f"{said}; next is {runner_up} with {100 * second:.1f} %."
+    return f"{said}; next is {runner_up} with {100 * second:.1f} %{_gain(comparison, winner, runner_up)}."
+
+
+def _gain(comparison: Comparison, winner: str, runner_up: str) -> str:
+    found = comparison.differences
+    if (winner, runner_up) in found:
+        gain = found[winner, runner_up].recall_at_90p
+    elif (runner_up, winner) in found:
+        gain = -found[runner_up, winner].recall_at_90p
+    else:
+        return ""
+    return f", a difference of {difference(Difference(gain.value, gain.low, gain.high))}"
 
 
 def _section(table: Table, collapsed: bool) -> Section:

@@ -17,9 +17,16 @@ import pyarrow.compute as pc
 from moemoe.evaluation.cells import MIN_SUPPORT
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.evaluate import NAMED_TYPES, TOP
+from moemoe.evaluation.paired import (
+    ACCURACY_OF_ALL_TYPES,
+    ACCURACY_OF_IMPLICIT,
+    ACCURACY_OF_LABELS,
+    RECALL_OF_ALL_TYPES,
+    Difference,
+)
 from moemoe.evaluation.paper import MARK, PaperTable
 from moemoe.evaluation.parts import all_parts, rows_shown
-from moemoe.evaluation.uncertainty import Difference, Interval
+from moemoe.evaluation.uncertainty import Interval
 from moemoe.names import escaped
 from moemoe.reporting import document
 from moemoe.reporting.formats import plain, shown
@@ -27,6 +34,13 @@ from moemoe.reporting.text import table_text
 
 AVERAGE = "average"
 GROUPS = ("plain threshold", "guarded threshold")
+#: Columns of figures that do not depend on what product types are reported on.
+WHOLE = {
+    "Recall@90P, every product type": RECALL_OF_ALL_TYPES,
+    "accuracy, every product type": ACCURACY_OF_ALL_TYPES,
+    "accuracy, all labels": ACCURACY_OF_LABELS,
+    "accuracy, implicit values": ACCURACY_OF_IMPLICIT,
+}
 #: A table with more rows has a box that filters them.
 FILTERED = 12
 
@@ -111,7 +125,9 @@ class Table:
 
 def all_tables(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> list[Table]:
     """The overview, then those of ``paper_tables`` that any of the systems compared belongs to."""
-    found = [overview(comparison), *([paired(comparison)] if comparison.differences else [])]
+    found = [overview(comparison), *([whole(comparison)] if comparison.results[0].whole else [])]
+    if comparison.differences:
+        found.append(paired(comparison))
     for paper in paper_tables:
         known = {result.system for result in comparison.results}
         if not paper.columns:
@@ -133,7 +149,7 @@ def overview(comparison: Comparison) -> Table:
     ]
     rows = []
     for result in comparison.results:
-        metrics, difference = result.evaluation.metrics, comparison.differences.get(result.name)
+        metrics, difference = result.evaluation.metrics, comparison.differences.get((result.name, first.name))
         ours: dict[str, Entry] = {
             "Recall@90P": _figure(result, "recall_at_90p/mean"),
             against: difference.recall_at_90p if difference else None,
@@ -172,18 +188,35 @@ def overview(comparison: Comparison) -> Table:
     return Table("overview", "Overview", "system", columns, rows, notes=notes)
 
 
+def whole(comparison: Comparison) -> Table:
+    """One row per system: figures of all product types, reported on or not, and of all labels."""
+    first = comparison.results[0].whole
+    columns = [column for column, name in WHOLE.items() if name in first]
+    rows = [Row(r.name, {column: r.whole.get(WHOLE[column]) for column in columns}) for r in comparison.results]
+    n = {column: f"{first[WHOLE[column]].n:,}" for column in columns}
+    notes = [
+        f"In %; [95 % bootstrap interval by group]. Every product type: means over all cells with at least "
+        f"{MIN_SUPPORT} test products. Implicit values are not written in the text. Test labels: "
+        + ", ".join(f"{number} ({column})" for column, number in n.items())
+        + "."
+    ]
+    return Table("whole", "Every product type", "system", columns, rows, notes=notes)
+
+
 def paired(comparison: Comparison) -> Table:
-    """What every system differs by from the first, over all headline cells and over each product type's."""
-    types = list(next(iter(comparison.differences.values())).product_types)
-    columns = [f"{figure}, {kind}" for figure in ("Recall@90P", "accuracy") for kind in ("all", *types)]
+    """What every system differs by from each before it: over headline cells, each product type's, and all there are."""
+    one = next(iter(comparison.differences.values()))
+    types = list(one.product_types)
+    columns = [f"{figure}{kind}" for figure in ("Recall@90P", "accuracy") for kind in ("", *(f", {t}" for t in types))]
+    wide = {column: name for column, name in WHOLE.items() if name in one.whole}
     rows = []
-    for name, found in comparison.differences.items():
+    for names, found in comparison.differences.items():
         each = [found, *(found.product_types[kind] for kind in types)]
         entries = [*(part.recall_at_90p for part in each), *(part.accuracy for part in each)]
-        rows.append(Row(name, dict(zip(columns, entries, strict=True))))
-    first = comparison.results[0].name
-    notes = [f"Percentage points, {first} subtracted, on the same draws of groups; [95 % bootstrap interval]."]
-    return Table("paired", f"Paired differences to {first}", "system", columns, rows, notes=notes)
+        entries += [found.whole[name] for name in wide.values()]
+        rows.append(Row(" minus ".join(names), dict(zip([*columns, *wide], entries, strict=True))))
+    notes = ["Percentage points, on the same draws of groups; [95 % bootstrap interval]."]
+    return Table("paired", "Paired differences", "systems", [*columns, *wide], rows, notes=notes)
 
 
 def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:

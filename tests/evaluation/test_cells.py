@@ -9,8 +9,8 @@ import pytest
 from moemoe.evaluation.cells import Cells, EvaluationError
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.numbering import Numbering
+from moemoe.evaluation.paired import paired_difference
 from moemoe.evaluation.slices import slices
-from moemoe.evaluation.uncertainty import paired_difference
 from moemoe.schemas import FORMER_CONDITIONS, IMAGE_BLANKED
 from tests.support.prediction_rows import rows, table
 

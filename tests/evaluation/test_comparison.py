@@ -10,7 +10,9 @@ from moemoe.evaluation.cells import EvaluationError
 from moemoe.evaluation.comparison import Candidate, compare, pooled
 from moemoe.evaluation.paper import AS_LONG, MARK, TABLES, PaperSystem, systems_of, tables_of
 from moemoe.reporting.comparison_plots import comparison_plots
+from moemoe.reporting.comparison_report import comparison_report
 from moemoe.reporting.comparison_tables import all_tables, cells_csv, tables_markdown
+from moemoe.reporting.document import Text
 from moemoe.schemas import PREDICTIONS
 from tests.support.compared_predictions import TYPES, predictions
 
@@ -66,12 +68,13 @@ def test_systems_are_named_once_and_qga_trains_as_long_as_both_phases_too():
 def test_overview_has_intervals_paired_differences_and_failures(candidate):
     failed = Candidate("mxt", PaperSystem("mxt"), failure="in training: it broke")
     comparison = compared(candidate("moemoe", 40), candidate("qga", 20), failed)
-    assert comparison.differences["qga"].recall_at_90p.value == pytest.approx(-0.5)
-    [overview, paired] = all_tables(comparison, [])
-    assert paired.headings()[1:] == [f"{figure}, {t}" for figure in ("Recall@90P", "accuracy") for t in ("all", *TYPES)]
+    assert comparison.differences["qga", "moemoe"].recall_at_90p.value == pytest.approx(-0.5)
+    [overview, whole, paired] = all_tables(comparison, [])
+    figures = [f"{figure}{t}" for figure in ("Recall@90P", "accuracy") for t in ("", ", shirt", ", kurta")]
+    assert paired.headings()[1:] == figures + whole.headings()[1:]
     [[name, *cells]] = paired.cells()
-    assert name == "qga"
-    assert all(cell.startswith("-50.0 [") for cell in cells)
+    assert name == "qga minus moemoe"
+    assert all(cell.startswith("-50.0 [") for cell in cells[: len(figures)])
     text = overview.markdown()
     assert "| moemoe | 100.0 [96.9, 100.0] | - |" in text  # 120 of 120, by Wilson
     assert "| qga | 50.0 [" in text
@@ -84,9 +87,26 @@ def test_overview_has_intervals_paired_differences_and_failures(candidate):
     assert moemoe["minus moemoe"] == ""
 
 
+def test_every_pair_of_systems_is_shown_and_all_product_types(candidate):
+    comparison = compared(candidate("moemoe", 40), candidate("qga", 20), candidate("mxt", 30))
+    [_, whole, paired, *_] = all_tables(comparison, [])
+    assert [row[0] for row in paired.cells()] == ["qga minus moemoe", "mxt minus moemoe", "mxt minus qga"]
+    assert paired.cells()[2][1].startswith("+25.0 [")
+    assert whole.headings()[1:] == [
+        "Recall@90P, every product type", "accuracy, every product type", "accuracy, all labels",
+        "accuracy, implicit values",
+    ]  # fmt: skip
+    by_system = {row[0]: row[1:] for row in whole.cells()}
+    assert [cell.split(" [")[0] for cell in by_system["qga"]] == ["50.0", "50.0", "53.8", "53.8"]  # 60 + 10 of 130
+    assert "120 (accuracy, every product type), 130 (accuracy, all labels), 130 (acc" in whole.notes[0]
+    said = comparison_report(comparison, [whole], []).blocks
+    lead = next(block.text for block in said if isinstance(block, Text) and block.lead)
+    assert "next is mxt with 75.0 %, a difference of +25.0 [" in lead
+
+
 def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("qga", 20))
-    one, three = all_tables(comparison, tables_of("30pt", "1,3"))[2:]
+    one, three = all_tables(comparison, tables_of("30pt", "1,3"))[3:]
     printed = f"{MARK} (cma-clip / ner-mqmrc / mxt / moemoe)"
     assert one.headings() == ["product type", "moemoe", "qga", printed]
     row = next(row for row in one.cells() if row[0].startswith("kurta, K = 5"))
@@ -126,7 +146,7 @@ def names_of(plots):
 
 def test_ablations_name_what_was_not_run(candidate):
     comparison = compared(candidate("moemoe", 40), candidate("wo-qg", 20))
-    [_, _, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
+    [*_, figure5] = all_tables(comparison, tables_of("30pt", "fig5"))
     by_system = {row[0]: row[1:] for row in figure5.cells()}
     assert by_system["wo-qg"][2] == "58.1 / 68.1"
     assert by_system["wo-al (not run)"] == ["-", "-", "59.4 / 68.8"]

@@ -1,16 +1,14 @@
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from moemoe.evaluation.cells import Cells, EvaluationError
+from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import evaluate
 from moemoe.evaluation.recall_at_precision import recall_at_precision, resampled_recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval, paired_difference, wilson
-from moemoe.schemas import PREDICTIONS
-from tests.support.prediction_rows import rows, table
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, wilson
+from tests.support.prediction_rows import rows, simulated, table
 
 
 @given(
@@ -29,26 +27,6 @@ def test_a_weighted_sample_equals_the_same_sample_written_out(answers):
         assert weighted == pytest.approx(written_out)
     else:
         assert np.isnan(weighted)
-
-
-def simulated(seed: int, products: int, accuracy: float, attributes=("color", "material")) -> pa.Table:
-    """Two products to a group, both right or both wrong; confidence says nothing."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for attribute in attributes:
-        right = np.repeat(rng.random(products // 2) < accuracy, 2)
-        found += [
-            {
-                **row,
-                "prediction": "Red" if ok else "Blue",
-                "confidence": float(c),
-                "group": str(i // 2),
-            }
-            for i, (row, ok, c) in enumerate(
-                zip(rows(products, 0, attribute=attribute), right, rng.random(products), strict=True)
-            )
-        ]
-    return pa.Table.from_pylist(found, PREDICTIONS)
 
 
 def test_groups_are_drawn_whole_and_for_all_attributes_at_once():
@@ -133,63 +111,3 @@ def test_every_headline_mean_has_an_interval_around_it():
         assert bounds.low <= bounds.value <= bounds.high, name
         assert found.metrics[f"{name}/low"] == bounds.low
     assert evaluate(Cells(table(rows(100, 95))), ["shirt"], replicates=0).intervals == {}
-
-
-def test_equal_runs_do_not_differ():
-    a = simulated(1, 60, 0.7)
-    found = paired_difference(a, a, ["shirt"], replicates=200)
-    assert (found.accuracy.value, found.accuracy.p_value, found.recall_at_90p.p_value) == (0.0, 1.0, 1.0)
-    assert found.accuracy.covers_zero
-    assert (found.cells, found.products) == (2, 60)
-
-
-def test_differences_of_a_product_type_are_those_of_its_cells_alone():
-    """Both types' cells come from one table; the second run errs more on kurtas alone."""
-    a = table(rows(60, 50), rows(60, 50, "kurta"))
-    b = table(rows(60, 50), rows(60, 20, "kurta"))
-    found = paired_difference(a, b, ["shirt", "kurta"], replicates=200)
-    alone = {kind: paired_difference(a, b, [kind], replicates=200) for kind in ("shirt", "kurta")}
-    assert found.product_types["shirt"].accuracy.value == 0
-    assert found.product_types["kurta"].accuracy == alone["kurta"].accuracy
-    assert found.accuracy.value == pytest.approx((alone["kurta"].accuracy.value + 0) / 2)
-
-
-def test_a_better_run_is_told_from_one_that_is_not():
-    """The second run errs where the first does and on 10 % more: paired, 100 products are enough to see it."""
-    a = simulated(2, 100, 0.8, ("color",))
-    worse = [dict(r, prediction="Blue" if i < 20 else r["prediction"]) for i, r in enumerate(a.to_pylist())]
-    found = paired_difference(a, pa.Table.from_pylist(worse, PREDICTIONS), ["shirt"])
-    assert found.accuracy.low > 0
-    assert found.accuracy.p_value < 0.05
-    back = paired_difference(pa.Table.from_pylist(worse, PREDICTIONS), a, ["shirt"])
-    assert back.accuracy.value == -found.accuracy.value
-    assert back.accuracy.p_value == found.accuracy.p_value
-
-
-def test_two_runs_that_are_equally_good_are_seldom_told_apart():
-    """The p-value of no difference is below 5 % in about 5 % of cases."""
-    runs = 100
-    pairs = [(simulated(2 * s, 100, 0.8, ("color",)), simulated(2 * s + 1, 100, 0.8, ("color",))) for s in range(runs)]
-    below = sum(paired_difference(a, b, ["shirt"], replicates=200).accuracy.p_value < 0.05 for a, b in pairs)
-    assert below <= 0.05 * runs + 3 * (runs * 0.05 * 0.95) ** 0.5
-
-
-@pytest.mark.parametrize(
-    ("other", "reason"),
-    [
-        (table(rows(40, 40, "kurta")), "share no test row: they are of different datasets or splits"),
-        (table(rows(39, 39)), "1 of the first run's 40 are not in the other's, e.g. product shirttest39, attribute co"),
-        (table(rows(40, 40, gold="Pink")), "gold values differ in 40 test rows, e.g. of product shirttest0"),
-        (table([dict(row, group="g") for row in rows(40, 40)]), "groups differ in 40 test rows"),
-        (table(rows(40, 40, split="validation")), "the second run has no test predictions of condition 'as is'"),
-    ],
-)
-def test_runs_of_different_datasets_or_test_rows_are_refused(other, reason):
-    with pytest.raises(EvaluationError, match=reason):
-        paired_difference(table(rows(40, 40)), other, ["shirt"])
-
-
-def test_runs_with_too_little_to_compare_are_refused():
-    few = table(rows(5, 5))
-    with pytest.raises(EvaluationError, match="no cell of shirt has 30 test products"):
-        paired_difference(few, few, ["shirt"])

@@ -1,5 +1,6 @@
 """Predictions of which so many are right."""
 
+import numpy as np
 import pyarrow as pa
 
 from moemoe.schemas import AS_IS, PREDICTIONS
@@ -20,3 +21,23 @@ def rows(count, right, product_type="shirt", attribute="color", split="test", co
 
 def table(*parts) -> pa.Table:
     return pa.Table.from_pylist([row for part in parts for row in part], PREDICTIONS)
+
+
+def simulated(seed: int, products: int, accuracy: float, attributes=("color", "material")) -> pa.Table:
+    """Two products to a group, both right or both wrong; confidence says nothing."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for attribute in attributes:
+        right = np.repeat(rng.random(products // 2) < accuracy, 2)
+        found += [
+            {
+                **row,
+                "prediction": "Red" if ok else "Blue",
+                "confidence": float(c),
+                "group": str(i // 2),
+            }
+            for i, (row, ok, c) in enumerate(
+                zip(rows(products, 0, attribute=attribute), right, rng.random(products), strict=True)
+            )
+        ]
+    return pa.Table.from_pylist(found, PREDICTIONS)
