@@ -132,7 +132,7 @@ def compare(
         cells.release()  # of many systems not all fit into memory
         result = Result(candidate.name, candidate.system, cells, evaluation, candidate.minutes)
         rows = read_test_rows(cells.predictions) if first is None else _shared(results[0].name, first, result)
-        first = first or rows
+        first = rows if first is None else first
         if replicates and first.labels().support:
             own = drawn_whole(rows, replicates=replicates)
             result = replace(result, whole=own.intervals())
