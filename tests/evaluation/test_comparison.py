@@ -98,6 +98,7 @@ def test_every_pair_of_systems_is_shown_and_all_product_types(candidate):
     ]  # fmt: skip
     by_system = {row[0]: row[1:] for row in whole.cells()}
     assert [cell.split(" [")[0] for cell in by_system["qga"]] == ["50.0", "50.0", "53.8", "53.8"]  # 60 + 10 of 130
+    assert "over all 3 cells" in whole.notes[0]
     assert "120 (accuracy, every product type), 130 (accuracy, all labels), 130 (acc" in whole.notes[0]
     said = comparison_report(comparison, [whole], []).blocks
     lead = next(block.text for block in said if isinstance(block, Text) and block.lead)
