@@ -44,7 +44,7 @@ def start(options: BackfillOptions) -> Started:
     tracking = default_tracking_uri()
     check_tracking(tracking)
     version = find_version(tracking, options.model)
-    partitions = find_partitions(options.catalog)
+    partitions = find_partitions(options.catalog, say)
     check_layout(options.layout)
     given = (options.thresholds, options.output, partitions, options.layout, options.allow_private_hosts)
     job = start_backfill(version.words, *given)
