@@ -28,6 +28,7 @@ _BECAME = {
     "other_image_id": "image",
 }
 UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
+UNLISTED = "ids of images that the list of images lacks, left out"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
 #: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
 _IMAGE_LISTS = (
@@ -59,15 +60,21 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if images is None:
         missing = "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
         file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
-    yield from each_row(file, lambda row: _product(row, images or {}, file.counts))
+    yield from each_row(file, lambda row: _product(row, images, file.counts))
 
 
-def _product(row: Row, paths: Mapping[str, str], counts: Counter[str]) -> Row:
+def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) -> Row:
+    """A listing as a product.
+
+    Args:
+        paths: image id -> path; None if there is no list of images, which has been told.
+    """
     row = {key: nested(value) for key, value in row.items()}  # of a table: texts in JSON or Python's spelling
     country = str(row.get("country") or "")
     language = _language(row.get("item_name"), country)
-    ids = [row.get("main_image_id"), *(row.get("other_image_id") or [])]
-    images = in_order(paths.get(str(image)) for image in ids if image)
+    ids = [str(one) for one in (row.get("main_image_id"), *(row.get("other_image_id") or [])) if one]
+    images = in_order((paths or {}).get(one) for one in ids)
+    counts[UNLISTED] += 0 if paths is None else sum(one not in paths for one in ids)
     body = html_text("\n".join(_texts(row.get("product_description"), language, country)))
     points = [line_text(point) for point in _texts(row.get("bullet_point"), language, country)]
     title = line_text(next(iter(_texts(row.get("item_name"), language, country)), None))
