@@ -107,10 +107,18 @@ def open_file(
     return SellerFile(opened(partition), columns, required, open_beside)
 
 
-def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> list[str]:
+def check_layouts(
+    partitions: Iterable[str],
+    columns: Mapping[str, str | Sequence[str]],
+    layout: str,
+    required: Sequence[str] = REQUIRED,
+) -> list[str]:
     """Opens each local file and recognises its layout; of a shop's export also reads the first product.
 
     Files on S3 are left for later, as this would take a download.
+
+    Args:
+        columns, required: see ``read_batches``.
 
     Returns:
         What the user should know: columns that the contract names, in files whose layout has names of its own.
@@ -124,7 +132,7 @@ def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequenc
     alike: set[tuple[str, ...]] = set()
     for partition in partitions:
         if not is_s3(partition):
-            file = open_file(partition, "", columns)
+            file = open_file(partition, "", columns, required)
             found = layout_of(file, layout)
             columns_of = (found.name, *file.table.columns)
             if found.name not in BY_CONTRACT and columns_of not in alike:
