@@ -15,6 +15,7 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.known_layouts import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts import own, records
 from moemoe.catalog.layouts.columns import REQUIRED
+from moemoe.catalog.layouts.languages import CHOSEN, in_its_markets_language
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
@@ -201,6 +202,9 @@ def _columnar_batches(
 def _record(row: Row | RowError, only: Sequence[str], left_out: Counter[str]) -> tuple[dict[str, Any], Problem | None]:
     """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
     problems: list[RowError] = []
+    if not isinstance(row, RowError) and (chosen := in_its_markets_language(row)) is not row:
+        left_out[CHOSEN] += 1
+        row = dict(chosen)
     while not isinstance(row, RowError):
         try:
             record = records.record(row, only, left_out)
