@@ -39,6 +39,8 @@ def in_language(value: Any, language: str, country: str) -> list[dict[str, Any]]
 
 def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row under the catalog's columns, each text and label in one language; a row without such texts as it is."""
+    if not _may_have_languages(row):
+        return row
     found = {name: entries for name in _COLUMNS if (entries := _entries(row.get(name))) is not None}
     pairs = _pairs(row.get("attributes"))
     has_tags = any(is_tagged(label) for _, label in pairs)
@@ -56,6 +58,18 @@ def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if has_tags:
         chosen["attributes"] = [(key, texts(label) if is_tagged(label) else label) for key, label in pairs]
     return {**row, **chosen}
+
+
+def _may_have_languages(row: Mapping[str, Any]) -> bool:
+    """Whether any text or label is an object, or a list that begins with one: of nearly every row none is."""
+    for name in _COLUMNS:
+        value = row.get(name)
+        if type(value) is dict or (type(value) is list and value and type(value[0]) is dict):
+            return True
+    labels = row.get("attributes")
+    if type(labels) is dict:
+        return list in map(type, labels.values())
+    return type(labels) is list
 
 
 def _entries(value: Any) -> list[Any] | None:
