@@ -2,13 +2,22 @@
 
 import os
 import shlex
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from moemoe.catalog.find import find_partitions
-from moemoe.catalog.known_layouts import check_layout
-from moemoe.inference.attribute_model import AttributeModel
-from moemoe.inference.backfill import BackfillJob, PartitionResult, backfill_partitions, start_backfill, task_partitions
+from moemoe.catalog.read import check_layouts
+from moemoe.contract.load import load_contract
+from moemoe.inference.attribute_model import CONTRACT, AttributeModel
+from moemoe.inference.backfill import (
+    NEEDED,
+    BackfillJob,
+    PartitionResult,
+    backfill_partitions,
+    start_backfill,
+    task_partitions,
+)
 from moemoe.inference.backfill_report import Finished, finish_backfill
 from moemoe.inference.thresholds import check_threshold_kind
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
@@ -36,6 +45,8 @@ class Started:
 def start(options: BackfillOptions) -> Started:
     """Checks catalog, model and output, and fixes the model's version.
 
+    Of a catalog on this machine each file's layout is recognised, by the names of the model's contract.
+
     Raises:
         MoEMoEError: whatever would end the backfill later.
     """
@@ -44,8 +55,11 @@ def start(options: BackfillOptions) -> Started:
     tracking = default_tracking_uri()
     check_tracking(tracking)
     version = find_version(tracking, options.model)
-    partitions = find_partitions(options.catalog)
-    check_layout(options.layout)
+    partitions = find_partitions(options.catalog, say)
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        contract = load_contract(fetch_version(tracking, version, scratch, CONTRACT))
+    for note in check_layouts(partitions, contract.columns, options.layout, NEEDED):
+        say(note)
     given = (options.thresholds, options.output, partitions, options.layout, options.allow_private_hosts)
     job = start_backfill(version.words, *given)
     return Started(job, version, tracking, task_partitions(partitions, options.tasks or os.cpu_count() or 1))

@@ -36,7 +36,7 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     if options.is_sample:
         partitions = [_draw_sample(space, options)]
     else:
-        partitions = find_partitions(options.catalog)
+        partitions = find_partitions(options.catalog, say)
         for note in check_layouts(partitions, contract.columns, options.layout):
             say(note)
     return FoundCatalog(partitions, plan_tasks(partitions, options.max_products or None))

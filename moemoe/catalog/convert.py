@@ -161,7 +161,7 @@ def command(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--output {chosen.output!r} does not end in .parquet, as what is written does")
     if output.exists():
         raise ConfigError(f"{output} exists; give another --output")
-    partitions = find_partitions(chosen.catalog)
+    partitions = find_partitions(chosen.catalog, print)
     output.parent.mkdir(parents=True, exist_ok=True)
     conversion = convert(partitions, chosen.layout, output, columns)
     print(f"{output}: {conversion.rows:,} products")

@@ -1,6 +1,7 @@
 """Where a catalog's files lie: a path, folder, glob or ``s3://`` URI -> its files."""
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from moemoe.catalog.formats.opened import KINDS, SUFFIXES, UNSURE
@@ -12,9 +13,12 @@ from moemoe.storage import absolute, files_below, matching_files
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
 _OTHER_WORKBOOKS = frozenset((".xlsb", ".numbers"))
+#: What Hugging Face writes beside a data set's tables.
+_OF_DATA_SETS = frozenset(("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"))
+_NAMED = 5
 
 
-def find_partitions(catalog: str) -> list[str]:
+def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) -> list[str]:
     """The files of a catalog given as path, folder, glob or ``s3://`` URI, prefix or glob; absolute and sorted.
 
     A glob may have alternatives in braces.
@@ -24,6 +28,9 @@ def find_partitions(catalog: str) -> list[str]:
     ``.``; so are Excel's lock files (``~$``) and what Hugging Face's ``map`` caches beside a data set. Notes and
     settings end in .txt and .json too: these are left out where there is another file, and a packed file beside the
     unpacked one.
+
+    Args:
+        told: is given a sentence on files that were left out and may be part of the catalog.
 
     Raises:
         CatalogError: nothing matches, or nothing of an allowed kind.
@@ -42,7 +49,25 @@ def find_partitions(catalog: str) -> list[str]:
         kinds = {Path(f).suffix.lower() for f in found}
         hint = "unpack it first; " if kinds & _PACKED else "save it as .xlsx; " if kinds & _OTHER_WORKBOOKS else ""
         raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {hint}{allowed}")
+    for sentence in _left_out(catalog, set(found) - set(partitions)):
+        told(sentence)
     return partitions
+
+
+def _left_out(catalog: str, files: Iterable[str]) -> Iterator[str]:
+    """What to say of files that were left out beside others, and may have products in them."""
+    unsure = [f for f in files if f.lower().endswith(UNSURE) and Path(f).name.lower() not in _OF_DATA_SETS]
+    others = [
+        f for f in files if Path(f).suffix.lower() in _PACKED | _OTHER_WORKBOOKS and not f.lower().endswith(SUFFIXES)
+    ]
+    endings = ", ".join(UNSURE)
+    for left, why in (
+        (unsure, f"in a folder {endings} count only if no other file does; name them if they are products"),
+        (others, "unpack them, or save them as .xlsx"),
+    ):
+        if left:
+            names = ", ".join(sorted(Path(f).name for f in left)[:_NAMED]) + (", ..." if len(left) > _NAMED else "")
+            yield f"{catalog}: left out {names}; {why}"
 
 
 def _files(catalog: str) -> list[str]:

@@ -278,7 +278,7 @@ def command(chosen: argparse.Namespace) -> None:
     output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
     columns = columns_given(chosen.column)
-    found = profile_catalog(find_partitions(chosen.catalog), chosen.layout, columns)
+    found = profile_catalog(find_partitions(chosen.catalog, print), chosen.layout, columns)
     write_new(output, as_contract(found, chosen.dataset, columns))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"

@@ -15,6 +15,7 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.known_layouts import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts import own, records
 from moemoe.catalog.layouts.columns import REQUIRED
+from moemoe.catalog.layouts.languages import CHOSEN, in_its_markets_language
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
@@ -107,10 +108,18 @@ def open_file(
     return SellerFile(opened(partition), columns, required, open_beside)
 
 
-def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequence[str]], layout: str) -> list[str]:
+def check_layouts(
+    partitions: Iterable[str],
+    columns: Mapping[str, str | Sequence[str]],
+    layout: str,
+    required: Sequence[str] = REQUIRED,
+) -> list[str]:
     """Opens each local file and recognises its layout; of a shop's export also reads the first product.
 
     Files on S3 are left for later, as this would take a download.
+
+    Args:
+        columns, required: see ``read_batches``.
 
     Returns:
         What the user should know: columns that the contract names, in files whose layout has names of its own.
@@ -124,7 +133,7 @@ def check_layouts(partitions: Iterable[str], columns: Mapping[str, str | Sequenc
     alike: set[tuple[str, ...]] = set()
     for partition in partitions:
         if not is_s3(partition):
-            file = open_file(partition, "", columns)
+            file = open_file(partition, "", columns, required)
             found = layout_of(file, layout)
             columns_of = (found.name, *file.table.columns)
             if found.name not in BY_CONTRACT and columns_of not in alike:
@@ -193,6 +202,9 @@ def _columnar_batches(
 def _record(row: Row | RowError, only: Sequence[str], left_out: Counter[str]) -> tuple[dict[str, Any], Problem | None]:
     """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
     problems: list[RowError] = []
+    if not isinstance(row, RowError) and (chosen := in_its_markets_language(row)) is not row:
+        left_out[CHOSEN] += 1
+        row = dict(chosen)
     while not isinstance(row, RowError):
         try:
             record = records.record(row, only, left_out)

@@ -44,6 +44,9 @@ MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
 DECIDING = 5
 
+#: The columns that a catalog must have: a new one has no labels yet.
+NEEDED = tuple(name for name in REQUIRED if name != "attributes")
+
 T = TypeVar("T")
 
 
@@ -302,8 +305,7 @@ def read_chunks(
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         columns = tuple(CATALOG.names)
-        needed = [name for name in REQUIRED if name != "attributes"]  # a new catalog has no labels yet
-        what = (partition, model.contract.columns, keep, columns, CHUNK_ROWS, needed, layout, told)
+        what = (partition, model.contract.columns, keep, columns, CHUNK_ROWS, NEEDED, layout, told)
         batches = read_batches(*what, images=max(1, images_read(model.sources)))
         for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
             kept = []

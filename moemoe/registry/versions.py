@@ -121,8 +121,11 @@ def version_of_run(run: TrackedRun, name: str) -> Version | None:
     return _version(max(mine, key=lambda v: int(v.version))) if mine else None
 
 
-def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
+def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "") -> Path:
     """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``.
+
+    Args:
+        file: one of the folder's, to copy that alone.
 
     Raises:
         StorageError: its files are gone from where they were registered.
@@ -136,7 +139,8 @@ def fetch_version(uri: str, version: Version, scratch: str | Path) -> Path:
             "move it back, or put a link to it there"
         )
     model = f"{version.uri}/{MODEL_FOLDER}"  # without the code beside it: hundreds of files
-    return Path(download_artifacts(model, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri)))
+    wanted = f"{model}/{file}" if file else model
+    return Path(download_artifacts(wanted, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri)))
 
 
 def _gone(uri: str, version: Version) -> str | None:

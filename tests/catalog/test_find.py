@@ -106,6 +106,30 @@ class TestFindPartitions:
         assert find_partitions(str(tmp_path)) == [str(tmp_path / "a.json.gz")]
         assert find_partitions(f"{tmp_path}/*.txt") == [str(tmp_path / "notes.txt")]
 
+    def test_files_left_out_that_may_have_products_are_told(self, tmp_path):
+        for name in (
+            "a.csv",
+            "b.txt",
+            "feed.xml",
+            "c.xlsb",
+            "c.tar",
+            "README.md",
+            "1.jpg",
+            "dataset_info.json",
+            "a.csv.zip",
+        ):
+            (tmp_path / name).touch()
+        told = []
+        assert find_partitions(str(tmp_path), told.append) == [str(tmp_path / "a.csv")]
+        assert [sentence.removeprefix(f"{tmp_path}: ") for sentence in told] == [
+            "left out b.txt, feed.xml; in a folder .json, .txt, .xml count only if no other file does; "
+            "name them if they are products",
+            "left out c.tar, c.xlsb; unpack them, or save them as .xlsx",
+        ]
+        told.clear()
+        find_partitions(str(tmp_path / "a.csv"), told.append)
+        assert not told
+
     def test_what_other_programs_leave_in_a_folder(self, tmp_path):
         cache = "cache-0123456789abcdef.arrow"
         names = ("~$a.xlsx", cache, cache.replace(".", "_00000_of_00002."), "cache-shirts.arrow", "a.xlsx")

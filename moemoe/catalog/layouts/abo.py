@@ -1,8 +1,7 @@
 """Amazon Berkeley Objects: JSON lines with texts in several languages, images by id, quantities in normalized units.
 
-Every product is read in one language, its market's: of the languages that its name is in, one of its country (English
-first), else English, else the first by the alphabet. A text that is not in it is taken by the same rule. Of a
-product without a name the model's stands in, else the first bullet point.
+Every product is read in one language, its market's (see ``languages``). Of a product without a name the model's stands
+in, else the first bullet point.
 """
 
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.languages import in_language, is_tagged, language_of
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
@@ -28,6 +28,7 @@ _BECAME = {
     "other_image_id": "image",
 }
 UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
+UNLISTED = "ids of images that the list of images lacks, left out"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
 #: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
 _IMAGE_LISTS = (
@@ -45,7 +46,7 @@ def fits(file: SellerFile) -> bool:
     """ABO's names of item and name, and texts with their language; or its list of images."""
     columns = set(file.table.columns)
     if {"item_id", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
-        return any(_is_tagged(nested(value)) for row in file.table.first(20) for value in row.values())
+        return any(is_tagged(nested(value)) for row in file.table.first(20) for value in row.values())
     return file.table.columns == ["image_id", "height", "width", "path"]
 
 
@@ -59,15 +60,21 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if images is None:
         missing = "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
         file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
-    yield from each_row(file, lambda row: _product(row, images or {}, file.counts))
+    yield from each_row(file, lambda row: _product(row, images, file.counts))
 
 
-def _product(row: Row, paths: Mapping[str, str], counts: Counter[str]) -> Row:
+def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) -> Row:
+    """A listing as a product.
+
+    Args:
+        paths: image id -> path; None if there is no list of images, which has been told.
+    """
     row = {key: nested(value) for key, value in row.items()}  # of a table: texts in JSON or Python's spelling
     country = str(row.get("country") or "")
-    language = _language(row.get("item_name"), country)
-    ids = [row.get("main_image_id"), *(row.get("other_image_id") or [])]
-    images = in_order(paths.get(str(image)) for image in ids if image)
+    language = language_of(row.get("item_name"), country)
+    ids = [str(one) for one in (row.get("main_image_id"), *(row.get("other_image_id") or [])) if one]
+    images = in_order((paths or {}).get(one) for one in ids)
+    counts[UNLISTED] += 0 if paths is None else sum(one not in paths for one in ids)
     body = html_text("\n".join(_texts(row.get("product_description"), language, country)))
     points = [line_text(point) for point in _texts(row.get("bullet_point"), language, country)]
     title = line_text(next(iter(_texts(row.get("item_name"), language, country)), None))
@@ -95,39 +102,10 @@ def _product(row: Row, paths: Mapping[str, str], counts: Counter[str]) -> Row:
     }
 
 
-def _is_tagged(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(one, dict) and "language_tag" in one for one in value)
-
-
-def _language(value: Any, country: str) -> str:
-    """The language in which to read a product that has these names."""
-    tags = (
-        [str(one.get("language_tag") or "") for one in value or [] if isinstance(one, dict)]
-        if isinstance(value, list)
-        else []
-    )
-    return min(tags, key=lambda tag: _rank(tag, "", country), default="")
-
-
-def _rank(tag: str, language: str, country: str) -> tuple[bool, bool, bool, bool, str]:
-    """Sorts languages: the chosen one first, then its other spellings, the country's, English ones, the alphabet."""
-    of, _, region = tag.partition("_")
-    same = bool(language) and of == language.partition("_")[0]
-    return tag != language, not same, region != country, of != "en", tag
-
-
-def _chosen(value: Any, language: str, country: str) -> list[dict[str, Any]]:
-    """The entries of a list in one language; those without language are in all."""
-    entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-    tags = {str(one["language_tag"]) for one in entries if one.get("language_tag")}
-    best = min(tags, key=lambda tag: _rank(tag, language, country), default=None)
-    return [one for one in entries if not one.get("language_tag") or one["language_tag"] == best]
-
-
 def _texts(value: Any, language: str, country: str) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return in_order(str(one["value"]) for one in _chosen(value, language, country) if one.get("value") is not None)
+    return in_order(str(one["value"]) for one in in_language(value, language, country) if one.get("value") is not None)
 
 
 def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple[str, Any]]:
@@ -142,7 +120,7 @@ def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple
         return
     if all(not isinstance(one, dict) for one in value):  # color_code
         yield key, value
-    for one in _chosen(value, language, country):
+    for one in in_language(value, language, country):
         if key == "node":
             yield key, one.get("node_name") or one.get("path")
         elif "unit" in one or "normalized_value" in one:

@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
@@ -84,6 +84,7 @@ _BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
 #: What a swatch is painted with: "Red[#ff0000]", in the legacy export "Red:#ff0000".
 _PAINT = re.compile(r"(?:\[[^\[\]]*\]|: ?(?:#|https?:).*)$")
 _CATEGORY_PATH = re.compile(r"Category Path: *([^,|;]+)")
+NO_PAIRS = "cells of options or custom fields without a name and a value, left out"
 
 
 def fits(file: SellerFile) -> bool:
@@ -153,7 +154,14 @@ class _Columns(NamedColumns):
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
         check_product_type(file, "categories" in self.named, "Categories")
         file.became.update(dict.fromkeys(self.keys, ATTRIBUTE))
-        self._columns = columns
+        self._columns, self._counts = columns, file.counts
+
+    def pairs(self, row: Row, name: str, read: Callable[[str], Iterable[tuple[str, Any]]]) -> list[tuple[str, Any]]:
+        """What ``read`` finds in a cell; one of which it finds nothing is counted."""
+        cell = self.cell(row, name)
+        found = [(key, value) for key, value in read(cell) if key.strip() and as_cell(value)]
+        self._counts[NO_PAIRS] += bool(cell) and not found
+        return found
 
     def kind(self, row: Row | RowError) -> str:
         """What kind of item a row is, also one with another number of cells; "" if it is none."""
@@ -185,7 +193,7 @@ class _Product:
             ("Product Condition", columns.cell(row, "condition")),
             *((name, columns.cell(row, name.casefold())) for name in _MEASURES),
             *((key, row.get(column)) for column, key in columns.keys.items()),
-            *_fields(columns.cell(row, "fields")),
+            *columns.pairs(row, "fields", _fields),
         ):
             if key not in _MEASURES or not ZERO.fullmatch(str(value)):
                 self._labels.add(key, value)
@@ -200,7 +208,7 @@ class _Product:
     def add(self, row: Row, columns: _Columns) -> None:
         """A variant (an SKU of the legacy export) or image of this product; videos and rules say nothing of it."""
         if columns.cell(row, "item").casefold() in ("variant", "sku"):
-            for key, value in _options(columns.cell(row, "options")):
+            for key, value in columns.pairs(row, "options", _options):
                 self._labels.add(key, value)
         self._add_images(row, columns)
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from moemoe.catalog.formats.columnar import python_values
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
+from moemoe.catalog.layouts.languages import TAGS
 from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
 from moemoe.schemas import CATALOG, IMAGE
@@ -98,6 +99,8 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
         array = array.storage
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), to)
+    if _has_languages(array.type):  # of which one is chosen, row by row
+        raise RowError(name, "texts in several languages", "")
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if name not in records.OF_IMAGES and _is_binary(array.type):
@@ -134,6 +137,15 @@ def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
         array = maps
     pairs = [None if row is None else records.attributes(row, left_out) for row in python_values(array)]
     return pa.array(pairs, to)
+
+
+def _has_languages(kind: pa.DataType) -> bool:
+    """Whether a column has lists of texts that say their language, also within a map or a struct of labels."""
+    if pa.types.is_map(kind):
+        return _has_languages(kind.item_type)
+    if pa.types.is_struct(kind):
+        return any(_has_languages(field.type) for field in kind)
+    return _is_list(kind) and pa.types.is_struct(kind.value_type) and any(f.name in TAGS for f in kind.value_type)
 
 
 def _has_lists(labels: pa.Array) -> bool:

@@ -18,6 +18,7 @@ from moemoe.catalog.layouts.columns import (
     plain_name,
     unmarked,
 )
+from moemoe.catalog.layouts.languages import is_tagged
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
@@ -242,7 +243,12 @@ def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] |
 
 
 def _label(value: Any, file: SellerFile, column: str) -> Any:
-    """A value as a label; None if it is missing, or is no label, which is counted."""
+    """A value as a label; None if it is missing, or is no label, which is counted.
+
+    Of one in several languages whoever makes a record of the row chooses.
+    """
+    if is_tagged(value):
+        return value
     if isinstance(value, bytes) and not _is_text(value):
         label, is_odd = None, True
     elif isinstance(value, (dict, list)):

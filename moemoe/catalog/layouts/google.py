@@ -79,6 +79,7 @@ _ROOTS = frozenset(
 #: Of columns that Meta's template has several of: "style[0]", "image[0].url".
 _INDEX = re.compile(r"\[\d+\]")
 _CAMEL, _BLANKS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[\s-]")
+_DETAIL = "product_detail"
 #: Google's separator between several values of these.
 _SLASHED = ("color", "material")
 
@@ -145,10 +146,10 @@ def _product(row: Row, is_xml: bool) -> Row:
     images = in_order([text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))])
     labels = Labels()
     for name in given:
-        if name not in _COMMERCE and ATTRIBUTE in _BECAME.get(name, ATTRIBUTE) and name != "product_detail":
+        if name not in _COMMERCE and ATTRIBUTE in _BECAME.get(name, ATTRIBUTE) and name != _DETAIL:
             for label in in_order(map(_text, values(name))):
                 labels.add(name, label.split("/") if name in _SLASHED else label)
-    for key, label in _details(values("product_detail")):
+    for key, label in _details(values(_DETAIL)):
         labels.add(key, label)
     return {
         "product_id": text("id"),
@@ -167,11 +168,12 @@ def _product(row: Row, is_xml: bool) -> Row:
 def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
     """Name and value of product details: elements of that name, or "section:name:value, section:name:value".
 
-    A section may be missing, and a part without a colon is the end of the value before it.
+    A section may be missing, and a part without a colon is the end of the value before it. A value without a name goes
+    under the column's.
     """
     for value in values:
         if isinstance(value, dict):
-            yield str(value.get("g:attribute_name") or ""), str(value.get("g:attribute_value") or "")
+            yield str(value.get("g:attribute_name") or _DETAIL), str(value.get("g:attribute_value") or "")
             continue
         details: list[str] = []
         for part in split_list(str(value)):
@@ -181,7 +183,7 @@ def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
                 details[-1] += f", {part}"
         for detail in details:
             *_, name, label = ["", *detail.split(":", 2)][-3:]
-            yield name, label
+            yield name.strip() or _DETAIL, label
 
 
 def _first_path(cell: str | None) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.images import ImageError, load_image
+from moemoe.catalog.layouts.abo import UNLISTED
 from moemoe.catalog.read import read_batches
 from tests.support.s3 import s3_bucket
 from tests.support.seller_files import images_of, read, write, write_dicts
@@ -102,6 +103,13 @@ class TestArchivesAsTheyUnpack:
         assert load_image({"path": found}, str(listings)) == b"jpeg"
         with pytest.raises(ImageError, match="outside the catalog's folder"):
             load_image({"path": stray}, str(listings))
+
+    def test_ids_that_the_list_lacks_are_counted(self, tmp_path):
+        images = tmp_path / "images.csv"
+        images.write_text("image_id,height,width,path\n02,9,9,cd/2.jpg\n")
+        path = write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING)
+        assert images_of(path) == [["images/small/cd/2.jpg"]]
+        assert read(path).how.counts == {UNLISTED: 2}
 
     def test_on_s3(self, listings, monkeypatch):
         root = listings.parents[2]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from moemoe.catalog.layouts.bigcommerce import NO_PAIRS
 from tests.support.seller_files import images_of, read, write, write_dicts
 from tests.support.shop_samples import BIGCOMMERCE, BIGCOMMERCE_LEGACY, BIGCOMMERCE_PRODUCT, BIGCOMMERCE_ROWS
 
@@ -100,9 +101,17 @@ def test_legacy(tmp_path):
 
 
 @pytest.mark.parametrize("fields", ["[broken", "[1, 2]", "plain text"])
-def test_odd_custom_fields_are_nothing(tmp_path, fields):
+def test_odd_custom_fields_are_counted(tmp_path, fields):
     found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | {"Custom Fields": fields}))
     assert found.first["attributes"] == {"Brand": "Acme", "Categories": "Sale, Clothing/Men/Shirts"}
+    assert found.how.counts == {NO_PAIRS: 1}
+
+
+def test_odd_options_are_counted(tmp_path):
+    variant = {"Item": "Variant", "SKU": "A-1", "Options": "Color: Red"}
+    rows = [BIGCOMMERCE_PRODUCT, variant, variant | {"Options": ""}]
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, *rows))
+    assert (len(found.products), found.how.counts[NO_PAIRS]) == (1, 1)
 
 
 def test_an_entity_in_a_category_divides_nothing(tmp_path):

@@ -156,6 +156,7 @@ def test_metas_template_has_comments_above_its_header(tmp_path):
     [
         ("General:Seat height:45 cm,:Wood:Oak", {"Seat height": "45 cm", "Wood": "Oak"}),
         ('Wood:Oak,"General:Finish:Oil, matt"', {"Wood": "Oak", "Finish": "Oil, matt"}),
+        ("Solid oak, oiled", {"product_detail": "Solid oak, oiled"}),
         ("General:Care:Wipe, do not wash,General:Ratio:16:9", {"Care": "Wipe, do not wash", "Ratio": "16:9"}),
     ],
 )
