@@ -38,6 +38,14 @@ def test_the_values_are_parquet_with_every_decision(shop):
     assert all(row["prediction"] for row in filled)
 
 
+def test_the_ids_of_the_contract_that_it_was_trained_with_stand_beside_the_names(shop):
+    ids = {(r["prediction"], r["attribute_id"], r["value_id"]) for r in values_of(shop.output).to_pylist()}
+    assert {one for one in ids if one[1]} == {
+        ("Red", "gid/Attribute/1", "gid/Value/13"), ("Blue", "gid/Attribute/1", "gid/Value/2"),
+    }  # fmt: skip
+    assert {one[2] for one in ids if not one[1]} == {None}  # heel heights
+
+
 def test_the_card_shows_coverage_and_images(shop):
     card = card_text(get_cards(shop.backfill["report"].task)[0].get())
     assert "missing values" in card

@@ -23,7 +23,7 @@ CONTRACT = """
 dataset: shoes
 product_types: {shoe: [Shoes]}
 attributes:
-  color: {values: {Red: [], Blue: []}}
+  color: {id: gid/Attribute/1, values: {Red: [], Blue: []}, value_ids: {Red: gid/Value/13, Blue: gid/Value/2}}
   heel height:
     keys: [Heel]
     measurement: {unit: cm, units: {inch: [], mm: []}, decimals: 1, at_least: 0, at_most: 30, tolerance: 0.3}
@@ -103,7 +103,7 @@ class Shop:
         return running
 
     def fill_in(self) -> Any:
-        return self.run("backfill_flow.py", model=MODEL, output=str(self.output), tasks=1)
+        return self.run("backfill_flow.py", model=MODEL, output=str(self.output), tasks=1, layout="own")
 
 
 @contextmanager

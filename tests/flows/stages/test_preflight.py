@@ -7,16 +7,18 @@ import stages
 from stages.options import Options, TrainOptions
 from stages.workspace import Workspace
 
+import data_contracts
 from moemoe.errors import MoEMoEError
 from moemoe.recipes import load_recipe
 from moemoe.run_folder import RunFolder
+from tests.support.shoe_shop import CONTRACT
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"dataset": "31pt"}, "there is no contract for dataset '31pt'.*30pt"),
-        ({"model": "moemo"}, "did you mean 'moemoe'[?] known are cma-clip, committee, decoder-even-moe"),
+        ({"model": "moemo"}, "did you mean 'moemoe'[?] known are cma-clip, committee, committee-two-seeds"),
         ({"catalog": "nothing/*.parquet"}, r"no catalog file matches 'nothing/\*.parquet'"),
         ({"nproc": 999}, "nproc is 999"),
         ({"batch_size": 7, "nproc": 2}, "7 products cannot be shared evenly by 2 processes"),
@@ -41,6 +43,17 @@ def test_a_bad_parameter_is_named(address, tmp_path, monkeypatch, change, messag
     space = Workspace(RunFolder.of_run(options.root, "20"), str(tmp_path))
     with pytest.raises(MoEMoEError, match=message):
         stages.preflight.start_training(space, options, asked, "TrainFlow/20", is_local=True)
+
+
+def test_a_unit_that_does_not_exist_is_named_with_its_line(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setattr(data_contracts, "_FOLDER", tmp_path)
+    (tmp_path / "shoes").mkdir()
+    (tmp_path / "shoes" / "contract.yaml").write_text(CONTRACT.replace("unit: cm", "unit: cmm"))
+    space = Workspace(RunFolder.of_run(str(tmp_path), "21"), str(tmp_path))
+    options = Options(root=str(tmp_path), dataset="shoes")
+    with pytest.raises(MoEMoEError, match=r"shoes/contract\.yaml:8: .*unit 'cmm' does not exist"):
+        stages.preflight.start_training(space, options, TrainOptions(), "TrainFlow/21", is_local=True)
 
 
 def test_processes_are_not_counted_where_the_training_runs_elsewhere(address, monkeypatch):
