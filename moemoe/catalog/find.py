@@ -1,7 +1,7 @@
 """Where a catalog's files lie: a path, folder, glob or ``s3://`` URI -> its files."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from moemoe.catalog.formats.opened import KINDS, SUFFIXES, UNSURE
@@ -13,6 +13,7 @@ from moemoe.storage import absolute, files_below, matching_files
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
 _OTHER_WORKBOOKS = frozenset((".xlsb", ".numbers"))
+_OTHER_TABLES = frozenset((".orc", ".avro"))
 #: What Hugging Face writes beside a data set's tables.
 _OF_DATA_SETS = frozenset(("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"))
 _NAMED = 5
@@ -57,17 +58,21 @@ def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) 
 def _left_out(catalog: str, files: Iterable[str]) -> Iterator[str]:
     """What to say of files that were left out beside others, and may have products in them."""
     unsure = [f for f in files if f.lower().endswith(UNSURE) and Path(f).name.lower() not in _OF_DATA_SETS]
-    others = [
-        f for f in files if Path(f).suffix.lower() in _PACKED | _OTHER_WORKBOOKS and not f.lower().endswith(SUFFIXES)
-    ]
+    others = [f for f in files if not f.lower().endswith(SUFFIXES)]
     endings = ", ".join(UNSURE)
     for left, why in (
         (unsure, f"in a folder {endings} count only if no other file does; name them if they are products"),
-        (others, "unpack them, or save them as .xlsx"),
+        (_named(others, _PACKED | {".gz"}), "if they hold products, unpack them"),
+        (_named(others, _OTHER_WORKBOOKS), "if they hold products, save them as .xlsx"),
+        (_named(others, _OTHER_TABLES), "if they hold products, save them as .parquet"),
     ):
         if left:
             names = ", ".join(sorted(Path(f).name for f in left)[:_NAMED]) + (", ..." if len(left) > _NAMED else "")
             yield f"{catalog}: left out {names}; {why}"
+
+
+def _named(files: Iterable[str], endings: Collection[str]) -> list[str]:
+    return [file for file in files if Path(file).suffix.lower() in endings]
 
 
 def _files(catalog: str) -> list[str]:

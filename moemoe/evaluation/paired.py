@@ -5,6 +5,7 @@
 Of several runs each is drawn once, then any two are subtracted. Shapes: R replicates.
 """
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -191,13 +192,16 @@ def _paired(runs: Sequence[Mapping[Cell, DrawnCell]], products: int) -> PairedDi
 
 def _mean(cells: Sequence[np.ndarray]) -> np.ndarray:
     """Of cells' figures, each first as it is and then in the replicates, [1 + R]."""
-    return np.nanmean(cells, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a draw without a product of any cell
+        return np.nanmean(cells, axis=0)
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> Difference:
     """Of two runs' figures, each first as it is and then in the replicates, [1 + R]."""
     value, differences = float(first[0] - second[0]), (first - second)[1:]
     low, high = bounds(value, differences)
+    differences = differences[~np.isnan(differences)]  # draws without a product of any cell say nothing
     beyond = max(_beyond_zero(differences), _beyond_zero(2 * value - differences))
     p_value = min(1.0, 2 * (1 + beyond) / (1 + len(differences)))
     return Difference(value, low, high, p_value)

@@ -1,6 +1,6 @@
 """The test rows that two runs share, in one order: what a paired comparison and the gate are measured on.
 
-Memory: some 35 bytes a test row and run.
+Memory: some 36 bytes a test row and run.
 """
 
 import hashlib

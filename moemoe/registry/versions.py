@@ -128,9 +128,10 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
         file: one of the folder's, to copy that alone.
 
     Raises:
-        StorageError: its files are gone from where they were registered.
+        StorageError: its files are gone from where they were registered, or it has no such file.
     """
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     client(uri)
     if place := _gone(uri, version):  # MLflow may copy nothing from there, without an error
@@ -140,7 +141,13 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
         )
     model = f"{version.uri}/{MODEL_FOLDER}"  # without the code beside it: hundreds of files
     wanted = f"{model}/{file}" if file else model
-    return Path(download_artifacts(wanted, dst_path=tempfile.mkdtemp(dir=scratch), tracking_uri=with_password(uri)))
+    folder = tempfile.mkdtemp(dir=scratch)
+    try:
+        return Path(download_artifacts(wanted, dst_path=folder, tracking_uri=with_password(uri)))
+    except (MlflowException, OSError) as error:
+        if not file:
+            raise
+        raise StorageError(f"{version.uri}: its {file} cannot be fetched ({error})") from error
 
 
 def _gone(uri: str, version: Version) -> str | None:

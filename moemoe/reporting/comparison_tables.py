@@ -195,9 +195,10 @@ def whole(comparison: Comparison) -> Table:
     rows = [Row(r.name, {column: r.whole.get(WHOLE[column]) for column in columns}) for r in comparison.results]
     n = {column: f"{first[WHOLE[column]].n:,}" for column in columns}
     cells = sum(support >= MIN_SUPPORT for support in comparison.results[0].evaluation.table["support"].to_pylist())
+    means = f"Every product type: means over all {cells} cells with at least {MIN_SUPPORT} test products. "
     notes = [
-        f"In %; [95 % bootstrap interval by group]. Every product type: means over all {cells} cells with at "
-        f"least {MIN_SUPPORT} test products. Implicit values are not written in the text. Test labels: "
+        f"In %; [95 % bootstrap interval by group]. {means if cells else ''}"
+        "Implicit values are not written in the text. Test labels: "
         + ", ".join(f"{number} ({column})" for column, number in n.items())
         + "."
     ]

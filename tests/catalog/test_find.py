@@ -112,7 +112,8 @@ class TestFindPartitions:
             "b.txt",
             "feed.xml",
             "c.xlsb",
-            "c.tar",
+            "c.tar.gz",
+            "c.orc",
             "README.md",
             "1.jpg",
             "dataset_info.json",
@@ -124,7 +125,9 @@ class TestFindPartitions:
         assert [sentence.removeprefix(f"{tmp_path}: ") for sentence in told] == [
             "left out b.txt, feed.xml; in a folder .json, .txt, .xml count only if no other file does; "
             "name them if they are products",
-            "left out c.tar, c.xlsb; unpack them, or save them as .xlsx",
+            "left out c.tar.gz; if they hold products, unpack them",
+            "left out c.xlsb; if they hold products, save them as .xlsx",
+            "left out c.orc; if they hold products, save them as .parquet",
         ]
         told.clear()
         find_partitions(str(tmp_path / "a.csv"), told.append)

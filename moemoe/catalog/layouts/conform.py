@@ -99,8 +99,8 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
         array = array.storage
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), to)
-    if _has_languages(array.type):  # of which one is chosen, row by row
-        raise RowError(name, "texts in several languages", "")
+    if name not in records.OF_IMAGES and _has_languages(array.type):  # of which one is chosen, row by row
+        raise RowError(name, "texts in several languages", "they are in several languages, or say none")
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if name not in records.OF_IMAGES and _is_binary(array.type):

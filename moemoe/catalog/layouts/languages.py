@@ -1,37 +1,59 @@
 """Texts that come in several languages: a product is read in one, its market's.
 
-Of the languages that its title is in, one of its country (English first), else English, else the first by the alphabet.
-A text that is not in it is taken by the same rule.
+Of the languages that its title is in, one whose tag names the market's country (``en_IN``; English first), else one
+that is spoken there, else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from moemoe.catalog.layouts.records import nested
 
 #: What an entry calls its language, and its text.
 TAGS = ("language_tag", "language", "lang", "locale", "@language")
-_TEXTS = ("value", "text", "@value")
+_TEXTS = ("value", "text", "@value", "label", "name")
 #: Columns whose texts may be an object from language to text.
 _COLUMNS = ("title", "product_type", "description", "bullet_points")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
+#: ISO 639-1.
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
+    "en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu "
+    "ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na "
+    "nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so "
+    "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_CODES = frozenset(_ISO_639_1.split())
+_SUBTAGS = re.compile(r"(?:[-_][A-Za-z0-9]{2,8})*")
+#: The languages of countries where shops are not in English first, for tags that name no country.
+_SPOKEN = {
+    **{"AE": "ar", "AR": "es", "AT": "de", "BE": "nl fr", "BR": "pt", "CH": "de fr it", "CL": "es"},
+    **{"CN": "zh", "CO": "es", "CZ": "cs", "DE": "de", "DK": "da", "EG": "ar", "ES": "es", "FI": "fi"},
+    **{"FR": "fr", "GR": "el", "HK": "zh", "HU": "hu", "ID": "id", "IL": "he", "IT": "it", "JP": "ja"},
+    **{"KR": "ko", "MX": "es", "NL": "nl", "NO": "nb no", "PE": "es", "PL": "pl", "PT": "pt", "RO": "ro"},
+    **{"RU": "ru", "SA": "ar", "SE": "sv", "TH": "th", "TR": "tr", "TW": "zh", "UA": "uk", "VN": "vi"},
+}
+#: Codes that are more often names of something else, where an object has nothing else.
+_NAMES = frozenset(("id", "no"))
 CHOSEN = "products with texts in several languages, read in their market's"
 
 
 def is_tagged(value: Any) -> bool:
     """Whether a value is a list of texts that say their language."""
-    return _has_objects(value) and any(isinstance(one, dict) and _tag(one) is not None for one in value)
+    return _begins_with_object(value) and any(
+        _tag(one) is not None and _text(one) is not None for one in _objects(value)
+    )
 
 
 def language_of(value: Any, country: str) -> str:
     """The language in which to read a product that has these titles."""
-    entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-    tags = [_tag(one) or "" for one in entries]
+    tags = [_tag(one) or "" for one in _filled(value)]
     return min(tags, key=lambda tag: _rank(tag, "", country), default="")
 
 
 def in_language(value: Any, language: str, country: str) -> list[dict[str, Any]]:
-    """The entries of a list in one language; those without language are in all."""
-    entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    """The entries of a list in one language; those without language are in all, an empty one is in none."""
+    entries = _filled(value)
     tags = {tag for one in entries if (tag := _tag(one))}
     best = min(tags, key=lambda tag: _rank(tag, language, country), default=None)
     return [one for one in entries if _tag(one) in (None, best)]
@@ -42,69 +64,110 @@ def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if not _may_have_languages(row):
         return row
     found = {name: entries for name in _COLUMNS if (entries := _entries(row.get(name))) is not None}
-    pairs = _pairs(row.get("attributes"))
-    has_tags = any(is_tagged(label) for _, label in pairs)
-    if not found and not has_tags:
-        return row
     country = str(row.get("marketplace") or "")
     language = language_of(found.get("title"), country)
-
-    def texts(entries: Any) -> list[Any]:
-        return [text for one in in_language(entries, language, country) for text in _texts(one)]
-
-    chosen: dict[str, Any] = {name: texts(entries) for name, entries in found.items()}
-    if "title" in found:
+    chosen: dict[str, Any] = {}
+    for name, entries in found.items():
+        texts = [_text(one) for one in in_language(entries, language, country)]
+        chosen[name] = [one for text in texts for one in (text if isinstance(text, list) else [text])]
+    if "title" in chosen:
         chosen["title"] = next(iter(chosen["title"]), None)
-    if has_tags:
-        chosen["attributes"] = [(key, texts(label) if is_tagged(label) else label) for key, label in pairs]
-    return {**row, **chosen}
+    labels = row.get("attributes")
+    if (read := _labels(labels, language, country)) is not labels:
+        chosen["attributes"] = read
+    return {**row, **chosen} if chosen else row
+
+
+def _labels(value: Any, language: str, country: str) -> Any:
+    """Labels with the entries in one language alone, wherever they stand; without any that say theirs, ``value``.
+
+    What an entry has beside its language stays, such as a unit.
+    """
+    if isinstance(value, str):
+        parsed = nested(value) if _is_of_objects(value) else value
+        return value if isinstance(parsed, str) or (read := _labels(parsed, language, country)) is parsed else read
+    if is_tagged(value):
+        return [_without_tag(one) for one in in_language(value, language, country)]
+    if isinstance(value, dict):
+        read = {key: _labels(one, language, country) for key, one in value.items()}
+        return read if any(read[key] is not one for key, one in value.items()) else value
+    if isinstance(value, (list, tuple)):
+        parts = [_labels(one, language, country) for one in value]
+        same = all(part is one for part, one in zip(parts, value, strict=True))
+        return value if same else type(value)(parts)
+    return value
 
 
 def _may_have_languages(row: Mapping[str, Any]) -> bool:
-    """Whether any text or label is an object, or a list that begins with one: of nearly every row none is."""
+    """Whether any text or label may be an object, or a list that begins with one: of nearly every row none is."""
     for name in _COLUMNS:
         value = row.get(name)
-        if type(value) is dict or (type(value) is list and value and type(value[0]) is dict):
+        if type(value) is dict or _begins_with_object(value) or (type(value) is str and value[:1] in ("[", "{")):
             return True
     labels = row.get("attributes")
+    if type(labels) is str:
+        return _is_of_objects(labels)
     if type(labels) is dict:
-        return list in map(type, labels.values())
-    return type(labels) is list
+        return any(map(_may_be_tagged, labels.values()))
+    return type(labels) is list and any(type(pair) is not tuple or _may_be_tagged(pair[-1]) for pair in labels)
+
+
+def _may_be_tagged(label: Any) -> bool:
+    return type(label) is list or (type(label) is str and _is_of_objects(label))
 
 
 def _entries(value: Any) -> list[Any] | None:
     """The texts of a column as a list of entries with their languages; None if they do not say them."""
-    if isinstance(value, dict) and len(value) > 1 and all(_LANGUAGE.fullmatch(str(key)) for key in value):
-        return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items() if text is not None]
+    if type(value) is str and value[:1] in ("[", "{"):
+        value = nested(value)
+    if isinstance(value, dict) and value and all(_is_tag(str(key)) for key in value) and value.keys() - _NAMES:
+        return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
     return value if is_tagged(value) else None
 
 
-def _pairs(labels: Any) -> Sequence[tuple[Any, Any]]:
-    """Keys and labels; none if they come in another shape, or if no label may be a list of texts with languages."""
-    if isinstance(labels, dict):
-        return list(labels.items()) if any(map(_has_objects, labels.values())) else ()
-    if not isinstance(labels, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in labels):
-        return ()
-    return labels if any(_has_objects(label) for _, label in labels) else ()
-
-
-def _has_objects(value: Any) -> bool:
-    """Whether a value is a list that begins with an object; nearly none is, so it must cost nothing."""
+def _begins_with_object(value: Any) -> bool:
     return type(value) is list and bool(value) and type(value[0]) is dict
 
 
-def _texts(entry: Mapping[str, Any]) -> Sequence[Any]:
-    text = next((entry[name] for name in _TEXTS if entry.get(name) is not None), None)
-    return text if isinstance(text, list) else [] if text is None else [text]
+def _is_of_objects(text: str) -> bool:
+    """Whether a text may be JSON that holds entries with a language."""
+    return text[:1] in ("[", "{") and any(tag in text for tag in TAGS)
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _filled(value: Any) -> list[dict[str, Any]]:
+    """The entries that are not a translation still to be written."""
+    return [one for one in _objects(value) if _tag(one) is None or _text(one) not in (None, "", [])]
+
+
+def _text(entry: Mapping[str, Any]) -> Any:
+    return next((entry[name] for name in _TEXTS if entry.get(name) is not None), None)
+
+
+def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as labels have it, with its text as ``value``."""
+    tags = {name for name in TAGS if _is_tag(str(entry.get(name) or ""))}
+    rest = {name: part for name, part in entry.items() if name not in tags}
+    named = next((name for name in ("text", "@value") if name in rest and "value" not in rest), None)
+    return {("value" if name == named else name): part for name, part in rest.items()}
 
 
 def _tag(entry: Mapping[str, Any]) -> str | None:
     """The language of an entry, such as en_IN; None if it says none."""
-    return next((tag for name in TAGS if _LANGUAGE.fullmatch(tag := str(entry.get(name) or ""))), None)
+    return next((tag for name in TAGS if _is_tag(tag := str(entry.get(name) or ""))), None)
 
 
-def _rank(tag: str, language: str, country: str) -> tuple[bool, bool, bool, bool, str]:
+def _is_tag(text: str) -> bool:
+    return text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None
+
+
+def _rank(tag: str, language: str, country: str) -> tuple[bool, bool, int, bool, str]:
     """Sorts languages: the chosen one first, then its other spellings, the country's, English ones, the alphabet."""
-    of, _, region = tag.replace("-", "_").partition("_")
-    same = bool(language) and of == language.replace("-", "_").partition("_")[0]
-    return tag != language, not same, region.casefold() != country.casefold(), of != "en", tag
+    of, *subtags = re.split("[-_]", tag.lower())
+    same = bool(language) and of == language[:2].lower()
+    names_country = bool(country) and country.lower() in subtags
+    is_spoken = of in _SPOKEN.get(country.upper(), "").split()
+    return tag != language, not same, 0 if names_country else 1 if is_spoken else 2, of != "en", tag

@@ -57,6 +57,55 @@ def test_parquet(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("attributes", "label"),
+    [
+        ({"color": [{"lang": "en", "value": 3, "unit": "cm"}, {"lang": "de", "value": 4, "unit": "cm"}]}, "4 cm"),
+        ({"color": [{"lang": "en", "label": "Red"}, {"lang": "de", "label": "Rot"}]}, "Rot"),
+        ({"color": [{"@language": "en", "@value": "Red"}, {"@language": "de", "@value": "Rot"}]}, "Rot"),
+        ([{"key": "color", "value": tagged("en:Red", "de:Rot", key="lang")}], "Rot"),
+        ([["color", tagged("en:Red", "de:Rot", key="lang")]], "Rot"),
+        ([{"key": "color", "value": "Red", "lang": "en"}, {"key": "color", "value": "Rot", "lang": "de"}], "Rot"),
+        (json.dumps({"color": tagged("en:Red", "de:Rot", key="lang")}), "Rot"),
+        ({"color": json.dumps(tagged("en:Red", "de:Rot", key="lang"))}, "Rot"),
+    ],
+)
+def test_labels_in_one_language_keep_what_else_they_have(tmp_path, attributes, label):
+    row = {"product_id": "1", "product_type": "Shirts", "title": "t", "marketplace": "DE", "attributes": attributes}
+    found = read(write(tmp_path / "a.jsonl", json.dumps(row)))
+    assert found.first["attributes"] == {"color": label}
+    assert found.how.counts == {CHOSEN: 1}
+
+
+@pytest.mark.parametrize(
+    ("market", "title", "read_as"),
+    [
+        ("JP", {"en": "Shirt", "ja": "シャツ"}, "シャツ"),
+        ("AT", tagged("en:Shirt", "de-DE:Hemd"), "Hemd"),
+        ("IN", {"en": "Shirt", "hi": "शर्ट"}, "Shirt"),
+        ("AE", tagged("ar_AE:قميص", "en_AE:Shirt"), "Shirt"),  # English first, where both name the country
+        ("MX", tagged("es-419:Camisa", "en:Shirt"), "Camisa"),
+        ("US", tagged("es-419:Camisa", "en:Shirt"), "Shirt"),
+        ("CN", {"EN": "Shirt", "zh-Hans-CN": "衬衫"}, "衬衫"),
+        ("DE", {"de_DE": "", "en": "Shirt"}, "Shirt"),  # still to be translated
+        ("DE", [{"lang": "de", "value": None}, {"lang": "en", "value": "Shirt"}], "Shirt"),
+        ("DE", {"en": "Shirt"}, "Shirt"),
+        ("DE", json.dumps(tagged("en_US:Shirt", "de_DE:Hemd")), "Hemd"),
+        ("DE", "{de} Hemd", "{de} Hemd"),
+    ],
+)
+def test_a_title_is_read_in_the_language_of_the_market(tmp_path, market, title, read_as):
+    row = ROW | {"marketplace": market, "title": title, "bullet_points": [], "attributes": {}}
+    assert read(write(tmp_path / "a.jsonl", json.dumps(row))).first["title"] == read_as
+
+
+def test_a_table_s_cells(tmp_path):
+    cells = [json.dumps(tagged("en:Shirt", "de:Hemd")), json.dumps(tagged("en:Red", "de:Rot"))]
+    row = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    found = read(write(tmp_path / "a.csv", "product_id,product_type,marketplace,title,color", f"1,Shirts,DE,{row}"))
+    assert (found.first["title"], found.first["attributes"]) == ("Hemd", {"color": "Rot"})
+
+
+@pytest.mark.parametrize(
     ("market", "title"), [("JP", "シャツ"), ("IN", "Shirt"), (None, "Shirt"), ("DE", "Hemd"), ("XX", "Shirt")]
 )
 @pytest.mark.parametrize("shape", ["object", "lang"])
@@ -69,5 +118,8 @@ def test_a_market_without_a_language_is_read_in_english(tmp_path, market, title,
 
 def test_objects_that_tell_no_language_stay_what_they_are(tmp_path):
     labels = {"Manual": [{"language": "English", "value": "printed"}, {"language": "German", "value": "PDF"}]}
-    found = read(write(tmp_path / "a.jsonl", json.dumps(ROW | {"title": "t", "attributes": labels})))
+    plain = {"product_id": "1", "product_type": {"id": "3", "name": "Shirts"}, "title": "t", "attributes": labels}
+    found = read(write(tmp_path / "a.jsonl", json.dumps(plain)))
     assert found.first["attributes"] == {"Manual": "printed, PDF"}
+    assert found.first["product_type"] == "Shirts"
+    assert not found.how.counts

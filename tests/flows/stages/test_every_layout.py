@@ -18,6 +18,7 @@ from moemoe.cli import main
 from moemoe.contract.load import load_contract
 from moemoe.contract.text import normalize_key
 from moemoe.run_folder import RunFolder
+from moemoe.storage import read_table
 from tests.support.layout_samples import SAMPLES
 from tests.support.seller_files import write
 
@@ -47,6 +48,10 @@ def test_products_are_the_same_everywhere(place, options, tmp_path, monkeypatch,
     [part] = stages.collect.collect_group(space, found.partitions, [0], 0, given)
     [reading] = part.readings
     assert (part.rows, reading.layout) == (len(converted), name)
+    collected = read_table(part.products).to_pylist()
+    for column in ("product_id", "product_type", "title"):
+        assert [row[column] for row in collected] == [row[column] for row in converted]
+    assert [dict(row["attributes"]) for row in collected] == [dict(row["attributes"]) for row in converted]
     assert all(reading.columns.values())  # what became of each
 
     profile = profile_catalog([str(path)], layout)
