@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 import data_contracts
 from moemoe.batches.tokenizer import train_tokenizer
@@ -65,6 +66,7 @@ def tiny_model(folder: Path, **changes) -> Path:
     tokenizer = train_tokenizer(["cotton shirt color material"] * 5, 400)
     text = tiny_config().text
     text = type(text)(**{**vars(text), "vocab_size": 400})
+    torch.manual_seed(0)  # the same model whatever was tested before
     MoEMoE.create(tiny_config(text=text, **changes)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
