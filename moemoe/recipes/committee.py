@@ -1,7 +1,6 @@
 """The recipe of a committee: its members' recipes, under the options that each of them can take."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from moemoe.errors import ConfigError
@@ -23,15 +22,14 @@ def load_committee(
 ) -> Recipe:
     """See ``moemoe.recipes.load_recipe``, which makes the members; ``members`` are names of recipes.
 
-    An option goes to every member that it means something to; a setting to those of the recipe that it names. A recipe
-    that stands here again is trained again, by the next seed: ``moemoe``, ``moemoe-2``.
+    An option goes to every member that it means something to; a setting to the one that it names.
 
     Raises:
         ConfigError: a setting that names no member, or what ``load_recipe`` raises for a member.
     """
     own = _settings_of_members(members, settings)
     recipes = []
-    for place, member in enumerate(members):
+    for member in members:
         plain = load_recipe(member, size, settings=own[member])
         options: dict[str, Any] = {"settings": own[member]}
         if "text" in plain.model:
@@ -40,9 +38,7 @@ def load_committee(
             options["question_in"] = question_in
         if not plain.fitted:
             options |= {"epochs": epochs, "batch_size": batch_size}
-        recipe = load_recipe(member, size, **options)
-        again = members[:place].count(member)
-        recipes.append(replace(recipe, name=f"{member}-{again + 1}", seed_offset=again) if again else recipe)
+        recipes.append(load_recipe(member, size, **options))
     leading = next((recipe for recipe in recipes if not recipe.fitted), recipes[0])
     return Recipe(
         name=name,
@@ -64,7 +60,7 @@ def _settings_of_members(members: Sequence[str], settings: str) -> dict[str, str
         member, dot, rest = setting.partition(".")
         if not dot or member not in found:
             raise ConfigError(
-                f"setting {setting!r}: of a committee, allowed is MEMBER.name=value of {', '.join(found)}"
+                f"setting {setting!r}: of a committee, allowed is MEMBER.name=value of {', '.join(members)}"
             )
         found[member].append(rest)
     return {member: ", ".join(own) for member, own in found.items()}

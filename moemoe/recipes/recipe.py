@@ -21,7 +21,6 @@ class Recipe:
         tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
         parent: the recipe whose model the second phase starts from, None for dense recipes.
         system: see ``moemoe.systems``.
-        seed_offset: what is added to the run's seed, so that a committee's member differs from an earlier one.
         members: of a committee, its members' recipes; then ``training`` is that of the first one that is trained.
     """
 
@@ -35,7 +34,6 @@ class Recipe:
     training: Training
     parent: str | None = None
     system: str = "moemoe"
-    seed_offset: int = 0
     members: "tuple[Recipe, ...]" = ()
 
     @property

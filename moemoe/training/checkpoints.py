@@ -71,7 +71,7 @@ class Checkpoint:
             raise ConfigError(f"{path} is no safetensors file ({error}); delete it and run again") from error
         if not {"recipe", "place", "loader"} <= metadata.keys():
             raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
-        if _with_later_fields(json.loads(metadata["recipe"])) != _with_later_fields(json.loads(json.dumps(recipe))):
+        if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} was made by another recipe; start a fresh run")
         if made_of is not None and metadata.get("made_of") not in (None, json.dumps(made_of, sort_keys=True)):
             raise ConfigError(f"{path} was made of other shards; start a fresh run")
@@ -98,11 +98,6 @@ class Checkpoint:
                 else:
                     state[rest] = file.get_tensor(name)
         optimizer.load_state(state)
-
-
-def _with_later_fields(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe with what earlier releases did not write, so that their trainings go on."""
-    return {"seed_offset": 0, **recipe}
 
 
 def _own_tensors(model: nn.Module) -> dict[str, torch.Tensor]:

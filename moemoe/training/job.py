@@ -83,5 +83,4 @@ class TrainingJob:
     def of_member(self, name: str, recipe: dict[str, Any]) -> "TrainingJob":
         """The job of a committee's member ``name``."""
         scratch = Path(self.scratch) / "members" / name
-        uri, seed = self.folder.member(name).uri, self.seed + recipe.get("seed_offset", 0)
-        return replace(self, run_uri=uri, scratch=str(scratch), recipe=recipe, seed=seed)
+        return replace(self, run_uri=self.folder.member(name).uri, scratch=str(scratch), recipe=recipe)

@@ -210,28 +210,10 @@ def test_settings_go_to_the_member_they_name():
     recipe.check()
 
 
-def test_a_recipe_that_stands_there_again_is_trained_from_the_next_seed(manifest, tmp_path):
-    recipe = load_recipe("committee-two-seeds", settings="moemoe.experts.num_experts=4")
-    assert [(own.name, own.seed_offset) for own in recipe.members] == [
-        ("moemoe", 0), ("moemoe-2", 1), ("tf-idf", 0), ("image-classifier", 0),
-    ]  # fmt: skip
-    assert [own.config.experts.num_experts for own in recipe.members[:2]] == [4, 4]
-    assert list(recipe.config.members) == [own.name for own in recipe.members]
-    small = small_recipe(name="moemoe")
-    both = replace(recipe, members=(small, replace(small, name="moemoe-2", seed_offset=1)))
-    make(manifest, tmp_path / "both", both)
-    make(manifest, tmp_path / "alone", small, seed=2)  # make begins at 1
-    weights = "run/model/model.safetensors"
-    of_members = [tmp_path / "both" / "run" / MEMBERS / own.name for own in both.members]
-    first, second = ((own / "model" / "model.safetensors").read_bytes() for own in of_members)
-    assert first != second == (tmp_path / "alone" / weights).read_bytes()
-
-
 @pytest.mark.parametrize(
     ("members", "settings", "message"),
     [
         (["qga", "tf-idf"], "penalty=3", "allowed is MEMBER.name=value of qga, tf-idf"),
-        (["qga", "qga", "tf-idf"], "qga-2.image.size=64", "allowed is MEMBER.name=value of qga, tf-idf"),
         (["qga", "tf-idf"], "tf-idf.nothing=3", "'nothing=3': allowed is name=value"),
         (["qga"], "", "its members are .*; allowed are two or more"),
         (["qga", "ner-mqmrc"], "", "member ner-mqmrc gives no distribution"),

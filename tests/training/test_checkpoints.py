@@ -23,6 +23,4 @@ def test_a_checkpoint_of_other_shards_is_refused(tmp_path):
         with pytest.raises(ConfigError, match="was made of other shards"):
             Checkpoint.find(run, RECIPE, run, other)
     save_checkpoint(run, TrainingPosition(), {}, RECIPE, model, optimizer)  # of an earlier release
-    assert Checkpoint.find(run, RECIPE | {"seed_offset": 0}, run, made_of) is not None
-    with pytest.raises(ConfigError, match="was made by another recipe"):
-        Checkpoint.find(run, RECIPE | {"seed_offset": 1}, run, made_of)
+    assert Checkpoint.find(run, RECIPE, run, made_of) is not None

@@ -18,7 +18,7 @@ from tests.support.shoe_shop import CONTRACT
     ("change", "message"),
     [
         ({"dataset": "31pt"}, "there is no contract for dataset '31pt'.*30pt"),
-        ({"model": "moemo"}, "did you mean 'moemoe'[?] known are cma-clip, committee, committee-two-seeds"),
+        ({"model": "moemo"}, "did you mean 'moemoe'[?] known are cma-clip, committee, decoder-even-moe"),
         ({"catalog": "nothing/*.parquet"}, r"no catalog file matches 'nothing/\*.parquet'"),
         ({"nproc": 999}, "nproc is 999"),
         ({"batch_size": 7, "nproc": 2}, "7 products cannot be shared evenly by 2 processes"),
