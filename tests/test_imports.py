@@ -66,6 +66,7 @@ GROUND: dict[str, set[str]] = {
     "configs": {"errors"},
     "correctness": set(),
     "errors": set(),
+    "language_tags": set(),
     "lazy_imports": set(),
     "names": set(),
     "notifications": set(),

@@ -195,7 +195,7 @@ class TestJsonLines:
 
     def test_bad_rows_are_told_and_keep_their_number(self, tmp_path):
         good = {**REQUIRED, "attributes": {"Fit": "Slim"}}
-        bad = ["{not json", "[1]", {**good, "title": {"en": "t"}}, {**good, "attributes": "Slim"}]
+        bad = ["{not json", "[1]", {**good, "title": {"fit": "t"}}, {**good, "attributes": "Slim"}]
         bad += [{**good, "title": "\ud800"}, {**good, "image": {"bytes": "%"}}, "[" * 20_000]
         bad += [{**good, "image": {"alt": "1.jpg"}}]
         path = write_lines(tmp_path / "a.jsonl", good, *bad, good)

@@ -61,7 +61,7 @@ def test_a_system_that_fails_is_named_and_the_others_tables_still_come(compared)
     assert "| tf-idf |" in text
     assert "| pair |" in text
     assert {path.name for path in tables.iterdir()} == {
-        "tables.md", "overview.csv", "table-1.csv", "table-3.csv", "cells.csv",
+        "tables.md", "overview.csv", "whole.csv", "table-1.csv", "table-3.csv", "cells.csv",
     }  # fmt: skip
     card = card_text(get_cards(compared["compare"].task)[0].get())
     assert "broken failed" in card

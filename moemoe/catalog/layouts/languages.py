@@ -4,35 +4,17 @@ Of the languages that its title is in, one whose tag names the market's country 
 that is spoken there, else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from moemoe.catalog.layouts.records import nested
+from moemoe.language_tags import is_tag, preference
 
 #: What an entry calls its language, and its text.
 TAGS = ("language_tag", "language", "lang", "locale", "@language")
 _TEXTS = ("value", "text", "@value", "label", "name")
 #: Columns whose texts may be an object from language to text.
 _COLUMNS = ("title", "product_type", "description", "bullet_points")
-#: ISO 639-1.
-_ISO_639_1 = (
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
-    "en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu "
-    "ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na "
-    "nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so "
-    "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
-)
-_CODES = frozenset(_ISO_639_1.split())
-_SUBTAGS = re.compile(r"(?:[-_][A-Za-z0-9]{2,8})*")
-#: The languages of countries where shops are not in English first, for tags that name no country.
-_SPOKEN = {
-    **{"AE": "ar", "AR": "es", "AT": "de", "BE": "nl fr", "BR": "pt", "CH": "de fr it", "CL": "es"},
-    **{"CN": "zh", "CO": "es", "CZ": "cs", "DE": "de", "DK": "da", "EG": "ar", "ES": "es", "FI": "fi"},
-    **{"FR": "fr", "GR": "el", "HK": "zh", "HU": "hu", "ID": "id", "IL": "he", "IT": "it", "JP": "ja"},
-    **{"KR": "ko", "MX": "es", "NL": "nl", "NO": "nb no", "PE": "es", "PL": "pl", "PT": "pt", "RO": "ro"},
-    **{"RU": "ru", "SA": "ar", "SE": "sv", "TH": "th", "TR": "tr", "TW": "zh", "UA": "uk", "VN": "vi"},
-}
 #: Codes that are more often names of something else, where an object has nothing else.
 _NAMES = frozenset(("id", "no"))
 CHOSEN = "products with texts in several languages, read in their market's"
@@ -48,14 +30,14 @@ def is_tagged(value: Any) -> bool:
 def language_of(value: Any, country: str) -> str:
     """The language in which to read a product that has these titles."""
     tags = [_tag(one) or "" for one in _filled(value)]
-    return min(tags, key=lambda tag: _rank(tag, "", country), default="")
+    return min(tags, key=lambda tag: preference(tag, "", country), default="")
 
 
 def in_language(value: Any, language: str, country: str) -> list[dict[str, Any]]:
     """The entries of a list in one language; those without language are in all, an empty one is in none."""
     entries = _filled(value)
     tags = {tag for one in entries if (tag := _tag(one))}
-    best = min(tags, key=lambda tag: _rank(tag, language, country), default=None)
+    best = min(tags, key=lambda tag: preference(tag, language, country), default=None)
     return [one for one in entries if _tag(one) in (None, best)]
 
 
@@ -120,7 +102,7 @@ def _entries(value: Any) -> list[Any] | None:
     """The texts of a column as a list of entries with their languages; None if they do not say them."""
     if type(value) is str and value[:1] in ("[", "{"):
         value = nested(value)
-    if isinstance(value, dict) and value and all(_is_tag(str(key)) for key in value) and value.keys() - _NAMES:
+    if isinstance(value, dict) and value and all(is_tag(str(key)) for key in value) and value.keys() - _NAMES:
         return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
     return value if is_tagged(value) else None
 
@@ -149,7 +131,7 @@ def _text(entry: Mapping[str, Any]) -> Any:
 
 def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry as labels have it, with its text as ``value``."""
-    tags = {name for name in TAGS if _is_tag(str(entry.get(name) or ""))}
+    tags = {name for name in TAGS if is_tag(str(entry.get(name) or ""))}
     rest = {name: part for name, part in entry.items() if name not in tags}
     named = next((name for name in ("text", "@value") if name in rest and "value" not in rest), None)
     return {("value" if name == named else name): part for name, part in rest.items()}
@@ -157,17 +139,4 @@ def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tag(entry: Mapping[str, Any]) -> str | None:
     """The language of an entry, such as en_IN; None if it says none."""
-    return next((tag for name in TAGS if _is_tag(tag := str(entry.get(name) or ""))), None)
-
-
-def _is_tag(text: str) -> bool:
-    return text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None
-
-
-def _rank(tag: str, language: str, country: str) -> tuple[bool, bool, int, bool, str]:
-    """Sorts languages: the chosen one first, then its other spellings, the country's, English ones, the alphabet."""
-    of, *subtags = re.split("[-_]", tag.lower())
-    same = bool(language) and of == language[:2].lower()
-    names_country = bool(country) and country.lower() in subtags
-    is_spoken = of in _SPOKEN.get(country.upper(), "").split()
-    return tag != language, not same, 0 if names_country else 1 if is_spoken else 2, of != "en", tag
+    return next((tag for name in TAGS if is_tag(tag := str(entry.get(name) or ""))), None)

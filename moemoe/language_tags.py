@@ -1,0 +1,36 @@
+"""Tags of languages, and which of several a market's products are read in."""
+
+import re
+
+#: ISO 639-1.
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
+    "en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu "
+    "ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na "
+    "nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so "
+    "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_CODES = frozenset(_ISO_639_1.split())
+_SUBTAGS = re.compile(r"(?:[-_][A-Za-z0-9]{2,8})*")
+#: The languages of countries where shops are not in English first, for tags that name no country.
+_SPOKEN = {
+    **{"AE": "ar", "AR": "es", "AT": "de", "BE": "nl fr", "BR": "pt", "CH": "de fr it", "CL": "es"},
+    **{"CN": "zh", "CO": "es", "CZ": "cs", "DE": "de", "DK": "da", "EG": "ar", "ES": "es", "FI": "fi"},
+    **{"FR": "fr", "GR": "el", "HK": "zh", "HU": "hu", "ID": "id", "IL": "he", "IT": "it", "JP": "ja"},
+    **{"KR": "ko", "MX": "es", "NL": "nl", "NO": "nb no", "PE": "es", "PL": "pl", "PT": "pt", "RO": "ro"},
+    **{"RU": "ru", "SA": "ar", "SE": "sv", "TH": "th", "TR": "tr", "TW": "zh", "UA": "uk", "VN": "vi"},
+}
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text is a language's tag, such as en, hi_IN or zh-Hans-CN."""
+    return text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None
+
+
+def preference(tag: str, language: str, country: str) -> tuple[bool, bool, int, bool, str]:
+    """What languages are sorted by: the chosen one first, its other spellings, the country's, English, the alphabet."""
+    of, *subtags = re.split("[-_]", tag.lower())
+    same = bool(language) and of == language[:2].lower()
+    names_country = bool(country) and country.lower() in subtags
+    is_spoken = of in _SPOKEN.get(country.upper(), "").split()
+    return tag != language, not same, 0 if names_country else 1 if is_spoken else 2, of != "en", tag
