@@ -84,7 +84,7 @@ def _may_have_languages(row: Mapping[str, Any]) -> bool:
     """Whether any text or label may be an object, or a list that begins with one: of nearly every row none is."""
     for name in _COLUMNS:
         value = row.get(name)
-        if type(value) is dict or _begins_with_object(value) or (type(value) is str and value[:1] in ("[", "{")):
+        if type(value) is dict or _begins_with_object(value) or (type(value) is str and _is_written(value)):
             return True
     labels = row.get("attributes")
     if type(labels) is str:
@@ -100,7 +100,7 @@ def _may_be_tagged(label: Any) -> bool:
 
 def _entries(value: Any) -> list[Any] | None:
     """The texts of a column as a list of entries with their languages; None if they do not say them."""
-    if type(value) is str and value[:1] in ("[", "{"):
+    if type(value) is str and _is_written(value):
         value = nested(value)
     if isinstance(value, dict) and value and all(is_tag(str(key)) for key in value) and value.keys() - _NAMES:
         return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
@@ -112,8 +112,13 @@ def _begins_with_object(value: Any) -> bool:
 
 
 def _is_of_objects(text: str) -> bool:
-    """Whether a text may be JSON that holds entries with a language."""
-    return text[:1] in ("[", "{") and any(tag in text for tag in TAGS)
+    """Whether a text may be JSON that holds entries with a language, by what all TAGS have."""
+    return text[:1] in ("[", "{") and ("lang" in text or "locale" in text)
+
+
+def _is_written(text: str) -> bool:
+    """Whether a column's text may be JSON of texts in several languages: not every list of bullet points."""
+    return text[:1] == "{" or _is_of_objects(text)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
