@@ -124,3 +124,12 @@ def test_a_run_without_a_cell_that_is_large_enough_has_shares_of_labels_alone():
     found = drawn_whole(few, replicates=50).intervals()
     assert {name: each.value for name, each in found.items()} == {ACCURACY_OF_LABELS: 0.8}
     assert not np.isnan(found[ACCURACY_OF_LABELS].low)
+
+
+def test_draws_without_a_product_of_the_cell_are_no_evidence():
+    """All shirts are of one group, which every third draw lacks: as if there were fewer draws."""
+    shirts = [dict(row, group="one") for row in rows(30, 30)]
+    hats = rows(2, 2, "hat")
+    worse = [dict(row, prediction="Blue") if i < 5 else row for i, row in enumerate(shirts)]
+    found = paired_difference(table(shirts, hats), table(worse, hats), ["shirt"], replicates=200)
+    assert found.accuracy.p_value > 2 / 201
