@@ -1,15 +1,14 @@
 """One row of a catalog, as JSON, CSV or nested Parquet columns have it -> values in the types of CATALOG."""
 
-import ast
 import base64
 import binascii
 import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
@@ -22,9 +21,8 @@ _NO_IMAGE = "NA"
 PATHS = ("url", "src", "image_url", "uri", "contentUrl")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
-_NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
-_BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
+_BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
 #: The same between files, behind the ending of an image.
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
@@ -130,8 +128,8 @@ def description(value: Any) -> str | None:
 def bullet_points(value: Any) -> list[str]:
     """The bullet points of a list, or of a text: a list in JSON or Python's spelling, else one a line."""
     if isinstance(value, str):
-        parsed = _parsed(value, "[")
-        value = parsed if isinstance(parsed, list) else [_BULLET.sub("", line) for line in value.splitlines()]
+        found = nested(value)
+        value = found if isinstance(found, list) else [_BULLET.sub("", line) for line in value.splitlines()]
     points = (text("bullet_points", point) for point in (value if isinstance(value, list) else [value]))
     return [point for point in points if point and point.strip()]
 
@@ -284,6 +282,8 @@ def image(value: Any) -> dict[str, Any] | None:
     Raises:
         RowError: another shape, or no base64.
     """
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = nested(value)
     if isinstance(value, (str, float)):
         path = text("image", value)
         return {"bytes": None, "path": path} if path else None
@@ -315,9 +315,9 @@ def images(value: Any) -> list[dict[str, Any]]:
     """
     if isinstance(value, (str, float)):
         given = text("images", value) or ""
-        parsed = _parsed(given, "[")
-        value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in split_urls(line)]
-    elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
+        found = nested(given)
+        value = [p for line in given.splitlines() for p in split_urls(line)] if isinstance(found, str) else found
+    if isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
         value = [value]
     if not isinstance(value, list):
         raise RowError("images", "images are not a list", repr(value)[:200])
@@ -341,31 +341,8 @@ def split_urls(line: str) -> list[str]:
     first three; any other path as it is.
     """
     between = _BETWEEN_URLS if "//" in line else _BETWEEN_FILES
-    return [path.strip() for path in between.split(line) if path.strip()]
-
-
-def nested(value: Any) -> Any:
-    """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
-    opening = value.lstrip()[:1] if isinstance(value, str) else ""
-    if opening == '"':  # was written twice, as JSON or as CSV
-        within = value.strip()[1:-1].replace('""', '"')
-        with contextlib.suppress(ValueError):
-            within = json.loads(value)
-        found = nested(within) if isinstance(within, str) and within.lstrip()[:1] in ("{", "[") else None
-        return found if isinstance(found, (list, dict)) else value
-    found = _parsed(value, opening) if opening in ("{", "[") else None
-    return value if found is None else found
-
-
-def _parsed(given: str, opening: str) -> Any:
-    """A text that begins with ``opening`` as JSON, or as Python prints it; None if it is neither."""
-    if not given.lstrip().startswith(opening):
-        return None
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
-    with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return ast.literal_eval(_NAN.sub("None", given.strip()))
-    return None
+    paths = (path.strip(",;| \t") for path in between.split(line))
+    return [path for path in paths if path]
 
 
 _CONVERTERS = {
