@@ -1,6 +1,7 @@
 """Lists and objects in one cell: as JSON, or as Python, NumPy and pandas print them.
 
-A pandas table with lists, saved as CSV, has them as NumPy prints them, without commas: ``['S' 'M']``.
+A pandas table with lists, saved as CSV, has them as NumPy prints them, without commas: ``['S' 'M']``. Databases write
+them without quotes: ``[S, M]``.
 """
 
 import ast
@@ -18,6 +19,8 @@ _ITEM = re.compile(rf"{_TEXT}|{_NUMBER}|None|nan|True|False", re.DOTALL)
 _ITEMS_OF_ARRAY = re.compile(rf"\s*\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]\s*", re.DOTALL)
 #: A text, of which nothing is replaced, or what NumPy prints between two objects.
 _BETWEEN_OBJECTS = re.compile(rf"({_TEXT})|\}}\s+(?=\{{)", re.DOTALL)
+#: As DuckDB and Java write lists, and Postgres arrays; an object has other signs.
+_BARE_LIST = re.compile(r"\[([^][{}\"':=>]*,[^][{}\"':=>]*)\]|\{([^][{}\"':=>]*,[^][{}\"':=>]*)\}")
 #: What is printed by its name alone.
 _NAMES = {"nan": None, "NaT": None, "inf": None, "null": None, "true": True, "false": False}
 #: What is printed with its type -> the value from what stands in the brackets.
@@ -66,7 +69,8 @@ def _parsed(given: str) -> Any:
         return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
     with contextlib.suppress(ValueError):
         return as_python_prints(given)
-    return None
+    bare = _BARE_LIST.fullmatch(given.strip())
+    return [item.strip() for item in (bare[1] or bare[2]).split(",")] if bare else None
 
 
 def _expression(given: str) -> ast.expr:

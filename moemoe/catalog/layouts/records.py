@@ -27,9 +27,9 @@ _BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
-#: "Heel height: 5 cm", "color=red", "fit => slim": a name of four words at most, which "see https://..." and "10:30"
-#: have not.
-_WRITTEN_PAIR = re.compile(r"\s*([^\W\d][^\s:=]*(?: [^\s:=]+){0,3}) ?(?:=>|[:=](?!//))(.*)")
+#: "Heel height: 5 cm", "color=red", "fit => slim", Spark's "fit -> slim": a name of four words at most, which
+#: "see https://..." and "10:30" have not. Postgres and DuckDB have quotes around it.
+_WRITTEN_PAIR = re.compile(r"\s*([\"']?)([^\W\d][^\s:=]*?(?: [^\s:=]+?){0,3})\1 ?(?:[=-]>|[:=](?!//))(.*)", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -113,6 +113,7 @@ def product_id(value: Any) -> str | None:
 
 def product_type(value: Any) -> str | None:
     """A product type; of several in a list a path of them, "Men > Shirts"."""
+    value = nested(value)
     if not isinstance(value, list):
         return text("product_type", value)
     return " > ".join(name for name in (text("product_type", part) for part in value) if name) or None
@@ -120,6 +121,8 @@ def product_type(value: Any) -> str | None:
 
 def description(value: Any) -> str | None:
     """A description; of a list its texts, one a line."""
+    found = nested(value)
+    value = found if isinstance(found, list) else value
     if not isinstance(value, list):
         return text("description", value)
     return "\n".join(line for line in (text("description", part) for part in value) if line) or None
@@ -237,16 +240,23 @@ def _written_pairs(given: str) -> list[tuple[str, str]] | None:
 
     A comma without a name behind it is one of the label.
     """
-    between = next((sign for sign in "\n;|," if sign in given.strip()), ",")
+    given = given.strip()
+    if given[:1] == "{" and given[-1] == "}":  # as databases and Java write maps
+        given = given[1:-1]
+    between = next((sign for sign in "\n;|," if sign in given), ",")
     pairs: list[tuple[str, str]] = []
-    for part in given.strip().split(between):
+    for part in given.split(between):
         if found := _WRITTEN_PAIR.fullmatch(part):
-            pairs.append((found[1], found[2].strip()))
+            pairs.append((found[2], found[3].strip()))
         elif between == "," and pairs:
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{part.rstrip()}")
         elif part.strip():
             return None
-    return pairs or None
+    return [(name, _unquoted(label)) for name, label in pairs] or None
+
+
+def _unquoted(label: str) -> str:
+    return label[1:-1] if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'" else label
 
 
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.

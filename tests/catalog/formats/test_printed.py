@@ -28,6 +28,13 @@ def test_what_programs_print(given, found):
 
 
 @pytest.mark.parametrize(
+    ("given", "found"), [("[S, M]", ["S", "M"]), ("{Round Neck,Polo}", ["Round Neck", "Polo"]), ("[S]", "[S]")]
+)
+def test_lists_of_databases_without_quotes(given, found):
+    assert nested(given) == found
+
+
+@pytest.mark.parametrize(
     "given", ["[S M]", "{color: Red}", "['S' 'M' ... 'L']", "[__import__('os').system('true')]", "{**{}}", "[" * 9999]
 )
 def test_other_texts_stay_as_they_are(given):
