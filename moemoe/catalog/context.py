@@ -51,4 +51,5 @@ def context_text(
 
 def plain_text(text: str) -> str:
     """``text`` in Unicode NFKC, without HTML entities, tags and repeated white space."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFKC", _TAG.sub(" ", html.unescape(text)))).strip()
+    text = html.unescape(html.unescape(text))  # "&amp;amp;": escaped twice, on the way from shop to feed
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", _TAG.sub(" ", text))).strip()

@@ -12,10 +12,11 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.records import images as as_images
 from moemoe.schemas import CATALOG, IMAGE
 
-_SEVERAL_URLS = r"^\s*(?:https?:)?//\S+?(?:[,;|]\s*|\s+)(?:https?:)?//"
+_SEVERAL_URLS = r"^\s*(?:https?:)?//\S+?[,;|\s]+(?:https?:)?//"
 _SEVERAL_FILES = r"^(?:[^/]|/[^/])*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif)\s*[,;|]\s*\S"
 _LIST = r"^\s*\[\s*[\"']"
-_SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}"
+_ENDS_LIST = r"[,;|]\s*$"
+_SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}|{_ENDS_LIST}"
 
 
 def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:

@@ -128,12 +128,18 @@ def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
 
 
 def _named(classes: pa.Array, names: pa.Array) -> pa.Array:
-    """Class labels, or lists of them, as their names; -1 is Hugging Face's sign for no label."""
+    """Class labels, or lists of them, as their names; -1 is Hugging Face's sign for no label.
+
+    A number that has no name, as of a dataset with classes that were added later, stays what it is.
+    """
     if pa.types.is_integer(classes.type):
         numbers = classes.cast(pa.int64())
-        return names.take(pc.if_else(pc.equal(numbers, -1), None, numbers))
-    known = [*names.to_pylist(), None]
-    lists = [None if row is None else [known[-1 if n is None else n] for n in row] for row in classes.to_pylist()]
+        is_named = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
+        unnamed = pc.if_else(pc.equal(numbers, -1), None, numbers).cast(pa.string())
+        return pc.if_else(is_named, names.take(pc.if_else(is_named, numbers, None)), unnamed)
+    known: dict[int | None, str | None] = {-1: None, None: None}
+    known |= dict(enumerate(names.to_pylist()))
+    lists = [None if row is None else [known.get(n, str(n)) for n in row] for row in classes.to_pylist()]
     return pa.array(lists, pa.list_(pa.string()))
 
 

@@ -13,7 +13,6 @@ from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.hugging_face import ServedRows
 from moemoe.catalog.formats.json_wrappers import (
     PYTHON_LINES,
-    as_python_prints,
     is_action,
     is_header_of_tables,
     rows_by_id,
@@ -22,6 +21,7 @@ from moemoe.catalog.formats.json_wrappers import (
     without_wrapper,
     wrapper_of,
 )
+from moemoe.catalog.formats.printed import as_python_prints
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
@@ -231,10 +231,11 @@ def _object(text: TextFile, line: str) -> Any:
     try:
         found = _DECODER.decode(line)
     except ValueError:
-        with contextlib.suppress(ValueError, RecursionError):
-            found = as_python_prints(line)
-            text.counts[PYTHON_LINES] += 1
-            return found
+        with contextlib.suppress(ValueError):
+            found = as_python_prints(line) if line.lstrip().startswith("{'") else None
+            if isinstance(found, dict):
+                text.counts[PYTHON_LINES] += 1
+                return found
         if not (bare := line.rstrip()).endswith(","):
             raise
         found = _DECODER.decode(bare[:-1])

@@ -1,7 +1,5 @@
 """What programs that move data wrap each product of a JSON file in, and how Python prints one: back to the product."""
 
-import ast
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +16,6 @@ _OF_PRODUCTS = frozenset(("product_id", "title", "sku", "product_type"))
 _ACTIONS = frozenset(("index", "create", "update", "delete"))
 #: DynamoDB's names of types.
 _TYPES = frozenset(("S", "N", "BOOL", "NULL", "L", "M", "SS", "NS", "B", "BS"))
-_NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 
 
 def wrapper_of(row: Mapping[str, Any]) -> str | None:
@@ -86,20 +83,6 @@ def without_actions(rows: Iterator[Row | RowError], counts: Counter[str]) -> Ite
             counts[ACTIONS] += 1
         else:
             yield row
-
-
-def as_python_prints(line: str) -> Any:
-    """The object that Python has printed on a line, ``{'title': 'Shirt'}``.
-
-    Raises:
-        ValueError: it is no such.
-    """
-    if not line.lstrip().startswith("{'"):
-        raise ValueError("no object as Python prints it")
-    try:
-        return ast.literal_eval(_NAN.sub("None", line.strip()))
-    except (SyntaxError, MemoryError, TypeError) as error:
-        raise ValueError(str(error)) from error
 
 
 def rows_by_id(whole: Mapping[str, Any]) -> list[Row] | None:

@@ -23,6 +23,9 @@ HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
 RULES = "rows of dashes below the header, left out"
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+#: No product has so many names of columns in their columns.
+_FEWEST_ALIKE = 3
 #: What programs draw below the header of a table: "-----", Markdown's ":---:".
 _RULE = re.compile(r"[\s|+]*:?[-=]{2,}[-=:+|\s]*")
 
@@ -171,6 +174,11 @@ class GridTable(Table):
         """Files that were put one behind the other have a header each, perhaps in another order."""
         names, order = set(self._first_header), list[int]()
         folded = _folded(self._first_header)
+        for first in islice(records, 1):  # below labels, an export for a program to read back has its own names
+            if _has_names_of(first, self._first_header):
+                self.counts[HEADERS] += 1
+            else:
+                records = chain([first], records)
         for cells in records:
             if cells == self._first_header or _is_alike(cells, folded):
                 self.counts[HEADERS] += 1
@@ -280,6 +288,18 @@ def _is_alike(cells: list[Any] | RowError, folded: Sequence[str]) -> bool:
     if isinstance(cells, RowError) or not isinstance(cells[0], str) or cells[0].strip().casefold() != folded[0]:
         return False
     return _folded(cells) == folded
+
+
+def _has_names_of(cells: list[Any] | RowError, header: Sequence[str]) -> bool:
+    """Whether a record has three names of the header or more below themselves: "product_id" below "Product ID"."""
+    if isinstance(cells, RowError):
+        return False
+    same = (name and _bare(str(cell)) == _bare(name) for cell, name in zip(cells, header, strict=False))
+    return sum(map(bool, same)) >= _FEWEST_ALIKE
+
+
+def _bare(name: str) -> str:
+    return _BETWEEN_WORDS.sub("", name.casefold())
 
 
 def _is_rule(cells: Sequence[Any]) -> bool:

@@ -31,6 +31,8 @@ _LABELS = frozenset(
     )
 )
 _NAMES = ("name", "key", "code", "label")
+#: Elements whose attribute may be the path.
+_IMAGES = ("image", "img", "picture", "photo")
 #: What an item of a list may be called, besides the list's name without its plural.
 _ITEM = "item"
 
@@ -103,6 +105,9 @@ class _Element:
         text = "".join(self.texts).strip()
         if self.children and not text:
             return self._listed() or self.children
+        if not text:  # <attribute name="Fit" value="Slim"/>, <image url="..."/>
+            names = ("value", "url", "src") if self.name.casefold() in _IMAGES else ("value",)
+            text = next((found for name in names if (found := self.attributes.get(name, "").strip())), "")
         text = "\n".join([text, *map(str, self.children.values())]).strip()
         if text and (name := self.label_name()):
             unit = {"unit": self.attributes["unit"]} if self.attributes.get("unit") else {}

@@ -231,7 +231,7 @@ def _market(file: SellerFile) -> str | None:
     """The country that the settings or the fields name."""
     found = re.search(
         r"(?:primaryMarketplaceId=(?:amzn1\.mp\.o\.)?|marketplace_id=)(\w+)",
-        unquote(_settings(file)) + " ".join(file.table.columns),
+        " ".join((unquote(_settings(file)), *file.table.columns)),
         re.IGNORECASE,
     )
     return _MARKETS.get(found[1].upper(), found[1]) if found else None

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts import records
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
@@ -62,7 +62,7 @@ def _product(row: Row) -> Row:
 
 def _details(value: Any) -> dict[str, Any]:
     """The details: an object, in Parquet and CSV its text."""
-    value = records.nested(value)
+    value = nested(value)
     if isinstance(value, str):
         raise RowError("attributes", "attributes are not a map", f"details are no JSON object: {value[:200]!r}")
     return value if isinstance(value, dict) else {}
@@ -70,7 +70,7 @@ def _details(value: Any) -> dict[str, Any]:
 
 def _texts(value: Any) -> list[str]:
     """The texts of a list, in CSV of its text; another text is the only one."""
-    value = records.nested(value)
+    value = nested(value)
     found = value if isinstance(value, list) else [value]
     return [text.strip() for text in found if isinstance(text, str) and text.strip()]
 
@@ -81,7 +81,7 @@ def _images(value: Any) -> list[str]:
     Args:
         value: a list of objects, in Parquet an object of lists, in CSV the text of either.
     """
-    value = records.nested(value)
+    value = nested(value)
     if isinstance(value, dict):
         columns = [name for name in (*_SIZES, "variant") if isinstance(value.get(name), list)]
         value = [

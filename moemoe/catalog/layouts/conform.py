@@ -126,7 +126,10 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
     if name == "product_id":
         ids = array.to_numpy(zero_copy_only=False) if pa.types.is_floating(array.type) else array.cast(pa.string())
         return pa.array([as_id(value) for value in (ids.to_pylist() if isinstance(ids, pa.Array) else ids)], to)
-    return without_nothing(as_text_array(array))
+    texts = without_nothing(as_text_array(array))
+    if name in ("product_type", "description") and _has_lists(texts):
+        return pa.array([records.record({name: value}, [name]).get(name) for value in texts.to_pylist()], to)
+    return texts
 
 
 def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:

@@ -91,7 +91,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 def _product(row: Row, columns: NamedColumns) -> Row:
     body = html_text(columns.cell(row, "description"))
-    images = split_urls(re.sub(r"\|+", "|", columns.cell(row, "images")))
+    images = split_urls(columns.cell(row, "images"))
     return {
         "product_id": columns.cell(row, "sku") or columns.cell(row, "number"),
         "product_type": last_of_path(columns.cell(row, "category"), "/") or columns.cell(row, "category number"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts import long_form, records
@@ -228,7 +229,7 @@ def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] |
     """The attributes that a cell names, if its column is one of such; None if it names none, as a plain label."""
     if value is None or isinstance(value, bytes) or not _OF_PAIRS.fullmatch(plain_name(column)):
         return None
-    given, counts = records.nested(value), Counter[str]()
+    given, counts = nested(value), Counter[str]()
     if not given or not isinstance(given, (str, dict, list)) or (isinstance(given, dict) and not plain_label(given)[1]):
         return None
     try:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
@@ -71,13 +72,12 @@ def _product_type(tree: list[str], title: str, brand: str) -> str | None:
 
 
 def _list(cell: Any) -> list[str]:
-    """The texts of a JSON list; another text is the only one."""
+    """The texts of a list; another text is the only one."""
     text = as_cell(cell)
     if text == "nil":  # what Ruby prints where nothing is
         return []
-    try:
-        found = json.loads(text) if text.startswith("[") else text
-    except (ValueError, RecursionError):
+    found = nested(text)
+    if isinstance(found, str) and text.startswith("["):
         found = text.strip("[]\"' ")
     return [str(one) for one in (found if isinstance(found, list) else [found]) if one]
 
@@ -94,7 +94,7 @@ def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
 
 
 def _parse_ruby(text: str) -> Any:
-    """A hash as Ruby prints it: ``{"a"=>[1, nil]}``.
+    """A hash as Ruby prints it: ``{"a"=>[1, nil]}``, or as Python does, with which many have worked on it.
 
     Raises:
         RowError: it is none, or was cut.
@@ -102,6 +102,8 @@ def _parse_ruby(text: str) -> Any:
     try:
         return json.loads(_RUBY.sub(_as_json, text))
     except (ValueError, RecursionError) as error:
+        if isinstance(found := nested(text), dict):
+            return found
         detail = f"product_specifications are no Ruby hash: {text[:200]!r}"
         raise RowError("attributes", "attributes are not a map", detail) from error
 

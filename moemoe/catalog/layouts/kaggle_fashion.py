@@ -12,7 +12,8 @@ from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import as_cell, filled_rows
 from moemoe.storage import exists, join
 
-_BECAME = {"id": "product_id", "articleType": "product_type", "productDisplayName": "title"}
+#: The image is a column of the same data on Hugging Face alone.
+_BECAME = {"id": "product_id", "articleType": "product_type", "productDisplayName": "title", "image": "image"}
 _ATTRIBUTES = ("gender", "masterCategory", "subCategory", "baseColour", "season", "year", "usage")
 _TITLE = "productDisplayName"
 _NAMES = (*_BECAME, *_ATTRIBUTES, "filename", "link")
@@ -38,7 +39,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         return
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
     file.became.update({column: ATTRIBUTE for column in file.table.columns if column in _ATTRIBUTES})
-    links = _links(file)
+    has_image = "image" in file.table.columns
+    links = None if has_image else _links(file)
     for row in filled_rows(file):
         if isinstance(row, RowError):
             mended = _mended(row, file.table)
@@ -47,10 +49,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 yield row
                 continue
             row = mended
-        image = _photo(row.get("id"))
+        photo = _photo(row.get("id"))
+        image = photo if links is None else links.get(photo.rpartition("/")[2])
         yield {
             **{name: row.get(column) for column, name in _BECAME.items()},
-            "image": image if links is None else links.get(image.rpartition("/")[2]),
+            "image": row.get("image") if has_image else image,
             "attributes": {key: row[key] for key in _ATTRIBUTES if key in row},
         }
 

@@ -7,7 +7,7 @@ that is spoken there, else English, else the first by the alphabet. A text that 
 from collections.abc import Mapping
 from typing import Any
 
-from moemoe.catalog.layouts.records import nested
+from moemoe.catalog.formats.printed import nested
 from moemoe.language_tags import is_tag, preference
 
 #: What an entry calls its language, and its text.

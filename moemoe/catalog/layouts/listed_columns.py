@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.layouts.columns import plain_name
 from moemoe.catalog.layouts.layout import UNUSED
-from moemoe.catalog.layouts.records import nested, split_urls, with_path
+from moemoe.catalog.layouts.records import split_urls, with_path
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"

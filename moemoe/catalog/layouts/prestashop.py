@@ -48,6 +48,7 @@ _BECAME = {
 _ROOTS = frozenset(("home", "accueil", "inicio", "startseite", "home page", "strona główna", "root"))
 #: A feature with its position, whose value may have commas.
 _FEATURE = re.compile(r"\s*([^:]+?)\s*:\s*([^:]*?)\s*:\s*\d+\s*(?::\s*[01]\s*)?(?:,|$)")
+NO_PAIRS = "features without a name or without a value, left out"
 
 
 def fits(file: SellerFile) -> bool:
@@ -65,6 +66,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         labels, paths = Labels(), split_list(columns.cell(row, "categories"))
         for key, label in _features(columns.cell(row, "features")):
             labels.add(key, label)
+            file.counts[NO_PAIRS] += bool(key) != bool(label)
         for key in _LABELS:
             (labels.add_measure if key in _MEASURES else labels.add)(key, columns.cell(row, key))
         labels.add("Categories", paths)

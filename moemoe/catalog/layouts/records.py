@@ -1,15 +1,14 @@
 """One row of a catalog, as JSON, CSV or nested Parquet columns have it -> values in the types of CATALOG."""
 
-import ast
 import base64
 import binascii
 import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
@@ -22,16 +21,15 @@ _NO_IMAGE = "NA"
 PATHS = ("url", "src", "image_url", "uri", "contentUrl")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
-_NAN = re.compile(r"(?<=[:\[,\s])nan(?=\s*[,}\]])")
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
-_BETWEEN_URLS = re.compile(r"\s*[,;|\s]\s*(?=(?:https?:)?//)", re.IGNORECASE)
+_BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
 #: The same between files, behind the ending of an image.
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
-#: "Heel height: 5 cm", "color=red", "fit => slim": a name of four words at most, which "see https://..." and "10:30"
-#: have not.
-_WRITTEN_PAIR = re.compile(r"\s*([^\W\d][^\s:=]*(?: [^\s:=]+){0,3}) ?(?:=>|[:=](?!//))(.*)")
+#: "Heel height: 5 cm", "color=red", "fit => slim", Spark's "fit -> slim": a name of four words at most, which
+#: "see https://..." and "10:30" have not. Postgres and DuckDB have quotes around it.
+_WRITTEN_PAIR = re.compile(r"\s*([\"']?)([^\W\d][^\s:=]*?(?: [^\s:=]+?){0,3})\1 ?(?:[=-]>|[:=](?!//))(.*)", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -115,6 +113,7 @@ def product_id(value: Any) -> str | None:
 
 def product_type(value: Any) -> str | None:
     """A product type; of several in a list a path of them, "Men > Shirts"."""
+    value = nested(value)
     if not isinstance(value, list):
         return text("product_type", value)
     return " > ".join(name for name in (text("product_type", part) for part in value) if name) or None
@@ -122,6 +121,8 @@ def product_type(value: Any) -> str | None:
 
 def description(value: Any) -> str | None:
     """A description; of a list its texts, one a line."""
+    found = nested(value)
+    value = found if isinstance(found, list) else value
     if not isinstance(value, list):
         return text("description", value)
     return "\n".join(line for line in (text("description", part) for part in value) if line) or None
@@ -130,8 +131,8 @@ def description(value: Any) -> str | None:
 def bullet_points(value: Any) -> list[str]:
     """The bullet points of a list, or of a text: a list in JSON or Python's spelling, else one a line."""
     if isinstance(value, str):
-        parsed = _parsed(value, "[")
-        value = parsed if isinstance(parsed, list) else [_BULLET.sub("", line) for line in value.splitlines()]
+        found = nested(value)
+        value = found if isinstance(found, list) else [_BULLET.sub("", line) for line in value.splitlines()]
     points = (text("bullet_points", point) for point in (value if isinstance(value, list) else [value]))
     return [point for point in points if point and point.strip()]
 
@@ -239,16 +240,23 @@ def _written_pairs(given: str) -> list[tuple[str, str]] | None:
 
     A comma without a name behind it is one of the label.
     """
-    between = next((sign for sign in "\n;|," if sign in given.strip()), ",")
+    given = given.strip()
+    if given[:1] == "{" and given[-1] == "}":  # as databases and Java write maps
+        given = given[1:-1]
+    between = next((sign for sign in "\n;|," if sign in given), ",")
     pairs: list[tuple[str, str]] = []
-    for part in given.strip().split(between):
+    for part in given.split(between):
         if found := _WRITTEN_PAIR.fullmatch(part):
-            pairs.append((found[1], found[2].strip()))
+            pairs.append((found[2], found[3].strip()))
         elif between == "," and pairs:
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{part.rstrip()}")
         elif part.strip():
             return None
-    return pairs or None
+    return [(name, _unquoted(label)) for name, label in pairs] or None
+
+
+def _unquoted(label: str) -> str:
+    return label[1:-1] if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'" else label
 
 
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
@@ -284,6 +292,8 @@ def image(value: Any) -> dict[str, Any] | None:
     Raises:
         RowError: another shape, or no base64.
     """
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = nested(value)
     if isinstance(value, (str, float)):
         path = text("image", value)
         return {"bytes": None, "path": path} if path else None
@@ -315,9 +325,9 @@ def images(value: Any) -> list[dict[str, Any]]:
     """
     if isinstance(value, (str, float)):
         given = text("images", value) or ""
-        parsed = _parsed(given, "[")
-        value = parsed if isinstance(parsed, list) else [p for line in given.splitlines() for p in split_urls(line)]
-    elif isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
+        found = nested(given)
+        value = [p for line in given.splitlines() for p in split_urls(line)] if isinstance(found, str) else found
+    if isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
         value = [value]
     if not isinstance(value, list):
         raise RowError("images", "images are not a list", repr(value)[:200])
@@ -341,31 +351,8 @@ def split_urls(line: str) -> list[str]:
     first three; any other path as it is.
     """
     between = _BETWEEN_URLS if "//" in line else _BETWEEN_FILES
-    return [path.strip() for path in between.split(line) if path.strip()]
-
-
-def nested(value: Any) -> Any:
-    """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
-    opening = value.lstrip()[:1] if isinstance(value, str) else ""
-    if opening == '"':  # was written twice, as JSON or as CSV
-        within = value.strip()[1:-1].replace('""', '"')
-        with contextlib.suppress(ValueError):
-            within = json.loads(value)
-        found = nested(within) if isinstance(within, str) and within.lstrip()[:1] in ("{", "[") else None
-        return found if isinstance(found, (list, dict)) else value
-    found = _parsed(value, opening) if opening in ("{", "[") else None
-    return value if found is None else found
-
-
-def _parsed(given: str, opening: str) -> Any:
-    """A text that begins with ``opening`` as JSON, or as Python prints it; None if it is neither."""
-    if not given.lstrip().startswith(opening):
-        return None
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
-    with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return ast.literal_eval(_NAN.sub("None", given.strip()))
-    return None
+    paths = (path.strip(",;| \t") for path in between.split(line))
+    return [path for path in paths if path]
 
 
 _CONVERTERS = {

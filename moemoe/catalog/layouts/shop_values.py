@@ -14,7 +14,7 @@ from moemoe.errors import CatalogError
 
 #: What shops have for a measure that nobody gave.
 ZERO = re.compile(r"0*[.,]?0*")
-_BETWEEN_URLS = re.compile("(?: ?[,;|] ?| )(?=(?:https?:)?//)")
+_BETWEEN_URLS = re.compile("[ ,;|]+(?=(?:https?:)?//)")
 
 
 def check_product_type(file: SellerFile, found: bool, names: str) -> None:
@@ -73,16 +73,23 @@ class Labels:
 
 
 def last_of_path(path: str | None, separator: str = ">") -> str | None:
-    """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself. Entities are resolved."""
-    names = [name.strip() for name in html.unescape(path or "").split(separator) if name.strip()]
-    return names[-1] if names else None
+    """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself. Entities are resolved.
+
+    Behind a backslash a separator belongs to the name, as Magento writes "Default Category/Books\\/Media".
+    """
+    between = re.compile(rf"(?<!\\){re.escape(separator)}")
+    names = [name.strip() for name in between.split(html.unescape(path or "")) if name.strip()]
+    return names[-1].replace(f"\\{separator}", separator) if names else None
 
 
 def deepest_path(paths: Iterable[str], separator: str = ">") -> str | None:
     """The path with the most names, the first of several: a product's own category, not the shelves it is also on."""
-    return max(
-        (path for path in paths if path.strip()), key=lambda path: html.unescape(path).count(separator), default=None
-    )
+
+    def depth(path: str) -> int:
+        plain = html.unescape(path)
+        return plain.count(separator) - plain.count(f"\\{separator}")
+
+    return max((path for path in paths if path.strip()), key=depth, default=None)
 
 
 def in_order(items: Iterable[str | None]) -> list[str]:
@@ -106,7 +113,9 @@ def _items_of(separator: str) -> re.Pattern[str]:
 
 def split_urls(cell: str | None) -> list[str]:
     """The URLs or paths in one cell, with commas between them; a comma within a URL is its own."""
-    return in_order(_BETWEEN_URLS.split(" ".join(cell.split()))) if cell and "://" in cell else split_list(cell)
+    if cell and "://" in cell:
+        return in_order(url.strip(" ,;|") for url in _BETWEEN_URLS.split(" ".join(cell.split())))
+    return split_list(cell)
 
 
 def found_columns(columns: Sequence[str], names: Iterable[str]) -> dict[str, str]:

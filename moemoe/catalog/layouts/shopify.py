@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
-from moemoe.catalog.layouts.records import nested
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     NamedColumns,

@@ -13,6 +13,7 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.long_form import UNNAMED
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
@@ -100,7 +101,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             variations.add_product(cells.get(name, "") for name in ("ID", "SKU"))
         labels = Labels()
         for name, values in numbered:
-            labels.add(_text(row.get(name)), split_list(_text(row.get(values))))
+            key, label = _text(row.get(name)), _text(row.get(values))
+            labels.add(key, split_list(label))
+            file.counts[UNNAMED] += bool(label and not key)
         for column, (key, unit) in measures.items():
             labels.add_measure(key, _text(row.get(column)), unit)
         for column, key in fields.items():

@@ -130,19 +130,20 @@ def test_columns_of_every_kind_are_labels(tmp_path):
 
 
 def test_class_labels_in_lists_and_none(tmp_path):
-    """-1 is what test splits have for a label."""
+    """-1 is what test splits have for a label; a number that has no name stays one."""
     features = {"color": {"_type": "Sequence", "feature": FEATURES["season"]}, "season": FEATURES["season"]}
     table = pa.table(
         {
-            **{name: ["p1", "p2"] for name in ("product_id", "product_type", "title")},
-            "color": pa.array([[0, 1], None], pa.list_(pa.int64())),
-            "season": [1, -1],
+            **{name: ["p1", "p2", "p3"] for name in ("product_id", "product_type", "title")},
+            "color": pa.array([[0, 1], None, [0, 9]], pa.list_(pa.int64())),
+            "season": [1, -1, 9],
         }
     ).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, tmp_path / "a.parquet")
-    first, second = rows_of(tmp_path / "a.parquet")
+    first, second, third = rows_of(tmp_path / "a.parquet")
     assert first["attributes"] == [("color", "Summer, Winter"), ("season", "Winter")]
     assert second["attributes"] == []
+    assert third["attributes"] == [("color", "Summer, 9"), ("season", "9")]
 
 
 @pytest.mark.parametrize(

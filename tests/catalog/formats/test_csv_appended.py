@@ -57,3 +57,12 @@ def test_files_with_marks_put_one_behind_the_other(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + one + one)
     assert [row["product_id"] for row in rows_of(path)] == ["p1", "p1"]
     assert read_as(path).counts == {"rows that repeat the header, left out": 1}
+
+
+def test_names_of_a_program_below_labels_are_no_product(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "Product ID,Product Type,Title,Colour of it\nproduct_id,product_type,title,color\n"
+        "1,Shirts,A,Red\n2,Shirts,Title,\n"
+    )
+    assert [row["product_id"] for row in rows_of(tmp_path / "a.csv")] == ["1", "2"]
+    assert read_as(tmp_path / "a.csv").counts == {"rows that repeat the header, left out": 1}

@@ -144,3 +144,14 @@ def test_labels_of_a_list_of_products(tmp_path, labels):
     (row,) = rows_of(tmp_path / "a.xml")
     assert (row["product_id"], row["image"]["path"]) == ("7", "a.jpg")
     assert row["attributes"] == [("Fit", "Slim"), ("Width", "5 cm")]
+
+
+def test_a_value_in_an_attribute_of_an_element(tmp_path):
+    (tmp_path / "a.xml").write_text(
+        "<products><product><product_id>1</product_id><product_type>Shirts</product_type><title>Shirt</title>"
+        '<image url="https://a.test/1.jpg"/><color value="Red"/>'
+        '<attributes><attribute name="Fit" value="Slim"/></attributes></product></products>'
+    )
+    (row,) = rows_of(tmp_path / "a.xml")
+    assert row["image"]["path"] == "https://a.test/1.jpg"
+    assert ("Fit", "Slim") in row["attributes"]

@@ -217,3 +217,9 @@ def test_the_template_is_a_workbook_with_macros(tmp_path):
     rows = [*AMAZON, AMAZON_RED]
     path = write_excel(tmp_path / "a.xlsm", [["Instructions"]], rows, [["Valid Values"], ["x"]])
     assert [product["product_id"] for product in read(path).products] == ["C1"]
+
+
+def test_the_market_is_the_last_of_the_settings(tmp_path):
+    """Nothing of the field names that follow is taken for a part of it."""
+    header = [["TemplateType=fptcustom", "settings=primaryMarketplaceId=amzn1.mp.o.A1PA6795UKMFR9"], *AMAZON[1:]]
+    assert read(write_flat_file(tmp_path / "clothing.txt", header, AMAZON_RED)).first["marketplace"] == "DE"

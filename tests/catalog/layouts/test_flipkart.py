@@ -86,3 +86,13 @@ def test_nil_is_nothing(tmp_path):
     found = read(write_dicts(tmp_path / "flipkart.csv", FLIPKART, row)).first
     assert found["image"] is None
     assert list(found["attributes"]) == ["product_category_tree"]
+
+
+def test_as_python_prints_what_it_has_read(tmp_path):
+    row = flipkart_row(
+        image="['http://a.test/1.jpg', 'http://a.test/2.jpg']",
+        product_specifications="{'product_specification': [{'key': 'Fabric', 'value': 'Cotton'}]}",
+    )
+    path = write_dicts(tmp_path / "flipkart.csv", FLIPKART, row)
+    assert read(path).first["attributes"]["Fabric"] == "Cotton"
+    assert images_of(path) == [["http://a.test/1.jpg", "http://a.test/2.jpg"]]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.catalog_files import read_as, rows_of, write_parquet
 from tests.support.seller_files import read, write
 from tests.support.shop_samples import KAGGLE, KAGGLE_ROW
 
@@ -77,3 +78,12 @@ def test_rows_of_blanks_are_no_products(tmp_path):
     found = read(write(tmp_path / "styles.csv", KAGGLE, KAGGLE_ROW, ",".join(" " for _ in KAGGLE.split(","))))
     assert len(found.products) == 1
     assert found.how.counts == {"blank rows, left out": 1}
+
+
+def test_the_same_data_on_hugging_face_has_the_images(tmp_path):
+    names, cells = KAGGLE.split(","), KAGGLE_ROW.split(",")
+    columns = {name: [cell] for name, cell in zip(names, cells, strict=True)}
+    path = write_parquet(tmp_path / "train.parquet", **columns, image=[{"bytes": b"a", "path": None}])
+    (row,) = rows_of(path)
+    assert row["image"] == {"bytes": b"a", "path": None}
+    assert read_as(path).columns["image"] == "image"

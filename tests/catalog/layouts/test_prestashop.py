@@ -44,3 +44,11 @@ def test_features(tmp_path, cell, labels):
     header = "ID;Name;Categories (x,y,z...);Feature (Name:Value:Position:Customized)"
     (row,) = rows_of(write_lines(tmp_path / "a.csv", header, f"1;Shirt;Shirts;{cell}"))
     assert {key: label for key, label in row["attributes"] if key != "Categories"} == labels
+
+
+def test_features_that_are_no_pairs_are_counted(tmp_path):
+    header = "ID;Name;Categories (x,y,z...);Feature (Name:Value:Position:Customized)"
+    path = write_lines(tmp_path / "a.csv", header, "1;Shirt;Shirts;Fabric:Cotton:1,Soft,:Slim:3,Fit")
+    (row,) = rows_of(path)
+    assert [key for key, _ in row["attributes"]] == ["Fabric", "Categories"]
+    assert read_as(path).counts == {"features without a name or without a value, left out": 3}

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -121,3 +122,27 @@ def test_what_r_writes_where_no_image_is():
     assert record({"image": "NA", "images": ["NA", "a.jpg"], "marketplace": "NA"}, OF_R) == {
         "image": None, "images": [{"bytes": None, "path": "a.jpg"}], "marketplace": "NA"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{color=Red, fit=Slim, long}",
+        "{color -> Red, fit -> Slim, long}",
+        """{'color': Red, 'fit': 'Slim, long'}""",
+        '"color"=>"Red", "fit"=>"Slim, long"',
+    ],
+)
+def test_maps_as_databases_write_them(given):
+    assert attributes(given) == [("color", "Red"), ("fit", "Slim, long")]
+
+
+@pytest.mark.parametrize("given", ['["Men", "Shirts"]', "['Men' 'Shirts']", "[Men, Shirts]"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_list_in_a_cell_that_is_one_text(tmp_path, given, ending):
+    row = {"product_id": "1", "product_type": given, "title": "Shirt", "description": given, "attributes": "{}"}
+    pd.DataFrame([row]).to_csv(path := tmp_path / "a.csv", index=False)
+    if ending == "parquet":
+        path = write_parquet(tmp_path / "a.parquet", **{name: [value] for name, value in row.items()})
+    (found,) = rows_of(path)
+    assert (found["product_type"], found["description"]) == ("Men > Shirts", "Men\nShirts")

@@ -75,3 +75,15 @@ def test_a_text_that_stands_for_nothing_is_none():
     for label in ("nan", "NULL", "(null)", "undefined", "None"):  # of the last the contract says what it means
         labels.add("Closure", label)
     assert labels.pairs() == {"Closure": "None"}
+
+
+def test_a_separator_behind_a_backslash_is_part_of_a_category():
+    assert last_of_path(r"Shop/Books\/Media", "/") == "Books/Media"
+    assert deepest_path(["Shop/Men/Shirts", r"A\/B\/C\/D"], "/") == "Shop/Men/Shirts"
+
+
+@pytest.mark.parametrize(
+    "cell", ["http://a.test/1,2.jpg,,http://a.test/3.jpg", "http://a.test/1,2.jpg | http://a.test/3.jpg;"]
+)
+def test_no_separator_is_left_at_a_url(cell):
+    assert split_urls(cell) == ["http://a.test/1,2.jpg", "http://a.test/3.jpg"]

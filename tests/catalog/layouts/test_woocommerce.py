@@ -160,3 +160,9 @@ def test_shortcodes_of_page_builders_are_left_out(tmp_path):
     body = '[vc_row full_width="x"][vc_column]<p>Soft [NEW].</p>[/vc_column][/vc_row]'
     row = WOO_SHIRT | {"Description": body, "Short description": "[vc_row]Light[/vc_row]"}
     assert read(write_dicts(tmp_path / "a.csv", WOO, row)).first["description"] == "Light\nSoft [NEW]."
+
+
+def test_values_of_an_attribute_without_a_name_are_counted(tmp_path):
+    row = WOO_SHIRT | {"Attribute 2 name": "", "Attribute 2 value(s)": "Cotton"}
+    counts = read(write_dicts(tmp_path / "a.csv", WOO, row)).how.counts
+    assert counts == {"rows with an attribute's value without its name, which is left out": 1}

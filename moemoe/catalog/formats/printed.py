@@ -1,0 +1,98 @@
+"""Lists and objects in one cell: as JSON, or as Python, NumPy and pandas print them.
+
+A pandas table with lists, saved as CSV, has them as NumPy prints them, without commas: ``['S' 'M']``. Databases write
+them without quotes: ``[S, M]``.
+"""
+
+import ast
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+_TEXT = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\""""
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_ITEM = re.compile(rf"{_TEXT}|{_NUMBER}|None|nan|True|False", re.DOTALL)
+_ITEMS_OF_ARRAY = re.compile(rf"\s*\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]\s*", re.DOTALL)
+#: A text, of which nothing is replaced, or what NumPy prints between two objects.
+_BETWEEN_OBJECTS = re.compile(rf"({_TEXT})|\}}\s+(?=\{{)", re.DOTALL)
+#: As DuckDB and Java write lists, and Postgres arrays; an object has other signs.
+_BARE_LIST = re.compile(r"\[([^][{}\"':=>]*,[^][{}\"':=>]*)\]|\{([^][{}\"':=>]*,[^][{}\"':=>]*)\}")
+#: What is printed by its name alone.
+_NAMES = {"nan": None, "NaT": None, "inf": None, "null": None, "true": True, "false": False}
+#: What is printed with its type -> the value from what stands in the brackets.
+_TYPES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("array", "str_", "bool_", "bool", "set", "frozenset"), lambda value=(), *_: value),
+    **dict.fromkeys(("float64", "float32", "float16", "int64", "int32", "int16", "int8"), lambda value, *_: value),
+    **dict.fromkeys(("UUID", "ObjectId"), str),
+    **{"Decimal": Decimal, "OrderedDict": dict, "Timestamp": datetime.fromisoformat},
+    **{"datetime": datetime, "date": date},
+}
+
+
+def nested(value: Any) -> Any:
+    """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
+    opening = value.lstrip()[:1] if isinstance(value, str) else ""
+    if opening == '"':  # was written twice, as JSON or as CSV
+        within = value.strip()[1:-1].replace('""', '"')
+        with contextlib.suppress(ValueError):
+            within = json.loads(value)
+        found = nested(within) if isinstance(within, str) and within.lstrip()[:1] in ("{", "[") else None
+        return found if isinstance(found, (list, dict)) else value
+    found = _parsed(value) if opening in ("{", "[") else None
+    return value if found is None else found
+
+
+def as_python_prints(given: str) -> Any:
+    """What a text is that Python has printed, also with NumPy's and pandas' values in it.
+
+    Raises:
+        ValueError: it is no such.
+    """
+    try:
+        if _ITEMS_OF_ARRAY.fullmatch(given):  # Python would take two texts for one
+            return [_value(_expression(item)) for item in _ITEM.findall(given)]
+        try:
+            return _value(_expression(given))
+        except SyntaxError:
+            return _value(_expression(_BETWEEN_OBJECTS.sub(lambda found: found[1] or "}, ", given)))
+    except (SyntaxError, RecursionError, MemoryError, TypeError, ArithmeticError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _parsed(given: str) -> Any:
+    """A list or an object; None if the text is neither."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
+    with contextlib.suppress(ValueError):
+        return as_python_prints(given)
+    bare = _BARE_LIST.fullmatch(given.strip())
+    return [item.strip() for item in (bare[1] or bare[2]).split(",")] if bare else None
+
+
+def _expression(given: str) -> ast.expr:
+    return ast.parse(given.strip(), mode="eval").body
+
+
+def _value(printed: ast.expr) -> Any:
+    match printed:
+        case ast.Constant(value=value) if value is not ...:
+            return value
+        case ast.List(elts=items) | ast.Set(elts=items):
+            return [_value(item) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_value(item) for item in items)
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {_value(key): _value(value) for key, value in zip(keys, values, strict=True) if key is not None}
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):
+            return number
+        case ast.Name(id=name) if name in _NAMES:
+            return _NAMES[name]
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=given) if name in _TYPES:
+            return _TYPES[name](*map(_value, given))
+    raise ValueError(f"{ast.unparse(printed)[:60]} is no value that Python prints")
