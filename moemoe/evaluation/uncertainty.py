@@ -97,10 +97,11 @@ class GroupBootstrap:
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
     """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds where no replicate has a value.
 
-    Where all predictions are alike, so is every draw, which says nothing of how many there are: then it is Wilson's.
+    Where all predictions are alike, or of one group, so is every draw, which says nothing of how many there are: then it
+    is Wilson's.
     """
     low, high = bounds(value, replicates)
-    if low == high and value in (0.0, 1.0):
+    if low == high:
         low, high = wilson(round(value * n), n)
     return Interval(value, max(low, 0.0), min(high, 1.0), n)
 

@@ -86,9 +86,12 @@ def test_wilson_is_scipys(right, judged):
     assert wilson(right, judged) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
-@pytest.mark.parametrize(("value", "n", "low", "high"), [(1.0, 3, 0.438, 1), (1.0, 400, 0.990, 1), (0.0, 3, 0, 0.562)])
-def test_where_all_answers_are_alike_their_number_still_counts(value, n, low, high):
-    """Every draw of three right answers has three right answers, which does not make the figure sure."""
+@pytest.mark.parametrize(
+    ("value", "n", "low", "high"),
+    [(1.0, 3, 0.438, 1), (1.0, 400, 0.990, 1), (0.0, 3, 0, 0.562), (0.75, 40, 0.598, 0.858)],
+)
+def test_where_all_draws_are_alike_the_number_of_answers_still_counts(value, n, low, high):
+    """Every draw of three right answers has three right answers, every draw of one group its share of them."""
     found = interval(value, np.full(100, value), n)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)
 
