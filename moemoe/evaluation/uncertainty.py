@@ -97,8 +97,8 @@ class GroupBootstrap:
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
     """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds where no replicate has a value.
 
-    Where all predictions are alike, or of one group, so is every draw, which says nothing of how many there are: then it
-    is Wilson's.
+    Where all predictions are alike, or of one group, so is every draw, which says nothing of how many there are: then
+    it is Wilson's.
     """
     low, high = bounds(value, replicates)
     if low == high:

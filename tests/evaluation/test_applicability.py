@@ -2,6 +2,7 @@ import pytest
 
 from moemoe.evaluation.applicability import applicability, applicability_metrics
 from moemoe.evaluation.cells import Cells
+from moemoe.evaluation.uncertainty import wilson
 from moemoe.schemas import IMAGE_BLANKED, NOT_APPLICABLE, SLICES, WITHHELD
 from tests.support.prediction_rows import rows, table
 
@@ -70,8 +71,9 @@ def test_where_every_attribute_applies_nothing_is_measured():
 
 
 def test_the_interval_draws_groups_of_products():
-    """All of these products are of one group: whenever it is drawn the figures are the same."""
+    """All of these products are of one group: whenever it is drawn the figures are the same, and say nothing."""
     own = [dict(row, group="one") for row in (*answered(rows(20, 20), 5), *asked_in_vain(20, 10))]
     named = figures(applicability(Cells(table(rows(50, 50, "saree"), own))))
     assert len(named) == 3
-    assert all(row["low"] == row["value"] == row["high"] for row in named.values())
+    for row in named.values():
+        assert (row["low"], row["high"]) == wilson(round(row["value"] * row["n"]), row["n"])
