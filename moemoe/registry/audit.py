@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from moemoe.cli import main
+from moemoe.counts import counted
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.evaluation.field_precision import (
     RAISE,
@@ -84,7 +85,8 @@ def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
     value, low, high = overall_precision(cells)
     weak = sum(c.action == TOO_FEW for c in cells)
     lines.append(f"cells with verdicts, each weighing what it filled in: {estimate(value, low, high)} % right")
-    lines.append(f"{len(changes_of(cells))} cells break 90 %, {weak} of {len(cells)} have too few verdicts to tell")
+    broken = len(changes_of(cells))
+    lines.append(f"of {counted(len(cells), 'cell')} {broken:,} break 90 %, and {weak:,} have too few verdicts to tell")
     return lines
 
 
