@@ -65,12 +65,14 @@ def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version
     """Tightens the model that the audit judged; None where no cell breaks its promise.
 
     Raises:
-        ConfigError: that model is not the champion any more.
+        ConfigError: that model is not the champion any more, or the audit is of several.
     """
     changes = changes_of(cells)
     if not changes:
         return None
-    [judged] = set(audit["model_version"].to_pylist())
+    judged, *others = sorted(set(audit["model_version"].to_pylist()))
+    if others:
+        raise ConfigError(f"the audit judges {', '.join([judged, *others])}; --apply takes verdicts on one version")
     base = find_version(uri, f"models:/{judged}")
     words = ", ".join(f"{cell_name(*cell)} {'off' if new is None else f'{new:.3f}'}" for cell, new in changes.items())
     return change_thresholds(uri, base, changes, f"audit in the field: {words}")
