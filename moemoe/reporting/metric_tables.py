@@ -23,10 +23,10 @@ def metric(metrics: Mapping[str, float], name: str) -> Estimate:
 
 def headline(evaluation: Evaluation) -> list[Block]:
     """The means that runs are compared by; all of them are in MLflow."""
+    if evaluation.no_means:
+        return [Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING)]
     metrics = evaluation.metrics
     found: list[Block] = []
-    if evaluation.no_means:
-        found.append(Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING))
     shown = [("this model", ""), ("the same, image blanked", "image_blanked/")]
     shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
     rows: list[list[Cell]] = [
@@ -81,7 +81,8 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
             lines.append(
                 f"**{100 * cut:.0f} % of the texts are longer than the model reads**: it never sees their ends."
             )
-    return [Table([*heads, "cells that abstain"], rows), Text(" ".join(lines))]
+    table = Table([*heads, "cells that abstain"], rows)
+    return [*([] if evaluation.no_means else [table]), Text(" ".join(lines))]  # it counts the cells of the means
 
 
 def slice_table(found: Measurement) -> list[Block]:

@@ -1,7 +1,7 @@
 """The tables that engineers read."""
 
 from moemoe.reporting.document import Document, Text
-from moemoe.reporting.metric_tables import applicability_table, cell_table
+from moemoe.reporting.metric_tables import applicability_table, cell_table, headline, thresholds
 from moemoe.reporting.text import document_text
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
@@ -39,3 +39,12 @@ def test_thresholds_on_few_products_are_counted_where_there_are_any():
     few = [rows(9, 9, "kurta", split="validation"), rows(9, 9, "kurta")]
     said, _ = cell_table(measured(table(*sure, *few)).evaluation)
     assert said.text == "The thresholds of 1 cell accept fewer than 30 validation products: unreliable."
+
+
+def test_where_there_are_no_means_there_is_no_table_of_zeros_and_dashes():
+    found = measured(table(rows(9, 9, split="validation"), rows(9, 9))).evaluation
+    [said] = headline(found)
+    assert said.text.startswith("**No means**: ")
+    [below] = thresholds(found)
+    assert "Confidences are scaled" in below.text
+    assert len(headline(measured(table(rows(60, 60, split="validation"), rows(60, 60))).evaluation)) == 3
