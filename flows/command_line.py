@@ -102,15 +102,20 @@ def resume_command() -> str:
 
 
 def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
-    """The run that a bare ``resume`` would go on with, if there is nothing left of it to do."""
+    """The run that a bare ``resume`` would go on with, if there is nothing left of it to do.
+
+    Raises:
+        SystemExit: there is no such run; Metaflow itself ends with an UnboundLocalError.
+    """
     rest = arguments[arguments.index("resume") + 1 :]
     if "--help" in rest:
         return None
-    origin = None
+    origin, named_step = None, False
     while rest:
         option, _, value = rest.pop(0).partition("=")
         if not option.startswith("-"):
-            return None  # a step: it is done again in any case
+            named_step = True  # it is done again in any case
+            continue
         value = value or (rest.pop(0) if rest and not rest[0].startswith("-") else "")
         if option == "--origin-run-id":
             origin = value
@@ -119,9 +124,12 @@ def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
         return None
     namespace(None)
     try:
-        return origin if Run(f"{flow.__name__}/{origin}").successful else None
+        is_over = Run(f"{flow.__name__}/{origin}").successful
     except MetaflowNotFound:
-        return None
+        if any(word.startswith("--metadata") for word in arguments):  # then it may be where nobody has looked
+            return None
+        sys.exit(f"{flow.__name__} has no run {origin}: there is nothing to resume")
+    return origin if is_over and not named_step else None
 
 
 def _would_be_retried(flow: type[FlowSpec]) -> bool:

@@ -76,10 +76,13 @@ def _beside(path: Path) -> tuple[int, str]:
     """A new file in the folder of ``path``: its descriptor and its name."""
     prefix = f".{path.name}.{_host()}.{os.getpid()}."
     try:
-        return tempfile.mkstemp(prefix=prefix, dir=path.parent)
-    except FileNotFoundError:
+        with contextlib.suppress(FileNotFoundError):  # a folder is there for all but its first file
+            return tempfile.mkstemp(prefix=prefix, dir=path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.mkstemp(prefix=prefix, dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # a person knows no temporary name
+        raise
 
 
 @contextlib.contextmanager

@@ -144,9 +144,10 @@ def root_writable(root: str) -> Finding:
     """Whether a file can be written where a run would write its own."""
     from moemoe.storage import absolute, is_s3, join, remove, write_bytes
 
-    where = absolute(root)
+    where = root
     to_do = "give flows a --root that you may write to"
     try:
+        where = absolute(root)
         if is_s3(where):
             probe = join(where, f"doctor-{os.getpid()}")
             write_bytes(probe, b"")

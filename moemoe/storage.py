@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 
 from moemoe import s3
 from moemoe.atomic_files import replace_by, replacing
-from moemoe.errors import StorageError
+from moemoe.errors import ConfigError, StorageError
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 
 
 def is_s3(uri: str) -> bool:
@@ -48,7 +50,13 @@ def part_uri(folder: str, index: int) -> str:
 
 
 def absolute(uri: str) -> str:
-    """``uri`` unchanged on S3, else as an absolute path."""
+    """``uri`` unchanged on S3, else as an absolute path.
+
+    Raises:
+        ConfigError: it is empty, names no bucket, or is an address of another kind, which no folder is meant by.
+    """
+    if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
+        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, and s3://BUCKET or a prefix in it")
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())
 
 

@@ -76,3 +76,7 @@ def test_a_package_that_breaks_on_import_is_a_finding(here, monkeypatch, capsys)
 def test_another_python(monkeypatch):
     monkeypatch.setattr(doctor, "PYTHONS", ((2, 7),))
     assert doctor.python().to_do == "make the environment with Python 2.7"
+
+
+def test_a_root_in_a_store_that_is_not_known_is_named():
+    assert "is no place for files" in doctor.root_writable("gs://bucket").found

@@ -65,6 +65,7 @@ GROUND: dict[str, set[str]] = {
     "cli": {"", "errors", "names", "notifications"},
     "configs": {"errors"},
     "correctness": set(),
+    "counts": set(),
     "errors": set(),
     "language_tags": set(),
     "lazy_imports": set(),

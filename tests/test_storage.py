@@ -3,7 +3,7 @@
 import pytest
 
 from moemoe import storage
-from moemoe.errors import StorageError
+from moemoe.errors import ConfigError, StorageError
 from tests.support.s3 import s3_bucket
 
 
@@ -65,3 +65,17 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(StorageError, match="cannot write"):
         storage.publish(tmp_path / "no-such-file", str(tmp_path / "target"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "uri", ["", " ", "gs://bucket/runs", "file:///tmp/runs", "https://host/runs", "s3://", "s3:///runs"]
+)
+def test_what_is_no_place_for_files(uri):
+    with pytest.raises(ConfigError, match="is no place for files; allowed are a folder, and s3://BUCKET"):
+        storage.absolute(uri)
+
+
+def test_a_place_for_files_is_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert storage.absolute("s3://bucket") == "s3://bucket"
+    assert storage.absolute("a: b//c") == str(tmp_path / "a: b/c")

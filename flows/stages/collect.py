@@ -32,13 +32,10 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
     Raises:
         CatalogError: there is no such catalog, or a file of it on this machine has no layout that is known.
     """
+    partitions = [_draw_sample(space, options)] if options.is_sample else find_partitions(options.catalog, say)
+    for note in check_layouts(partitions, contract.columns, options.layout):
+        say(note)
     space.folder.given_contract.publish(contract.path)
-    if options.is_sample:
-        partitions = [_draw_sample(space, options)]
-    else:
-        partitions = find_partitions(options.catalog, say)
-        for note in check_layouts(partitions, contract.columns, options.layout):
-            say(note)
     return FoundCatalog(partitions, plan_tasks(partitions, options.max_products or None))
 
 

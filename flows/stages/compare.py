@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moemoe.contract.load import load_contract
+from moemoe.errors import ConfigError
 from moemoe.evaluation.comparison import Candidate, Comparison, compare, pooled
 from moemoe.evaluation.paper import AS_LONG, PaperSystem, systems_of, tables_of
 from moemoe.inference.answering import ANSWERING
@@ -83,6 +84,8 @@ def start(
     Raises:
         MoEMoEError: whatever would end the comparison later.
     """
+    if asked.runs and (asked.models or asked.folds):
+        raise ConfigError("--runs compares what is trained already; leave out --models and --folds, or --runs")
     if asked.runs:
         return start_with_runs(space, asked, metaflow_run)
     return start_with_systems(space, options, asked, metaflow_run, is_local)

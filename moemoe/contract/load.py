@@ -71,7 +71,11 @@ def _check(root: YamlNode) -> Contract:
     if not attributes and opened is None:
         fields["attributes"].fail("no attribute is named; at least one is needed")
     named = fields["report_product_types"].items() if "report_product_types" in fields else []
-    report = tuple(entry.choice(product_types) for entry in named)
+    report: tuple[str, ...] = ()
+    for entry in named:
+        if (name := entry.choice(product_types)) in report:
+            entry.fail(f"{entry.name} {name!r} is there twice; each product type is reported on once")
+        report = (*report, name)
     if not report and opened is None:  # an open contract's are all that the catalog has, too, once it is closed
         report = tuple(product_types)
     return Contract(

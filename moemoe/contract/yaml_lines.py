@@ -43,15 +43,17 @@ class YamlNode:
 
     def text(self) -> str:
         """The scalar as it is written, so that ``No``, ``Null`` and ``2`` need no quotes."""
-        if not isinstance(self.node, yaml.ScalarNode) or self.empty or not self.node.value.strip():
+        if not isinstance(self.node, yaml.ScalarNode):
             self.fail(f"{self.name} must be a text")
+        if self.empty or not self.node.value.strip():
+            self.fail(f"{self.name} must be a text; nothing is written")
         return self.node.value
 
     def number(self, low: float, high: float, whole: bool = False) -> float:
         """The scalar as a number within [low, high], perhaps a whole one."""
         try:
-            value = float(self.text())
-        except ValueError:
+            value = float(self.node.value)
+        except (TypeError, ValueError):  # a list or mapping, a text
             value = float("nan")
         if not low <= value <= high or (whole and value != int(value)):
             allowed = f"whole number from {low:.0f} to {high:,.0f}" if whole else f"number from {low:g} to {high:g}"
@@ -155,6 +157,8 @@ def parse_yaml(data: bytes, path: Path) -> YamlNode:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        if problem.startswith("but "):  # it goes on with what was expected
+            problem = f"{getattr(error, 'context', None) or 'something else was expected'}, {problem}"
         raise ContractError(f"{path}:{line}: not valid YAML: {problem}") from error
     entry = YamlNode(node, str(path), "the contract")
     if node is None or entry.empty:

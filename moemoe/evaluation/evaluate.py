@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from moemoe.counts import counted
 from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.recall_at_precision import (
@@ -159,7 +160,7 @@ def _guard(threshold: float, independent: int) -> str:
     if not math.isnan(threshold):
         return "promise"
     if independent < least_support():
-        return f"abstains: too little data, {independent} validation groups of at least {least_support()}"
+        return f"abstains: too little data, {counted(independent, 'validation group')} of at least {least_support()}"
     return "abstains: the most confident validation answers are not surely 90 % right"
 
 

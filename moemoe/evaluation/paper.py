@@ -206,9 +206,15 @@ def tables_of(dataset: str, names: str = "") -> list[PaperTable]:
 
 
 def systems_of(models: str, tables: Sequence[PaperTable]) -> list[PaperSystem]:
-    """The comma-separated ``models``, then what ``tables`` need, each once; QGA beside MoEMoE also ``AS_LONG``."""
+    """The comma-separated ``models``, then what ``tables`` need, each once; QGA beside MoEMoE also ``AS_LONG``.
+
+    Raises:
+        ConfigError: they name none.
+    """
     named = [PaperSystem(name) for part in models.split(",") if (name := part.strip())]
     systems = list(dict.fromkeys([*named, *(system for table in tables for system in table.systems)]))
+    if not systems:
+        raise ConfigError(f"--models is {models!r}; allowed are names of models, separated by commas")
     if PaperSystem("moemoe") in systems and PaperSystem("qga") in systems:
         systems.insert(systems.index(PaperSystem("qga")) + 1, PaperSystem("qga", AS_LONG))
     return systems

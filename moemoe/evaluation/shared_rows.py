@@ -192,7 +192,7 @@ def _check_rows(first: TestRows, second: TestRows) -> None:
         if len(alone := np.flatnonzero(~np.isin(mine, theirs))):
             product, attribute = (rows.text(column, alone[0]) for column in ("product_id", "attribute"))
             raise EvaluationError(
-                f"the runs have different test rows, so they cannot be compared: {len(alone)} of the {name} run's "
+                f"the runs have different test rows: {len(alone)} of the {name} run's "
                 f"{len(rows)} are not in the other's, e.g. product {product}, attribute {attribute}"
             )
 

@@ -110,10 +110,13 @@ def with_verdicts(audit: pa.Table, verdicts: bytes, where: str) -> pa.Table:
         raise CatalogError(f"{where}: column {missing[0]!r} is missing; a CSV of verdicts has {', '.join(needed)}")
     records = audit.to_pylist()
     place = {tuple(row[name] for name in KEY): index for index, row in enumerate(records)}
+    judged: dict[tuple, str | None] = {}
     for line, row in enumerate(rows, start=2):
         key = tuple(row[name] for name in KEY)
         if key not in place:
             raise CatalogError(f"{where}:{line}: product {key[0]}, {key[1]}: {key[2]!r} is not a row of this audit")
+        if judged.setdefault(key, row["verdict"]) != row["verdict"]:
+            raise CatalogError(f"{where}:{line}: product {key[0]}, {key[1]} has another verdict above; keep one")
         records[place[key]]["verdict"] = row["verdict"] or None
     return checked_verdicts(pa.Table.from_pylist(records, AUDIT), where)
 
@@ -128,7 +131,10 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
     missing = [name for name in AUDIT.names if name not in audit.column_names and name not in needless]
     if missing:
         raise CatalogError(f"{where} is not an audit: column {missing[0]!r} is missing")
-    records = audit.to_pylist()
+    try:
+        records = pa.Table.from_pylist(audit.to_pylist(), AUDIT).to_pylist()
+    except (pa.ArrowException, TypeError) as error:
+        raise CatalogError(f"{where} is not an audit: {str(error).splitlines()[0]}") from error
     for row in records:
         row["verdict"] = (row["verdict"] or "").strip().lower() or None
     unknown = Counter(row["verdict"] for row in records if row["verdict"] not in (None, *VERDICTS))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.cli import main
+from moemoe.counts import counted
 from moemoe.errors import CatalogError
 from moemoe.labels.measure_bins import in_bins
 from moemoe.schemas import DRIFT, LABELS
@@ -177,7 +178,7 @@ def command(chosen: argparse.Namespace) -> None:
         before, after = (read_labels(fetch(uri, scratch)) for uri in (chosen.before, chosen.after))
         drift = label_drift(before, after)
     measured = drift.num_rows - drift["psi"].null_count
-    print(f"{measured:,} of {drift.num_rows:,} cells have {LEAST_VALUES} values in both runs")
+    print(f"measured: {measured:,} of {counted(drift.num_rows, 'cell')}, those with {LEAST_VALUES} values in both runs")
     print(as_text(drift))
 
 

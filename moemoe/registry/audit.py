@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from moemoe.cli import main
+from moemoe.counts import counted
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.evaluation.field_precision import (
     RAISE,
@@ -64,12 +65,14 @@ def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version
     """Tightens the model that the audit judged; None where no cell breaks its promise.
 
     Raises:
-        ConfigError: that model is not the champion any more.
+        ConfigError: that model is not the champion any more, or the audit is of several.
     """
     changes = changes_of(cells)
     if not changes:
         return None
-    [judged] = set(audit["model_version"].to_pylist())
+    judged, *others = sorted(set(audit["model_version"].to_pylist()))
+    if others:
+        raise ConfigError(f"the audit judges {', '.join([judged, *others])}; --apply takes verdicts on one version")
     base = find_version(uri, f"models:/{judged}")
     words = ", ".join(f"{cell_name(*cell)} {'off' if new is None else f'{new:.3f}'}" for cell, new in changes.items())
     return change_thresholds(uri, base, changes, f"audit in the field: {words}")
@@ -84,7 +87,8 @@ def _lines(cells: Sequence[FieldPrecision]) -> list[str]:
     value, low, high = overall_precision(cells)
     weak = sum(c.action == TOO_FEW for c in cells)
     lines.append(f"cells with verdicts, each weighing what it filled in: {estimate(value, low, high)} % right")
-    lines.append(f"{len(changes_of(cells))} cells break 90 %, {weak} of {len(cells)} have too few verdicts to tell")
+    broken = len(changes_of(cells))
+    lines.append(f"of {counted(len(cells), 'cell')} {broken:,} break 90 %, and {weak:,} have too few verdicts to tell")
     return lines
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from moemoe.counts import counted
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationError
 from moemoe.evaluation.paired import difference_on
@@ -227,7 +228,7 @@ def _failures(gate: HalfResult, compared: Sequence[dict[str, Any]], rules: Rules
         candidate[name], baseline[name] = cell["challenger"], cell["champion"]
         said[name] = (
             f"{name} falls from {100 * cell['champion']:.1f} % to {100 * cell['challenger']:.1f} % on "
-            f"{cell['products']} products (allowed is a loss of {100 * rules.margin:g} points)"
+            f"{counted(cell['products'], 'product')} (allowed is a loss of {100 * rules.margin:g} points)"
         )
     return [said[name] for name in thresholds if _fails(name, thresholds[name], candidate, baseline)]
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from moemoe.cli import main
+from moemoe.counts import counted
 from moemoe.errors import ConfigError
 from moemoe.inference.thresholds import FEW_PRODUCTS, PLAIN, THRESHOLD_KINDS, Cell, Thresholds, accepted_text
 from moemoe.names import cell_name, cells_meant
@@ -124,9 +125,8 @@ def as_text(thresholds: Thresholds) -> str:
     few = sum(PLAIN in numbers and numbers[PLAIN] < FEW_PRODUCTS for cell, numbers in accepted)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    return "\n".join(
-        [*table, f"{few} of {len(table) - 1} plain thresholds accept fewer than {FEW_PRODUCTS} validation products"]
-    )
+    said = f"{few} of {counted(len(table) - 1, 'plain threshold')} accept fewer than {FEW_PRODUCTS} validation products"
+    return "\n".join([*table, said])
 
 
 def _rows(thresholds: Thresholds) -> list[list[str]]:
@@ -170,8 +170,8 @@ def _raised(text: str) -> tuple[str, float]:
 
 def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe thresholds``: shows the champion's thresholds, or changes them."""
-    asked: dict[str, float | None] = dict(map(_raised, chosen.raised))
-    asked.update(dict.fromkeys(map(_cell, chosen.switch_off)))
+    asked: list[tuple[str, float | None]] = [*map(_raised, chosen.raised)]
+    asked += [(_cell(text), None) for text in chosen.switch_off]
     uri = default_tracking_uri()
     check_tracking(uri)
     champion = alias_of(uri, chosen.name, CHAMPION)
@@ -182,7 +182,9 @@ def command(chosen: argparse.Namespace) -> None:
         print(f"champion of {chosen.name} is version {champion.version}")
         print(as_text(present))
         return
-    changes = {present.cell(text): new for text, new in asked.items()}
+    changes = {present.cell(text): new for text, new in asked}
+    if len(changes) < len(asked):
+        raise ConfigError("a product type and attribute is named twice by --raise or --switch-off; name each once")
     version = change_thresholds(uri, champion, changes, chosen.reason)
     print(f"champion of {chosen.name} is version {version.version}: version {champion.version} with other thresholds")
 

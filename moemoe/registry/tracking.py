@@ -4,8 +4,9 @@ import fcntl
 import os
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CONNECT_SECONDS = 5
+#: So long another run may keep a SQLite file to itself.
+LOCKED_SECONDS = 60
+SQLITE = "sqlite:///"
 _MODEL_NAME = re.compile(r"\w[\w .\-]{0,199}")
 
 
@@ -60,6 +64,8 @@ def check_tracking(uri: str) -> None:
             port = address.port or (443 if address.scheme == "https" else 80)
             socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
         with _alone_with_the_database(uri):
+            if uri.startswith(SQLITE):
+                _open_database(uri)
             client(uri).search_experiments(max_results=1)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -72,15 +78,25 @@ def check_tracking(uri: str) -> None:
 @contextmanager
 def _alone_with_the_database(uri: str) -> Iterator[None]:
     """Keeps other first runs away while MLflow makes the tables of a SQLite file, which only one process can do."""
-    if not uri.startswith("sqlite:///"):
+    if not uri.startswith(SQLITE):
         yield
         return
-    folder = os.open(Path(unquote(urlparse(uri).path[1:])).absolute().parent, os.O_RDONLY)
+    folder = os.open(_database(uri).parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
+
+
+def _open_database(uri: str) -> None:
+    """Raises sqlite3.Error where MLflow would try to open a SQLite file for two minutes."""
+    with closing(sqlite3.connect(_database(uri), timeout=LOCKED_SECONDS)) as database:
+        database.execute("PRAGMA schema_version")
+
+
+def _database(uri: str) -> Path:
+    return Path(unquote(urlparse(uri).path[1:])).absolute()
 
 
 def check_model_name(uri: str, name: str) -> None:
@@ -92,7 +108,7 @@ def check_model_name(uri: str, name: str) -> None:
     if not _MODEL_NAME.fullmatch(name):
         raise ConfigError(
             f"MLflow model name {name[:100]!r} is not allowed; allowed are letters, digits, blanks, '.', '_' and '-', "
-            "beginning with a letter or digit"
+            "beginning with a letter or digit, 200 characters at most"
         )
     found = client(uri).get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from moemoe.counts import counted
 from moemoe.inference.thresholds import FEW_PRODUCTS, UNFAMILIAR
 from moemoe.reporting.catalog_documents import readings
 from moemoe.reporting.document import (
@@ -64,7 +65,7 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
-            f"**{total.contradicts:,} contradict it**; about {total.abstained_labelled:,} the model is unsure. How "
+            f"**{total.contradicts:,} contradict it**; of {total.abstained_labelled:,} the model is unsure. How "
             "right the filled values are, only people can say: judge a sample of them on the audit page. The labels "
             "that an accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
         ),
@@ -101,7 +102,8 @@ def _few(coverage: Any) -> list[Block]:
         return []
     return [
         Notice(
-            f"The thresholds of {len(few)} cells, which filled in {sum(c.filled for c in few):,} values, accept fewer "
+            f"The thresholds of {counted(len(few), 'cell')}, which filled in "
+            f"{counted(sum(c.filled for c in few), 'value')}, accept fewer "
             f"than {FEW_PRODUCTS} validation products: judge these first."
         )
     ]
@@ -109,7 +111,7 @@ def _few(coverage: Any) -> list[Block]:
 
 def _coverage_table(coverage: Any) -> Table:
     heads: list[Column | str] = ["product type", "attribute"]
-    heads += [Column(name, "missing") for name in ("values", "filled in", "of them", "filled in, %")]
+    heads += [Column(name, "missing") for name in ("values", "filled in", "share", "share, %")]
     heads += [Column(name, "labels that are there") for name in ("agree", "contradict", "unsure")]
     rows = []
     for c in coverage:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from moemoe.counts import counted
 from moemoe.reporting.document import (
     SYNTHETIC_NOTICE,
     Block,
@@ -41,8 +42,8 @@ def raw_catalog(
     """
     blocks: list[Block] = [
         Text(
-            f"{collection.rows:,} rows read, {collection.accepted:,} accepted, {quarantine.num_rows:,} quarantined; "
-            f"{collection.images:,} products have a usable image."
+            f"{counted(collection.rows, 'row')} read, {collection.accepted:,} accepted, {quarantine.num_rows:,} "
+            f"quarantined; products with a usable image: {collection.images:,}."
         ),
         *readings(collection.readings),
         *decimal_signs(signs),
@@ -145,7 +146,7 @@ def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
 
 def rare_values(removed: "pa.Table", labels_left: int, is_sample: bool) -> Document:
     """filter: the values that were removed."""
-    blocks: list[Block] = [Text(f"{removed.num_rows:,} values removed, {labels_left:,} labels left.")]
+    blocks: list[Block] = [Text(f"{counted(removed.num_rows, 'value')} removed, {counted(labels_left, 'label')} left.")]
     if removed.num_rows:
         blocks.append(Table(["attribute", "value", "labels"], [list(row.values()) for row in removed.to_pylist()]))
     return document("Rare values", blocks, is_sample)
@@ -157,7 +158,9 @@ def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table
     for report in reports:
         blocks += [Heading(report.title[0].upper() + report.title[1:]), *expectation_blocks(report)]
     if quarantine.num_rows:
-        text = f"{quarantine.num_rows:,} products join groups of two earlier splits and are quarantined: "
+        text = (
+            f"Quarantined, as they join groups of two earlier splits: {counted(quarantine.num_rows, 'product')}, e.g. "
+        )
         blocks.append(Text(text + ", ".join(quarantine["product_id"].slice(0, 5).to_pylist())))
     by_type: dict[str, dict[str, int]] = {}
     for row in products.to_pylist():

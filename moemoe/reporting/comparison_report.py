@@ -73,7 +73,7 @@ def _gain(comparison: Comparison, winner: str, runner_up: str) -> str:
         gain = -found[runner_up, winner].recall_at_90p
     else:
         return ""
-    return f", a difference of {difference(Difference(gain.value, gain.low, gain.high))}"
+    return f", a difference, in points, of {difference(Difference(gain.value, gain.low, gain.high))}"
 
 
 def _section(table: Table, collapsed: bool) -> Section:

@@ -173,10 +173,10 @@ def overview(comparison: Comparison) -> Table:
         rows.append(Row("majority value", majority))
     rows += [Row(f"{name} (failed)", {}) for name in comparison.failures]
     notes = [
-        f"Means over the {comparison.cells} cells of {', '.join(comparison.report_product_types[:NAMED_TYPES])} with "
-        f"at least {MIN_SUPPORT} test products, in %; [95 % bootstrap interval by group]. Recall@90P: threshold swept "
-        f"on test; {against}: paired, on the same draws of groups. Thresholds chosen on validation: their recall on "
-        "test, and in how many of the cells where they accept anything test precision is at least 90 %.",
+        f"Means over the cells of {', '.join(comparison.report_product_types[:NAMED_TYPES])} with at least "
+        f"{MIN_SUPPORT} test products ({comparison.cells}), in %; [95 % bootstrap interval by group]. Recall@90P: "
+        f"threshold swept on test; {against}: paired, on the same draws of groups. Thresholds chosen on validation: "
+        "their recall on test, and in how many of the cells where they accept anything precision is at least 90 %.",
         *([f"**No means**: {first.evaluation.no_means}."] if first.evaluation.no_means else []),
         *(f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()),
     ]
@@ -195,7 +195,7 @@ def whole(comparison: Comparison) -> Table:
     rows = [Row(r.name, {column: r.whole.get(WHOLE[column]) for column in columns}) for r in comparison.results]
     n = {column: f"{first[WHOLE[column]].n:,}" for column in columns}
     cells = sum(support >= MIN_SUPPORT for support in comparison.results[0].evaluation.table["support"].to_pylist())
-    means = f"Every product type: means over all {cells} cells with at least {MIN_SUPPORT} test products. "
+    means = f"Every product type: means over all cells with at least {MIN_SUPPORT} test products ({cells}). "
     notes = [
         f"In %; [95 % bootstrap interval by group]. {means if cells else ''}"
         "Implicit values are not written in the text. Test labels: "
@@ -229,7 +229,7 @@ def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
             name = f"recall_at_90p/{escaped(product_type)}/top{k}"
             label = f"{product_type}, K = {k}"
             cells = comparison.results[0].evaluation.metrics[f"{name}_cells"]
-            few = f" ({cells:.0f} attributes)" if cells < k else ""
+            few = f" (attributes: {cells:.0f})" if cells < k else ""
             ours = {result.name: _figure(result, name) for result in comparison.results}
             rows.append(Row(label + few, ours, _of_systems(paper, label)))
     notes = [f"Attributes with at least {MIN_SUPPORT} test products, by their number."]

@@ -95,8 +95,8 @@ def example_blocks(
         return [Text("No test answer is accepted and wrong, right by the image alone, or right and not accepted.")]
     errors = sum(one.kind == "confident error" for one in chosen)
     said = (
-        f"Accepted answers that are not the catalog's, the surest first: {errors}. Some of these labels may be wrong "
-        "themselves. The spellings of both values are marked in the text."
+        f"First the surest accepted answers that are not the catalog's: {errors}, at most {PER_ATTRIBUTE} of an "
+        "attribute. Some of these labels may be wrong themselves. The spellings of both values are marked in the text."
         if errors
         else "No accepted answer differs from the catalog's. The spellings of both values are marked in the text."
     )

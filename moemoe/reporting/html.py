@@ -135,6 +135,8 @@ def inline_svg(plot: Plot) -> Markup:
     text = plot.svg.decode()
     text = text[text.index("<svg") :].replace('style="background: white" ', "", 1)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # matplotlib numbers its groups in each plot anew; ids are unique in a page, and these are referred to by nothing
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
     widest = f'style="max-width: {96 * plot.figure.get_figwidth():.0f}px"'

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from moemoe.counts import counted
 from moemoe.evaluation import applicability
 from moemoe.evaluation.cells import MIN_SUPPORT
 from moemoe.evaluation.evaluate import TOP, Evaluation
@@ -22,10 +23,10 @@ def metric(metrics: Mapping[str, float], name: str) -> Estimate:
 
 def headline(evaluation: Evaluation) -> list[Block]:
     """The means that runs are compared by; all of them are in MLflow."""
+    if evaluation.no_means:
+        return [Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING)]
     metrics = evaluation.metrics
     found: list[Block] = []
-    if evaluation.no_means:
-        found.append(Notice(f"**No means**: {evaluation.no_means}. Every cell is in the table at the end.", WARNING))
     shown = [("this model", ""), ("the same, image blanked", "image_blanked/")]
     shown += [("the same, text blanked", "text_blanked/"), ("the same, title only", "title_only/")]
     rows: list[list[Cell]] = [
@@ -36,7 +37,8 @@ def headline(evaluation: Evaluation) -> list[Block]:
     majority = [metric(metrics, f"baseline/majority_{name}") for name in ("recall_at_90p", "accuracy")]
     rows.append(["majority value", *majority])
     condition = "" if evaluation.condition == AS_IS else f", {evaluation.condition}"
-    mean = f"mean over {metrics['recall_at_90p/cells']:.0f} cells with at least {MIN_SUPPORT} test products{condition}"
+    cells = counted(int(metrics["recall_at_90p/cells"]), "cell")
+    mean = f"mean over {cells} with at least {MIN_SUPPORT} test products{condition}"
     found.append(Table([mean, "Recall@90P, %", "accuracy, %"], rows))
     rows = []
     for part in (name.split("/")[1] for name in metrics if name.endswith("/top5")):
@@ -79,7 +81,8 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
             lines.append(
                 f"**{100 * cut:.0f} % of the texts are longer than the model reads**: it never sees their ends."
             )
-    return [Table([*heads, "cells that abstain"], rows), Text(" ".join(lines))]
+    table = Table([*heads, "cells that abstain"], rows)
+    return [*([] if evaluation.no_means else [table]), Text(" ".join(lines))]  # it counts the cells of the means
 
 
 def slice_table(found: Measurement) -> list[Block]:
@@ -168,8 +171,8 @@ def cell_table(evaluation: Evaluation) -> list[Block]:
                 row["guarded_status"],
             ]
         )
-    text = f"The thresholds of {few} cells accept fewer than {FEW_PRODUCTS} validation products: unreliable."
-    return [Text(text), Table(heads, rows, filtered=True)]
+    text = f"The thresholds of {counted(few, 'cell')} accept fewer than {FEW_PRODUCTS} validation products: unreliable."
+    return [*([Text(text)] if few else []), Table(heads, rows, filtered=True)]
 
 
 def accepted_cell(number: int | None) -> Cell:

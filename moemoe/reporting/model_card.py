@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from moemoe.counts import counted
 from moemoe.inference.thresholds import GUARDED, PLAIN, THRESHOLD_KINDS, Cell, Thresholds, accepted_text
 from moemoe.names import cell_name
 from moemoe.reporting.formats import estimate, percent, shown
@@ -123,9 +124,9 @@ class Card:
             "",
             "## Data",
             "",
-            f"- dataset `{data.dataset}`, {data.products:,} labelled products, "
-            f"{len({row['product_type'] for row in cells})} product types and "
-            f"{len({row['attribute'] for row in cells})} attributes on test",
+            f"- dataset `{data.dataset}`, {counted(data.products, 'labelled product')}, "
+            f"{counted(len({row['product_type'] for row in cells}), 'product type')} and "
+            f"{counted(len({row['attribute'] for row in cells}), 'attribute')} on test",
             f"- contract `{data.contract_hash}`",
             f"- data `{data.data_hash}`",
             f"- code `{self.code}`",
@@ -139,7 +140,7 @@ class Card:
             "",
             *([f"There are no means: {self.no_means}.", ""] if self.no_means else []),
             "On the test split; products that share a title or an image are in one split. Means are over the reported",
-            f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f} cells).",
+            f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f}).",
             "",
             "| | % [95 % interval] |",
             "| --- | --- |",
@@ -157,7 +158,7 @@ class Card:
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_cell_line(row, thresholds) for row in largest),
             "",
-            f"The {len(largest)} largest of {len(cells)} cells; all are in `thresholds.json` and in MLflow.",
+            f"The {len(largest)} largest of {counted(len(cells), 'cell')}; all are in `thresholds.json` and in MLflow.",
             "",
             "## Intended use",
             "",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from moemoe.counts import counted
 from moemoe.evaluation.evaluate import PROMISE
 from moemoe.evaluation.measure import Measurement
 from moemoe.evaluation.readiness import NEEDS_DATA, NOT_LEARNED, READY, Readiness, readiness
@@ -84,7 +85,7 @@ def run_report(
         (
             "Product type x attribute",
             metric_tables.cell_table(found.evaluation),
-            f"all {found.evaluation.table.num_rows} cells",
+            f"all {counted(found.evaluation.table.num_rows, 'cell')}",
         ),
         (EXPECTATIONS, expectations if holds(expectations) else (), "all of them hold"),
         ("Catalog", catalog, "layout of its files, what became of each column"),
@@ -103,7 +104,8 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     ready = sum(each.state == READY for each in attributes)
     if not attributes:
         return [Text("No test product has a label, so nothing can be said of this model.", lead=True)]
-    of = f"**{ready} of {len(attributes)} attributes are ready**"
+    number = counted(len(attributes), "attribute")
+    of = f"**{ready} of {number} {'is' if ready == 1 else 'are'} ready**"
     if math.isnan(total.precision.value):
         lead = f"At 90 % precision this model fills in nothing of what is asked; {of}."
         return [Text(lead, lead=True)]
@@ -111,7 +113,7 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     right = f"{100 * total.precision.value:.0f} %"
     if not ready:
         lead = (
-            f"**None of {len(attributes)} attributes is ready**: the model would fill in {filled}, but that 90 % of it "
+            f"**None of {number} is ready**: the model would fill in {filled}, but that 90 % of it "
             "is right is proven for no attribute."
         )
     elif total.precision.value < PROMISE:
@@ -124,7 +126,7 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
     kept = (
         f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of what it fills in "
-        f"is right, over {total.asked:,} questions about values that the catalog has."
+        f"is right, over {counted(total.asked, 'question')} about values that the catalog has."
     )
     return [Text(lead, lead=True), Text(kept)]
 

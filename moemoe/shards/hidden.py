@@ -11,9 +11,11 @@ from moemoe.catalog.context import plain_text
 from moemoe.contract.contract import Contract
 from moemoe.contract.spellings import spellings, words_pattern
 from moemoe.errors import ConfigError
+from moemoe.names import did_you_mean
 from moemoe.words import with_one_i
 
 _SPACE = re.compile(r"\s+")
+_FORM = "allowed is 'attribute=value, value; attribute=value'"
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,15 @@ class Hidden:
         for part in filter(None, (part.strip() for part in unseen.split(";"))):
             name, equals, listed = (text.strip() for text in part.partition("="))
             if not equals:
-                raise ConfigError(f"unseen is {part!r}; allowed is 'attribute=value, value; attribute=value'")
+                raise ConfigError(f"unseen is {part!r}; {_FORM}")
             attribute = contract.attributes[_known(name, contract.attributes, "unseen: attribute")]
             if attribute.measurement:
                 raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be kept out of training")
             wanted = (value.strip() for value in listed.split(","))
-            values[name] = tuple(_known(value, attribute.values, f"unseen: {name}") for value in wanted)
+            known = (_known(value, attribute.values, f"unseen: {name}") for value in wanted)
+            values[name] = tuple(dict.fromkeys([*values.get(name, ()), *known]))
+        if unseen and not values:
+            raise ConfigError(f"unseen is {unseen!r}; {_FORM}")
         return cls(words, values)
 
     @classmethod
@@ -94,5 +99,5 @@ class Hidden:
 
 def _known(name: str, allowed: Mapping, what: str) -> str:
     if name not in allowed:
-        raise ConfigError(f"{what} {name!r} is unknown; known are {', '.join(allowed)}")
+        raise ConfigError(f"{what} {name!r} is unknown{did_you_mean(name, allowed)}")
     return name

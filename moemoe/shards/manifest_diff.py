@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from moemoe.counts import counted
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import fetch, join
 
@@ -40,8 +41,9 @@ class ManifestDiff:
         if not self.anything:
             return "nothing is new: the same products, images and labels, and the same contract"
         return (
-            f"{self.new_products:,} new products, {self.gone_products:,} gone, {self.relabelled_products:,} with other "
-            f"labels, {self.new_shards:,} payload shards with other content, the contract "
+            f"{counted(self.new_products, 'new product')}, {self.gone_products:,} gone, "
+            f"{self.relabelled_products:,} with other labels, "
+            f"{counted(self.new_shards, 'payload shard')} with other content, the contract "
             + ("changed" if self.contract_changed else "is the same")
         )
 

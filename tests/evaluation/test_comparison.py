@@ -62,6 +62,8 @@ def test_systems_are_named_once_and_qga_trains_as_long_as_both_phases_too():
     assert [system.name for system in systems] == [
         "tf-idf", "qga", f"qga, {AS_LONG}", "moemoe", "s-enc", "wo-qg", "wo-al",
     ]  # fmt: skip
+    with pytest.raises(ConfigError, match="--models is ' , '; allowed are names of models, separated by commas"):
+        systems_of(" , ", [])
     assert systems_of("qga,wo-qg", []) == [PaperSystem("qga"), PaperSystem("wo-qg")]
 
 
@@ -98,11 +100,11 @@ def test_every_pair_of_systems_is_shown_and_all_product_types(candidate):
     ]  # fmt: skip
     by_system = {row[0]: row[1:] for row in whole.cells()}
     assert [cell.split(" [")[0] for cell in by_system["qga"]] == ["50.0", "50.0", "53.8", "53.8"]  # 60 + 10 of 130
-    assert "over all 3 cells" in whole.notes[0]
+    assert "over all cells with at least 30 test products (3)" in whole.notes[0]
     assert "120 (accuracy, every product type), 130 (accuracy, all labels), 130 (acc" in whole.notes[0]
     said = comparison_report(comparison, [whole], []).blocks
     lead = next(block.text for block in said if isinstance(block, Text) and block.lead)
-    assert "next is mxt with 75.0 %, a difference of +25.0 [" in lead
+    assert "next is mxt with 75.0 %, a difference, in points, of +25.0 [" in lead
 
 
 def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
@@ -111,7 +113,7 @@ def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):
     printed = f"{MARK} (cma-clip / ner-mqmrc / mxt / moemoe)"
     assert one.headings() == ["product type", "moemoe", "qga", printed]
     row = next(row for row in one.cells() if row[0].startswith("kurta, K = 5"))
-    assert row[0] == "kurta, K = 5 (1 attributes)"
+    assert row[0] == "kurta, K = 5 (attributes: 1)"
     assert row[1].startswith("100.0 [")
     assert row[3] == "60.69 / 54.53 / 76.86 / 76.55"
     by_attribute = {row[0]: row for row in three.cells()}

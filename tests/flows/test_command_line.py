@@ -142,6 +142,15 @@ def test_a_finished_run_is_not_resumed(flow):
     assert "Done!" in said_by(start(flow, "resume", "end"))  # a step that is named is done again
 
 
+@pytest.mark.parametrize("step", [(), ("end",)])
+def test_a_run_that_is_not_there_is_not_resumed(flow, step):
+    running = start(flow, "resume", *step, "--origin-run-id", "99")
+    said = said_by(running)
+    assert running.returncode == 1
+    assert "has no run 99: there is nothing to resume" in said
+    assert "Traceback" not in said
+
+
 def test_ctrl_c_says_how_to_go_on(flow):
     running = start(flow, "run", "--what", "long")
     assert running.stdout is not None

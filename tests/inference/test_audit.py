@@ -52,9 +52,21 @@ def test_an_audit_from_before_there_were_ids_is_read():
         (HEAD + b"x,color,Red,right\n", "v.csv:2: product x, color: 'Red' is not a row"),
         (HEAD + b'color1,color,"a, ""b""",yes\n', "verdict 'yes' is unknown; allowed are right"),
         (b"\xff\xfe\x00", "not a CSV of verdicts"),
+        (HEAD + b'color1,color,"a, ""b""",right\n' + b'color1,color,"a, ""b""",wrong\n', "v.csv:3: .* another verdict"),
     ],
-    ids=["column", "row", "verdict", "bytes"],
+    ids=["column", "row", "verdict", "bytes", "twice"],
 )
 def test_verdicts_that_cannot_be_read(text, message):
     with pytest.raises(CatalogError, match=message):
         with_verdicts(audit(), text, "v.csv")
+
+
+def test_a_verdict_column_that_is_no_text_is_no_audit():
+    """As pandas writes back a column that nobody has filled, or that people have filled with 1 and 0."""
+    table = audit()
+    at = table.schema.get_field_index("verdict")
+    numbers = table.set_column(at, "verdict", pa.array([1.0] * len(table)))
+    with pytest.raises(CatalogError, match=r"audit\.parquet is not an audit: "):
+        checked_verdicts(numbers, "audit.parquet")
+    nothing = table.set_column(at, "verdict", pa.array([None] * len(table), pa.null()))
+    assert checked_verdicts(nothing, "audit.parquet")["verdict"].null_count == len(table)

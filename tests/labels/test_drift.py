@@ -195,7 +195,7 @@ class TestCommand:
         asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert asked.returncode == 0, asked.stderr
         head, columns, row = asked.stdout.splitlines()
-        assert head == "1 of 1 cells have 100 values in both runs"
+        assert head == "measured: 1 of 1 cell, those with 100 values in both runs"
         assert columns.split()[:5] == ["product", "type", "attribute", "before", "after"]
         assert row.startswith("shirt")
         assert row.endswith("Green 10.0% -> 0.0%  Rust  Green")

@@ -4,6 +4,9 @@ import pyarrow as pa
 import pytest
 
 from moemoe.cli import main
+from moemoe.errors import ConfigError
+from moemoe.evaluation.field_precision import field_precision
+from moemoe.registry import audit
 from moemoe.schemas import AUDIT
 from moemoe.storage import write_table
 
@@ -33,3 +36,14 @@ def test_verdicts_on_contradicted_labels_say_how_many_are_wrong(label_audit, cap
 def test_they_change_no_threshold(label_audit):
     with pytest.raises(SystemExit, match="judges labels that the model contradicted"):
         main(["audit", label_audit, "--apply"])
+
+
+def test_verdicts_on_two_versions_change_no_threshold():
+    rows = [
+        {"product_id": str(i), "product_type": "shirt", "attribute": "color", "prediction": "Red", "confidence": 0.9,
+         "decision": "filled", "model_version": f"m/{1 + i % 2}", "filled": 40, "place": i, "verdict": "wrong"}
+        for i in range(20)
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, AUDIT)
+    with pytest.raises(ConfigError, match="the audit judges m/1, m/2; --apply takes verdicts on one version"):
+        audit.apply("sqlite:///unused", table, field_precision(table))

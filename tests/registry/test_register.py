@@ -311,3 +311,11 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
 def test_a_change_that_is_none(option, message):
     with pytest.raises(SystemExit, match=message):
         main(["thresholds", "moemoe-30pt", *option])
+
+
+def test_a_cell_is_changed_once_a_call(uri, first, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for other in (["--switch-off", "shirt/color"], ["--raise", "shirt / color=0.98"]):
+        with pytest.raises(SystemExit, match="is named twice by --raise or --switch-off"):
+            main(["thresholds", first[0], "--raise", "shirt/color=0.97", *other])
+    assert champion(uri, first[0]) == "1"

@@ -1,6 +1,7 @@
 """MLflow's address, checked against a real MLflow: a SQLite store in a folder of the test."""
 
 import os
+import time
 
 import pytest
 from requests.utils import should_bypass_proxies
@@ -69,3 +70,14 @@ def test_a_server_on_this_machine_is_asked_without_the_proxy(monkeypatch, name):
     assert not should_bypass_proxies("http://elsewhere/", None)
     tracking._no_proxy_to_this_machine("http://elsewhere:5000")
     assert not should_bypass_proxies("http://elsewhere/", None)
+
+
+@pytest.mark.parametrize("name", ["no-such-folder/mlflow.db", "folder", "text.db"])
+def test_a_database_that_cannot_be_opened_is_said_at_once(tmp_path, name):
+    """MLflow itself would try again for two minutes."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.db").write_text("no database, whatever its name says\n" * 100)
+    begun = time.monotonic()
+    with pytest.raises(ConfigError, match=r"MLflow at sqlite:///.* cannot be reached \("):
+        tracking.check_tracking(f"sqlite:///{tmp_path}/{name}")
+    assert time.monotonic() - begun < 20

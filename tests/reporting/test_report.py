@@ -60,7 +60,7 @@ def test_a_model_of_few_products_promises_nothing():
     few = measured(table(rows(9, 9, split="validation"), rows(9, 5)))
     lead, kept = report.answer(*readiness(few.cells, few.evaluation))
     assert lead.text == (
-        "**None of 1 attributes is ready**: the model would fill in 100 % of what is asked, but that 90 % of it is "
+        "**None of 1 attribute is ready**: the model would fill in 100 % of what is asked, but that 90 % of it is "
         "right is proven for no attribute."
     )
     assert "55.6" in kept.text
@@ -82,7 +82,7 @@ def test_the_first_sentence_claims_no_90_percent_that_test_does_not_show():
     lead, _ = report.answer(*readiness(found.cells, found.evaluation))
     assert lead.text == (
         "With thresholds meant for 90 % precision this model fills in **100 % of what is asked**, but only **75 % of "
-        "that is right** on test; **1 of 2 attributes are ready**."
+        "that is right** on test; **1 of 2 attributes is ready**."
     )
 
 
@@ -142,7 +142,7 @@ def test_an_attribute_that_both_sources_tell(found):
 def test_the_answer_comes_first(document):
     text = document_text(document)
     filled = "At 90 % precision this model fills in **46 % of what is asked**"
-    lead = text.index(f"{filled}; **1 of 3 attributes are ready**.")
+    lead = text.index(f"{filled}; **1 of 3 attributes is ready**.")
     assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline figures")
     assert "Sample catalog" in text[:lead]
     collapsed = [block.collapsed for block in document.sections]
@@ -236,3 +236,14 @@ def test_examples_vary_and_show_what_only_the_image_tells():
     assert [one.kind for one in chosen] == ["confident error"] * 3 + ["right; only the image tells"]
     assert [one.row["product_id"] for one in chosen[:3]] == ["shirttest0", "shirttest1", "shirttest2"]
     assert (chosen[3].image_alone["prediction"], chosen[3].text_alone["prediction"]) == ("Red", "Blue")
+
+
+def test_no_id_is_given_twice_and_every_reference_has_its_id(page):
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert {*re.findall(r'href="#([^"]*)"', page), *re.findall(r"url\(#([^)]*)\)", page)} <= set(ids)
+
+
+def test_of_the_confident_errors_it_is_said_how_many_are_shown(document):
+    [section] = [block for block in document.sections if block.title == "Products to look at"]
+    assert re.search(r"surest accepted answers that are not the catalog's: \d+, at most 3", section.blocks[0].text)

@@ -84,12 +84,20 @@ def test_it_travels_as_json(contract):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; known are .*color"),
+        ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; did you mean 'color'"),
         ({"unseen": "colour=Red"}, "unseen: attribute 'colour' is unknown"),
-        ({"unseen": "color=Reddish"}, "unseen: color 'Reddish' is unknown; known are "),
+        ({"unseen": "color=Reddish"}, "unseen: color 'Reddish' is unknown; did you mean 'Red'"),
+        ({"unseen": "colr=Red"}, "unseen: attribute 'colr' is unknown; did you mean 'color'"),
+        ({"unseen": " ; "}, "unseen is ' ; '; allowed is 'attribute=value"),
         ({"unseen": "color"}, "unseen is 'color'; allowed is 'attribute=value, value; attribute=value'"),
     ],
 )
 def test_what_does_not_exist_is_answered_with_what_does(contract, options, message):
     with pytest.raises(ConfigError, match=message):
         Hidden.of(contract, **options)
+
+
+def test_an_attribute_that_is_named_twice_keeps_both_values(contract):
+    first, second = list(contract.attributes["color"].values)[:2]
+    hidden = Hidden.of(contract, unseen=f"color={first}; color={second}, {first}")
+    assert hidden.values == {"color": (first, second)}

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from moemoe.errors import StorageError
-from moemoe.shards.manifest_diff import diff_manifests
+from moemoe.shards.manifest_diff import ManifestDiff, diff_manifests
 from tests.support.small_shards import small_labels, small_products, write_shards
 
 
@@ -59,3 +59,11 @@ def test_another_contract(tmp_path, before):
 def test_a_manifest_that_is_gone(tmp_path, before):
     with pytest.raises(StorageError, match="cannot read"):
         diff_manifests(str(tmp_path / "shards" / "gone" / "manifest.json"), before)
+
+
+def test_one_new_product_is_no_plural():
+    assert (
+        ManifestDiff(1, 0, 0, 1, False)
+        .message()
+        .startswith("1 new product, 0 gone, 0 with other labels, 1 payload shard")
+    )

@@ -240,6 +240,8 @@ def test_a_comparison_of_runs_needs_two_of_one_dataset(space, tracked, options, 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked.address)
     with pytest.raises(ConfigError, match="MLflow has no run abc"):
         stages.compare.start(space, options, CompareOptions(runs="abc,def"), "CompareFlow/18", True)
+    with pytest.raises(ConfigError, match="leave out --models and --folds, or --runs"):
+        stages.compare.start(space, options, CompareOptions(runs="abc,def", models="knn"), "CompareFlow/18", True)
 
 
 def test_a_registered_model_fills_a_catalog(registered, tracked, options, tmp_path, monkeypatch):
