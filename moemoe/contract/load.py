@@ -40,6 +40,12 @@ from moemoe.contract.load_measurement import load_measurement
 from moemoe.contract.text import compile_rule, normalize_text
 from moemoe.contract.yaml_lines import YamlNode, parse_yaml, read_content, suggest
 
+#: What each split is for.
+_NEED = {
+    "train": "the model learns from these",
+    "validation": "thresholds are chosen on these",
+    "test": "all figures are of these",
+}
 #: Contracts that this process has checked, by their files' content: a run has copies of its contract, as its model has.
 _checked: dict[bytes, Contract] = {}
 
@@ -237,6 +243,9 @@ def _columns(entry: YamlNode) -> dict[str, str | tuple[str, ...]]:
 def _split(entry: YamlNode) -> Split:
     fields = _fields(entry, SPLIT)
     shares = {name: _number(fields, SPLIT, name) for name in SPLIT.required}
+    for name, share in shares.items():
+        if not share:
+            fields[name].fail(f"split.{name} is 0; {_NEED[name]}")
     if abs(sum(shares.values()) - 1) > 1e-6:
         entry.fail(f"the shares of the split sum to {sum(shares.values()):g}; they must sum to 1")
     return Split(**shares)

@@ -31,6 +31,7 @@ from moemoe.reporting.metric_tables import accepted_cell
 from moemoe.schemas import CONTRADICTS, FILLED
 
 EXAMPLES = 12
+JUDGE = "How right the filled values are, only people can say: judge a sample of them on the audit page. "
 NAMED = (
     "The store is taken for one that the model has never seen: where a text names a single value of an attribute, it "
     "is filled in, with a confidence of 1, whatever the model says."
@@ -65,9 +66,9 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
         Text(
             f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
-            f"**{total.contradicts:,} contradict it**; of {total.abstained_labelled:,} the model is unsure. How "
-            "right the filled values are, only people can say: judge a sample of them on the audit page. The labels "
-            "that an accepted prediction contradicts, where one of the two is wrong, have a page of the same kind."
+            f"**{total.contradicts:,} contradict it**; of {total.abstained_labelled:,} the model is unsure. "
+            f"{JUDGE if total.filled else ''}The labels that an accepted prediction contradicts, where one of the two "
+            "is wrong, have a page of the same kind."
         ),
         *([Text(NAMED)] if thresholds == UNFAMILIAR else []),
         *_few(finished.coverage),

@@ -15,6 +15,7 @@ from moemoe.reporting.document import (
     Badge,
     Bar,
     Block,
+    Cell,
     Column,
     Contents,
     Document,
@@ -33,10 +34,6 @@ from moemoe.reporting.identity import Identity
 IDENTITY, CHAMPION = "identity", "champion"
 EXPECTATIONS = "Expectations of the predictions"
 STATES = {READY: GOOD, NEEDS_DATA: WARNING, NOT_LEARNED: FAILURE}
-ATTRIBUTE_HEADS: list[Column | str] = [
-    "attribute", "state", "fills in", "% of what is asked", "% of these right", "answered from",
-    Column("text alone", "% right"), Column("image alone", "% right"), "asked (test)", "why not ready",
-]  # fmt: skip
 
 
 def run_report(
@@ -133,12 +130,17 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
 
 def attribute_table(attributes: Sequence[Readiness]) -> Table:
     """One row per attribute: how much of it can be filled in, how right that is, and what it lacks."""
+    alone = [
+        name for name in ("text_alone", "image_alone") if not all(math.isnan(getattr(a, name)) for a in attributes)
+    ]
+    heads: list[Column | str] = ["attribute", "state", "fills in", "% of what is asked", "% of these right"]
+    heads += ["answered from", *(Column(name.replace("_", " "), "% right") for name in alone)]
     rows = []
     for each in attributes:
         coverage = Estimate(each.coverage.value, each.coverage.low, each.coverage.high)
         precision = Estimate(each.precision.value, each.precision.low, each.precision.high)
-        alone = (Estimate(each.text_alone), Estimate(each.image_alone))
         state = Badge(each.state, STATES[each.state])
-        answered = [Bar(coverage), coverage, precision, each.source or None, *alone, each.asked]
-        rows.append([each.attribute, state, *answered, each.reason])
-    return Table(ATTRIBUTE_HEADS, rows, filtered=len(rows) > 8, stacked=True)
+        answered: list[Cell] = [Bar(coverage), coverage, precision, each.source or None]
+        answered += [Estimate(getattr(each, name)) for name in alone]
+        rows.append([each.attribute, state, *answered, each.asked, each.reason])
+    return Table([*heads, "asked (test)", "why not ready"], rows, filtered=len(rows) > 8, stacked=True)

@@ -96,6 +96,12 @@ def test_ids_of_another_system(tmp_path):
         ("  kurta: [Kurtas]", "  kurta: [Kurtas, T-SHIRTS]", 4, "both product type 'shirt' .line 3. and 'kurta'"),
         ("[shirt]\n", "[shirts]\n", 24, "'shirts' is unknown; did you mean 'shirt'"),
         ("train: 0.7", "train: 0.8", 23, "sum to 1.1; they must sum to 1"),
+        (
+            "train: 0.7, validation: 0.1",
+            "train: 0.8, validation: 0",
+            23,
+            "split.validation is 0; thresholds are chosen",
+        ),
         ("train: 0.7", "train: much", 23, "must be a number from 0 to 1"),
         ("train: 0.7", "train: .nan", 23, "must be a number from 0 to 1"),
         ("train: 0.7", "train: [0.7]", 23, "must be a number from 0 to 1"),

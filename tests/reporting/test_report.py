@@ -94,6 +94,9 @@ def test_a_model_that_reads_no_image_answers_nothing_from_it():
     color = readiness(found.cells, found.evaluation)[1][0]
     assert (color.source, color.text_alone) == (TEXT, 20 / 60)
     assert math.isnan(color.image_alone)
+    heads = [head.name for head in report.attribute_table([color]).headings]
+    assert "text alone" in heads
+    assert "image alone" not in heads  # a column of dashes
     chosen = choose(found.cells, found.evaluation)
     assert {one.kind for one in chosen} == {"confident error"}
     shown = {one.row["product_id"]: ProductShown("t", "t", None) for one in chosen}
@@ -109,6 +112,7 @@ def test_a_model_that_reads_no_text_answers_nothing_from_it():
     color = readiness(found.cells, found.evaluation)[1][0]
     assert (color.source, color.image_alone) == (IMAGE, 2 / 60)
     assert math.isnan(color.text_alone)
+    assert "text alone" not in [head.name for head in report.attribute_table([color]).headings]
 
 
 def test_expectations_that_fail_are_not_folded(found):
