@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.formats.columnar import python_values
+from moemoe.catalog.formats.printed import BEFORE_ROUND
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
 from moemoe.catalog.layouts.languages import TAGS
@@ -153,7 +154,7 @@ def _has_languages(kind: pa.DataType) -> bool:
 
 def _has_lists(labels: pa.Array) -> bool:
     """Whether any label may be the text of a list or an object."""
-    return any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{"))
+    return bool(pc.any(pc.match_substring_regex(labels, rf"^(?:[\[{{]|{BEFORE_ROUND})")).as_py())
 
 
 def _casts_as_text(kind: pa.DataType) -> bool:
