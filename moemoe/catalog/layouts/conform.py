@@ -136,7 +136,8 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
     if pa.types.is_map(array.type) and _casts_as_text(array.type.item_type):
         maps = array.cast(to)
-        if _is_clean(maps) and not _has_lists(maps.items):
+        is_named = not pc.any(pc.equal(pc.binary_length(maps.keys), 0)).as_py()
+        if is_named and _is_clean(maps) and not _has_lists(maps.items):
             return maps
         array = maps
     pairs = [None if row is None else records.attributes(row, left_out) for row in python_values(array)]

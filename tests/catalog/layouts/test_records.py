@@ -184,3 +184,10 @@ def test_a_label_without_a_name_is_counted(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"Fit": "Slim", " ": "x", "": None}})
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
     assert read_as(path).counts == {"labels without a name, left out": 1}
+
+
+def test_a_label_without_a_name_in_parquet_is_counted(tmp_path):
+    labels = pa.array([[("Fit", "Slim"), ("", "x")]], pa.map_(pa.string(), pa.string()))
+    path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).counts == {"labels without a name, left out": 1}
