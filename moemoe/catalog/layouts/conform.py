@@ -155,7 +155,10 @@ def _has_languages(kind: pa.DataType) -> bool:
 
 def _has_lists(labels: pa.Array) -> bool:
     """Whether any label may be the text of a list or an object."""
-    return bool(pc.any(pc.match_substring_regex(labels, rf"^(?:[\[{{]|{BEFORE_ROUND})")).as_py())
+    if any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{")):
+        return True
+    in_round = labels.filter(pc.ends_with(labels, ")"))  # a regular expression for all of them is slow
+    return bool(pc.any(pc.match_substring_regex(in_round, f"^{BEFORE_ROUND}")).as_py())
 
 
 def _casts_as_text(kind: pa.DataType) -> bool:
