@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moemoe.catalog.formats.linked import OPENING
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.records import images as as_images
 from moemoe.schemas import CATALOG, IMAGE
@@ -16,7 +17,7 @@ _SEVERAL_URLS = r"^\s*(?:https?:)?//\S+?[,;|\s]+(?:https?:)?//"
 _SEVERAL_FILES = r"^(?:[^/]|/[^/])*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif)\s*[,;|]\s*\S"
 _LIST = r"^\s*\[\s*[\"']"
 _ENDS_LIST = r"[,;|]\s*$"
-_SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}|{_ENDS_LIST}"
+_SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}|{_ENDS_LIST}|^{OPENING}"
 
 
 def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
@@ -76,7 +77,7 @@ def _with_lists_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _several(images: pa.Array) -> np.ndarray:
-    """Which of the images have a path that may be several."""
+    """Which of the images have a path that may be several, or a formula or HTML with one."""
     paths = pc.struct_field(images, "path")
     return np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL), False).to_numpy(False))
 

@@ -85,7 +85,12 @@ class TestFindPartitions:
             find_partitions(f"{folder}/{given}")
 
     @pytest.mark.parametrize(
-        ("name", "hint"), [("catalog.zip", "unpack it first"), ("catalog.xlsb", r"save it as \.xlsx")]
+        ("name", "hint"),
+        [
+            ("catalog.zip", "unpack it first"),
+            ("catalog.tar.gz", "unpack it first"),
+            ("catalog.xlsb", r"save it as \.xlsx"),
+        ],
     )
     def test_what_can_be_made_a_catalog(self, tmp_path, name, hint):
         (tmp_path / name).touch()

@@ -127,6 +127,7 @@ class CsvRecords:
         if _are_numbered(first, len(self.header)):
             self.header = ["", *self.header]
         self._surplus = _surplus(first, len(self.header))
+        self._ends_filled = all(cells[-1] for cells in first if len(cells) == len(self.header))
         self.blank_first = self._blank_lines()
 
     def _header(self) -> list[str]:
@@ -209,6 +210,9 @@ class CsvRecords:
                 if joins and len(cells) > width and (mended := rejoined(cells, width, self.delimiter)):
                     self._file.counts[JOINED] += 1
                     cells = mended
+                if self._ends_filled and len(cells) > width and not any(cells[width:]) and cells[width - 1]:
+                    self._file.counts[BLANK_CELLS] += 1
+                    cells = cells[:width]
                 if len(cells) in (0, width):
                     if cells:
                         yield self._without_formulas(cells) if '="' in line else cells

@@ -1,14 +1,15 @@
 """Lists and objects in one cell: as JSON, or as Python, NumPy and pandas print them.
 
 A pandas table with lists, saved as CSV, has them as NumPy prints them, without commas: ``['S' 'M']``. Databases write
-them without quotes: ``[S, M]``.
+them without quotes: ``[S, M]``. Python's tuples, R and Scala have round brackets: ``('S', 'M')``, ``c("S", "M")``,
+``WrappedArray(S, M)``, ``Map(fit -> Slim)``.
 """
 
 import ast
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,8 +22,12 @@ _ITEMS_OF_ARRAY = re.compile(rf"\s*\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.patte
 _BETWEEN_OBJECTS = re.compile(rf"({_TEXT})|\}}\s+(?=\{{)", re.DOTALL)
 #: As DuckDB and Java write lists, and Postgres arrays; an object has other signs.
 _BARE_LIST = re.compile(r"\[([^][{}\"':=>]*,[^][{}\"':=>]*)\]|\{([^][{}\"':=>]*,[^][{}\"':=>]*)\}")
+_OF_SCALA = re.compile(r"(?:WrappedArray|ArraySeq|ArrayBuffer|List|(Map))\(([^()]*)\)")
+#: How a list or map in round brackets may begin, as a regular expression.
+BEFORE_ROUND = r"(?:\(\s*[uU]?[\"'(\[]|(?:c|list|WrappedArray|ArraySeq|ArrayBuffer|List|Map)\()"
+_BEFORE_ROUND = re.compile(rf"\s*{BEFORE_ROUND}")
 #: What is printed by its name alone.
-_NAMES = {"nan": None, "NaT": None, "inf": None, "null": None, "true": True, "false": False}
+_NAMES = {"NA": None, "nan": None, "NaT": None, "inf": None, "null": None, "true": True, "false": False}
 #: What is printed with its type -> the value from what stands in the brackets.
 _TYPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("array", "str_", "bool_", "bool", "set", "frozenset"), lambda value=(), *_: value),
@@ -43,6 +48,8 @@ def nested(value: Any) -> Any:
         found = nested(within) if isinstance(within, str) and within.lstrip()[:1] in ("{", "[") else None
         return found if isinstance(found, (list, dict)) else value
     found = _parsed(value) if opening in ("{", "[") else None
+    if isinstance(value, str) and value.endswith(")") and _BEFORE_ROUND.match(value):
+        found = _in_round_brackets(value.strip())
     return value if found is None else found
 
 
@@ -66,11 +73,39 @@ def as_python_prints(given: str) -> Any:
 def _parsed(given: str) -> Any:
     """A list or an object; None if the text is neither."""
     with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(given, parse_float=str, parse_int=str, parse_constant=lambda _: None)
+        return json.loads(
+            given, parse_float=str, parse_int=str, parse_constant=lambda _: None, object_pairs_hook=_object
+        )
     with contextlib.suppress(ValueError):
         return as_python_prints(given)
     bare = _BARE_LIST.fullmatch(given.strip())
     return [item.strip() for item in (bare[1] or bare[2]).split(",")] if bare else None
+
+
+def _in_round_brackets(given: str) -> Any:
+    """A list or an object; None if the text is neither."""
+    if printed := _OF_SCALA.fullmatch(given):
+        pairs = [part.partition(" -> ") for part in re.split(r", (?=[^,]* -> )", printed[2])] if printed[1] else []
+        if all(between for _, between, _ in pairs) and '"' not in given:
+            return {key: value for key, _, value in pairs} or [item.strip() for item in printed[2].split(",")]
+    with contextlib.suppress(ValueError):
+        found = as_python_prints(given)
+        return found if isinstance(found, (list, dict)) else None
+    return None
+
+
+def _object(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """An object, in which a key that comes again has the list of its different values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        values: dict[Any, list[Any]] = {}
+        for key, value in pairs:
+            values.setdefault(key, []).append(value)
+        for key, given in values.items():
+            each = [one for value in given for one in (value if isinstance(value, list) else [value])]
+            different = list({repr(one): one for one in each}.values())
+            found[key] = different if len(given) > 1 and len(different) > 1 else given[0]
+    return found
 
 
 def _expression(given: str) -> ast.expr:
@@ -81,12 +116,14 @@ def _value(printed: ast.expr) -> Any:
     match printed:
         case ast.Constant(value=value) if value is not ...:
             return value
-        case ast.List(elts=items) | ast.Set(elts=items):
+        case ast.List(elts=items) | ast.Set(elts=items) | ast.Tuple(elts=items):
             return [_value(item) for item in items]
-        case ast.Tuple(elts=items):
-            return tuple(_value(item) for item in items)
         case ast.Dict(keys=keys, values=values) if None not in keys:
-            return {_value(key): _value(value) for key, value in zip(keys, values, strict=True) if key is not None}
+            return _object([(_value(k), _value(v)) for k, v in zip(keys, values, strict=True) if k is not None])
+        case ast.Call(func=ast.Name(id="c" | "list"), args=items, keywords=[]):
+            return [_value(item) for item in items]
+        case ast.Call(func=ast.Name(id="c" | "list"), args=[], keywords=named):
+            return _object([(one.arg, _value(one.value)) for one in named])
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
         case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):

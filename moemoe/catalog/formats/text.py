@@ -18,6 +18,8 @@ STREAM_ERRORS = (*PACKING_ERRORS, UnicodeDecodeError)
 #: How a workbook of Excel 97 begins.
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
+#: Where tar archives say that they are such.
+_OF_TAR = slice(257, 262)
 NOT_UTF_8 = "lines that are not UTF-8, read as {}"
 #: By how many lines that are not UTF-8, from the first one on, their encoding is found, and within how many characters.
 _SAMPLED_LINES, _SAMPLED_SIZE = 200, 2**20
@@ -69,10 +71,14 @@ class TextFile:
         self.counts: Counter[str] = Counter()
         file = open_bytes(partition, path)
         try:
-            encoding = _encoding(file.peek(64)[:64])
+            head = file.peek(_OF_TAR.stop)
+            encoding = _encoding(head[:64])
         except STREAM_ERRORS as error:
             file.close()
             raise self.damaged(error) from error
+        if head[_OF_TAR] == b"ustar":
+            file.close()
+            raise CatalogError(f"{partition} is a tar archive, whatever its name says; unpack it and give its folder")
         errors = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
         self._text = io.TextIOWrapper(file, encoding, errors, newline)
         self._ahead: deque[str] = deque()  # lines that were sampled

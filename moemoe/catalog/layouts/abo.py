@@ -110,11 +110,11 @@ def _texts(value: Any, language: str, country: str) -> list[str]:
 
 def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple[str, Any]]:
     """The labels of one field: texts with their standardized values, quantities ("0.3 pounds"), category paths."""
-    if isinstance(value, dict):  # item_dimensions
+    if isinstance(value, dict) and "value" not in value:  # item_dimensions
         for part, quantity in value.items():
-            if isinstance(quantity, dict):
-                yield f"{key}.{part}", _quantity(quantity)
+            yield f"{key}.{part}", _quantity(quantity) if isinstance(quantity, dict) else quantity
         return
+    value = [value] if isinstance(value, dict) else value
     if not isinstance(value, list):
         yield key, value
         return

@@ -1,5 +1,6 @@
 """Item metadata of Amazon Reviews 2023 (McAuley Lab), JSON lines or the data set's Parquet: an item a row."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import plain_label
+from moemoe.catalog.layouts.records import NESTED
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
 
 _BECAME = {
@@ -23,6 +26,8 @@ _BECAME = {
 }
 #: What the sizes of an image are called, the largest first.
 _SIZES = ("hi_res", "large", "thumb")
+#: A detail that says nothing of the product.
+_RANKS = "Best Sellers Rank"
 
 
 def fits(file: SellerFile) -> bool:
@@ -33,18 +38,20 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each item."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
-    yield from each_row(file, _product)
+    yield from each_row(file, lambda row: _product(row, file.counts))
 
 
-def _product(row: Row) -> Row:
+def _product(row: Row, counts: Counter[str]) -> Row:
     categories = _texts(row.get("categories"))
     labels = Labels()
     labels.add("store", row.get("store"))
     labels.add("main_category", row.get("main_category"))
     labels.add("categories", " > ".join(categories))
-    for key, label in _details(row.get("details")).items():
-        if not isinstance(label, dict):  # the only one is the item's ranks among the best sellers
-            labels.add(key, label)
+    for key, given in _details(row.get("details")).items():
+        label, odd = plain_label(given) if isinstance(given, dict) else (given, None)
+        labels.add(key, label)
+        if odd is not None and key != _RANKS:
+            counts[f"{NESTED} {key[:60]!r}"] += 1
     images = _images(row.get("images"))
     paragraphs = [html_text(text) for text in _texts(row.get("description"))]
     points = [line_text(text) for text in _texts(row.get("features"))]
@@ -87,7 +94,10 @@ def _images(value: Any) -> list[str]:
         value = [
             dict(zip(columns, image, strict=False)) for image in zip(*(value[name] for name in columns), strict=False)
         ]
-    found = [image for image in value if isinstance(image, dict)] if isinstance(value, list) else []
+    given = value if isinstance(value, list) else [value]
+    found = [
+        {_SIZES[0]: image} if isinstance(image, str) else image for image in given if isinstance(image, (str, dict))
+    ]
     found.sort(key=lambda image: image.get("variant") != "MAIN")
     return in_order(next((str(image[size]) for size in _SIZES if image.get(size)), None) for image in found)
 

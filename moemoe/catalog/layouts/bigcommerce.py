@@ -157,10 +157,11 @@ class _Columns(NamedColumns):
         self._columns, self._counts = columns, file.counts
 
     def pairs(self, row: Row, name: str, read: Callable[[str], Iterable[tuple[str, Any]]]) -> list[tuple[str, Any]]:
-        """What ``read`` finds in a cell; one of which it finds nothing is counted."""
+        """What ``read`` finds in a cell; one of which it finds nothing, or a value without a name, is counted."""
         cell = self.cell(row, name)
-        found = [(key, value) for key, value in read(cell) if key.strip() and as_cell(value)]
-        self._counts[NO_PAIRS] += bool(cell) and not found
+        given = [(key.strip(), value) for key, value in read(cell) if as_cell(value)]
+        found = [pair for pair in given if pair[0]]
+        self._counts[NO_PAIRS] += bool(cell) and (not found or found != given)
         return found
 
     def kind(self, row: Row | RowError) -> str:
@@ -265,8 +266,8 @@ def _fields(cell: str) -> Iterator[tuple[str, Any]]:
                 yield str(field.get("name") or ""), field.get("value")
         return
     for field in split_list(cell, ";"):
-        name, _, value = field.partition("=")
-        yield name, value
+        name, between, value = field.partition("=")
+        yield (name, value) if between else ("", field)
 
 
 LAYOUT = Layout("bigcommerce", "BigCommerce's product export", fits, rows, names=_NAMES)

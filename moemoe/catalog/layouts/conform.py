@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.formats.columnar import python_values
+from moemoe.catalog.formats.printed import BEFORE_ROUND
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
 from moemoe.catalog.layouts.languages import TAGS
@@ -135,7 +136,8 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
     if pa.types.is_map(array.type) and _casts_as_text(array.type.item_type):
         maps = array.cast(to)
-        if _is_clean(maps) and not _has_lists(maps.items):
+        is_named = not pc.any(pc.equal(pc.binary_length(maps.keys), 0)).as_py()
+        if is_named and _is_clean(maps) and not _has_lists(maps.items):
             return maps
         array = maps
     pairs = [None if row is None else records.attributes(row, left_out) for row in python_values(array)]
@@ -153,7 +155,10 @@ def _has_languages(kind: pa.DataType) -> bool:
 
 def _has_lists(labels: pa.Array) -> bool:
     """Whether any label may be the text of a list or an object."""
-    return any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{"))
+    if any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{")):
+        return True
+    in_round = labels.filter(pc.ends_with(labels, ")"))  # a regular expression for all of them is slow
+    return bool(pc.any(pc.match_substring_regex(in_round, f"^{BEFORE_ROUND}")).as_py())
 
 
 def _casts_as_text(kind: pa.DataType) -> bool:

@@ -110,7 +110,8 @@ def _attribute_columns(file: SellerFile) -> dict[str, str]:
     """Columns ``attributes.<key>`` -> their key."""
     prefix = f"{_prefix(file)}."
     bare = {column: unmarked(column) for column in file.table.columns if isinstance(file.table, GridTable)}
-    return {c: name[len(prefix) :] for c, name in bare.items() if name.casefold().startswith(prefix.casefold())}
+    found = {c: name[len(prefix) :] for c, name in bare.items() if name.casefold().startswith(prefix.casefold())}
+    return {column: key for column, key in found.items() if key}
 
 
 def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowError]:

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.linked import linked
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.written_pairs import written_pairs
 from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
@@ -21,15 +23,13 @@ _NO_IMAGE = "NA"
 PATHS = ("url", "src", "image_url", "uri", "contentUrl")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
+UNNAMED = "labels without a name, left out"
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
 _BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
 #: The same between files, behind the ending of an image.
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
-#: "Heel height: 5 cm", "color=red", "fit => slim", Spark's "fit -> slim": a name of four words at most, which
-#: "see https://..." and "10:30" have not. Postgres and DuckDB have quotes around it.
-_WRITTEN_PAIR = re.compile(r"\s*([\"']?)([^\W\d][^\s:=]*?(?: [^\s:=]+?){0,3})\1 ?(?:[=-]>|[:=](?!//))(.*)", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
@@ -155,11 +155,11 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             return []
         value = nested(given)
         if isinstance(value, str):
-            value = _written_pairs(value)
+            value = written_pairs(value)
         if not isinstance(value, (dict, list)):
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        value = _written_pairs("\n".join(value)) or value
+        value = written_pairs("\n".join(value)) or value
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
@@ -182,7 +182,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, str):
-            label, odd = (_within(item) if item.startswith(("[", "{")) else item), None
+            label, odd = (_within(item) if item.startswith(("[", "{")) or item.endswith(")") else item), None
         else:
             label, odd = plain_label(item)
         if odd is not None:
@@ -191,8 +191,10 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             left_out[f"{NESTED} {str(key)[:60]!r}"] += 1
             if label is None:
                 continue
-        if (name := text("attributes", key)) is not None:
+        if (name := text("attributes", key)) and name.strip():
             result.append((name, text("attributes", label)))
+        elif left_out is not None:
+            left_out[UNNAMED] += label not in ("", None)
     return result
 
 
@@ -233,30 +235,6 @@ def _within(given: str) -> Any:
     """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
     label, odd = plain_label(nested(given))
     return given if odd is not None else label
-
-
-def _written_pairs(given: str) -> list[tuple[str, str]] | None:
-    """Names and labels of "Fit: Slim; Neck: Round", one a line, or with bars or commas between; None if it is no such.
-
-    A comma without a name behind it is one of the label.
-    """
-    given = given.strip()
-    if given[:1] == "{" and given[-1] == "}":  # as databases and Java write maps
-        given = given[1:-1]
-    between = next((sign for sign in "\n;|," if sign in given), ",")
-    pairs: list[tuple[str, str]] = []
-    for part in given.split(between):
-        if found := _WRITTEN_PAIR.fullmatch(part):
-            pairs.append((found[2], found[3].strip()))
-        elif between == "," and pairs:
-            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{part.rstrip()}")
-        elif part.strip():
-            return None
-    return [(name, _unquoted(label)) for name, label in pairs] or None
-
-
-def _unquoted(label: str) -> str:
-    return label[1:-1] if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'" else label
 
 
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
@@ -348,8 +326,10 @@ def images(value: Any) -> list[dict[str, Any]]:
 
 def split_urls(line: str) -> list[str]:
     """The URLs of one line, with commas, semicolons, bars or blanks between them, or the image files, with one of the
-    first three; any other path as it is.
+    first three, or those of a formula or of HTML; any other path as it is.
     """
+    if found := linked(line):
+        return found
     between = _BETWEEN_URLS if "//" in line else _BETWEEN_FILES
     paths = (path.strip(",;| \t") for path in between.split(line))
     return [path for path in paths if path]

@@ -256,6 +256,16 @@ def test_blank_cells_behind_the_last_column(tmp_path):
     assert read_as(path).counts == {"rows with blank cells behind the last column, left out": 2}
 
 
+@pytest.mark.parametrize(("fit", "is_read"), [("Slim", True), ("", False)])
+def test_blank_cells_behind_the_last_column_of_one_record(tmp_path, fit, is_read):
+    """A delimiter in a text moves the last cell behind the last column, and that may be a blank one."""
+    lines = [f"p1,Kurtas,t,{fit}", "p2,Kurtas,t,Slim,,", "p3,Kurtas,t,Slim,x"]
+    path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Fit", *lines)
+    rows = rows_of(path, quarantine=lambda *_: None)
+    assert [row["product_id"] for row in rows] == ["p1", "p2" if is_read else None, None]
+    assert read_as(path).counts == ({"rows with blank cells behind the last column, left out": 1} if is_read else {})
+
+
 def test_columns_are_told_in_one_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('product_id,product_type,title,"Color\n(main)",\u200bFit,,\np1,K,t,Red,Slim,x,y\n')

@@ -1,9 +1,10 @@
 """Lists and objects in one cell: as JSON, or as Python, NumPy and pandas print them."""
 
+import pyarrow as pa
 import pytest
 
 from moemoe.catalog.formats.printed import as_python_prints, nested
-from tests.support.catalog_files import rows_of
+from tests.support.catalog_files import REQUIRED, minimal, rows_of, write_lines, write_parquet
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,53 @@ def test_lists_of_databases_without_quotes(given, found):
 )
 def test_other_texts_stay_as_they_are(given):
     assert nested(given) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("('S', 'M')", ["S", "M"]),
+        ("(('fit', 'Slim'), ('neck', 'V'))", [["fit", "Slim"], ["neck", "V"]]),
+        ('c("S", "M", NA)', ["S", "M", None]),
+        ('list(fit = "Slim", size = c("S", "M"))', {"fit": "Slim", "size": ["S", "M"]}),
+        ("WrappedArray(S, M)", ["S", "M"]),
+        ("List(Round Neck)", ["Round Neck"]),
+        ("Map(color -> Red, Blue, fit -> Slim)", {"color": "Red, Blue", "fit": "Slim"}),
+    ],
+)
+def test_lists_and_maps_in_round_brackets(given, found):
+    assert nested(given) == found
+
+
+@pytest.mark.parametrize(
+    "given", ["(S, M)", "('S')", "Map(World)", "c(S, M)", 'c("S", fit = "M")', "List(dark (blue), M)", "Set(3 pcs)"]
+)
+def test_other_texts_with_round_brackets(given):
+    assert nested(given) == given
+
+
+@pytest.mark.parametrize("given", ["('S', 'M')", 'c("S", "M")', "WrappedArray(S, M)"])
+def test_a_label_in_round_brackets(tmp_path, given):
+    labels = pa.array([[("size", given)]], pa.map_(pa.string(), pa.string()))
+    write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
+    write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"size": given}})
+    for path in (tmp_path / "a.parquet", tmp_path / "a.jsonl"):
+        assert rows_of(path)[0]["attributes"] == [("size", "S, M")]
+
+
+@pytest.mark.parametrize(
+    "given", ['{"color": "Red", "fit": "Slim", "color": "Blue"}', "{'color': 'Red', 'fit': 'Slim', 'color': 'Blue'}"]
+)
+def test_a_key_that_comes_again(given):
+    """An object would keep the last one."""
+    assert nested(given) == {"color": ["Red", "Blue"], "fit": "Slim"}
+    again = '{"a": "1", "a": "1", "b": {"c": ["x"], "c": "y", "c": "z"}, "d": ["1", "1"]}'
+    assert nested(again) == {"a": "1", "b": {"c": ["x", "y", "z"]}, "d": ["1", "1"]}
+
+
+def test_a_pair_in_a_label_that_is_no_map(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": "{'size': [('a', 'b', 'c')], 'fit': 'Slim'}"})
+    assert rows_of(path)[0]["attributes"] == [("fit", "Slim")]
 
 
 def test_a_pandas_table_that_was_saved_as_csv(tmp_path):

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 
 import pyarrow as pa
@@ -97,3 +98,14 @@ def test_a_line_without_end(tmp_path, monkeypatch):
     path.write_bytes(b"product_id,product_type,title,attributes.Fit\n" + b"x" * 2**21)
     with pytest.raises(CatalogError, match=r"a\.csv has a line of more than 1 MiB; is it text in lines\?"):
         rows_of(path)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+def test_an_archive_of_tar_is_named(tmp_path, pack):
+    """Its zeros were taken for UTF-16."""
+    (tmp_path / "c.csv").write_text("product_id,product_type,title,Fit\n1,S,t,Slim\n")
+    with tarfile.open(tmp_path / "c.tar", "w") as archive:
+        archive.add(tmp_path / "c.csv", "c.csv")
+    (tmp_path / "d.csv").write_bytes(pack((tmp_path / "c.tar").read_bytes()))
+    with pytest.raises(CatalogError, match=r"d\.csv is a tar archive, whatever its name says; unpack it"):
+        rows_of(tmp_path / "d.csv")

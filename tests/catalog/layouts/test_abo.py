@@ -149,3 +149,10 @@ def test_listings_in_a_table(tmp_path, kind):
     expected = read(write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING)).first
     cells = {name: kind(value) if isinstance(value, (dict, list)) else value for name, value in ABO_LISTING.items()}
     assert read(write_dicts(tmp_path / "a.csv", list(cells), cells)).first == expected
+
+
+def test_values_without_a_list(tmp_path):
+    """They were lost without a word."""
+    plain = {"material": {"value": "Wool"}, "item_dimensions": {"height": "3 cm"}}
+    labels = read(write_listings(tmp_path / "listings_0.json.gz", ABO_LISTING | plain)).first["attributes"]
+    assert (labels["material"], labels["item_dimensions.height"]) == ("Wool", "3 cm")

@@ -60,3 +60,18 @@ def test_lists_and_objects_as_texts(tmp_path, as_text):
     whole = write(tmp_path / "a.jsonl", json.dumps(REVIEWS_ITEM))
     assert read(path).products == read(whole).products
     assert images_of(path) == images_of(whole)
+
+
+def test_details_that_are_objects(tmp_path):
+    """Ranks among the best sellers say nothing of the product; others were lost without a word."""
+    details = {"Best Sellers Rank": {"Shoes": 3}, "Weight": {"value": 3, "unit": "kg"}, "Sizes": {"S": 1, "M": 2}}
+    found = read(write(tmp_path / "a.jsonl", json.dumps(REVIEWS_ITEM | {"details": details})))
+    labels = dict(found.first["attributes"])
+    assert (labels["Weight"], labels.keys() & {"Best Sellers Rank", "Sizes"}) == ("3 kg", set())
+    assert found.how.counts == {"objects that are no labels, left out under 'Sizes'": 1}
+
+
+@pytest.mark.parametrize("images", [["https://m.test/1.jpg"], "https://m.test/1.jpg"])
+def test_images_that_are_urls(tmp_path, images):
+    path = write(tmp_path / "a.jsonl", json.dumps(REVIEWS_ITEM | {"images": images}))
+    assert images_of(path) == [["https://m.test/1.jpg"]]

@@ -107,6 +107,19 @@ def test_odd_custom_fields_are_counted(tmp_path, fields):
     assert found.how.counts == {NO_PAIRS: 1}
 
 
+@pytest.mark.parametrize("fields", ["Fit=Slim;bad", '[{"name": "Fit", "value": "Slim"}, {"value": "bad"}]'])
+def test_a_custom_field_without_a_name_beside_others_is_counted(tmp_path, fields):
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | {"Custom Fields": fields}))
+    assert found.first["attributes"]["Fit"] == "Slim"
+    assert found.how.counts == {NO_PAIRS: 1}
+
+
+def test_a_custom_field_without_a_value_is_nothing(tmp_path):
+    fields = {"Custom Fields": "Fit=Slim;Neck="}
+    found = read(write_dicts(tmp_path / "products.csv", BIGCOMMERCE, BIGCOMMERCE_PRODUCT | fields))
+    assert (found.first["attributes"]["Fit"], found.how.counts) == ("Slim", {})
+
+
 def test_odd_options_are_counted(tmp_path):
     variant = {"Item": "Variant", "SKU": "A-1", "Options": "Color: Red"}
     rows = [BIGCOMMERCE_PRODUCT, variant, variant | {"Options": ""}]

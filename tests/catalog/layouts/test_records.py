@@ -146,3 +146,48 @@ def test_a_list_in_a_cell_that_is_one_text(tmp_path, given, ending):
         path = write_parquet(tmp_path / "a.parquet", **{name: [value] for name, value in row.items()})
     (found,) = rows_of(path)
     assert (found["product_type"], found["description"]) == ("Men > Shirts", "Men\nShirts")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '=IMAGE("https://x.test/a.jpg", 1)',
+        '=HYPERLINK("https://x.test/a.jpg"; "Front, side")',
+        '<img alt="Front" src="https://x.test/a.jpg">',
+        "<a href='https://x.test/a.jpg'>Front</a>",
+    ],
+)
+@pytest.mark.parametrize("name", ["image", "images", "Image 1", "picture"])
+def test_an_image_in_a_formula_or_in_html(tmp_path, given, name):
+    path = tmp_path / "a.csv"
+    pd.DataFrame([{**REQUIRED, name: given, "Fit": "Slim"}]).to_csv(path, index=False)
+    (row,) = rows_of(path, images=2)
+    assert (row["image"]["path"], row["images"], row["attributes"]) == (
+        "https://x.test/a.jpg", None, [("Fit", "Slim")]
+    )  # fmt: skip
+
+
+def test_several_images_in_html(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image": "<img src=a.jpg><img src='b.jpg'/>"})
+    (row,) = rows_of(path, images=2)
+    assert [row["image"]["path"], *(one["path"] for one in row["images"])] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("header", ["attributes.", "attributes. "])
+def test_a_column_of_attributes_without_a_key_is_unused(tmp_path, header):
+    path = write_lines(tmp_path / "a.csv", f"product_id,product_type,title,attributes.Fit,{header}", "1,S,t,Slim,x")
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).by_use()["unused"] == [header.strip()]
+
+
+def test_a_label_without_a_name_is_counted(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"Fit": "Slim", " ": "x", "": None}})
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).counts == {"labels without a name, left out": 1}
+
+
+def test_a_label_without_a_name_in_parquet_is_counted(tmp_path):
+    labels = pa.array([[("Fit", "Slim"), ("", "x")]], pa.map_(pa.string(), pa.string()))
+    path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    assert read_as(path).counts == {"labels without a name, left out": 1}
