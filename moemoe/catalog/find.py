@@ -48,13 +48,8 @@ def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) 
     if not partitions:
         names = ", ".join(Path(f).name for f in found[:3]) + (", ..." if len(found) > 3 else "")
         kinds = {Path(f).suffix.lower() for f in found}
-        hint = (
-            "unpack it first; "
-            if kinds & {*_PACKED, ".gz"}
-            else "save it as .xlsx; "
-            if kinds & _OTHER_WORKBOOKS
-            else ""
-        )
+        hint = "save it as .xlsx; " if kinds & _OTHER_WORKBOOKS else ""
+        hint = "unpack it first; " if kinds & {*_PACKED, ".gz"} else hint
         raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {hint}{allowed}")
     for sentence in _left_out(catalog, set(found) - set(partitions)):
         told(sentence)
