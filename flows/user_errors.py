@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowException
 
-from moemoe.errors import MoEMoEError, StorageError, TerminatedError
+from moemoe.errors import MoEMoEError, StorageError, TerminatedError, first_line
 from moemoe.notifications import redacted
 
 #: HTTP statuses of a server that may answer another time: it timed out, or had too many requests.
@@ -103,7 +103,7 @@ def _plainly(error: Exception) -> str | None:
         return str(full or error)
     if type(error).__module__.partition(".")[0] not in ("mlflow", "requests"):  # nothing else speaks HTTP by requests
         return None
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    reason = first_line(error)
     if _refused(error):
         return (
             f"MLflow refused what it was asked ({reason}); what earlier steps did is kept: put that right, then resume"

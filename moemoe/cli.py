@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from moemoe import __version__
-from moemoe.errors import MoEMoEError
+from moemoe.errors import MoEMoEError, first_line
 from moemoe.names import did_you_mean
 from moemoe.notifications import redacted
 
@@ -240,7 +240,7 @@ def _as_sentence(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if type(error).__module__.partition(".")[0] in ("mlflow", "requests"):
-        return f"MLflow failed ({(str(error).strip().splitlines() or [type(error).__name__])[0][:300]})"
+        return f"MLflow failed ({first_line(error)})"
     return None
 
 

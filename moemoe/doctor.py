@@ -15,7 +15,7 @@ from pathlib import Path
 
 from moemoe import __version__
 from moemoe.cli import main
-from moemoe.errors import MoEMoEError
+from moemoe.errors import MoEMoEError, first_line
 from moemoe.notifications import redacted
 
 PYTHONS = ((3, 11), (3, 12))
@@ -65,8 +65,8 @@ def _looked_at(what: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Exception as error:
-        said = (str(error).strip().splitlines() or [""])[0]
-        return Finding(what, f"{type(error).__name__}: {redacted(said)[:200]}", f"install it again: {INSTALL}")
+        said = f"{type(error).__name__}: {redacted(first_line(error))}"
+        return Finding(what, said, f"install it again: {INSTALL}")
 
 
 def python() -> Finding:

@@ -23,3 +23,8 @@ class StorageError(MoEMoEError):
 
 class TerminatedError(MoEMoEError):
     """A training that received SIGTERM and wrote its checkpoint; nothing is wrong, and a resume goes on."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line, cut short; its class if it says nothing (a bare ``assert``)."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -66,7 +66,11 @@ def exists(uri: str) -> bool:
 
 
 def size_of(uri: str) -> int | None:
-    """The size in bytes of the file at ``uri``, None where there is none."""
+    """The size in bytes of the file at ``uri``, None where there is none.
+
+    Raises:
+        StorageError: S3 refuses.
+    """
     if not is_s3(uri):
         return os.path.getsize(uri) if os.path.isfile(uri) else None
     bucket, key = s3.bucket_and_key(uri)
@@ -79,7 +83,11 @@ def size_of(uri: str) -> int | None:
 
 
 def sizes(folder: str) -> dict[str, int]:
-    """Name -> size in bytes of the files right under ``folder``."""
+    """Name -> size in bytes of the files right under ``folder``; none where there is no such folder.
+
+    Raises:
+        StorageError: it cannot be listed.
+    """
     try:
         if not is_s3(folder):
             with os.scandir(folder) as entries:
@@ -97,6 +105,9 @@ def sizes_by_use(folder: str) -> list[tuple[str, int]]:
     """Name and size in bytes of the files right under ``folder``, the least recently used first.
 
     A local file was used when it was written or ``mark_used``, an S3 object when it was written.
+
+    Raises:
+        StorageError: the folder cannot be listed.
     """
     try:
         if not is_s3(folder):
@@ -123,7 +134,11 @@ def mark_used(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Deletes the file at ``uri``; one that is gone already is no error."""
+    """Deletes the file at ``uri``; one that is gone already is no error.
+
+    Raises:
+        StorageError: it cannot be deleted.
+    """
     try:
         if is_s3(uri):
             bucket, key = s3.bucket_and_key(uri)
@@ -160,6 +175,9 @@ def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None
     Args:
         lasting: whether it is on the disk when this returns; else a machine that loses its power then may leave an
             empty file, which whoever reads it has to expect.
+
+    Raises:
+        StorageError: it cannot be written; the error says if the disk is full.
     """
     try:
         if is_s3(uri):
@@ -171,7 +189,11 @@ def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None
 
 
 def publish(path: str | os.PathLike[str], uri: str) -> str:
-    """Copies a local file or folder to ``uri`` and returns ``uri``; each file arrives whole or not at all."""
+    """Copies a local file or folder to ``uri`` and returns ``uri``; each file arrives whole or not at all.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
     source = Path(path)
     if source.is_dir():
         for file in sorted(p for p in source.rglob("*") if p.is_file()):
@@ -198,7 +220,11 @@ def write_table(table: pa.Table, uri: str) -> str:
 
 @contextlib.contextmanager
 def writing_table(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """A writer of a table that need not fit into memory; it is at ``uri`` once the block ends without an error."""
+    """A writer of a table that need not fit into memory; it is at ``uri`` once the block ends without an error.
+
+    Raises:
+        StorageError: the disk is full, or the table cannot be put at ``uri``.
+    """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "table.parquet"
         try:
@@ -215,7 +241,11 @@ def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:
-    """A local path with the file or folder at ``uri``: itself on disk, a copy under ``scratch`` from S3."""
+    """A local path with the file or folder at ``uri``: itself on disk, a copy under ``scratch`` from S3.
+
+    Raises:
+        StorageError: there is none, or S3 refuses.
+    """
     if not is_s3(uri):
         path = Path(uri)
         if not path.exists():

@@ -82,12 +82,12 @@ GROUND: dict[str, set[str]] = {
     "compiled_templates": set(),
     "words": set(),
 }
-#: Packages that one room alone may import.
+#: Packages that one of ours alone may import.
 RESERVED = {"mlflow": {"registry"}, "metaflow": {"flows"}, "great_expectations": {"data_contracts"}}
 
 
 def module_files() -> dict[str, Path]:
-    """Every module's dotted name; flows are scripts beside each other, so ``flows/cards.py`` is also ``cards``."""
+    """Every module's dotted name; flows are scripts beside each other, so ``flows/cards`` is also ``cards``."""
     found = {}
     for top in ("moemoe", "data_contracts", "flows"):
         for path in (HERE / top).rglob("*.py"):

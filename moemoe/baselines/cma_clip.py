@@ -9,12 +9,10 @@ Shapes: R products, N examples, P patches, K tokens, D width, A attributes, H hi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -22,8 +20,8 @@ from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Source, Tensors
 from moemoe.batches.collate import ModelInput, SourceCollator, pad
-from moemoe.errors import ConfigError
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.errors import ConfigError, first_line
+from moemoe.model.files import SavedModule
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
 from moemoe.vision.config import ImageConfig
@@ -117,7 +115,7 @@ class ClosedSetCollator(SourceCollator):
         )
 
 
-class CMAClip(nn.Module):
+class CMAClip(SavedModule):
     """The model over the attributes and values of ``config.values``."""
 
     name = "cma-clip"
@@ -244,25 +242,12 @@ class CMAClip(nn.Module):
             for attribute, value, confidence, (image, text) in zip(*columns, strict=True)
         ]
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
-        write_config(folder, self.name, self.config)
-        save_model(self, str(Path(folder) / "model.safetensors"))
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "CMAClip":
-        """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
-        model = cls(read_config(folder, CMAClipConfig))
-        read_weights(folder, model)
-        return model.eval()
-
 
 def load_clip_text(name: str) -> CLIPTextModel:
     """The text encoder of a CLIP checkpoint. Raises ConfigError where it cannot be loaded."""
     try:
         return CLIPTextModel.from_pretrained(name, use_safetensors=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder"
+            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder"
         ) from error

@@ -10,13 +10,11 @@ A attributes, V values of the attribute that has most, N questions.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,7 +22,7 @@ from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.model.files import SavedModule
 from moemoe.model.outputs import Answer, Distribution
 from moemoe.vision.config import PACKAGE, ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
@@ -72,9 +70,10 @@ class ImageClassifierConfig(BaselineConfig):
             )
 
 
-class ImageClassifier(nn.Module):
+class ImageClassifier(SavedModule):
     """Confidence = a value's probability. ``image_encoder`` is frozen, so its features are kept with the shards."""
 
+    name = "image-classifier"
     config_class = ImageClassifierConfig
     collator_class = ItemCollator
     limits = "answers values that the training split has, nothing else, and reads no text"
@@ -221,18 +220,6 @@ class ImageClassifier(nn.Module):
             for name in batch.items[index].questions:
                 if name in self.columns:
                     yield index, name, logits_C[self.columns[name]].softmax(0).numpy()
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json`` and ``model.safetensors``, the backbone's weights among it."""
-        write_config(folder, "image-classifier", self.config)
-        save_model(self, str(Path(folder) / "model.safetensors"))
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "ImageClassifier":
-        """The inverse of ``save_pretrained``. Raises ConfigError where files are missing or do not fit."""
-        model = cls(read_config(folder, ImageClassifierConfig))
-        read_weights(folder, model)
-        return model.eval()
 
 
 def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -13,13 +13,11 @@ Shapes: R rows (a product with as many questions as fit), L tokens, K text token
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import regex
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -27,8 +25,8 @@ from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Tensors
 from moemoe.batches.collate import ModelInput, SourceCollator, pad
-from moemoe.errors import ConfigError
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.errors import ConfigError, first_line
+from moemoe.model.files import SavedModule
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
 from moemoe.words import whole
@@ -192,7 +190,7 @@ class TaggedCollator(SourceCollator):
         return self._tokens[question][: self.config.question_length]
 
 
-class NerMqMrc(nn.Module):
+class NerMqMrc(SavedModule):
     """BERT and one tag classifier."""
 
     name = "ner-mqmrc"
@@ -288,25 +286,12 @@ class NerMqMrc(nn.Module):
         known = {value.casefold(): value for value in self.config.values.get(question, [])}
         return known.get(surface.casefold(), surface)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
-        write_config(folder, self.name, self.config)
-        save_model(self, str(Path(folder) / "model.safetensors"))
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "NerMqMrc":
-        """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
-        model = cls(read_config(folder, NerMqMrcConfig))
-        read_weights(folder, model)
-        return model.eval()
-
 
 def load_bert(name: str) -> BertModel:
     """A BERT checkpoint. Raises ConfigError where it cannot be loaded."""
     try:
         return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder"
+            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder"
         ) from error

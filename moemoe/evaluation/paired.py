@@ -35,11 +35,6 @@ class Difference:
     high: float
     p_value: float
 
-    @property
-    def covers_zero(self) -> bool:
-        """Whether the interval leaves open which run is better."""
-        return not (self.low > 0 or self.high < 0)
-
     def __neg__(self) -> "Difference":
         """The second run minus the first."""
         return Difference(-self.value, -self.high, -self.low, self.p_value)
@@ -119,7 +114,11 @@ def difference_on(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> PairedDifference:
-    """``paired_difference`` on rows that two runs share."""
+    """``paired_difference`` on rows that two runs share.
+
+    Raises:
+        EvaluationError: no cell has enough support.
+    """
     resamples = GroupBootstrap(shared.first.groups, replicates, seed)
     drawn = []
     for rows in (shared.first, shared.second):

@@ -1,1 +1,1 @@
-"""Model + shards -> predictions. Evaluation, backfill and the served model all call this room."""
+"""Model + shards -> predictions. Evaluation, backfill and the served model all call this package."""

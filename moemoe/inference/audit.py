@@ -49,7 +49,7 @@ class Sampler:
         (heapq.heappush if len(kept) < size else heapq.heapreplace)(kept, entry)
 
     def table(self) -> pa.Table:
-        """SAMPLE, by product type, attribute, decision and place."""
+        """AUDIT_CANDIDATES, by product type, attribute, decision and place."""
         rows = [entry for key in sorted(self._kept) for _, _, entry in sorted(self._kept[key], reverse=True)]
         return pa.Table.from_pylist(rows, AUDIT_CANDIDATES)
 

@@ -1,8 +1,8 @@
 """A registered model fills in the missing attribute values of a catalog, partition by partition.
 
-Of each partition there are three tables (BACKFILL, SAMPLE, QUARANTINE) and, written last, a small JSON that says they
-are finished. All lie at names made from the partition's content, the model's version and the kind of thresholds, so
-that a run that is repeated finds what is done, and nothing half-written is ever taken for done.
+Of each partition there are three tables (BACKFILL, AUDIT_CANDIDATES, QUARANTINE) and, written last, a small JSON that
+says they are finished. All lie at names made from the partition's content, the model's version and the kind of
+thresholds, so that a run that is repeated finds what is done, and nothing half-written is ever taken for done.
 """
 
 import dataclasses

@@ -61,7 +61,7 @@ class Finished:
     Args:
         audit: of filled values; ``label_audit`` is of labels that accepted predictions contradict.
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
-        sample: SAMPLE, filled and contradicting rows with their images.
+        sample: AUDIT_CANDIDATES, filled and contradicting rows with their images.
         blocked: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
         readings: how the partitions were read, those that are alike as one.
     """

@@ -220,6 +220,9 @@ def predict_split(
     blanked`` (an empty context), ``title only`` (no bullet points, no description), ``unanswerable`` (neither text nor
     image), or ``not applicable``: attributes that no product of the type has are asked instead. The last two take
     OUT_OF_CONTEXT_PRODUCTS products at most.
+
+    Raises:
+        ValueError: another ``condition``.
     """
     if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r}")

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.models.t5.modeling_t5 import T5LayerNorm
 
 from moemoe.batches.tokenizer import load_tokenizer
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, first_line
 from moemoe.model.config import ModelConfig, TextConfig
 from moemoe.model.mixture_of_experts import RouterStats
 
@@ -72,7 +72,7 @@ def build_backbone(encoder_config: dict[str, Any] | None) -> nn.Module:
         config = AutoConfig.for_model(**(encoder_config or {}))
         return _without_pooler(AutoModel.from_config(config, trust_remote_code=False, dtype=torch.get_default_dtype()))
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"text.encoder_config: transformers cannot build it ({_reason(error)})") from error
+        raise ConfigError(f"text.encoder_config: transformers cannot build it ({first_line(error)})") from error
 
 
 def load_backbone(config: ModelConfig) -> nn.Module:
@@ -91,7 +91,7 @@ def load_backbone(config: ModelConfig) -> nn.Module:
         )  # fmt: skip
     except Exception as error:
         raise ConfigError(
-            f"text.encoder {name!r} cannot be loaded ({_reason(error)}); allowed is the hub name or folder of a "
+            f"text.encoder {name!r} cannot be loaded ({first_line(error)}); allowed is the hub name or folder of a "
             "transformers encoder whose weights are safetensors"
         ) from error
     backbone = _without_pooler(backbone).eval()
@@ -144,7 +144,7 @@ def _check_encodes(backbone: Any, name: str | None) -> None:
             first_BW = backbone(input_ids=ids_BK, attention_mask=torch.ones_like(ids_BK)).last_hidden_state[:, 0]
             decodes = torch.allclose(first_BW[0], first_BW[1], atol=1e-6)
     except Exception as error:
-        raise ConfigError(f"text.encoder {name!r} is no encoder of text ({_reason(error)})") from error
+        raise ConfigError(f"text.encoder {name!r} is no encoder of text ({first_line(error)})") from error
     if decodes:
         raise ConfigError(
             f"text.encoder {name!r} is no encoder: model type {backbone.config.model_type} decodes; allowed are BERT, "
@@ -157,7 +157,3 @@ def _without_pooler(backbone: Any) -> Any:
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None
     return backbone
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -163,7 +163,10 @@ class ModelConfig:
         return self.question_guidance or self.alignment
 
     def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "ModelConfig":
-        """With the vocabulary of a tokenizer of ``tokens``, rounded up to a multiple of 8; values are open."""
+        """With the vocabulary of a tokenizer of ``tokens``, rounded up to a multiple of 8.
+
+        ``values`` (``Config.with_catalog``) change nothing: any text may be an answer.
+        """
         if self.text.pretrained is not None:
             return self
         return replace(self, text=replace(self.text, vocab_size=-tokens // 8 * -8))

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_model
 from torch import nn
 
 from moemoe.errors import ConfigError
@@ -46,3 +46,27 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"{folder}/model.safetensors: the weights do not fit config.json ({reason})") from error
+
+
+class SavedModule(nn.Module):
+    """A system all of which its config and its weights say: it is saved into a folder and made again from it."""
+
+    name: str
+    config_class: Any
+    config: Any
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
+        write_config(folder, self.name, self.config)
+        save_model(self, str(Path(folder) / "model.safetensors"))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """The inverse of ``save_pretrained``, in evaluation mode.
+
+        Raises:
+            ConfigError: ``config.json`` is missing, or the weights are not those that it describes.
+        """
+        model = cls(read_config(folder, cls.config_class))
+        read_weights(folder, model)
+        return model.eval()

@@ -32,7 +32,7 @@ class RouterStats:
 
 
 def load_balancing_loss(top1_count_E: Tensor, gate_sum_E: Tensor, tokens: Tensor) -> Tensor:
-    """Equation 9: n * sum_i f_i P_i with f = first / T and P = weight / T. 1 where perfectly balanced."""
+    """Equation 9: n * sum_i f_i P_i with f = top1_count / T and P = gate_sum / T. 1 where perfectly balanced."""
     return top1_count_E.numel() * torch.sum((top1_count_E / tokens) * (gate_sum_E / tokens))
 
 

@@ -9,11 +9,9 @@ attribute), T decoder tokens, L source positions, S sources, D d_model, V vocabu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_model
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5ForConditionalGeneration
 
@@ -25,7 +23,7 @@ from moemoe.model.config import ModelConfig, expert_layers
 from moemoe.model.decoder import Decoder
 from moemoe.model.encoded import Encoded
 from moemoe.model.encoders import TextEncoder, repeat_patches
-from moemoe.model.files import read_config, read_weights, write_config
+from moemoe.model.files import SavedModule
 from moemoe.model.generation import generate
 from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.outputs import Answer, Distribution, Losses
@@ -38,7 +36,7 @@ from moemoe.vision.image_encoder import ImageEncoder
 from moemoe.vision.weights import load_backbone_weights, load_timm
 
 
-class MoEMoE(nn.Module):
+class MoEMoE(SavedModule):
     """The paper's model, from scratch by ``config``; ``create`` also loads pretrained parts."""
 
     name = "moemoe"
@@ -301,15 +299,3 @@ class MoEMoE(nn.Module):
     def _each_share(self, shares: Sequence[float]) -> tuple[float, ...]:
         """The shares themselves if a kind has several, whose sum says less."""
         return tuple(shares) if len(set(self.config.kinds)) < len(shares) else ()
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json`` and ``model.safetensors`` into ``folder``."""
-        write_config(folder, self.name, self.config)
-        save_model(self, str(Path(folder) / "model.safetensors"))
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "MoEMoE":
-        """The inverse of ``save_pretrained``, in evaluation mode. Raises ConfigError where files are missing."""
-        model = cls(read_config(folder, cls.config_class))
-        read_weights(folder, model)
-        return model.eval()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
 
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, first_line
 from moemoe.model.config import TextConfig
 
 
@@ -15,10 +15,9 @@ def load_t5(name: str) -> T5ForConditionalGeneration:
     try:
         return T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({reason}); give --weights a folder that holds them, "
-            "or take --size tiny or small"
+            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder that holds "
+            "them, or take --size tiny or small"
         ) from error
 
 

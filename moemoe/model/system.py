@@ -1,9 +1,9 @@
 """What training and inference need of every system of the tables, MoEMoE and the baselines alike.
 
 A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
-neighbours, TF-IDF) is made in one pass over the training split. Both are saved into a folder whose ``config.json``
-names them, and both answer batches that their collator makes of items; ``moemoe.systems`` finds them by name. A
-committee consists of such systems.
+neighbours, TF-IDF, the image classifier) is made in one pass over the training split. Both are saved into a folder
+whose ``config.json`` names them, and both answer batches that their collator makes of items; ``moemoe.systems`` finds
+them by name. A committee consists of such systems.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ from moemoe.model.outputs import Answer, Distribution, Losses
 
 
 class Config(Protocol):
-    """A frozen dataclass. ``sources`` are the kinds of source the system reads, as ``ModelConfig.sources``."""
+    """A frozen dataclass."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Kinds of source, ``image`` or ``text``."""
+        """What the system reads of a product, by the names of ``moemoe.sources``."""
 
     def to_dict(self) -> dict[str, Any]:
         """As a recipe or ``config.json`` has it."""
@@ -68,7 +68,7 @@ class TrainableSystem(System, Protocol):
         """Turns gradient checkpointing on."""
 
     def forward(self, batch: Any) -> Losses:
-        """Sums over the batch; a batch also has ``counts``, as ``model.batch.Batch``."""
+        """Sums over the batch; a batch also has ``counts``, as ``moemoe.batches.batch.Batch``."""
 
 
 class Fitted(System, Protocol):

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from moemoe.cli import main
 from moemoe.counts import counted
-from moemoe.errors import CatalogError, ConfigError
+from moemoe.errors import CatalogError, ConfigError, first_line
 from moemoe.evaluation.field_precision import (
     RAISE,
     SWITCH_OFF,
@@ -47,7 +47,7 @@ def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
     try:
         audit = read_table(audit_uri)
     except pa.ArrowException as error:
-        raise CatalogError(f"{audit_uri} is not a Parquet file: {str(error).splitlines()[0]}") from error
+        raise CatalogError(f"{audit_uri} is not a Parquet file: {first_line(error)}") from error
     audit = checked_verdicts(audit, audit_uri)
     if verdicts_uri:
         audit = with_verdicts(audit, read_bytes(verdicts_uri), verdicts_uri)

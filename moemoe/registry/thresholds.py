@@ -169,7 +169,11 @@ def _raised(text: str) -> tuple[str, float]:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe thresholds``: shows the champion's thresholds, or changes them."""
+    """Does ``moemoe thresholds``: shows the champion's thresholds, or changes them.
+
+    Raises:
+        ConfigError: MLflow does not answer, there is no champion, or a change that cannot be made.
+    """
     asked: list[tuple[str, float | None]] = [*map(_raised, chosen.raised)]
     asked += [(_cell(text), None) for text in chosen.switch_off]
     uri = default_tracking_uri()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,9 +68,8 @@ def check_tracking(uri: str) -> None:
                 _open_database(uri)
             client(uri).search_experiments(max_results=1)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError(
-            f"MLflow at {without_password(uri)} cannot be reached ({reason[:200]}); start it, or set "
+            f"MLflow at {without_password(uri)} cannot be reached ({first_line(error)}); start it, or set "
             "MLFLOW_TRACKING_URI to one that answers, or unset it for a SQLite file here"
         ) from error
 

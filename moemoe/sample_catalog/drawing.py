@@ -15,7 +15,6 @@ RGB = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 LONG_TOPS = {"kurta", "dress", "tunic", "coat", "nightgown nightshirt", "saree", "undergarment slip", "suit"}
-LEGS = {"pants", "pajamas", "tights", "shorts", "underpants", "track suit", "sleepwear", "overalls"}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,11 @@ def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
 
 
 def system_of(folder: str | Path) -> str:
-    """The name in a model folder's ``config.json``; MoEMoE's has none."""
+    """The name in a model folder's ``config.json``; that of an early MoEMoE has none.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"{folder} holds no model: config.json is missing")

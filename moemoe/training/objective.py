@@ -1,8 +1,10 @@
-"""The joint objective (equation 10), the same for any number of processes and parts of a batch.
+"""The joint objective (equation 10; equation 8 is the same), for any number of processes and parts of a batch.
 
 Every sum is divided by its global count, so that ranks with unequal numbers of tokens train the same model. DDP
 averages gradients over ranks, hence the factor ``world_size``. The load-balancing loss alone is a product of two
-means over the tokens, so it is that of each part of an accumulated batch, averaged over the parts.
+means over the tokens, so it is that of each part of an accumulated batch, averaged over the parts. The paper has one
+for each expert layer and does not say how they are joined: here it is their mean, so that the weight of table 5 means
+the same for any number of expert layers.
 """
 
 from collections.abc import Sequence

@@ -63,7 +63,7 @@ class Optimizers:
 
 
 def make_optimizer(model: Any, phase: str, training: Training) -> Optimizers:
-    """The optimizer over what ``phase`` trains of a ``Trained``; see ``Training`` for the rates."""
+    """The optimizer over what ``phase`` trains of a ``TrainableSystem``; see ``Training`` for the rates."""
     trained, embeddings = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
     ngrams = {id(table) for table in ngram_tables(model)}
     rest = [parameter for parameter in trained if id(parameter) not in ngrams]

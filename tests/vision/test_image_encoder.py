@@ -122,6 +122,15 @@ def test_weights_that_do_not_fit(changes, message):
         load_timm(replace(LITE, **changes))
 
 
+def test_an_error_without_a_word_is_named_by_its_class(monkeypatch):
+    def fails(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("moemoe.vision.weights.create_timm", fails)
+    with pytest.raises(ConfigError, match=r"weights of resnet18 cannot be loaded \(AssertionError\)"):
+        load_timm(ImageConfig("resnet18", 32, pretrained=True))
+
+
 def test_frozen_noise_is_refused():
     with pytest.raises(ConfigError, match=r"random weights would stay"):
         ImageConfig(trained="none")

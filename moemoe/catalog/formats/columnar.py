@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from moemoe.catalog.formats.double_encoding import undo_in_array
 from moemoe.catalog.formats.hugging_face import class_names
 from moemoe.catalog.formats.table import Row, Table
-from moemoe.catalog.formats.text import first_line
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, first_line
 
 _ERRORS = (pa.ArrowException, OSError)
 _ROWS = 256  # images travel with their rows

@@ -23,8 +23,8 @@ from moemoe.catalog.formats.above_header import (
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
-from moemoe.catalog.formats.text import OLD_EXCEL, first_line
-from moemoe.errors import CatalogError, ConfigError
+from moemoe.catalog.formats.text import OLD_EXCEL
+from moemoe.errors import CatalogError, ConfigError, first_line
 
 #: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
 MAX_UNPACKED = 512 * 2**20

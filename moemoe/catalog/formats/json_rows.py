@@ -24,8 +24,8 @@ from moemoe.catalog.formats.json_wrappers import (
 from moemoe.catalog.formats.printed import as_python_prints
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
-from moemoe.catalog.formats.text import MAX_RECORD, TextFile, first_line
-from moemoe.errors import CatalogError
+from moemoe.catalog.formats.text import MAX_RECORD, TextFile
+from moemoe.errors import CatalogError, first_line
 
 #: Rows whose keys are the file's columns.
 HEAD_ROWS = 256

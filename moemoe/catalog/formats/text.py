@@ -8,7 +8,7 @@ from pathlib import Path
 from moemoe.catalog.formats.double_encoding import may_have_some, undo_in
 from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
 from moemoe.catalog.formats.packed import PACKING_ERRORS, unpacked
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, first_line
 
 #: One JSON line or CSV record at most; an image of 32 MiB in base64 fits.
 MAX_RECORD = 64 * 2**20
@@ -182,9 +182,3 @@ def _windows(found: re.Match[str]) -> str:
     if len(run) > 3 and len(set(run)) > 1:  # words in which every letter is one: Cyrillic, Greek, Japanese ...
         return run
     return "".join(_BYTES.get(character, character) for character in run)
-
-
-def first_line(error: BaseException) -> str:
-    """An error's text in one line."""
-    text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -13,8 +13,8 @@ from xml.parsers import expat
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import ObjectTable, Row
-from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, first_line, open_bytes
-from moemoe.errors import CatalogError
+from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, open_bytes
+from moemoe.errors import CatalogError, first_line
 
 #: Elements that are rows, by their name without namespace: of RSS, of Atom, of shops' own lists.
 ROWS = ("item", "entry", "product")

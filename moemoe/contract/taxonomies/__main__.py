@@ -24,7 +24,11 @@ READERS: dict[str, Callable[[Path], Taxonomy]] = {"shopify": read_shopify, "goog
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe contract``: writes the contract and prints what is in it and what to do with it."""
+    """Does ``moemoe contract``: writes the contract and prints what is in it and what to do with it.
+
+    Raises:
+        ConfigError: the taxonomy cannot be read, the contract would be too large, or its file is there already.
+    """
     output = output_of(chosen.dataset, chosen.output)
     taxonomy = READERS[chosen.source](Path(chosen.taxonomy))
     categories = choose(taxonomy.categories, chosen.categories)
