@@ -3,8 +3,8 @@
 import contextlib
 import os
 import re
+import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -73,13 +73,17 @@ def replace_by(path: Path, data: memoryview, lasting: bool) -> None:
 
 
 def _beside(path: Path) -> tuple[int, str]:
-    """A new file in the folder of ``path``: its descriptor and its name."""
-    prefix = f".{path.name}.{_host()}.{os.getpid()}."
+    """A new file in the folder of ``path``: its descriptor and its name.
+
+    Others may read it as the umask allows; a file of ``tempfile`` is its owner's alone.
+    """
+    temporary = str(path.parent / f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}")
+    new = os.O_RDWR | os.O_CREAT | os.O_EXCL
     try:
         with contextlib.suppress(FileNotFoundError):  # a folder is there for all but its first file
-            return tempfile.mkstemp(prefix=prefix, dir=path.parent)
+            return os.open(temporary, new, 0o666), temporary
         path.parent.mkdir(parents=True, exist_ok=True)
-        return tempfile.mkstemp(prefix=prefix, dir=path.parent)
+        return os.open(temporary, new, 0o666), temporary
     except OSError as error:
         error.filename = str(path)  # a person knows no temporary name
         raise
