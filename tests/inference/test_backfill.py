@@ -1,6 +1,7 @@
 """A backfill as a whole: partitions, reruns, stores, report and manifest; the real model's turn is in tests/flows."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -162,6 +163,14 @@ def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
     assert ("where a text names a single value of an attribute" in report) == (thresholds == "unfamiliar")
     [audit] = (tmp_path / "out" / "audit").glob("audit-*.parquet")
     assert f'<a href="audit/{audit.stem}.html">' in report
+
+
+def test_nobody_is_asked_to_judge_a_sample_of_nothing(model, tmp_path):
+    job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
+    finished = finish_backfill(job, parts, 10)
+    nothing = replace(finished, total=replace(finished.total, filled=0))
+    said = [page(backfill_report(one, job.model_version, job.threshold_kind)) for one in (finished, nothing)]
+    assert ["judge a sample" in one for one in said] == [True, False]
 
 
 def test_verdicts_that_people_wrote_into_the_audit_stay(model, tmp_path):

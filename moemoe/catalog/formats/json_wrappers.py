@@ -1,4 +1,4 @@
-"""What programs that move data wrap each product of a JSON file in, and how Python prints one: back to the product."""
+"""What programs that move data wrap each product of a JSON file in: back to the product."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
