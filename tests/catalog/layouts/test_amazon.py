@@ -221,5 +221,7 @@ def test_the_template_is_a_workbook_with_macros(tmp_path):
 
 def test_the_market_is_the_last_of_the_settings(tmp_path):
     """Nothing of the field names that follow is taken for a part of it."""
-    header = [["TemplateType=fptcustom", "settings=primaryMarketplaceId=amzn1.mp.o.A1PA6795UKMFR9"], *AMAZON[1:]]
+    blank = [""] * (len(AMAZON[-1]) - 2)  # no cell follows the settings
+    settings = ["TemplateType=fptcustom", *blank, "settings=primaryMarketplaceId=amzn1.mp.o.A1PA6795UKMFR9"]
+    header = [settings, *AMAZON[1:]]
     assert read(write_flat_file(tmp_path / "clothing.txt", header, AMAZON_RED)).first["marketplace"] == "DE"
