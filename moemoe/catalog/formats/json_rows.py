@@ -1,7 +1,6 @@
 """JSON -> a table: an object a line, or an array of them, larger than memory or not; or objects that hold them."""
 
 import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from moemoe.catalog.formats.json_wrappers import (
     wrapper_of,
 )
 from moemoe.catalog.formats.printed import as_python_prints
+from moemoe.catalog.formats.repeated_keys import RowDecoder
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
@@ -45,8 +45,6 @@ _ONE = "product"
 #: What a row has, and the answer of an API has not.
 _IDS = frozenset(("id", "product_id", "sku"))
 _OF_ROWS = _IDS | {"title", "name"}
-#: Numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
 #: A first line that is no object itself: the object goes on, or the list in it does.
@@ -106,7 +104,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
 def _has_several(line: str) -> bool:
     """Whether a line has more than one object, as programs append them to a file."""
     with contextlib.suppress(ValueError, RecursionError):
-        _, end = _DECODER.raw_decode(line, len(line) - len(line.lstrip()))
+        _, end = RowDecoder(Counter()).raw_decode(line, len(line) - len(line.lstrip()))
         return line[end:].lstrip(" ,")[:1] == "{"
     return False
 
@@ -208,11 +206,11 @@ def _list_of_objects(row: Row) -> str | None:
 
 
 def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
-    number = 1
+    decoder, number = RowDecoder(text.counts), 1
     while line:
         if line.strip():
             try:
-                row = _object(text, line)
+                row = _object(text, decoder, line)
                 problem = None if isinstance(row, dict) else "not a JSON object"
             except (ValueError, RecursionError) as error:  # a JSONDecodeError is a ValueError
                 problem = first_line(error)
@@ -226,10 +224,10 @@ def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
         number += 1
 
 
-def _object(text: TextFile, line: str) -> Any:
+def _object(text: TextFile, decoder: RowDecoder, line: str) -> Any:
     """What is on a line, without a comma behind it. Raises ValueError or RecursionError."""
     try:
-        found = _DECODER.decode(line)
+        found = decoder.decode(line)
     except ValueError:
         with contextlib.suppress(ValueError):
             found = as_python_prints(line) if line.lstrip().startswith("{'") else None
@@ -238,7 +236,7 @@ def _object(text: TextFile, line: str) -> Any:
                 return found
         if not (bare := line.rstrip()).endswith(","):
             raise
-        found = _DECODER.decode(bare[:-1])
+        found = decoder.decode(bare[:-1])
         text.counts[COMMAS] += 1
     return undo_in(found, text.counts) if _ESCAPED.search(line) else found
 
@@ -249,6 +247,7 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
     Raises:
         CatalogError: the file is cut short, is something else, or has an item of more than ``MAX_RECORD``.
     """
+    decoder = RowDecoder(text.counts)
     buffer, number, is_open = begun, 0, False
     at = 0
     while True:
@@ -259,7 +258,7 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
         try:
             if is_array and not is_open:
                 raise ValueError("something stands behind the array")
-            begin, (item, at) = at, _DECODER.raw_decode(buffer, at)
+            begin, (item, at) = at, decoder.raw_decode(buffer, at)
             item = undo_in(item, text.counts) if _ESCAPED.search(buffer, begin, at) else item
             number += 1
         except (ValueError, RecursionError) as error:

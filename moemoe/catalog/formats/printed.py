@@ -9,10 +9,12 @@ import ast
 import contextlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+
+from moemoe.catalog.formats.repeated_keys import object_of
 
 _TEXT = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\""""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
@@ -74,7 +76,7 @@ def _parsed(given: str) -> Any:
     """A list or an object; None if the text is neither."""
     with contextlib.suppress(ValueError, RecursionError):
         return json.loads(
-            given, parse_float=str, parse_int=str, parse_constant=lambda _: None, object_pairs_hook=_object
+            given, parse_float=str, parse_int=str, parse_constant=lambda _: None, object_pairs_hook=object_of
         )
     with contextlib.suppress(ValueError):
         return as_python_prints(given)
@@ -94,20 +96,6 @@ def _in_round_brackets(given: str) -> Any:
     return None
 
 
-def _object(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
-    """An object, in which a key that comes again has the list of its different values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        values: dict[Any, list[Any]] = {}
-        for key, value in pairs:
-            values.setdefault(key, []).append(value)
-        for key, given in values.items():
-            each = [one for value in given for one in (value if isinstance(value, list) else [value])]
-            different = list({repr(one): one for one in each}.values())
-            found[key] = different if len(given) > 1 and len(different) > 1 else given[0]
-    return found
-
-
 def _expression(given: str) -> ast.expr:
     return ast.parse(given.strip(), mode="eval").body
 
@@ -119,11 +107,11 @@ def _value(printed: ast.expr) -> Any:
         case ast.List(elts=items) | ast.Set(elts=items) | ast.Tuple(elts=items):
             return [_value(item) for item in items]
         case ast.Dict(keys=keys, values=values) if None not in keys:
-            return _object([(_value(k), _value(v)) for k, v in zip(keys, values, strict=True) if k is not None])
+            return object_of([(_value(k), _value(v)) for k, v in zip(keys, values, strict=True) if k is not None])
         case ast.Call(func=ast.Name(id="c" | "list"), args=items, keywords=[]):
             return [_value(item) for item in items]
         case ast.Call(func=ast.Name(id="c" | "list"), args=[], keywords=named):
-            return _object([(one.arg, _value(one.value)) for one in named])
+            return object_of([(one.arg, _value(one.value)) for one in named])
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
         case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):

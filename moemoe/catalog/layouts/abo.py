@@ -12,7 +12,7 @@ from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
-from moemoe.catalog.layouts.languages import in_language, is_tagged, language_of
+from moemoe.catalog.layouts.languages import TAGS, in_language, is_tagged, language_of
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
 
@@ -27,6 +27,8 @@ _BECAME = {
     "main_image_id": "image",
     "other_image_id": "image",
 }
+#: What has an entry's label, and what stands behind the attribute's name then.
+_TEXT = {"value": "", "standardized_values": "_standardized"}
 UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
 UNLISTED = "ids of images that the list of images lacks, left out"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
@@ -110,24 +112,28 @@ def _texts(value: Any, language: str, country: str) -> list[str]:
 
 def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple[str, Any]]:
     """The labels of one field: texts with their standardized values, quantities ("0.3 pounds"), category paths."""
-    if isinstance(value, dict) and "value" not in value:  # item_dimensions
-        for part, quantity in value.items():
-            yield f"{key}.{part}", _quantity(quantity) if isinstance(quantity, dict) else quantity
-        return
-    value = [value] if isinstance(value, dict) else value
-    if not isinstance(value, list):
-        yield key, value
-        return
-    if all(not isinstance(one, dict) for one in value):  # color_code
-        yield key, value
-    for one in in_language(value, language, country):
+    for one in in_language(list(_entries(value)), language, country):
         if key == "node":
             yield key, one.get("node_name") or one.get("path")
         elif "unit" in one or "normalized_value" in one:
             yield key, _quantity(one)
-        else:
-            yield key, one.get("value")
-            yield f"{key}_standardized", one.get("standardized_values")
+        elif _TEXT.keys() & one.keys():
+            for name, behind in _TEXT.items():
+                label = one.get(name)
+                within = _labels(key, label, language, country) if isinstance(label, (list, dict)) else [(key, label)]
+                yield from ((part + behind, found) for part, found in within)
+        else:  # item_dimensions
+            for part, within in one.items():
+                yield from () if part in TAGS else _labels(f"{key}.{part}", within, language, country)
+
+
+def _entries(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a list, of lists in it too; of a plain label (color_code) an object."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _entries(one)
+    else:
+        yield value if isinstance(value, dict) else {"value": value}
 
 
 def _quantity(given: Mapping[str, Any]) -> str | None:

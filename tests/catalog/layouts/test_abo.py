@@ -79,6 +79,30 @@ def test_other_texts_follow_the_language_of_the_name(tmp_path):
     assert product["attributes"]["color"] == "Oliv"
 
 
+@pytest.mark.parametrize(
+    ("style", "labels"),
+    [
+        ([["Plain"]], {"style": "Plain"}),
+        ([["Plain", "Loose"], "Soft"], {"style": "Plain, Loose, Soft"}),
+        ([{"value": "Plain"}, "Loose"], {"style": "Plain, Loose"}),
+        (
+            [[{"language_tag": "en_IN", "value": "Plain"}, {"language_tag": "de_DE", "value": "Glatt"}]],
+            {"style": "Plain"},
+        ),
+        ([{"language_tag": "en_IN", "value": ["Plain", ["Loose"]]}], {"style": "Plain, Loose"}),
+        ({"value": {"value": "Plain"}}, {"style": "Plain"}),
+        ([{"cut": {"value": 3, "unit": "cm"}}], {"style.cut": "3 cm"}),
+        ({"cut": {"low": [{"value": 3, "unit": "cm"}]}}, {"style.cut.low": "3 cm"}),
+        ([{"value": "Rot", "standardized_values": ["Red"]}], {"style": "Rot", "style_standardized": "Red"}),
+    ],
+)
+def test_a_label_within_lists_and_objects(tmp_path, style, labels):
+    """Such as the files do not have, but programs make of them: nothing of it is lost."""
+    row = {key: value for key, value in ABO_LISTING.items() if key in ("item_id", "domain_name", "country")}
+    row |= {"item_name": tagged(en_IN="Shirt"), "product_type": [{"value": "SHIRT"}], "style": style}
+    assert read(write_listings(tmp_path / "a.json.gz", row)).first["attributes"] == labels
+
+
 def test_product_type_as_the_readme_has_it(tmp_path):
     row = {"item_id": "B2", "item_name": tagged(en_US="Shoe"), "product_type": "SHOES", "domain_name": "amazon.com"}
     product = read(write(tmp_path / "a.jsonl", json.dumps(row))).first
