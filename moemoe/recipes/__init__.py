@@ -58,59 +58,34 @@ def load_recipe(
         ConfigError: a name, size or number that is not allowed; the message lists what is.
     """
     check_names(name, size)
-    if epochs is not None and epochs < 1:
-        raise ConfigError(f"epochs is {epochs}; allowed is 1 or more")
-    if batch_size is not None and batch_size < 1:
-        raise ConfigError(f"batch size is {batch_size}; allowed is 1 or more")
+    for what, number in (("epochs", epochs), ("batch size", batch_size)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{what} is {number}; allowed is 1 or more")
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     scale = yaml.safe_load((FOLDER / "sizes" / f"{size}.yaml").read_text())
-    own = recipe.get("sizes", {}).get(size, {})
     system = recipe.get("system", "moemoe")
     if system == "committee":
         changes = ", ".join(filter(None, (recipe.get("settings"), settings)))
         options = (size, weights, question_in, epochs, batch_size, changes)
         return load_committee(load_recipe, name, recipe["description"], recipe["members"], *options)
     config_class = load_system(system).config_class
-    keys = {field.name for field in dataclasses.fields(config_class)}
-    model = {key: value for key, value in scale["model"].items() if key in keys}
-    model |= recipe.get("model", {}) | own.get("model", {})
-    if question_in is not None:
-        _check_question_in(question_in, name, keys, recipe.get("model", {}))
-    if "question_in" in keys:
-        model["question_in"] = question_in or model.get("question_in", "decoder")
-    if weights is not None and "text" not in keys:
-        raise ConfigError(f"weights are {weights!r}; model {name} has no text encoder to load them into")
-    weights = weights or own.get("weights") or scale.get("weights", "scratch")
-    if "text" not in keys:
-        weights = "scratch"
-    elif weights != "scratch":
-        model["text"] = {**model.get("text", {}), "pretrained": weights}
-    elif "text" not in model:
-        raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
-    training = {**scale["training"], **own.get("training", {})}
-    if system == "cma-clip":
-        training.pop("negatives", None)  # it cannot give an empty answer
-    if weights != "scratch":
-        training.pop("embedding_lr_scale", None)  # a size's is for embeddings from scratch, as its n-grams are
-        model["text"] = {key: value for key, value in model["text"].items() if key != "ngrams"}
-    given = {name: value for name, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
+    own = recipe.get("sizes", {}).get(size, {})
+    values = {
+        "model": _model_values(name, recipe, scale, own, config_class, question_in),
+        "load_balancing_weight": recipe.get("load_balancing_weight", 0.0),
+        "training": {**scale["training"], **own.get("training", {})},
+    }
+    _take_weights(values, name, size, weights, own.get("weights") or scale.get("weights", "scratch"), config_class)
+    given = {key: value for key, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
     if system in FITTED and given:
         raise ConfigError(f"model {name} is fitted in one pass over the training split; leave out {', '.join(given)}")
-    values = {
-        "model": model,
-        "load_balancing_weight": recipe.get("load_balancing_weight", 0.0),
-        "tokenizer": "catalog" if weights == "scratch" else weights,
-        "training": {**training, **given},
-    }
+    values["training"] |= given
+    if system == "cma-clip":
+        values["training"].pop("negatives", None)  # it cannot give an empty answer
     change(values, settings, config_class, system in FITTED)
     _leave_out_hiding(values["training"], config_class.from_dict(values["model"]).sources, settings)
     _leave_out_ngrams(values, settings)
-    _check_tokenizer(values, name, system)
-    if system == "cma-clip" and values["training"].get("negatives"):
-        raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
-    config = config_class.from_dict(values["model"])
-    if system not in FITTED:
-        _check_training(config_from_dict(Training, values["training"]), config, name, recipe["phases"])
+    _check_changed(values, name, system, config_class, recipe["phases"])
     return Recipe(
         name=name,
         size=size,
@@ -123,6 +98,50 @@ def load_recipe(
         parent=recipe.get("parent"),
         system=system,
     )
+
+
+def _model_values(
+    name: str,
+    recipe: dict[str, Any],
+    scale: dict[str, Any],
+    own: dict[str, Any],
+    config_class: type,
+    question_in: str | None,
+) -> dict[str, Any]:
+    """What of a size's dimensions a model has, as its recipe changes them, in general and for the size (``own``)."""
+    keys = _fields(config_class)
+    model = {key: value for key, value in scale["model"].items() if key in keys}
+    model |= recipe.get("model", {}) | own.get("model", {})
+    if question_in is not None:
+        _check_question_in(question_in, name, keys, recipe.get("model", {}))
+    if "question_in" in keys:
+        model["question_in"] = question_in or model.get("question_in", "decoder")
+    return model
+
+
+def _take_weights(
+    values: dict[str, Any], name: str, size: str, weights: str | None, default: str, config_class: type
+) -> None:
+    """Puts a checkpoint's name where the text encoder looks for it, and takes out what is for one from scratch."""
+    model = values["model"]
+    has_text = "text" in _fields(config_class)
+    if weights is not None and not has_text:
+        raise ConfigError(f"weights are {weights!r}; model {name} has no text encoder to load them into")
+    checkpoint = weights or default
+    values["tokenizer"] = "catalog"
+    if has_text and checkpoint != "scratch":
+        values["tokenizer"] = checkpoint
+        values["training"].pop(
+            "embedding_lr_scale", None
+        )  # a size's is for embeddings from scratch, as its n-grams are
+        text = {key: value for key, value in model.get("text", {}).items() if key != "ngrams"}
+        model["text"] = {**text, "pretrained": checkpoint}
+    elif has_text and "text" not in model:
+        raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
+
+
+def _fields(config_class: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(config_class)}
 
 
 def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings: str) -> None:
@@ -162,6 +181,16 @@ def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
         if "text.ngrams" in settings:
             raise ConfigError(f"text.ngrams: the text encoder {text['encoder']} has tokens of its own; leave one out")
         text.pop("ngrams")
+
+
+def _check_changed(values: dict[str, Any], name: str, system: str, config_class: type, phases: Sequence[str]) -> None:
+    """Raises ConfigError where the values of a recipe, with a person's settings, do not go together."""
+    _check_tokenizer(values, name, system)
+    if system == "cma-clip" and values["training"].get("negatives"):
+        raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
+    config = config_class.from_dict(values["model"])  # type: ignore[attr-defined]
+    if system not in FITTED:
+        _check_training(config_from_dict(Training, values["training"]), config, name, phases)
 
 
 def _check_tokenizer(values: dict[str, Any], name: str, system: str) -> None:
