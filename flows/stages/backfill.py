@@ -10,15 +10,9 @@ from moemoe.catalog.find import find_partitions
 from moemoe.catalog.read import check_layouts
 from moemoe.contract.load import load_contract
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel
-from moemoe.inference.backfill import (
-    NEEDED,
-    BackfillJob,
-    PartitionResult,
-    backfill_partitions,
-    start_backfill,
-    task_partitions,
-)
+from moemoe.inference.backfill import BackfillJob, PartitionResult, backfill_partitions, start_backfill, task_partitions
 from moemoe.inference.backfill_report import Finished, finish_backfill
+from moemoe.inference.partition_questions import NEEDED
 from moemoe.inference.thresholds import check_threshold_kind
 from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, fetch_version, find_version

@@ -8,46 +8,32 @@ thresholds, so that a run that is repeated finds what is done, and nothing half-
 import dataclasses
 import hashlib
 import json
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from moemoe.catalog.fetch_images import ImageFetcher, fetch_ahead
-from moemoe.catalog.images import ImageError, load_image
+from moemoe.catalog.fetch_images import ImageFetcher
 from moemoe.catalog.known_layouts import AUTO
-from moemoe.catalog.layouts.columns import REQUIRED
-from moemoe.catalog.read import read_batches
 from moemoe.catalog.reading import Reading
-from moemoe.catalog.screen import is_usable, screen
 from moemoe.catalog.url_images import UrlImages
-from moemoe.contract.text import normalize_text
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
-from moemoe.inference.catalog_rows import CatalogQuery, question_of, usable_image
+from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.decisions import BackfillDecision, decide
+from moemoe.inference.partition_questions import Chunk, one_ahead, read_chunks
 from moemoe.inference.thresholds import PLAIN, UNFAMILIAR
-from moemoe.schemas import BACKFILL, CATALOG, QUARANTINE
-from moemoe.sources import image_name, images_read
+from moemoe.schemas import BACKFILL, QUARANTINE
 from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
 
-STAGE = "backfill"
-CHUNK_ROWS = 512
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
 DECIDING = 5
-
-#: The columns that a catalog must have: a new one has no labels yet.
-NEEDED = tuple(name for name in REQUIRED if name != "attributes")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -195,150 +181,73 @@ def _backfill_partition(
 ) -> PartitionResult:
     """Fills in one partition.
 
-    Set aside into QUARANTINE are rows that cannot be read, have no id, neither title nor description, or a product type
-    that the model does not answer; and images that cannot be used, whose products are asked about without.
-
     Raises:
         CatalogError: the partition cannot be read.
         StorageError: the output cannot be written.
     """
     files = {kind: f"{kind}/{name}.parquet" for kind in ("values", "sample", "quarantine")}
-    counts: Counter[tuple[str, str, str, bool]] = Counter()
-    blocked: Counter[tuple[str, str, str]] = Counter()
     quarantine: list[dict[str, str | None]] = []
     readings: list[Reading] = []
-    sampler = Sampler(job.model_version)
-    rows = products = 0
+    filled = _Filled(model, job)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         local = Path(scratch) / "values.parquet"
         with pq.ParquetWriter(local, BACKFILL, compression="zstd") as writer:
             chunks = read_chunks(partition, model, quarantine, job.layout, readings.append, fetcher)
             for chunk in one_ahead(chunks):
-                rows += chunk.rows
-                products += len(chunk.questions)
-                records = []
-                answers = model.predictor.answer(chunk.questions)
-                for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
-                    for decided in decide(question, given, model, job.threshold_kind):
-                        record = _record(row, question, decided, job, model)
-                        has_label = bool(decided.label and decided.label.values)
-                        counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
-                        if decided.broken:
-                            blocked[question.product_type, decided.attribute, decided.broken] += 1
-                        sampler.offer(record, row["title"], question.context, question.image)
-                        records.append(record)
-                writer.write_table(pa.Table.from_pylist(records, BACKFILL))
+                writer.write_table(pa.Table.from_pylist(filled.records_of(chunk), BACKFILL))
                 if on_rows:
                     on_rows(chunk.rows)
         publish(local, join(job.output, files["values"]))
-    write_table(sampler.table(), join(job.output, files["sample"]))
+    write_table(filled.sampler.table(), join(job.output, files["sample"]))
     write_table(pa.Table.from_pylist(quarantine, QUARANTINE), join(job.output, files["quarantine"]))
-    found = [(*key, number) for key, number in sorted(counts.items())]
-    back = [(*key, number) for key, number in sorted(blocked.items())]
-    kind = PLAIN if job.threshold_kind == UNFAMILIAR else job.threshold_kind
-    accepted = {cell: numbers.get(kind) for cell, numbers in model.thresholds.validation_accepted.items()}
-    validation_accepted = [
-        (*cell, number) for cell in sorted({key[:2] for key in counts}) if (number := accepted.get(cell))
-    ]
     part = PartitionResult(
         partition,
         **files,
-        rows=rows,
-        products=products,
+        rows=filled.rows,
+        products=filled.products,
         quarantined=len(quarantine),
-        counts=found,
-        blocked=back,
-        validation_accepted=validation_accepted,
+        counts=[(*key, number) for key, number in sorted(filled.counts.items())],
+        blocked=[(*key, number) for key, number in sorted(filled.blocked.items())],
+        validation_accepted=filled.validation_accepted(),
         readings=[dataclasses.asdict(reading) for reading in readings],
     )
     write_bytes(join(job.output, "parts", f"{name}.json"), json.dumps(dataclasses.asdict(part)).encode())
     return part
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of a partition: those that are asked about with their questions, and how many were read."""
+class _Filled:
+    """What is filled in of one partition, counted as ``PartitionResult`` has it, and a sample of it for people."""
 
-    products: list[dict[str, Any]]
-    questions: list[CatalogQuery]
-    rows: int
+    def __init__(self, model: AttributeModel, job: BackfillJob) -> None:
+        self.model, self.job = model, job
+        self.rows = self.products = 0
+        self.counts: Counter[tuple[str, str, str, bool]] = Counter()
+        self.blocked: Counter[tuple[str, str, str]] = Counter()
+        self.sampler = Sampler(job.model_version)
 
+    def records_of(self, chunk: Chunk) -> list[dict[str, Any]]:
+        """The answers to a chunk's questions, as rows of BACKFILL."""
+        self.rows += chunk.rows
+        self.products += len(chunk.questions)
+        records = []
+        answers = self.model.predictor.answer(chunk.questions)
+        for row, question, given in zip(chunk.products, chunk.questions, answers, strict=True):
+            for decided in decide(question, given, self.model, self.job.threshold_kind):
+                record = _record(row, question, decided, self.job, self.model)
+                has_label = bool(decided.label and decided.label.values)
+                self.counts[question.product_type, decided.attribute, decided.decision, has_label] += 1
+                if decided.broken:
+                    self.blocked[question.product_type, decided.attribute, decided.broken] += 1
+                self.sampler.offer(record, row["title"], question.context, question.image)
+                records.append(record)
+        return records
 
-def read_chunks(
-    partition: str,
-    model: AttributeModel,
-    quarantine: list[dict[str, str | None]],
-    layout: str = AUTO,
-    told: Callable[[Reading], None] = lambda _: None,
-    fetcher: ImageFetcher | None = None,
-) -> Iterator[Chunk]:
-    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows).
-
-    Args:
-        layout, told: see ``read_batches``.
-        fetcher: fetches images that are URLs; None: such an image is quarantined.
-    """
-    read_url = fetcher.images.read if fetcher else None
-    types = model.contract.product_type_aliases()
-    unreadable: dict[int, tuple[str, str, str]] = {}
-    start = 0
-
-    def keep(row: int, field: str, reason: str, detail: str) -> None:
-        unreadable[row] = (field, reason, detail)
-
-    def quarantined(product_id: str | None, row: int, field: str, reason: str, detail: str) -> None:
-        place = f"{partition.rsplit('/', 1)[-1]}, row {row}"
-        detail = f"{place}: {detail}" if detail else place
-        quarantine.append(
-            {"product_id": product_id, "stage": STAGE, "field": field, "reason": reason, "detail": detail}
-        )
-
-    def images_of(row: dict[str, Any]) -> list[bytes | ImageError | None]:
-        return [image_of(one) for one in (row["image"], *(row["images"] or []))]
-
-    def image_of(image: dict[str, Any] | None) -> bytes | ImageError | None:
-        try:
-            data = load_image(image, partition, read_url)
-            return None if data is None else usable_image(data)
-        except ImageError as error:
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        columns = tuple(CATALOG.names)
-        what = (partition, model.contract.columns, keep, columns, CHUNK_ROWS, NEEDED, layout, told)
-        batches = read_batches(*what, images=max(1, images_read(model.sources)))
-        for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
-            kept = []
-            for index, row in enumerate(batch.to_pylist()):
-                found = unreadable.pop(start + index, None)
-                problem = screen(row["product_id"], row["product_type"], row["title"], row["description"], found)
-                product_type = types.get(normalize_text(row["product_type"] or ""), "")
-                if is_usable(problem) and product_type not in model.attributes:
-                    problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
-                if problem is not None:
-                    quarantined(row["product_id"], start + index, *problem)
-                if is_usable(problem):
-                    kept.append((start + index, row, product_type))
-            questions = []
-            found_images = pool.map(images_of, [row for _, row, _ in kept])
-            for (number, row, product_type), images in zip(kept, found_images, strict=True):
-                for index, image in enumerate(images):
-                    if isinstance(image, ImageError):
-                        quarantined(row["product_id"], number, image_name(index), image.reason, image.detail)
-                usable = [None if isinstance(image, ImageError) else image for image in images]
-                questions.append(question_of(row, product_type, usable, model.attributes[product_type]))
-            start += batch.num_rows
-            yield Chunk([row for _, row, _ in kept], questions, batch.num_rows)
-
-
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """``items`` in order, the next one made in a thread while the caller works on this one."""
-    nothing = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
-        waiting = pool.submit(next, items, nothing)
-        while (item := waiting.result()) is not nothing:
-            waiting = pool.submit(next, items, nothing)
-            yield item  # type: ignore[misc]
+    def validation_accepted(self) -> list[tuple[str, str, int]]:
+        """Of each cell asked, how many validation products its threshold accepts."""
+        kind = PLAIN if self.job.threshold_kind == UNFAMILIAR else self.job.threshold_kind
+        known = self.model.thresholds.validation_accepted
+        cells = sorted({key[:2] for key in self.counts})
+        return [(*cell, number) for cell in cells if (number := known.get(cell, {}).get(kind))]
 
 
 def _record(

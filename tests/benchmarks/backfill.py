@@ -32,8 +32,9 @@ from moemoe.contract.text import normalize_key, normalize_text
 from moemoe.evaluation.field_precision import RAISE, SWITCH_OFF, field_precision
 from moemoe.evaluation.uncertainty import wilson
 from moemoe.inference.attribute_model import CONTRACT, AttributeModel
-from moemoe.inference.backfill import BackfillJob, backfill_partitions, read_chunks
+from moemoe.inference.backfill import BackfillJob, backfill_partitions
 from moemoe.inference.labels import LabelReader
+from moemoe.inference.partition_questions import read_chunks
 from moemoe.inference.predictor import ProductQuery
 from moemoe.inference.preprocessing import save_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, UNFAMILIAR, Cell, Thresholds
