@@ -1,4 +1,4 @@
-"""What each dataset promises (one folder with a ``contract.yaml`` per dataset), and the checks of those promises."""
+"""What is expected of each dataset (one folder with a ``contract.yaml`` per dataset), and the checks of it."""
 
 from pathlib import Path
 

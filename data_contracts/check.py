@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from moemoe.shards.manifest import Manifest
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What came of one expectation: ``promise`` in words, what was seen, and up to five product ids that break it."""
+    """What came of one expectation: its words, what was seen, and up to five product ids that break it."""
 
-    promise: str
+    words: str
     severity: str
     success: bool
     observed: str
@@ -55,8 +56,8 @@ class ContractReport:
 
     @property
     def broken(self) -> list[str]:
-        """A line per broken expectation: severity, promise and what was seen."""
-        return [f"{finding.severity}: {finding.promise}: {finding.observed}" for finding in self.failures]
+        """A line per broken expectation: severity, words and what was seen."""
+        return [f"{finding.severity}: {finding.words}: {finding.observed}" for finding in self.failures]
 
     def message(self) -> str:
         """Plain text: how many expectations hold, and each broken one with the observed figure and product ids."""
@@ -72,7 +73,7 @@ class ContractReport:
         lines = []
         for finding in self.failures:
             ids = f" (products {', '.join(finding.product_ids)})" if finding.product_ids else ""
-            lines.append(f"  fails ({finding.severity}): {finding.promise}: {finding.observed}{ids}")
+            lines.append(f"  fails ({finding.severity}): {finding.words}: {finding.observed}{ids}")
         return lines
 
 
@@ -131,30 +132,31 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
     source = context.data_sources.add_pandas(dataset)
     findings = []
     for name, slices in suite.frames.items():
-        promises = [promise for promise in suite.promises if promise.frame == name]
-        if not promises:
+        expectations = [spec for spec in suite.expectations if spec.frame == name]
+        if not expectations:
             continue
         definition = context.validation_definitions.add(
             gx.ValidationDefinition(
                 name=name,
                 data=source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name),
                 suite=context.suites.add(
-                    gx.ExpectationSuite(name=name, expectations=[_built(p, i) for i, p in enumerate(promises)])
+                    gx.ExpectationSuite(name=name, expectations=[*map(_built, expectations, count())])
                 ),
             )
         )
-        kept = [True] * len(promises)
+        held = [True] * len(expectations)
         for number, frame in enumerate(slices):
             batch = {"dataframe": frame.to_pandas()}
-            # a page for the first slice, and for each that breaks a promise
+            # a page for the first slice, and for each in which one does not hold
             keep = partial(definition.run, batch_parameters=batch, run_id=_run_id(suite, number))
             outcome = keep() if number == 0 else definition.batch_definition.get_batch(batch).validate(definition.suite)
             for result in outcome.results:
-                kept[result.expectation_config.meta["position"]] &= bool(result.success)  # type: ignore[union-attr]
+                held[result.expectation_config.meta["position"]] &= bool(result.success)  # type: ignore[union-attr]
             if number and not outcome.success:
                 keep()
         findings += [
-            ExpectationResult(p.words, p.severity, kept[i], p.observed, p.product_ids) for i, p in enumerate(promises)
+            ExpectationResult(spec.words, spec.severity, held[i], spec.observed, spec.product_ids)
+            for i, spec in enumerate(expectations)
         ]
     context.build_data_docs()
     report = ContractReport(f"contract {dataset}, {suite.title}", tuple(findings), str(docs / "index.html"))
@@ -177,9 +179,9 @@ def _site(docs: Path) -> dict[str, Any]:
     }
 
 
-def _built(promise: ExpectationSpec, position: int) -> Any:
+def _built(spec: ExpectationSpec, position: int) -> Any:
     import great_expectations.expectations as gxe
 
-    words = f"{promise.words} ({promise.severity})"
-    kind = getattr(gxe, promise.expectation)
-    return kind(severity=promise.severity, description=words, meta={"position": position}, **promise.arguments)
+    words = f"{spec.words} ({spec.severity})"
+    kind = getattr(gxe, spec.kind)
+    return kind(severity=spec.severity, description=words, meta={"position": position}, **spec.arguments)

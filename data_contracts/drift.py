@@ -1,4 +1,4 @@
-"""What a contract promises of the labels of two runs: no product type and attribute drifts too far."""
+"""What a contract expects of the labels of two runs: no product type and attribute drifts too far."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""What a contract promises of the labels: canonical values, groups in one split, shares of splits, enough labels."""
+"""What a contract expects of the labels: canonical values, groups in one split, shares of splits, enough labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ LEAST_TEST_PRODUCTS = 30
 
 
 def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence[str] = ()) -> Suite:
-    """Promises of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times.
+    """Expectations of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times.
 
     ``common`` are the titles and images that were too frequent to join groups, in words.
     """
@@ -38,8 +38,14 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
         column="product_type",
         value_set=list(contract.product_types),
     )
-    _promise_canonical_values(suite, counted, contract)
-    _promise_splits(suite, counted, contract)
+    _expect_canonical_values(suite, counted, contract)
+    _expect_splits(suite, counted, contract)
+    _expect_small_groups(suite, common)
+    _expect_enough(suite, counted, contract)
+    return suite
+
+
+def _expect_small_groups(suite: Suite, common: Sequence[str]) -> None:
     suite.figure(
         "titles and images tell products apart",
         WARNING,
@@ -49,6 +55,10 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
         f"so frequent that they join no groups: {'; '.join(common[:EXAMPLES])}" if common else "none is shared by many",
         at_most=0,
     )
+
+
+def _expect_enough(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    """Test products to report on, and labelled products of each attribute that the contract names."""
     for name in contract.report_product_types:
         count = counted.products[name, "test"]
         suite.figure(
@@ -62,7 +72,7 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
         )
     if (expected := contract.expectations.get("label_share")) and expected.attributes:
         for name, at_least in expected.attributes.items():
-            share = Tally(counted.labels[name], total)
+            share = Tally(counted.labels[name], counted.without_split.total)
             suite.figure(
                 f"at least {at_least:.0%} of the labelled products have a value of {name}",
                 expected.severity,
@@ -72,10 +82,9 @@ def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence
                 str(share),
                 at_least=at_least,
             )
-    return suite
 
 
-def _promise_canonical_values(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+def _expect_canonical_values(suite: Suite, counted: "_Counted", contract: Contract) -> None:
     """One column of distinct values per attribute, so that the Data Docs show what is allowed for each."""
     expected = contract.expectations.get("canonical_values")
     severity = expected.severity if expected else CRITICAL
@@ -107,8 +116,8 @@ def _allowed(name: str, found: Iterable[str], contract: Contract) -> list[str]:
     return [value for value in found if attribute.allows(value)] if attribute.measurement else list(attribute.values)
 
 
-def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> None:
-    promised, frame, total = contract.expectations, "splits", counted.without_split.total
+def _expect_splits(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    expectations, frame, total = contract.expectations, "splits", counted.without_split.total
     suite.figure(
         "every labelled product has a group and a split",
         CRITICAL,
@@ -119,7 +128,7 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
         counted.without_split.product_ids,
         at_most=0,
     )
-    expected = promised.get("group_in_one_split")
+    expected = expectations.get("group_in_one_split")
     in_two_splits, product_ids = counted.groups_in_two_splits()
     suite.figure(
         "no group lies in two splits",
@@ -131,7 +140,7 @@ def _promise_splits(suite: Suite, counted: "_Counted", contract: Contract) -> No
         product_ids,
         at_most=0,
     )
-    expected = promised.get("split_deviation")
+    expected = expectations.get("split_deviation")
     for name in SPLIT_NAMES:
         count = sum(number for (_, split), number in counted.products.items() if split == name)
         here, wanted = Tally(count, total), getattr(contract.split, name)

@@ -1,4 +1,4 @@
-"""What is promised of predictions: known splits and conditions, weights that sum to one, values of the contract."""
+"""What is expected of predictions: known splits and conditions, weights that sum to one, values of the contract."""
 
 from collections.abc import Iterable, Iterator
 
@@ -24,19 +24,17 @@ _ROUNDING = 1e-3
 
 
 def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Suite:
-    """Promises of PREDICTIONS of validation and test; two passes over its parts."""
-    total, off, seen, not_canonical = 0, Tally(), Tally(), Tally()
-    for part in predictions:
-        total += len(part)
-        weights = pc.add(part["image_weight"], part["text_weight"])
-        off.add(part, pc.fill_null(pc.greater(pc.abs(pc.subtract(weights, 1.0)), _ROUNDING), False))
-        blanked = pc.equal(part["condition"], IMAGE_BLANKED)
-        seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
-        answers = part.select(["product_id", "canonical", "prediction"])
-        answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
-        not_canonical.add(answers, pc.invert(answers["canonical"]))
+    """Expectations of PREDICTIONS of validation and test; two passes over its parts."""
+    counted = _Counted(predictions)
     suite = Suite("predictions", {"rows": _slices(predictions)})
-    told = f"{total:,} predictions"
+    _expect_rows(suite, counted)
+    _expect_weights(suite, counted)
+    _expect_canonical(suite, counted, contract)
+    return suite
+
+
+def _expect_rows(suite: Suite, counted: "_Counted") -> None:
+    told = f"{counted.total:,} predictions"
     conditions = [AS_IS, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, WITHHELD, UNANSWERABLE, NOT_APPLICABLE]
     for name in ("product_id", "confidence"):
         words = f"every prediction has a {name.replace('_', ' ')}"
@@ -50,8 +48,11 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         words = f"{name.replace('_', ' ')} lies between 0 and 1"
         between = "ExpectColumnValuesToBeBetween"
         suite.add(words, CRITICAL, "rows", between, told, column=name, min_value=0, max_value=1)
+    suite.figure("there are predictions", CRITICAL, "predictions", "predictions", counted.total, told, at_least=1)
 
-    suite.figure("there are predictions", CRITICAL, "predictions", "predictions", total, told, at_least=1)
+
+def _expect_weights(suite: Suite, counted: "_Counted") -> None:
+    off, seen = counted.off, counted.seen
     suite.figure(
         "the weights of image and text sum to 1",
         WARNING,
@@ -72,6 +73,10 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
         seen.product_ids,
         at_most=0,
     )
+
+
+def _expect_canonical(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    not_canonical = counted.not_canonical
     if (expected := contract.expectations.get("canonical_predictions")) and expected.at_least is not None:
         suite.figure(
             f"at least {expected.at_least:.0%} of the predictions are values of the contract",
@@ -83,7 +88,24 @@ def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Sui
             not_canonical.product_ids,
             at_least=expected.at_least,
         )
-    return suite
+
+
+class _Counted:
+    """Everything that the suite says of all predictions, counted in one pass."""
+
+    def __init__(self, predictions: Iterable[pa.Table]):
+        self.total = 0
+        self.off, self.seen, self.not_canonical = Tally(), Tally(), Tally()
+        for part in predictions:
+            self.total += len(part)
+            weights = pc.add(part["image_weight"], part["text_weight"])
+            off = pc.greater(pc.abs(pc.subtract(weights, 1.0)), _ROUNDING)
+            self.off.add(part, pc.fill_null(off, False))
+            blanked = pc.equal(part["condition"], IMAGE_BLANKED)
+            self.seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
+            answers = part.select(["product_id", "canonical", "prediction"])
+            answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
+            self.not_canonical.add(answers, pc.invert(answers["canonical"]))
 
 
 def _slices(predictions: Iterable[pa.Table]) -> Iterator[pa.Table]:

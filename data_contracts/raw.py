@@ -1,4 +1,4 @@
-"""What a contract promises of the raw catalog: columns and types, ids, titles, product types, images, fill rates."""
+"""What a contract expects of the raw catalog: columns and types, ids, titles, product types, images, fill rates."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,19 @@ TEXTS = ("product_id", "marketplace", "product_type", "title")
 
 
 def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract) -> Suite:
-    """Promises of ``products`` (parts of PRODUCTS, gone over several times) and of what was quarantined of ``rows``."""
+    """Expectations of ``products`` (parts of PRODUCTS, gone over several times), and of the quarantine of ``rows``."""
     counted = _Counted(products, contract)
-    promised = contract.expectations
     suite = Suite("raw catalog", {"products": _texts(products)})
+    _expect_columns(suite, counted)
+    _expect_unique_ids(suite, counted, products, contract)
+    _expect_titles(suite, counted, contract)
+    _expect_known_types(suite, counted, contract)
+    _expect_images(suite, counted, quarantine, rows, contract)
+    _expect_filled(suite, counted, contract)
+    return suite
+
+
+def _expect_columns(suite: Suite, counted: "_Counted") -> None:
     told = f"{counted.title.total:,} products"
     columns = "ExpectTableColumnsToMatchSet"
     suite.add("the catalog has its text columns", CRITICAL, "products", columns, told, column_set=list(TEXTS))
@@ -28,10 +37,13 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
     not_null = "ExpectColumnValuesToNotBeNull"
     suite.add("every product has an id", CRITICAL, "products", not_null, told, column="product_id")
 
+
+def _expect_unique_ids(suite: Suite, counted: "_Counted", products: Iterable[pa.Table], contract: Contract) -> None:
+    expected = contract.expectations.get("unique_product_ids")
     number, repeated = counted.repeated_ids(products)
     suite.figure(
         "product ids are unique",
-        promised["unique_product_ids"].severity if "unique_product_ids" in promised else CRITICAL,
+        expected.severity if expected else CRITICAL,
         "catalog",
         "product ids that come more than once",
         number,
@@ -39,7 +51,10 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
         repeated,
         at_most=0,
     )
-    if expected := promised.get("title_present"):
+
+
+def _expect_titles(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    if expected := contract.expectations.get("title_present"):
         suite.figure(
             f"at least {expected.at_least:.0%} of the products have a title",
             expected.severity,
@@ -50,7 +65,10 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
             counted.title.product_ids,
             at_least=expected.at_least,
         )
-    if expected := promised.get("known_product_types"):
+
+
+def _expect_known_types(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    if expected := contract.expectations.get("known_product_types"):
         frequent = sorted(counted.unknown_types.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
         listed = ", ".join(f"{name!r} {count:,}" for name, count in frequent)
         suite.figure(
@@ -63,25 +81,28 @@ def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, con
             counted.unknown.product_ids,
             at_least=expected.at_least,
         )
-    _promise_images(suite, counted, quarantine, rows, contract)
-    if (expected := promised.get("attribute_fill")) and expected.attributes:
-        for name, at_least in expected.attributes.items():
-            share = counted.filled[name] / max(1, counted.without_image.total)
-            suite.figure(
-                f"at least {at_least:.0%} of the products of known types say their {name}",
-                expected.severity,
-                "attributes",
-                name,
-                share,
-                f"{Tally(counted.filled[name], counted.without_image.total)} do",
-                at_least=at_least,
-            )
-    return suite
 
 
-def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
+def _expect_filled(suite: Suite, counted: "_Counted", contract: Contract) -> None:
+    expected = contract.expectations.get("attribute_fill")
+    if expected is None:
+        return
+    for name, at_least in (expected.attributes or {}).items():
+        filled = Tally(counted.filled[name], counted.without_image.total)
+        suite.figure(
+            f"at least {at_least:.0%} of the products of known types say their {name}",
+            expected.severity,
+            "attributes",
+            name,
+            filled.share,
+            f"{filled} do",
+            at_least=at_least,
+        )
+
+
+def _expect_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
     """What was quarantined, of all rows; images that are there, of the products of known types."""
-    promised, limit = contract.expectations, contract.max_quarantine_share
+    expectations, limit = contract.expectations, contract.max_quarantine_share
     aside = Tally(0, rows - quarantine.num_rows)
     aside.add(quarantine, pa.array(np.ones(quarantine.num_rows, bool)))
     suite.figure(
@@ -97,7 +118,7 @@ def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, row
     bad = pc.equal(quarantine["field"], "image")
     unusable = Tally(0, counted.images - quarantine.num_rows + (pc.sum(bad).as_py() or 0))
     unusable.add(quarantine, bad)
-    if expected := promised.get("undecodable_images"):
+    if expected := expectations.get("undecodable_images"):
         suite.figure(
             f"at most {expected.at_most:.1%} of the images cannot be fetched, read or decoded",
             expected.severity,
@@ -108,7 +129,7 @@ def _promise_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, row
             unusable.product_ids,
             at_most=expected.at_most,
         )
-    if expected := promised.get("image_present"):
+    if expected := expectations.get("image_present"):
         without = counted.without_image
         suite.figure(
             f"at least {expected.at_least:.0%} of the products of known types have an image",

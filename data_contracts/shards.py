@@ -1,4 +1,4 @@
-"""What is promised of shards: the files that the manifest names are there, and every row of theirs has its labels."""
+"""What is expected of shards: the files that the manifest names are there, and every row of theirs has its labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +20,9 @@ _IN_SET = "ExpectColumnValuesToBeInSet"
 
 
 def shard_suite(manifest: Manifest, root: str, sidecar: Path, contract: Contract) -> Suite:
-    """Promises of a manifest under ``root``; ``sidecar`` is a local copy of its labels, read a row group at a time."""
+    """Expectations of a manifest under ``root``; ``sidecar`` is a local copy of its labels, read by row groups."""
     suite = Suite("shards", {})
-    _promise_files(suite, manifest, root)
+    _expect_files(suite, manifest, root)
     labelled, labels = _rows_with_a_label(sidecar, manifest.rows)
     bare, lost = manifest.rows - labelled, manifest.sidecar.rows - labels
     suite.figure("every row has a label", CRITICAL, "shards", "rows without label", bare, f"{bare:,} do not", at_most=0)
@@ -50,7 +50,7 @@ def shard_suite(manifest: Manifest, root: str, sidecar: Path, contract: Contract
     return suite
 
 
-def _promise_files(suite: Suite, manifest: Manifest, root: str) -> None:
+def _expect_files(suite: Suite, manifest: Manifest, root: str) -> None:
     files = [*manifest.shards, manifest.sidecar, manifest.splits]
     there = [_size(join(root, file.path)) for file in files]
     missing = [None if found is None else file.bytes - found for file, found in zip(files, there, strict=True)]

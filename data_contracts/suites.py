@@ -17,12 +17,12 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class ExpectationSpec:
-    """One expectation: its class and ``arguments`` in Great Expectations, and what a person is told of it."""
+    """One expectation: its class (``kind``) and ``arguments`` in Great Expectations, and what people are told of it."""
 
     words: str
     severity: str
     frame: str
-    expectation: str
+    kind: str
     arguments: Mapping[str, Any]
     observed: str
     product_ids: tuple[str, ...] = ()
@@ -30,15 +30,15 @@ class ExpectationSpec:
 
 @dataclass
 class Suite:
-    """Promises, and the frames (by name) that they speak of, each in slices."""
+    """Expectations, and the frames (by name) that they speak of, each in slices."""
 
     title: str
     frames: dict[str, Iterable[pa.Table]]
-    promises: list[ExpectationSpec] = field(default_factory=list)
+    expectations: list[ExpectationSpec] = field(default_factory=list)
 
-    def add(self, words: str, severity: str, frame: str, expectation: str, *told: Any, **arguments: Any) -> None:
-        """Adds a promise that every slice keeps; ``told`` is what was observed and, if any, ids that break it."""
-        self.promises.append(ExpectationSpec(words, severity, frame, expectation, arguments, *told))
+    def add(self, words: str, severity: str, frame: str, kind: str, *told: Any, **arguments: Any) -> None:
+        """Adds an expectation of every slice; ``told`` is what was observed and, if any, ids that break it."""
+        self.expectations.append(ExpectationSpec(words, severity, frame, kind, arguments, *told))
 
     def figure(
         self,
@@ -52,7 +52,7 @@ class Suite:
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> None:
-        """Adds a figure as a column of the one-row ``frame``, with a promise of its bounds."""
+        """Adds a figure as a column of the one-row ``frame``, with an expectation of its bounds."""
         one = pa.array([float(value)])
         known = next(iter(self.frames.get(frame, ())), None)
         self.frames[frame] = [pa.table({name: one}) if known is None else known.append_column(name, one)]

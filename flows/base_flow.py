@@ -134,7 +134,7 @@ class BaseFlow(DeployedFlow):
             found = stages.validate.validate_catalog(space, [task.parts for task in inputs])
             what = (found.report, found.collection, found.quarantine, found.signs, self.is_sample)
             cards.show(catalog_documents.raw_catalog(*what))
-            self.broken_promises = settle(found.report)
+            self.broken_expectations = settle(found.report)
         self.next(self.normalize)
 
     @card(type="finished")
@@ -164,7 +164,7 @@ class BaseFlow(DeployedFlow):
             found = stages.split.split_labels(space, self.dataset, self.is_sample)
             what = (found.reports, found.assigned.quarantine, found.assigned.products, self.is_sample)
             cards.show(catalog_documents.split(*what))
-            self.broken_promises = [*self.broken_promises, *settle(*found.reports)]
+            self.broken_expectations = [*self.broken_expectations, *settle(*found.reports)]
             if found.drifts:
                 notify(self, DRIFT, found.drifts)
         self.next(self.shard, foreach="groups")

@@ -91,7 +91,7 @@ class TrainFlow(BaseFlow):
         """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
         with workspace(self) as space:
             what = (self.manifest_uri, self.recipe, Options.of(self), stages.measured.Measured.of(self))
-            given = (self.model_name, self.promote_if, *what, self.broken_promises)
+            given = (self.model_name, self.promote_if, *what, self.broken_expectations)
             made = stages.register.register_model(space, self.tracked, *given)
             self.model_uri, self.decision, self.promoted = made.model_uri, made.reason, made.decision.promoted
             cards.show(stages.report.add_registration(space, self.identity, made))

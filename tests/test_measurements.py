@@ -127,17 +127,17 @@ def test_rare_numbers_stay(labels, contract):
 
 
 def test_the_suite_of_the_labels_knows_canonical_numbers(labels, contract):
-    def promised(table):
+    def expectation_of(table):
         suite = label_suite([table], contract)
-        [promise] = [p for p in suite.promises if p.words == "every value of heel height is canonical"]
-        return promise
+        [expectation] = [p for p in suite.expectations if p.words == "every value of heel height is canonical"]
+        return expectation
 
     ready = labels.set_column(2, "group", labels["product_id"]).set_column(3, "split", [["train"] * len(labels)])
-    found = promised(ready)
+    found = expectation_of(ready)
     assert set(ready["values"].combine_chunks().flatten().to_pylist()) - {"Red"} == set(found.arguments["value_set"])
     wrong = ready.to_pylist()
     wrong[1]["values"] = ["5.55 cm"]
-    assert promised(pa.Table.from_pylist(wrong, LABELS)).observed == "not canonical: '5.55 cm'"
+    assert expectation_of(pa.Table.from_pylist(wrong, LABELS)).observed == "not canonical: '5.55 cm'"
 
 
 def test_answers_are_right_within_the_tolerance(predicted, contract):

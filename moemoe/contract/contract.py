@@ -84,7 +84,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A promise that is checked: ``severity`` critical stops the run, warning is shown.
+    """What is expected of the data, and checked: ``severity`` critical stops the run, warning is shown.
 
     ``at_least`` / ``at_most`` are shares in [0, 1], but for label_drift a population stability index;
     ``attributes`` holds a least share per attribute.

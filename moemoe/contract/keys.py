@@ -203,7 +203,7 @@ COLUMNS = Record(
 CONTRACT = Record(
     {
         "dataset": Text("The dataset's name; --dataset takes it."),
-        "version": Number(1, 10**6, "Counted up by people when the promise changes.", whole=True, default=1),
+        "version": Number(1, 10**6, "Counted up by people when the contract changes.", whole=True, default=1),
         "open": OPEN,
         "columns": COLUMNS,
         "product_types": Named(TEXTS, "Product type: [raw types that mean it].", least=1),

@@ -248,7 +248,7 @@ def _fails(name: str, threshold: Any, candidate: dict[str, float], baseline: dic
 
 
 def _broken(broken: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"the contract does not hold: {promise}" for promise in broken)
+    return tuple(f"the contract does not hold: {words}" for words in broken)
 
 
 def _recall(scores: CellPredictions) -> float:

@@ -129,7 +129,7 @@ def _decide(
     rules: Rules,
     champion_predictions: Callable[[Path], Predictions],
 ) -> GateDecision:
-    critical = [promise for promise in trained.data.broken if promise.startswith(CRITICAL)]
+    critical = [words for words in trained.data.broken if words.startswith(CRITICAL)]
     if champion is None:
         return without_champion(rules, critical, trained.no_means)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:

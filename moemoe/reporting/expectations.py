@@ -12,7 +12,7 @@ class ExpectationResult(Protocol):
     """What came of one expectation; ``data_contracts.check.ExpectationResult`` is one."""
 
     @property
-    def promise(self) -> str: ...  # noqa: D102
+    def words(self) -> str: ...  # noqa: D102
     @property
     def severity(self) -> str: ...  # noqa: D102
     @property
@@ -59,4 +59,4 @@ def _row(finding: ExpectationResult) -> list[Cell]:
         if finding.success
         else Badge("fails", FAILURE if finding.severity == "critical" else WARNING)
     )
-    return [finding.promise, state, finding.severity, finding.observed, ", ".join(finding.product_ids)]
+    return [finding.words, state, finding.severity, finding.observed, ", ".join(finding.product_ids)]

@@ -5,10 +5,11 @@ finished is not made again; one that it has not goes on from its checkpoint.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,10 +94,7 @@ def validation_weights(
         tolerances: of measurements, see ``TrainingJob``.
     """
     rows = epoch_order(dataset.rows("validation"), seed, 0)[:MOST_PRODUCTS]
-    values = committee.config.values
-    found: dict[str, list[np.ndarray]] = {name: [] for name in values}
-    gold: dict[str, list[np.ndarray]] = {name: [] for name in values}
-    characters: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    said = _Said(committee, tolerances)
     lengths: list[tuple[int, int]] = []  # of the titles and whole texts of products that have more than a title
     images, collator = ImageReader("train"), committee.collator()
     features = kept_features(dataset, committee)
@@ -117,26 +115,39 @@ def validation_weights(
                 views.append(with_less_text(dataset, row, item, committee.config.sources, title=False))
             items += views
             asked += [values for _ in views for values in dataset.values(row).values()]
-        batch = collator(items).to(device)
-        for name, places, probability_MNC, _ in committee.distributions(batch):
-            right_NC = np.array(
-                [[is_right(value, asked[place], tolerances.get(name)) for value in values[name]] for place in places]
-            )
-            known = right_NC.any(1)  # the training split has the right value
-            found[name].append(probability_MNC[:, known, : len(values[name])])
-            gold[name].append(right_NC[known])
-            characters[name].append(batch.characters[places][known])
-    members = len(committee.members)
-    none = {name: np.empty((members, 0, len(own))) for name, own in values.items()}
+        said.add(collator(items).to(device), asked)
     short_text = float(np.exp(np.log1p(np.median(lengths, axis=0)).mean())) if lengths else 0.0
-    weights = fit_weights(
-        {name: np.concatenate([none[name], *found[name]], axis=1) for name in values},
-        {name: np.concatenate([np.empty((0, len(own)), bool), *gold[name]]) for name, own in values.items()},
-        {name: np.concatenate([np.empty(0), *characters[name]]) for name in values},
-        short_text,
-        members,
-    )
-    return weights, short_text
+    return fit_weights(*said.all(), short_text, len(committee.members)), short_text
+
+
+class _Said:
+    """What the members say of each attribute's values, which of them are right, and how long the texts are."""
+
+    def __init__(self, committee: Committee, tolerances: Mapping[str, float | None]) -> None:
+        self._committee, self._tolerances = committee, tolerances
+        values = committee.config.values
+        members = len(committee.members)
+        self._probability_MNC = {name: [np.empty((members, 0, len(own)))] for name, own in values.items()}
+        self._right_NC = {name: [np.empty((0, len(own)), bool)] for name, own in values.items()}
+        self._characters_N = {name: [np.empty(0)] for name in values}
+
+    def add(self, batch: Any, asked: Sequence[Sequence[str]]) -> None:
+        """A batch's answers; ``asked`` are every question's right values."""
+        for name, places, probability_MNC, _ in self._committee.distributions(batch):
+            values, tolerance = self._committee.config.values[name], self._tolerances.get(name)
+            right_NC = np.array([[is_right(value, asked[place], tolerance) for value in values] for place in places])
+            known = right_NC.any(1)  # the training split has the right value
+            self._probability_MNC[name].append(probability_MNC[:, known, : len(values)])
+            self._right_NC[name].append(right_NC[known])
+            self._characters_N[name].append(batch.characters[places][known])
+
+    def all(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """By attribute the probabilities [M, N, C], what is right [N, C], and the texts' characters [N]."""
+        return (
+            {name: np.concatenate(parts, axis=1) for name, parts in self._probability_MNC.items()},
+            {name: np.concatenate(parts) for name, parts in self._right_NC.items()},
+            {name: np.concatenate(parts) for name, parts in self._characters_N.items()},
+        )
 
 
 def _publish_what_members_left(job: TrainingJob, jobs: dict[str, TrainingJob]) -> None:

@@ -55,6 +55,54 @@ def train(
     """
     scratch = Path(job.scratch)
     scratch.mkdir(parents=True, exist_ok=True)
+    events = [NewEvents(path) for path in job.watched_paths]
+    with _torchrun(job, scratch, processes, restarts) as running, _on_sigterm(running.hand_on):
+        while True:
+            status = running.ended_within(poll_seconds)
+            if new := [event for file in events for event in file.read()]:
+                on_events(new)
+            if status is not None:
+                break
+            if _own_words(running.said()):
+                running.end()  # a user error recurs after a restart
+    if status != 0:
+        error = TerminatedError if running.has_sigterm else MoEMoEError
+        raise error(_reason(running.said(), status))
+
+
+class _Torchrun:
+    """The launcher's process, what it and its own have said, and whether it was told to end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self.log = process, log
+        self.is_told = self.has_sigterm = False
+
+    def ended_within(self, seconds: float) -> int | None:
+        """Its exit status; None if it still runs."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def said(self) -> str:
+        """What the processes have printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def end(self) -> None:
+        """Tells it to end, once: a second signal would keep torchrun from waiting for its processes."""
+        if not self.is_told:
+            self.is_told = True
+            self.process.terminate()
+
+    def hand_on(self, *_: object) -> None:
+        """Hands on a SIGTERM of this process."""
+        self.has_sigterm = True
+        self.end()
+
+
+@contextmanager
+def _torchrun(job: TrainingJob, scratch: Path, processes: int, restarts: int) -> Iterator[_Torchrun]:
+    """Starts the launcher; it is gone when this ends."""
     (scratch / "job.json").write_text(json.dumps(asdict(job)))
     command = [sys.executable, "-m", "moemoe.training.torchrun", "--standalone", f"--nproc-per-node={processes}"]
     command += [f"--log-dir={scratch / 'torchrun'}"]  # else torchrun leaves a folder behind among temporary files
@@ -63,45 +111,18 @@ def train(
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     log = scratch / "train.log"
-    events = [NewEvents(path) for path in job.watched_paths]
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
         )
-        told: list[bool] = []
-        received: list[bool] = []
-
-        def end() -> None:
-            if not told:  # a second signal would keep torchrun from waiting for its processes
-                told.append(True)
-                process.terminate()
-
-        def hand_on(*_: object) -> None:
-            received.append(True)
-            end()
-
         try:
-            with _on_sigterm(hand_on):
-                while True:
-                    try:
-                        status = process.wait(poll_seconds)
-                    except subprocess.TimeoutExpired:
-                        status = None
-                    if new := [event for file in events for event in file.read()]:
-                        on_events(new)
-                    if status is not None:
-                        break
-                    if _own_words(log.read_text(errors="replace")):
-                        end()  # a user error recurs after a restart
+            yield _Torchrun(process, log)
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
             assert process.stdin is not None
             process.stdin.close()
-    if status != 0:
-        error = TerminatedError if received else MoEMoEError
-        raise error(_reason(log.read_text(errors="replace"), status))
 
 
 @contextmanager

@@ -109,7 +109,7 @@ class TestRaw:
         assert not list(folder.glob("**/* *"))  # links and S3 keys without blanks
 
     @pytest.mark.parametrize(
-        ("change", "bad_images", "severity", "promise", "product_ids"),
+        ("change", "bad_images", "severity", "words", "product_ids"),
         [
             ({3: {"product_id": "p4"}, 5: {"product_id": "p4"}}, 0, "critical", "product ids are unique", ("p4",)),
             ({7: {"product_id": None}}, 0, "critical", "every product has an id", ()),
@@ -157,9 +157,9 @@ class TestRaw:
             ),
         ],
     )
-    def test_each_expectation_broken(self, contract, tmp_path, change, bad_images, severity, promise, product_ids):
+    def test_each_expectation_broken(self, contract, tmp_path, change, bad_images, severity, words, product_ids):
         report = check_raw(catalog(change, bad_images), contract, tmp_path / "docs")
-        assert (severity, promise, product_ids) in broken(report)
+        assert (severity, words, product_ids) in broken(report)
         assert report.success == (severity == "warning")
 
     def test_too_many_quarantined(self, contract, tmp_path):
@@ -171,7 +171,7 @@ class TestRaw:
         [line] = [line for line in report.broken if "fetched, read or decoded" in line]
         assert line.endswith("3 of 20 (15.0%) cannot; image does not decode: 3")
 
-    def test_a_promise_broken_in_a_later_slice_has_its_page(self, contract, tmp_path):
+    def test_an_expectation_broken_in_a_later_slice_has_its_page(self, contract, tmp_path):
         report = check_raw(catalog({19: {"product_id": None}}), contract, tmp_path / "docs", parts=5)
         assert broken(report) == [("critical", "every product has an id", ())]
         pages = sorted(page.parent.parent.name for page in (tmp_path / "docs").glob("validations/products/**/*.html"))
@@ -200,7 +200,7 @@ class TestRaw:
     def test_a_contract_without_expectations_still_needs_unique_ids(self, contract, tmp_path):
         (tmp_path / "bare.yaml").write_text(CONTRACT.partition("expectations:")[0])
         report = check_raw(catalog({3: {"product_id": "p4"}}), load_contract(tmp_path / "bare.yaml"), tmp_path)
-        assert [promise for _, promise, _ in broken(report)] == ["product ids are unique"]
+        assert [words for _, words, _ in broken(report)] == ["product ids are unique"]
 
     def test_a_slice_of_a_table(self, contract, tmp_path):
         collected = catalog({i: {"attributes": None, "title": None} for i in range(10)})
@@ -232,7 +232,7 @@ class TestLabels:
         ]
 
     @pytest.mark.parametrize(
-        ("change", "severity", "promise", "product_ids"),
+        ("change", "severity", "words", "product_ids"),
         [
             ({7: {"values": ["Red", "Crimson"]}}, "critical", "every value of color is canonical", ("p7",)),
             ({7: {"attribute": "size"}}, "critical", "every value of size is canonical", ("p7",)),
@@ -263,9 +263,9 @@ class TestLabels:
             ),
         ],
     )
-    def test_each_expectation_broken(self, contract, tmp_path, change, severity, promise, product_ids):
+    def test_each_expectation_broken(self, contract, tmp_path, change, severity, words, product_ids):
         report = check_labels(labels(change), contract, tmp_path)
-        assert (severity, promise, product_ids) in broken(report)
+        assert (severity, words, product_ids) in broken(report)
         assert report.success == all(failure[0] == "warning" for failure in broken(report))
 
     def test_message_names_the_values(self, contract, tmp_path):
@@ -298,7 +298,7 @@ class TestShards:
         (tmp_path / shards.splits.path).unlink()
         path = tmp_path / shards.shards[0].path
         path.write_bytes(path.read_bytes()[:-1])
-        told = {finding.promise: finding.observed for finding in self.check(shards, tmp_path).failures}
+        told = {finding.words: finding.observed for finding in self.check(shards, tmp_path).failures}
         assert told == {
             "every file is there": shards.splits.path,
             "every file is as long as the manifest says": shards.shards[0].path,
@@ -310,7 +310,7 @@ class TestShards:
         row = pc.if_else(pc.equal(table["row"], 7), 99, table["row"])
         table = table.set_column(table.schema.get_field_index("row"), "row", row)
         pq.write_table(table.slice(2), tmp_path / "other.parquet")
-        assert [promise for _, promise, _ in broken(self.check(shards, tmp_path, tmp_path / "other.parquet"))] == [
+        assert [words for _, words, _ in broken(self.check(shards, tmp_path, tmp_path / "other.parquet"))] == [
             "every row has a label", "no label is lost", "every label belongs to a row",
         ]  # fmt: skip
 
@@ -356,7 +356,7 @@ class TestPredictions:
         assert broken(check_predictions(self.predictions(without), contract, tmp_path)) == []
 
     @pytest.mark.parametrize(
-        ("change", "severity", "promise"),
+        ("change", "severity", "words"),
         [
             ({3: {"split": "train"}}, "critical", "no prediction is of a training product"),
             ({3: {"condition": "as it is"}}, "critical", "conditions are known"),
@@ -371,9 +371,9 @@ class TestPredictions:
             ),
         ],
     )
-    def test_each_expectation_broken(self, contract, tmp_path, change, severity, promise):
+    def test_each_expectation_broken(self, contract, tmp_path, change, severity, words):
         [failure] = broken(check_predictions(self.predictions(change), contract, tmp_path))
-        assert failure[:2] == (severity, promise)
+        assert failure[:2] == (severity, words)
 
     def test_no_predictions(self, contract, tmp_path):
         with pytest.raises(CatalogError, match=r"fails \(critical\): there are predictions: 0 predictions"):

@@ -51,7 +51,7 @@ class TestDrift:
         )
         report = check_drift(label_drift(self.BEFORE, after), contract, tmp_path / "docs")
         [finding] = report.failures
-        assert (finding.severity, finding.promise) == (
+        assert (finding.severity, finding.words) == (
             "warning",
             "values of color drift by a PSI of at most 0.25 in every product type",
         )
@@ -74,7 +74,7 @@ class TestDrift:
         after = self.BEFORE.filter(pc.not_equal(self.BEFORE["attribute"], "fit type"))
         report = check_drift(label_drift(self.BEFORE, after), contract, tmp_path)
         [finding] = report.failures
-        assert finding.promise == "no product type and attribute with 100 values before has none now"
+        assert finding.words == "no product type and attribute with 100 values before has none now"
         assert finding.observed == "shirt / fit type had 120"  # kurta had too few to miss
 
     def test_nothing_to_compare(self, contract, tmp_path):

@@ -9,7 +9,7 @@ from moemoe.reporting.html import page
 
 @dataclass(frozen=True)
 class Finding:
-    promise: str
+    words: str
     severity: str
     success: bool
     observed: str = "3 of 10"

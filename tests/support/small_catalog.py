@@ -27,4 +27,4 @@ expectations:
 
 
 def broken(report) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(failure.severity, failure.promise, failure.product_ids) for failure in report.failures]
+    return [(failure.severity, failure.words, failure.product_ids) for failure in report.failures]
