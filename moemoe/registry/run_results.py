@@ -11,7 +11,7 @@ from moemoe.evaluation.comparison import Comparison
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.names import escaped
 from moemoe.registry.tracked_run import PARENT, TrackedRun
-from moemoe.reporting.comparison_tables import Table
+from moemoe.reporting.comparison_table import Table
 from moemoe.reporting.document import SYNTHETIC_NOTICE, Plot
 from moemoe.reporting.formats import plain
 from moemoe.shards.manifest import Manifest

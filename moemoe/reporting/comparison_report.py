@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from moemoe.evaluation.comparison import Comparison
-from moemoe.reporting.comparison_tables import Table
+from moemoe.reporting.comparison_table import Table
 from moemoe.reporting.document import (
     FAILURE,
     SYNTHETIC_NOTICE,
