@@ -21,6 +21,8 @@ from pathlib import Path
 import python_client
 from python_client import PLAIN
 
+from moemoe.threads import SLEEPING_THREADS
+
 #: What the steps of the flows load, in the order in which they do; the first step checks models and MLflow.
 LIBRARIES = (
     "metaflow", "transformers.models.t5.modeling_t5", "timm", "mlflow.store.tracking.sqlalchemy_store",
@@ -97,6 +99,7 @@ def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
         server = subprocess.Popen(
             [sys.executable, "-u", program, str(client), *libraries],
             stdin=subprocess.PIPE, stdout=listener, stderr=subprocess.DEVNULL,  # a fork is given no other files
+            env={**SLEEPING_THREADS, **os.environ},  # which torch reads as it is loaded, for all forks
         )  # fmt: skip
     try:
         yield

@@ -72,6 +72,7 @@ GROUND: dict[str, set[str]] = {
     "names": set(),
     "notifications": set(),
     "schemas": set(),
+    "threads": set(),
     "sources": {"errors"},
     "atomic_files": set(),
     "s3": {"errors"},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.errors import ConfigError, MoEMoEError, TerminatedError
+from moemoe.threads import SLEEPING_THREADS
 from moemoe.training.events import NewEvents
 from moemoe.training.job import UNTIL_LAUNCHER_ENDS, TrainingJob
 
@@ -109,7 +110,7 @@ def _torchrun(job: TrainingJob, scratch: Path, processes: int, restarts: int) ->
     command += [f"--max-restarts={restarts}", "-m", "moemoe.training.run", str(scratch / "job.json")]
     command += [UNTIL_LAUNCHER_ENDS]
     threads = max(1, (os.cpu_count() or 1) // processes)
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    environment = {"OMP_NUM_THREADS": str(threads), **SLEEPING_THREADS, **os.environ}
     log = scratch / "train.log"
     with open(log, "wb") as output:
         process = subprocess.Popen(

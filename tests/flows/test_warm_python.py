@@ -45,6 +45,18 @@ def test_a_library_is_loaded_and_the_project_is_not(python):
     assert said(python, "[name for name in sys.modules if name.startswith('moemoe')]") == "[]"
 
 
+def test_threads_sleep_while_they_wait():
+    """The libraries' process has read how, before any fork says anything."""
+    of_server = "open(f'/proc/{os.getppid()}/environ').read().split('\\0')"
+    for given, policy in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("OMP_WAIT_POLICY", raising=False)
+            for name, value in given.items():
+                patch.setenv(name, value)
+            with warm_python([]) as python:
+                assert said(python, f"'OMP_WAIT_POLICY={policy}' in {of_server}") == "True"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

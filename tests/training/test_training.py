@@ -134,7 +134,10 @@ def test_training_starts_from_a_t5_checkpoint(tokenizer, manifest, tmp_path):
     assert validation[-1] < validation[0]
 
 
-def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken):
+def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")  # OpenMP says how it was set
+
     def kill_in_the_middle(events):
         if any(event["total_step"] >= 10 for event in events):
             for pid in workers_of(os.getpid()):
@@ -144,6 +147,7 @@ def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken
         run(manifest, tmp_path, on_events=kill_in_the_middle, every=0, is_plain=True)  # a checkpoint after every step
     assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
     assert not (tmp_path / "run" / "model").exists()
+    assert "GOMP_SPINCOUNT = '0'" in (tmp_path / "scratch" / "train.log").read_text()  # see moemoe.threads
     weights, events = run(manifest, tmp_path)
     assert losses(events) == losses(unbroken[1])
     for name, weight in unbroken[0].items():
