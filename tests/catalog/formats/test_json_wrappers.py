@@ -117,24 +117,15 @@ def test_types_of_mongodb(tmp_path, value, label):
     assert (row["product_id"], row["attributes"]) == ("65a0", [("Width", label)])
 
 
+SHIRT = {"title": "Shirt", "product_type": "Shirts", "Fit": "Slim"}
+
+
 @pytest.mark.parametrize(
     "content",
     [
-        lines({"_index": "shop", "_id": "7", "_source": {"title": "Shirt", "product_type": "Shirts", "Fit": "Slim"}}),
-        json.dumps(
-            {"records": [{"id": "7", "fields": {"title": "Shirt", "product_type": "Shirts", "Fit": "Slim"}}], "offset": 1}
-        ),
-        json.dumps(
-            {
-                "data": [
-                    {
-                        "id": "7",
-                        "type": "products",
-                        "attributes": {"title": "Shirt", "product_type": "Shirts", "Fit": "Slim"},
-                    }
-                ]
-            }
-        ),
+        lines({"_index": "shop", "_id": "7", "_source": SHIRT}),
+        json.dumps({"records": [{"id": "7", "fields": SHIRT}], "offset": 1}),
+        json.dumps({"data": [{"id": "7", "type": "products", "attributes": SHIRT}]}),
     ],
 )
 def test_the_id_beside_the_product(tmp_path, content):

@@ -1,5 +1,7 @@
 """Google Merchant Center's product data as TSV and as XML feeds."""
 
+import json
+
 import pytest
 
 from moemoe.errors import CatalogError
@@ -223,3 +225,34 @@ def test_names_as_googles_api_and_templates_spell_them(tmp_path):
         "google_product_category": "Apparel > Dresses", "product_type": "Dresses", "age_group": "adult"
     }  # fmt: skip
     assert (found.how.columns["index"], found.how.columns["Unnamed: 0"]) == ("unused", "unused")
+
+
+def test_answers_of_the_content_api(tmp_path):
+    product = {
+        **{"kind": "content#product", "id": "online:en:US:7", "offerId": "7", "title": "Shirt", "targetCountry": "US"},
+        "imageLink": "https://img.test/1.jpg",
+        "additionalImageLinks": [f"https://img.test/{i}.jpg" for i in (2, 3)],
+        **{"productTypes": ["Men > Shirts, white", "Sale"], "googleProductCategory": "212", "sizes": ["M", "L"]},
+        **{"productHighlights": ["Light, airy", "Warm"], "price": {"value": "9", "currency": "USD"}},
+        **{"ageGroup": "adult", "productWeight": {"value": 300, "unit": "g"}, "color": "Red/Blue", "customLabel0": "x"},
+        "productDetails": [
+            {"sectionName": "General", "attributeName": "Cut", "attributeValue": "Slim"},
+            {"sectionName": "General", "attributeName": "Neck", "attributeValue": "Round"},
+        ],
+        "customAttributes": [
+            {"name": "Sleeve", "value": "Long"},
+            {"name": "care", "groupValues": [{"name": "Wash", "value": "Cold"}]},
+        ],
+    }
+    answer = {"kind": "content#productsListResponse", "nextPageToken": "x", "resources": [product]}
+    found = read(write(tmp_path / "a.json", json.dumps(answer)))
+    assert (found.first["product_id"], found.first["product_type"]) == ("online:en:US:7", "Shirts, white")
+    assert found.first["bullet_points"] == ["Light, airy", "Warm"]
+    assert found.first["attributes"] == {
+        **{"product_type": "Men > Shirts, white, Sale", "google_product_category": "212", "size": "M, L"},
+        **{"age_group": "adult", "product_weight": "300 g", "color": "Red, Blue"},
+        **{"Cut": "Slim", "Neck": "Round", "Sleeve": "Long", "Wash": "Cold"},
+    }
+    assert images_of(tmp_path / "a.json") == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
+    product.pop("id")
+    assert read(write(tmp_path / "b.json", json.dumps([product]))).first["product_id"] == "7"
