@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from moemoe.catalog.formats.linked import linked
+from moemoe.catalog.formats.linked import linked, shown
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.written_pairs import written_pairs
@@ -70,6 +70,8 @@ def text(field: str, value: Any) -> str | None:
         value = label
     try:
         found = as_text(value) if field == "attributes" else as_text_or_nothing(value)
+        if found and found[0] == "=" and field not in OF_IMAGES:
+            found = shown(found)
         return None if found == _NO_IMAGE and field in OF_IMAGES else found
     except UnicodeEncodeError as error:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error

@@ -155,6 +155,8 @@ def test_a_list_in_a_cell_that_is_one_text(tmp_path, given, ending):
         '=HYPERLINK("https://x.test/a.jpg"; "Front, side")',
         '<img alt="Front" src="https://x.test/a.jpg">',
         "<a href='https://x.test/a.jpg'>Front</a>",
+        "front (1).jpg (https://x.test/a.jpg)",  # of Airtable
+        "![Front](https://x.test/a.jpg)",
     ],
 )
 @pytest.mark.parametrize("name", ["image", "images", "Image 1", "picture"])
@@ -167,10 +169,27 @@ def test_an_image_in_a_formula_or_in_html(tmp_path, given, name):
     )  # fmt: skip
 
 
+def test_a_link_in_a_formula_is_the_text_that_it_shows(tmp_path):
+    link = '"=HYPERLINK(""https://x.test"", ""{}"")"'
+    path = write_lines(
+        tmp_path / "a.csv", "product_id,product_type,title,Fit", f"1,S,{link.format('T')},{link.format('Slim')}"
+    )
+    (row,) = rows_of(path)
+    assert (row["title"], row["attributes"]) == ("T", [("Fit", "Slim")])
+
+
 def test_several_images_in_html(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image": "<img src=a.jpg><img src='b.jpg'/>"})
     (row,) = rows_of(path, images=2)
     assert [row["image"]["path"], *(one["path"] for one in row["images"])] == ["a.jpg", "b.jpg"]
+
+
+def test_several_images_behind_their_names(tmp_path):
+    cell = "a.jpg (https://x.test/a.jpg),b, c.jpg (https://x.test/b.jpg)"
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "Photos": cell})
+    (row,) = rows_of(path, images=2)
+    assert [row["image"]["path"], *(one["path"] for one in row["images"])] == [f"https://x.test/{n}.jpg" for n in "ab"]
+    assert row["attributes"] == [("Fit", "Slim")]
 
 
 @pytest.mark.parametrize("header", ["attributes.", "attributes. "])
