@@ -104,8 +104,8 @@ def _without_mongodbs(value: Any) -> Any:
 def _date(given: Any) -> Any:
     """A moment, which MongoDB writes as text, or before 1970 and after 9999 by its milliseconds."""
     milliseconds = given.get("$numberLong") if isinstance(given, dict) else given
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        moment = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
         return moment.date().isoformat() if moment.time() == time.min else moment.isoformat()
     return str(given).removesuffix("T00:00:00Z").removesuffix("T00:00:00.000Z")
 

@@ -41,7 +41,7 @@ _OF_PROM = {
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
-    r"(?:product|technical|item|additional|other)?"
+    r"(?:product|technical|item|article|additional|other)?"
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
 )
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
@@ -230,7 +230,11 @@ def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] |
     if value is None or isinstance(value, bytes) or not _OF_PAIRS.fullmatch(plain_name(column)):
         return None
     given, counts = nested(value), Counter[str]()
-    if not given or not isinstance(given, (str, dict, list)) or (isinstance(given, dict) and not plain_label(given)[1]):
+    if (
+        not given
+        or not isinstance(given, (str, dict, list))
+        or (isinstance(given, dict) and not plain_label(given)[1] and not records.is_pair(given))
+    ):
         return None
     try:
         pairs = records.attributes(given, counts)

@@ -157,7 +157,8 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
         texts = in_order(map(_text, values(name)))
         return texts if has_items(name) else [item for one in texts for item in split_list(one)]
 
-    descriptions = map(text, ("description", "structured_description", "content", "summary"))
+    of_atom = [name for name in ("content", "summary") if isinstance(given.get(name), str)]  # none of <media:content/>
+    descriptions = map(text, ("description", "structured_description", *of_atom))
     body = html_text(next(filter(None, descriptions), None))
     more_images = (*values("additional_image_link"), *values("image.url"))
     images = in_order([text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))])

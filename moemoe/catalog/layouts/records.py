@@ -12,7 +12,7 @@ from moemoe.catalog.formats.linked import linked, shown
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.written_pairs import written_pairs
-from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
+from moemoe.catalog.layouts.nested_labels import UNITS, plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
 #: The fields of a row of which a product can do without.
@@ -20,7 +20,7 @@ OF_IMAGES = ("image", "images")
 #: What R writes where nothing is; in other columns it may be a region.
 _NO_IMAGE = "NA"
 #: What the objects of others call an image's path.
-PATHS = ("url", "src", "image_url", "uri", "contentUrl")
+PATHS = ("url", "src", "image_url", "uri", "contentUrl", "MIME_SOURCE", "mime_source")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
 UNNAMED = "labels without a name, left out"
@@ -162,6 +162,8 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
+    if isinstance(value, dict) and not value.keys().isdisjoint(_VALUES) and is_pair(value):
+        value = [value]  # the list of one that another program has unwrapped
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
@@ -245,11 +247,19 @@ _PAIRS = (
     *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
     *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
     *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
+    *(("fname", "fvalue"), ("param_name", "val")),  # of BMEcat and Heureka
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
 #: Of these the names, which may stand without a value, and what may stand beside them then.
 _NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+_VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
+
+
+def is_pair(given: Mapping[str, Any]) -> bool:
+    """Whether an object has an attribute's name and its value, and little else."""
+    names = {str(name).strip().casefold() for name in given}
+    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME} for key, value in _PAIRS)
 
 
 def _pair(given: Mapping[str, Any]) -> Any:

@@ -256,3 +256,10 @@ def test_answers_of_the_content_api(tmp_path):
     assert images_of(tmp_path / "a.json") == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
     product.pop("id")
     assert read(write(tmp_path / "b.json", json.dumps([product]))).first["product_id"] == "7"
+
+
+def test_an_image_of_another_namespace_is_no_description(tmp_path):
+    of_media = '<media:content xmlns:media="http://m.test" url="https://a.test/1.jpg" medium="image"/>'
+    item = f"<item><g:id>7</g:id><title>Hat</title><g:product_type>Hats</g:product_type>{of_media}</item>"
+    feed = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{item}</channel></rss>'
+    assert read(write(tmp_path / "feed.xml", feed)).first["description"] is None

@@ -210,3 +210,13 @@ def test_a_label_without_a_name_in_parquet_is_counted(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
     assert read_as(path).counts == {"labels without a name, left out": 1}
+
+
+@pytest.mark.parametrize("given", [{"name": "Fit", "value": "Slim"}, {"Key": "Fit", "Value": "Slim", "unit": None}])
+def test_a_list_of_one_attribute_that_is_unwrapped(tmp_path, given):
+    """As programs that turn XML into JSON leave it: its keys are no attributes."""
+    for row in ({**REQUIRED, "attributes": given}, {**REQUIRED, "specs": given}):
+        path = write_lines(tmp_path / "a.jsonl", row)
+        assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"type": "Slim", "value": "1", "color": "red"}})
+    assert len(rows_of(path)[0]["attributes"]) == 3
