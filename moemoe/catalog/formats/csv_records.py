@@ -32,7 +32,7 @@ from moemoe.catalog.formats.csv_lines import (
     whole_records,
     width_of,
 )
-from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records
+from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records, unescaped
 from moemoe.catalog.formats.formulas import without_formulas
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import mark_short
@@ -214,7 +214,7 @@ class CsvRecords:
                     cells = cells[:width]
                 if len(cells) in (0, width):
                     if cells:
-                        yield self._without_formulas(cells, lines)
+                        yield self._plain(cells, lines)
                     continue
                 if not line.strip(_AFTER_THE_END):
                     continue
@@ -239,7 +239,7 @@ class CsvRecords:
             bad.has_end = lines[-1].endswith(("\n", "\r"))
             if number > unsure and self._is_short(cells, lines, width):
                 bad.is_short = True
-                bad.cells = self._without_formulas(cells, lines)
+                bad.cells = self._plain(cells, lines)
                 for _ in lines[1:]:
                     self._take()
             else:
@@ -257,9 +257,12 @@ class CsvRecords:
             return next(csv.reader(cell.splitlines(keepends=True), strict=True, delimiter=self.delimiter), [])
         return []
 
-    def _without_formulas(self, cells: list[str], lines: list[str]) -> list[str]:
-        """The cells without formulas, which nearly no line can have."""
+    def _plain(self, cells: list[str], lines: list[str]) -> list[str]:
+        """The cells without formulas, and without backslashes before quotes, which nearly no line can have."""
         text = lines[0] if len(lines) == 1 else "".join(lines)
+        if '\\"' in text and '\\""' not in text:
+            given, cells = cells, unescaped(cells)
+            self._file.counts[BACKSLASHES] += cells != given
         may_be = '="' in text or '"=' in text or f"{self.delimiter}=" in text or text[:1] == "="
         return without_formulas(cells, self._file.counts) if may_be else cells
 

@@ -253,6 +253,7 @@ _PAIRS = (
 #: Of these the names, which may stand without a value, and what may stand beside them then.
 _NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+#: The names of values, by which a pair is told fast from an object of labels.
 _VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
 
 
@@ -272,8 +273,10 @@ def _pair(given: Mapping[str, Any]) -> Any:
     name = next((name for name in _NAMES if name in plain), None)
     if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
         return plain[name], None
-    is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
-    return next(iter(given.items())) if is_one else given
+    if plain.keys() & {name for pair in _PAIRS for name in pair}:
+        return given
+    filled = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
+    return (filled or list(given.items()))[0] if given and len(filled) < 2 else given
 
 
 def image(value: Any) -> dict[str, Any] | None:

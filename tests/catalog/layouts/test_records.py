@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.formats.row_error import RowError
@@ -220,3 +221,14 @@ def test_a_list_of_one_attribute_that_is_unwrapped(tmp_path, given):
         assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"type": "Slim", "value": "1", "color": "red"}})
     assert len(rows_of(path)[0]["attributes"]) == 3
+
+
+def test_objects_of_one_label_each_in_parquet(tmp_path):
+    """Each has the fields of all."""
+    labels = pa.array([[{"Fit": "Slim"}, {"Neck": "Round"}], [{"Fit": None}]])
+    whole = {"product_id": ["1", "2"], "product_type": ["S", "S"], "title": ["T", "U"]}
+    pq.write_table(pa.table({**whole, "attributes": labels}), tmp_path / "a.parquet")
+    told = []
+    rows = rows_of(tmp_path / "a.parquet", quarantine=lambda *problem: told.append(problem))
+    assert rows[0]["attributes"] == [("Fit", "Slim"), ("Neck", "Round")]
+    assert (rows[1]["product_id"], rows[1]["attributes"], told) == ("2", [("Fit", None)], [])
