@@ -38,6 +38,11 @@ _OF_PROM = {
     "значениехарактеристики": "attributevalue",
     "измерениехарактеристики": "attributeunit",
 }
+#: The same where a number alone stands behind the word, of the name or of the value: "Attribute 1" and "Value 1".
+_BARE = re.compile(
+    r"(?:(?P<name>attr(?:ibute?)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|merkmal|eigenschaft)"
+    r"|value|wert)(?P<number>\d+)"
+)
 _PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
@@ -96,6 +101,9 @@ def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
         if match := _NUMBERED.fullmatch(name):
             number = match["before"] or match["behind"]
             found.setdefault(number, {}).setdefault(_PARTS.get(match["part"], "value"), column)
+    for column in columns:
+        if match := _BARE.fullmatch(plain_name(column)):
+            found.setdefault(match["number"], {}).setdefault("name" if match["name"] else "value", column)
     if not any(number.startswith(("(", ".")) for number in found):
         found.pop("", None)
     return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
