@@ -7,7 +7,6 @@ product's values. Those of images and links, ``=IMAGE("https://...")``, are ``li
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
@@ -35,9 +34,11 @@ _WITHOUT_VALUE = re.compile(
 _CHUNK, _LONGEST = 2**20, 100
 
 
-def without_formulas(cells: Sequence[str], counts: Counter[str]) -> list[str]:
+def without_formulas(cells: list[str], counts: Counter[str]) -> list[str]:
     """The cells, of those that are formulas their texts; blank where a formula's result is not in the file."""
-    plain = [_text_of(cell) if cell.lstrip()[:1] == "=" else cell for cell in cells]
+    plain = [_text_of(cell) if cell[:1] == "=" else cell for cell in cells]
+    if plain == cells:
+        return plain
     lost = sum(new == "" != old for new, old in zip(plain, cells, strict=True) if not _OF_TEXTS.fullmatch(old.strip()))
     if lost:
         counts[NO_RESULT] += lost

@@ -70,8 +70,6 @@ def text(field: str, value: Any) -> str | None:
         value = label
     try:
         found = as_text(value) if field == "attributes" else as_text_or_nothing(value)
-        if found and found[0] == "=" and field not in OF_IMAGES:
-            found = shown(found)
         return None if found == _NO_IMAGE and field in OF_IMAGES else found
     except UnicodeEncodeError as error:
         raise RowError(field, "text is not UTF-8", f"{field}: {_guessed(str(value))}") from error
@@ -119,6 +117,12 @@ def product_type(value: Any) -> str | None:
     if not isinstance(value, list):
         return text("product_type", value)
     return " > ".join(name for name in (text("product_type", part) for part in value) if name) or None
+
+
+def title(value: Any) -> str | None:
+    """A title; of a formula of a link what it shows."""
+    found = text("title", value)
+    return shown(found) if found and found[0] == "=" else found
 
 
 def description(value: Any) -> str | None:
@@ -186,7 +190,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, str):
-            label, odd = (_within(item) if item.startswith(("[", "{")) or item.endswith(")") else item), None
+            label, odd = (_within(item) if item.startswith(("[", "{", "=")) or item.endswith(")") else item), None
         else:
             label, odd = plain_label(item)
         if odd is not None:
@@ -238,7 +242,7 @@ def _members(given: dict[str, Any]) -> list[Any]:
 def _within(given: str) -> Any:
     """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
     label, odd = plain_label(nested(given))
-    return given if odd is not None else label
+    return shown(given) if odd is not None or label is given else label
 
 
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
@@ -353,6 +357,7 @@ def split_urls(line: str) -> list[str]:
 _CONVERTERS = {
     "product_id": product_id,
     "product_type": product_type,
+    "title": title,
     "description": description,
     "bullet_points": bullet_points,
     "image": image,
