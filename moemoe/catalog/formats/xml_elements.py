@@ -16,7 +16,7 @@ _LABELS = frozenset(
 )
 _NAMES = ("name", "key", "code", "label")
 _UNITS, _CODES = ("unit", "uom", "unitofmeasure"), ("unitcode", "measurementunitcode")
-_LANGUAGES = ("lang", "xml:lang", "language")
+_LANGUAGES = ("lang", "xml:lang", "language", "languagecode")
 #: Elements whose attribute may be the path.
 _IMAGES = ("image", "img", "picture", "photo")
 #: What an item of a list may be called, besides the list's name without its plural.

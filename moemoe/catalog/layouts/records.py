@@ -257,6 +257,7 @@ _PAIRS = (
 #: Of these the names, which may stand without a value, and what may stand beside them then.
 _NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+_OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
 #: The names of values, by which a pair is told fast from an object of labels.
 _VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
 
@@ -264,7 +265,7 @@ _VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.
 def is_pair(given: Mapping[str, Any]) -> bool:
     """Whether an object has an attribute's name and its value, and little else."""
     names = {str(name).strip().casefold() for name in given}
-    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME} for key, value in _PAIRS)
+    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS)
 
 
 def _pair(given: Mapping[str, Any]) -> Any:

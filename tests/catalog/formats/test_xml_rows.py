@@ -175,7 +175,7 @@ def test_html_within_an_element_is_its_text(tmp_path):
 def test_what_stands_in_attributes_of_elements(tmp_path):
     """Units and languages are read, what is all there is of an element is an object, and the rest is counted."""
     items = (
-        '<product><id>1</id><type id="7">S</type><title lang="de">Hut</title><title lang="en">Hat</title>'
+        '<product><id>1</id><type id="7">S</type><title lang="de">Hut</title><title languageCode="en">Hat</title>'
         '<weight unit="kg">2.5</weight><height unitCode="CMT">4</height><color xml:lang="en">red</color>'
         '<brand id="7" name="Acme"/><note>wash<at>30</at></note></product>'
     )

@@ -213,7 +213,14 @@ def test_a_label_without_a_name_in_parquet_is_counted(tmp_path):
     assert read_as(path).counts == {"labels without a name, left out": 1}
 
 
-@pytest.mark.parametrize("given", [{"name": "Fit", "value": "Slim"}, {"Key": "Fit", "Value": "Slim", "unit": None}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "Fit", "value": "Slim"},
+        {"Key": "Fit", "Value": "Slim", "unit": None},
+        {"@type": "PropertyValue", "name": "Fit", "value": "Slim"},
+    ],
+)
 def test_a_list_of_one_attribute_that_is_unwrapped(tmp_path, given):
     """As programs that turn XML into JSON leave it: its keys are no attributes."""
     for row in ({**REQUIRED, "attributes": given}, {**REQUIRED, "specs": given}):
