@@ -122,7 +122,8 @@ def find_columns(
     Raises:
         CatalogError: one of these is missing, or one that the contract names.
     """
-    sources, missing = {}, []
+    sources: dict[str, str] = {}
+    missing = []
     for name in CATALOG.names:
         wanted = [own for own in (names.get(name), name) if own]
         source = next((own for own in wanted if own in found), None)

@@ -280,3 +280,11 @@ def test_a_list_of_images_beside_a_column_of_one(tmp_path, attributes):
         write_lines(tmp_path / "a.csv", header, f"1,S,T,Fit: Slim,{urls[0]},{urls[0]}|{urls[1]}"), images=2
     )
     assert [row["image"]["path"], *(one["path"] for one in row["images"])] == urls
+
+
+def test_pairs_of_one_number_by_several_words(tmp_path):
+    """As Wix has them: the second one's name was a label under its column."""
+    header = "product_id,product_type,title,productOptionName1,productOptionDescription1"
+    header += ",additionalInfoTitle1,additionalInfoDescription1"
+    (row,) = rows_of(write_lines(tmp_path / "a.csv", header, "1,S,T,Color,Red,Care,Wash cold"))
+    assert row["attributes"] == [("Color", "Red"), ("Care", "Wash cold")]
