@@ -11,7 +11,7 @@ _XMLNS = "xmlns"
 _LABELS = frozenset(
     (
         *("attribute", "param", "parameter", "property", "spec", "specification", "feature", "detail"),
-        "characteristic",
+        *("characteristic", "attr", "prop", "a"),  # the last of Ceneo
     )
 )
 _NAMES = ("name", "key", "code", "label")
@@ -27,6 +27,8 @@ _LINES = frozenset(
 )
 _CELLS = frozenset(("td", "th"))
 _HTML = _LINES | _CELLS | frozenset(("a", "b", "em", "i", "span", "strong", "sub", "sup", "u"))
+#: What such elements have, and those of feeds that are called so have not.
+_OF_HTML = frozenset(("href", "target", "rel", "class", "style", "id", "title", "align", "dir", "colspan", "rowspan"))
 #: What BMEcat puts around a product's columns.
 _AROUND = frozenset(
     (
@@ -63,7 +65,7 @@ class Element:
             is_row: whether the element is the row itself, whose children are columns.
         """
         name, bare = element.name, element.name.casefold()
-        if not is_row and bare in _HTML and not element.children:
+        if not is_row and bare in _HTML and not element.children and _OF_HTML.issuperset(element.attributes):
             around = "\n" if bare in _LINES else " " if bare in _CELLS else ""
             self.texts += [around, *element.texts, around]
             self._has_html = True
@@ -138,7 +140,9 @@ class Element:
         ((name, found), *others) = self.children.items()
         singular = name.casefold()
         plurals = (f"{singular}s", f"{singular}es", f"{singular[:-1]}ies")
-        if others or not (singular == _ITEM or self.name.casefold().endswith(plurals)):
+        is_of_labels = isinstance(found, list) and all(isinstance(one, dict) and "name" in one for one in found)
+        is_list = singular == _ITEM or self.name.casefold().endswith(plurals)
+        if others or not (is_list or (singular in _LABELS and is_of_labels)):
             return []
         return [one for one in (found if isinstance(found, list) else [found]) if one is not None]
 

@@ -19,8 +19,8 @@ from moemoe.errors import CatalogError, first_line
 
 #: Elements that are rows, by their name without namespace in any case: of RSS, of Atom, of shops' own lists.
 ROWS = ("item", "entry", "product")
-#: And where a file has none of these, in this order: of Yandex, Heureka, BMEcat, and of databases.
-_OTHER_ROWS = ("offer", "shopitem", "article", "artikel", "produkt", "listing", "tradeitem", "record", "row")
+#: And where a file has none of these, in this order: of Yandex, Heureka, BMEcat, databases, and Ceneo.
+_OTHER_ROWS = ("offer", "shopitem", "article", "artikel", "produkt", "listing", "tradeitem", "record", "row", "o")
 #: Namespace -> what its names begin with; those of other namespaces go by their bare names.
 PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
 #: Prefixes that mean Google's where a feed forgets to say so.

@@ -48,7 +48,7 @@ _PARTS = {"name": "name", "key": "name", "label": "name", "title": "name", "unit
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
     r"(?:product|technical|item|article|additional|other)?"
-    r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
+    r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attr(?:ibute)?)s?"
 )
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
 #: Rows by which columns of images are told.

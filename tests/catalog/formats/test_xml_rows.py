@@ -204,6 +204,16 @@ def test_what_products_are_called(tmp_path, name, label):
     assert (row["product_id"], row["title"], row["attributes"]) == ("1", "T", [("Width", "5 cm")])
 
 
+def test_elements_that_are_called_as_those_of_html(tmp_path):
+    """As Ceneo has them, whose attributes HTML does not know."""
+    lists = '<imgs><main url="1.jpg"/><i url="2.jpg"/></imgs><attrs><a name="Fit">Slim</a><a name="Neck">V</a></attrs>'
+    path = tmp_path / "a.xml"
+    path.write_text(f'<offers><o id="1"><name>T</name>{lists}</o></offers>')
+    (row,) = open_table(str(path), path).rows()
+    assert row["attrs"] == [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "V"}]
+    assert row["imgs"] == {"main": {"url": "1.jpg"}, "i": {"url": "2.jpg"}}
+
+
 def test_bmecat(tmp_path):
     items = (
         "<T_NEW_CATALOG><ARTICLE><SUPPLIER_AID>1</SUPPLIER_AID><ARTICLE_DETAILS><DESCRIPTION_SHORT>T</DESCRIPTION_SHORT>"
