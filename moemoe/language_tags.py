@@ -11,6 +11,16 @@ _ISO_639_1 = (
     "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 _CODES = frozenset(_ISO_639_1.split())
+#: The same languages' codes in ISO 639-2, which databases and BMEcat write, those that are also words left out.
+_ISO_639_2 = (
+    "afr:af ara:ar aze:az bel:be bul:bg ben:bn bos:bs ces:cs cze:cs dan:da deu:de ger:de ell:el gre:el eng:en spa:es "
+    "est:et eus:eu fas:fa per:fa fin:fi fra:fr fre:fr gle:ga glg:gl guj:gu heb:he hin:hi hrv:hr hun:hu hye:hy ind:id "
+    "isl:is ice:is ita:it jpn:ja kat:ka kaz:kk khm:km kan:kn kor:ko lao:lo lit:lt lav:lv mkd:mk mal:ml mon:mn mar:mr "
+    "msa:ms may:ms mlt:mt mya:my nep:ne nld:nl dut:nl nor:no nob:nb nno:nn ori:or pan:pa pol:pl por:pt ron:ro rum:ro "
+    "rus:ru sin:si slk:sk slo:sk slv:sl sqi:sq srp:sr swe:sv swa:sw tam:ta tel:te tha:th tgl:tl tur:tr ukr:uk urd:ur "
+    "uzb:uz vie:vi zho:zh chi:zh cmn:zh yue:zh fil:tl"
+)
+_TWO_LETTERS = dict(pair.split(":") for pair in _ISO_639_2.split())
 _SUBTAGS = re.compile(r"(?:[-_][A-Za-z0-9]{2,8})*")
 #: The languages of countries where shops are not in English first, for tags that name no country.
 _SPOKEN = {
@@ -23,14 +33,22 @@ _SPOKEN = {
 
 
 def is_tag(text: str) -> bool:
-    """Whether a text is a language's tag, such as en, hi_IN or zh-Hans-CN."""
-    return text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None
+    """Whether a text is a language's tag, such as en, hi_IN, hin_IN or zh-Hans-CN."""
+    if text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None:
+        return True
+    return text[:3].lower() in _TWO_LETTERS and _SUBTAGS.fullmatch(text, 3) is not None
 
 
 def preference(tag: str, language: str, country: str) -> tuple[bool, bool, int, bool, str]:
     """What languages are sorted by: the chosen one first, its other spellings, the country's, English, the alphabet."""
-    of, *subtags = re.split("[-_]", tag.lower())
-    same = bool(language) and of == language[:2].lower()
+    of, *subtags = _parts(tag)
+    same = bool(language) and of == _parts(language)[0]
     names_country = bool(country) and country.lower() in subtags
     is_spoken = of in _SPOKEN.get(country.upper(), "").split()
     return tag != language, not same, 0 if names_country else 1 if is_spoken else 2, of != "en", tag
+
+
+def _parts(tag: str) -> list[str]:
+    """A tag's language in two letters, and its subtags."""
+    of, *subtags = re.split("[-_]", tag.lower())
+    return [_TWO_LETTERS.get(of, of), *subtags]

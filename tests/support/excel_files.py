@@ -17,6 +17,10 @@ CONTENT = {
 }
 
 
+class Formula(str):
+    """A formula whose result nobody has reckoned, as openpyxl writes it."""
+
+
 class Formatted(float):
     """A number whose cell has the format ``shown_as`` of its workbook."""
 
@@ -96,6 +100,8 @@ def cell(value) -> str:
         return f'<c s="2"><v>{float(value)}</v></c>'
     if isinstance(value, (int, float)):
         return f"<c><v>{value}</v></c>"
+    if isinstance(value, Formula):
+        return f"<c><f>{escape(value)}</f><v></v></c>"
     return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
 
 

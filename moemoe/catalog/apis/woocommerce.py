@@ -9,12 +9,12 @@ from typing import Any
 
 from moemoe.catalog.apis.values import address, fields, listed, names, objects, tell
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, filled_rows, in_order
-from moemoe.catalog.layouts.shortcodes import without_shortcodes
 from moemoe.catalog.layouts.variations import NamingTheirParent
 
 _LISTS_OF_NAMES = ("categories", "tags", "brands")

@@ -105,18 +105,30 @@ class ColumnarTable(Table):
 
 def python_values(array: pa.Array) -> list[Any]:
     """The values as Python has them, floats of less than 64 bits as NumPy has: Python's 0.1 of 32 bits is no 0.1."""
-    if _is_short_float(array.type):
+    kind = array.type
+    if _is_short_float(kind):
         return [None if math.isnan(value) else value for value in array.to_numpy(zero_copy_only=False)]
-    if pa.types.is_struct(array.type) and any(_is_short_float(part.type) for part in array.type):
-        names = [part.name for part in array.type]
+    if pa.types.is_dictionary(kind) and _is_short_float(kind.value_type):
+        return python_values(array.dictionary_decode())
+    if not _has_short_floats(kind):
+        return array.to_pylist()
+    if pa.types.is_struct(kind):
+        names = [part.name for part in kind]
         rows = zip(*map(python_values, array.flatten()), strict=True)
         valid = array.is_valid().to_pylist()
         return [dict(zip(names, row, strict=True)) if is_row else None for row, is_row in zip(rows, valid, strict=True)]
-    return array.to_pylist()
+    lists = [None if row.values is None else python_values(row.values) for row in array]
+    if pa.types.is_map(kind):
+        return [None if row is None else [tuple(pair.values()) for pair in row] for row in lists]
+    return lists
 
 
 def _is_short_float(kind: pa.DataType) -> bool:
     return pa.types.is_float16(kind) or pa.types.is_float32(kind)
+
+
+def _has_short_floats(kind: pa.DataType) -> bool:
+    return _is_short_float(kind) or any(_has_short_floats(kind.field(i).type) for i in range(kind.num_fields))
 
 
 def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:

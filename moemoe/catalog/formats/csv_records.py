@@ -32,7 +32,8 @@ from moemoe.catalog.formats.csv_lines import (
     whole_records,
     width_of,
 )
-from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records
+from moemoe.catalog.formats.escaped_lines import are_escaped, escaped_records, unescaped
+from moemoe.catalog.formats.formulas import without_formulas
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.short_records import mark_short
 from moemoe.catalog.formats.table import EMPTY, GridTable
@@ -49,14 +50,12 @@ _OTHER_FILES = {
     '{"': "JSON",
     '[{"': "JSON",
 }
-FORMULAS = 'rows with cells written ="...", read as their texts'
 BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
 WRAPPED = "rows that were quoted as a whole, read as their cells"
 JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
 _SAMPLED_LINES = 20
-_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 #: What DOS and interrupted downloads leave behind the last record.
 _AFTER_THE_END = "\0\x1a\r\n"
 #: Of a record with quotes behind backslashes, which is read anew with each line.
@@ -215,7 +214,7 @@ class CsvRecords:
                     cells = cells[:width]
                 if len(cells) in (0, width):
                     if cells:
-                        yield self._without_formulas(cells) if '="' in line else cells
+                        yield self._plain(cells, lines)
                     continue
                 if not line.strip(_AFTER_THE_END):
                     continue
@@ -240,7 +239,7 @@ class CsvRecords:
             bad.has_end = lines[-1].endswith(("\n", "\r"))
             if number > unsure and self._is_short(cells, lines, width):
                 bad.is_short = True
-                bad.cells = self._without_formulas(cells) if '="' in line else cells
+                bad.cells = self._plain(cells, lines)
                 for _ in lines[1:]:
                     self._take()
             else:
@@ -258,11 +257,14 @@ class CsvRecords:
             return next(csv.reader(cell.splitlines(keepends=True), strict=True, delimiter=self.delimiter), [])
         return []
 
-    def _without_formulas(self, cells: list[str]) -> list[str]:
-        """The cells, of those that are written ="007" so that Excel keeps the zeros the text."""
-        plain = [found[1].replace('""', '"') if (found := _FORMULA.fullmatch(cell)) else cell for cell in cells]
-        self._file.counts[FORMULAS] += plain != cells
-        return plain
+    def _plain(self, cells: list[str], lines: list[str]) -> list[str]:
+        """The cells without formulas, and without backslashes before quotes, which nearly no line can have."""
+        text = lines[0] if len(lines) == 1 else "".join(lines)
+        if '\\"' in text and '\\""' not in text:
+            given, cells = cells, unescaped(cells)
+            self._file.counts[BACKSLASHES] += cells != given
+        may_be = '="' in text or '"=' in text or f"{self.delimiter}=" in text or text[:1] == "="
+        return without_formulas(cells, self._file.counts) if may_be else cells
 
     def _with_doubled_quotes(self, line: str, width: int) -> list[str]:
         """The cells of a record with quotes behind backslashes, as Spark and MySQL write them; none if it is no such.

@@ -50,5 +50,10 @@ def escaped_records(
             )
 
 
+def unescaped(cells: list[str]) -> list[str]:
+    r"""The cells without backslashes before quotes, as pandas writes ``5\" heel``; JSON has its own."""
+    return [cell.replace('\\"', '"') if cell.lstrip()[:1] not in ("[", "{") else cell for cell in cells]
+
+
 def _meant(found: re.Match[str]) -> str:
     return _MEANT.get(found[1], found[1])

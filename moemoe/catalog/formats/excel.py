@@ -21,6 +21,7 @@ from moemoe.catalog.formats.above_header import (
     number_of_titles,
 )
 from moemoe.catalog.formats.double_encoding import undo_in
+from moemoe.catalog.formats.formulas import NO_RESULT, number_without_result
 from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL
@@ -138,6 +139,8 @@ def _open_sheets(
     table = GridTable(partition, header, records, constants, first.preamble, _kind(partition))
     table.counts = counts
     table.blank_first = first.blank_first
+    if lost := sum(number_without_result(path, name) for name in names):
+        table.counts[NO_RESULT] += lost
     if above := sum(sheet.above for sheet in sheets):
         table.counts[ABOVE_HEADER] = above
     if len(all_names) > 1:

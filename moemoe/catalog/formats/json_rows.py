@@ -12,11 +12,13 @@ from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.hugging_face import ServedRows
 from moemoe.catalog.formats.json_wrappers import (
     PYTHON_LINES,
+    has_types,
     is_action,
     is_header_of_tables,
     rows_by_id,
     rows_of_tables,
     without_actions,
+    without_types,
     without_wrapper,
     wrapper_of,
 )
@@ -89,6 +91,9 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
             kind, first, rows = "JSON (object of columns)", listed[:HEAD_ROWS], iter(listed[HEAD_ROWS:])
     if first and isinstance(first[0], dict) and (name := wrapper_of(first[0])):
         kind, rows = f"{kind}, each in {name!r}", without_wrapper(chain(first, rows), name)
+        first = list(islice(rows, HEAD_ROWS))
+    if has_types(first):
+        rows = without_types(chain(first, rows))
         first = list(islice(rows, HEAD_ROWS))
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:

@@ -1,7 +1,9 @@
 """What programs that move data wrap each product of a JSON file in: back to the product."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, time
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
@@ -9,33 +11,103 @@ from moemoe.catalog.formats.table import Row
 
 PYTHON_LINES = "lines as Python prints an object, read as JSON"
 ACTIONS = "lines that tell Elasticsearch what to do with the next one, left out"
-#: Of Elasticsearch, Airbyte, Singer, CouchDB and DynamoDB.
-_WRAPPERS = ("_source", "_airbyte_data", "record", "doc", "Item")
+#: Of Elasticsearch, Airbyte, Singer, CouchDB, DynamoDB, schema.org's lists and Airtable.
+_WRAPPERS = ("_source", "_airbyte_data", "record", "doc", "Item", "item", "fields")
+#: That of JSON:API and Strapi, by which a product of our own has its labels; and what stands beside it there.
+_OF_JSON_API = "attributes"
+_BESIDE = frozenset(("type", "id", "documentId", "attributes", "links", "relationships", "meta"))
+#: What a wrapper calls the product's id, which the product need not repeat.
+_WRAPPERS_IDS = ("_id", "id")
 #: What a product has, and a wrapper has not.
 _OF_PRODUCTS = frozenset(("product_id", "title", "sku", "product_type"))
+_IDS = frozenset(("product_id", "id", "sku", "asin"))
 _ACTIONS = frozenset(("index", "create", "update", "delete"))
 #: DynamoDB's names of types.
 _TYPES = frozenset(("S", "N", "BOOL", "NULL", "L", "M", "SS", "NS", "B", "BS"))
+#: MongoDB's, in its extended JSON.
+_OF_MONGODB = frozenset(
+    (
+        *("$oid", "$date", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid", "$symbol"),
+        "$undefined",
+    )
+)
 
 
 def wrapper_of(row: Mapping[str, Any]) -> str | None:
     """The name under which an object has the product; None if it is the product itself."""
     if row.keys() & _OF_PRODUCTS:
         return None
+    if isinstance(within := row.get(_OF_JSON_API), dict) and row.keys() <= _BESIDE and within.keys() & _OF_PRODUCTS:
+        return _OF_JSON_API
     return next((name for name in _WRAPPERS if isinstance(row.get(name), dict)), None)
 
 
 def without_wrapper(rows: Iterator[Row | RowError], name: str) -> Iterator[Row | RowError]:
-    """The products that rows have under ``name``; a row without one is itself no product."""
+    """The products that rows have under ``name``; a row without one is itself no product.
+
+    One that has no id of its own has the wrapper's.
+    """
     for number, row in enumerate(rows, start=1):
         if isinstance(row, RowError):
             yield row
         elif isinstance(within := row.get(name), dict):
-            is_typed = bool(within) and all(map(_is_typed, within.values()))
-            yield {key: _plain(value) for key, value in within.items()} if is_typed else within
+            key = next((row[key] for key in _WRAPPERS_IDS if row.get(key) is not None), None)
+            has_id = key is None or within.keys() & _IDS
+            yield within if has_id else {"product_id": key, **within}
         else:
             told = f"object {number} has no {name!r}: {str(row)[:100]!r}"
             yield RowError("row", "row is not readable", told)
+
+
+def has_types(rows: Sequence[Row | RowError]) -> bool:
+    """Whether values say their types, as DynamoDB's do in each column, and MongoDB's in some."""
+    filled = [row for row in rows if isinstance(row, dict) and row]
+    return any(_are_dynamodbs(row) or any(map(_has_mongodbs, row.values())) for row in filled)
+
+
+def without_types(rows: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
+    """The rows with their values alone: of ``{"S": "red"}`` and ``{"$numberInt": "3"}`` red and 3."""
+    for row in rows:
+        if isinstance(row, dict):
+            row = {key: _plain(value) for key, value in row.items()} if _are_dynamodbs(row) else row
+            row = {key: _without_mongodbs(value) for key, value in row.items()}
+        yield row
+
+
+def _are_dynamodbs(row: Row) -> bool:
+    return bool(row) and all(map(_is_typed, row.values()))
+
+
+def _has_mongodbs(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_mongodbs, value))
+    return isinstance(value, dict) and (_is_mongodbs(value) or any(map(_has_mongodbs, value.values())))
+
+
+def _is_mongodbs(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and value.keys() <= _OF_MONGODB
+
+
+def _without_mongodbs(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_mongodbs(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if not _is_mongodbs(value):
+        return {key: _without_mongodbs(part) for key, part in value.items()}
+    ((kind, within),) = value.items()
+    if kind == "$date":
+        return _date(within)
+    return None if kind == "$undefined" else within
+
+
+def _date(given: Any) -> Any:
+    """A moment, which MongoDB writes as text, or before 1970 and after 9999 by its milliseconds."""
+    milliseconds = given.get("$numberLong") if isinstance(given, dict) else given
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
+        return moment.date().isoformat() if moment.time() == time.min else moment.isoformat()
+    return str(given).removesuffix("T00:00:00Z").removesuffix("T00:00:00.000Z")
 
 
 def _is_typed(value: Any) -> bool:
@@ -93,6 +165,6 @@ def rows_by_id(whole: Mapping[str, Any]) -> list[Row] | None:
     parts = list(whole.values())
     if not parts or not all(isinstance(part, dict) and part.keys() & {"title", "name"} for part in parts):
         return None
-    if all(part.keys() & {"product_id", "id", "sku", "asin"} for part in parts):
+    if all(part.keys() & _IDS for part in parts):
         return parts
     return [{"product_id": key, **part} for key, part in whole.items()]

@@ -32,7 +32,7 @@ def percentages_of(path: Path, sheet: str) -> Iterator[tuple[int, int]]:
     """
     with suppress(zipfile.BadZipFile, KeyError, expat.ExpatError, ValueError), zipfile.ZipFile(path) as archive:
         formats = _percentage_formats(archive)
-        yield from _cells(archive, _file_of(archive, sheet), formats) if formats else ()
+        yield from _cells(archive, file_of(archive, sheet), formats) if formats else ()
 
 
 def with_percentages(
@@ -55,6 +55,15 @@ def with_percentages(
         yield number, cells
 
 
+def file_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Where in the workbook a sheet is. Raises what ``_elements`` does."""
+    ids = [a for name, a in _elements(archive, "xl/workbook.xml") if name == "sheet" and a["name"] == sheet]
+    wanted = next(value for name, value in ids[0].items() if name.endswith(":id")) if ids else ""
+    links = _elements(archive, "xl/_rels/workbook.xml.rels")
+    target = next((a["Target"] for name, a in links if name == "Relationship" and a["Id"] == wanted), "")
+    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
+
+
 def _percentage_formats(archive: zipfile.ZipFile) -> set[str]:
     """The numbers of the cell formats that show percentages, as cells name them."""
     own, formats, within = dict[str, str](), list[str](), False
@@ -66,15 +75,6 @@ def _percentage_formats(archive: zipfile.ZipFile) -> set[str]:
         elif name in ("cellXfs", "cellStyles"):
             within = name == "cellXfs"
     return {str(at) for at, number in enumerate(formats) if number in _BUILT_IN or "%" in own.get(number, "")}
-
-
-def _file_of(archive: zipfile.ZipFile, sheet: str) -> str:
-    """Where in the workbook a sheet is."""
-    ids = [a for name, a in _elements(archive, "xl/workbook.xml") if name == "sheet" and a["name"] == sheet]
-    wanted = next(value for name, value in ids[0].items() if name.endswith(":id")) if ids else ""
-    links = _elements(archive, "xl/_rels/workbook.xml.rels")
-    target = next((a["Target"] for name, a in links if name == "Relationship" and a["Id"] == wanted), "")
-    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
 
 
 def _cells(archive: zipfile.ZipFile, file: str, formats: set[str]) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ Declarations of document types are refused, and with them entities that grow or 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,28 +14,18 @@ from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, open_bytes
+from moemoe.catalog.formats.xml_elements import Element
 from moemoe.errors import CatalogError, first_line
 
-#: Elements that are rows, by their name without namespace: of RSS, of Atom, of shops' own lists.
+#: Elements that are rows, by their name without namespace in any case: of RSS, of Atom, of shops' own lists.
 ROWS = ("item", "entry", "product")
+#: And where a file has none of these, in this order: of Yandex, Heureka, BMEcat, databases, and Ceneo.
+_OTHER_ROWS = ("offer", "shopitem", "article", "artikel", "produkt", "listing", "tradeitem", "record", "row", "o")
 #: Namespace -> what its names begin with; those of other namespaces go by their bare names.
 PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
 #: Prefixes that mean Google's where a feed forgets to say so.
 _USUAL = {"g": "http://base.google.com/ns/1.0", "c": "http://base.google.com/cns/1.0"}
 _XMLNS = "xmlns"
-#: Elements that are labels, and the attributes in which their names stand: ``<param name="Fit" unit="">Slim</param>``.
-_LABELS = frozenset(
-    (
-        *("attribute", "param", "parameter", "property", "spec", "specification", "feature", "detail"),
-        "characteristic",
-    )
-)
-_NAMES = ("name", "key", "code", "label")
-#: Elements whose attribute may be the path.
-_IMAGES = ("image", "img", "picture", "photo")
-#: What an item of a list may be called, besides the list's name without its plural.
-_ITEM = "item"
-
 #: Rows whose elements are the file's columns.
 _HEAD_ROWS = 256
 _CHUNK = 2**18
@@ -52,12 +42,17 @@ def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) ->
         CatalogError: the file has no item, declares a document type, or (later) is cut short or not well-formed.
     """
     counts: Counter[str] = Counter()
-    rows = (undo_in(row, counts) for row in _rows(partition, open_bytes(partition, path)))
+    met: dict[str, None] = {}
+    rows = _rows(_Reader(partition, ROWS, counts, met), open_bytes(partition, path))
     first = list(islice(rows, _HEAD_ROWS))
+    if not first and (other := next((name for name in _OTHER_ROWS if name in met), None)):
+        rows = _rows(_Reader(partition, (other,), counts, {}), open_bytes(partition, path))
+        first = list(islice(rows, _HEAD_ROWS))
     if not first:
+        shown = ", ".join(f"<{name}>" for name in [*met][:12])
         raise CatalogError(
-            f"{partition} has no <item> or <entry>, nor <product>; of XML, feeds in RSS or Atom and lists of products "
-            "are read"
+            f"{partition} has no <item> or <entry>, nor <product>, <{'>, <'.join(_OTHER_ROWS)}>; of XML, feeds in RSS "
+            f"or Atom and lists of products are read; it has {shown or 'no elements'}"
         )
     columns = list(dict.fromkeys(column for row in first for column in row))
     found: Iterator[Row | RowError] = chain(first, rows)
@@ -66,8 +61,8 @@ def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) ->
     return table
 
 
-def _rows(partition: str, file: BinaryIO) -> Iterator[Row]:
-    reader = _Reader(partition)
+def _rows(reader: "_Reader", file: BinaryIO) -> Iterator[Row]:
+    partition, counts = reader.partition, reader.counts
     with file:
         while True:
             try:
@@ -79,66 +74,23 @@ def _rows(partition: str, file: BinaryIO) -> Iterator[Row]:
                 ) from error
             except STREAM_ERRORS as error:
                 raise CatalogError(f"{partition} is damaged or cut short: {first_line(error)}") from error
-            yield from reader.take()
+            yield from (undo_in(row, counts) for row in reader.take())
             if not chunk:
                 return
 
 
-class _Element:
-    def __init__(self, name: str, attributes: Mapping[str, str]):
-        self.name = name
-        self.attributes = {name: text for name, text in attributes.items() if ":" not in name and name != _XMLNS}
-        self.texts: list[str] = []
-        self.children: dict[str, Any] = {}
-
-    def add(self, element: "_Element") -> None:
-        name, value = element.name, element.value()
-        if name not in self.children:
-            self.children[name] = [value] if element.label_name() and value is not None else value
-        elif isinstance(self.children[name], list):
-            self.children[name].append(value)
-        else:
-            self.children[name] = [self.children[name], value]
-
-    def value(self) -> Any:
-        """The text, with its name if it is a label; or the children if there is no text beside them."""
-        text = "".join(self.texts).strip()
-        if self.children and not text:
-            return self._listed() or self.children
-        if not text:  # <attribute name="Fit" value="Slim"/>, <image url="..."/>
-            names = ("value", "url", "src") if self.name.casefold() in _IMAGES else ("value",)
-            text = next((found for name in names if (found := self.attributes.get(name, "").strip())), "")
-        text = "\n".join([text, *map(str, self.children.values())]).strip()
-        if text and (name := self.label_name()):
-            unit = {"unit": self.attributes["unit"]} if self.attributes.get("unit") else {}
-            return {"name": name, "value": text, **unit}
-        return text or None
-
-    def label_name(self) -> str | None:
-        """What the label is called that the element is; None if it is none."""
-        names = (self.attributes.get(name) for name in _NAMES)
-        return next(filter(None, names), None) if self.name.casefold() in _LABELS else None
-
-    def row(self) -> Row:
-        """The element as a row."""
-        filled = {name: value for name, value in self.children.items() if value is not None}
-        return {**{name: text for name, text in self.attributes.items() if text.strip()}, **filled}
-
-    def _listed(self) -> list[Any]:
-        """The items of an element that is a list, as its name says; none if it is no such."""
-        ((name, found), *others) = self.children.items()
-        singular = name.casefold()
-        plurals = (f"{singular}s", f"{singular}es", f"{singular[:-1]}ies")
-        if others or not (singular == _ITEM or self.name.casefold().endswith(plurals)):
-            return []
-        return [one for one in (found if isinstance(found, list) else [found]) if one is not None]
-
-
 class _Reader:
-    """Expat's calls -> rows."""
+    """Expat's calls -> rows.
 
-    def __init__(self, partition: str):
-        self._partition = partition
+    Args:
+        names: of the elements that are rows, in lower case.
+        counts: counts what is left out.
+        met: takes the names of the elements around the rows, in lower case.
+    """
+
+    def __init__(self, partition: str, names: Sequence[str], counts: Counter[str], met: dict[str, None]):
+        self.partition, self.counts = partition, counts
+        self._names, self._met = frozenset(names), met
         self._parser = expat.ParserCreate()
         self._namespaces = dict(_USUAL)  # by their prefixes, "" if it has none
         self._parser.buffer_text = True
@@ -146,7 +98,7 @@ class _Reader:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
-        self._open: list[_Element] = []  # the row that is read and what is open in it
+        self._open: list[Element] = []  # the row that is read and what is open in it
         self._done: list[Row] = []
         self._size = 0
 
@@ -161,7 +113,7 @@ class _Reader:
 
     def _refuse(self, *_: Any) -> None:
         raise CatalogError(
-            f"{self._partition} declares a document type (<!DOCTYPE>), whose entities may reach anywhere; delete it"
+            f"{self.partition} declares a document type (<!DOCTYPE>), whose entities may reach anywhere; delete it"
         )
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -171,17 +123,19 @@ class _Reader:
                 self._namespaces[prefix] = namespace.strip().rstrip("/").replace("https:", "http:", 1)
         prefix, _, bare = name.rpartition(":")
         if self._open:
-            self._open.append(_Element(PREFIXES.get(self._namespaces.get(prefix, ""), "") + bare, attributes))
+            self._open.append(Element(PREFIXES.get(self._namespaces.get(prefix, ""), "") + bare, attributes))
             self._count(1 + sum(map(len, attributes.values())))
-        elif bare in ROWS:
-            self._open, self._size = [_Element(bare, attributes)], sum(map(len, attributes.values()))
+        elif bare.casefold() not in self._names:
+            self._met[bare.casefold()] = None
+        else:
+            self._open, self._size = [Element(bare, attributes)], sum(map(len, attributes.values()))
 
     def _end(self, name: str) -> None:
         if not self._open:
             return
         element = self._open.pop()
         if self._open:
-            self._open[-1].add(element)
+            self._open[-1].add(element, self.counts, len(self._open) == 1)
         else:
             self._done.append(element.row())
 
@@ -195,6 +149,6 @@ class _Reader:
         if self._size > MAX_RECORD or len(self._open) > _DEEPEST:
             line = self._parser.CurrentLineNumber
             raise CatalogError(
-                f"{self._partition} has an item around line {line} of more than {MAX_RECORD >> 20} MiB, or elements "
+                f"{self.partition} has an item around line {line} of more than {MAX_RECORD >> 20} MiB, or elements "
                 f"more than {_DEEPEST} deep; is it a product feed?"
             )

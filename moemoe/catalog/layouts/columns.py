@@ -17,6 +17,8 @@ _OTHER_IMAGES = re.compile(
     r"img|(?:image|img)(?:url|link|path|file|src|uri)s?|"
     r"(?:main|primary|featured|product|item)(?:image|img)(?:url|link|path|file|src|uri)?s?"
 )
+#: Those that are lists, beside one of a single image.
+_LISTS = re.compile(r"(?:product|item|all)?(?:image|img|picture|photo)(?:url|link|path|file|src|uri)s")
 #: What others call the description, the longest text first.
 _DESCRIPTIONS = (
     *("longdescription", "fulldescription", "productdescription", "itemdescription", "descriptionhtml"),
@@ -120,7 +122,8 @@ def find_columns(
     Raises:
         CatalogError: one of these is missing, or one that the contract names.
     """
-    sources, missing = {}, []
+    sources: dict[str, str] = {}
+    missing = []
     for name in CATALOG.names:
         wanted = [own for own in (names.get(name), name) if own]
         source = next((own for own in wanted if own in found), None)
@@ -129,6 +132,8 @@ def find_columns(
             source = source or (alike[0] if len(alike) == 1 else None)
         if source is None and name == "image" and not wanted[1:]:
             source = _image_column(found)
+        if source is None and name == "images" and not wanted[1:]:
+            source = next((c for c in found if _LISTS.fullmatch(plain_name(c)) and c != sources.get("image")), None)
         if source is None and name == "description" and not wanted[1:]:
             plain = {plain_name(column): column for column in reversed(found)}
             source = next((plain[other] for other in _DESCRIPTIONS if other in plain), None)

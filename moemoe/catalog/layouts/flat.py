@@ -29,8 +29,9 @@ from moemoe.errors import CatalogError
 #: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
 #: Columns of one name are told apart as "spec value (2)" here, and as "spec value.1" by pandas.
 _NUMBERED = re.compile(
-    r"(?:attr(?:ibute)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|customfield)s?"
-    r"(?P<before>\d*)(?P<part>name|key|label|value\(?s?\)?|unit)(?P<behind>\d*|\(\d+\)|\.\d+)"
+    r"(?P<word>attr(?:ibute)?|spec(?:ification)?|property|feature|(?:product)?option|param(?:eter)?|characteristic|"
+    r"customfield|additionalinfo)s?(?P<before>\d*)(?P<part>name|key|label|title|value\(?s?\)?|description|unit)"
+    r"(?P<behind>\d*|\(\d+\)|\.\d+)"
 )
 #: What prom.ua calls them.
 _OF_PROM = {
@@ -38,11 +39,16 @@ _OF_PROM = {
     "значениехарактеристики": "attributevalue",
     "измерениехарактеристики": "attributeunit",
 }
-_PARTS = {"name": "name", "key": "name", "label": "name", "unit": "unit"}
+#: The same where a number alone stands behind the word, of the name or of the value: "Attribute 1" and "Value 1".
+_BARE = re.compile(
+    r"(?:(?P<word>attr(?:ibute?)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|merkmal|"
+    r"eigenschaft)|value|wert)(?P<number>\d+)"
+)
+_PARTS = {"name": "name", "key": "name", "label": "name", "title": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
-    r"(?:product|technical|item|additional|other)?"
-    r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attribute)s?"
+    r"(?:product|technical|item|article|additional|other)?"
+    r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attr(?:ibute)?)s?"
 )
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
 #: Rows by which columns of images are told.
@@ -88,16 +94,24 @@ def _column(partition: str, columns: Sequence[str], name: str) -> str:
 
 def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
     """Of each numbered attribute its columns: "name", "value" and perhaps "unit" -> the column."""
-    found: dict[str, dict[str, str]] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}  # by the begin of the word, as of attr and attribute
+    bare: dict[str, str] = {}
     for column in columns:
         name = plain_name(column)
         for theirs, ours in _OF_PROM.items():
             name = name.replace(theirs, ours)
         if match := _NUMBERED.fullmatch(name):
-            number = match["before"] or match["behind"]
-            found.setdefault(number, {}).setdefault(_PARTS.get(match["part"], "value"), column)
-    if not any(number.startswith(("(", ".")) for number in found):
-        found.pop("", None)
+            key = match["word"][:4], match["before"] or match["behind"]
+            found.setdefault(key, {}).setdefault(_PARTS.get(match["part"], "value"), column)
+        elif match := _BARE.fullmatch(name):
+            word, number = match["word"], match["number"]
+            parts, part = (found.setdefault((word[:4], number), {}), "name") if word else (bare, number)
+            parts.setdefault(part, column)
+    for (_, number), parts in found.items():
+        if number in bare and parts.keys() == {"name"}:
+            parts["value"] = bare.pop(number)
+    if not any(number.startswith(("(", ".")) for _, number in found):
+        found = {key: parts for key, parts in found.items() if key[1]}
     return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
 
 
@@ -230,7 +244,11 @@ def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] |
     if value is None or isinstance(value, bytes) or not _OF_PAIRS.fullmatch(plain_name(column)):
         return None
     given, counts = nested(value), Counter[str]()
-    if not given or not isinstance(given, (str, dict, list)) or (isinstance(given, dict) and not plain_label(given)[1]):
+    if (
+        not given
+        or not isinstance(given, (str, dict, list))
+        or (isinstance(given, dict) and not plain_label(given)[1] and not records.is_pair(given))
+    ):
         return None
     try:
         pairs = records.attributes(given, counts)

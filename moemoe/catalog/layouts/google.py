@@ -1,4 +1,5 @@
-"""Google Merchant Center's product data: TSV, CSV or an XML feed (RSS, Atom); other shopping channels read it too.
+"""Google Merchant Center's product data, which other shopping channels read too: TSV, CSV, an XML feed (RSS, Atom), or
+answers of the Content API.
 
 Each item is a product of its own: variants, which an item_group_id joins, have their own title, color and image.
 """
@@ -9,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.formats.table import Row
+from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.columns import INDEXES, unmarked
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
+from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
@@ -40,6 +42,7 @@ _BECAME = {
     "additional_image_link": "image",
     "image.url": "image",
     "product_detail": ATTRIBUTE,
+    "offer_id": "product_id where there is no id",
     "target_country": "marketplace",
     "feed_label": "marketplace",
 }
@@ -59,15 +62,26 @@ _COMMERCE = frozenset(
         *("quantity", "sell_on_google_quantity", "inventory", "content_language", "channel", "return_policy_label"),
         *("video.url", "video.tag", "image.tag", "quantity_to_sell_on_facebook", "commerce_tax_category"),  # of Meta
         *("published", "updated", "pubdate", "guid", "author", "category"),  # of RSS and Atom
+        *("kind", "source", "pickup_method", "pickup_sla", "shopping_ads_excluded_countries"),  # of the Content API
     )
 )
 #: Its labels that have several words in their name.
 _OF_WORDS = frozenset(
     (
         *("age_group", "size_type", "size_system", "product_length", "product_width", "product_height"),
-        *("product_weight", "energy_efficiency_class", "is_bundle"),
+        *("product_weight", "energy_efficiency_class", "is_bundle", "min_energy_efficiency_class"),
+        "max_energy_efficiency_class",
     )
 )
+#: What the Content API calls attributes that have several values -> their names in feeds.
+_PLURALS = {
+    **{"additional_image_links": "additional_image_link", "product_types": "product_type", "sizes": "size"},
+    **{"product_details": "product_detail", "product_highlights": "product_highlight", "taxes": "tax"},
+    **{"custom_attributes": "product_detail", "promotion_ids": "promotion_id", "certifications": "certification"},
+    **{"included_destinations": "included_destination", "excluded_destinations": "excluded_destination"},
+    **{"lifestyle_image_links": "lifestyle_image_link", "ads_labels": "adwords_labels"},
+    **{"ads_grouping": "adwords_grouping", **{f"custom_label{n}": f"custom_label_{n}" for n in range(5)}},
+}
 #: The roots of Google's categories that have an "&", as the last word behind a comma has within a name.
 _ROOTS = frozenset(
     (
@@ -91,6 +105,7 @@ def fits(file: SellerFile) -> bool:
         return True
     names = {"image_link" if (name := _name(column)) == "image.url" else name for column in columns}
     others = {"link", "availability", "google_product_category", "product_type", "item_group_id", "gtin", "price"}
+    names |= {"id"} if "offerId" in columns else set()
     return {"id", "title", "image_link"} <= names and bool(others & names)
 
 
@@ -100,10 +115,10 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         {"product_type", "google_product_category", "fb_product_category"} & set(map(_name, file.table.columns))
     )
     check_product_type(file, has_type, "product_type and no google_product_category")
-    is_xml = file.table.format == "XML"
+    is_xml, is_grid = file.table.format == "XML", isinstance(file.table, GridTable)
     _say_what_became(file)
     try:
-        yield from each_row(file, lambda row: _product(row, is_xml))
+        yield from each_row(file, lambda row: _product(row, is_xml, is_grid))
     finally:  # later items of a feed may have others
         _say_what_became(file)
 
@@ -115,7 +130,7 @@ def _say_what_became(file: SellerFile) -> None:
         file.became[column] = _BECAME.get(name, ATTRIBUTE) if is_label else UNUSED
 
 
-def _product(row: Row, is_xml: bool) -> Row:
+def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
     given: dict[str, Any] = {}
     for column in sorted(row, key=lambda column: column.startswith("g:")):  # Google's title comes before RSS's own
         if _is_index(column):
@@ -123,24 +138,27 @@ def _product(row: Row, is_xml: bool) -> Row:
         name = _name(column)
         if name in given and not is_xml:  # a header may have a name twice; a feed's g:title stands in for its title
             before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), row[column]]
+            given[name] = [*_listed(before), *_listed(row[column])]
         else:
             given[name] = row[column]
 
     def values(name: str) -> list[Any]:
         """The values of an attribute: of XML the elements of that name, else the cell."""
-        found = given.get(name)
-        return found if isinstance(found, list) else [] if found is None else [found]
+        return _listed(given.get(name))
 
     def text(name: str) -> str | None:
         return next((text for text in map(_text, values(name)) if text), None)
 
-    def several(name: str) -> list[str]:
-        """The values of an attribute that may repeat: in a cell they are a list."""
-        texts = in_order(map(_text, values(name)))
-        return texts if is_xml else [item for one in texts for item in split_list(one)]
+    def has_items(name: str) -> bool:
+        """Whether the values of an attribute that may repeat stand apart: in a cell they are one text."""
+        return is_xml or (isinstance(given.get(name), list) and not is_grid)
 
-    descriptions = map(text, ("description", "structured_description", "content", "summary"))
+    def several(name: str) -> list[str]:
+        texts = in_order(map(_text, values(name)))
+        return texts if has_items(name) else [item for one in texts for item in split_list(one)]
+
+    of_atom = [name for name in ("content", "summary") if isinstance(given.get(name), str)]  # none of <media:content/>
+    descriptions = map(text, ("description", "structured_description", *of_atom))
     body = html_text(next(filter(None, descriptions), None))
     more_images = (*values("additional_image_link"), *values("image.url"))
     images = in_order([text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))])
@@ -152,9 +170,11 @@ def _product(row: Row, is_xml: bool) -> Row:
     for key, label in _details(values(_DETAIL)):
         labels.add(key, label)
     return {
-        "product_id": text("id"),
+        "product_id": text("id") or text("offer_id"),
         "marketplace": text("target_country") or text("feed_label"),
-        "product_type": last_of_path(text("product_type") if is_xml else _first_path(text("product_type")))
+        "product_type": last_of_path(
+            text("product_type") if has_items("product_type") else _first_path(text("product_type"))
+        )
         or last_of_path(text("google_product_category") or text("fb_product_category")),
         "title": line_text(text("title") or text("structured_title")),
         "bullet_points": [*several("product_highlight"), *body.bullet_points],
@@ -165,6 +185,10 @@ def _product(row: Row, is_xml: bool) -> Row:
     }
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
     """Name and value of product details: elements of that name, or "section:name:value, section:name:value".
 
@@ -173,7 +197,13 @@ def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
     """
     for value in values:
         if isinstance(value, dict):
-            yield str(value.get("g:attribute_name") or _DETAIL), str(value.get("g:attribute_value") or "")
+            plain = {_CAMEL.sub("_", name).casefold().removeprefix("g:"): part for name, part in value.items()}
+            group = plain.get("group_values")
+            if isinstance(group, list):  # of the Content API
+                yield from _details(group)
+                continue
+            named = plain.get("attribute_name") or plain.get("name")
+            yield str(named or _DETAIL), _text(plain.get("attribute_value") or plain.get("value")) or ""
             continue
         details: list[str] = []
         for part in split_list(str(value)):
@@ -207,9 +237,13 @@ def _with_whole_names(paths: Sequence[str]) -> list[str]:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text; of elements their text, of structured titles and descriptions the content."""
+    """A value as text; of elements their text, of measures the unit too, of structured titles the content."""
+    if isinstance(value, list):
+        value = "\n".join(filter(None, map(_text, value)))
     if isinstance(value, dict):
-        value = value.get("g:content") or "\n".join(str(part) for part in value.values())
+        plain = {str(name).removeprefix("g:"): part for name, part in value.items()}
+        value = plain.get("content") or plain_label(plain)[0]
+        value = "\n".join(filter(None, map(_text, plain.values()))) if value is None else value
     return as_cell(value) or None
 
 
@@ -218,6 +252,8 @@ def _name(column: str) -> str:
     """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
     column = unmarked(column)
     words = _CAMEL.sub("_", column).casefold()  # of Google's API: "imageLink"
+    if words in _PLURALS:
+        return _PLURALS[words]
     if words in _BECAME or words in _COMMERCE or words in _OF_WORDS:
         return words
     name = column.partition("(")[0].strip().casefold().removeprefix("g:")

@@ -8,7 +8,7 @@ from moemoe.contract.cell_text import as_text
 
 #: What an object calls its label, the first that is there; its unit; and what it is the value of.
 _LABELS, _NAMES = ("value", "values", "label"), ("name", "key")
-_UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext")
+UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext", "funit")
 #: Where schema.org has a code of the United Nations for the unit, and those that goods are measured in.
 _UNIT_CODE = "unitcode"
 _CODES = {
@@ -71,7 +71,7 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
 
 def unit_of(value: Mapping[Any, Any]) -> Any:
     """What an object gives for the unit of its label; None if it gives none."""
-    unit = _named(value, _UNITS)
+    unit = _named(value, UNITS)
     return unit if unit is not None else _CODES.get(str(_named(value, (_UNIT_CODE,))).strip())
 
 

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from moemoe.catalog.formats.linked import linked
+from moemoe.catalog.formats.linked import linked, shown
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.written_pairs import written_pairs
-from moemoe.catalog.layouts.nested_labels import plain_label, unit_of, with_unit
+from moemoe.catalog.layouts.nested_labels import UNITS, plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
 #: The fields of a row of which a product can do without.
@@ -20,7 +20,7 @@ OF_IMAGES = ("image", "images")
 #: What R writes where nothing is; in other columns it may be a region.
 _NO_IMAGE = "NA"
 #: What the objects of others call an image's path.
-PATHS = ("url", "src", "image_url", "uri", "contentUrl")
+PATHS = ("url", "src", "image_url", "uri", "contentUrl", "MIME_SOURCE", "mime_source")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
 UNNAMED = "labels without a name, left out"
@@ -119,6 +119,12 @@ def product_type(value: Any) -> str | None:
     return " > ".join(name for name in (text("product_type", part) for part in value) if name) or None
 
 
+def title(value: Any) -> str | None:
+    """A title; of a formula of a link what it shows."""
+    found = text("title", value)
+    return shown(found) if found and found[0] == "=" else found
+
+
 def description(value: Any) -> str | None:
     """A description; of a list its texts, one a line."""
     found = nested(value)
@@ -160,6 +166,8 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
+    if isinstance(value, dict) and not value.keys().isdisjoint(_VALUES) and is_pair(value):
+        value = [value]  # the list of one that another program has unwrapped
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
     elif isinstance(value, list):
@@ -182,7 +190,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, str):
-            label, odd = (_within(item) if item.startswith(("[", "{")) or item.endswith(")") else item), None
+            label, odd = (_within(item) if item.startswith(("[", "{", "=")) or item.endswith(")") else item), None
         else:
             label, odd = plain_label(item)
         if odd is not None:
@@ -234,7 +242,7 @@ def _members(given: dict[str, Any]) -> list[Any]:
 def _within(given: str) -> Any:
     """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
     label, odd = plain_label(nested(given))
-    return given if odd is not None else label
+    return shown(given) if odd is not None or label is given else label
 
 
 #: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
@@ -243,11 +251,21 @@ _PAIRS = (
     *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
     *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
     *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
+    *(("fname", "fvalue"), ("param_name", "val")),  # of BMEcat and Heureka
     *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
 )
 #: Of these the names, which may stand without a value, and what may stand beside them then.
 _NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+_OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
+#: The names of values, by which a pair is told fast from an object of labels.
+_VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
+
+
+def is_pair(given: Mapping[str, Any]) -> bool:
+    """Whether an object has an attribute's name and its value, and little else."""
+    names = {str(name).strip().casefold() for name in given}
+    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS)
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
@@ -260,8 +278,10 @@ def _pair(given: Mapping[str, Any]) -> Any:
     name = next((name for name in _NAMES if name in plain), None)
     if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
         return plain[name], None
-    is_one = len(plain) == 1 and not plain.keys() & {name for pair in _PAIRS for name in pair}
-    return next(iter(given.items())) if is_one else given
+    if plain.keys() & {name for pair in _PAIRS for name in pair}:
+        return given
+    filled = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
+    return (filled or list(given.items()))[0] if given and len(filled) < 2 else given
 
 
 def image(value: Any) -> dict[str, Any] | None:
@@ -338,6 +358,7 @@ def split_urls(line: str) -> list[str]:
 _CONVERTERS = {
     "product_id": product_id,
     "product_type": product_type,
+    "title": title,
     "description": description,
     "bullet_points": bullet_points,
     "image": image,

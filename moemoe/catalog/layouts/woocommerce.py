@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
+from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
@@ -25,7 +26,6 @@ from moemoe.catalog.layouts.shop_values import (
     split_list,
     split_urls,
 )
-from moemoe.catalog.layouts.shortcodes import without_shortcodes
 from moemoe.catalog.layouts.variations import NamingTheirParent
 from moemoe.catalog.layouts.woocommerce_headers import (
     NAMES,

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from moemoe.catalog.find import find_partitions
 from moemoe.errors import CatalogError
@@ -249,3 +250,29 @@ def test_two_columns_of_one_name(tmp_path):
     pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 5, names=names), path)
     with pytest.raises(CatalogError, match=r"a\.parquet: column 'Fit' comes twice; each is allowed once"):
         rows_of(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "label"),
+    [
+        (pa.list_(pa.float32()), [0.1, None, 0.25], "0.1, 0.25"),
+        (pa.list_(pa.float32(), 2), [0.1, 2], "0.1, 2"),
+        (pa.list_(pa.struct({"value": pa.float32(), "unit": pa.string()})), [{"value": 0.1, "unit": "m"}], "0.1 m"),
+        (pa.float32(), 0.1, "0.1"),
+    ],
+)
+def test_short_floats_within_labels(tmp_path, kind, value, label):
+    """Python has 0.1 of 32 bits as 0.10000000149011612."""
+    whole = {"product_id": ["1"], "product_type": ["S"], "title": ["T"]}
+    maps = pa.array([[("Width", value)]], pa.map_(pa.string(), kind))
+    pq.write_table(pa.table({**whole, "attributes": maps}), tmp_path / "a.parquet")
+    columns = {**whole, "Width": pa.array([value], kind)}
+    pq.write_table(pa.table(columns), tmp_path / "b.parquet")
+    found = [rows_of(tmp_path / name)[0]["attributes"] for name in ("a.parquet", "b.parquet")]
+    assert found == [[("Width", label)]] * 2
+
+
+def test_categories_of_short_floats(tmp_path):
+    columns = {"product_id": ["1"], "product_type": ["S"], "title": ["T"], "Width": pa.array([0.1], pa.float32())}
+    feather.write_feather(pa.table({**columns, "Width": columns["Width"].dictionary_encode()}), tmp_path / "a.arrow")
+    assert rows_of(tmp_path / "a.arrow")[0]["attributes"] == [("Width", "0.1")]

@@ -310,6 +310,14 @@ def test_quotes_behind_backslashes(tmp_path):
     assert read_as(path).counts == {"rows whose quotes stand behind backslashes, read as doubled": 2}
 
 
+def test_quotes_behind_backslashes_in_cells_without_quotes(tmp_path):
+    """As pandas writes them with an ``escapechar``; JSON has backslashes of its own, and doubled quotes are whole."""
+    rows = [r"p1,K,5\" heel,Slim", r"p2,K,[5\" heel],Slim", r'p3,K,"a \""b\""",Slim']
+    path = write_lines(tmp_path / "a.csv", HEADER, *rows)
+    assert [row["title"] for row in rows_of(path)] == ['5" heel', r"[5\" heel]", r"a \"b\""]
+    assert read_as(path).counts == {"rows whose quotes stand behind backslashes, read as doubled": 1}
+
+
 def test_texts_written_as_formulas(tmp_path):
     """What keeps the zeros of an id when Excel opens the file."""
     rows = ['="007",K,t,Slim', '"=""008""",K,"=""a "" b""",Slim', 'p3,K,"<a href=""x"">",=1']

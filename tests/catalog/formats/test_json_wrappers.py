@@ -31,6 +31,7 @@ def search_hits(products):
         lines(*(line for one in PRODUCTS for line in ({"index": {"_id": one["product_id"]}}, one))),
         lines(*({"_airbyte_ab_id": "1", "_airbyte_emitted_at": 1, "_airbyte_data": one} for one in PRODUCTS)),
         lines(*({"type": "RECORD", "stream": "products", "record": one} for one in PRODUCTS)),
+        json.dumps({"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": one} for one in PRODUCTS]}),
         "".join(f"{one}\n" for one in PRODUCTS),
         "".join(map(json.dumps, PRODUCTS)),
         ", ".join(map(json.dumps, PRODUCTS)),
@@ -85,6 +86,53 @@ def test_dynamodb(tmp_path):
     assert row["attributes"] == [("Fit", "Slim"), ("Width", "32"), ("Sizes", "S, M")]
     assert (row["bullet_points"], row["description"]) == (["Soft", "Warm"], None)
     assert told == [(2, "row", "row is not readable", "object 3 has no 'Item': \"{'Items': []}\"")]
+
+
+def test_answers_of_dynamodb(tmp_path):
+    items = [{**{name: {"S": text} for name, text in REQUIRED.items()}, "attributes": {"M": {"Fit": {"S": "Slim"}}}}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"Items": items * 2, "Count": 2, "ScannedCount": 2}))
+    assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [("p1", [("Fit", "Slim")])] * 2
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ({"$numberInt": "32"}, "32"),
+        ({"$numberDecimal": "1.50"}, "1.50"),
+        ([{"$numberLong": "1"}, {"$numberLong": "2"}], "1, 2"),
+        ({"value": {"$numberDouble": "2.5"}, "unit": "cm"}, "2.5 cm"),
+        ({"$date": "2024-03-05T00:00:00Z"}, "2024-03-05"),
+        ({"$date": {"$numberLong": "1709596800000"}}, "2024-03-05"),
+        ({"$date": 1709632800000}, "2024-03-05T10:00:00+00:00"),
+    ],
+)
+def test_types_of_mongodb(tmp_path, value, label):
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines({**REQUIRED, "attributes": {"Fit": "Slim"}}, {**REQUIRED, "attributes": {"Width": value}}))
+    assert rows_of(path)[1]["attributes"] == [("Width", label)]
+    assert not read_as(path).counts
+    path.write_text(lines({"_id": {"$oid": "65a0"}, "product_type": "Shirts", "title": "Shirt", "Width": value}))
+    (row,) = rows_of(path, columns={"product_id": "_id"})
+    assert (row["product_id"], row["attributes"]) == ("65a0", [("Width", label)])
+
+
+SHIRT = {"title": "Shirt", "product_type": "Shirts", "Fit": "Slim"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines({"_index": "shop", "_id": "7", "_source": SHIRT}),
+        json.dumps({"records": [{"id": "7", "fields": SHIRT}], "offset": 1}),
+        json.dumps({"data": [{"id": "7", "type": "products", "attributes": SHIRT}]}),
+    ],
+)
+def test_the_id_beside_the_product(tmp_path, content):
+    """Of Elasticsearch, Airtable and JSON:API."""
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [("7", [("Fit", "Slim")])]
 
 
 REQUIRED = {"product_id": "p1", "product_type": "Shirts", "title": "Shirt"}

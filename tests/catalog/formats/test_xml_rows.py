@@ -6,8 +6,9 @@ import pytest
 
 from moemoe.catalog.formats import xml_rows
 from moemoe.catalog.formats.opened import open_table
+from moemoe.catalog.formats.xml_elements import LEFT_OUT
 from moemoe.errors import CatalogError
-from tests.support.catalog_files import rows_of
+from tests.support.catalog_files import read_as, rows_of
 
 NAMESPACE = 'xmlns:g="http://base.google.com/ns/1.0" xmlns:x="http://other.test"'
 
@@ -31,7 +32,7 @@ def test_values(tmp_path):
     )
     assert found.columns == ["g:id", "title", "tag", "g:ship", "text"]
     assert list(found.rows()) == [
-        {"g:id": "7", "title": "A & B", "tag": ["one", "two"], "g:ship": {"g:country": "DE"}, "text": "mixed\nbold"},
+        {"g:id": "7", "title": "A & B", "tag": ["one", "two"], "g:ship": {"g:country": "DE"}, "text": "mixed bold"},
         {"g:id": "8"},
     ]
 
@@ -155,3 +156,77 @@ def test_a_value_in_an_attribute_of_an_element(tmp_path):
     (row,) = rows_of(tmp_path / "a.xml")
     assert row["image"]["path"] == "https://a.test/1.jpg"
     assert ("Fit", "Slim") in row["attributes"]
+
+
+def products(path, items: str, columns=(), **given):
+    path.write_text(f"<shop>{items}</shop>")
+    return rows_of(path, {"product_id": "id", "product_type": "type", **dict(columns)}, **given)
+
+
+def test_html_within_an_element_is_its_text(tmp_path):
+    """It was an object, and a text around it had the object as Python prints it."""
+    text = "<description>Soft: <ul><li>of <b>wool</b></li><li>warm</li></ul><p>Wash  cold<br/>dry</p></description>"
+    label = "<care><p>Cold</p></care><size><table><tr><td>S</td><td>M</td></tr></table></size>"
+    (row,) = products(tmp_path / "a.xml", f"<product><id>1</id><type>S</type><title>T</title>{text}{label}</product>")
+    assert row["description"] == "Soft:\nof wool\nwarm\nWash cold\ndry"
+    assert row["attributes"] == [("care", "Cold"), ("size", "S M")]
+
+
+def test_what_stands_in_attributes_of_elements(tmp_path):
+    """Units and languages are read, what is all there is of an element is an object, and the rest is counted."""
+    items = (
+        '<product><id>1</id><type id="7">S</type><title lang="de">Hut</title><title languageCode="en">Hat</title>'
+        '<weight unit="kg">2.5</weight><height unitCode="CMT">4</height><color xml:lang="en">red</color>'
+        '<brand id="7" name="Acme"/><note>wash<at>30</at></note></product>'
+    )
+    (row,) = products(tmp_path / "a.xml", items)
+    assert (row["title"], row["product_type"]) == ("Hat", "S")
+    assert row["attributes"] == [
+        ("weight", "2.5 kg"), ("height", "4 cm"), ("color", "red"), ("brand", "Acme"), ("note", "wash\n30"),
+    ]  # fmt: skip
+    counts = read_as(tmp_path / "a.xml", {"product_id": "id", "product_type": "type"}).counts
+    assert counts[f"{LEFT_OUT} id of type"] == 1
+
+
+@pytest.mark.parametrize("name", ["PRODUCT", "Item", "offer", "SHOPITEM", "ARTICLE", "row"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "<FEATURE><FNAME>Width</FNAME><FVALUE>5</FVALUE><FUNIT>cm</FUNIT></FEATURE>",
+        "<ARTICLE_FEATURES><FEATURE><FNAME>Width</FNAME><FVALUE>5</FVALUE><FUNIT>cm</FUNIT></FEATURE></ARTICLE_FEATURES>",
+        "<PARAM><PARAM_NAME>Width</PARAM_NAME><VAL>5 cm</VAL></PARAM>",
+        '<Param Name="Width" Unit="cm">5</Param>',
+    ],
+)
+def test_what_products_are_called(tmp_path, name, label):
+    items = f"<{name}><id>1</id><type>S</type><DETAILS/><title>T</title>{label}</{name}>"
+    (row,) = products(tmp_path / "a.xml", items)
+    assert (row["product_id"], row["title"], row["attributes"]) == ("1", "T", [("Width", "5 cm")])
+
+
+def test_elements_that_are_called_as_those_of_html(tmp_path):
+    """As Ceneo has them, whose attributes HTML does not know."""
+    lists = '<imgs><main url="1.jpg"/><i url="2.jpg"/></imgs><attrs><a name="Fit">Slim</a><a name="Neck">V</a></attrs>'
+    path = tmp_path / "a.xml"
+    path.write_text(f'<offers><o id="1"><name>T</name>{lists}</o></offers>')
+    (row,) = open_table(str(path), path).rows()
+    assert row["attrs"] == [{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "V"}]
+    assert row["imgs"] == {"main": {"url": "1.jpg"}, "i": {"url": "2.jpg"}}
+
+
+def test_bmecat(tmp_path):
+    items = (
+        "<T_NEW_CATALOG><ARTICLE><SUPPLIER_AID>1</SUPPLIER_AID><ARTICLE_DETAILS><DESCRIPTION_SHORT>T</DESCRIPTION_SHORT>"
+        "</ARTICLE_DETAILS><ARTICLE_FEATURES><REFERENCE_FEATURE_GROUP_ID>S</REFERENCE_FEATURE_GROUP_ID><FEATURE><FNAME>"
+        "Fit</FNAME><FVALUE>Slim</FVALUE><FVALUE>Wide</FVALUE></FEATURE></ARTICLE_FEATURES><MIME_INFO><MIME><MIME_SOURCE>"
+        "a.jpg</MIME_SOURCE></MIME><MIME><MIME_SOURCE>b.jpg</MIME_SOURCE></MIME></MIME_INFO></ARTICLE></T_NEW_CATALOG>"
+    )
+    names = {"product_id": "SUPPLIER_AID", "title": "DESCRIPTION_SHORT", "product_type": "REFERENCE_FEATURE_GROUP_ID"}
+    (row,) = products(tmp_path / "a.xml", items, names, images=2)
+    assert (row["product_id"], row["title"], row["attributes"]) == ("1", "T", [("Fit", "Slim, Wide")])
+    assert [row["image"]["path"], row["images"][0]["path"]] == ["a.jpg", "b.jpg"]
+
+
+def test_of_a_file_without_products_it_says_what_is_there(tmp_path):
+    with pytest.raises(CatalogError, match=r"has no <item> or <entry>, nor <product>.*it has <shop>, <goods>$"):
+        products(tmp_path / "a.xml", "<goods/>")

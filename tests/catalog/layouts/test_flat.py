@@ -263,3 +263,28 @@ def test_columns_of_one_name_are_one_attribute(tmp_path, header, layout):
     path = write_lines(tmp_path / "a.csv", f"product_id,product_type,title,{header}", "1,Chairs,t,red,blue")
     assert rows_of(path)[0]["attributes"] == [("Color", "red"), ("Color", "blue")]
     assert read_as(path).layout == layout
+
+
+def test_numbers_behind_attribute_and_value(tmp_path):
+    header = "product_id,product_type,title,Attribute 1,Value 1,Attribute 2,Value 2,Feature 3"
+    rows = rows_of(write_lines(tmp_path / "a.csv", header, "1,S,T,Fit,Slim,Neck,,x", "2,S,U,Neck,V,,,"))
+    assert [row["attributes"] for row in rows] == [[("Feature 3", "x"), ("Fit", "Slim")], [("Neck", "V")]]
+
+
+@pytest.mark.parametrize("attributes", ["attributes", "Fit"])
+def test_a_list_of_images_beside_a_column_of_one(tmp_path, attributes):
+    """It was unused."""
+    header = f"product_id,product_type,title,{attributes},image_url,image_urls"
+    urls = [f"https://a.test/{i}.jpg" for i in (1, 2)]
+    (row,) = rows_of(
+        write_lines(tmp_path / "a.csv", header, f"1,S,T,Fit: Slim,{urls[0]},{urls[0]}|{urls[1]}"), images=2
+    )
+    assert [row["image"]["path"], *(one["path"] for one in row["images"])] == urls
+
+
+def test_pairs_of_one_number_by_several_words(tmp_path):
+    """As Wix has them: the second one's name was a label under its column."""
+    header = "product_id,product_type,title,productOptionName1,productOptionDescription1"
+    header += ",additionalInfoTitle1,additionalInfoDescription1"
+    (row,) = rows_of(write_lines(tmp_path / "a.csv", header, "1,S,T,Color,Red,Care,Wash cold"))
+    assert row["attributes"] == [("Color", "Red"), ("Care", "Wash cold")]

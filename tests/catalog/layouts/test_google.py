@@ -1,5 +1,7 @@
 """Google Merchant Center's product data as TSV and as XML feeds."""
 
+import json
+
 import pytest
 
 from moemoe.errors import CatalogError
@@ -223,3 +225,41 @@ def test_names_as_googles_api_and_templates_spell_them(tmp_path):
         "google_product_category": "Apparel > Dresses", "product_type": "Dresses", "age_group": "adult"
     }  # fmt: skip
     assert (found.how.columns["index"], found.how.columns["Unnamed: 0"]) == ("unused", "unused")
+
+
+def test_answers_of_the_content_api(tmp_path):
+    product = {
+        **{"kind": "content#product", "id": "online:en:US:7", "offerId": "7", "title": "Shirt", "targetCountry": "US"},
+        "imageLink": "https://img.test/1.jpg",
+        "additionalImageLinks": [f"https://img.test/{i}.jpg" for i in (2, 3)],
+        **{"productTypes": ["Men > Shirts, white", "Sale"], "googleProductCategory": "212", "sizes": ["M", "L"]},
+        **{"productHighlights": ["Light, airy", "Warm"], "price": {"value": "9", "currency": "USD"}},
+        **{"ageGroup": "adult", "productWeight": {"value": 300, "unit": "g"}, "color": "Red/Blue", "customLabel0": "x"},
+        "productDetails": [
+            {"sectionName": "General", "attributeName": "Cut", "attributeValue": "Slim"},
+            {"sectionName": "General", "attributeName": "Neck", "attributeValue": "Round"},
+        ],
+        "customAttributes": [
+            {"name": "Sleeve", "value": "Long"},
+            {"name": "care", "groupValues": [{"name": "Wash", "value": "Cold"}]},
+        ],
+    }
+    answer = {"kind": "content#productsListResponse", "nextPageToken": "x", "resources": [product]}
+    found = read(write(tmp_path / "a.json", json.dumps(answer)))
+    assert (found.first["product_id"], found.first["product_type"]) == ("online:en:US:7", "Shirts, white")
+    assert found.first["bullet_points"] == ["Light, airy", "Warm"]
+    assert found.first["attributes"] == {
+        **{"product_type": "Men > Shirts, white, Sale", "google_product_category": "212", "size": "M, L"},
+        **{"age_group": "adult", "product_weight": "300 g", "color": "Red, Blue"},
+        **{"Cut": "Slim", "Neck": "Round", "Sleeve": "Long", "Wash": "Cold"},
+    }
+    assert images_of(tmp_path / "a.json") == [[f"https://img.test/{i}.jpg" for i in (1, 2, 3)]]
+    product.pop("id")
+    assert read(write(tmp_path / "b.json", json.dumps([product]))).first["product_id"] == "7"
+
+
+def test_an_image_of_another_namespace_is_no_description(tmp_path):
+    of_media = '<media:content xmlns:media="http://m.test" url="https://a.test/1.jpg" medium="image"/>'
+    item = f"<item><g:id>7</g:id><title>Hat</title><g:product_type>Hats</g:product_type>{of_media}</item>"
+    feed = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{item}</channel></rss>'
+    assert read(write(tmp_path / "feed.xml", feed)).first["description"] is None

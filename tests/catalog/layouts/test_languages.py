@@ -123,3 +123,12 @@ def test_objects_that_tell_no_language_stay_what_they_are(tmp_path):
     assert found.first["attributes"] == {"Manual": "printed, PDF"}
     assert found.first["product_type"] == "Shirts"
     assert not found.how.counts
+
+
+def test_tags_of_three_letters(tmp_path):
+    title, color = tagged("fil:Kamiseta", "hin_IN:शर्ट", "eng_IN:Shirt"), tagged("hin_IN:लाल", "en_IN:Red")
+    row = ROW | {"marketplace": "IN", "title": title, "attributes": {"color": color}}
+    found = read(write(tmp_path / "a.jsonl", json.dumps(row)))
+    assert (found.first["title"], found.first["attributes"]) == ("Shirt", {"color": "Red"})
+    row |= {"marketplace": "DE", "title": {"eng": "Shirt", "deu": "Hemd"}}
+    assert read(write(tmp_path / "b.jsonl", json.dumps(row))).first["title"] == "Hemd"

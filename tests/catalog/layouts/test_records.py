@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from moemoe.catalog.formats.row_error import RowError
@@ -155,6 +156,8 @@ def test_a_list_in_a_cell_that_is_one_text(tmp_path, given, ending):
         '=HYPERLINK("https://x.test/a.jpg"; "Front, side")',
         '<img alt="Front" src="https://x.test/a.jpg">',
         "<a href='https://x.test/a.jpg'>Front</a>",
+        "front (1).jpg (https://x.test/a.jpg)",  # of Airtable
+        "![Front](https://x.test/a.jpg)",
     ],
 )
 @pytest.mark.parametrize("name", ["image", "images", "Image 1", "picture"])
@@ -167,10 +170,27 @@ def test_an_image_in_a_formula_or_in_html(tmp_path, given, name):
     )  # fmt: skip
 
 
+def test_a_link_in_a_formula_is_the_text_that_it_shows(tmp_path):
+    link = '"=HYPERLINK(""https://x.test"", ""{}"")"'
+    path = write_lines(
+        tmp_path / "a.csv", "product_id,product_type,title,Fit", f"1,S,{link.format('T')},{link.format('Slim')}"
+    )
+    (row,) = rows_of(path)
+    assert (row["title"], row["attributes"]) == ("T", [("Fit", "Slim")])
+
+
 def test_several_images_in_html(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "image": "<img src=a.jpg><img src='b.jpg'/>"})
     (row,) = rows_of(path, images=2)
     assert [row["image"]["path"], *(one["path"] for one in row["images"])] == ["a.jpg", "b.jpg"]
+
+
+def test_several_images_behind_their_names(tmp_path):
+    cell = "a.jpg (https://x.test/a.jpg),b, c.jpg (https://x.test/b.jpg)"
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "Fit": "Slim", "Photos": cell})
+    (row,) = rows_of(path, images=2)
+    assert [row["image"]["path"], *(one["path"] for one in row["images"])] == [f"https://x.test/{n}.jpg" for n in "ab"]
+    assert row["attributes"] == [("Fit", "Slim")]
 
 
 @pytest.mark.parametrize("header", ["attributes.", "attributes. "])
@@ -191,3 +211,31 @@ def test_a_label_without_a_name_in_parquet_is_counted(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", **minimal(attributes=labels))
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
     assert read_as(path).counts == {"labels without a name, left out": 1}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "Fit", "value": "Slim"},
+        {"Key": "Fit", "Value": "Slim", "unit": None},
+        {"@type": "PropertyValue", "name": "Fit", "value": "Slim"},
+    ],
+)
+def test_a_list_of_one_attribute_that_is_unwrapped(tmp_path, given):
+    """As programs that turn XML into JSON leave it: its keys are no attributes."""
+    for row in ({**REQUIRED, "attributes": given}, {**REQUIRED, "specs": given}):
+        path = write_lines(tmp_path / "a.jsonl", row)
+        assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+    path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": {"type": "Slim", "value": "1", "color": "red"}})
+    assert len(rows_of(path)[0]["attributes"]) == 3
+
+
+def test_objects_of_one_label_each_in_parquet(tmp_path):
+    """Each has the fields of all."""
+    labels = pa.array([[{"Fit": "Slim"}, {"Neck": "Round"}], [{"Fit": None}]])
+    whole = {"product_id": ["1", "2"], "product_type": ["S", "S"], "title": ["T", "U"]}
+    pq.write_table(pa.table({**whole, "attributes": labels}), tmp_path / "a.parquet")
+    told = []
+    rows = rows_of(tmp_path / "a.parquet", quarantine=lambda *problem: told.append(problem))
+    assert rows[0]["attributes"] == [("Fit", "Slim"), ("Neck", "Round")]
+    assert (rows[1]["product_id"], rows[1]["attributes"], told) == ("2", [("Fit", None)], [])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moemoe.catalog.layouts.shortcodes import without_shortcodes
+from moemoe.catalog.formats.shortcodes import without_shortcodes
 
 
 @pytest.mark.parametrize(
