@@ -17,6 +17,7 @@ from metaflow.exception import MetaflowException
 from metaflow.packaging_sys import MetaflowCodeContent
 
 from moemoe import notifications
+from moemoe.redaction import SECRET_NAME
 
 COMPUTE = ("local", "kubernetes", "batch")
 WEEKLY = "0 0 ? * SUN *"
@@ -62,7 +63,7 @@ def read(text: str) -> dict[str, Any]:
     for step, values in (given.get("steps") or {}).items():
         _check_keys(f"steps.{step}.", values or {}, STEP_KEYS)
     for name in given.get("environment") or {}:
-        if notifications.SECRET_NAME.search(name):
+        if SECRET_NAME.search(name):
             raise BadDeployment(
                 f"environment.{name} looks like a secret, and everybody who may read the deployment reads its "
                 "environment; put it into a Kubernetes secret and name that under kubernetes.secrets"

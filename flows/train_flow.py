@@ -10,7 +10,6 @@ from base_flow import BaseFlow, keep, metaflow_run, workspace
 from command_line import run_flow
 from deployment import notify, notify_failure  # noqa: F401 - Argo calls notify_failure
 from metaflow import Parameter, card, config_expr, current, schedule, step
-from metaflow.cards import Markdown
 from retraining import unless_stopped_early
 from stages.options import Options, TrainOptions
 
@@ -59,7 +58,7 @@ class TrainFlow(BaseFlow):
             new_data = stages.retrain.check_for_new_data(self.champion, self.manifest_uri)
             self.stopped_early = self.only_if_new and new_data.is_nothing
             message = new_data.message + ("; the run ends here" if self.stopped_early else "")
-            current.card.append(Markdown(message))
+            current.card.append(cards.markdown(message))
             print(message)
             if self.stopped_early:
                 notify(self, NOTHING_NEW, message)

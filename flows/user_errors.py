@@ -9,7 +9,7 @@ from typing import Any
 from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowException
 
 from moemoe.errors import MoEMoEError, StorageError, TerminatedError, first_line
-from moemoe.notifications import redacted
+from moemoe.redaction import redacted
 
 #: HTTP statuses of a server that may answer another time: it timed out, or had too many requests.
 ANOTHER_TIME = (408, 429)

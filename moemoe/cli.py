@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from moemoe import __version__
 from moemoe.errors import MoEMoEError, first_line
 from moemoe.names import did_you_mean
-from moemoe.notifications import redacted
+from moemoe.redaction import redacted
 
 INTERRUPTED = 130
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from moemoe import __version__
 from moemoe.cli import main
 from moemoe.errors import MoEMoEError, first_line
-from moemoe.notifications import redacted
+from moemoe.redaction import redacted
 
 PYTHONS = ((3, 11), (3, 12))
 #: Less is too little for shards, checkpoints and a model.

@@ -10,16 +10,13 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from moemoe.redaction import redacted
+
 #: What a hook may have: the name of the environment variable that holds the webhook's URL, or a command that gets the
 #: payload on its standard input.
 KEYS = ("url_from", "command")
 #: A hook's time-out: no run waits longer for it.
 SECONDS = 5
-
-#: Names of environment variables whose values are secrets.
-SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|WEBHOOK|(^|_)KEY($|_)", re.IGNORECASE)
-LEAST_SECRET = 6
-_PASSWORD_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
 
 FAILED, REFUSED, NOTHING_NEW, DRIFT = "failed", "promotion refused", "nothing new", "drift"
 
@@ -60,15 +57,6 @@ def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) ->
     if problems:
         print(f"notification not sent ({redacted(problems[0])}): {kind}: {message}", file=sys.stderr, flush=True)
     return not problems
-
-
-def redacted(text: str) -> str:
-    """``text`` without passwords in URLs and without the values of environment variables that are secrets by name."""
-    text = _PASSWORD_IN_URL.sub(r"\1:***@", text)
-    secrets = [value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= LEAST_SECRET]
-    for value in sorted(secrets, key=len, reverse=True):
-        text = text.replace(value, "***")
-    return text
 
 
 def _send(hook: Mapping[str, Any], payload: bytes, problems: list[str]) -> None:

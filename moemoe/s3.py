@@ -4,6 +4,7 @@ Transient errors (5xx, throttling, a lost connection, a flipped byte) are retrie
 """
 
 import random
+import re
 import time
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +13,9 @@ from typing import Any, TypeVar
 from moemoe.errors import StorageError
 
 T = TypeVar("T")
+
+#: As boto3 allows it: a name, or the ARN of an access point.
+_BUCKET = re.compile(r"[\w.\-]{1,255}|arn:.*", re.ASCII)
 
 #: Tries of a whole transfer, each of whose requests boto3 itself tries up to ``REQUEST_ATTEMPTS`` times.
 ATTEMPTS, REQUEST_ATTEMPTS = 3, 5
@@ -28,8 +32,17 @@ class WrongChecksumError(StorageError):
 
 
 def bucket_and_key(uri: str) -> tuple[str, str]:
-    """The two parts of an ``s3://`` URI."""
+    """The two parts of an ``s3://`` URI.
+
+    Raises:
+        StorageError: without the URI's text, as what is no bucket's name is a user and a password before it.
+    """
     bucket, _, key = uri.removeprefix("s3://").partition("/")  # no URL: a key may have any character
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise StorageError(
+            "an s3:// address names no bucket; allowed is s3://BUCKET/KEY, the bucket of letters, digits, '.', '-' and "
+            "'_'; keys belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a profile"
+        )
     return bucket, key
 
 

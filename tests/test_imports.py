@@ -62,7 +62,7 @@ INNER = {room for room in ALLOWED if "." in room}
 GROUND: dict[str, set[str]] = {
     "": set(),
     "__main__": {"cli"},
-    "cli": {"", "errors", "names", "notifications"},
+    "cli": {"", "errors", "names", "redaction"},
     "configs": {"errors"},
     "correctness": set(),
     "counts": set(),
@@ -70,7 +70,8 @@ GROUND: dict[str, set[str]] = {
     "language_tags": set(),
     "lazy_imports": set(),
     "names": set(),
-    "notifications": set(),
+    "notifications": {"redaction"},
+    "redaction": set(),
     "schemas": set(),
     "threads": set(),
     "sources": {"errors"},

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from moemoe import notifications
-from moemoe.notifications import DRIFT, FAILED, NOTHING_NEW, REFUSED, notify, redacted
+from moemoe.notifications import DRIFT, FAILED, NOTHING_NEW, REFUSED, notify
+from moemoe.redaction import redacted
 from tests.support.hook import Hook
 
 RUN = "TrainFlow/1234"

@@ -79,3 +79,11 @@ def test_a_place_for_files_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert storage.absolute("s3://bucket") == "s3://bucket"
     assert storage.absolute("a: b//c") == str(tmp_path / "a: b/c")
+
+
+@pytest.mark.parametrize("uri", ["s3://AKIA:geheim@bucket/a.parquet", "s3://AKIA:ge/heim@bucket/a.parquet"])
+@pytest.mark.parametrize("used", [storage.absolute, storage.read_bytes, storage.size_of, storage.files_below])
+def test_keys_before_a_bucket_are_not_said(uri, used):
+    with pytest.raises(StorageError, match="names no bucket; allowed is s3://BUCKET/KEY") as raised:
+        used(uri)
+    assert "heim" not in str(raised.value)

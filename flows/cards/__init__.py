@@ -1,5 +1,6 @@
 """Documents on the card of the running step; what is shown while a step runs is in modules beside."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +13,23 @@ from moemoe.reporting.formats import shown
 
 #: From more columns on a table's headings leave out what they have in common.
 MANY_COLUMNS = 6
+#: Where HTML begins, and the middle of a link, an image or a link's definition.
+_BEGINS_MARKUP = re.compile(r"<(?=[^\s\d<=])|\](?=[(\[:])")
+
+
+def markdown(text: str) -> Markdown:
+    """Running text with its bold and code, as a component.
+
+    A card draws what is HTML, a link or an image in Markdown, and has no way to escape it: catalogs' titles, values and
+    names would run in the browser of whoever opens the card. Behind a sign that begins one a word joiner is put, which
+    nobody sees.
+    """
+    return Markdown(_BEGINS_MARKUP.sub("\\g<0>\u2060", text))
 
 
 def show(document: doc.Document) -> None:
     """Appends a document to the card."""
-    current.card.append(Markdown(f"# {document.title}"))
+    current.card.append(markdown(f"# {document.title}"))
     for component in components(document.blocks):
         current.card.append(component)
 
@@ -26,13 +39,13 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
     for block in blocks:
         match block:
             case doc.Heading():
-                yield Markdown(f"## {block.text}")
+                yield markdown(f"## {block.text}")
             case doc.Text():
-                yield Markdown(f"### {block.text}" if block.lead else block.text)
+                yield markdown(f"### {block.text}" if block.lead else block.text)
             case doc.Bullets():
-                yield Markdown("\n".join(f"- {item}" for item in block.items))
+                yield markdown("\n".join(f"- {item}" for item in block.items))
             case doc.Notice():
-                yield Markdown(f"> {block.text}")
+                yield markdown(f"> {block.text}")
             case doc.Metrics():
                 yield Table([[metric.name, shown(metric.value), metric.note] for metric in block.items])
             case doc.Facts():
@@ -44,7 +57,7 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
             case doc.Examples():
                 yield _examples(block.items)
             case doc.Section():
-                yield Markdown(f"## {block.title}")
+                yield markdown(f"## {block.title}")
                 yield from components(block.blocks)
             case doc.Slot():
                 yield from components(block.blocks)
@@ -66,7 +79,7 @@ def _cell(cell: doc.Cell) -> str | Image:
 def _examples(items: Sequence[doc.Example]) -> Table:
     rows = []
     for item in items:
-        image = _cell(item.image) if item.image else Markdown("no image")
+        image = _cell(item.image) if item.image else markdown("no image")
         facts = "\n".join(f"- {name}: {shown(value)}" for name, value in item.facts)
-        rows.append([image, Markdown(f"**{item.badge.text}**"), Markdown(item.title), Markdown(facts)])
+        rows.append([image, markdown(f"**{item.badge.text}**"), markdown(item.title), markdown(facts)])
     return Table(rows, headers=["product", "", "title", "answer"])

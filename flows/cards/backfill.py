@@ -19,7 +19,7 @@ class ProgressCard:
         self.bar = ProgressBar(max=len(partitions), label="partitions")
         self.now = Markdown("starting ...")
         self.total, self.read, self.done, self.began = len(partitions), 0, 0, time.monotonic()
-        current.card.append(Markdown(f"Model {model_version}, {len(partitions)} of the catalog's partitions."))
+        current.card.append(cards.markdown(f"Model {model_version}, {len(partitions)} of the catalog's partitions."))
         for component in (self.bar, self.now):
             current.card.append(component)
 

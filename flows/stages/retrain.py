@@ -44,7 +44,8 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
     """The champion of ``name``; its weights go into the run folder if training starts from them.
 
     Raises:
-        ConfigError: a value of --warm-start that is not allowed, or a champion that ``recipe`` does not describe.
+        ConfigError: a value of --warm-start that is not allowed, a champion that ``recipe`` does not describe, or one
+            whose run is gone.
     """
     if warm_start not in WARM_START:
         raise ConfigError(f"warm-start is {warm_start!r}; allowed is champion, or nothing")
@@ -62,6 +63,7 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
         space.folder.warm_start.publish(weights)
         print(f"training starts from the weights of {words}")
     run = training_run(tracking, champion)
+    run.check_kept(words)
     sources = yaml.safe_load(run.parameter("sources") or "[image]")  # named by the recipes that set them
     images = int(run.parameter("images") or images_read(named_sources(sources)))  # an earlier release has no "images"
     return Champion(words, run.manifest, bool(warm_start), images)

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from moemoe.errors import CatalogError, StorageError
+from moemoe.redaction import without_secret_parameters
 from moemoe.storage import beside, is_s3, join, read_bytes
 
 MAX_BYTES = 32 * 2**20
@@ -21,14 +22,10 @@ LONGEST_SIDE = 256
 
 #: The user and password before the host of a URL, whatever its scheme; also one whose password holds a bare slash.
 _USERINFO = re.compile(
-    r"^(\s*(?:[a-z][a-z0-9+.-]*:(?://)?|//))(?:[^/?#]*@|[^/?#@]*:[^/?#@]*[^0-9/?#@\]][^@]*@)", re.IGNORECASE
+    r"^(\s*(?:[a-z][a-z0-9+.-]*+:(?://)?|//))(?:[^/?#]*@|[^/?#@:]*+:[0-9\]]*+[^0-9/?#@\]][^@]*+@)", re.IGNORECASE
 )
-#: A signature, token or key in the query of a URL, of which a message has the name alone.
-_SECRET = re.compile(
-    r"([?&;](?:[^=&;#]*(?:signature|token|secret|password|credential|api[-_]?key|access[-_]?key|key-pair)[^=&;#]*"
-    r"|(?:[^=&;#]*[-_.])?(?:sig|key|auth|pwd|pass|hmac|jwt|sid|policy))=)[^&;#]+",
-    re.IGNORECASE,
-)
+#: Name and value of a URL's parameter; blanks may be in both.
+_PARAMETER = re.compile(r"([?&;]([^=&;#?]*+)=)[^&;#]++")
 
 #: Pillow knows more, among them formats that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -110,7 +107,7 @@ def is_url(path: str | None) -> bool:
 
 def shown(path: str) -> str:
     """``path`` as a message has it: quoted, cut, without user, password, signature and token of a URL."""
-    return repr(_SECRET.sub(r"\1...", _USERINFO.sub(r"\1", path))[:200])
+    return repr(without_secret_parameters(_USERINFO.sub(r"\1", path), _PARAMETER)[:200])
 
 
 def _from_images(path: str, partition: str) -> tuple[str, str]:

@@ -28,8 +28,8 @@ _WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
-_NUMBER = r"\(?\d+(?:[.,]\d+)?"
-_SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|\s*{_NUMBER}\s*%\)?$")
+_NUMBER = r"\(?(?<!\d)\d++(?:[.,]\d++)?"
+_SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|(?:(?<!\s)\s++)?{_NUMBER}\s*+%\)?$")
 
 
 @lru_cache(256)  # a label is normalized whole, then by lines, parts and clauses, which are often one

@@ -20,6 +20,8 @@ PER_CELL = {FILLED: 30, CONTRADICTS: 10}
 IMAGE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
+#: What every row of an audit has, also one that another program has written again.
+_NEVER_NULL = ("product_type", "attribute", "prediction", "confidence", "decision", "model_version", "filled")
 
 
 class Sampler:
@@ -125,7 +127,7 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
     """``audit`` with its verdicts in lower case.
 
     Raises:
-        CatalogError: it is not a table of AUDIT, or a verdict is none of right, wrong and unclear.
+        CatalogError: it is no table of AUDIT, a row lacks something, or a verdict is none of right, wrong, unclear.
     """
     needless = ("image", "title", "text", "attribute_id", "value_id", "source_weights")
     missing = [name for name in AUDIT.names if name not in audit.column_names and name not in needless]
@@ -135,9 +137,14 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
         records = pa.Table.from_pylist(audit.to_pylist(), AUDIT).to_pylist()
     except (pa.ArrowException, TypeError) as error:
         raise CatalogError(f"{where} is not an audit: {str(error).splitlines()[0]}") from error
+    for number, row in enumerate(records):
+        for name in _NEVER_NULL:
+            if row[name] is None:
+                raise CatalogError(f"{where} is not an audit: row {number} has no {name}")
     for row in records:
         row["verdict"] = (row["verdict"] or "").strip().lower() or None
     unknown = Counter(row["verdict"] for row in records if row["verdict"] not in (None, *VERDICTS))
     if unknown:
-        raise CatalogError(f"{where}: verdict {next(iter(unknown))!r} is unknown; allowed are {', '.join(VERDICTS)}")
+        first = next(iter(unknown))[:50]
+        raise CatalogError(f"{where}: verdict {first!r} is unknown; allowed are {', '.join(VERDICTS)}")
     return pa.Table.from_pylist(records, AUDIT)

@@ -197,7 +197,9 @@ def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[st
     by_fold = {normalize_text(name): name for name in known}
     for name in items:
         if not isinstance(name, str) or normalize_text(name) not in by_fold:
-            raise CatalogError(f"attribute {name!r} is unknown for {product_type}; known are {', '.join(known)}")
+            raise CatalogError(
+                f"attribute {str(name)[:100]!r} is unknown for {product_type}; known are {', '.join(known)}"
+            )
     return list(dict.fromkeys(by_fold[normalize_text(name)] for name in items)), []
 
 
@@ -217,7 +219,7 @@ def _images(row: Mapping[str, Any], folder: str | None, most: int) -> list[bytes
     """The usable images of ``image`` and ``images``, the first ``most``; one that is listed twice counts once."""
     value = row.get("images")
     if isinstance(value, str) and (value := text_of(value, "images")) is not None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(value)
     listed = [] if is_missing(value) else _listed(value)
     if listed is None:
@@ -235,7 +237,9 @@ def _image(value: Any, folder: str | None) -> bytes | None:
     """The usable image that a client's ``image`` means, None where it means none."""
     data, path = value, None
     if isinstance(value, Mapping):
-        data, path = value.get("bytes"), value.get("path")
+        data, path = (None if is_missing(value.get(name)) else value.get(name) for name in ("bytes", "path"))
+        if not isinstance(data, str | bytes | bytearray | memoryview | None) or not isinstance(path, str | None):
+            raise CatalogError(f"image is {str(value)[:50]!r}; allowed are bytes or base64 as bytes, text as path")
     elif not is_missing(value) and not isinstance(value, str | bytes | bytearray | memoryview):
         raise CatalogError(f"image is a {type(value).__name__}; allowed are bytes, base64, a path or {{bytes, path}}")
     if isinstance(data, str) and (data := text_of(data, "image")):

@@ -140,7 +140,7 @@ def accepted_text(number: int | None) -> str:
 def check_threshold_kind(kind: str) -> None:
     """Raises ConfigError if ``kind`` is not one that serving and backfill can be asked for."""
     if kind not in (allowed := (*THRESHOLD_KINDS, UNFAMILIAR)):
-        raise ConfigError(f"thresholds {kind!r} do not exist; allowed are {', '.join(allowed)}")
+        raise ConfigError(f"thresholds {str(kind)[:50]!r} do not exist; allowed are {', '.join(allowed)}")
 
 
 def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | None) -> None:

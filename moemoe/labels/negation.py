@@ -42,6 +42,8 @@ _NONE_OF = re.compile(
 _NT = re.compile(r"(?<=\wn)(?:''|\\ ?'|\?|\ufffd)(?=t\b)")
 _WITHOUT = re.compile(r"\bw ?/ ?o(?:ut)?\b|\bwo\b")
 _NOT = re.compile(r"[✗✘❌✕✖🚫⛔☒]\ufe0f?|(?<=\S )n/a\b")
+#: A clause with more of them says nothing that a rule could read; each costs another reading of the whole clause.
+MOST_NEGATIONS = 32
 _DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,]\d+)? ?% ?")
 #: After one of these between two parts, what was denied before may be denied still: "do not bleach or dry clean".
 _AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
@@ -92,6 +94,9 @@ def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
     if not found:
         yield _affirmed(part)
         return
+    if len(found) > MOST_NEGATIONS:
+        yield Clause(normalize_text(part), (), denies=True)
+        return
     edges = [0]
     joined = False
     for index, negation in enumerate(found):
@@ -139,6 +144,8 @@ def _affirmed(text: str) -> Clause:
     words = list(_WORD.finditer(text))
     if not words:
         return Clause(text, ((text, ()),))
+    if len(words) > MOST_NEGATIONS:
+        return Clause(text, ())
     spans = [word.span() for word in words]
     variants = [(_blanked(text, spans), ())] + [
         (_blanked(text, spans[:i] + spans[i + 1 :]), (_blanked(text, [*spans[:i], _mark(word), *spans[i + 1 :]]),))
@@ -150,6 +157,8 @@ def _affirmed(text: str) -> Clause:
 def _denied(text: str) -> Clause:
     marks = [found.span() for found in _NEGATION.finditer(text)] + [_mark(word) for word in _WORD.finditer(text)]
     from_behind = not _NEGATION.match(text)
+    if len(marks) > MOST_NEGATIONS:
+        return Clause(text, (), True, from_behind)
     return Clause(text, ((text, tuple(_blanked(text, [mark]) for mark in marks)),), True, from_behind)
 
 

@@ -7,6 +7,7 @@ messages. ``read_strictly`` puts functions of this module in the place of the th
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import wraps
 from importlib import import_module
@@ -24,6 +25,8 @@ from moemoe.registry.signature import PARAMETER
 RECORDS, SPLIT, INPUTS, INSTANCES = "dataframe_records", "dataframe_split", "inputs", "instances"
 FORMS = (RECORDS, SPLIT, INPUTS, INSTANCES)
 PARAMS = "params"
+#: How JSON writes half of a character that has two halves.
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
 class BadRequest(MlflowException):
@@ -72,6 +75,9 @@ def _only_known(enforce: Any) -> Any:
         known = [spec.name for spec in schema.params] if schema else []
         if known == [PARAMETER] and isinstance(params, Mapping):  # another model in this process is not ours to check
             _check_names("parameter", params, known)
+            for name, value in params.items():
+                if not isinstance(value, str | None):  # of which MLflow's own error has the whole table
+                    raise BadRequest(f"parameter {name} is {str(value)[:50]!r}; allowed is text")
         return enforce(params, schema)
 
     return checked
@@ -88,9 +94,11 @@ def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:
     from mlflow.pyfunc.scoring_server import ParsedJsonInput
 
     try:
-        body = data if isinstance(data, dict) else json.loads(data)
+        body = data if isinstance(data, dict) else _loads(data)
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply; allowed is an object with a table") from None
     if not isinstance(body, dict):
         raise BadRequest(
             f"the body is a JSON {type(body).__name__}; allowed is an object with one of {', '.join(FORMS)}"
@@ -104,7 +112,25 @@ def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:
         raise BadRequest(
             f"params is a JSON {type(params).__name__}; allowed is an object such as {{{PARAMETER!r}: ...}}"
         )
-    return ParsedJsonInput(_table(forms[0], body[forms[0]]), params, False)
+    table = _table(forms[0], body[forms[0]])
+    if len(table) and "product_type" not in table:  # MLflow forgets rows without a known column
+        raise BadRequest(f"{forms[0]} has no product_type; allowed are a catalog's columns, product_type and title too")
+    return ParsedJsonInput(table, params, False)
+
+
+def _loads(text: str | bytes) -> Any:
+    """JSON of a request.
+
+    Raises:
+        ValueError: it is none, or a text in it has half a character, as of an emoji that was cut in two.
+    """
+    body = json.loads(text)
+    if _HALF.search(text if isinstance(text, str) else text.decode()):
+        try:
+            json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"half a character ({error.object[error.start]!a}), as of an emoji cut in two") from None
+    return body
 
 
 def _parse_csv(csv_input: io.TextIOBase, schema: Any = None) -> pd.DataFrame:
@@ -120,8 +146,14 @@ def _table(form: str, value: Any) -> pd.DataFrame:
     if form == SPLIT:
         if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= {"columns", "data", "index"}:
             raise BadRequest(f"{form} is no table; allowed are columns, data and index, as DataFrame.to_dict('split')")
+        names = value["columns"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise BadRequest(f"{form} has columns {str(names)[:50]!r}; allowed is a list of names")
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BadRequest(f"{form} has the column {twice[:50]!r} twice; name each once")
         try:
-            return pd.DataFrame(value["data"], columns=value["columns"], dtype=object)
+            return pd.DataFrame(value["data"], columns=names, dtype=object)
         except (ValueError, TypeError) as error:
             raise BadRequest(f"{form} is no table: {error}") from None
     if isinstance(value, dict):

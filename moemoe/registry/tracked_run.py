@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moemoe.errors import ConfigError
 from moemoe.names import escaped
 from moemoe.registry.tracking import client
 from moemoe.reporting.document import Plot
@@ -110,6 +111,24 @@ class TrackedRun:
     def parameter(self, name: str) -> str | None:
         """A parameter as MLflow shows it, None if the run has none of this name."""
         return self.mlflow.get_run(self.run_id).data.params.get(name)
+
+    def check_kept(self, version: str) -> None:
+        """Checks that MLflow still has the run of ``version``, "version 3 of NAME".
+
+        Raises:
+            ConfigError: it was deleted for good, as ``mlflow gc`` does.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.mlflow.get_run(self.run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise ConfigError(
+                f"MLflow has no run {self.run_id} any more, which trained {version}, the champion: what its data were "
+                "is lost. Take the alias champion from it in MLflow, or give another --registered-name"
+            ) from error
 
     def record_manifest(self, manifest_uri: str) -> None:
         """Notes which manifest the run is trained on."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from moemoe.errors import ConfigError, first_line
+from moemoe.redaction import redacted, without_secret_parameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,6 +22,8 @@ CONNECT_SECONDS = 5
 #: So long another run may keep a SQLite file to itself.
 LOCKED_SECONDS = 60
 SQLITE = "sqlite:///"
+#: Scheme, user and password of an address; a password may hold a bare slash, an @ or any other sign.
+_LOGIN = re.compile(r"(\w[\w+.-]*+://)([^/?#:@\[]*+)(?::(?!\d*+(?:[/?#]|$))([^@]*+(?:@[^/?#@]*+(?=@))*+))?@")
 _MODEL_NAME = re.compile(r"\w[\w .\-]{0,199}")
 
 
@@ -50,26 +53,34 @@ def with_password(uri: str) -> str:
 
 def without_password(uri: str) -> str:
     """A server's ``uri`` without user and password, a database's with asterisks for its password."""
-    address = urlparse(uri)
-    if address.scheme in ("http", "https"):
-        return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
-    return uri.replace(f":{address.password}@", ":***@") if address.password else uri
+    uri = without_secret_parameters(uri)
+    found = _LOGIN.match(uri)
+    if found is None:
+        return uri
+    scheme, user, password = found.groups()
+    is_server = scheme.lower() in ("http://", "https://")
+    login = "" if is_server else user + (":***@" if password is not None else "@")
+    return f"{scheme}{login}{uri[found.end() :]}"
 
 
 def check_tracking(uri: str) -> None:
     """Raises ConfigError within seconds where MLflow cannot be reached at ``uri``."""
-    address = urlparse(uri)
+    said = without_password(uri)
     try:
+        address = urlparse(said)
         if address.scheme in ("http", "https"):
             port = address.port or (443 if address.scheme == "https" else 80)
             socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
         with _alone_with_the_database(uri):
-            if uri.startswith(SQLITE):
-                _open_database(uri)
+            _open_database(uri)
             client(uri).search_experiments(max_results=1)
     except Exception as error:
+        reason = redacted(first_line(error).replace(uri.rstrip("/"), said))
+        found = _LOGIN.match(uri)
+        if rest := ((found and found[3]) or "").partition("@")[2]:  # a driver takes it for the host's beginning
+            reason = reason.replace(f"{rest}@", "***@")
         raise ConfigError(
-            f"MLflow at {without_password(uri)} cannot be reached ({first_line(error)}); start it, or set "
+            f"MLflow at {said} cannot be reached ({reason}); start it, or set "
             "MLFLOW_TRACKING_URI to one that answers, or unset it for a SQLite file here"
         ) from error
 
@@ -89,9 +100,20 @@ def _alone_with_the_database(uri: str) -> Iterator[None]:
 
 
 def _open_database(uri: str) -> None:
-    """Raises sqlite3.Error where MLflow would try to open a SQLite file for two minutes."""
-    with closing(sqlite3.connect(_database(uri), timeout=LOCKED_SECONDS)) as database:
-        database.execute("PRAGMA schema_version")
+    """Raises an error of the driver where MLflow would try to open a database for two minutes."""
+    engine = uri.partition(":")[0].partition("+")[0]
+    if engine == "sqlite":
+        with closing(sqlite3.connect(_database(uri), timeout=LOCKED_SECONDS)) as database:
+            database.execute("PRAGMA schema_version")
+    elif engine in ("postgresql", "mysql", "mssql"):
+        from sqlalchemy import create_engine
+
+        limit = {} if engine == "mssql" else {"connect_timeout": CONNECT_SECONDS}
+        server = create_engine(with_password(uri), connect_args=limit)
+        try:
+            server.connect().close()
+        finally:
+            server.dispose()
 
 
 def _database(uri: str) -> Path:

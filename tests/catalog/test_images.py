@@ -186,6 +186,12 @@ class TestLoadImage:
             load_image({"path": f"https://host/1.jpg?{query}"}, str(catalog))
         assert "geheim" not in str(raised.value)
 
+    @pytest.mark.parametrize("path", ["https://" + "a:" * 500_000, "https://a/?" + "token" * 200_000])
+    def test_a_long_url_is_shown_in_linear_time(self, catalog, path):
+        """Where a pattern takes the square of its length, or the cube, this takes hours."""
+        with pytest.raises(ImageError, match="image is a URL"):
+            load_image({"path": path}, str(catalog))
+
     def test_what_is_no_secret_is_shown(self, catalog):
         with pytest.raises(ImageError, match=r"'https://host/1\.jpg\?design=2&keyword=red&v=3'"):
             load_image({"path": "https://host/1.jpg?design=2&keyword=red&v=3"}, str(catalog))

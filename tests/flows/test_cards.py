@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import PIL.Image
 import pytest
@@ -66,3 +67,14 @@ def test_of_many_headings_one_names_its_group_only_if_it_has_to(rendered):
     assert '"% right: text alone", "plain: recall", "guarded: recall"' in few
     many = rendered(doc.Table([*columns, *"abcd"], [[*range(7)]]))
     assert '"text alone", "plain: recall", "guarded: recall"' in many
+
+
+def test_a_card_draws_no_html_link_or_image_of_a_catalog(rendered):
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![x](//host/1.png) [x][y]\n[y]: //host <b>"
+    example = doc.Example(None, hostile, doc.Badge("error"), [(hostile, hostile)])
+    shown = rendered(
+        doc.Heading(hostile), doc.Text(hostile), doc.Bullets([hostile]), doc.Notice(hostile),
+        doc.Examples([example]), doc.Section(hostile, [doc.Text("within")]), doc.Text("a < b, <5, **bold** [0, 1]"),
+    )  # fmt: skip
+    assert not re.findall(r"<[a-z]|\][(\[:]", shown)
+    assert "a < b, <5, **bold** [0, 1]" in shown

@@ -70,3 +70,12 @@ def test_a_verdict_column_that_is_no_text_is_no_audit():
         checked_verdicts(numbers, "audit.parquet")
     nothing = table.set_column(at, "verdict", pa.array([None] * len(table), pa.null()))
     assert checked_verdicts(nothing, "audit.parquet")["verdict"].null_count == len(table)
+
+
+@pytest.mark.parametrize("name", ["product_type", "attribute", "prediction", "decision", "model_version", "filled"])
+def test_a_row_that_lacks_something_is_named(name):
+    """As of an audit that another program has written again."""
+    rows = audit().to_pylist()
+    rows[2][name] = None
+    with pytest.raises(CatalogError, match=rf"audit\.parquet is not an audit: row 2 has no {name}"):
+        checked_verdicts(pa.Table.from_pylist(rows, AUDIT), "audit.parquet")

@@ -114,6 +114,15 @@ def test_labels_that_deny(mappers, attribute, raw, values):
     assert meant(mappers, attribute, raw) == values
 
 
+@pytest.mark.parametrize(
+    "raw",
+    ["not " * 100_000, "no a " * 100_000, "sleeveless " * 100_000, "0" * 10**6, " " * 10**6 + "x", "Not 5 " * 10**5],
+)
+def test_a_long_label_takes_no_longer_than_its_length(mappers, raw):
+    """Where it takes the square of it, this takes hours."""
+    assert meant(mappers, "material", raw) in (UNMAPPED, MISSING)
+
+
 def test_a_rule_of_the_users_own():
     """Also one that denies by wildcard only, and one without word boundaries."""
     values = {"Hooded": (), "Printed": (), "Adult": (), "Steel": ()}

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from moemoe.errors import ConfigError
 from moemoe.registry.tracked_run import PARENT, VIEW, VIEW_TAG, TrackedRun, _new_experiment, run_name
 from moemoe.registry.tracking import client, default_tracking_uri
 from tests.support.mlflow_database import database
@@ -41,6 +42,12 @@ def test_a_run_remembers_its_manifest(uri):
     run.record_manifest("s3://bucket/shards/x/manifest.json")
     assert run.manifest == "s3://bucket/shards/x/manifest.json"
     assert run.experiment == "moemoe-tests-30pt"
+
+
+def test_a_run_that_was_deleted_for_good_is_said(uri):
+    TrackedRun.start(uri, "e", "r", {}, {}).check_kept("version 1 of m")
+    with pytest.raises(ConfigError, match="no run f00 any more, which trained version 2 of m, the champion"):
+        TrackedRun(uri, "f00").check_kept("version 2 of m")
 
 
 def test_a_child_is_made_whole(uri):

@@ -24,11 +24,33 @@ def test_an_mlflow_that_does_not_answer_is_named_without_its_password(address):
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:sec/ret@127.0.0.1:9",
+        "http://user:secret@[::1",
+        "http://127.0.0.1:9/?token=secret",
+        "posgresql://user:secret@127.0.0.1:9/db",
+        *(f"postgresql+psycopg2://user:secret{sign}secret@127.0.0.1:9/db" for sign in "/#?@ %"),
+        "postgresql+psycopg2://127.0.0.1:9/db?user=me&password=secret",
+    ],
+)
+def test_no_password_is_said_whatever_is_in_it(address, capfd):
+    with pytest.raises(ConfigError, match=r"MLflow at \w+(\+psycopg2)?://.* cannot be reached") as error:
+        tracking.check_tracking(address)
+    said = capfd.readouterr()
+    assert "secret" not in f"{error.value}{said.out}{said.err}"
+    assert "retried" not in said.err  # by MLflow, for two minutes
+
+
+@pytest.mark.parametrize(
     ("given", "kept", "used"),
     [
         ("http://moemoe:hunter2@host:5000/x", "http://host:5000/x", "http://host:5000/x"),
         ("postgresql://moemoe:hunter2@db/mlflow", "postgresql://moemoe:***@db/mlflow", None),
+        ("postgresql://moemoe:hun/t@r2@db/mlflow", "postgresql://moemoe:***@db/mlflow", None),
+        ("postgresql://moemoe@db/mlflow?password=hunter2", "postgresql://moemoe@db/mlflow?password=...", None),
         ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db", None),
+        ("sqlite:////tmp/a:b@c/mlflow.db", "sqlite:////tmp/a:b@c/mlflow.db", None),
     ],
 )
 def test_what_a_run_keeps_of_the_address_has_no_password_and_works(monkeypatch, given, kept, used):

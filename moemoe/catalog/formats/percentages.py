@@ -17,7 +17,7 @@ from xml.parsers import expat
 PERCENTAGES = "numbers that are shown as percentages, read so"
 _BUILT_IN = frozenset(("9", "10"))
 #: What of a number's format is shown as it is.
-_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\[[^\]]*\]')
+_LITERAL = re.compile(r'"[^"]*+(?:"|$)|\\.|_.|\[[^\]]*+(?:\]|$)')
 _PLACE = re.compile(r"([A-Z]+)(\d+)")
 _CHUNK = 2**18
 _NOWHERE = (-1, 0)

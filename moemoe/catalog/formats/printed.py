@@ -17,13 +17,16 @@ from typing import Any
 from moemoe.catalog.formats.repeated_keys import object_of
 
 _TEXT = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\""""
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:e[-+]?\d++)?"
 _ITEM = re.compile(rf"{_TEXT}|{_NUMBER}|None|nan|True|False", re.DOTALL)
 _ITEMS_OF_ARRAY = re.compile(rf"\s*\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]\s*", re.DOTALL)
-#: A text, of which nothing is replaced, or what NumPy prints between two objects.
-_BETWEEN_OBJECTS = re.compile(rf"({_TEXT})|\}}\s+(?=\{{)", re.DOTALL)
+#: A text, of which nothing is replaced, or what NumPy prints between two objects. A text that does not end goes to the
+#: end, or each of its quotes would be tried as a beginning.
+_BETWEEN_OBJECTS = re.compile(
+    r"""('[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?$)|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$))|\}\s+(?=\{)""", re.DOTALL
+)
 #: As DuckDB and Java write lists, and Postgres arrays; an object has other signs.
-_BARE_LIST = re.compile(r"\[([^][{}\"':=>]*,[^][{}\"':=>]*)\]|\{([^][{}\"':=>]*,[^][{}\"':=>]*)\}")
+_BARE_LIST = re.compile(r"\[([^][{}\"':=>,]*+,[^][{}\"':=>]*+)\]|\{([^][{}\"':=>,]*+,[^][{}\"':=>]*+)\}")
 _OF_SCALA = re.compile(r"(?:WrappedArray|ArraySeq|ArrayBuffer|List|(Map))\(([^()]*)\)")
 #: How a list or map in round brackets may begin, as a regular expression.
 BEFORE_ROUND = r"(?:\(\s*[uU]?[\"'(\[]|(?:c|list|WrappedArray|ArraySeq|ArrayBuffer|List|Map)\()"

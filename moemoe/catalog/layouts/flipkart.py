@@ -21,8 +21,8 @@ _BECAME = {
     "brand": ATTRIBUTE,
     "product_specifications": ATTRIBUTE,
 }
-#: A string, or what Ruby writes otherwise than JSON.
-_RUBY = re.compile(r'"(?:[^"\\]|\\.)*"|=>|\bnil\b', re.DOTALL)
+#: A string (to the end, if it does not end), or what Ruby writes otherwise than JSON.
+_RUBY = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$)|=>|\bnil\b', re.DOTALL)
 _ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]{1,6}\}|.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 

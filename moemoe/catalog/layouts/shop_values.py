@@ -13,7 +13,7 @@ from moemoe.contract.cell_text import MISSING_TEXTS, as_text
 from moemoe.errors import CatalogError
 
 #: What shops have for a measure that nobody gave.
-ZERO = re.compile(r"0*[.,]?0*")
+ZERO = re.compile(r"0*+[.,]?0*+")
 _BETWEEN_URLS = re.compile("[ ,;|]+(?=(?:https?:)?//)")
 
 

@@ -28,6 +28,12 @@ def test_what_programs_print(given, found):
     assert as_python_prints(given) == found
 
 
+@pytest.mark.parametrize("given", ["[" + "," * 10**6 + "=", "[1 " + "0" * 10**6 + "!]", "[{" + "\\'" * 10**6])
+def test_a_long_text_takes_no_longer_than_its_length(given):
+    """Where a pattern takes the square of it, this takes hours."""
+    assert nested(given) == given
+
+
 @pytest.mark.parametrize(
     ("given", "found"), [("[S, M]", ["S", "M"]), ("{Round Neck,Polo}", ["Round Neck", "Polo"]), ("[S]", "[S]")]
 )

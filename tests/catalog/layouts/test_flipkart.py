@@ -56,6 +56,13 @@ def test_specifications(tmp_path, specifications, labels):
     assert attributes == labels
 
 
+def test_specifications_with_many_quotes_are_read_in_linear_time(tmp_path):
+    """Each quote may begin a text that does not end; where each is tried, this takes an hour."""
+    cut = '{"product_specification"=>[{"key"=>"Color", "val' + '\\"' * 10**6
+    found = read(write_dicts(tmp_path / "flipkart.csv", FLIPKART, flipkart_row(product_specifications=cut)))
+    assert [reason for reason, _ in found.aside] == ["attributes are not a map"]
+
+
 def test_specifications_that_are_cut_cost_their_row(tmp_path):
     cut = '{"product_specification"=>[{"key"=>"Color", "val'
     found = read(

@@ -22,6 +22,13 @@ def test_lists_in_a_cell(cell, items):
     assert split_list(cell) == items
 
 
+def test_a_measure_of_a_million_digits_is_read_in_linear_time():
+    labels = Labels()
+    labels.add_measure("weight", "0" * 1_000_000 + "g")
+    labels.add_measure("width", "00.00")
+    assert list(labels.pairs()) == ["weight"]
+
+
 def test_urls_keep_their_commas():
     assert split_urls("https://a.test/1,w_2.jpg, https://a.test/2.jpg") == [
         "https://a.test/1,w_2.jpg", "https://a.test/2.jpg",
