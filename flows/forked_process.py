@@ -11,6 +11,7 @@ import signal
 import site
 import sys
 import threading
+import traceback
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def live(request: Request, executable: str, blocked: set[int]) -> NoReturn:
         error.__traceback__ = frames
         sys.excepthook(type(error), error, frames)
         del error, frames
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads, as the interpreter does
+    _wait_for_threads()
     atexit._run_exitfuncs()
     sys.modules["__main__"].__dict__.clear()  # closes its files, which writes what they hold
     if not all([_is_written(sys.stdout), _is_written(sys.stderr)]) and status >= 0:
@@ -165,6 +166,16 @@ def live(request: Request, executable: str, blocked: set[int]) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(status & 0xFF)
+
+
+def _wait_for_threads() -> None:
+    """As the interpreter does, which says what goes wrong meanwhile, and ends no other way for it."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+    except BaseException as error:
+        print(f"Exception ignored in: {threading!r}", file=sys.stderr)
+        frames = error.__traceback__
+        traceback.print_exception(type(error), error, frames and frames.tb_next)
 
 
 def _is_written(stream: Any) -> bool:

@@ -34,6 +34,7 @@ def python() -> Iterator[str]:
         "import os, tempfile; kept = tempfile.NamedTemporaryFile(dir='.'); print(len(os.listdir()))",
         "file = open('text', 'w'); file.write('what is written at the end')",
         "import concurrent.futures as c; c.ThreadPoolExecutor(1).submit(lambda: print('done'))",
+        "import threading; threading._register_atexit(lambda: 1 / 0); print('done')",
     ],
 )
 def test_it_says_and_leaves_the_same(python, code, tmp_path):
