@@ -70,7 +70,7 @@ def command(chosen: argparse.Namespace) -> None:
     if chosen.job_only:
         Path(chosen.job_only).write_text(json.dumps(dataclasses.asdict(job), indent=2) + "\n")
         print(
-            f"python -m torch.distributed.run --standalone --nproc-per-node {processes} "
+            f"python -m moemoe.training.torchrun --standalone --nproc-per-node {processes} "
             f"-m moemoe.training.run {chosen.job_only}"
         )
         return

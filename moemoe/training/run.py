@@ -1,6 +1,6 @@
 """What torchrun starts, one process per GPU (gloo on CPU): trains or fits a recipe's system and writes it.
 
-python -m torch.distributed.run --standalone --nproc-per-node N -m moemoe.training.run JOB.json
+python -m moemoe.training.torchrun --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 
 ``moemoe train SHARDS --model NAME ... --job-only JOB.json`` writes the job; without --job-only it also
 starts torchrun.

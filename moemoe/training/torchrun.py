@@ -1,11 +1,15 @@
-"""torchrun, quick to begin in a process that has loaded much.
+"""torchrun, quick to begin in a process that has loaded much, with a store of its own for each start.
 
 torchrun notes each of its events with the name of the method that it is of, for which it has ``inspect.stack`` go
 through all loaded modules: with the pipeline's libraries 1.6 CPU seconds in all. This reads the name off the frame.
 
+The processes of every restart share the store of torchrun's rendezvous, where they find the addresses of those that
+died, and cannot connect (pytorch/pytorch#135712). Here the first process of each start opens a store of its own.
+
 python -m moemoe.training.torchrun --standalone --nproc-per-node N -m moemoe.training.run JOB.json
 """
 
+import os
 import sys
 
 from torch.distributed import run
@@ -22,6 +26,7 @@ def method_name(depth: int = 2) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """torchrun with ``arguments``, those of the command line by default."""
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     dynamic_rendezvous.get_method_name = method_name
     run.main(arguments)
 
