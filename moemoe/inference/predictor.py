@@ -1,7 +1,6 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from moemoe.shards.image_features import ImageFeatures
 from moemoe.shards.loader import prefetch
 from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.systems.saved import load_with_collator
+from moemoe.threads import at_most
 
 #: Products of one batch. A CPU is quickest where what a layer reads and writes stays in its cache.
 CPU_PRODUCTS, GPU_PRODUCTS = 16, 64
@@ -63,21 +63,6 @@ def _size(question: ProductQuery) -> tuple[int, int]:
 
 def _chunks(rows: list[int], size: int) -> list[list[int]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Within it, threads that begin compute with one thread each, as this one does.
-
-    Threads that share every operation of a small model wait for each other more than they compute; batches beside each
-    other do not, and their answers are the same bits however many there are.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class Predictor:
@@ -157,7 +142,7 @@ class Predictor:
                 settle(chunk, iter(self.model.answer(batch.to(self.device), self.collator)))
             return answers
         workers = min(torch.get_num_threads(), len(chunks), MOST_WORKERS)
-        with _one_thread_each():
+        with at_most(1):  # batches beside each other do not wait; answers are the same bits however many there are
             known = self._encode_questions(attributes)
             for chunk, given in zip(chunks, prefetch(answer, chunks, workers, 2 * workers), strict=True):
                 settle(chunk, iter(given))

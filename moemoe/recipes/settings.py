@@ -62,6 +62,8 @@ class Training:
         max_grad_norm: what longer gradients are clipped to.
         negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
+        threads: at most so many share an operation on a CPU (image features are computed by all there are). None: no
+            limit. With one, a seed gives the same bits however many cores there are.
         second_view: if set, every step shows each product a second time, cut short: this share by the image alone, the
             others by title and image. None shows it once.
     """
@@ -79,6 +81,7 @@ class Training:
     negatives: float = 0.0
     source_dropout: SourceDropout = field(default_factory=SourceDropout)
     second_view: float | None = None
+    threads: int | None = None
 
     FORMER: ClassVar = {"embedding_rate": "embedding_lr_scale", "clip_norm": "max_grad_norm"}  #: of earlier versions
 
@@ -95,9 +98,10 @@ class Training:
         for name in ("embedding_lr_scale", "ngram_rate"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
-        most = self.full_rate_steps
-        if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
-            raise ConfigError(f"training: full_rate_steps is {most!r}; allowed is 1 or more, or null")
+        for name in ("full_rate_steps", "threads"):
+            most = getattr(self, name)
+            if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+                raise ConfigError(f"training: {name} is {most!r}; allowed is 1 or more, or null")
         if not 0 <= self.negatives <= 1:
             raise ConfigError(f"training: negatives is {self.negatives}; allowed is a share from 0 to 1")
         view = self.second_view

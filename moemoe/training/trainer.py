@@ -33,6 +33,7 @@ from moemoe.shards.sampler import check_batch_size, epoch_order
 from moemoe.sources import images_read
 from moemoe.storage import fetch
 from moemoe.systems import load_system
+from moemoe.threads import at_most
 from moemoe.training.checkpoints import Checkpoint, TrainingPosition, save_checkpoint
 from moemoe.training.events import EventLog
 from moemoe.training.items import (
@@ -125,6 +126,12 @@ class Trainer:
         if self.recipe.training.gradient_checkpointing:
             model.recompute_activations()
         checkpoint = Checkpoint.find(self.job.run_uri, self.job.recipe, self.job.scratch, self.made_of)
+        with at_most(self.recipe.training.threads):
+            self._train_phases(model, checkpoint)
+        self._publish_model(model)
+
+    def _train_phases(self, model: Any, checkpoint: Checkpoint | None) -> None:
+        """Trains what is left of the phases behind the ``checkpoint``."""
         place = checkpoint.place if checkpoint else TrainingPosition()
         if checkpoint is not None:
             self.loader.load_state_dict(checkpoint.loader)
@@ -145,7 +152,6 @@ class Trainer:
                 if self.warm_start is not None:  # rank 0's weights become everybody's
                     load_weights(model, self.warm_start)
             place = self._train_phase(model, phase, place, optimizer)
-        self._publish_model(model)
 
     def _train_phase(
         self, model: nn.Module, phase: str, place: TrainingPosition, optimizer: Optimizers

@@ -151,6 +151,7 @@ def test_the_default_is_the_papers_best_model():
         ({"name": "qga", "settings": "training.second_view=2"}, "second_view is 2; allowed is a share from 0 to 1"),
         ({"name": "qga", "settings": "training.second_view=true"}, "second_view is True; allowed is a share"),
         ({"name": "qga", "settings": "training.full_rate_steps=0"}, "full_rate_steps is 0; allowed is 1 or more"),
+        ({"name": "qga", "settings": "training.threads=0"}, "threads is 0; allowed is 1 or more"),
         ({"name": "qga", "size": "paper", "weights": "scratch"}, "size paper has no dimensions of its own"),
     ],
 )

@@ -15,7 +15,7 @@ from moemoe.errors import MoEMoEError
 from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import Recipe, Training
 from moemoe.storage import read_table
-from moemoe.training import launch
+from moemoe.training import launch, trainer
 from moemoe.training.job import TrainingJob
 from tests.support.small_shards import (
     small_labels,
@@ -152,6 +152,22 @@ def test_a_killed_training_resumes_to_the_same_bits(manifest, tmp_path, unbroken
     assert losses(events) == losses(unbroken[1])
     for name, weight in unbroken[0].items():
         assert torch.equal(weights[name], weight), name
+
+
+def test_a_recipe_says_how_many_threads_share_an_operation(manifest, tmp_path, monkeypatch):
+    found, objective, threads = [], trainer.joint_objective, torch.get_num_threads()
+    monkeypatch.setattr(
+        trainer, "joint_objective", lambda *given: found.append(torch.get_num_threads()) or objective(*given)
+    )
+    recipe = small_recipe(phases=("dense",))
+    recipe = replace(recipe, training=replace(recipe.training, epochs=1, threads=1))
+    torch.set_num_threads(2)
+    try:
+        run_here(manifest, tmp_path, recipe)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert set(found) == {1}
 
 
 def test_the_experts_phase_trains_experts_and_routers_alone(dense, unbroken):
