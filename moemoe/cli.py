@@ -123,7 +123,11 @@ def _thresholds(parser: argparse.ArgumentParser) -> None:
 
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audit", metavar="AUDIT", help="the Parquet file that the backfill drew")
-    parser.add_argument("--verdicts", metavar="CSV", help="downloaded from its page; default: the table's own column")
+    parser.add_argument(
+        "--verdicts",
+        metavar="FILE",
+        help="from its page, or as a spreadsheet saved it; default: the table's own column",
+    )
     parser.add_argument("--apply", action="store_true", help="tighten the champion where 90 %% is broken")
 
 

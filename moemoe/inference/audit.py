@@ -1,17 +1,19 @@
 """A sample of what backfill decided, for people: drawn evenly over product types and attributes, and their verdicts."""
 
-import csv
 import hashlib
 import heapq
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from moemoe.catalog.formats.opened import open_table
+from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.images import shrink_image
+from moemoe.contract.cell_text import as_id, as_text
 from moemoe.errors import CatalogError
 from moemoe.schemas import AUDIT, AUDIT_CANDIDATES, CONTRADICTS, FILLED, RIGHT, UNCLEAR, WRONG
 
@@ -20,6 +22,7 @@ PER_CELL = {FILLED: 30, CONTRADICTS: 10}
 IMAGE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
+_READ = (as_id, as_text, as_text, as_text)
 #: What every row of an audit has, also one that another program has written again.
 _NEVER_NULL = ("product_type", "attribute", "prediction", "confidence", "decision", "model_version", "filled")
 
@@ -95,31 +98,38 @@ def draw_audit(sample: pa.Table, numbers: Mapping[tuple[str, str], int], size: i
     return pa.Table.from_pylist(chosen, AUDIT)
 
 
-def with_verdicts(audit: pa.Table, verdicts: bytes, where: str) -> pa.Table:
-    """AUDIT with the verdicts of a CSV that the audit page made (columns product_id, attribute, prediction, verdict).
+def with_verdicts(audit: pa.Table, verdicts: Path, where: str) -> pa.Table:
+    """AUDIT with the verdicts of a file with the columns product_id, attribute, prediction, verdict.
+
+    The audit page makes a CSV; a spreadsheet that has opened it may write it again in another encoding, with another
+    delimiter, or as a workbook.
 
     Raises:
-        CatalogError: it is no such CSV, holds an unknown verdict, or speaks of a row that is not in the audit.
+        CatalogError: it is no such file, holds an unknown verdict, or speaks of a row that is not in the audit.
     """
-    try:
-        reader = csv.DictReader(io.StringIO(verdicts.decode("utf-8-sig")))
-        rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CatalogError(f"{where} is not a CSV of verdicts: {error}") from error
-    needed = (*KEY, "verdict")
-    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    table = open_table(where, verdicts)
+    missing = [name for name in (*KEY, "verdict") if name not in table.columns]
     if missing:
-        raise CatalogError(f"{where}: column {missing[0]!r} is missing; a CSV of verdicts has {', '.join(needed)}")
+        needed = ", ".join((*KEY, "verdict"))
+        raise CatalogError(f"{where}: column {missing[0]!r} is missing; a file of verdicts has {needed}")
     records = audit.to_pylist()
     place = {tuple(row[name] for name in KEY): index for index, row in enumerate(records)}
-    judged: dict[tuple, str | None] = {}
-    for line, row in enumerate(rows, start=2):
-        key = tuple(row[name] for name in KEY)
+    judged: dict[tuple[str, ...], str] = {}
+    for number, row in enumerate(table.filled_rows(), start=1):
+        if isinstance(row, RowError):
+            raise CatalogError(f"{where} is no file of verdicts: {row.detail}")
+        try:
+            product, attribute, value, verdict = (
+                read(row.get(name)) or "" for name, read in zip((*KEY, "verdict"), _READ, strict=True)
+            )
+        except ValueError as error:  # a number that a spreadsheet has rounded
+            raise CatalogError(f"{where}: row {number}: {error}") from error
+        said, key = f"{where}: row {number}: product {product}, {attribute}", (product, attribute, value)
         if key not in place:
-            raise CatalogError(f"{where}:{line}: product {key[0]}, {key[1]}: {key[2]!r} is not a row of this audit")
-        if judged.setdefault(key, row["verdict"]) != row["verdict"]:
-            raise CatalogError(f"{where}:{line}: product {key[0]}, {key[1]} has another verdict above; keep one")
-        records[place[key]]["verdict"] = row["verdict"] or None
+            raise CatalogError(f"{said}: {value!r} is not a row of this audit")
+        if judged.setdefault(key, verdict) != verdict:
+            raise CatalogError(f"{said} has another verdict above; keep one")
+        records[place[key]]["verdict"] = verdict or None
     return checked_verdicts(pa.Table.from_pylist(records, AUDIT), where)
 
 

@@ -12,6 +12,7 @@ follows from these, as they are no sample of what the model fills in.
 import argparse
 import sys
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
@@ -34,11 +35,11 @@ from moemoe.registry.tracking import check_tracking, default_tracking_uri
 from moemoe.registry.versions import Version, find_version
 from moemoe.reporting.formats import DASH, estimate
 from moemoe.schemas import CONTRADICTS
-from moemoe.storage import read_bytes, read_table
+from moemoe.storage import fetch, read_table
 
 
 def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
-    """AUDIT with its verdicts, from a CSV or from the table itself.
+    """AUDIT with its verdicts, from a file of their own or from the table itself.
 
     Raises:
         CatalogError: not an audit, or not its verdicts, or nobody has judged anything.
@@ -50,7 +51,8 @@ def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
         raise CatalogError(f"{audit_uri} is not a Parquet file: {first_line(error)}") from error
     audit = checked_verdicts(audit, audit_uri)
     if verdicts_uri:
-        audit = with_verdicts(audit, read_bytes(verdicts_uri), verdicts_uri)
+        with TemporaryDirectory(prefix="moemoe-") as folder:
+            audit = with_verdicts(audit, fetch(verdicts_uri, folder), verdicts_uri)
     if not any(audit["verdict"].to_pylist()):
         raise CatalogError(f"{verdicts_uri or audit_uri} holds no verdict; judge on the audit's page first")
     return audit

@@ -3,12 +3,14 @@
 import argparse
 import sys
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 
 from moemoe.cli import main
 from moemoe.errors import ConfigError
+from moemoe.inference.thresholds import THRESHOLDS
 from moemoe.registry.promote import PREVIOUS, alias_lock
 from moemoe.registry.tracking import check_tracking, client, default_tracking_uri
-from moemoe.registry.versions import CHAMPION, Version, alias_of, find_version, no_champion
+from moemoe.registry.versions import CHAMPION, Version, alias_of, fetch_version, find_version, no_champion
 
 
 def roll_back(uri: str, name: str) -> tuple[Version, Version]:
@@ -18,6 +20,7 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
 
     Raises:
         ConfigError: there is no champion, or none before it.
+        StorageError: the files of the one before are gone.
     """
     with alias_lock(uri, name):
         champion = alias_of(uri, name, CHAMPION)
@@ -28,6 +31,8 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
                 f"version {champion.version} of {name} is its first champion; there is none to go back to"
             )
         previous = find_version(uri, f"models:/{name}/{champion.tags[PREVIOUS]}")
+        with TemporaryDirectory(prefix="moemoe-") as scratch:
+            fetch_version(uri, previous, scratch, THRESHOLDS)  # what cannot be served is put back by nobody
         now = datetime.now(UTC).isoformat(timespec="seconds")
         client(uri).set_registered_model_alias(name, CHAMPION, previous.version)
         client(uri).set_model_version_tag(name, champion.version, "rolled_back", now)

@@ -1,9 +1,14 @@
+import csv
+import io
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
 from moemoe.errors import CatalogError
 from moemoe.inference.audit import Sampler, checked_verdicts, draw_audit, with_verdicts
 from moemoe.schemas import AUDIT, AUDIT_CANDIDATES
+from tests.support.excel_files import write_excel
 
 HEAD = b"product_id,attribute,prediction,verdict\n"
 
@@ -32,10 +37,44 @@ def test_the_sample_keeps_the_product_s_text():
     assert (row["title"], row["text"]) == ("A title", "A title | and what else is written")
 
 
-def test_verdicts_come_back_by_product_and_attribute():
-    text = b'\xef\xbb\xbfproduct_id,attribute,prediction,verdict\r\n"color1","color","a, ""b""","Right"\r\n'
-    judged = with_verdicts(audit(), text, "v.csv").to_pylist()
+ROWS = [
+    ("product_id", "attribute", "prediction", "verdict"),
+    ("color1", "color", 'a, "b"', "Right"),
+    ("color2", "color", 'a, "b"', ""),
+]
+
+
+def as_csv(delimiter: str, encoding: str) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(ROWS)
+    return text.getvalue().encode(encoding)
+
+
+def saved(folder: Path, text: bytes) -> Path:
+    (folder / "v.csv").write_bytes(text)
+    return folder / "v.csv"
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"),
+    [(",", "utf-8-sig"), (";", "cp1252"), ("\t", "utf-16")],
+    ids=["as the page makes it", "as Excel saves it in Germany", "as Unicode text"],
+)
+def test_verdicts_come_back_by_product_and_attribute(delimiter, encoding, tmp_path):
+    judged = with_verdicts(audit(), saved(tmp_path, as_csv(delimiter, encoding)), "v.csv").to_pylist()
     assert {row["product_id"]: row["verdict"] for row in judged if row["verdict"]} == {"color1": "right"}
+
+
+def test_verdicts_come_back_from_a_workbook(tmp_path):
+    rows = [("product_id", "attribute", "prediction", "verdict"), (17, "size", 42.0, "right"), (18, "size", 43.0, None)]
+    write_excel(tmp_path / "v.xlsx", [list(row) for row in rows])
+    numbers = [("17", "42"), ("18", "43")]
+    filled = [
+        {**row, "product_id": product, "attribute": "size", "prediction": value}
+        for row, (product, value) in zip(audit().to_pylist(), numbers, strict=False)
+    ]
+    judged = with_verdicts(pa.Table.from_pylist(filled, AUDIT), tmp_path / "v.xlsx", "v.xlsx")
+    assert judged["verdict"].to_pylist() == ["right", None]
 
 
 def test_an_audit_from_before_there_were_ids_is_read():
@@ -49,16 +88,24 @@ def test_an_audit_from_before_there_were_ids_is_read():
     ("text", "message"),
     [
         (b"product_id,verdict\n", "v.csv: column 'attribute' is missing"),
-        (HEAD + b"x,color,Red,right\n", "v.csv:2: product x, color: 'Red' is not a row"),
+        (HEAD + b"x,color,Red,right\n", "v.csv: row 1: product x, color: 'Red' is not a row"),
         (HEAD + b'color1,color,"a, ""b""",yes\n', "verdict 'yes' is unknown; allowed are right"),
-        (b"\xff\xfe\x00", "not a CSV of verdicts"),
-        (HEAD + b'color1,color,"a, ""b""",right\n' + b'color1,color,"a, ""b""",wrong\n', "v.csv:3: .* another verdict"),
+        (b"\xff\xfe\x00", "v.csv is (damaged|cut short)"),
+        (HEAD + b'color1,color,"a",""b"",right\n', "v.csv is no file of verdicts: line 2"),
+        (
+            HEAD + b"8.90123E+12,color,Red,right\n",
+            "v.csv: row 1: '8.90123E.12' is a number that a spreadsheet has rounded",
+        ),
+        (
+            HEAD + b'color1,color,"a, ""b""",right\n' + b'color1,color,"a, ""b""",wrong\n',
+            "v.csv: row 2: .* another verdict",
+        ),
     ],
-    ids=["column", "row", "verdict", "bytes", "twice"],
+    ids=["column", "row", "verdict", "bytes", "quotes", "rounded", "twice"],
 )
-def test_verdicts_that_cannot_be_read(text, message):
+def test_verdicts_that_cannot_be_read(text, message, tmp_path):
     with pytest.raises(CatalogError, match=message):
-        with_verdicts(audit(), text, "v.csv")
+        with_verdicts(audit(), saved(tmp_path, text), "v.csv")
 
 
 def test_a_verdict_column_that_is_no_text_is_no_audit():

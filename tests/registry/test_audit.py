@@ -47,3 +47,12 @@ def test_verdicts_on_two_versions_change_no_threshold():
     table = pa.Table.from_pylist(rows, AUDIT)
     with pytest.raises(ConfigError, match="the audit judges m/1, m/2; --apply takes verdicts on one version"):
         audit.apply("sqlite:///unused", table, field_precision(table))
+
+
+def test_verdicts_of_a_file_of_their_own_go_before_the_table_s(label_audit, tmp_path, capsys):
+    verdicts = tmp_path / "verdicts.csv"
+    verdicts.write_text("product_id;attribute;prediction;verdict\np0;color;Red;wrong\n", encoding="cp1252")
+    assert main(["audit", label_audit, "--verdicts", str(verdicts)]) == 0
+    assert re.search(r"^shirt +color +400 +20 +70\.0 ", capsys.readouterr().out, re.MULTILINE)
+    with pytest.raises(SystemExit, match="no such file"):
+        main(["audit", label_audit, "--verdicts", str(tmp_path / "nothing.csv")])

@@ -123,6 +123,13 @@ def test_the_gate_decides_and_one_command_rolls_back(uri, name, model_dir, monke
     assert champion(uri, name) == better.version
     assert client(uri).get_registered_model(name).tags["gate_decisions"] == "2"
 
+    place = files_of(uri, find_version(uri, first.model_uri))
+    moved = place.rename(place.with_name("moved"))
+    with pytest.raises(StorageError, match=f"the files of models:/{name}/{first.version} are not at {place}"):
+        roll_back(uri, name)
+    assert champion(uri, name) == better.version
+    moved.rename(place)
+
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     command = [warm_python(), "-m", "moemoe.registry.rollback", name]
     done = subprocess.run(command, capture_output=True, text=True)
