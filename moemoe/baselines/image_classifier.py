@@ -24,6 +24,7 @@ from moemoe.batches.collate import ModelInput
 from moemoe.errors import ConfigError
 from moemoe.model.files import SavedModule
 from moemoe.model.outputs import Answer, Distribution
+from moemoe.threads import at_most
 from moemoe.vision.config import PACKAGE, ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
 from moemoe.vision.weights import load_backbone_weights
@@ -112,7 +113,8 @@ class ImageClassifier(SavedModule):
             model = cls.create(config)
             seen_IF, targets = model._summaries(items)
             if len(seen_IF):
-                model._learn(seen_IF, targets, np.random.default_rng(seed))
+                with at_most(1):  # two threads that share such small steps are no faster, and give other bits
+                    model._learn(seen_IF, targets, np.random.default_rng(seed))
         return model.eval()
 
     @torch.inference_mode()
