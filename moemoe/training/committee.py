@@ -26,6 +26,7 @@ from moemoe.shards.sampler import epoch_order
 from moemoe.storage import fetch
 from moemoe.systems.committee import Committee, longest_text
 from moemoe.systems.pooling import fit_weights
+from moemoe.threads import at_most
 from moemoe.training.events import read_events
 from moemoe.training.items import (
     image_buffer,
@@ -72,7 +73,9 @@ def _make_committee(job: TrainingJob, recipe: Recipe, folders: dict[str, Path], 
     equal = {name: [1 / len(folders)] * len(folders) for name in values}
     nothing = [member.name for member in recipe.members if member.training.negatives and not member.fitted]
     committee = Committee.of(folders, values, equal, nothing=nothing).to(device).eval()
-    weights, short_text = validation_weights(committee, dataset, job.seed, device, job.tolerances)
+    threads = [member.training.threads for member in recipe.members if not member.fitted]
+    with at_most(max(filter(None, threads), default=None) if all(threads) else None):  # as its widest member trains
+        weights, short_text = validation_weights(committee, dataset, job.seed, device, job.tolerances)
     folder = Path(job.scratch) / "model"
     Committee.save(replace(committee.config, weights=weights, short_text=short_text), folders, folder)
     job.folder.model.publish(folder)
