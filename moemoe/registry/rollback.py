@@ -32,7 +32,7 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
             )
         previous = find_version(uri, f"models:/{name}/{champion.tags[PREVIOUS]}")
         with TemporaryDirectory(prefix="moemoe-") as scratch:
-            fetch_version(uri, previous, scratch, THRESHOLDS)  # what cannot be served is put back by nobody
+            fetch_version(uri, previous, scratch, THRESHOLDS)  # else serving and backfill would fail
         now = datetime.now(UTC).isoformat(timespec="seconds")
         client(uri).set_registered_model_alias(name, CHAMPION, previous.version)
         client(uri).set_model_version_tag(name, champion.version, "rolled_back", now)
