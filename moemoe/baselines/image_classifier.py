@@ -9,7 +9,7 @@ A attributes, V values of the attribute that has most, N questions.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,12 +107,18 @@ class ImageClassifier(SavedModule):
 
     @classmethod
     def fit(cls, config: ImageClassifierConfig, items: Iterable[ModelInput], seed: int) -> "ImageClassifier":
-        """Learns from the products that have an image. See ``Fitted.fit``."""
+        """Learns from the products that have an image; an attribute of none of them is left out. See ``Fitted.fit``."""
         with torch.random.fork_rng(devices=[]):  # it learns on the CPU
             torch.manual_seed(seed)
             model = cls.create(config)
             seen_IF, targets = model._summaries(items)
-            if len(seen_IF):
+            learned = sorted({number for rows in targets for number in rows[:, 0].tolist()})
+            if len(learned) < len(config.values):  # of the others no image tells anything
+                names = list(config.values)
+                config = replace(config, values={names[number]: config.values[names[number]] for number in learned})
+                targets = [np.column_stack([np.searchsorted(learned, rows[:, 0]), rows[:, 1]]) for rows in targets]
+                model = cls.create(config)
+            if learned:
                 with at_most(1):  # two threads that share such small steps are no faster, and give other bits
                     model._learn(seen_IF, targets, np.random.default_rng(seed))
         return model.eval()

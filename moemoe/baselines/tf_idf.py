@@ -5,7 +5,7 @@ Shapes: B products, F features (word n-grams), C values of an attribute.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,10 @@ class TfIdf:
 
     @classmethod
     def fit(cls, config: TfIdfConfig, items: Iterable[ModelInput], seed: int) -> "TfIdf":
-        """Learns vocabulary and regressions; an attribute with a single value needs none. See ``Fitted.fit``."""
+        """Learns vocabulary and regressions; none for an attribute with a single value, and leaves out one without items.
+
+        See ``Fitted.fit``.
+        """
         cls.check(config)
         from sklearn.linear_model import LogisticRegression
 
@@ -144,6 +147,7 @@ class TfIdf:
                 rows[question].append(len(texts))
                 targets[question].append(place[question][answer])
             texts.append(str(item.sources[0]))
+        config = replace(config, values={name: own for name, own in config.values.items() if rows[name]})
         vectorizer = Vectorizer(config)
         vectors_BF = vectorizer.fit(texts)
         coefficients = {}
@@ -153,7 +157,7 @@ class TfIdf:
             present = np.unique(targets[name])
             if len(present) == 1:
                 bias_C[present] = 0.0
-            elif len(present):
+            else:
                 own_BF = vectors_BF[rows[name]]
                 seen = np.unique(own_BF.indices)  # the other features' weights are 0
                 model = LogisticRegression(

@@ -112,6 +112,17 @@ def test_an_attribute_with_one_value_needs_no_regression():
     assert (answer.value, answer.confidence) == ("x", 1.0)
 
 
+def test_an_attribute_that_no_item_has_is_not_answered(tmp_path):
+    values = {"a": ["x", "y"], "b": ["p", "q"]}  # b is of products beyond those that it is fitted to
+    TfIdf.fit(TfIdfConfig(min_products=1, values=values), texts("x", "y"), 0).save_pretrained(tmp_path)
+    model = TfIdf.from_pretrained(tmp_path)
+    batch = model.collator_class(None, model.config)([ModelInput(["word0 common"], ["a", "b"])])
+    a, b = model.answer(batch, None)
+    assert a.value == "x"
+    assert (b.value, b.confidence) == ("", 0.0)
+    assert model.distributions(batch, None, ["a", "b"], values)[1].probability_C.tolist() == [0.5, 0.5]
+
+
 def test_neighbours_vote_with_their_similarity():
     config = KNNConfig(k=3, image_weight=1.0, values={"a": ["x", "y"]})
     near, far = np.full((3, 8, 8), 200, np.uint8), np.zeros((3, 8, 8), np.uint8)

@@ -72,6 +72,17 @@ def test_the_same_seed_gives_the_same_bits_from_features_or_images(trained, mani
     assert all(np.array_equal(one[key], two[key]) for key in one)
 
 
+@pytest.mark.parametrize(("attributes", "images"), [(["a"], [10, 200]), ([], [])])
+def test_an_attribute_whose_products_have_no_image_is_not_answered(attributes, images, tmp_path):
+    items = [ModelInput([image], ["a"], ["xy"[i]]) for i, image in enumerate(plain_images(*images))]
+    items.append(ModelInput([None], ["z", "b"], ["v", "q"]))
+    ImageClassifier.fit(config(z=["u", "v"], a=["x", "y"], b=["p", "q"]), items, 0).save_pretrained(tmp_path)
+    model = ImageClassifier.from_pretrained(tmp_path)
+    batch = model.collator_class(None, model.config)([ModelInput(plain_images(200), ["z", "a", "b"])])
+    said = {name: answer.value for name, answer in zip(["z", "a", "b"], model.answer(batch, None), strict=True)}
+    assert said == {"z": "", "a": "y" if attributes else "", "b": ""}
+
+
 def test_another_seed_gives_others():
     items = [ModelInput([image], ["a"], ["x"]) for image in plain_images(10, 200)]
     one, other = (ImageClassifier.fit(config(a=["x", "y"]), items, seed) for seed in (0, 1))
