@@ -20,7 +20,7 @@ from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
 from moemoe.model.moemoe import Encoded, MoEMoE
-from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
+from moemoe.model.source_attention import SourceMemory
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
 from moemoe.vision.weights import load_backbone_weights, load_timm
@@ -148,10 +148,8 @@ class MXT(MoEMoE):
         seen_BK = share(states_BKD, seen_BKD)
         states_BKD = self.attend_norm(states_BKD + seen_BKD) * real_BK[..., None]
 
-        B, K = real_BK.shape
-        slot_N, width = example_slots(batch.product_of, B)
-        weights_SBQL = scatter_weights(states_BKD.new_ones(B, K, 1), slot_N, B, width)
+        weights_NLS = states_BKD.new_ones(*real_BK.shape, 1)
         keys, values = self.decoder.project_sources([states_BKD])
         image_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
-        memory = SourceMemory(keys, values, weights_SBQL, real_BK, slot_N)
+        memory = SourceMemory(keys, values, weights_NLS, real_BK, batch.product_of)
         return Encoded(memory, torch.stack([image_B, 1 - image_B], dim=1), None, loads)

@@ -131,7 +131,7 @@ class TfIdf:
 
     @classmethod
     def fit(cls, config: TfIdfConfig, items: Iterable[ModelInput], seed: int) -> "TfIdf":
-        """Learns vocabulary and regressions; none for an attribute with a single value, and leaves out one without items.
+        """Learns vocabulary and regressions; an attribute with one value needs none, one of no item is left out.
 
         See ``Fitted.fit``.
         """

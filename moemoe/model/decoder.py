@@ -1,9 +1,10 @@
 """T5's decoder over weighted sources, with experts in some of its feed-forward layers.
 
 The weights are those of transformers' ``T5Stack``, by its names; only the order of computation is ours: sources are
-projected once per product (``source_attention``), and feed-forward layers and routers see real tokens alone.
+projected once per product (``source_attention``), and cross-attention, feed-forward layers and routers see real tokens
+alone.
 
-Shapes: N examples, T decoder tokens, D d_model, H heads, d head width.
+Shapes: N examples, T decoder tokens, X real ones of them, D d_model, H heads, d head width.
 """
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from moemoe.model.mixture_of_experts import RouterStats
-from moemoe.model.source_attention import SourceMemory, source_attention
-from moemoe.model.t5_layers import feed_forward, heads, position_bias, run_layer, self_attention, valid_indices
+from moemoe.model.source_attention import SourceMemory
+from moemoe.model.t5_layers import feed_forward, heads, position_bias, run_layer, self_attention
 
 
 class Decoder(nn.Module):
@@ -44,16 +45,18 @@ class Decoder(nn.Module):
         place = torch.arange(real_NT.shape[1], device=x_NTD.device)
         visible_NTT = (place[None, :] <= place[:, None]) & real_NT[:, None, :]
         mask_NHTT = position_bias(self.stack, visible_NTT, 0, x_NTD)
-        real = valid_indices(real_NT)
+        real_X = real_NT.flatten().nonzero()[:, 0]
+        tokens = memory.place(real_X // real_NT.shape[1])
 
         def layer(index: int, block: nn.Module, x_NTD: Tensor) -> tuple[Tensor, RouterStats | None]:
             own, cross, last = block.layer
-            x_NTD = self_attention(own, x_NTD, mask_NHTT)
-            attention = cross.EncDecAttention
-            query = attention.q(cross.layer_norm(x_NTD)).unflatten(-1, (-1, attention.key_value_proj_dim))
+            x_ND = self_attention(own, x_NTD, mask_NHTT).flatten(0, 1)
+            x_XD, attention = x_ND[real_X], cross.EncDecAttention
+            query_XHd = attention.q(cross.layer_norm(x_XD)).unflatten(-1, (-1, attention.key_value_proj_dim))
             rate = attention.dropout if self.training else 0.0
-            x_NTD = x_NTD + cross.dropout(attention.o(source_attention(query, index, memory, rate)))
-            return feed_forward(last, x_NTD, real)
+            x_XD = x_XD + cross.dropout(attention.o(tokens.attend(query_XHd, index, rate)))
+            x_XD, load = feed_forward(last, x_XD, None)
+            return x_ND.index_copy(0, real_X, x_XD).view_as(x_NTD), load
 
         x_NTD = self.stack.dropout(x_NTD)
         loads = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from moemoe.model.source_attention import SourceMemory, example_slots
+from moemoe.model.source_attention import SourceMemory, token_slots
 
 #: Scores of what is not attended to: far below all others, and still a number in sums.
 MASKED = -1e30
@@ -44,8 +44,8 @@ class FoldedMemory:
     @classmethod
     def of(cls, memory: SourceMemory) -> "FoldedMemory":
         """The same sources; J is read off the weights."""
-        S, B, Q, L = memory.weights_SBQL.shape
-        weights_SNL = memory.weights_SBQL.flatten(1, 2)[:, memory.slot_N]
+        weights_SNL, B = memory.weights_NLS.permute(2, 0, 1), len(memory.attended_BL)
+        S, _, L = weights_SNL.shape
         changes_L = (weights_SNL != weights_SNL[:, :, -1:]).any(1).any(0)
         J = int(changes_L.nonzero()[-1]) + 1 if bool(changes_L.any()) else 0
         mask_BL = torch.zeros_like(memory.attended_BL, dtype=weights_SNL.dtype)
@@ -68,12 +68,12 @@ class FoldedMemory:
             first_keys.append(key[:, :, :-1, :J].unflatten(2, (S, d)).transpose(2, 3).flatten(3))
             first_values.append(value[:, :, :J].unflatten(3, (S, d)).transpose(2, 3).flatten(2, 3))
         constant_NS, first_NZ = weights_SNL[:, :, -1].T, weights_SNL[:, :, :J].permute(1, 0, 2).flatten(1)
-        product_N = memory.slot_N // Q
-        return cls(keys, values, first_keys, first_values, mask_BL[:, :J], constant_NS, first_NZ, product_N)
+        first_mask_BJ = mask_BL[:, :J]
+        return cls(keys, values, first_keys, first_values, first_mask_BJ, constant_NS, first_NZ, memory.product_N)
 
     def place(self, example_X: Tensor) -> "PlacedTokens":
         """Tokens of the examples ``example_X`` (in rising order), ready to attend."""
-        slot_X, width = example_slots(self.product_N[example_X], len(self.first_mask_BJ))
+        slot_X, width = token_slots(self.product_N[example_X], len(self.first_mask_BJ))
         placed = PlacedTokens(self, slot_X, width)
         placed.constant_B1GS = placed.grid(self.constant_NS[example_X])[:, None]
         placed.first_B1GZ = placed.grid(self.first_NZ[example_X])[:, None]

@@ -29,7 +29,7 @@ from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.outputs import Answer, Distribution, Losses
 from moemoe.model.pretrained import embeddings_for, load_t5, replace_embedding, text_config_of
 from moemoe.model.question_guided_attention import QuestionGuidedAttention, source_shares
-from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights
+from moemoe.model.source_attention import SourceMemory
 from moemoe.model.t5_layers import add_experts, t5_stack
 from moemoe.model.value_distribution import value_probabilities
 from moemoe.vision.image_encoder import ImageEncoder
@@ -190,13 +190,11 @@ class MoEMoE(SavedModule):
         else:
             weights_NLS = states[0].new_full((batch.product_of.numel(), length, S), 1 / S)
 
-        slot_N, width = example_slots(batch.product_of, batch.products)
-        weights_SBQL = scatter_weights(weights_NLS, slot_N, batch.products, width)
         keys, values = self.decoder.project_sources(states)
         with torch.no_grad():
             norms_BLS = torch.stack([repeat_patches(source.norm(dim=-1), length) for source in states], dim=-1)
             shares_NS = source_shares(weights_NLS, norms_BLS[batch.product_of], attended_BL[batch.product_of])
-        memory = SourceMemory(keys, values, weights_SBQL, attended_BL, slot_N)
+        memory = SourceMemory(keys, values, weights_NLS, attended_BL, batch.product_of)
         if self.alignment is None:
             return Encoded(memory, shares_NS, None, loads)
         there = [  # an image is repeated, so it is real wherever anything is attended to

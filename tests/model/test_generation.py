@@ -10,7 +10,7 @@ from moemoe.model.cached_decoder import CachedDecoder
 from moemoe.model.folded_memory import FoldedMemory
 from moemoe.model.generation import generate
 from moemoe.model.moemoe import MoEMoE
-from moemoe.model.source_attention import SourceMemory, example_slots, scatter_weights, source_attention
+from moemoe.model.source_attention import SourceMemory
 from tests.support.small_model import random_batch, tiny_config
 
 #: Values of one to four tokens; 1 ends each.
@@ -180,12 +180,10 @@ def test_folded_sources_are_attended_to_as_in_training(own_weights, at_once, mon
     product_N = torch.tensor([0, 0, 2, 2, 2])  # one product is asked nothing
     weights_NLS = torch.randn(5, L, 2)
     weights_NLS[:, own_weights:] = weights_NLS[:, -1:]
-    slot_N, width = example_slots(product_N, B)
     attended_BL = torch.rand(B, L) < 0.7
     attended_BL[2, :] = False  # nothing at all
     keys, values = [torch.randn(B, H, d, P) for P in lengths], [torch.randn(B, H, P, d) for P in lengths]
-    memory = SourceMemory([keys], [values], scatter_weights(weights_NLS, slot_N, B, width), attended_BL, slot_N)
-    query_NTHd = torch.randn(5, T, H, d)
-    expected_NTD = source_attention(query_NTHd, 0, memory)
-    placed = FoldedMemory.of(memory).place(torch.arange(5).repeat_interleave(T))
-    assert torch.allclose(placed.attend(query_NTHd.flatten(0, 1), 0).view(5, T, -1), expected_NTD, atol=1e-5)
+    memory = SourceMemory([keys], [values], weights_NLS, attended_BL, product_N)
+    query_XHd, example_X = torch.randn(5 * T, H, d), torch.arange(5).repeat_interleave(T)
+    expected_XD = memory.place(example_X).attend(query_XHd, 0)
+    assert torch.allclose(FoldedMemory.of(memory).place(example_X).attend(query_XHd, 0), expected_XD, atol=1e-5)

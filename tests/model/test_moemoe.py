@@ -117,7 +117,7 @@ def test_mixed_scores_equal_attention_to_the_mixed_source(model):
     one = dataclasses.replace(batch, product_of=torch.arange(len(e)))
     keys, values = model.decoder.project_sources([e])
     memory = SourceMemory(
-        keys, values, torch.ones(1, len(e), 1, length), encoded.memory.attended_BL[batch.product_of], one.product_of
+        keys, values, torch.ones(len(e), length, 1), encoded.memory.attended_BL[batch.product_of], one.product_of
     )
     x = model.embedding(batch.decoder_ids)
     ours, _ = model.decoder(x, batch.decoder_mask, encoded.memory)
