@@ -3,6 +3,8 @@
 Shapes: B contexts, K context tokens, U questions, J question tokens, I images, P patches, D d_model, L positions.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Stack
@@ -10,7 +12,17 @@ from transformers.models.t5.modeling_t5 import T5Stack
 from moemoe.model.config import NgramConfig
 from moemoe.model.mixture_of_experts import RouterStats
 from moemoe.model.ngrams import HashedNgrams
-from moemoe.model.t5_layers import feed_forward, position_bias, run_layer, self_attention, valid_indices
+from moemoe.model.t5_layers import (
+    feed_forward,
+    position_bias,
+    run_layer,
+    self_attention,
+    self_attention_of_each,
+    valid_indices,
+)
+
+#: Tokens of a batch's longest text from which on a CPU encodes its texts one by one.
+LONG_TEXT = 64
 
 
 class TextEncoder(nn.Module):
@@ -23,7 +35,10 @@ class TextEncoder(nn.Module):
         self.recompute = False
 
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
-        """States [B, K, D] of token ids int64 [B, K], and the routers' loads; ``mask_BK`` is true on real tokens."""
+        """States [B, K, D] of token ids int64 [B, K], and the routers' loads.
+
+        ``mask_BK`` is true on real tokens; padding stands behind them.
+        """
         return self.encode_embeddings(self.embed(ids_BK), mask_BK)
 
     def embed(self, ids_BK: Tensor) -> Tensor:
@@ -34,18 +49,40 @@ class TextEncoder(nn.Module):
     def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """The same from embeddings [B, K, D]."""
         x_BKD = self.stack.dropout(x_BKD)
+        if x_BKD.device.type == "cpu" and mask_BK.shape[1] >= LONG_TEXT:
+            return self._one_by_one(x_BKD, mask_BK)
         mask_BHKK = position_bias(self.stack, mask_BK[:, None].expand(-1, mask_BK.shape[1], -1), 0, x_BKD)
         real = valid_indices(mask_BK)
 
         def layer(block: nn.Module, x_BKD: Tensor) -> tuple[Tensor, RouterStats | None]:
             return feed_forward(block.layer[-1], self_attention(block.layer[0], x_BKD, mask_BHKK), real)
 
+        states_BKD, loads = self._run(layer, x_BKD)
+        return states_BKD * mask_BK.unsqueeze(-1), loads
+
+    def _one_by_one(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
+        """The same, each text by itself: nothing is computed for padding, and what attends stays in the cache."""
+        lengths, K = mask_BK.sum(1).tolist(), mask_BK.shape[1]
+        bias_HKK = position_bias(self.stack, mask_BK.new_ones(1, K, K), 0, x_BKD)[0]
+        bias = [bias_HKK[:, :length, :length] for length in lengths]
+        real_X = mask_BK.flatten().nonzero()[:, 0]
+
+        def layer(block: nn.Module, x_XD: Tensor) -> tuple[Tensor, RouterStats | None]:
+            return feed_forward(block.layer[-1], self_attention_of_each(block.layer[0], x_XD, lengths, bias), None)
+
+        x_ND = x_BKD.flatten(0, 1)
+        states_XD, loads = self._run(layer, x_ND[real_X])
+        return torch.zeros_like(x_ND).index_copy(0, real_X, states_XD).view_as(x_BKD), loads
+
+    def _run(
+        self, layer: Callable[..., tuple[Tensor, RouterStats | None]], x: Tensor
+    ) -> tuple[Tensor, list[RouterStats]]:
+        """All layers and the last norm."""
         loads = []
         for block in self.stack.block:
-            x_BKD, load = run_layer(self.recompute, layer, block, x_BKD)
+            x, load = run_layer(self.recompute, layer, block, x)
             loads += [] if load is None else [load]
-        states_BKD = self.stack.dropout(self.stack.final_layer_norm(x_BKD))
-        return states_BKD * mask_BK.unsqueeze(-1), loads
+        return self.stack.dropout(self.stack.final_layer_norm(x)), loads
 
 
 def repeat_patches(patches_IPD: Tensor, length: int) -> Tensor:

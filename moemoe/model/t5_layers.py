@@ -6,7 +6,7 @@ and never counts in a router's load.
 Shapes: X rows, T tokens, K tokens attended to, D d_model, H heads, d head width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -58,6 +58,29 @@ def self_attention(layer: nn.Module, x_XTD: Tensor, mask_XHTT: Tensor) -> Tensor
     rate = attention.dropout if layer.training else 0.0
     out = F.scaled_dot_product_attention(query, key, value, mask_XHTT, dropout_p=rate, scale=1.0)
     return x_XTD + layer.dropout(attention.o(out.transpose(1, 2).flatten(2)))
+
+
+def self_attention_of_each(layer: nn.Module, x_XD: Tensor, lengths: Sequence[int], bias: Sequence[Tensor]) -> Tensor:
+    """The same of texts one behind the other, each by itself.
+
+    Args:
+        x_XD: the tokens of all.
+        lengths: each text's; together X.
+        bias: each text's position bias [H, T, T].
+    """
+    attention = layer.SelfAttention
+    normed = layer.layer_norm(x_XD)
+    rate = attention.dropout if layer.training else 0.0
+    all_heads = (
+        f(normed).unflatten(-1, (-1, attention.key_value_proj_dim)) for f in (attention.q, attention.k, attention.v)
+    )
+    out = []
+    for query, key, value, bias_HTT in zip(
+        *(x.transpose(0, 1).split(lengths, 1) for x in all_heads), bias, strict=True
+    ):
+        weight_HTT = F.dropout(torch.baddbmm(bias_HTT, query, key.transpose(1, 2)).softmax(-1), rate, rate > 0)
+        out.append((weight_HTT @ value).transpose(0, 1).flatten(1))
+    return x_XD + layer.dropout(attention.o(torch.cat(out)))
 
 
 def heads(x_XTD: Tensor, attention: nn.Module) -> Tensor:
