@@ -19,7 +19,7 @@ from moemoe.catalog.layouts.columns import (
     plain_name,
     unmarked,
 )
-from moemoe.catalog.layouts.languages import is_tagged
+from moemoe.catalog.layouts.languages import has_languages
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
@@ -266,7 +266,7 @@ def _label(value: Any, file: SellerFile, column: str) -> Any:
 
     Of one in several languages whoever makes a record of the row chooses.
     """
-    if is_tagged(value):
+    if has_languages(value):
         return value
     if isinstance(value, bytes) and not _is_text(value):
         label, is_odd = None, True

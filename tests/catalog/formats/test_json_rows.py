@@ -228,9 +228,9 @@ def test_objects_beside_labels_are_no_groups(tmp_path):
     )
     assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "Slim")], []]
     assert sum(read_as(path).counts.values()) == 2
-    languages = {"Color": {"en": "red", "de": "rot"}, "Cut": {"en": "slim", "de": "eng"}}
+    sides = {"Color": {"front": "red", "back": "blue"}, "Cut": {"front": "slim", "back": "wide"}}
     colors = {"Color": [{"name": "red", "id": 1}, {"name": "blue", "id": 2}], "Cut": [{"name": "slim", "id": 3}]}
-    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"en": "red"}}, languages, colors)))
+    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"front": "red"}}, sides, colors)))
     assert [row["attributes"] for row in rows_of(path)] == [[], [], [("Color", "red, blue"), ("Cut", "slim")]]
     assert sum(read_as(path).counts.values()) == 3
 
