@@ -4,12 +4,12 @@ Also several columns of one name, which are told apart as "bullet_point (2)" her
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from moemoe.catalog.formats.printed import nested
-from moemoe.catalog.layouts.columns import plain_name
-from moemoe.catalog.layouts.layout import UNUSED
+from moemoe.catalog.layouts.columns import image_columns, plain_name
+from moemoe.catalog.layouts.layout import UNUSED, SellerFile
 from moemoe.catalog.layouts.records import split_urls, with_path
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
@@ -38,6 +38,9 @@ _SMALL = re.compile("thumb|small|vorschau|miniatur", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     "logo|icon|swatch|label|badge|flag|brand|chart|guide|credit|licen[cs]e|author|avatar|seller|manual", re.IGNORECASE
 )
+#: Rows by which columns of images are told.
+LOOKED_AT = 50
+UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
 SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
 _FILE = re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:[?#]\S*)?", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
@@ -90,6 +93,29 @@ def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:
             plain[column] = next_one
     found = {name: [c for c, one in plain.items() if names.fullmatch(one)] for name, names in _NAMES.items()}
     return {name: own for name, own in found.items() if own}
+
+
+def listed_in(file: SellerFile, sources: Mapping[str, str], others: Collection[str]) -> dict[str, list[str]]:
+    """The columns of a file's further images, which its names say, and bullet points. Says so in ``file.became``.
+
+    Args:
+        sources: catalog column -> the file's.
+        others: columns that are something else too.
+    """
+    table = file.table
+    left = [c for c in table.columns if c not in {*sources.values(), *others} and c not in table.constants]
+    unclear = image_columns(left)
+    has_image = bool(sources.keys() & {"image", "images"})
+    file.became.update({} if has_image else dict.fromkeys(unclear, UNCLEAR_IMAGE))
+    left = [column for column in left if column not in unclear]
+    found = listed_columns(left)
+    called = [c for c in left if _CALLED_IMAGE.search(c) and not any(c in columns for columns in found.values())]
+    pictured = pictured_columns(called, table.first(LOOKED_AT), has_image or "images" in found) if called else {}
+    if own := [column for column, became in pictured.items() if became == "images"]:
+        found["images"] = sorted([*found.get("images", ()), *own], key=table.columns.index)
+    file.became.update(pictured)
+    file.became.update({column: name for name, columns in found.items() for column in columns})
+    return found
 
 
 def add_listed(row: dict[str, Any], given: Mapping[str, Any], columns: Mapping[str, Sequence[str]]) -> None:
