@@ -13,7 +13,7 @@ from moemoe.language_tags import is_tag, preference
 
 #: What an entry calls its language, and its text.
 TAGS = ("language_tag", "language", "lang", "locale", "@language")
-_TEXTS = ("value", "text", "@value", "label", "name")
+_TEXTS = ("value", "text", "@value", "label", "name", "data")
 #: Columns whose texts may be an object from language to text.
 _COLUMNS = ("title", "product_type", "description", "bullet_points")
 #: Codes that are more often names of something else, where an object has nothing else.
@@ -81,9 +81,9 @@ def _labels(value: Any, language: str, country: str) -> Any:
         return value if isinstance(parsed, str) or (read := _labels(parsed, language, country)) is parsed else read
     if is_tagged(value):
         return [_without_tag(one) for one in in_language(value, language, country)]
-    if entries := _label_entries(value):
-        return next((_text(one) for one in in_language(entries, language, country)), None)
     if isinstance(value, dict):
+        if entries := _label_entries(value):
+            return next((_text(one) for one in in_language(entries, language, country)), None)
         read = {key: _labels(one, language, country) for key, one in value.items()}
         return read if any(read[key] is not one for key, one in value.items()) else value
     if isinstance(value, (list, tuple)):
@@ -108,7 +108,9 @@ def _may_have_languages(row: Mapping[str, Any]) -> bool:
 
 
 def _may_be_tagged(label: Any) -> bool:
-    return type(label) in (list, dict) or (type(label) is str and _is_of_objects(label))
+    if type(label) is dict:
+        return all(is_tag(str(key)) for key in label) or any(type(part) in (dict, list) for part in label.values())
+    return type(label) is list or (type(label) is str and _is_of_objects(label))
 
 
 def _entries(value: Any) -> list[Any] | None:
@@ -164,7 +166,7 @@ def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry as labels have it, with its text as ``value``."""
     tags = {name for name in TAGS if is_tag(str(entry.get(name) or ""))}
     rest = {name: part for name, part in entry.items() if name not in tags}
-    named = next((name for name in ("text", "@value") if name in rest and "value" not in rest), None)
+    named = next((name for name in ("text", "@value", "data") if name in rest and "value" not in rest), None)
     return {("value" if name == named else name): part for name, part in rest.items()}
 
 

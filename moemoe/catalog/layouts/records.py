@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from moemoe.catalog.formats.linked import linked, shown
@@ -166,7 +167,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
-    if isinstance(value, dict) and not value.keys().isdisjoint(_VALUES) and is_pair(value):
+    if isinstance(value, dict) and is_pair(value):
         value = [value]  # the list of one that another program has unwrapped
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
@@ -245,43 +246,64 @@ def _within(given: str) -> Any:
     return shown(given) if odd is not None or label is given else label
 
 
-#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
+_WORDS = ("attribute", "attr", "spec", "specification", "feature", "property", "param", "parameter", "characteristic")
+#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops, without
+#: underscores; of several the one that comes first counts.
 _PAIRS = (
-    *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
-    *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
-    *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
-    *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
-    *(("fname", "fvalue"), ("param_name", "val")),  # of BMEcat and Heureka
-    *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
+    *(("key", "value"), ("name", "value"), ("name", "valuename"), ("name", "values")),
+    *(("name", "options"), ("name", "option"), ("fname", "fvalue"), ("paramname", "val")),  # of BMEcat and Heureka
+    *((word, value) for word in _WORDS for value in ("value", "values")),
+    *(
+        (f"{word}{name}", value)
+        for word in _WORDS
+        for name in ("name", "label", "code", "key")
+        for value in (f"{word}value", "value", "valuename")
+    ),
+    *(("type", "value"), ("code", "value"), ("label", "value"), ("label", "values"), ("title", "value"), ("k", "v")),
 )
 #: Of these the names, which may stand without a value, and what may stand beside them then.
-_NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
+_NAMES = ("key", "name", "attribute", "attributename", "attributecode", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+_UNITS = frozenset(unit.replace("_", "") for unit in UNITS)
 _OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
-#: The names of values, by which a pair is told fast from an object of labels.
-_VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
+#: The names of values, by which a pair is told fast from an object of labels; and what a pair has at most.
+_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8
 
 
 def is_pair(given: Mapping[str, Any]) -> bool:
     """Whether an object has an attribute's name and its value, and little else."""
-    names = {str(name).strip().casefold() for name in given}
-    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS)
+    names = set(_plain(given)) if len(given) <= _MOST else set()
+    return not names.isdisjoint(_VALUES) and any(
+        {key, value} <= names <= {key, value, *_UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS
+    )
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
     """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
-    plain = {str(name).strip().casefold(): value for name, value in given.items()}
-    pairs = [(key, value) for key, value in _PAIRS if key in plain and value in plain]
-    if pairs:  # in Parquet each object has the fields of all
-        key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
-        return plain[key], with_unit(plain[value], unit_of(plain))
+    plain = _plain(given)
+    pairs = _pairs_of(tuple(plain))
+    if pairs:  # in Parquet each object has the fields of all; Mercado Libre has the value twice
+        filled = [pair for pair in pairs if plain[pair[1]] is not None] or pairs
+        key, value = next((pair for pair in filled if plain_label(plain[pair[1]])[1] is None), filled[0])
+        return plain[key], with_unit(plain[value], unit_of(given))
     name = next((name for name in _NAMES if name in plain), None)
     if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
         return plain[name], None
     if plain.keys() & {name for pair in _PAIRS for name in pair}:
         return given
-    filled = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
-    return (filled or list(given.items()))[0] if given and len(filled) < 2 else given
+    others = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
+    return (others or list(given.items()))[0] if given and len(others) < 2 else given
+
+
+@lru_cache(1024)
+def _pairs_of(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Those of _PAIRS that an object with such names has."""
+    return [(key, value) for key, value in _PAIRS if key in names and value in names]
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An object under its names without case and underscores: "attributeName" and "attribute_name" are one."""
+    return {str(name).strip().casefold().replace("_", ""): value for name, value in given.items()}
 
 
 def image(value: Any) -> dict[str, Any] | None:

@@ -143,6 +143,10 @@ BLUE = {"de": "Blau", "en_US": "Blue"}
         {"color": BLUE, "fabric": {"de": "Baumwolle", "en_US": "Cotton"}},
         [{"name": "color", "value": {"key": "b", "label": BLUE}}, {"name": "fabric", "value": {"en_US": "Cotton"}}],
         json.dumps({"color": BLUE, "fabric": {"de": None, "en_US": "Cotton"}}),
+        {
+            "color": [{"locale": tag, "scope": None, "data": text} for tag, text in BLUE.items()],
+            "fabric": [{"locale": None, "scope": None, "data": "Cotton"}],
+        },
     ],
 )
 def test_labels_as_objects_from_language_to_text(tmp_path, attributes):

@@ -23,6 +23,9 @@ LABELS = [
     ([{"value": "red"}, {"label": "blue"}, "green"], "red, blue, green"),
     ([{"name": "Color", "value": "red"}, {"name": "Color", "value": "blue"}], "red, blue"),
     (["red", None, "blue"], "red, blue"),
+    ({"amount": "3.5", "unit": "kg"}, "3.5 kg"),
+    ({"value": {"number": 32, "unit": "cm"}}, "32 cm"),
+    ({"data": ["red", "blue"]}, "red, blue"),
     ({"name": "red"}, "red"),
     ({"id": 15, "name": "red", "slug": "red"}, "red"),
     ([{"name": "red"}, {"id": 2, "Name": "blue"}], "red, blue"),
@@ -31,6 +34,7 @@ LABELS = [
 #: What is left out -> what is left.
 ODD = [
     ({"unit": "cm"}, None),
+    ({"amount": "3.50", "currency": "EUR"}, None),
     ({"name": "Color", "tone": "red"}, None),
     ({"name": {"tone": "red"}}, None),
     ({"value": {"tone": "red"}}, None),
