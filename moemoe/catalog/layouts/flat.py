@@ -60,6 +60,8 @@ _OF_PAIRS = re.compile(
 _KINDS = frozenset(("simple", "variable", "variation", "grouped", "configurable", "physical"))
 _FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "digital", "service"))
 _UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
+_NUMBER = re.compile(r"(?<=.)(?:value|measure(?:ment)?|amount|magnitude)$")
+_BRACKETS = str.maketrans("", "", "()[].")
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -198,13 +200,13 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
 
 
 def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
-    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit"."""
-    units = {match[1]: column for column in columns if (match := _UNIT.fullmatch(plain_name(column)))}
-    return {
-        column: units[name]
-        for column in columns
-        if (name := plain_name(column).removesuffix("value")) in units and units[name] != column
-    }
+    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit", or "width - measure"
+    and "width - unit".
+    """
+    plain = {column: plain_name(column).translate(_BRACKETS) for column in columns}
+    units = {match[1]: column for column, name in plain.items() if (match := _UNIT.fullmatch(name))}
+    found = {column: units.get(name, units.get(_NUMBER.sub("", name))) for column, name in plain.items()}
+    return {column: unit for column, unit in found.items() if unit is not None and unit != column}
 
 
 def _check_product_types(file: SellerFile, column: str) -> None:

@@ -17,6 +17,7 @@ BULLETS = (
     "selling_point_2",
     "Key Feature 3",
     "Key Features",
+    "Key Features (+)",  # of Walmart
 )
 OTHERS = (
     "image",
