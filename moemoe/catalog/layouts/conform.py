@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.formats.columnar import python_values
+from moemoe.catalog.formats.image_objects import PATHS
 from moemoe.catalog.formats.printed import BEFORE_ROUND
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
@@ -188,7 +189,7 @@ def _cast_image(array: pa.Array) -> pa.Array:
         return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
-        path = next((name for name in ("path", *records.PATHS) if name in names), None)
+        path = next((name for name in ("path", *PATHS) if name in names), None)
         given = {"bytes": pc.struct_field(array, "bytes")} if "bytes" in names else {}
         given |= {"path": pc.struct_field(array, path)} if path else {}
     else:

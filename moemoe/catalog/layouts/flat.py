@@ -21,13 +21,7 @@ from moemoe.catalog.layouts.columns import (
 )
 from moemoe.catalog.layouts.languages import has_languages
 from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.listed_columns import (
-    LOOKED_AT,
-    UNCLEAR_IMAGE,
-    add_listed,
-    listed_columns,
-    pictured_columns,
-)
+from moemoe.catalog.layouts.listed_columns import UNCLEAR_IMAGE, add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
@@ -211,7 +205,7 @@ def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
 
 def _check_product_types(file: SellerFile, column: str) -> None:
     """Raises CatalogError if all product types are what shops call kinds of products."""
-    cells = (as_cell(row.get(column)) for row in file.table.first(LOOKED_AT))
+    cells = (as_cell(row.get(column)) for row in file.table.first(50))
     found = dict.fromkeys(cell for cell in cells if cell)
     kinds = {kind for cell in found for kind in split_list(cell.casefold())}
     if kinds & _KINDS and kinds <= _KINDS | _FURTHER_KINDS:
@@ -224,7 +218,7 @@ def _check_product_types(file: SellerFile, column: str) -> None:
 
 def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, str]:
     """See ``pictured_columns``. Says so in ``file.became``."""
-    found = pictured_columns(keys, file.table.first(LOOKED_AT), has_image)
+    found = pictured_columns(keys, file.table.first(50), has_image)
     file.became.update(found)
     return found
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.image_objects import FILE, LINK, SMALL, is_image, largest, named_images, with_path
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.layouts.columns import image_columns, plain_name
 from moemoe.catalog.layouts.layout import UNUSED, SellerFile
-from moemoe.catalog.layouts.records import split_urls, with_path
+from moemoe.catalog.layouts.records import split_urls
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
@@ -34,16 +35,11 @@ _CALLED_IMAGE = re.compile(
     "image|img|picture|photo|thumb|gallery|bild|foto|imagen|imagem|immagin|afbeelding|zdjęci|фото|изображ|画像|图片|圖片",
     re.IGNORECASE,
 )
-_SMALL = re.compile("thumb|small|vorschau|miniatur", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     "logo|icon|swatch|label|badge|flag|brand|chart|guide|credit|licen[cs]e|author|avatar|seller|manual", re.IGNORECASE
 )
-#: Rows by which columns of images are told.
-LOOKED_AT = 50
 UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
-SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
-_FILE = re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:[?#]\S*)?", re.IGNORECASE)
-_LINK = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
+OF_SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
 
 
 def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], has_image: bool) -> dict[str, str]:
@@ -61,10 +57,10 @@ def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], 
         cells = [cell for cell in given if cell or not isinstance(cell, (str, list))]
         is_called = _CALLED_IMAGE.search(column) is not None
         if cells and all(_are_images(cell, is_called) for cell in cells):
-            is_small = _SMALL.search(column)
-            found[column] = OF_OTHERS if _OF_OTHERS.search(column) else SMALL if is_small else "images"
+            is_small = SMALL.search(column)
+            found[column] = OF_OTHERS if _OF_OTHERS.search(column) else OF_SMALL if is_small else "images"
     if not has_image and "images" not in found.values():
-        return {column: "images" if became == SMALL else became for column, became in found.items()}
+        return {column: "images" if became == OF_SMALL else became for column, became in found.items()}
     return found
 
 
@@ -75,9 +71,11 @@ def _are_images(cell: Any, is_called: bool) -> bool:
 
 def _is_image(one: Any, is_called: bool) -> bool:
     if isinstance(one, dict):
+        one = one if is_image(one) else largest(one)
+    if isinstance(one, dict):
         one = one.get("bytes") or with_path(one).get("path")
     if isinstance(one, str):
-        return bool(_FILE.fullmatch(one) or (is_called and _LINK.fullmatch(one)))
+        return bool(FILE.fullmatch(one) or (is_called and LINK.fullmatch(one)))
     return is_called and isinstance(one, bytes)
 
 
@@ -110,7 +108,7 @@ def listed_in(file: SellerFile, sources: Mapping[str, str], others: Collection[s
     left = [column for column in left if column not in unclear]
     found = listed_columns(left)
     called = [c for c in left if _CALLED_IMAGE.search(c) and not any(c in columns for columns in found.values())]
-    pictured = pictured_columns(called, table.first(LOOKED_AT), has_image or "images" in found) if called else {}
+    pictured = pictured_columns(called, table.first(50), has_image or "images" in found) if called else {}
     if own := [column for column, became in pictured.items() if became == "images"]:
         found["images"] = sorted([*found.get("images", ()), *own], key=table.columns.index)
     file.became.update(pictured)
@@ -134,6 +132,8 @@ def _images(value: Any) -> list[Any]:
     value = nested(value)
     if isinstance(value, str):
         return [path for line in value.splitlines() for path in split_urls(line)]
+    if isinstance(value, dict) and not is_image(value) and (named := named_images(value)):
+        return named
     return _listed(value)
 
 

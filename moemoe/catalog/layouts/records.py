@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from moemoe.catalog.formats.image_objects import is_image, largest, named_images, with_path
 from moemoe.catalog.formats.linked import linked, shown
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
@@ -20,8 +21,6 @@ from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_te
 OF_IMAGES = ("image", "images")
 #: What R writes where nothing is; in other columns it may be a region.
 _NO_IMAGE = "NA"
-#: What the objects of others call an image's path.
-PATHS = ("url", "src", "image_url", "uri", "contentUrl", "MIME_SOURCE", "mime_source")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
 UNNAMED = "labels without a name, left out"
@@ -266,8 +265,7 @@ _NAMES = ("key", "name", "attribute", "attributename", "attributecode", "propert
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
 _UNITS = frozenset(unit.replace("_", "") for unit in UNITS)
 _OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
-#: The names of values, by which a pair is told fast from an object of labels; and what a pair has at most.
-_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8
+_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8  # a pair has no more names
 
 
 def is_pair(given: Mapping[str, Any]) -> bool:
@@ -319,6 +317,8 @@ def image(value: Any) -> dict[str, Any] | None:
         return {"bytes": None, "path": path} if path else None
     if isinstance(value, bytes):
         return {"bytes": value, "path": None}
+    if isinstance(value, dict) and not is_image(value) and (one := largest(value)) is not None:
+        return image(one)
     value = with_path(value) if isinstance(value, dict) else value
     if not isinstance(value, dict) or (value and not value.keys() & {"bytes", "path"}):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
@@ -331,14 +331,10 @@ def image(value: Any) -> dict[str, Any] | None:
     return {"bytes": data, "path": text("image", path)}
 
 
-def with_path(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An image whose path has another name, as in the APIs of shops, under ours."""
-    name = next((name for name in PATHS if name in given), None)
-    return {**given, "path": given[name]} if name and not given.keys() & {"bytes", "path"} else dict(given)
-
-
 def images(value: Any) -> list[dict[str, Any]]:
     """The IMAGEs of a list, or of a text: a list in JSON or Python's spelling, else one a line, or URLs with commas.
+
+    So are those of an object that has each under a name.
 
     Raises:
         RowError: another shape, or an item that is no image; ``kept`` has the others.
@@ -347,14 +343,15 @@ def images(value: Any) -> list[dict[str, Any]]:
         given = text("images", value) or ""
         found = nested(given)
         value = [p for line in given.splitlines() for p in split_urls(line)] if isinstance(found, str) else found
-    if isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
+    if isinstance(value, bytes) or is_image(value):
         value = [value]
+    value = (named_images(value) or value) if isinstance(value, dict) else value
     if not isinstance(value, list):
         raise RowError("images", "images are not a list", repr(value)[:200])
     found, bad = [], []
     for number, item in enumerate(value, start=1):
         try:
-            if isinstance(item, dict) and not item.keys() & {"bytes", "path", *PATHS}:
+            if isinstance(item, dict) and not is_image(item) and largest(item) is None:
                 raise RowError("images", "image is not a path or {bytes, path}", repr(item)[:200])
             one = image(item) if item is not None else None
         except RowError as error:
