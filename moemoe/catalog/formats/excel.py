@@ -15,6 +15,7 @@ from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
     has_groups,
     is_above_header,
+    named_in_groups,
     names_below_groups,
     number_of_comments,
     number_of_labels,
@@ -90,8 +91,9 @@ class _Sheet:
         comments = number_of_comments([",".join(map(str, cells[:2])) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
-        if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
-            titles += has_groups(*three)
+        three = [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]
+        grouped = len(three) == 3 and has_groups(*three)
+        titles += grouped
         if is_above_header([], [str(cell) for cell in begin[0][1]]):
             titles = 0  # Amazon's settings, which say more
         preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
@@ -100,12 +102,14 @@ class _Sheet:
         while is_above_header(preamble, names := [str(cell) for cell in cells]):
             preamble.append(names)
             number, cells = next(rows, (number, []))
+        names = named_in_groups(preamble[-1], names) if grouped and preamble else names
         first = list(islice(rows, 1))
         below = list(map(str, first[0][1])) if first else []
         if first and (_goes_on(names, first[0][1]) or names_below_groups(names, below)):
             preamble.append(names)
             number, cells = first[0]
-            names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]
+            within = named_in_groups(names, [str(cell) for cell in cells])
+            names = [name or above for name, above in zip(within, names, strict=True)]
             titles, first = titles + 1, list(islice(rows, 1))
         blank = first[0][0] - number - 1 if first else 0
         return cls(names, preamble, titles, blank, (cells for _, cells in chain(first, rows)))

@@ -207,6 +207,21 @@ def test_a_header_of_two_rows_of_which_only_the_groups_are_merged(tmp_path):
     assert read_as(path).counts == {"rows above the header, left out": 1}
 
 
+@pytest.mark.parametrize("merged", [(), ("D1:E1", "F1:G1"), ("A1:A2", "B1:B2", "C1:C2", "D1:E1", "F1:G1")])
+def test_names_that_come_in_several_groups_have_their_group_in_front(tmp_path, merged):
+    above = ["product_id", "product_type", "title", "Frame", None, "Seat", None]
+    below = [None, None, None, "Material", "Color", "Material", "Finish"]
+    path = write_excel(
+        tmp_path / "a.xlsx", [above, below, ["p1", "Chair", "a", "Oak", "Red", "Silk", "Matt"]], merged=merged
+    )
+    assert dict(rows_of(path)[0]["attributes"]) == {
+        "Frame Material": "Oak",
+        "Color": "Red",
+        "Seat Material": "Silk",
+        "Finish": "Matt",
+    }
+
+
 def test_groups_of_columns_above_the_header(tmp_path):
     groups = ["Product", None, None, None, "Looks", None]
     path = write_excel(tmp_path / "a.xlsx", [["Our shop"], groups, HEADER, ["p1", "Kurtas", "t", "d", "Slim", 2012]])
