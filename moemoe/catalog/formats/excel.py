@@ -38,6 +38,8 @@ _EXAMPLE = re.compile(
     r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
 )
 _SAMPLED_ROWS = 20
+#: Of a control character, and of the sign with which such a number begins.
+_ESCAPE = re.compile("_x(00[01][0-9A-F]|005F)_", re.IGNORECASE)
 #: Columns of two sheets that are of one table: id, product type and title.
 _FEWEST_COMMON = 3
 #: What no text has that is not in UTF-16.
@@ -271,7 +273,7 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
             if row[column] != "":
                 shown[column] = row[column], bottom
         if any(cell != "" for cell in row):
-            yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(cell, counts) for cell in row]
+            yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(_text(cell), counts) for cell in row]
 
 
 def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
@@ -281,6 +283,13 @@ def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -
 
 def _merged(sheet: Any) -> list[Any]:
     return (sheet.merged_cell_ranges or []) if sheet.height else []
+
+
+def _text(cell: Any) -> Any:
+    """A cell's text with its control characters, of which a workbook has the numbers ("Red_x000D_")."""
+    if isinstance(cell, str) and "_x00" in cell:
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell)
+    return cell
 
 
 def _as_shown(number: float) -> float:

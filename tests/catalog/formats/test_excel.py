@@ -33,6 +33,14 @@ def test_dates_and_numbers_are_labels_as_a_person_reads_them(tmp_path):
     assert dict(rows_of(path)[0]["attributes"]) == {"Launch": "2024-03-05", "Length": "32", "Waist": "0.3"}
 
 
+def test_control_characters_that_a_workbook_has_as_their_numbers(tmp_path):
+    """As Excel stores the line breaks of Windows, and a text that looks like one."""
+    row = ["p1", "Kurtas", "a_x000D_\nb", "d", "Slim_x000d_", "A_x005F_x000D_"]
+    (found,) = rows_of(write_excel(tmp_path / "a.xlsx", [HEADER, row]))
+    assert found["title"] == "a\r\nb"
+    assert found["attributes"] == [("Fit", "Slim\r"), ("Year", "A_x000D_")]
+
+
 def test_an_opendocument_workbook(tmp_path):
     path = write_ods(tmp_path / "a.ods", ["Shirts", ""], HEADER, ["007", "Kurtas", "t", "d", "Slim", 2012.0])
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Year", "2012")]
