@@ -1,6 +1,7 @@
 """Tags of languages, and which of several a market's products are read in."""
 
 import re
+from functools import lru_cache
 
 #: ISO 639-1.
 _ISO_639_1 = (
@@ -32,6 +33,7 @@ _SPOKEN = {
 }
 
 
+@lru_cache(4096)
 def is_tag(text: str) -> bool:
     """Whether a text is a language's tag, such as en, hi_IN, hin_IN or zh-Hans-CN."""
     if text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None:

@@ -15,7 +15,7 @@ from moemoe.schemas import CATALOG, IMAGE
 
 _SEVERAL_URLS = r"^\s*(?:https?:)?//\S+?[,;|\s]+(?:https?:)?//"
 _SEVERAL_FILES = r"^(?:[^/]|/[^/])*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif)\s*[,;|]\s*\S"
-_LIST = r"^\s*\[\s*[\"']"
+_LIST = r"^\s*\[\s*(?:[\"'\]]|None\b|nan\b|null\b)"
 _ENDS_LIST = r"[,;|]\s*$"
 _SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}|{_ENDS_LIST}|^{OPENING}"
 
@@ -83,10 +83,11 @@ def _several(images: pa.Array) -> np.ndarray:
 
 
 def _apart(image: dict[str, Any] | None) -> list[dict[str, Any] | None]:
-    """The images that the path of one names; a list of something else is left as it is."""
+    """The images that the path of one names; a list of something else is left as it is, an empty one is no image."""
     if image is not None and image["bytes"] is None and image["path"]:
         with suppress(RowError):
-            return [*as_images(image["path"])] or [image]
+            is_list = image["path"].lstrip().startswith("[")
+            return [*as_images(image["path"])] or [None if is_list else image]
     return [image]
 
 

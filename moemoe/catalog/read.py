@@ -71,7 +71,7 @@ def read_batches(
         try:
             if "image" in only and "images" not in only:
                 only = (*only, "images")
-            if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable):
+            if chosen is own.LAYOUT and isinstance(file.table, ColumnarTable) and own.has_catalog_columns(file):
                 batches = _columnar_batches(
                     own.batches(file, file.table, only, batch_rows), quarantine, only, file.counts
                 )

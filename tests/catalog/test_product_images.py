@@ -163,3 +163,38 @@ class TestBadLists:
         path = write_parquet(tmp_path / "a.parquet", **minimal(images=pa.array([7]), attributes=pa.array(["{}"])))
         with pytest.raises(CatalogError, match=r"column 'images' has type int64.*allowed is a list of struct<bytes,"):
             self.read(path)
+
+
+@pytest.mark.parametrize(
+    ("images", "paths"),
+    [
+        ({"main": "1.jpg", "others": ["2.jpg", None, "3.jpg"]}, ["1.jpg", "2.jpg", "3.jpg"]),
+        ({"1": "https://h/1", "2": {"url": "https://h/2"}}, ["https://h/1", "https://h/2"]),
+        ({"thumbs": ["t.jpg"], "large": ["1.jpg", "2.jpg"]}, ["1.jpg", "2.jpg"]),
+        ([{"tm": "t.jpg", "big": "1.jpg"}, {"tm": "u.jpg", "big": "2.jpg"}], ["1.jpg", "2.jpg"]),
+        ({"thumbnail": "t.jpg"}, ["t.jpg"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["images", "photos"])
+@pytest.mark.parametrize("attributes", [{"attributes": {}}, {"Fit": "Slim"}])
+def test_images_in_objects_that_name_them(tmp_path, name, images, paths, attributes):
+    row = {"product_id": "1", "product_type": "K", "title": "t", name: images, **attributes}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(row))
+    (found,) = [row for batch in read_batches(str(path), images=9) for row in batch.to_pylist()]
+    assert [image["path"] for image in (found["image"], *(found["images"] or []))] == paths
+
+
+def test_an_image_in_several_sizes(tmp_path):
+    (row,) = TestBadLists().read(json_lines(tmp_path / "a.jsonl", {"image": {"small": "s.jpg", "large": "1.jpg"}}))[0]
+    assert row["image"]["path"] == "1.jpg"
+
+
+@pytest.mark.parametrize("cell", ["[]", "[ ]", "['']", "[None]", "[nan]"])
+def test_the_text_of_an_empty_list_is_no_image(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    path.write_text(f"product_id,product_type,title,image_urls,Fit\n1,K,t,{cell},Slim\n2,K,t,\"['1.jpg', '2.jpg']\",\n")
+    one, two = [row for batch in read_batches(str(path), images=9) for row in batch.to_pylist()]
+    assert not one["image"]
+    assert not one["images"]
+    assert [two["image"]["path"], two["images"][0]["path"]] == ["1.jpg", "2.jpg"]

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from moemoe.catalog.formats.image_objects import PATHS
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts.columns import plain_name
 from moemoe.catalog.layouts.layout import SellerFile
-from moemoe.catalog.layouts.records import PATHS
 from moemoe.catalog.layouts.shop_values import as_cell
 
 _spelled = cache(plain_name)

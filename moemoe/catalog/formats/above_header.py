@@ -1,6 +1,7 @@
 """What stands above a header: titles, comments, Amazon's settings and labels."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 ABOVE_HEADER = "rows above the header, left out"
@@ -60,11 +61,26 @@ def has_groups(above: Sequence[str], header: Sequence[str], below: Sequence[str]
     It has two names or more, each over at least two columns on average, and the next record a name in each of these
     columns; another one as wide is below.
     """
-    names = [cell.strip() for cell in header]
+    names = named_in_groups(above, header)
     groups = sum(bool(cell.strip()) for cell in above)
-    is_header = len(names) >= FEWEST_NAMES and all(names) and len(set(names)) == len(names)
+    is_header = len(names) >= FEWEST_NAMES and all(map(str.strip, header)) and len(set(names)) == len(names)
     is_named = is_header and all(len(name) <= _LONGEST_NAME and not _VALUE.match(name) for name in names)
     return len(above) == len(names) == len(below) and 1 < groups <= len(names) // 2 and is_named
+
+
+def named_in_groups(above: Sequence[str], header: Sequence[str]) -> list[str]:
+    """The names of a header, those that come again with their group in front: Width below Package is "Package Width".
+
+    Args:
+        above: the groups, each over its first column.
+    """
+    found, group = [cell.strip() for cell in header], ""
+    again = {name for name, times in Counter(found).items() if name and times > 1}
+    for at, cell in enumerate(above[: len(found)]):
+        group = cell.strip() or group
+        if found[at] in again and group not in ("", found[at]):
+            found[at] = f"{group} {found[at]}"
+    return found
 
 
 def names_below_groups(header: Sequence[str], below: Sequence[str] = ()) -> list[str]:
@@ -76,6 +92,7 @@ def names_below_groups(header: Sequence[str], below: Sequence[str] = ()) -> list
     grouped = [not name or "" in above[at + 1 : at + 2] for at, name in enumerate(above)]
     if not any(grouped) or grouped[0] or grouped != [bool(name) for name in names]:
         return []
-    within = [name for name in names if name]
+    named = named_in_groups(above, names)
+    within = [name for name in named if name]
     is_named = len(set(within)) == len(within) and not any(len(n) > _LONGEST_NAME or _VALUE.match(n) for n in within)
-    return [name or other for name, other in zip(names, above, strict=True)] if is_named else []
+    return [name or other for name, other in zip(named, above, strict=True)] if is_named else []

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
+    has_groups,
     is_above_header,
+    named_in_groups,
     names_below_groups,
     number_of_comments,
     number_of_labels,
@@ -74,6 +76,9 @@ def read_header(partition: str, source: CsvSource) -> Header:
     if header.is_padded:
         header.names = [cell.strip() for cell in header.names]
     first = _first_records(source, len(header.names))
+    above = _cells_above(header, source)
+    if above and first and has_groups(above, header.names, first[0]):
+        header.names = named_in_groups(above, header.names)
     if names := names_below_groups(header.names, *first[:1]):
         while not source.cells([source.take()], None):
             pass
@@ -86,6 +91,16 @@ def read_header(partition: str, source: CsvSource) -> Header:
     header.ends_filled = all(cells[-1] for cells in first if len(cells) == len(header.names))
     header.blank_first = _blank_lines(source)
     return header
+
+
+def _cells_above(header: Header, source: CsvSource) -> list[str]:
+    """The cells of the record above the header, as many as that has; none if there is no such record."""
+    if not header.preamble or len(header.preamble[-1]) > 1:
+        return []
+    with contextlib.suppress(BadRecordError, csv.Error):
+        cells = source.cells([header.preamble[-1][0]], None)
+        return [*cells, *[""] * (len(header.names) - len(cells))]
+    return []
 
 
 def _header(partition: str, source: CsvSource) -> Header:

@@ -15,6 +15,7 @@ from moemoe.catalog.formats.above_header import (
     ABOVE_HEADER,
     has_groups,
     is_above_header,
+    named_in_groups,
     names_below_groups,
     number_of_comments,
     number_of_labels,
@@ -37,6 +38,8 @@ _EXAMPLE = re.compile(
     r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
 )
 _SAMPLED_ROWS = 20
+#: Of a control character, and of the sign with which such a number begins.
+_ESCAPE = re.compile("_x(00[01][0-9A-F]|005F)_", re.IGNORECASE)
 #: Columns of two sheets that are of one table: id, product type and title.
 _FEWEST_COMMON = 3
 #: What no text has that is not in UTF-16.
@@ -90,8 +93,9 @@ class _Sheet:
         comments = number_of_comments([",".join(map(str, cells[:2])) for _, cells in begin])
         filled = [sum(cell != "" for cell in cells) for _, cells in begin[comments:]]
         titles = number_of_labels([list(map(str, cells)) for _, cells in begin]) or comments + number_of_titles(filled)
-        if len(three := [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]) == 3:
-            titles += has_groups(*three)
+        three = [list(map(str, cells)) for _, cells in begin[titles : titles + 3]]
+        grouped = len(three) == 3 and has_groups(*three)
+        titles += grouped
         if is_above_header([], [str(cell) for cell in begin[0][1]]):
             titles = 0  # Amazon's settings, which say more
         preamble = [[str(cell) for cell in cells] for _, cells in begin[:titles]]
@@ -100,12 +104,14 @@ class _Sheet:
         while is_above_header(preamble, names := [str(cell) for cell in cells]):
             preamble.append(names)
             number, cells = next(rows, (number, []))
+        names = named_in_groups(preamble[-1], names) if grouped and preamble else names
         first = list(islice(rows, 1))
         below = list(map(str, first[0][1])) if first else []
         if first and (_goes_on(names, first[0][1]) or names_below_groups(names, below)):
             preamble.append(names)
             number, cells = first[0]
-            names = [str(cell) or above for cell, above in zip(cells, names, strict=True)]
+            within = named_in_groups(names, [str(cell) for cell in cells])
+            names = [name or above for name, above in zip(within, names, strict=True)]
             titles, first = titles + 1, list(islice(rows, 1))
         blank = first[0][0] - number - 1 if first else 0
         return cls(names, preamble, titles, blank, (cells for _, cells in chain(first, rows)))
@@ -267,7 +273,7 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
             if row[column] != "":
                 shown[column] = row[column], bottom
         if any(cell != "" for cell in row):
-            yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(cell, counts) for cell in row]
+            yield number, [_as_shown(cell) if isinstance(cell, float) else undo_in(_text(cell), counts) for cell in row]
 
 
 def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
@@ -277,6 +283,13 @@ def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -
 
 def _merged(sheet: Any) -> list[Any]:
     return (sheet.merged_cell_ranges or []) if sheet.height else []
+
+
+def _text(cell: Any) -> Any:
+    """A cell's text with its control characters, of which a workbook has the numbers ("Red_x000D_")."""
+    if isinstance(cell, str) and "_x00" in cell:
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell)
+    return cell
 
 
 def _as_shown(number: float) -> float:

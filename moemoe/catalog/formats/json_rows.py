@@ -49,8 +49,7 @@ _IDS = frozenset(("id", "product_id", "sku"))
 _OF_ROWS = _IDS | {"title", "name"}
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
-#: A first line that is no object itself: the object goes on, or the list in it does.
-_BEGINS_AN_OBJECT = re.compile(r'\{(?:\s*"[^"]*"\s*:\s*\[\s*\{?)?')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 #: How two characters come in a row that are not ASCII, if they do not come as they are, which is read with the line; or
 #: one, with what a program wrote for the second.
 _ESCAPED = re.compile(r"\\u00[c-f][0-9a-f](?:\\u|[ ?])", re.IGNORECASE)
@@ -69,7 +68,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
         line = text.readline()
     line = line.removeprefix("\ufeff")
     is_array = line.lstrip().startswith("[")
-    is_whole = is_array or _BEGINS_AN_OBJECT.fullmatch(line.strip()) or _has_several(line)
+    is_whole = is_array or _is_no_line(line)
     rows = _values(text, line, is_array) if is_whole else _lines(text, line)
     first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
@@ -106,12 +105,15 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     return table
 
 
-def _has_several(line: str) -> bool:
-    """Whether a line has more than one object, as programs append them to a file."""
-    with contextlib.suppress(ValueError, RecursionError):
+def _is_no_line(line: str) -> bool:
+    """Whether a line has more than one object, as programs append them to a file, or one that goes on in the next."""
+    try:
         _, end = RowDecoder(Counter()).raw_decode(line, len(line) - len(line.lstrip()))
-        return line[end:].lstrip(" ,")[:1] == "{"
-    return False
+    except (ValueError, RecursionError):
+        bare = _STRING.sub("", line).strip()
+        is_open = bare.count("{") > bare.count("}") or bare.count("[") > bare.count("]")
+        return bare.startswith("{") and is_open and '"' not in bare and bare.endswith(("{", "[", ","))
+    return line[end:].lstrip(" ,")[:1] == "{"
 
 
 def _name_of_page(row: Row) -> str | None:

@@ -15,6 +15,8 @@ _LABELS = frozenset(
     )
 )
 _NAMES = ("name", "key", "code", "label")
+#: Elements in them that are the value: ``<property name="Fit"><value>Slim</value></property>``.
+_VALUES = frozenset(("value", "values"))
 _UNITS, _CODES = ("unit", "uom", "unitofmeasure"), ("unitcode", "measurementunitcode")
 _LANGUAGES = ("lang", "xml:lang", "language", "languagecode")
 #: Elements whose attribute may be the path.
@@ -97,7 +99,8 @@ class Element:
         taken = {*_UNITS, *_CODES, *_LANGUAGES, *(_NAMES if label else ())}
         if self.children and not text:
             self._count_left_out(counts, taken)
-            return self._listed() or self._own_children()
+            is_pair = label and not _VALUES.isdisjoint(map(str.casefold, self.children))
+            return {"name": label, **self._own_children()} if is_pair else self._listed() or self._own_children()
         if not text:  # <attribute name="Fit" value="Slim"/>, <image url="..."/>
             names = ("value", "url", "src", "href") if is_image else ("value",)
             text = next((self._plain[name] for name in names if name in self._plain), "")

@@ -19,7 +19,8 @@ from moemoe.errors import CatalogError, first_line
 
 #: Elements that are rows, by their name without namespace in any case: of RSS, of Atom, of shops' own lists.
 ROWS = ("item", "entry", "product")
-#: And where a file has none of these, in this order: of Yandex, Heureka, BMEcat, databases, and Ceneo.
+#: And where a file has none of these, or texts alone (Heureka's <PRODUCT> is a name), in this order: of Yandex,
+#: Heureka, BMEcat, databases, and Ceneo.
 _OTHER_ROWS = ("offer", "shopitem", "article", "artikel", "produkt", "listing", "tradeitem", "record", "row", "o")
 #: Namespace -> what its names begin with; those of other namespaces go by their bare names.
 PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
@@ -45,7 +46,7 @@ def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) ->
     met: dict[str, None] = {}
     rows = _rows(_Reader(partition, ROWS, counts, met), open_bytes(partition, path))
     first = list(islice(rows, _HEAD_ROWS))
-    if not first and (other := next((name for name in _OTHER_ROWS if name in met), None)):
+    if not any(first) and (other := next((name for name in _OTHER_ROWS if name in met), None)):
         rows = _rows(_Reader(partition, (other,), counts, {}), open_bytes(partition, path))
         first = list(islice(rows, _HEAD_ROWS))
     if not first:

@@ -30,10 +30,10 @@ INDEXES = re.compile(
     rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__|_id(?:\.\$oid)?|__v"
 )
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
-#: How templates mark columns: "Title*", "*title", "#title", "[title]", "title:", "Title (required)".
+#: How templates mark columns: "Title*", "*title", "#title", "[title]", "title:", "Title (required)", "Features (+)".
 _MARKS = re.compile(
     r"^[\s*#]+|"
-    r"(?:[\s*:]|[(\[](?:required|optional|mandatory|recommended|pflichtfeld|obligatoire|obligatorio)[)\]])+$",
+    r"(?:[\s*:]|\(\+\)|[(\[](?:required|optional|mandatory|recommended|pflichtfeld|obligatoire|obligatorio)[)\]])+$",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\s*\[([^\[\]]*)\]\s*")

@@ -7,12 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from moemoe.catalog.formats.columnar import python_values
+from moemoe.catalog.formats.image_objects import PATHS
 from moemoe.catalog.formats.printed import BEFORE_ROUND
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.layouts import records
 from moemoe.catalog.layouts.languages import TAGS
 from moemoe.contract.cell_text import as_id, as_text_array, without_nothing
 from moemoe.errors import CatalogError
+from moemoe.language_tags import is_tag
 from moemoe.schemas import CATALOG, IMAGE
 from moemoe.sources import MOST_IMAGES
 
@@ -145,11 +147,11 @@ def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 
 
 def _has_languages(kind: pa.DataType) -> bool:
-    """Whether a column has lists of texts that say their language, also within a map or a struct of labels."""
+    """Whether a column has lists of texts that say their language, or structs of a text for each, also of labels."""
     if pa.types.is_map(kind):
         return _has_languages(kind.item_type)
     if pa.types.is_struct(kind):
-        return any(_has_languages(field.type) for field in kind)
+        return any(_has_languages(field.type) for field in kind) or all(is_tag(field.name) for field in kind)
     return _is_list(kind) and pa.types.is_struct(kind.value_type) and any(f.name in TAGS for f in kind.value_type)
 
 
@@ -187,7 +189,7 @@ def _cast_image(array: pa.Array) -> pa.Array:
         return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
-        path = next((name for name in ("path", *records.PATHS) if name in names), None)
+        path = next((name for name in ("path", *PATHS) if name in names), None)
         given = {"bytes": pc.struct_field(array, "bytes")} if "bytes" in names else {}
         given |= {"path": pc.struct_field(array, path)} if path else {}
     else:

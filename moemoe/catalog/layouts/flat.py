@@ -19,9 +19,9 @@ from moemoe.catalog.layouts.columns import (
     plain_name,
     unmarked,
 )
-from moemoe.catalog.layouts.languages import is_tagged
-from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, UNUSED, Layout, SellerFile
-from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns, pictured_columns
+from moemoe.catalog.layouts.languages import has_languages
+from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.listed_columns import UNCLEAR_IMAGE, add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
@@ -50,13 +50,12 @@ _OF_PAIRS = re.compile(
     r"(?:product|technical|item|article|additional|other)?"
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attr(?:ibute)?)s?"
 )
-UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
-#: Rows by which columns of images are told.
-_LOOKED_AT = 50
 #: Of WooCommerce, Magento and Squarespace, and what may stand beside these.
 _KINDS = frozenset(("simple", "variable", "variation", "grouped", "configurable", "physical"))
 _FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "digital", "service"))
 _UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
+_NUMBER = re.compile(r"(?<=.)(?:value|measure(?:ment)?|amount|magnitude)$")
+_BRACKETS = str.maketrans("", "", "()[].")
 LEFT_OUT = "objects and bytes that are no labels, left out of column"
 
 
@@ -195,18 +194,18 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
 
 
 def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
-    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit"."""
-    units = {match[1]: column for column in columns if (match := _UNIT.fullmatch(plain_name(column)))}
-    return {
-        column: units[name]
-        for column in columns
-        if (name := plain_name(column).removesuffix("value")) in units and units[name] != column
-    }
+    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit", or "width - measure"
+    and "width - unit".
+    """
+    plain = {column: plain_name(column).translate(_BRACKETS) for column in columns}
+    units = {match[1]: column for column, name in plain.items() if (match := _UNIT.fullmatch(name))}
+    found = {column: units.get(name, units.get(_NUMBER.sub("", name))) for column, name in plain.items()}
+    return {column: unit for column, unit in found.items() if unit is not None and unit != column}
 
 
 def _check_product_types(file: SellerFile, column: str) -> None:
     """Raises CatalogError if all product types are what shops call kinds of products."""
-    cells = (as_cell(row.get(column)) for row in file.table.first(_LOOKED_AT))
+    cells = (as_cell(row.get(column)) for row in file.table.first(50))
     found = dict.fromkeys(cell for cell in cells if cell)
     kinds = {kind for cell in found for kind in split_list(cell.casefold())}
     if kinds & _KINDS and kinds <= _KINDS | _FURTHER_KINDS:
@@ -219,7 +218,7 @@ def _check_product_types(file: SellerFile, column: str) -> None:
 
 def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, str]:
     """See ``pictured_columns``. Says so in ``file.became``."""
-    found = pictured_columns(keys, file.table.first(_LOOKED_AT), has_image)
+    found = pictured_columns(keys, file.table.first(50), has_image)
     file.became.update(found)
     return found
 
@@ -266,7 +265,7 @@ def _label(value: Any, file: SellerFile, column: str) -> Any:
 
     Of one in several languages whoever makes a record of the row chooses.
     """
-    if is_tagged(value):
+    if has_languages(value):
         return value
     if isinstance(value, bytes) and not _is_text(value):
         label, is_odd = None, True

@@ -4,6 +4,7 @@ Of the languages that its title is in, one whose tag names the market's country 
 that is spoken there, else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,20 @@ from moemoe.language_tags import is_tag, preference
 
 #: What an entry calls its language, and its text.
 TAGS = ("language_tag", "language", "lang", "locale", "@language")
-_TEXTS = ("value", "text", "@value", "label", "name")
+_TEXTS = ("value", "text", "@value", "label", "name", "data")
 #: Columns whose texts may be an object from language to text.
 _COLUMNS = ("title", "product_type", "description", "bullet_points")
 #: Codes that are more often names of something else, where an object has nothing else.
 _NAMES = frozenset(("id", "no"))
+#: Where a text of JSON may have an object from language to text.
+_BY_LANGUAGE = re.compile(r"""(?:^|[:\[,])\s*\{\s*["'][A-Za-z]{2,3}(?:[-_]\w+)*["']\s*:""")
+_LETTER = re.compile(r"[^\W\d_]")
 CHOSEN = "products with texts in several languages, read in their market's"
+
+
+def has_languages(value: Any) -> bool:
+    """Whether a label is a list of texts that say their language, or an object from language to text."""
+    return is_tagged(value) or bool(_label_entries(value))
 
 
 def is_tagged(value: Any) -> bool:
@@ -63,6 +72,8 @@ def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def _labels(value: Any, language: str, country: str) -> Any:
     """Labels with the entries in one language alone, wherever they stand; without any that say theirs, ``value``.
 
+    Of an object from language to text the text remains.
+
     What an entry has beside its language stays, such as a unit.
     """
     if isinstance(value, str):
@@ -71,6 +82,8 @@ def _labels(value: Any, language: str, country: str) -> Any:
     if is_tagged(value):
         return [_without_tag(one) for one in in_language(value, language, country)]
     if isinstance(value, dict):
+        if entries := _label_entries(value):
+            return next((_text(one) for one in in_language(entries, language, country)), None)
         read = {key: _labels(one, language, country) for key, one in value.items()}
         return read if any(read[key] is not one for key, one in value.items()) else value
     if isinstance(value, (list, tuple)):
@@ -95,6 +108,8 @@ def _may_have_languages(row: Mapping[str, Any]) -> bool:
 
 
 def _may_be_tagged(label: Any) -> bool:
+    if type(label) is dict:
+        return all(is_tag(str(key)) for key in label) or any(type(part) in (dict, list) for part in label.values())
     return type(label) is list or (type(label) is str and _is_of_objects(label))
 
 
@@ -102,9 +117,22 @@ def _entries(value: Any) -> list[Any] | None:
     """The texts of a column as a list of entries with their languages; None if they do not say them."""
     if type(value) is str and _is_written(value):
         value = nested(value)
-    if isinstance(value, dict) and value and all(is_tag(str(key)) for key in value) and value.keys() - _NAMES:
-        return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
-    return value if is_tagged(value) else None
+    return _by_language(value) or (value if is_tagged(value) else None)
+
+
+def _by_language(value: Any) -> list[dict[str, Any]]:
+    """The entries of an object from language to text; none of anything else."""
+    if not isinstance(value, dict) or not all(is_tag(str(key)) for key in value) or not value.keys() - _NAMES:
+        return []
+    return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
+
+
+def _label_entries(value: Any) -> list[dict[str, Any]]:
+    """The same of a label, which has words: ``{"eu": "41", "uk": "7"}`` are sizes in several countries."""
+    entries = _by_language(value)
+    texts = [text for one in entries if (text := _text(one)) is not None]
+    has_words = all(isinstance(text, str) for text in texts) and any(map(_LETTER.search, texts))
+    return entries if has_words else []
 
 
 def _begins_with_object(value: Any) -> bool:
@@ -112,8 +140,8 @@ def _begins_with_object(value: Any) -> bool:
 
 
 def _is_of_objects(text: str) -> bool:
-    """Whether a text may be JSON that holds entries with a language, by what all TAGS have."""
-    return text[:1] in ("[", "{") and ("lang" in text or "locale" in text)
+    """Whether a text may be JSON that holds texts with their languages."""
+    return text[:1] in ("[", "{") and ("lang" in text or "locale" in text or _BY_LANGUAGE.search(text) is not None)
 
 
 def _is_written(text: str) -> bool:
@@ -138,7 +166,7 @@ def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry as labels have it, with its text as ``value``."""
     tags = {name for name in TAGS if is_tag(str(entry.get(name) or ""))}
     rest = {name: part for name, part in entry.items() if name not in tags}
-    named = next((name for name in ("text", "@value") if name in rest and "value" not in rest), None)
+    named = next((name for name in ("text", "@value", "data") if name in rest and "value" not in rest), None)
     return {("value" if name == named else name): part for name, part in rest.items()}
 
 

@@ -4,13 +4,14 @@ Also several columns of one name, which are told apart as "bullet_point (2)" her
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from moemoe.catalog.formats.image_objects import FILE, LINK, SMALL, is_image, largest, named_images, with_path
 from moemoe.catalog.formats.printed import nested
-from moemoe.catalog.layouts.columns import plain_name
-from moemoe.catalog.layouts.layout import UNUSED
-from moemoe.catalog.layouts.records import split_urls, with_path
+from moemoe.catalog.layouts.columns import image_columns, plain_name
+from moemoe.catalog.layouts.layout import UNUSED, SellerFile
+from moemoe.catalog.layouts.records import split_urls
 
 _OF_IMAGE = r"(?:image|img|picture|photo|pic)s?"
 _PLACE = r"(?:url|link|path|file|src|uri)?s?"
@@ -34,13 +35,11 @@ _CALLED_IMAGE = re.compile(
     "image|img|picture|photo|thumb|gallery|bild|foto|imagen|imagem|immagin|afbeelding|zdjęci|фото|изображ|画像|图片|圖片",
     re.IGNORECASE,
 )
-_SMALL = re.compile("thumb|small|vorschau|miniatur", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     "logo|icon|swatch|label|badge|flag|brand|chart|guide|credit|licen[cs]e|author|avatar|seller|manual", re.IGNORECASE
 )
-SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
-_FILE = re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:[?#]\S*)?", re.IGNORECASE)
-_LINK = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
+UNCLEAR_IMAGE = f"{UNUSED}; --column image=NAME says which of several columns is the image"
+OF_SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of something else"
 
 
 def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], has_image: bool) -> dict[str, str]:
@@ -58,10 +57,10 @@ def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], 
         cells = [cell for cell in given if cell or not isinstance(cell, (str, list))]
         is_called = _CALLED_IMAGE.search(column) is not None
         if cells and all(_are_images(cell, is_called) for cell in cells):
-            is_small = _SMALL.search(column)
-            found[column] = OF_OTHERS if _OF_OTHERS.search(column) else SMALL if is_small else "images"
+            is_small = SMALL.search(column)
+            found[column] = OF_OTHERS if _OF_OTHERS.search(column) else OF_SMALL if is_small else "images"
     if not has_image and "images" not in found.values():
-        return {column: "images" if became == SMALL else became for column, became in found.items()}
+        return {column: "images" if became == OF_SMALL else became for column, became in found.items()}
     return found
 
 
@@ -72,9 +71,11 @@ def _are_images(cell: Any, is_called: bool) -> bool:
 
 def _is_image(one: Any, is_called: bool) -> bool:
     if isinstance(one, dict):
+        one = one if is_image(one) else largest(one)
+    if isinstance(one, dict):
         one = one.get("bytes") or with_path(one).get("path")
     if isinstance(one, str):
-        return bool(_FILE.fullmatch(one) or (is_called and _LINK.fullmatch(one)))
+        return bool(FILE.fullmatch(one) or (is_called and LINK.fullmatch(one)))
     return is_called and isinstance(one, bytes)
 
 
@@ -90,6 +91,29 @@ def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:
             plain[column] = next_one
     found = {name: [c for c, one in plain.items() if names.fullmatch(one)] for name, names in _NAMES.items()}
     return {name: own for name, own in found.items() if own}
+
+
+def listed_in(file: SellerFile, sources: Mapping[str, str], others: Collection[str]) -> dict[str, list[str]]:
+    """The columns of a file's further images, which its names say, and bullet points. Says so in ``file.became``.
+
+    Args:
+        sources: catalog column -> the file's.
+        others: columns that are something else too.
+    """
+    table = file.table
+    left = [c for c in table.columns if c not in {*sources.values(), *others} and c not in table.constants]
+    unclear = image_columns(left)
+    has_image = bool(sources.keys() & {"image", "images"})
+    file.became.update({} if has_image else dict.fromkeys(unclear, UNCLEAR_IMAGE))
+    left = [column for column in left if column not in unclear]
+    found = listed_columns(left)
+    called = [c for c in left if _CALLED_IMAGE.search(c) and not any(c in columns for columns in found.values())]
+    pictured = pictured_columns(called, table.first(50), has_image or "images" in found) if called else {}
+    if own := [column for column, became in pictured.items() if became == "images"]:
+        found["images"] = sorted([*found.get("images", ()), *own], key=table.columns.index)
+    file.became.update(pictured)
+    file.became.update({column: name for name, columns in found.items() for column in columns})
+    return found
 
 
 def add_listed(row: dict[str, Any], given: Mapping[str, Any], columns: Mapping[str, Sequence[str]]) -> None:
@@ -108,6 +132,8 @@ def _images(value: Any) -> list[Any]:
     value = nested(value)
     if isinstance(value, str):
         return [path for line in value.splitlines() for path in split_urls(line)]
+    if isinstance(value, dict) and not is_image(value) and (named := named_images(value)):
+        return named
     return _listed(value)
 
 

@@ -13,7 +13,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import find_columns, plain_name
 from moemoe.catalog.layouts.joined import joined
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.listed_columns import add_listed, listed_columns
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_in
 from moemoe.catalog.layouts.nested_labels import with_unit
 from moemoe.errors import CatalogError
 
@@ -112,8 +112,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if unit:
         file.became[unit] = f"{ATTRIBUTE} (the unit of a number)"
 
-    further = listed_columns(c for c in file.table.columns if c not in {*sources.values(), key, value, unit})
-    file.became.update({column: name for name, columns in further.items() for column in columns})
+    further = listed_in(file, sources, {key, value, *([unit] if unit else ())})
 
     def one_attribute() -> Iterator[Row | RowError]:
         for row in file.table.filled_rows():

@@ -6,9 +6,11 @@ from typing import Any
 
 from moemoe.contract.cell_text import as_text
 
-#: What an object calls its label, the first that is there; its unit; and what it is the value of.
-_LABELS, _NAMES = ("value", "values", "label"), ("name", "key")
-UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext", "funit")
+#: What an object calls its label, the first that is there (Akeneo: data); its unit (MongoDB: u); a number beside that,
+#: which may be a price without; and what it is the value of.
+_LABELS, _NAMES = ("value", "values", "label", "data"), ("name", "key")
+UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext", "funit", "u")
+_AMOUNTS = ("amount", "magnitude", "number")
 #: Where schema.org has a code of the United Nations for the unit, and those that goods are measured in.
 _UNIT_CODE = "unitcode"
 _CODES = {
@@ -59,11 +61,13 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     if not value:
         return None, None
     plain = _plain(value)
-    name = _NAME if _is_name(plain) else next((name for name in _LABELS if name in plain), None)
+    names = (*_LABELS, *_AMOUNTS) if isinstance(unit_of(plain), str) else _LABELS
+    name = _NAME if _is_name(plain) else next((name for name in names if name in plain), None)
     label = plain[name] if name else None
-    is_plain = not isinstance(label, dict) and not (
-        isinstance(label, list) and any(isinstance(part, (dict, list)) for part in label)
-    )
+    if isinstance(label, dict):
+        label, odd = _of_object(label)
+        return (None, value) if odd is not None else (with_unit(label, unit_of(plain)), None)
+    is_plain = not isinstance(label, list) or not any(isinstance(part, (dict, list)) for part in label)
     if name is None or not is_plain:
         return None, value
     return with_unit(plain_label(label)[0], unit_of(plain)), None

@@ -14,6 +14,7 @@ from moemoe.catalog.layouts import flat, long_form, records
 from moemoe.catalog.layouts.columns import find_columns, further_names, unmarked
 from moemoe.catalog.layouts.conform import UnfitValueError, conform
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.listed_columns import add_listed, listed_in
 from moemoe.errors import CatalogError
 
 
@@ -29,7 +30,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """The rows of JSON, CSV and Excel; ``batches`` reads Parquet and Arrow.
+    """The rows; ``batches`` reads those of Parquet and Arrow faster.
 
     Columns ``attributes.<key>`` of CSV and Excel are gathered into the attributes.
 
@@ -40,12 +41,18 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield from _rows_of_cells(file, file.table)
         return
     sources, known = _sources(file), len(file.table.columns)
+    listed = listed_in(file, sources, ())
     for row in file.table.rows():
         if late := file.table.columns[known:]:
             further, known = further_names(late, sources), known + len(late)
             sources |= further
             file.became.update({source: name for name, source in further.items()})
-        yield {name: row.get(source) for name, source in sources.items()} if isinstance(row, dict) else row
+        if isinstance(row, RowError):
+            yield row
+            continue
+        found = {name: row.get(source) for name, source in sources.items()}
+        add_listed(found, row, listed)
+        yield found
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,11 @@ def batches(
         else:
             file.counts.update(left_out)
             yield conformed
+
+
+def has_catalog_columns(file: SellerFile) -> bool:
+    """Whether each column that counts is one of the catalog's, as ``batches`` reads them."""
+    return not listed_in(file, _sources(file), ())
 
 
 def check(file: SellerFile) -> None:
@@ -126,6 +138,8 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
             keys_of[column] = keys_of[name]
     keys = {table.columns.index(column): key for column, key in keys_of.items() if column not in table.constants}
     same = {name: value for name, source in sources.items() if (value := table.constants.get(source))}
+    listed = listed_in(file, sources, keys_of)
+    places = {column: table.columns.index(column) for columns in listed.values() for column in columns}
     for cells in table.filled_records():
         if isinstance(cells, RowError):
             yield cells
@@ -133,6 +147,8 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
         row: dict[str, Any] = {name: cells[i] for name, i in where.items() if _is_filled(cells[i])}
         if same:
             row |= same
+        if listed:
+            add_listed(row, {column: cells[i] for column, i in places.items() if _is_filled(cells[i])}, listed)
         if keys:
             labels = [(key, cells[i]) for i, key in keys.items() if _is_filled(cells[i])]
             try:

@@ -6,8 +6,10 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from moemoe.catalog.formats.image_objects import is_image, largest, named_images, with_path
 from moemoe.catalog.formats.linked import linked, shown
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
@@ -19,8 +21,6 @@ from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_te
 OF_IMAGES = ("image", "images")
 #: What R writes where nothing is; in other columns it may be a region.
 _NO_IMAGE = "NA"
-#: What the objects of others call an image's path.
-PATHS = ("url", "src", "image_url", "uri", "contentUrl", "MIME_SOURCE", "mime_source")
 #: Of labels that are objects without an obvious value; their key follows.
 NESTED = "objects that are no labels, left out under"
 UNNAMED = "labels without a name, left out"
@@ -166,7 +166,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
             raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
-    if isinstance(value, dict) and not value.keys().isdisjoint(_VALUES) and is_pair(value):
+    if isinstance(value, dict) and is_pair(value):
         value = [value]  # the list of one that another program has unwrapped
     if isinstance(value, dict):
         pairs: Iterable[Any] = value.items()
@@ -245,43 +245,63 @@ def _within(given: str) -> Any:
     return shown(given) if odd is not None or label is given else label
 
 
-#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops.
+_WORDS = ("attribute", "attr", "spec", "specification", "feature", "property", "param", "parameter", "characteristic")
+#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops, without
+#: underscores; of several the one that comes first counts.
 _PAIRS = (
-    *(("key", "value"), ("name", "value"), ("name", "values"), ("attribute", "value"), ("attribute", "values")),
-    *(("name", "value_name"), ("attribute_name", "value_name"), ("attribute_name", "attribute_value")),
-    *(("attributename", "attributevalue"), ("attrname", "attrvalue"), ("attr_name", "attr_value"), ("type", "value")),
-    *(("attribute_code", "value"), ("code", "value"), ("property", "value")),
-    *(("fname", "fvalue"), ("param_name", "val")),  # of BMEcat and Heureka
-    *(("name", "options"), ("name", "option"), ("label", "value"), ("label", "values"), ("title", "value")),
+    *(("key", "value"), ("name", "value"), ("name", "valuename"), ("name", "values")),
+    *(("name", "options"), ("name", "option"), ("fname", "fvalue"), ("paramname", "val")),  # of BMEcat and Heureka
+    *((word, value) for word in _WORDS for value in ("value", "values")),
+    *(
+        (f"{word}{name}", value)
+        for word in _WORDS
+        for name in ("name", "label", "code", "key")
+        for value in (f"{word}value", "value", "valuename")
+    ),
+    *(("type", "value"), ("code", "value"), ("label", "value"), ("label", "values"), ("title", "value"), ("k", "v")),
 )
 #: Of these the names, which may stand without a value, and what may stand beside them then.
-_NAMES = ("key", "name", "attribute", "attribute_name", "attribute_code", "property")
+_NAMES = ("key", "name", "attribute", "attributename", "attributecode", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
+_UNITS = frozenset(unit.replace("_", "") for unit in UNITS)
 _OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
-#: The names of values, by which a pair is told fast from an object of labels.
-_VALUES = frozenset(spelled for _, value in _PAIRS for spelled in (value, value.upper(), value.capitalize()))
+_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8  # a pair has no more names
 
 
 def is_pair(given: Mapping[str, Any]) -> bool:
     """Whether an object has an attribute's name and its value, and little else."""
-    names = {str(name).strip().casefold() for name in given}
-    return any({key, value} <= names <= {key, value, *UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS)
+    names = set(_plain(given)) if len(given) <= _MOST else set()
+    return not names.isdisjoint(_VALUES) and any(
+        {key, value} <= names <= {key, value, *_UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS
+    )
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
     """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
-    plain = {str(name).strip().casefold(): value for name, value in given.items()}
-    pairs = [(key, value) for key, value in _PAIRS if key in plain and value in plain]
-    if pairs:  # in Parquet each object has the fields of all
-        key, value = next((pair for pair in pairs if plain[pair[1]] is not None), pairs[0])
-        return plain[key], with_unit(plain[value], unit_of(plain))
+    plain = _plain(given)
+    pairs = _pairs_of(tuple(plain))
+    if pairs:  # in Parquet each object has the fields of all; Mercado Libre has the value twice
+        filled = [pair for pair in pairs if plain[pair[1]] is not None] or pairs
+        key, value = next((pair for pair in filled if plain_label(plain[pair[1]])[1] is None), filled[0])
+        return plain[key], with_unit(plain[value], unit_of(given))
     name = next((name for name in _NAMES if name in plain), None)
     if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
         return plain[name], None
     if plain.keys() & {name for pair in _PAIRS for name in pair}:
         return given
-    filled = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
-    return (filled or list(given.items()))[0] if given and len(filled) < 2 else given
+    others = [pair for pair in given.items() if pair[1] is not None]  # in Parquet each object has the fields of all
+    return (others or list(given.items()))[0] if given and len(others) < 2 else given
+
+
+@lru_cache(1024)
+def _pairs_of(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Those of _PAIRS that an object with such names has."""
+    return [(key, value) for key, value in _PAIRS if key in names and value in names]
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An object under its names without case and underscores: "attributeName" and "attribute_name" are one."""
+    return {str(name).strip().casefold().replace("_", ""): value for name, value in given.items()}
 
 
 def image(value: Any) -> dict[str, Any] | None:
@@ -297,6 +317,8 @@ def image(value: Any) -> dict[str, Any] | None:
         return {"bytes": None, "path": path} if path else None
     if isinstance(value, bytes):
         return {"bytes": value, "path": None}
+    if isinstance(value, dict) and not is_image(value) and (one := largest(value)) is not None:
+        return image(one)
     value = with_path(value) if isinstance(value, dict) else value
     if not isinstance(value, dict) or (value and not value.keys() & {"bytes", "path"}):
         raise RowError("image", "image is not a path or {bytes, path}", repr(value)[:200])
@@ -309,14 +331,10 @@ def image(value: Any) -> dict[str, Any] | None:
     return {"bytes": data, "path": text("image", path)}
 
 
-def with_path(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An image whose path has another name, as in the APIs of shops, under ours."""
-    name = next((name for name in PATHS if name in given), None)
-    return {**given, "path": given[name]} if name and not given.keys() & {"bytes", "path"} else dict(given)
-
-
 def images(value: Any) -> list[dict[str, Any]]:
     """The IMAGEs of a list, or of a text: a list in JSON or Python's spelling, else one a line, or URLs with commas.
+
+    So are those of an object that has each under a name.
 
     Raises:
         RowError: another shape, or an item that is no image; ``kept`` has the others.
@@ -325,14 +343,15 @@ def images(value: Any) -> list[dict[str, Any]]:
         given = text("images", value) or ""
         found = nested(given)
         value = [p for line in given.splitlines() for p in split_urls(line)] if isinstance(found, str) else found
-    if isinstance(value, bytes) or (isinstance(value, dict) and value.keys() & {"bytes", "path", *PATHS}):
+    if isinstance(value, bytes) or is_image(value):
         value = [value]
+    value = (named_images(value) or value) if isinstance(value, dict) else value
     if not isinstance(value, list):
         raise RowError("images", "images are not a list", repr(value)[:200])
     found, bad = [], []
     for number, item in enumerate(value, start=1):
         try:
-            if isinstance(item, dict) and not item.keys() & {"bytes", "path", *PATHS}:
+            if isinstance(item, dict) and not is_image(item) and largest(item) is None:
                 raise RowError("images", "image is not a path or {bytes, path}", repr(item)[:200])
             one = image(item) if item is not None else None
         except RowError as error:

@@ -141,3 +141,20 @@ def test_a_header_of_few_names_is_no_row_of_groups(tmp_path):
         tmp_path / "a.csv", "product_id,product_type,title,Fit,,,,", "1,S,a,b,c,d,e,f", "2,S,a,b,c,d,e,f"
     )
     assert [row["product_id"] for row in rows_of(path)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["product_id,product_type,title,Product,,Package,", ",,,Width,Height,Width,Height"],
+        ["Article,,,Product,,Package,", "product_id,product_type,title,Width,Height,Width,Height"],
+    ],
+)
+def test_names_that_come_in_several_groups_have_their_group_in_front(tmp_path, header, delimiter):
+    lines = [line.replace(",", delimiter) for line in (*header, "p1,Chair,a,45,90,50,95", "p2,Chair,b,46,91,51,96")]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    assert rows_of(path)[0]["attributes"] == [
+        ("Product Width", "45"), ("Product Height", "90"), ("Package Width", "50"), ("Package Height", "95")
+    ]  # fmt: skip
+    assert read_as(path).counts == {"rows above the header, left out": 1}

@@ -33,6 +33,14 @@ def test_dates_and_numbers_are_labels_as_a_person_reads_them(tmp_path):
     assert dict(rows_of(path)[0]["attributes"]) == {"Launch": "2024-03-05", "Length": "32", "Waist": "0.3"}
 
 
+def test_control_characters_that_a_workbook_has_as_their_numbers(tmp_path):
+    """As Excel stores the line breaks of Windows, and a text that looks like one."""
+    row = ["p1", "Kurtas", "a_x000D_\nb", "d", "Slim_x000d_", "A_x005F_x000D_"]
+    (found,) = rows_of(write_excel(tmp_path / "a.xlsx", [HEADER, row]))
+    assert found["title"] == "a\r\nb"
+    assert found["attributes"] == [("Fit", "Slim\r"), ("Year", "A_x000D_")]
+
+
 def test_an_opendocument_workbook(tmp_path):
     path = write_ods(tmp_path / "a.ods", ["Shirts", ""], HEADER, ["007", "Kurtas", "t", "d", "Slim", 2012.0])
     assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Year", "2012")]
@@ -205,6 +213,21 @@ def test_a_header_of_two_rows_of_which_only_the_groups_are_merged(tmp_path):
     (row,) = rows_of(path)
     assert (row["product_id"], dict(row["attributes"])) == ("p1", {"Color": "Red", "Fit": "Slim", "Size": "1"})
     assert read_as(path).counts == {"rows above the header, left out": 1}
+
+
+@pytest.mark.parametrize("merged", [(), ("D1:E1", "F1:G1"), ("A1:A2", "B1:B2", "C1:C2", "D1:E1", "F1:G1")])
+def test_names_that_come_in_several_groups_have_their_group_in_front(tmp_path, merged):
+    above = ["product_id", "product_type", "title", "Frame", None, "Seat", None]
+    below = [None, None, None, "Material", "Color", "Material", "Finish"]
+    path = write_excel(
+        tmp_path / "a.xlsx", [above, below, ["p1", "Chair", "a", "Oak", "Red", "Silk", "Matt"]], merged=merged
+    )
+    assert dict(rows_of(path)[0]["attributes"]) == {
+        "Frame Material": "Oak",
+        "Color": "Red",
+        "Seat Material": "Silk",
+        "Finish": "Matt",
+    }
 
 
 def test_groups_of_columns_above_the_header(tmp_path):

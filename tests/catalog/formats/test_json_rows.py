@@ -228,9 +228,9 @@ def test_objects_beside_labels_are_no_groups(tmp_path):
     )
     assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "Slim")], []]
     assert sum(read_as(path).counts.values()) == 2
-    languages = {"Color": {"en": "red", "de": "rot"}, "Cut": {"en": "slim", "de": "eng"}}
+    sides = {"Color": {"front": "red", "back": "blue"}, "Cut": {"front": "slim", "back": "wide"}}
     colors = {"Color": [{"name": "red", "id": 1}, {"name": "blue", "id": 2}], "Cut": [{"name": "slim", "id": 3}]}
-    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"en": "red"}}, languages, colors)))
+    write_lines(path, *({**REQUIRED, "attributes": one} for one in ({"Color": {"front": "red"}}, sides, colors)))
     assert [row["attributes"] for row in rows_of(path)] == [[], [], [("Color", "red, blue"), ("Cut", "slim")]]
     assert sum(read_as(path).counts.values()) == 3
 
@@ -239,3 +239,27 @@ def test_objects_beside_labels_are_no_groups(tmp_path):
 def test_no_attributes(tmp_path, nothing):
     path = write_lines(tmp_path / "a.jsonl", {**REQUIRED, "attributes": nothing})
     assert [label for _, label in rows_of(path)[0]["attributes"] if label] == []
+
+
+@pytest.mark.parametrize(
+    ("begin", "between", "end"),
+    [
+        ('{"products":[', ",\n", '],"next":null}'),
+        ('{"total_rows":3,"offset":0,"rows":[\n', ",\n", "\n]}"),
+        ('{"count": 3, "next": "a\\"]", "results": [\n', ",\n", "]}"),
+        ('{"shop":"a",\n "products":[', ", ", "]}"),
+    ],
+)
+def test_an_object_that_begins_on_the_first_line(tmp_path, begin, between, end):
+    """As CouchDB and others write a row a line."""
+    path = tmp_path / "a.json"
+    path.write_text(begin + between.join(json.dumps({**REQUIRED, "product_id": i, "Fit": "Slim"}) for i in "abc") + end)
+    assert [row["product_id"] for row in rows_of(path)] == ["a", "b", "c"]
+    assert read_as(path).counts == {}
+
+
+def test_a_first_line_that_was_cut_costs_itself(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", '{"product_id": "1", "title": "a, [', {**REQUIRED, "Fit": "Slim"})
+    bad: list = []
+    assert rows_of(path, quarantine=lambda *one: bad.append(one))[1]["product_id"] == REQUIRED["product_id"]
+    assert len(bad) == 1

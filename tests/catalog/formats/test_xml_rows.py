@@ -214,6 +214,29 @@ def test_elements_that_are_called_as_those_of_html(tmp_path):
     assert row["imgs"] == {"main": {"url": "1.jpg"}, "i": {"url": "2.jpg"}}
 
 
+def test_products_that_have_a_text_called_product(tmp_path):
+    """As Heureka's have, whose row is the <SHOPITEM>."""
+    path = tmp_path / "a.xml"
+    path.write_text("<SHOP><SHOPITEM><ITEM_ID>7</ITEM_ID><PRODUCT>Chair</PRODUCT></SHOPITEM></SHOP>")
+    assert list(open_table(str(path), path).rows()) == [{"ITEM_ID": "7", "PRODUCT": "Chair"}]
+
+
+def test_labels_with_their_name_outside_and_their_value_within(tmp_path):
+    """As TradeTracker has them."""
+    labels = (
+        '<property name="Fit"><value>Slim</value></property><property name="Width"><value>3</value><unit>cm</unit>'
+        '</property><property name="Colors"><values><value>Red</value><value>Blue</value></values></property>'
+    )
+    path = tmp_path / "a.xml"
+    path.write_text(
+        "<products><product><product_id>1</product_id><product_type>S</product_type><title>T</title>"
+        f"<properties>{labels}</properties></product></products>"
+    )
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim"), ("Width", "3 cm"), ("Colors", "Red, Blue")]
+    path.write_text(path.read_text().replace(labels, labels.partition("</property>")[0] + "</property>"))
+    assert rows_of(path)[0]["attributes"] == [("Fit", "Slim")]
+
+
 def test_bmecat(tmp_path):
     items = (
         "<T_NEW_CATALOG><ARTICLE><SUPPLIER_AID>1</SUPPLIER_AID><ARTICLE_DETAILS><DESCRIPTION_SHORT>T</DESCRIPTION_SHORT>"

@@ -237,8 +237,10 @@ def test_kinds_of_products_are_no_product_types(tmp_path):
     assert rows_of(path)[0]["product_type"] == "simple"
 
 
-@pytest.mark.parametrize("unit", ["weight_unit", "Weight Unit", "weight-uom", "Weight unit of measure"])
-@pytest.mark.parametrize("number", ["weight", "Weight value"])
+@pytest.mark.parametrize(
+    "unit", ["weight_unit", "Weight Unit", "weight-uom", "Weight unit of measure", "Weight - Unit"]
+)
+@pytest.mark.parametrize("number", ["weight", "Weight value", "Weight - Measure", "weight (amount)", "weight.value"])
 def test_a_number_has_the_unit_of_the_column_that_is_called_so(tmp_path, number, unit):
     header = f"product_id,product_type,title,{unit},{number},Unit,color unit"
     path = write_lines(

@@ -132,3 +132,45 @@ def test_tags_of_three_letters(tmp_path):
     assert (found.first["title"], found.first["attributes"]) == ("Shirt", {"color": "Red"})
     row |= {"marketplace": "DE", "title": {"eng": "Shirt", "deu": "Hemd"}}
     assert read(write(tmp_path / "b.jsonl", json.dumps(row))).first["title"] == "Hemd"
+
+
+BLUE = {"de": "Blau", "en_US": "Blue"}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"color": BLUE, "fabric": {"de": "Baumwolle", "en_US": "Cotton"}},
+        [{"name": "color", "value": {"key": "b", "label": BLUE}}, {"name": "fabric", "value": {"en_US": "Cotton"}}],
+        json.dumps({"color": BLUE, "fabric": {"de": None, "en_US": "Cotton"}}),
+        {
+            "color": [{"locale": tag, "scope": None, "data": text} for tag, text in BLUE.items()],
+            "fabric": [{"locale": None, "scope": None, "data": "Cotton"}],
+        },
+    ],
+)
+def test_labels_as_objects_from_language_to_text(tmp_path, attributes):
+    found = read(write(tmp_path / "a.jsonl", json.dumps(ROW | {"marketplace": None, "attributes": attributes})))
+    assert found.first["attributes"] == {"color": "Blue", "fabric": "Cotton"}
+    assert found.how.counts == {CHOSEN: 1}
+
+
+def test_cells_as_objects_from_language_to_text(tmp_path):
+    plain = {"product_id": "1", "product_type": "Shirts", "title": "t", "color": BLUE, "material": json.dumps(BLUE)}
+    assert read(write(tmp_path / "a.jsonl", json.dumps(plain))).first["attributes"] == {
+        "color": "Blue",
+        "material": "Blue",
+    }
+
+
+def test_structs_of_parquet(tmp_path):
+    plain = {"product_id": "1", "product_type": "Shirts", "title": "t", "attributes": {"color": BLUE}}
+    pq.write_table(pa.Table.from_pylist([plain]), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").first["attributes"] == {"color": "Blue"}
+
+
+def test_sizes_of_countries_are_no_languages(tmp_path):
+    plain = {"product_id": "1", "product_type": "Shoes", "title": "t", "size": {"eu": "41", "uk": "7"}, "Fit": "Slim"}
+    found = read(write(tmp_path / "a.jsonl", json.dumps(plain)))
+    assert found.first["attributes"] == {"Fit": "Slim"}
+    assert list(found.how.counts) == ["objects and bytes that are no labels, left out of column 'size'"]

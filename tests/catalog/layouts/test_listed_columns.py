@@ -17,6 +17,7 @@ BULLETS = (
     "selling_point_2",
     "Key Feature 3",
     "Key Features",
+    "Key Features (+)",  # of Walmart
 )
 OTHERS = (
     "image",
@@ -151,3 +152,43 @@ def test_without_attributes(tmp_path):
     assert (row["image"]["path"], row["images"][0]["path"], row["attributes"]) == ("a.jpg", "b.jpg", [])
     with pytest.raises(CatalogError, match="column 'attributes' is missing"):
         rows_of(path)
+
+
+OF_PICTURES = {
+    "photos": ["https://h/1", "https://h/2"],
+    "picture": "https://h/3",
+    "image_2": "https://h/4",
+    "thumbnail": "https://h/s",
+    "bullet_point_1": "soft",
+}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "long"])
+def test_beside_a_column_of_attributes(tmp_path, kind):
+    """They are the product's, whatever layout its attributes are in."""
+    row = {**REQUIRED, "attributes": {"Fit": "Slim"}, **OF_PICTURES}
+    path = tmp_path / f"a.{'csv' if kind == 'long' else kind}"
+    if kind == "jsonl":
+        write_lines(path, row)
+    elif kind == "parquet":
+        write_parquet(path, **{name: [value] for name, value in row.items()})
+    else:
+        row |= {"photos": " ".join(OF_PICTURES["photos"]), "attributes": "Fit=Slim"}
+        row |= {"attribute_name": "Fit", "attribute_value": "Slim"} if kind == "long" else {}
+        columns = [name for name in row if kind != "long" or name != "attributes"]
+        write_lines(path, ",".join(columns), ",".join(row[name] for name in columns))
+    (found,) = rows_of(path, images=9)
+    assert [image["path"] for image in (found["image"], *found["images"])] == [f"https://h/{i}" for i in (1, 2, 3, 4)]
+    assert (found["bullet_points"], found["attributes"]) == (["soft"], [("Fit", "Slim")])
+    assert read_as(path).columns["thumbnail"] == "unused; small copies of images"
+    assert read_as(path).layout == ("long" if kind == "long" else "own")
+
+
+def test_several_images_beside_a_column_of_attributes_are_unclear(tmp_path):
+    path = write_lines(
+        tmp_path / "a.jsonl", {**REQUIRED, "attributes": {}, "image_url": "1.jpg", "image_path": "2.jpg"}
+    )
+    assert rows_of(path)[0]["image"] is None
+    assert (
+        read_as(path).columns["image_url"] == "unused; --column image=NAME says which of several columns is the image"
+    )

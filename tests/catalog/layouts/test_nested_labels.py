@@ -23,6 +23,9 @@ LABELS = [
     ([{"value": "red"}, {"label": "blue"}, "green"], "red, blue, green"),
     ([{"name": "Color", "value": "red"}, {"name": "Color", "value": "blue"}], "red, blue"),
     (["red", None, "blue"], "red, blue"),
+    ({"amount": "3.5", "unit": "kg"}, "3.5 kg"),
+    ({"value": {"number": 32, "unit": "cm"}}, "32 cm"),
+    ({"data": ["red", "blue"]}, "red, blue"),
     ({"name": "red"}, "red"),
     ({"id": 15, "name": "red", "slug": "red"}, "red"),
     ([{"name": "red"}, {"id": 2, "Name": "blue"}], "red, blue"),
@@ -31,13 +34,14 @@ LABELS = [
 #: What is left out -> what is left.
 ODD = [
     ({"unit": "cm"}, None),
-    ({"name": "Color", "en": "red"}, None),
-    ({"name": {"en": "red"}}, None),
-    ({"value": {"en": "red"}}, None),
-    ({"value": [{"en": "red"}]}, None),
+    ({"amount": "3.50", "currency": "EUR"}, None),
+    ({"name": "Color", "tone": "red"}, None),
+    ({"name": {"tone": "red"}}, None),
+    ({"value": {"tone": "red"}}, None),
+    ({"value": [{"tone": "red"}]}, None),
     ([{"name": "Fit", "value": "Slim"}, {"name": "Neck", "value": "Round"}], None),
     ([["red"]], None),
-    ([{"en": "red"}, {"value": "blue"}], "blue"),
+    ([{"tone": "red"}, {"value": "blue"}], "blue"),
 ]
 LEFT_OUT = "objects that are no labels, left out under 'Color'"
 
@@ -66,7 +70,7 @@ def test_an_object_without_one_is_left_out_alone(tmp_path, value, label):
 
 
 def test_in_a_cell(tmp_path):
-    cell = json.dumps({"Color": {"en": "red"}, "Size": {"value": 32, "unit": "cm"}}).replace('"', '""')
+    cell = json.dumps({"Color": {"tone": "red"}, "Size": {"value": 32, "unit": "cm"}}).replace('"', '""')
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,attributes", f'p1,K,t,"{cell}"')
     assert rows_of(path)[0]["attributes"] == [("Size", "32 cm")]
     assert read_as(path).counts == {LEFT_OUT: 1}
@@ -80,8 +84,8 @@ def test_in_a_cell(tmp_path):
 @pytest.mark.parametrize("fits", [True, False])
 def test_in_parquet(tmp_path, fits):
     """A row that does not fit has its batch read row by row."""
-    kind = pa.struct([("Color", pa.struct([("en", pa.string())])), ("Size", pa.struct([("value", pa.int64())]))])
-    labels = pa.array([{"Color": {"en": "red"}, "Size": {"value": 32}}], kind)
+    kind = pa.struct([("Color", pa.struct([("tone", pa.string())])), ("Size", pa.struct([("value", pa.int64())]))])
+    labels = pa.array([{"Color": {"tone": "red"}, "Size": {"value": 32}}], kind)
     two = pa.concat_arrays([labels, labels])
     columns = {name: value * 2 for name, value in minimal().items() if name != "attributes"}
     columns["product_id"] = ["p1", "p2"] if fits else [1.0, 2.0**60]
@@ -109,7 +113,7 @@ def test_without_a_count_they_are_errors():
     """A request to the served model has none."""
     assert attributes({"Size": {"value": 3, "unit": "cm"}}) == [("Size", "3 cm")]
     with pytest.raises(Exception, match="'Color' holds"):
-        attributes({"Color": {"en": "red"}})
+        attributes({"Color": {"tone": "red"}})
 
 
 def test_a_label_that_is_not_utf_8_costs_its_row(tmp_path):
@@ -137,7 +141,7 @@ TEXTS = [
     ("[32, 34]", "32, 34"),
     ("{'value': 32, 'unit': 'cm'}", "32 cm"),
     ("[Navy] with dots", "[Navy] with dots"),
-    ("{'en': 'red', 'de': 'rot'}", "{'en': 'red', 'de': 'rot'}"),
+    ("{'tone': 'red', 'shade': 'dark'}", "{'tone': 'red', 'shade': 'dark'}"),
 ]
 
 

@@ -28,6 +28,26 @@ from tests.support.catalog_files import REQUIRED, minimal, read_as, rows_of, wri
         ([{"id": 6, "name": "Fit", "option": "Slim"}], [("Fit", "Slim")]),
         ([{"name": "Fit", "options": ["Slim", "Wide"]}], [("Fit", "Slim, Wide")]),
         ([{"attribute_code": "fit", "value": "7"}], [("fit", "7")]),
+        ([{"attributeId": 5, "attributeName": "Fit", "valueName": "Slim"}], [("Fit", "Slim")]),
+        (
+            [{"specName": "Fit", "specValue": "Slim"}, {"feature_label": "Neck", "feature_value": "V"}],
+            [("Fit", "Slim"), ("Neck", "V")],
+        ),
+        ({"propertyName": "Fit", "propertyValue": "Slim"}, [("Fit", "Slim")]),
+        ([{"k": "Fit", "v": "Slim"}, {"k": "Width", "v": 3, "u": "cm"}], [("Fit", "Slim"), ("Width", "3 cm")]),
+        # of Mercado Libre, whose values say it again with a struct
+        (
+            [{"id": "F", "name": "Fit", "value_name": "3 cm", "values": [{"name": "3 cm", "struct": {"unit": "cm"}}]}],
+            [("Fit", "3 cm")],
+        ),
+        # of Akeneo
+        (
+            {
+                "fit": [{"locale": None, "scope": None, "data": "slim"}],
+                "width": [{"locale": None, "scope": None, "data": {"amount": "3.0", "unit": "CENTIMETER"}}],
+            },
+            [("fit", "slim"), ("width", "3.0 CENTIMETER")],
+        ),
     ],
 )
 def test_attributes(written, pairs):

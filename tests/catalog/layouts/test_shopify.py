@@ -205,7 +205,7 @@ def test_rows_of_a_product_that_stand_apart(export, title):
         ("list.dimension", '[{"value":1.0,"unit":"INCHES"},{"value":2.5,"unit":"INCHES"}]', "1.0 INCHES, 2.5 INCHES"),
         ("rating", '{"scale_min":"1.0","scale_max":"5.0","value":"4.5"}', "4.5"),
         ("rich_text_field", RICH, "Made in Spain Soft"),
-        ("json", '{"en": "red"}', '{"en": "red"}'),
+        ("json", '{"tone": "red"}', '{"tone": "red"}'),
         ("single_line_text_field", "[NEW] soft", "[NEW] soft"),
     ],
 )
