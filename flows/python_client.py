@@ -48,15 +48,17 @@ def main(python: str, address: str, server_has: list[Any], group: int) -> None:
     apart = os.getpgrp() != group
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the traceback of this program would tell nobody anything
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDED_ON)  # a signal waits until it can be handed on
     server = None
     if is_for_fork(sys.argv[1:]):
         with contextlib.suppress(OSError):
             if traits() == server_has and not any(map(is_inherited, os.listdir("/proc/self/fd"))):
                 server = ask(address, apart)
     if server is None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         os.execv(python, [python, *sys.argv[1:]])
     else:
-        shadow(server)
+        shadow(server, blocked)
 
 
 def is_for_fork(arguments: list[str]) -> bool:
@@ -91,8 +93,8 @@ def ask(address: str, apart: bool) -> socket.socket | None:
     return server if server.recv(1) else None
 
 
-def shadow(server: socket.socket) -> None:
-    """Hands signals on to the fork, and ends as it does."""
+def shadow(server: socket.socket, blocked: set[signal.Signals]) -> None:
+    """Hands signals on to the fork, and ends as it does; ``blocked``: those it was started with."""
 
     def hand_on(number: int, _: object) -> None:
         with contextlib.suppress(OSError):  # the fork has just ended
@@ -100,6 +102,7 @@ def shadow(server: socket.socket) -> None:
 
     for number in HANDED_ON:  # those that are ignored too: the fork may come to listen
         signal.signal(number, hand_on)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     said = b""
     with contextlib.suppress(OSError):
         said = server.recv(4)

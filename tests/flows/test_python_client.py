@@ -3,14 +3,17 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from python_client import PLAIN
 from warm_python import warm_python
 
+FLOWS = Path(__file__).parents[2] / "flows"
 LIBRARY = "sched"
 SHOWN = "import os, sys, time; print({}, 'sched' in sys.modules)"
 
@@ -80,6 +83,26 @@ def test_a_fork_apart_is_out_of_reach_of_the_runs_terminal(python):
         client.send_signal(signal.SIGINT)
         assert client.wait(60) == -signal.SIGINT
     assert group != os.getpgrp()
+
+
+def test_a_signal_that_comes_while_the_fork_is_made_reaches_it(tmp_path):
+    address, own = str(tmp_path / "server"), "python_client.traits(), 0"
+    program = f"import sys; sys.path.insert(0, {str(FLOWS)!r}); import python_client"
+    program += f"; python_client.main(sys.executable, {address!r}, {own})"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        client = subprocess.Popen([sys.executable, "-S", "-c", program, "-c", "pass"])
+        connection, _ = server.accept()
+        with connection:
+            left = int.from_bytes(connection.recv(8), "big")
+            while left:
+                left -= len(connection.recv(left))
+            client.send_signal(signal.SIGTERM)
+            connection.sendall(b"1")  # there is a fork
+            assert connection.recv(1) == bytes([signal.SIGTERM])
+            connection.sendall((5).to_bytes(4, "big", signed=True))
+            assert client.wait(60) == 5
 
 
 def test_a_server_that_is_killed_takes_its_forks_along():
