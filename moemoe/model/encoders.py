@@ -21,7 +21,8 @@ from moemoe.model.t5_layers import (
     valid_indices,
 )
 
-#: Tokens of a batch's longest text from which on a CPU encodes its texts one by one.
+#: Tokens of a batch's longest text from which on a CPU trains on its texts one by one. Answers need no gradients, for
+#: which torch has a kernel that is quicker, and their batches are of texts of like lengths.
 LONG_TEXT = 64
 
 
@@ -49,7 +50,7 @@ class TextEncoder(nn.Module):
     def encode_embeddings(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """The same from embeddings [B, K, D]."""
         x_BKD = self.stack.dropout(x_BKD)
-        if x_BKD.device.type == "cpu" and mask_BK.shape[1] >= LONG_TEXT:
+        if torch.is_grad_enabled() and x_BKD.device.type == "cpu" and mask_BK.shape[1] >= LONG_TEXT:
             return self._one_by_one(x_BKD, mask_BK)
         mask_BHKK = position_bias(self.stack, mask_BK[:, None].expand(-1, mask_BK.shape[1], -1), 0, x_BKD)
         real = valid_indices(mask_BK)
