@@ -21,8 +21,8 @@ from moemoe.model.t5_layers import (
     valid_indices,
 )
 
-#: Tokens of a batch's longest text from which on a CPU trains on its texts one by one. Answers need no gradients, for
-#: which torch has a kernel that is quicker, and their batches are of texts of like lengths.
+#: Where a batch's longest text has so many tokens, training on a CPU encodes its texts one by one. Answering does not:
+#: without gradients torch has a quicker kernel, and its batches are of texts of like lengths.
 LONG_TEXT = 64
 
 
