@@ -4,7 +4,7 @@ Shapes: I images, P patches, W features of the backbone, C numbers of a patch's 
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from threading import Barrier
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from moemoe.errors import ConfigError
 from moemoe.vision.config import ImageConfig
+from moemoe.vision.folding import folded, forget_folded
 from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
@@ -23,8 +24,9 @@ from moemoe.vision.weights import create_timm, weights_hash
 PATCH_PIXELS = 4
 #: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
 GRID_WITHOUT_BACKBONE = 4
-#: Images in one forward pass of a frozen backbone on a GPU, filled up with zeros: sums differ by the batch's shape.
-GPU_BATCH = 64
+#: Images in one forward pass of a frozen backbone, filled up with zeros: sums differ by the batch's shape. On a CPU two
+#: share what it costs to call so many small operations, and an image by itself takes no longer than unfolded.
+GPU_BATCH, FOLDED_BATCH = 64, 2
 
 
 class ImageEncoder(nn.Module):
@@ -57,6 +59,8 @@ class ImageEncoder(nn.Module):
         self._fixed = _fixed_parameters(backbone, image)
         for parameter in self._fixed:
             parameter.requires_grad_(False)
+        if self.frozen:
+            backbone.register_load_state_dict_post_hook(forget_folded)
         pixels, colors = (3 * PATCH_PIXELS**2, image.color_levels**3) if self.frozen else (0, 0)
         #: Numbers of each part of ``features``.
         self._parts = [int(backbone.num_features), pixels, colors]
@@ -105,10 +109,12 @@ class ImageEncoder(nn.Module):
             if bool(there_I.any()):
                 half_IPW[there_I] = self.features(images_I3HW[there_I])
             return half_IPW
-        if images_I3HW.device.type == "cpu":
-            each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
-            return torch.cat(list(each(self._features, images_I3HW.split(1))))
-        return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
+        whole = folded(self.backbone, self.size) is self.backbone  # asked before several threads are
+        on_cpu = images_I3HW.device.type == "cpu"
+        batch = GPU_BATCH if not on_cpu else 1 if whole else FOLDED_BATCH
+        # A thread of one core is one of several.
+        each = _threads().map if on_cpu and torch.get_num_threads() > 1 else map
+        return torch.cat(list(each(partial(self._features, batch=batch), images_I3HW.split(batch))))
 
     def summary(self, half_IPW: Tensor) -> Tensor:
         """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
@@ -141,15 +147,14 @@ class ImageEncoder(nn.Module):
         image = self.image
         made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
         made_of += [image.color_levels] if image.color_levels else []
-        computed = [self.std.tolist(), torch.__version__, self.mean.device.type]
+        computed = [self.std.tolist(), torch.__version__, self.mean.device.type, "BatchNorm folded"]
         return f"{weights_hash(self.backbone)} {made_of} {computed}"
 
     @torch.no_grad()
-    def _features(self, images_I3HW: Tensor) -> Tensor:
-        images, device, count = images_I3HW, images_I3HW.device.type, len(images_I3HW)
-        if device != "cpu":
-            images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, GPU_BATCH - count))
-        with torch.autocast(device, enabled=False):
+    def _features(self, images_I3HW: Tensor, batch: int) -> Tensor:
+        count = len(images_I3HW)
+        images = F.pad(images_I3HW, (0, 0, 0, 0, 0, 0, 0, batch - count)) if count < batch else images_I3HW
+        with torch.autocast(images.device.type, enabled=False):
             own_IPW, (rows, columns) = self._patches(images)
         if own_IPW.shape[1] != rows * columns:
             own_IPW = own_IPW.mean(1, keepdim=True).expand(-1, rows * columns, -1)
@@ -161,7 +166,8 @@ class ImageEncoder(nn.Module):
     def _patches(self, images_I3HW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The backbone's patches [I, P, W], and its grid's rows and columns, 4 x 4 where it has none."""
         pixels = images_I3HW.contiguous(memory_format=torch.channels_last) if self.frozen else images_I3HW
-        x = self.backbone.forward_features((pixels.float() - self.mean) / self.std)
+        network = folded(self.backbone, self.size) if self.frozen else self.backbone
+        x = network.forward_features((pixels.float() - self.mean) / self.std)
         if x.dim() == 4:  # SwinV2 gives NHWC, a convolutional network NCHW
             x = x if x.shape[-1] == self.backbone.num_features else x.permute(0, 2, 3, 1)
             return x.flatten(1, 2), (x.shape[1], x.shape[2])
@@ -194,10 +200,7 @@ class ImageEncoder(nn.Module):
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads that each compute one image at a time on one core.
-
-    On CPU an image's last bits depend on the images beside it in its batch and on how many threads share a convolution.
-    """
+    """Threads that each compute one batch at a time on one core: bits depend on how many share a convolution."""
     count = torch.get_num_threads()
     pool, started = ThreadPoolExecutor(count, thread_name_prefix="image-features"), Barrier(count)
 
