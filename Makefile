@@ -29,8 +29,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python infra/install.py -c constraints.txt -e '.[flows,deploy,test,docs]'
 	touch $@
 
-demo: $(READY) ## the whole pipeline on the sample catalog, a few minutes on two cores
-	$(BIN)/python flows/train_flow.py run --dataset 30pt
+demo: $(READY) ## the whole pipeline on 2,000 products of the sample catalog, a few minutes on two cores
+	$(BIN)/python flows/train_flow.py run --dataset 30pt --max-products 2000
 
 tables: $(READY) ## the paper's tables for the sample catalog, one epoch a phase
 	$(BIN)/python flows/compare_flow.py run --dataset 30pt --max-products 2000 --epochs 1
