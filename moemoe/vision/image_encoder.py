@@ -4,7 +4,7 @@ Shapes: I images, P patches, W features of the backbone, C numbers of a patch's 
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from threading import Barrier
 
 import numpy as np
@@ -24,9 +24,8 @@ from moemoe.vision.weights import create_timm, weights_hash
 PATCH_PIXELS = 4
 #: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
 GRID_WITHOUT_BACKBONE = 4
-#: Images in one forward pass of a frozen backbone, filled up with zeros: sums differ by the batch's shape. On a CPU two
-#: share what it costs to call so many small operations, and an image by itself takes no longer than unfolded.
-GPU_BATCH, FOLDED_BATCH = 64, 2
+#: Images in one forward pass of a frozen backbone on a GPU, filled up with zeros: sums differ by the batch's shape.
+GPU_BATCH = 64
 
 
 class ImageEncoder(nn.Module):
@@ -109,12 +108,11 @@ class ImageEncoder(nn.Module):
             if bool(there_I.any()):
                 half_IPW[there_I] = self.features(images_I3HW[there_I])
             return half_IPW
-        whole = folded(self.backbone, self.size) is self.backbone  # asked before several threads are
-        on_cpu = images_I3HW.device.type == "cpu"
-        batch = GPU_BATCH if not on_cpu else 1 if whole else FOLDED_BATCH
-        # A thread of one core is one of several.
-        each = _threads().map if on_cpu and torch.get_num_threads() > 1 else map
-        return torch.cat(list(each(partial(self._features, batch=batch), images_I3HW.split(batch))))
+        folded(self.backbone, self.size)  # before several threads ask for it
+        if images_I3HW.device.type == "cpu":
+            each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
+            return torch.cat(list(each(self._features, images_I3HW.split(1))))
+        return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
 
     def summary(self, half_IPW: Tensor) -> Tensor:
         """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
@@ -151,10 +149,11 @@ class ImageEncoder(nn.Module):
         return f"{weights_hash(self.backbone)} {made_of} {computed}"
 
     @torch.no_grad()
-    def _features(self, images_I3HW: Tensor, batch: int) -> Tensor:
-        count = len(images_I3HW)
-        images = F.pad(images_I3HW, (0, 0, 0, 0, 0, 0, 0, batch - count)) if count < batch else images_I3HW
-        with torch.autocast(images.device.type, enabled=False):
+    def _features(self, images_I3HW: Tensor) -> Tensor:
+        images, device, count = images_I3HW, images_I3HW.device.type, len(images_I3HW)
+        if device != "cpu":
+            images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, GPU_BATCH - count))
+        with torch.autocast(device, enabled=False):
             own_IPW, (rows, columns) = self._patches(images)
         if own_IPW.shape[1] != rows * columns:
             own_IPW = own_IPW.mean(1, keepdim=True).expand(-1, rows * columns, -1)
@@ -200,7 +199,10 @@ class ImageEncoder(nn.Module):
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads that each compute one batch at a time on one core: bits depend on how many share a convolution."""
+    """Threads that each compute one image at a time on one core.
+
+    On CPU an image's last bits depend on the images beside it in its batch and on how many threads share a convolution.
+    """
     count = torch.get_num_threads()
     pool, started = ThreadPoolExecutor(count, thread_name_prefix="image-features"), Barrier(count)
 

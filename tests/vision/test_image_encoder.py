@@ -141,7 +141,7 @@ def test_frozen_noise_is_refused():
 @pytest.mark.parametrize("name", ["lite0", "resnet18", "swin"])
 def test_features_do_not_depend_on_the_batch_the_threads_or_the_mode(tmp_path, name):
     if name == "lite0":
-        encoder, pixels = lite(), images(5)
+        encoder, pixels = lite(color_levels=5), images(5)
     elif name == "resnet18":
         encoder, pixels = ImageEncoder(replace(saved(tmp_path, "resnet18", {}), size=128), 24), images(5, 128)
     else:
