@@ -50,9 +50,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
     if {"init", "step"} & set(sys.argv):
         _check_package()
     if "resume" in sys.argv and (finished := _finished(flow, sys.argv)):
-        print(
-            f"run {finished} has finished: there is nothing to resume. `resume STEP` does its steps from STEP on again"
-        )
+        print(f"run {finished} has finished: there is nothing to resume. `resume STEP` repeats its steps from STEP on")
         return
     runs_tasks = bool({"run", "resume"} & set(sys.argv))
     try:
@@ -67,7 +65,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
         if "step" in sys.argv and end.code and user_errors.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
         if end.code and runs_tasks and (number := user_errors.interrupted_by()) is not None:
-            print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
+            print(f"interrupted; finished work is kept. Continue with: {resume_command()}", file=sys.stderr)
             sys.exit(BY_SIGNAL + number)
         raise
 

@@ -56,7 +56,7 @@ def absolute(uri: str) -> str:
         ConfigError: it is empty, names no bucket, or is an address of another kind, which no folder is meant by.
     """
     if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
-        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, and s3://BUCKET or a prefix in it")
+        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket")
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())
 
 

@@ -59,8 +59,8 @@ class KNNConfig(BaselineConfig):
             )
         if self.image.name != HISTOGRAM and not self.image.pretrained:
             raise ConfigError(
-                f"knn: image.name is {self.image.name} without pretrained weights, which know nothing of similarity; "
-                f"set image.pretrained, or take image.name={HISTOGRAM}"
+                f"knn: image.name is {self.image.name} without pretrained weights, so its features show no similarity; "
+                f"set image.pretrained, or image.name={HISTOGRAM}"
             )
 
 

@@ -48,7 +48,7 @@ class MXTConfig(ModelConfig):
         super().__post_init__()
         fixed = ("image", "text"), "context", False, False, None
         if (self.sources, self.question_in, self.question_guidance, self.alignment, self.experts) != fixed:
-            raise ConfigError("mxt reads an image and a text with the question in the context, and has nothing more")
+            raise ConfigError("mxt reads one image and one text, with the question in the context; leave out all else")
         if self.text.encoder is not None:
             raise ConfigError("mxt shifts T5's token embeddings by the image; leave out text.encoder")
         if self.features.size != self.image.size:

@@ -87,7 +87,7 @@ class Vectorizer:
             return self._own.fit_transform(texts)
         except ValueError as error:
             raise ConfigError(
-                f"no word is in the texts of {self._own.min_df} of the {len(texts)} training products, as "
+                f"no word occurs in {self._own.min_df} or more of the {len(texts)} training products, which "
                 "TF-IDF needs; give a larger catalog, or --set min_products=1"
             ) from error
 

@@ -204,8 +204,8 @@ class Collection:
         images = _rows_in(quarantine.filter(pc.starts_with(quarantine["field"], IMAGE)))
         raise CatalogError(
             f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be quarantined, {images} of them "
-            f"with their image alone; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
-            "(max_quarantine_share, and of images the expectation undecodable_images: raise them to go on without). "
+            f"only for their image; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
+            "(max_quarantine_share, for images the expectation undecodable_images: raise them to go on). "
             f"{reasons}"
         )
 

@@ -93,7 +93,7 @@ class Predictor:
         self._features: tuple[ShardedDataset, ImageFeatures] | None = None
         if self.answering.values is not None:
             if not hasattr(collator, "restrict_answers"):
-                raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
+                raise ConfigError("canonical decoding is for models that generate text; this one selects known values")
             collator.restrict_answers(self.answering.values)
         elif values is not None and hasattr(collator, "draft_answers"):
             collator.draft_answers(values)

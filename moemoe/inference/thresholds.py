@@ -147,7 +147,7 @@ def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | Non
     """Raises ConfigError where nothing is raised: the plain threshold is as high already, or it abstains always."""
     now = ", ".join(f"{kind} {'abstains' if old is None else f'{old:.4f}'}" for kind, old in kinds.items())
     if all(old is None for old in kinds.values()):
-        raise ConfigError(f"{cell} abstains always ({now}): no threshold can be raised or switched off")
+        raise ConfigError(f"{cell} always abstains ({now}): no threshold can be raised or switched off")
     plain, others = kinds.get(PLAIN), [old for old in kinds.values() if old is not None]
     if new is not None and ((plain is not None and new <= plain) or new <= min(others)):
         raise ConfigError(f"{cell} has thresholds as high as {new:g} already ({now}); they can only be raised")

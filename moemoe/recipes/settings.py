@@ -151,7 +151,7 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if wanted is not object and not (isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))):
-            raise ConfigError(f"setting {setting!r}: {name} is of type {wanted.__name__}")
+            raise ConfigError(f"setting {setting!r}: {name} must be of type {wanted.__name__}")
         first, *groups = name.split(".")
         parent = values if first in ("training", "load_balancing_weight", "tokenizer") else values["model"]
         if first == "experts" and "experts" not in parent:

@@ -58,7 +58,7 @@ def _best(comparison: Comparison) -> str:
     if not known:
         return "No system could be measured: no product type and attribute has enough test products."
     (best, winner), *others = sorted(known, reverse=True)
-    said = f"**{winner}** recalls most at 90 % precision: **{100 * best:.1f} %** of what is asked"
+    said = f"**{winner}** recalls most at 90 % precision: **{100 * best:.1f} %** of the requested values"
     if not others:
         return said + "."
     second, runner_up = others[0]

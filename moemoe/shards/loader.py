@@ -109,7 +109,7 @@ class Loader(Generic[T]):
         for name, own in self.state_dict().items():
             if name not in ("epoch", "step") and state.get(name) != own:
                 raise ConfigError(
-                    f"the loader's state is of {name} {state.get(name)}, this run's is {own}; start a fresh run"
+                    f"the checkpoint's data order has {name} {state.get(name)}, this run {own}; start a fresh run"
                 )
         self.epoch, self.step = state["epoch"], state["step"]
 

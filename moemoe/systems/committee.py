@@ -181,7 +181,7 @@ class Committee(nn.Module):
         """
         for name, system in systems.items():
             if not hasattr(system, "distributions"):
-                raise ConfigError(f"committee: member {name} gives no distribution over values, so it cannot be one")
+                raise ConfigError(f"committee: member {name} cannot be a member: it gives no distribution over values")
         readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
         if len({image.size for image in readers.values()}) > 1:
             sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
@@ -316,7 +316,7 @@ def check_same_split(folders: Mapping[str, str | Path]) -> None:
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON
         if not path.is_file():
-            raise ConfigError(f"committee: member {name} does not say what it was trained on; {path} is missing")
+            raise ConfigError(f"committee: the training data of member {name} are unknown: {path} is missing")
         data[name] = json.loads(path.read_text())
     first, *others = data
     for name in others:

@@ -72,9 +72,9 @@ class Checkpoint:
         if not {"recipe", "place", "loader"} <= metadata.keys():
             raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
-            raise ConfigError(f"{path} was made by another recipe; start a fresh run")
+            raise ConfigError(f"{path} is of another recipe; start a fresh run")
         if made_of is not None and metadata.get("made_of") not in (None, json.dumps(made_of, sort_keys=True)):
-            raise ConfigError(f"{path} was made of other shards; start a fresh run")
+            raise ConfigError(f"{path} is of other shards; start a fresh run")
         self.place = TrainingPosition(**json.loads(metadata["place"]))
         self.loader: dict[str, int] = json.loads(metadata["loader"])
 
