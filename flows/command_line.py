@@ -1,7 +1,7 @@
-"""The command line of every flow: Metaflow's, with words where Metaflow has none.
+"""The command line of every flow: Metaflow's, with clearer messages.
 
-- An error that the same step would meet again (a bad catalog, a bad parameter) is not tried again by @retry.
-- Ctrl-C and SIGTERM end the tasks that run, and say how to go on.
+- An error that the same step would meet again (a bad catalog, a bad parameter) is not retried by @retry.
+- Ctrl-C and SIGTERM end the running tasks, and print how to continue.
 - ``resume`` of a run that has finished says so, instead of copying it.
 - A task in a cluster that has another code package than it was compiled with says so, instead of running it.
 """

@@ -1,4 +1,4 @@
-"""How a flow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
+"""How a deployed flow runs: infra/schedule.yaml becomes decorators and parameters' defaults.
 
 Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a
 local run needs no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or

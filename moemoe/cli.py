@@ -160,7 +160,7 @@ COMMANDS = {
         "moemoe.training.__main__",
         "train a recipe on shards, without the pipeline",
         _train,
-        "The trained model lies in OUTPUT/model; the same command again goes on from the last checkpoint.",
+        "The trained model lies in OUTPUT/model; the same command again continues from the last checkpoint.",
     ),
     "thresholds": Command(
         "moemoe.registry.thresholds",

@@ -150,7 +150,7 @@ def remove(uri: str) -> None:
 
 
 def size(uri: str) -> int:
-    """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    """The bytes of the file at ``uri``. Raises StorageError if there is none or S3 refuses."""
     found = size_of(uri)
     if found is None:
         raise StorageError(f"cannot read {uri}: no such file")
@@ -158,7 +158,7 @@ def size(uri: str) -> int:
 
 
 def read_bytes(uri: str) -> bytes:
-    """The content at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    """The content at ``uri``. Raises StorageError if there is none or S3 refuses."""
     try:
         if not is_s3(uri):
             with open(uri, "rb") as file:

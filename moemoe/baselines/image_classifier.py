@@ -95,7 +95,7 @@ class ImageClassifier(SavedModule):
 
     @classmethod
     def check(cls, config: ImageClassifierConfig) -> None:
-        """Raises ConfigError where the backbone or its weights cannot be loaded."""
+        """Raises ConfigError if the backbone or its weights cannot be loaded."""
         cls.create(config)
 
     @classmethod

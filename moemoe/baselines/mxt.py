@@ -114,7 +114,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def create(cls, config: ModelConfig) -> "MXT":
-        """A fresh model; where the config names pretrained parts, their weights are loaded."""
+        """A new model; if the config names pretrained parts, their weights are loaded."""
         model = super().create(config)
         assert isinstance(model, MXT)
         load_backbone_weights(model.feature_encoder.backbone, model.config.features)
@@ -122,7 +122,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
+        """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         super().check(config)
         assert isinstance(config, MXTConfig)
         if config.features.pretrained:

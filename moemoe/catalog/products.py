@@ -190,7 +190,7 @@ class Collection:
         return pa.concat_tables([QUARANTINE.empty_table(), *(read_table(part.quarantine) for part in self.parts)])
 
     def check_quarantine_share(self, quarantine: pa.Table, contract: Contract) -> None:
-        """Raises CatalogError where there are no rows, or more of them than the contract allows are quarantined."""
+        """Raises CatalogError if there are no rows, or more of them than the contract allows are quarantined."""
         if not self.rows:
             raise CatalogError("the catalog has no rows")
         count = _rows_in(quarantine)

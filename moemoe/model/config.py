@@ -1,4 +1,4 @@
-"""The typed description of a model: everything needed to build it, nothing of training."""
+"""The typed description of a model: everything needed to build it, nothing about training."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -102,7 +102,7 @@ class ExpertConfig:
 
 
 def expert_layers(which: str, count: int) -> list[int]:
-    """The layers that ``which`` of EXPERT_LAYERS means, 0-indexed, of ``count``: odd is 1, 3, 5, ..."""
+    """The 0-indexed layers, of ``count``, that ``which`` of EXPERT_LAYERS names: odd is 1, 3, 5, ..."""
     chosen = {
         "none": range(0),
         "odd": range(1, count, 2),
@@ -123,7 +123,7 @@ class ModelConfig:
             of one kind (``image``, ``text``) share an encoder.
         context_length: k of the paper, in tokens; texts are cut to it.
         question_in: ``decoder`` puts the question before the answer as an unscored prefix of the decoder;
-            ``context`` puts it into the texts, which are then encoded once per question (section 3 to the letter).
+            ``context`` puts it into the texts, which are then encoded once per question (exactly section 3).
         question_guidance: whether the question weighs the sources (equation 4); without, each weight is 1/S.
         alignment: whether equations 6 and 7 are trained.
         experts: None for the dense model (QGA), else where and how many.
@@ -159,7 +159,7 @@ class ModelConfig:
 
     @property
     def has_question_encoder(self) -> bool:
-        """False where nothing would read its states (S-Enc)."""
+        """False if nothing would read its states (S-Enc)."""
         return self.question_guidance or self.alignment
 
     def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "ModelConfig":

@@ -159,7 +159,7 @@ def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings
 
 
 def _check_training(training: Training, config: Any, name: str, phases: Sequence[str]) -> None:
-    """Raises ConfigError where a phase has no epochs, or a source is hidden whose product then shows nothing."""
+    """Raises ConfigError if a phase has no epochs, or a source is hidden whose product then shows nothing."""
     for phase in phases:
         training.epochs_of(phase)
     dropout = training.source_dropout
@@ -177,7 +177,7 @@ def _check_training(training: Training, config: Any, name: str, phases: Sequence
 
 
 def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
-    """A size's n-grams are those of its own text encoder. Raises ConfigError where a person asked for both."""
+    """A size's n-grams are those of its own text encoder. Raises ConfigError if a person asked for both."""
     text = values["model"].get("text") or {}
     if text.get("encoder") is not None and "ngrams" in text:
         if "text.ngrams" in settings:
@@ -186,7 +186,7 @@ def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
 
 
 def _check_changed(values: dict[str, Any], name: str, system: str, config_class: type, phases: Sequence[str]) -> None:
-    """Raises ConfigError where the values of a recipe, with a person's settings, do not go together."""
+    """Raises ConfigError if the values of a recipe, with a person's settings, do not go together."""
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")

@@ -109,7 +109,7 @@ class Training:
             raise ConfigError(f"training: second_view is {view!r}; allowed is a share from 0 to 1, or null")
 
     def epochs_of(self, phase: str) -> int:
-        """How long ``phase`` is. Raises ConfigError where the mapping has no such phase."""
+        """How long ``phase`` is. Raises ConfigError if the mapping has no such phase."""
         if not isinstance(self.epochs, dict):
             return self.epochs
         if phase not in self.epochs:

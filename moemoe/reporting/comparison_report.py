@@ -1,4 +1,4 @@
-"""What a person is shown of a comparison: who failed, the overview, plots, and the paper's tables."""
+"""The report of a comparison: failed systems, the overview, plots, and the paper's tables."""
 
 from collections.abc import Sequence
 

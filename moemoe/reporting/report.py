@@ -1,4 +1,4 @@
-"""The report of a run: what the model can fill in, what changed, and beneath it what engineers need."""
+"""The report of a run: what the model can fill in, what changed, and below it the details for engineers."""
 
 import math
 from collections.abc import Sequence
@@ -97,7 +97,7 @@ def holds(expectations: Sequence[Block]) -> bool:
 
 
 def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
-    """One sentence, and one on what it rests on."""
+    """One sentence with the result, and one with the evidence."""
     ready = sum(each.state == READY for each in attributes)
     if not attributes:
         return [Text("No test product has a label, so nothing can be said of this model.", lead=True)]

@@ -289,7 +289,7 @@ class Committee(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Committee":
-        """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
+        """The inverse of ``save``. Raises ConfigError if files are missing, or as ``of``."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
         return cls.of(folders, config.values, config.weights, config.short_text, config.nothing).eval()
@@ -311,7 +311,7 @@ def longest_text(item: ModelInput) -> int:
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:
-    """Raises ConfigError where the members in ``folders`` were trained on different data, or do not say on which."""
+    """Raises ConfigError if the members in ``folders`` were trained on different data, or do not say on which."""
     data = {}
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON

@@ -1,4 +1,4 @@
-"""One file holds all of a training run's state: weights, optimizer, places. Written atomically, no pickle."""
+"""One file holds all of a training run's state: weights, optimizer, position. Written atomically, no pickle."""
 
 import json
 from collections.abc import Mapping

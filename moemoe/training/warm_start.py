@@ -1,4 +1,4 @@
-"""Training that goes on from a trained model: its weights and tokenizer, the last phase of its recipe."""
+"""Training that starts from a trained model: its weights and tokenizer, the last phase of its recipe."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from moemoe.recipes import Recipe
 
 
 def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
-    """Raises ConfigError, naming what differs, where the model in ``folder`` is not one that ``recipe`` describes."""
+    """Raises ConfigError, naming what differs, if the model in ``folder`` is not one that ``recipe`` describes."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"warm start: {folder} holds no model of this library")

@@ -1,4 +1,4 @@
-"""Pretrained image encoders: timm models and where their weights come from.
+"""Pretrained image encoders: timm models and the sources of their weights.
 
 ``image.pretrained: package`` takes them from a Python package instead of a hub: EfficientNet-Lite0 trained on ImageNet
 (Tan and Le 2019; Apache-2.0), packaged by ML Illustrated. Its file is checked byte by byte, and opened without pickle.
