@@ -181,7 +181,7 @@ class Committee(nn.Module):
         """
         for name, system in systems.items():
             if not hasattr(system, "distributions"):
-                raise ConfigError(f"committee: member {name} cannot be a member: it gives no distribution over values")
+                raise ConfigError(f"committee: {name} cannot be a member: it gives no distribution over values")
         readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
         if len({image.size for image in readers.values()}) > 1:
             sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
