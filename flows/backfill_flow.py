@@ -23,13 +23,13 @@ class BackfillFlow(DeployedFlow):
     catalog = Parameter("catalog", required=True, help="Path, folder, glob or s3:// of the catalog.")
     model = Parameter("model", required=True, help="models:/NAME@champion or models:/NAME/VERSION.")
     output = Parameter("output", required=True, help="A folder or s3://; finished partitions in it are kept.")
-    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: each file's is recognised.")
+    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: recognised for each file.")
     thresholds = Parameter(
         "thresholds",
         default="plain",
-        help="plain; guarded: fewer values, a firmer promise; unfamiliar: for a store that the model has never seen.",
+        help="plain; guarded: fewer values, 90 % with 95 % confidence; unfamiliar: for a store never seen in training.",
     )
-    audit_size = Parameter("audit-size", default=600, help="Filled values drawn for people to judge, about.")
+    audit_size = Parameter("audit-size", default=600, help="About how many values to draw for people to judge.")
     tasks = Parameter("tasks", default=0, help="Tasks that share the partitions; 0: one per core here; at most 100.")
 
     allow_private_hosts = Parameter(

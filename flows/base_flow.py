@@ -97,21 +97,21 @@ class BaseFlow(DeployedFlow):
 
     dataset = Parameter("dataset", default="30pt", help="The contract: a folder of data_contracts/.")
     catalog = Parameter("catalog", default="", help="Path, glob or s3:// of the catalog; empty: the sample catalog.")
-    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: each file's is recognised.")
+    layout = Parameter("layout", default="auto", help="The catalog's layout by name; auto: recognised for each file.")
     size = Parameter("size", default="tiny", help="tiny, small or paper.")
     weights = Parameter("weights", default="", help="scratch, or a T5 checkpoint by name or folder; empty: the size's.")
     epochs = Parameter("epochs", default=0, help="Epochs per phase; 0: the size's.")
     batch_size = Parameter("batch-size", default=0, help="Global batch in products; 0: the size's.")
     decoding = Parameter("decoding", default="free", help="free, or canonical: answers are values of the contract.")
-    withhold = Parameter("withhold", default="", help="An attribute whose words are cut out of every text.")
+    withhold = Parameter("withhold", default="", help="An attribute whose values' words are removed from all texts.")
     unseen = Parameter("unseen", default="", help="Values kept out of training: 'color=Maroon, Teal; material=Silk'.")
     max_products = Parameter("max-products", default=0, help="Use the first N catalog rows only; 0: all.")
     nproc = Parameter("nproc", default=0, help="Training processes; 0: one per GPU, else 1.")
-    seed = Parameter("seed", default=0, help="Seed of the sample catalog, weights, order and noise.")
+    seed = Parameter("seed", default=0, help="Seed of the sample catalog, initial weights, data order, noise.")
     allow_private_hosts = Parameter(
         "allow-private-hosts", default=False, help="Fetch images from hosts with private addresses, too."
     )
-    root = Parameter("root", default=".moemoe", help="Where everything a run writes lies: a folder or s3://.")
+    root = Parameter("root", default=".moemoe", help="Where everything is written: a folder or s3://.")
 
     def trains_here(self) -> bool:
         """Whether the training runs on the machine of the step that starts it."""

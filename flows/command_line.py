@@ -1,7 +1,7 @@
-"""The command line of every flow: Metaflow's, with words where Metaflow has none.
+"""The command line of every flow: Metaflow's, with clearer messages.
 
-- An error that the same step would meet again (a bad catalog, a bad parameter) is not tried again by @retry.
-- Ctrl-C and SIGTERM end the tasks that run, and say how to go on.
+- An error that the same step would meet again (a bad catalog, a bad parameter) is not retried by @retry.
+- Ctrl-C and SIGTERM end the running tasks, and print how to continue.
 - ``resume`` of a run that has finished says so, instead of copying it.
 - A task in a cluster that has another code package than it was compiled with says so, instead of running it.
 """
@@ -50,9 +50,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
     if {"init", "step"} & set(sys.argv):
         _check_package()
     if "resume" in sys.argv and (finished := _finished(flow, sys.argv)):
-        print(
-            f"run {finished} has finished: there is nothing to resume. `resume STEP` does its steps from STEP on again"
-        )
+        print(f"run {finished} has finished: there is nothing to resume. `resume STEP` repeats its steps from STEP on")
         return
     runs_tasks = bool({"run", "resume"} & set(sys.argv))
     try:
@@ -67,7 +65,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
         if "step" in sys.argv and end.code and user_errors.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
         if end.code and runs_tasks and (number := user_errors.interrupted_by()) is not None:
-            print(f"interrupted; what is done is kept. Go on with: {resume_command()}", file=sys.stderr)
+            print(f"interrupted; finished work is kept. Continue with: {resume_command()}", file=sys.stderr)
             sys.exit(BY_SIGNAL + number)
         raise
 

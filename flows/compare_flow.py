@@ -15,15 +15,15 @@ from metaflow import Parameter, card, catch, step
 from stages.options import DEFAULT_MODELS, CompareOptions, Options
 from user_errors import not_caught_if_terminated
 
-MODELS_HELP = f"Recipes by name, with commas; empty, without --tables: {DEFAULT_MODELS}."
+MODELS_HELP = f"Recipes by name, separated by commas; empty, without --tables: {DEFAULT_MODELS}."
 
 
 class CompareFlow(BaseFlow):
     """Train and evaluate several systems on the same shards and write the paper's tables for this catalog."""
 
     models = Parameter("models", default="", help=MODELS_HELP)
-    tables = Parameter("tables", default="", help="Tables of the paper, e.g. 1,3,fig5: trains what they need, too.")
-    folds = Parameter("folds", default=0, help="Cross-validation by group in so many folds; 0: the catalog's split.")
+    tables = Parameter("tables", default="", help="Tables of the paper, e.g. 1,3,fig5: also trains their systems.")
+    folds = Parameter("folds", default=0, help="Number of folds for cross-validation by group; 0: catalog's split.")
     runs = Parameter("runs", default="", help="Compare these finished MLflow runs, by id, instead of training.")
 
     @step

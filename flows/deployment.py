@@ -1,4 +1,4 @@
-"""How a flow runs where nobody watches: what infra/schedule.yaml says becomes decorators and parameters' defaults.
+"""How a deployed flow runs: infra/schedule.yaml becomes decorators and parameters' defaults.
 
 Without a config TrainFlow and BackfillFlow keep a weekly schedule, which only a deployment reads, and nothing else: a
 local run needs no cluster. ``--config deployment FILE`` gives the config, ``--config-value compute kubernetes`` (or
@@ -55,7 +55,7 @@ def read(text: str) -> dict[str, Any]:
     """
     given = yaml.safe_load(text) or {}
     if not isinstance(given, dict):
-        raise BadDeployment("a mapping is needed, such as infra/schedule.yaml")
+        raise BadDeployment("it must be a mapping, like infra/schedule.yaml")
     _check_keys("", given, tuple(KEYS))
     for key, allowed in KEYS.items():
         if allowed is not None:
@@ -120,7 +120,7 @@ def _check_placeholders(config: Any, compute: str) -> None:
     found = [f"{key}: {value}" for key, value in _leaves("", used) if any(word in value for word in PLACEHOLDERS)]
     if found:
         raise BadDeployment(
-            f"{'; '.join(found)}: these are placeholders of infra/schedule.yaml. Copy that file, give your own values, "
+            f"{'; '.join(found)}: these are placeholders of infra/schedule.yaml. Copy that file, set your own values, "
             "and deploy with CONFIG=the copy"
         )
 

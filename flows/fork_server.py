@@ -1,4 +1,4 @@
-"""The process of which a run's tasks are forks (see ``warm_python``): its libraries are loaded once, for all of them.
+"""The process that a run's tasks are forked from (see ``warm_python``): libraries are loaded once for all of them.
 
 A client (``python_client``) sends its arguments, environment, folder, limits and standard streams; the fork is from
 then on the process that was asked for (``forked_process``), and lives and dies as its client does. While nobody asks,

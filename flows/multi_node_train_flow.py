@@ -2,7 +2,7 @@
 
 make deploy-argo FLOW=flows/multi_node_train_flow.py CONFIG=...
 
-Only in a cluster: the machines meet through the datastore on S3. Step Functions has no steps of several machines.
+Only in a cluster: the machines meet through the datastore on S3. Step Functions does not support it.
 """
 
 import stages

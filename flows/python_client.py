@@ -1,7 +1,7 @@
-"""The program that stands for Python where its tasks are forks: it asks for one, and lives and dies with it.
+"""The program that replaces Python if tasks are forks: it asks the server for one, and lives and dies with it.
 
 ``warm_python`` writes it to a folder of its own, with a call of ``main`` at the end. It runs without site-packages: it
-needs the standard library alone. What a fork could not be to the letter, it leaves to a plain Python, which it becomes.
+needs only the standard library. If a fork cannot reproduce the process exactly, this one becomes a plain Python.
 """
 
 import contextlib
@@ -81,7 +81,7 @@ def is_inherited(number: str) -> bool:
 
 
 def ask(address: str, apart: bool) -> socket.socket | None:
-    """The connection to the server, which has made a fork; None where it has not. Raises OSError where it is gone."""
+    """The connection to the server, which has made a fork; None where it has not. Raises OSError if it is gone."""
     kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
     limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
     ignored = [number for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""``resume`` after a resume goes on from the second one."""
+"""``resume`` after a resume continues from the second one."""
 
 from pathlib import Path
 from typing import Any

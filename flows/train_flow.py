@@ -28,13 +28,13 @@ class TrainFlow(BaseFlow):
     promote_if = Parameter(
         "promote-if",
         default="better",
-        help="The gate to champion: better, 'not worse', or unmeasured: also if nothing can be measured.",
+        help="Becomes champion if: better, 'not worse', or unmeasured (also if nothing can be measured).",
     )
     registered_name = Parameter(
         "registered-name", default="", help="MLflow model name; empty: moemoe-<dataset>, or moemoe-<dataset>-sample."
     )
     warm_start = Parameter("warm-start", default="", help="champion: start from the champion's weights.")
-    only_if_new = Parameter("only-if-new", default=False, help="Stop early where the champion has seen all the data.")
+    only_if_new = Parameter("only-if-new", default=False, help="Stop early if the champion has seen all the data.")
 
     @step
     def start(self):

@@ -1,4 +1,4 @@
-"""Errors that are meant for the person who started a run leave a step without a traceback."""
+"""Errors meant for the person who started a run end a step without a traceback."""
 
 import signal
 import sys

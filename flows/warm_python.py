@@ -1,11 +1,11 @@
-"""A Python whose libraries are loaded, in place of ``sys.executable``: a run imports them once, not in every task.
+"""A Python with its libraries already loaded replaces ``sys.executable``: a run imports them once, not in every task.
 
 A run is some forty processes, which would spend two thirds of their CPU time on the same imports (torch, MLflow, Great
 Expectations). Within ``warm_tasks`` they are forks of one process (``fork_server``): each what its command line says,
 with streams, environment, folder, limits, signals and exit status of its own. Where that cannot be (not Linux, a
 temporary folder that runs no programs or has a long path, a Python whose path has a space), and with
-``MOEMOE_PLAIN_PYTHON`` set, every process is a plain Python; so is a single one that no fork could be to the letter
-(``python_client``): that is given more open files than three, say, or a ``PYTHONHASHSEED`` of its own.
+``MOEMOE_PLAIN_PYTHON`` set, every process is a plain Python; so is a single one that a fork cannot reproduce exactly
+(``python_client``): one with more than three open files, say, or its own ``PYTHONHASHSEED``.
 """
 
 import os

@@ -38,13 +38,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalog", metavar="CATALOG", help="path, folder, glob or s3://")
-    parser.add_argument("--layout", default="auto", help="by name; default: auto, each file's is recognised")
+    parser.add_argument("--layout", default="auto", help="by name; default: auto, recognised for each file")
     parser.add_argument(
         "--column",
         action="append",
         default=[],
         metavar="NAME=THEIRS",
-        help="what the seller calls one of our columns, e.g. title=Bezeichnung; may be given several times",
+        help="the seller's name for one of our columns, e.g. title=Bezeichnung; may be given several times",
     )
 
 
@@ -91,9 +91,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", default="", help="more changes, e.g. 'experts.num_experts=16, training.epochs=2'")
     parser.add_argument("--epochs", type=int, help="per phase; default: the size's")
     parser.add_argument("--batch-size", type=int, help="in products, over all processes; default: the size's")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise; default: 0")
+    parser.add_argument("--seed", type=int, default=0, help="for initial weights, data order and noise; default: 0")
     parser.add_argument("--processes", type=int, help="default: one per GPU, else 1")
-    parser.add_argument("--scratch", help="local folder for what comes from S3; default: under the system's own")
+    parser.add_argument("--scratch", help="local folder for files from S3; default: in the system's temporary folder")
     parser.add_argument("--job-only", metavar="JOB.json", help="write the job for torchrun to this file; train nothing")
 
 
@@ -116,7 +116,7 @@ def _thresholds(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TYPE/ATTRIBUTE",
-        help="always abstain from it; may be given several times",
+        help="always abstain there; may be given several times",
     )
     parser.add_argument("--reason", default="by hand", help="kept with the version; default: by hand")
 
@@ -126,9 +126,9 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verdicts",
         metavar="FILE",
-        help="from its page, or as a spreadsheet saved it; default: the table's own column",
+        help="the page's file, or as a spreadsheet saved it; default: AUDIT's own verdict column",
     )
-    parser.add_argument("--apply", action="store_true", help="tighten the champion where 90 %% is broken")
+    parser.add_argument("--apply", action="store_true", help="raise the champion's thresholds of cells under 90 %%")
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:
@@ -160,7 +160,7 @@ COMMANDS = {
         "moemoe.training.__main__",
         "train a recipe on shards, without the pipeline",
         _train,
-        "The trained model lies in OUTPUT/model; the same command again goes on from the last checkpoint.",
+        "The trained model lies in OUTPUT/model; the same command again continues from the last checkpoint.",
     ),
     "thresholds": Command(
         "moemoe.registry.thresholds",

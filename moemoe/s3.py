@@ -41,7 +41,7 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     if bucket and not _BUCKET.fullmatch(bucket):
         raise StorageError(
             "an s3:// address names no bucket; allowed is s3://BUCKET/KEY, the bucket of letters, digits, '.', '-' and "
-            "'_'; keys belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a profile"
+            "'_'; keys belong in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a profile"
         )
     return bucket, key
 

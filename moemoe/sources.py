@@ -49,7 +49,7 @@ def named_sources(given: Iterable[str]) -> tuple[str, ...]:
     if numbers != list(range(len(numbers))):
         missing = image_name(next(i for i, number in enumerate(numbers) if number != i))
         last = image_name(numbers[-1])
-        raise ConfigError(f"sources are {sources}: {last} without {missing}; images are named from the first on")
+        raise ConfigError(f"sources are {sources}: {last} without {missing}; number images from the first on")
     return tuple(named)
 
 

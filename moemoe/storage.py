@@ -56,7 +56,7 @@ def absolute(uri: str) -> str:
         ConfigError: it is empty, names no bucket, or is an address of another kind, which no folder is meant by.
     """
     if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
-        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, and s3://BUCKET or a prefix in it")
+        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket")
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())
 
 
@@ -150,7 +150,7 @@ def remove(uri: str) -> None:
 
 
 def size(uri: str) -> int:
-    """The bytes of the file at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    """The bytes of the file at ``uri``. Raises StorageError if there is none or S3 refuses."""
     found = size_of(uri)
     if found is None:
         raise StorageError(f"cannot read {uri}: no such file")
@@ -158,7 +158,7 @@ def size(uri: str) -> int:
 
 
 def read_bytes(uri: str) -> bytes:
-    """The content at ``uri``. Raises StorageError where there is none or S3 refuses."""
+    """The content at ``uri``. Raises StorageError if there is none or S3 refuses."""
     try:
         if not is_s3(uri):
             with open(uri, "rb") as file:

@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
 def test_a_complete_environment_is_in_order_and_stays_as_it_was(here, capsys):
     assert cli.main(["doctor"]) == 0
     said = capsys.readouterr().out
-    assert "all that a run needs is there" in said
+    assert "nothing that a run needs is missing" in said
     in_order = [line.split("  ")[1].strip() for line in said.splitlines() if line.startswith("ok")]
     assert in_order == list(doctor.checks("x"))
     assert "mlflow.db, made by the first run" in said
@@ -39,7 +39,7 @@ def test_what_is_missing_is_said_with_what_to_do(here, monkeypatch, capsys):
         (here / "file").write_text("")
         assert cli.main(["doctor", "--root", str(here / "file" / "root")]) == 1
     said = capsys.readouterr().out
-    assert "to mend: MLflow, Metaflow profile, Metaflow user" in said
+    assert "to fix: MLflow, Metaflow profile, Metaflow user" in said
     assert "cannot be reached" in said
     assert "secret" not in said
     assert "METAFLOW_USER=your-name" in said

@@ -1,4 +1,4 @@
-"""What each step does, one file a stage: plain functions that know nothing of Metaflow.
+"""What each step does, one file per stage: plain functions without Metaflow.
 
 A stage reads from the run folder, calls the library, writes to the run folder, and returns a small frozen result. A
 stage is imported when a step first names it (``stages.train``), so that ``--help`` waits for no torch and no MLflow.

@@ -85,7 +85,7 @@ def start(
         MoEMoEError: whatever would end the comparison later.
     """
     if asked.runs and (asked.models or asked.folds):
-        raise ConfigError("--runs compares what is trained already; leave out --models and --folds, or --runs")
+        raise ConfigError("--runs compares finished runs; leave out --models and --folds, or --runs")
     if asked.runs:
         return start_with_runs(space, asked, metaflow_run)
     return start_with_systems(space, options, asked, metaflow_run, is_local)

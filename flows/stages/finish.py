@@ -1,4 +1,4 @@
-"""end: says where everything is."""
+"""end: lists where the results are."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The figures of an evaluation that later steps need."""
+"""The results of an evaluation that later steps need."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a person may ask of a run, as the command line gives it."""
+"""The options of a run, as the command line gives them."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,7 +71,7 @@ class Options(FromFlow):
         return Hidden.of(contract, self.withhold, self.unseen)
 
     def check_numbers(self) -> None:
-        """Raises ConfigError where a number is out of range."""
+        """Raises ConfigError if a number is out of range."""
         check_numbers(
             max_products=self.max_products,
             epochs=self.epochs,

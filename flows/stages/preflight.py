@@ -1,4 +1,4 @@
-"""start: finds what is wrong with parameters, machine and MLflow before the long work, then opens the run."""
+"""start: checks parameters, machine and MLflow before the long work, then opens the run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The report of a run: written when it is evaluated, and completed when it is registered."""
+"""The report of a run: written by evaluate, completed by register."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

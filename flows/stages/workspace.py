@@ -1,4 +1,4 @@
-"""What every stage works in: the run folder, and a local folder that is gone after the step."""
+"""What every stage works in: the run folder, and a local folder that is deleted after the step."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -162,7 +162,7 @@ class CMAClip(SavedModule):
 
     @classmethod
     def create(cls, config: CMAClipConfig) -> "CMAClip":
-        """A fresh model; where the config names pretrained parts, their weights are loaded."""
+        """A new model; if the config names pretrained parts, their weights are loaded."""
         clip = None
         if config.text.pretrained is not None:
             clip = load_clip_text(config.text.pretrained)
@@ -182,7 +182,7 @@ class CMAClip(SavedModule):
 
     @classmethod
     def check(cls, config: CMAClipConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
+        """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_clip_text(config.text.pretrained)
         if config.image.pretrained:
@@ -244,7 +244,7 @@ class CMAClip(SavedModule):
 
 
 def load_clip_text(name: str) -> CLIPTextModel:
-    """The text encoder of a CLIP checkpoint. Raises ConfigError where it cannot be loaded."""
+    """The text encoder of a CLIP checkpoint. Raises ConfigError if it cannot be loaded."""
     try:
         return CLIPTextModel.from_pretrained(name, use_safetensors=True)
     except Exception as error:

@@ -47,4 +47,4 @@ class TextWithNgrams:
             object.__setattr__(self, "ngrams", config_from_dict(NgramConfig, self.ngrams))
         if self.pretrained is not None and self.ngrams.orders:
             name = type(self).__name__
-            raise ConfigError(f"text.ngrams: {name} has none beside the weights {self.pretrained}; leave one out")
+            raise ConfigError(f"text.ngrams: {name} has none with the weights {self.pretrained}; leave one out")

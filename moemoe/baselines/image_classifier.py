@@ -42,10 +42,10 @@ class ImageClassifierConfig(BaselineConfig):
     Args:
         image: the frozen backbone.
         hidden: width of the hidden layer, H.
-        epochs: how often it sees each image; more where that makes fewer than ``least_steps``.
+        epochs: over the images; more if that gives fewer than ``least_steps`` steps.
         least_steps: fewest steps of training.
         batch_size: images of a step.
-        learning_rate: AdamW's highest (one cycle).
+        learning_rate: AdamW's highest rate (one-cycle schedule).
         values: see ``with_catalog``.
     """
 
@@ -95,7 +95,7 @@ class ImageClassifier(SavedModule):
 
     @classmethod
     def check(cls, config: ImageClassifierConfig) -> None:
-        """Raises ConfigError where the backbone or its weights cannot be loaded."""
+        """Raises ConfigError if the backbone or its weights cannot be loaded."""
         cls.create(config)
 
     @classmethod

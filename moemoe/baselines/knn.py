@@ -59,8 +59,8 @@ class KNNConfig(BaselineConfig):
             )
         if self.image.name != HISTOGRAM and not self.image.pretrained:
             raise ConfigError(
-                f"knn: image.name is {self.image.name} without pretrained weights, which know nothing of similarity; "
-                f"set image.pretrained, or take image.name={HISTOGRAM}"
+                f"knn: image.name is {self.image.name} without pretrained weights, so its features show no similarity; "
+                f"set image.pretrained, or image.name={HISTOGRAM}"
             )
 
 
@@ -86,7 +86,7 @@ class ImageEmbedding:
 
     @classmethod
     def create(cls, image: ImageConfig) -> "ImageEmbedding":
-        """With timm's weights where ``image`` names a model. Raises ConfigError where they cannot be loaded."""
+        """With timm's weights where ``image`` names a model. Raises ConfigError if they cannot be loaded."""
         if image.name == HISTOGRAM:
             return cls(image)
         backbone = _encoder(image)
@@ -145,7 +145,7 @@ class KNN:
 
     @classmethod
     def check(cls, config: KNNConfig) -> None:
-        """Raises ConfigError where scikit-learn or the image's weights cannot be loaded."""
+        """Raises ConfigError if scikit-learn or the image's weights cannot be loaded."""
         check_scikit_learn("knn")
         ImageEmbedding.create(config.image)
 
@@ -221,7 +221,7 @@ class KNN:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "KNN":
-        """The inverse of ``save_pretrained``. Raises ConfigError where files are missing."""
+        """The inverse of ``save_pretrained``. Raises ConfigError if files are missing."""
         config = read_config(folder, KNNConfig)
         check_scikit_learn("knn")
         tensors = load_file(Path(folder) / "model.safetensors")

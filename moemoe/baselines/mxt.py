@@ -48,7 +48,7 @@ class MXTConfig(ModelConfig):
         super().__post_init__()
         fixed = ("image", "text"), "context", False, False, None
         if (self.sources, self.question_in, self.question_guidance, self.alignment, self.experts) != fixed:
-            raise ConfigError("mxt reads an image and a text with the question in the context, and has nothing more")
+            raise ConfigError("mxt reads one image and one text, with the question in the context; leave out all else")
         if self.text.encoder is not None:
             raise ConfigError("mxt shifts T5's token embeddings by the image; leave out text.encoder")
         if self.features.size != self.image.size:
@@ -114,7 +114,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def create(cls, config: ModelConfig) -> "MXT":
-        """A fresh model; where the config names pretrained parts, their weights are loaded."""
+        """A new model; if the config names pretrained parts, their weights are loaded."""
         model = super().create(config)
         assert isinstance(model, MXT)
         load_backbone_weights(model.feature_encoder.backbone, model.config.features)
@@ -122,7 +122,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
+        """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         super().check(config)
         assert isinstance(config, MXTConfig)
         if config.features.pretrained:

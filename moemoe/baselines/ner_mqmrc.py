@@ -238,7 +238,7 @@ class NerMqMrc(SavedModule):
 
     @classmethod
     def check(cls, config: NerMqMrcConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
+        """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_bert(config.text.pretrained)
 
@@ -288,7 +288,7 @@ class NerMqMrc(SavedModule):
 
 
 def load_bert(name: str) -> BertModel:
-    """A BERT checkpoint. Raises ConfigError where it cannot be loaded."""
+    """A BERT checkpoint. Raises ConfigError if it cannot be loaded."""
     try:
         return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
     except Exception as error:

@@ -44,7 +44,7 @@ class TfIdfConfig(BaselineConfig):
 
 
 def check_scikit_learn(system: str) -> None:
-    """Raises ConfigError where scikit-learn is not installed."""
+    """Raises ConfigError if scikit-learn is not installed."""
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
@@ -87,7 +87,7 @@ class Vectorizer:
             return self._own.fit_transform(texts)
         except ValueError as error:
             raise ConfigError(
-                f"no word is in the texts of {self._own.min_df} of the {len(texts)} training products, as "
+                f"no word occurs in {self._own.min_df} or more of the {len(texts)} training products, which "
                 "TF-IDF needs; give a larger catalog, or --set min_products=1"
             ) from error
 
@@ -126,7 +126,7 @@ class TfIdf:
 
     @classmethod
     def check(cls, config: TfIdfConfig) -> None:
-        """Raises ConfigError where scikit-learn is not installed."""
+        """Raises ConfigError if scikit-learn is not installed."""
         check_scikit_learn("tf-idf")
 
     @classmethod
@@ -221,7 +221,7 @@ class TfIdf:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "TfIdf":
-        """The inverse of ``save_pretrained``. Raises ConfigError where files are missing."""
+        """The inverse of ``save_pretrained``. Raises ConfigError if files are missing."""
         config = read_config(folder, TfIdfConfig)
         cls.check(config)
         tensors = load_file(Path(folder) / "model.safetensors")

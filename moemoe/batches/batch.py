@@ -53,7 +53,7 @@ class Batch(Tensors):
     Args:
         sources: in the order of ``ModelConfig.sources``.
         question_ids, question_mask: [U, J], the distinct questions.
-        product_of, question_of: int64 [N], each example's rows; ``product_of`` in rising order.
+        product_of, question_of: int64 [N], each example's rows; ``product_of`` in ascending order.
         decoder_ids, decoder_mask: [N, T], what the decoder reads: question prefix (padded left), start, answer.
         labels: int64 [N, T], -100 where nothing is scored; None for generation.
         question_UJD: the questions' states where they are known already, else None.

@@ -46,7 +46,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """A tokenizer from a folder or by hub name. Raises ConfigError where it cannot be loaded."""
+    """A tokenizer from a folder or by hub name. Raises ConfigError if it cannot be loaded."""
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nor asked whether to
     except Exception as error:

@@ -95,7 +95,7 @@ class Drafts:
     """How answers are likely to go on: a token that all known values have next is read before it has been chosen.
 
     Args:
-        edges_E: state * STATE + token in rising order, and ``next_E`` where each leads to.
+        edges_E: state * STATE + token in ascending order, and ``next_E`` where each leads to.
         chain_SW: as in ``Trie``, without end tokens; ``after_S`` the state behind them. The last row is that of -1, the
             state of an answer that no value begins with.
         roots: attribute -> its first state.

@@ -158,7 +158,7 @@ def command(chosen: argparse.Namespace) -> None:
     columns = columns_given(chosen.column)
     output = Path(chosen.output)
     if output.suffix != ".parquet":
-        raise ConfigError(f"--output {chosen.output!r} does not end in .parquet, as what is written does")
+        raise ConfigError(f"--output {chosen.output!r} does not end in .parquet; the output is Parquet")
     if output.exists():
         raise ConfigError(f"{output} exists; give another --output")
     partitions = find_partitions(chosen.catalog, print)
@@ -167,7 +167,7 @@ def command(chosen: argparse.Namespace) -> None:
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
     for why, number in conversion.unfit.most_common():
-        print(f"  products that a run will not use as they are, {why}: {number:,}")
+        print(f"  products that a run cannot use as they are, {why}: {number:,}")
     if conversion.quarantine:
         beside = output.with_suffix(".quarantine.parquet")
         pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)

@@ -190,7 +190,7 @@ class Collection:
         return pa.concat_tables([QUARANTINE.empty_table(), *(read_table(part.quarantine) for part in self.parts)])
 
     def check_quarantine_share(self, quarantine: pa.Table, contract: Contract) -> None:
-        """Raises CatalogError where there are no rows, or more of them than the contract allows are quarantined."""
+        """Raises CatalogError if there are no rows, or more of them than the contract allows are quarantined."""
         if not self.rows:
             raise CatalogError("the catalog has no rows")
         count = _rows_in(quarantine)
@@ -204,8 +204,8 @@ class Collection:
         images = _rows_in(quarantine.filter(pc.starts_with(quarantine["field"], IMAGE)))
         raise CatalogError(
             f"{count} of {self.rows} catalog rows ({count / self.rows:.1%}) would be quarantined, {images} of them "
-            f"with their image alone; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
-            "(max_quarantine_share, and of images the expectation undecodable_images: raise them to go on without). "
+            f"only for their image; contract {contract.dataset} allows {contract.max_quarantine_share:.1%} "
+            "(max_quarantine_share, for images the expectation undecodable_images: raise them to go on). "
             f"{reasons}"
         )
 

@@ -32,7 +32,7 @@ def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str
     The parts (only product_type and attributes are needed) are gone over twice. Measurements get the decimal sign that
     the catalog shows, if they need one (see ``decimal_signs``); a closed contract that needs none comes back as it is,
     written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
-    normalized keys. Raises CatalogError where nothing has enough support.
+    normalized keys. Raises CatalogError if nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:

@@ -131,7 +131,7 @@ def read_content(path: Path) -> bytes:
 def parse_yaml(data: bytes, path: Path) -> YamlNode:
     """The root of the YAML that the file at ``path`` holds.
 
-    Raises ContractError where it is empty or not YAML, and for tags (``!!python/...``) and anchors, which a contract
+    Raises ContractError if it is empty or not YAML, and for tags (``!!python/...``) and anchors, which a contract
     does not need.
     """
     try:

@@ -1,4 +1,4 @@
-"""Applicability: how well the empty answer tells the attributes that do not apply to a product from those that do.
+"""Applicability: how well the empty answer separates attributes that do not apply to a product from those that do.
 
 As where values are extracted with negative examples (MAVE, Yang et al. 2022; the unanswerable questions of SQuAD 2.0),
 "no value" is an answer like any other, here the empty one. It is measured as the positive class of two.

@@ -1,4 +1,4 @@
-"""Predictions, checked once and cut into product type x attribute cells for all that is measured of them.
+"""Predictions, checked once and split into product type x attribute cells, for all metrics.
 
 Memory: about 20 bytes a row of the main condition, 13 of the other one in use; the rows themselves stay in their parts.
 """

@@ -1,4 +1,4 @@
-"""People's verdicts on what was filled in -> precision in the field, and the thresholds that it asks for."""
+"""People's verdicts on filled values -> their measured precision, and the thresholds that it requires."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Everything that is measured of a run's predictions, in one place; ``moemoe.reporting`` shows it to people."""
+"""All measurements of a run's predictions, in one place; ``moemoe.reporting`` shows it to people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which attributes a catalog can be filled in with: ready, or what they lack.
+"""Which attributes are ready to be filled in, and what the others lack.
 
 An attribute's test questions are those of all its product types. It is answered where the confidence reaches the plain
 threshold of the product type and attribute and the answer is a value of the contract, as in backfill.

@@ -1,4 +1,4 @@
-"""Recall at 90 % precision, and thresholds that one can deploy.
+"""Recall at 90 % precision, and thresholds for deployment.
 
 Over products that have a gold value: accept where confidence >= threshold; recall = correct among the accepted /
 all products with a gold value (what is not accepted is an abstention, hence a miss). Thresholds are swept at tie
@@ -17,7 +17,7 @@ SAMPLES_AT_ONCE = 64  # a block that stays in the cache
 
 
 def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: int = PRECISION) -> tuple[float, float]:
-    """The largest recall with at least ``precision`` per cent, and its threshold; 0 and NaN where none reaches it.
+    """The largest recall with at least ``precision`` per cent, and its threshold; 0 and NaN if none reaches it.
 
     Args:
         confidence: float [N].
@@ -54,7 +54,7 @@ def resampled_recall_at_precision(
 
 
 def precision_and_recall(confidence: np.ndarray, correct: np.ndarray, threshold: float) -> tuple[float, float]:
-    """What ``threshold`` realises: precision (NaN where nothing is accepted) and recall; NaN threshold abstains."""
+    """What ``threshold`` achieves: precision (NaN if nothing is accepted) and recall; NaN threshold abstains."""
     accepted = confidence >= threshold if not math.isnan(threshold) else np.zeros(len(confidence), dtype=bool)
     right = int((correct & accepted).sum())
     return (right / int(accepted.sum()) if accepted.any() else math.nan), right / len(correct) if len(correct) else 0.0

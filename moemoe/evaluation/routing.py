@@ -1,4 +1,4 @@
-"""Figures of what experts learn (section 6.1), from a ROUTING table."""
+"""Metrics of what experts learn (section 6.1), from a ROUTING table."""
 
 import math
 from collections import defaultdict

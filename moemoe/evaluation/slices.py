@@ -1,4 +1,4 @@
-"""Where the answers are right: figures of parts of the test split, each with its count and interval.
+"""Where the answers are right: metrics on subsets of the test split, each with its count and interval.
 
 A slice takes predictions of the headline cells. Accuracy, and precision and recall at the thresholds chosen on
 validation, are over the slice's predictions pooled; Recall@90P is the mean over the cells that have at least

@@ -1,4 +1,4 @@
-"""What each of a model's sources weighs in its answers, by attribute."""
+"""The weight of each of a model's sources in its answers, by attribute."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _IMAGE: Sequence[str] = ("split", "condition", "image_weight")
 
 
 def reads_images(predictions: Parts, condition: str) -> bool:
-    """Whether the image weighs anything in any test answer; what such a model says of an image alone is a guess.
+    """Whether the image has weight in any test answer; if not, an answer from the image alone is a guess.
 
     Args:
         predictions: PREDICTIONS.
@@ -28,7 +28,7 @@ def reads_images(predictions: Parts, condition: str) -> bool:
 
 
 def reads_text(predictions: Parts, condition: str) -> bool:
-    """Whether text is one of the model's sources; true of predictions that don't tell.
+    """Whether text is one of the model's sources; true if the predictions do not say.
 
     Unlike an image's, a weight of the text says nothing of it: answers without any source have a text weight of 1.
 

@@ -1,7 +1,7 @@
-"""How sure a figure is: bootstrap intervals by group. ``paired`` has those of the difference of two runs.
+"""Uncertainty of a metric: bootstrap intervals by group; ``paired`` has those of the difference of two runs.
 
 Products of one group (same title or same image) stay together: groups are drawn with replacement, all attributes of
-their products with them, so that intervals over several cells know that cells share products. Thresholds chosen on
+their products with them, so that intervals over several cells account for shared products. Thresholds chosen on
 validation stay as they are; only the test products are drawn.
 
 An interval is the percentile interval and its mirror image about the estimate (the basic interval: Davison and Hinkley
@@ -95,7 +95,7 @@ class GroupBootstrap:
 
 
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
-    """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds where no replicate has a value.
+    """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds if no replicate has a value.
 
     Where all predictions are alike, or of one group, so is every draw, which says nothing of how many there are: then
     it is Wilson's.

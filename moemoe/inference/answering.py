@@ -1,7 +1,7 @@
 """How a trained model answers: the temperature of its confidence, and the values it may choose from.
 
-Both are settled after training, in the evaluate step, and lie as ``answering.json`` in the model's folder, beside its
-weights: ``{"temperature": 1.31, "values": null}``, or ``"values": {"color": ["Red", ...], ...}`` where answers are
+Both are set after training, in the evaluate step, and saved as ``answering.json`` in the model's folder, beside its
+weights: ``{"temperature": 1.31, "values": null}``, or ``"values": {"color": ["Red", ...], ...}`` if answers are
 restricted. ``Predictor.load`` reads it, so that evaluation, backfill and the served model have the same confidences,
 and thresholds mean the same everywhere.
 
@@ -27,7 +27,7 @@ FREE, CANONICAL = "free", "canonical"
 
 
 def check_decoding(decoding: str) -> None:
-    """Raises ConfigError where ``decoding`` is neither free nor canonical."""
+    """Raises ConfigError if ``decoding`` is neither free nor canonical."""
     if decoding not in (FREE, CANONICAL):
         raise ConfigError(f"decoding is {decoding!r}; allowed are {FREE}, {CANONICAL}")
 
@@ -46,7 +46,7 @@ class Answering:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Answering":
-        """That of a model's folder; the default where there is none."""
+        """Reads that of a model's folder; the default if there is none."""
         path = Path(folder) / ANSWERING
         return cls(**json.loads(path.read_text())) if path.is_file() else cls()
 
@@ -67,7 +67,7 @@ def scaled(probability: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def fit_temperature(probability: np.ndarray, correct: np.ndarray) -> float:
-    """The T within TEMPERATURES whose confidences make ``correct`` likeliest; 1 where there is nothing to fit.
+    """The T within TEMPERATURES whose confidences make ``correct`` likeliest; 1 if there is nothing to fit.
 
     The negative log-likelihood is convex in 1/T; golden-section search finds its one minimum.
 

@@ -1,4 +1,4 @@
-"""Everything that the evaluate step asks of a trained model."""
+"""All predictions that the evaluate step needs from a trained model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

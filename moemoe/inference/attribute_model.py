@@ -23,7 +23,7 @@ CONTRACT = "contract.yaml"
 
 @dataclass(frozen=True)
 class AttributeModel:
-    """What serving and backfill ask."""
+    """The model as serving and backfill use it."""
 
     predictor: "Predictor"
     contract: Contract

@@ -1,4 +1,4 @@
-"""A sample of what backfill decided, for people: drawn evenly over product types and attributes, and their verdicts."""
+"""A sample of a backfill's decisions for people to judge, drawn evenly over cells, and their verdicts."""
 
 import hashlib
 import heapq

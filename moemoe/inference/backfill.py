@@ -1,8 +1,8 @@
 """A registered model fills in the missing attribute values of a catalog, partition by partition.
 
-Of each partition there are three tables (BACKFILL, AUDIT_CANDIDATES, QUARANTINE) and, written last, a small JSON that
-says they are finished. All lie at names made from the partition's content, the model's version and the kind of
-thresholds, so that a run that is repeated finds what is done, and nothing half-written is ever taken for done.
+Each partition gives three tables (BACKFILL, AUDIT_CANDIDATES, QUARANTINE) and, written last, a small JSON that
+marks them as finished. Their names are made from the partition's content, the model's version and the kind of
+thresholds, so a repeated run finds finished partitions and never takes half-written ones for finished.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ DECIDING = 5
 
 @dataclass(frozen=True)
 class BackfillJob:
-    """What a backfill is made with: the model's version as NAME/VERSION, ``plain``, ``guarded`` or
+    """The settings of a backfill: the model's version as NAME/VERSION, ``plain``, ``guarded`` or
     ``unfamiliar``, and where to.
 
     Args:
@@ -100,7 +100,7 @@ def start_backfill(
     layout: str = AUTO,
     allow_private_hosts: bool = False,
 ) -> BackfillJob:
-    """The job, after it has been seen that the output can be written. Raises StorageError."""
+    """The job, after checking that the output can be written. Raises StorageError."""
     job = BackfillJob(model_version, threshold_kind, absolute(output), layout, allow_private_hosts)
     started = {"model_version": model_version, "thresholds": threshold_kind, "partitions": partitions, "layout": layout}
     write_bytes(join(job.output, "started.json"), json.dumps(started, indent=2).encode())

@@ -1,4 +1,4 @@
-"""Finished partitions -> coverage, examples, the audit and, last, the manifest that says what the backfill is."""
+"""Finished partitions -> coverage, examples, the audit and, last, the manifest that describes the backfill."""
 
 import hashlib
 import json
@@ -123,7 +123,7 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
 
 
 def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
-    """Raises StorageError where a store has lost what a task had written: no manifest may name it."""
+    """Raises StorageError if a store has lost what a task had written: no manifest may name it."""
     there = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
     for part in parts:
         for path in part.files:

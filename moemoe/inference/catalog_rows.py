@@ -88,7 +88,7 @@ def _question_of(
     # a request needs no id, which only a table of many products does
     if problem := screen(plain["product_id"] or "none", *(plain[name] for name in TEXTS[1:4])):
         field, reason, _ = problem
-        raise CatalogError(f"{reason} ({field}): such a product cannot be answered, and is not trained on either")
+        raise CatalogError(f"{reason} ({field}): such a product can be used neither for answers nor for training")
     product_type = types.get(normalize_text(plain["product_type"]))
     if product_type is None or product_type not in attributes:
         known = ", ".join(sorted(attributes))
@@ -190,7 +190,7 @@ def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[st
         return list(known), _raw_labels(value)
     if items is None:
         shown = f"the text {value[:50]!r}" if isinstance(value, str) else repr(value)[:50]
-        raise CatalogError(f"attributes is {shown}; allowed is a list of names, or nothing to ask all")
+        raise CatalogError(f"attributes is {shown}; allowed is a list of names; leave it out to ask all")
     pairs = [(item.get("key"), item.get("value")) if isinstance(item, Mapping) else _listed(item) for item in items]
     if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
         return list(known), _raw_labels([tuple(pair) for pair in pairs if pair])
@@ -268,7 +268,7 @@ def _base64(text: str) -> bytes | None:
 def _followed(path: str, folder: str | None) -> bytes:
     allowed = "send the image itself, in base64"
     if folder is None:
-        raise CatalogError(f"image {shown(path)} is a path or no base64; {IMAGE_FOLDER} is not set here: {allowed}")
+        raise CatalogError(f"image {shown(path)} is a path or no base64, and {IMAGE_FOLDER} is not set: {allowed}")
     if is_s3(path):
         prefix = join(folder, "")
         if not path.startswith(prefix):

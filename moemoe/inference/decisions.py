@@ -1,4 +1,4 @@
-"""What becomes of a model's answers about one product: the one place where backfill and serving decide."""
+"""Decides which of a model's answers about one product are accepted: for backfill and serving alike."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The raw labels of one product, read by a contract: what a prediction is compared with."""
+"""The raw labels of one product, read by a contract: predictions are compared with these."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CACHED_VALUES = 100_000
 
 @dataclass(frozen=True)
 class Label:
-    """``raw`` text of the catalog and the canonical ``values`` that it means; none where no rule knows it."""
+    """``raw`` text of the catalog and the canonical ``values`` that it means; none if no rule matches it."""
 
     raw: str
     values: tuple[str, ...]
@@ -34,7 +34,7 @@ class LabelReader:
         self._meanings: dict[tuple[str, str], tuple[str, ...] | int] = {}
 
     def label(self, raw: Mapping[str, Sequence[str]], attribute: str) -> Label | None:
-        """The label of ``attribute`` among a product's ``raw`` ones (``by_key``), None where it has none."""
+        """The label of ``attribute`` among a product's ``raw`` ones (``by_key``), None if it has none."""
         unknown = None
         for key in self._keys[attribute]:
             for text in raw.get(key, ()):

@@ -1,4 +1,4 @@
-"""What the text of a product says of an attribute: evidence that holds in a store that the model has never seen."""
+"""Which values a product's text names: evidence that also holds in a store that the model has never seen."""
 
 from fractions import Fraction
 from typing import Any

@@ -1,7 +1,7 @@
 """A partition of a catalog as questions to a model: every product with its text, its images and the values it lacks.
 
-Set aside into QUARANTINE are rows that cannot be read, have no id, neither title nor description, or a product type
-that the model does not answer; and images that cannot be used, whose products are asked about without.
+Quarantined are rows that cannot be read, have no id, neither title nor description, or a product type that the
+model does not answer; and images that cannot be used, whose products are asked about without them.
 """
 
 import os

@@ -192,7 +192,7 @@ def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contra
 
 
 def main_condition(dataset: ShardedDataset) -> str:
-    """``withheld`` where words are hidden in all texts, else ``as is``."""
+    """``withheld`` if words are hidden in all texts, else ``as is``."""
     return WITHHELD if dataset.hidden.words else AS_IS
 
 

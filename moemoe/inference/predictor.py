@@ -66,7 +66,7 @@ def _chunks(rows: list[int], size: int) -> list[list[int]]:
 
 
 class Predictor:
-    """A system ready to answer, on the GPU where there is one; ``collator`` as ``System.collator_class`` makes it.
+    """A system ready to answer, on the GPU if there is one; ``collator`` as ``System.collator_class`` makes it.
 
     An answer's confidence is temperature-scaled (see ``answering``); an empty answer is an abstention: confidence 0.
     A product whose image does not decode is answered from its text; ``images.quarantine`` names it.
@@ -93,7 +93,7 @@ class Predictor:
         self._features: tuple[ShardedDataset, ImageFeatures] | None = None
         if self.answering.values is not None:
             if not hasattr(collator, "restrict_answers"):
-                raise ConfigError("canonical decoding is for models that generate; this one has values of its own")
+                raise ConfigError("canonical decoding is for models that generate text; this one selects known values")
             collator.restrict_answers(self.answering.values)
         elif values is not None and hasattr(collator, "draft_answers"):
             collator.draft_answers(values)
@@ -153,7 +153,7 @@ class Predictor:
         return replace(answer, confidence=confidence)
 
     def image_features(self, dataset: ShardedDataset) -> ImageFeatures | None:
-        """What is kept of a dataset's images for this model; None if it has no frozen image encoder."""
+        """The cached features of a dataset's images for this model; None if it has no frozen image encoder."""
         encoder = getattr(self.model, "image_encoder", None)
         if encoder is None or not encoder.frozen:
             return None

@@ -1,4 +1,4 @@
-"""How an image becomes the model's input, written beside the weights, and checked when they are loaded again."""
+"""How an image becomes the model's input: saved beside the weights, and checked when they are loaded."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ PREPROCESSING = "preprocessing.json"
 
 
 def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
-    """What this code does to an image for the model in ``folder``; None where the model reads no image."""
+    """What this code does to an image for the model in ``folder``; None if the model reads no image."""
     import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 
     config = json.loads((Path(folder) / "config.json").read_text())
@@ -36,7 +36,7 @@ def save_preprocessing(folder: str | Path) -> None:
 
 
 def check_preprocessing(folder: str | Path) -> None:
-    """Raises ConfigError where the code that runs would treat images otherwise than the one that trained."""
+    """Raises ConfigError if this code would preprocess images differently from the code that trained the model."""
     written = json.loads((Path(folder) / PREPROCESSING).read_text())
     here = image_preprocessing(folder)
     if written != here:

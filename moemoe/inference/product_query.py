@@ -1,4 +1,4 @@
-"""What is asked of a predictor; a catalog's rows become it where no torch is loaded."""
+"""The input of a predictor; made from a catalog's rows without loading torch."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The confidences from which a model's answers are accepted, per product type and attribute: part of every model."""
+"""The confidence thresholds of a model's answers, per product type and attribute: saved with every model."""
 
 import json
 import math
@@ -86,12 +86,12 @@ class Thresholds:
         return {product_type: list(cells) for product_type, cells in self.cells.items()}
 
     def threshold(self, product_type: str, attribute: str, kind: str = PLAIN) -> float | None:
-        """The least confidence that is accepted; None if nothing is."""
+        """The lowest accepted confidence; None if nothing is accepted."""
         check_threshold_kind(kind)
         return self.cells.get(product_type, {}).get(attribute, {}).get(kind)
 
     def cell(self, text: str) -> Cell:
-        """The cell that a person means by TYPE/ATTRIBUTE; either may have slashes of its own.
+        """The cell that a person means by TYPE/ATTRIBUTE; either name may contain slashes.
 
         Raises:
             ConfigError: none of the model's cells, or several.
@@ -144,10 +144,10 @@ def check_threshold_kind(kind: str) -> None:
 
 
 def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | None) -> None:
-    """Raises ConfigError where nothing is raised: the plain threshold is as high already, or it abstains always."""
+    """Raises ConfigError if nothing is raised: the plain threshold is as high already, or it abstains always."""
     now = ", ".join(f"{kind} {'abstains' if old is None else f'{old:.4f}'}" for kind, old in kinds.items())
     if all(old is None for old in kinds.values()):
-        raise ConfigError(f"{cell} abstains always ({now}): no threshold can be raised or switched off")
+        raise ConfigError(f"{cell} always abstains ({now}): no threshold can be raised or switched off")
     plain, others = kinds.get(PLAIN), [old for old in kinds.values() if old is not None]
     if new is not None and ((plain is not None and new <= plain) or new <= min(others)):
         raise ConfigError(f"{cell} has thresholds as high as {new:g} already ({now}); they can only be raised")

@@ -11,7 +11,7 @@ MOST_FOLDS = 20
 
 
 def check_folds(folds: int) -> None:
-    """Raises ConfigError where ``folds`` is neither 0 (no cross-validation) nor 2 to 20."""
+    """Raises ConfigError if ``folds`` is neither 0 (no cross-validation) nor 2 to 20."""
     if folds and not 2 <= folds <= MOST_FOLDS:
         raise ConfigError(f"folds is {folds}; allowed is 0 (the catalog's own split) or 2 to {MOST_FOLDS}")
 

@@ -98,7 +98,7 @@ class Normalizer:
         )
 
     def raise_without_labels(self) -> None:
-        """Raises CatalogError where no label has resulted so far."""
+        """Raises CatalogError if no label has resulted so far."""
         if any(fed.number for fed in self._fed):
             return
         where = f"no label of contract {self._contract.dataset!r} is found in the catalog"

@@ -1,3 +1,3 @@
-"""The paper's model, one idea a file: architecture, and nothing of training."""
+"""The paper's model, one idea per file: only the architecture, no training."""
 
 from moemoe import torchvision_compat  # noqa: F401  (before timm and transformers)

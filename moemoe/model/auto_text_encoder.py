@@ -1,7 +1,7 @@
-"""Text encoders of other kinds than T5: what transformers' ``AutoModel`` loads, for the context and the question.
+"""Text encoders other than T5, as transformers' ``AutoModel`` loads them, for the context and the question.
 
-BERT, ModernBERT, XLM-RoBERTa and their like, by hub name or local folder, with a tokenizer of their own; the decoder
-stays T5's. Weights come as safetensors alone, and no code comes with them.
+BERT, ModernBERT, XLM-RoBERTa and similar ones, by hub name or local folder, with their own tokenizer; the decoder
+stays T5's. Only safetensors weights are loaded, never code.
 
 Shapes: B texts, K tokens, W the encoder's width, D d_model.
 """
@@ -30,7 +30,7 @@ class AutoTextEncoder(nn.Module):
 
     Args:
         text: the model's; its ``encoder_config`` is filled in.
-        backbone: one that another encoder has already, to share it; None builds one.
+        backbone: another encoder's backbone, to share it; None builds a new one.
     """
 
     def __init__(self, text: TextConfig, backbone: nn.Module | None = None):
@@ -50,7 +50,7 @@ class AutoTextEncoder(nn.Module):
         return self
 
     def frozen_parameters(self) -> list[nn.Parameter]:
-        """What no phase trains."""
+        """The parameters that no phase trains."""
         return list(self.backbone.parameters()) if self.frozen else []
 
     def recompute_activations(self) -> None:
@@ -124,7 +124,7 @@ def config_of(backbone: Any) -> dict[str, Any]:
 
 
 def positions(backbone: Any) -> int | None:
-    """How many tokens an encoder reads, None if it does not say; RoBERTa's kind starts counting behind its padding."""
+    """How many tokens an encoder reads, None if unknown; RoBERTa's positions start after the padding index."""
     limit = getattr(backbone.config, "max_position_embeddings", None)
     if not limit or limit < 0:
         return None
@@ -153,7 +153,7 @@ def _check_encodes(backbone: Any, name: str | None) -> None:
 
 
 def _without_pooler(backbone: Any) -> Any:
-    """Its output is not read, so it would have no gradient."""
+    """Removes the pooler: its output is not read, so it would have no gradient."""
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None
     return backbone

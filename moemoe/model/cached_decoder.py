@@ -1,8 +1,8 @@
-"""The decoder as it answers: it reads tokens behind those that it has read, and nothing that answers do not need.
+"""The decoder for inference: it reads further tokens after cached ones, and computes only what answers need.
 
-Equal to ``Decoder`` but for rounding. Only real tokens are computed (padding stands in self-attention alone). What
-comes before the first look at the sources depends on the question alone and is computed once per question, and of a
-question's tokens the last layer computes the last alone: behind them nobody reads it.
+Equal to ``Decoder`` except for rounding. Only real tokens are computed (padding appears in self-attention only). The
+part before the first cross-attention depends only on the question and is computed once per question; the last layer
+computes only the last of a question's tokens, as nothing reads the others.
 
 Shapes: N examples, M of them whose answers have not ended, U distinct beginnings, T tokens to read, K tokens read so
 far with them, X real tokens among those to read, D d_model, H heads, d head width.
@@ -18,12 +18,12 @@ from moemoe.model.t5_layers import feed_forward, heads, position_bias
 
 
 class CachedDecoder:
-    """Self-attention keys and values of what some examples have read.
+    """Self-attention keys and values of the tokens that some examples have read.
 
     ``real_MK`` is false for padding and for tokens that are to be forgotten.
 
     Args:
-        decoder: whose layers.
+        decoder: the decoder whose layers are used.
         memory: the sources of all N examples.
     """
 
@@ -37,7 +37,7 @@ class CachedDecoder:
 
         Args:
             x_UTD, real_UT: the distinct beginnings.
-            row_of_N: each example's.
+            row_of_N: each example's row in them.
         """
         device, T = x_UTD.device, real_UT.shape[1]
         real_NT = real_UT[row_of_N]
@@ -77,7 +77,7 @@ class CachedDecoder:
         Args:
             x_MTD, real_MT: the tokens, padded anywhere.
             place_MT: their positions.
-            visible_MTK: what each sees, where that is not every real token up to its position.
+            visible_MTK: what each token attends to; None: every real token up to its position.
         """
         T = real_MT.shape[1]
         self.real_MK = torch.cat([self.real_MK, real_MT], dim=1)
@@ -100,7 +100,7 @@ class CachedDecoder:
         return self._stack.final_layer_norm(x)
 
     def keep(self, kept: Tensor) -> None:
-        """Goes on with some of the examples."""
+        """Keeps only some of the examples."""
         self.real_MK, self._place_MK, self._example_M = (
             x[kept] for x in (self.real_MK, self._place_MK, self._example_M)
         )
@@ -137,7 +137,7 @@ class CachedDecoder:
 
 
 class _Tokens:
-    """Which of M x T places hold a token."""
+    """Which of the M x T positions hold a token."""
 
     def __init__(self, real_MT: Tensor):
         self.shape = real_MT.shape

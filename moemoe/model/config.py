@@ -1,4 +1,4 @@
-"""The typed description of a model: everything needed to build it, nothing of training."""
+"""The typed description of a model: everything needed to build it, nothing about training."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class NgramConfig:
     """Hashed n-grams of context tokens (see ``moemoe.model.ngrams``).
 
     Args:
-        orders: numbers of tokens; empty: none.
+        orders: numbers of tokens in an n-gram; empty: no n-grams.
         buckets: embeddings per order; n-grams with the same hash share one.
     """
 
@@ -41,7 +41,7 @@ class TextConfig:
     Args:
         encoder: hub name or folder of another encoder for context and question, see
             ``moemoe.model.auto_text_encoder``; None for T5's.
-        encoder_trained: whether training changes it. Frozen, context and question share it; trained, each has its own.
+        encoder_trained: whether it is trained. Frozen, context and question share it; trained, each has its own.
         encoder_config: its configuration as transformers has it; filled in from its checkpoint.
     """
 
@@ -72,10 +72,10 @@ class ExpertConfig:
     """The sparse mixture of experts (section 4.4).
 
     Args:
-        num_experts, top_k: experts, and how many of them each token goes to. With one, softmax(top_1(.)) is 1
-            whatever the router says and its gradient is exactly 0, so top_k >= 2.
+        num_experts, top_k: number of experts, and how many of them each token is routed to. For top_k = 1,
+            softmax(top_1(.)) is always 1 and its gradient exactly 0, so top_k >= 2.
         noise: whether the router's logits get noise in training.
-        decoder, encoder: the layers that hold experts, one of EXPERT_LAYERS; ``encoder`` means both text encoders.
+        decoder, encoder: layers with experts: none, odd, even, all, last or last two; ``encoder``: both text encoders.
         init: ``upcycled`` (copies of the dense layer) or ``random``.
     """
 
@@ -102,7 +102,7 @@ class ExpertConfig:
 
 
 def expert_layers(which: str, count: int) -> list[int]:
-    """The layers that ``which`` of EXPERT_LAYERS means, 0-indexed, of ``count``: odd is 1, 3, 5, ..."""
+    """The 0-indexed layers, of ``count``, that ``which`` of EXPERT_LAYERS names: odd is 1, 3, 5, ..."""
     chosen = {
         "none": range(0),
         "odd": range(1, count, 2),
@@ -123,8 +123,8 @@ class ModelConfig:
             of one kind (``image``, ``text``) share an encoder.
         context_length: k of the paper, in tokens; texts are cut to it.
         question_in: ``decoder`` puts the question before the answer as an unscored prefix of the decoder;
-            ``context`` puts it into the texts, which are then encoded once per question (section 3 to the letter).
-        question_guidance: whether the question weighs the sources (equation 4); without, each weight is 1/S.
+            ``context`` puts it into the texts, which are then encoded once per question (exactly section 3).
+        question_guidance: whether the question weighs the sources (equation 4); if not, each weight is 1/S.
         alignment: whether equations 6 and 7 are trained.
         experts: None for the dense model (QGA), else where and how many.
     """
@@ -159,7 +159,7 @@ class ModelConfig:
 
     @property
     def has_question_encoder(self) -> bool:
-        """False where nothing would read its states (S-Enc)."""
+        """False if nothing would read its states (S-Enc)."""
         return self.question_guidance or self.alignment
 
     def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "ModelConfig":

@@ -25,9 +25,9 @@ class Decoder(nn.Module):
         self.recompute = False
 
     def project_sources(self, sources: list[Tensor]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, as views of what the projections give.
+        """Keys [B, H, d, P] and values [B, H, P, d] per layer and source, as views of the projections' output.
 
-        A source's own P positions; those of an image are repeated (equation 3) where they are read.
+        P are a source's own positions; an image's are repeated (equation 3) only when they are read.
         """
         keys, values = [], []
         for block in self.stack.block:

@@ -1,4 +1,4 @@
-"""The encoded sources of a batch, and what decoding needs of a model: generation and value probabilities ask no more.
+"""The encoded sources of a batch, and the model interface that generation and value probabilities need.
 
 Shapes: N examples, S sources, X anything, E edges, D model width, V vocabulary.
 """

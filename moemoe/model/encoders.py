@@ -38,7 +38,7 @@ class TextEncoder(nn.Module):
     def forward(self, ids_BK: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
         """States [B, K, D] of token ids int64 [B, K], and the routers' loads.
 
-        ``mask_BK`` is true on real tokens; padding stands behind them.
+        ``mask_BK`` is true on real tokens; padding follows them.
         """
         return self.encode_embeddings(self.embed(ids_BK), mask_BK)
 
@@ -62,7 +62,7 @@ class TextEncoder(nn.Module):
         return states_BKD * mask_BK.unsqueeze(-1), loads
 
     def _one_by_one(self, x_BKD: Tensor, mask_BK: Tensor) -> tuple[Tensor, list[RouterStats]]:
-        """The same, each text by itself: nothing is computed for padding, and what attends stays in the cache."""
+        """The same, one text at a time: nothing is computed for padding, and attention stays in the CPU's cache."""
         lengths, K = mask_BK.sum(1).tolist(), mask_BK.shape[1]
         bias_HKK = position_bias(self.stack, mask_BK.new_ones(1, K, K), 0, x_BKD)[0]
         bias = [bias_HKK[:, :length, :length] for length in lengths]

@@ -17,7 +17,7 @@ def write_config(folder: str | Path, system: str, config: Any) -> None:
 
 
 def read_config(folder: str | Path, config_class: Any) -> Any:
-    """The inverse. Raises ConfigError where the file is missing or of another system."""
+    """The inverse. Raises ConfigError if the file is missing or of another system."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"{folder} holds no model: config.json is missing")
@@ -49,7 +49,7 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
 
 
 class SavedModule(nn.Module):
-    """A system all of which its config and its weights say: it is saved into a folder and made again from it."""
+    """A system that its config and weights describe completely: it is saved into a folder and loaded from it."""
 
     name: str
     config_class: Any

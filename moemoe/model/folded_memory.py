@@ -1,9 +1,9 @@
-"""The decoder's sources laid out for answering: one matrix product for the scores of all sources, one for their values.
+"""The decoder's sources laid out for inference: one matrix product for the scores of all sources, one for their values.
 
-The weights of equation 4 differ along a question's own tokens and are constant behind them (``extend_question``). There
+The weights of equation 4 differ along a question's own tokens and are constant after them (``extend_question``). There
 sum_s w_s (q . k_s) = [w_1 q, w_2 q, 1] . [k_1; k_2; mask]: the weights move from the scores, of which there are many,
 into the query, and a row of the keys holds the mask. The first J positions are computed as ``source_attention``
-computes all of them. Equal to it but for rounding; no gradient flows.
+computes all of them. Equal to it except for rounding; no gradient flows.
 
 Shapes: N examples, B products, X tokens, G most tokens of one product, L source positions, J of
 them with weights of their own, S sources, H heads, d head width, D = S * d.
@@ -29,7 +29,7 @@ class FoldedMemory:
     ``keys`` [B, H, D + 1, L] and ``values`` [B, H, L - J, D] hold, per decoder layer, all sources side by side;
     ``first_keys`` [B, H, d, S * J] and ``first_values`` [B, H, S * J, d] those of the first J positions;
     ``first_mask_BJ`` is 0, or MASKED. ``constant_NS`` and ``first_NZ`` (Z = S * J) are each example's weights,
-    ``product_N`` its product, in rising order.
+    ``product_N`` its product, in ascending order.
     """
 
     keys: list[Tensor]
@@ -72,7 +72,7 @@ class FoldedMemory:
         return cls(keys, values, first_keys, first_values, first_mask_BJ, constant_NS, first_NZ, memory.product_N)
 
     def place(self, example_X: Tensor) -> "PlacedTokens":
-        """Tokens of the examples ``example_X`` (in rising order), ready to attend."""
+        """Tokens of the examples ``example_X`` (in ascending order), ready to attend."""
         slot_X, width = token_slots(self.product_N[example_X], len(self.first_mask_BJ))
         placed = PlacedTokens(self, slot_X, width)
         placed.constant_B1GS = placed.grid(self.constant_NS[example_X])[:, None]

@@ -1,9 +1,9 @@
 """Greedy decoding of short answers with their probability, all examples of a batch together.
 
-Free, or restricted to the values of a ``Trie``. Most answers have two or three tokens and some batch has a long one:
-what has ended is not computed along. Where only one token can follow (restricted), or all known values have the same
-one (free, with ``Drafts``), it is read in the same pass as the token before it; free answers take it back where the
-model would have chosen another, so that they are those of decoding token by token (Leviathan et al. 2023).
+Free, or restricted to the values of a ``Trie``. Most answers have two or three tokens, but a batch may have a long one:
+examples that have ended are not computed further. If only one token can follow (restricted), or all known values have
+the same next token (free, with ``Drafts``), it is read in the same pass as the token before it. Free decoding takes it
+back if the model would choose another, so the answers are those of token by token (Leviathan et al. 2023).
 
 Shapes: N examples, M of them whose answers have not ended, W tokens read at once, X real ones of them, T prefix tokens,
 A answer tokens, S sources, V vocabulary.
@@ -46,7 +46,7 @@ def generate(
 ) -> GeneratedAnswers:
     """Greedy answers of at most ``config.answer_length`` tokens.
 
-    ``batch.decoder_ids`` holds what stands before the answer (question prefix and start token), padded on the left.
+    ``batch.decoder_ids`` holds the tokens before the answer (question prefix and start token), padded on the left.
     With a ``trie`` on the batch's device, each answer is a value of the attribute that ``batch.root_N`` names; with
     ``drafts`` on it, the answers are the same as without, sooner. Where ``batch.applies_N``, the empty answer is not
     chosen; probabilities are what they would be if it could be.
@@ -111,7 +111,7 @@ def _decode_freely(decoding: "_Decoding", end_id: int, drafts: Drafts | None, st
 
 
 class _Decoding:
-    """The answers of a batch on their way."""
+    """The answers of a batch, partly decoded."""
 
     def __init__(self, model: EncoderDecoder, batch: Batch, pad_id: int):
         encoded = model.encode(batch)
@@ -129,7 +129,7 @@ class _Decoding:
         return self._length_N[self.going_M]
 
     def begin(self) -> Tensor:
-        """Reads what stands before the answers; states [N, D] that choose the first token."""
+        """Reads the tokens before the answers; states [N, D] that predict the first token."""
         ids, mask = self._batch.decoder_ids, self._batch.decoder_mask
         marked_UT, row_of_N = ids.masked_fill(~mask, -1).unique(dim=0, return_inverse=True)
         x_UTD = self._model.embedding(marked_UT.clamp(min=0))
@@ -161,11 +161,11 @@ class _Decoding:
         return self._reader.read(self._model.embedding(tokens_MW.clamp(min=0)), real_MW, place_MW), real_MW
 
     def forget(self, wrong_MW: Tensor) -> None:
-        """Takes some of the tokens back that were read last."""
+        """Takes back some of the tokens that were read last."""
         self._reader.real_MK[:, -wrong_MW.shape[1] :] &= ~wrong_MW
 
     def add(self, tokens_MW: Tensor, log_probability_M: Tensor) -> None:
-        """Adds what has been decided: tokens, -1 behind them."""
+        """Adds tokens that have been decided, padded with -1."""
         decided_MW = tokens_MW >= 0
         place_MW = self.lengths()[:, None] + _columns(tokens_MW)
         row_MW = self.going_M[:, None].expand_as(tokens_MW)
@@ -174,7 +174,7 @@ class _Decoding:
         self.log_probability_N[self.going_M] += log_probability_M
 
     def keep(self, kept: Tensor) -> None:
-        """Goes on with some of the answers."""
+        """Keeps only some of the answers."""
         if len(kept) < len(self.going_M):
             self.going_M = self.going_M[kept]
             self._reader.keep(kept)

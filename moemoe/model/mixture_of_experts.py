@@ -20,7 +20,7 @@ FEW_EXPERTS, MANY_ROWS = 16, 128
 
 @dataclass
 class RouterStats:
-    """What one layer's router did with one batch, as sums, so that ranks can be added up.
+    """What one layer's router did with one batch, as sums that can be added over ranks.
 
     ``top1_count_E`` counts the tokens whose top-ranked expert is e; ``gate_sum_E`` sums their gate weights (zeros
     outside the top k) and carries the gradient; ``tokens`` is T.
@@ -32,7 +32,7 @@ class RouterStats:
 
 
 def load_balancing_loss(top1_count_E: Tensor, gate_sum_E: Tensor, tokens: Tensor) -> Tensor:
-    """Equation 9: n * sum_i f_i P_i with f = top1_count / T and P = gate_sum / T. 1 where perfectly balanced."""
+    """Equation 9: n * sum_i f_i P_i with f = top1_count / T and P = gate_sum / T. 1 if perfectly balanced."""
     return top1_count_E.numel() * torch.sum((top1_count_E / tokens) * (gate_sum_E / tokens))
 
 
@@ -49,7 +49,7 @@ class Router(nn.Module):
         self.noise_ED = nn.Parameter(torch.zeros(experts, d_model)) if noise else None
 
     def forward(self, x_TD: Tensor) -> tuple[Tensor, Tensor, RouterStats]:
-        """Gate weights [T, K] (each row sums to 1), expert indices [T, K] in falling order, and the load."""
+        """Gate weights [T, K] (each row sums to 1), expert indices [T, K] in descending order, and the load."""
         with torch.autocast(x_TD.device.type, enabled=False):
             dtype = torch.promote_types(self.weight_ED.dtype, torch.float32)
             x_TD = x_TD.to(dtype)

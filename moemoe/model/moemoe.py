@@ -1,6 +1,6 @@
 """MoEMoE: three encoders, question-guided attention, both alignment losses, a T5 decoder with sparse experts.
 
-The same class is every model of figure 5 and table 4: ``ModelConfig`` says which parts it has. It is dense until
+This class covers every model of figure 5 and table 4: ``ModelConfig`` says which parts it has. It is dense until
 ``add_experts`` turns layers into experts.
 
 Shapes: B products, K context tokens, P patches, U distinct questions, J question tokens, N examples (product x
@@ -76,10 +76,10 @@ class MoEMoE(SavedModule):
 
     @classmethod
     def create(cls, config: ModelConfig) -> "MoEMoE":
-        """A fresh model; where the config names pretrained parts, their weights are loaded.
+        """A new model; if the config names pretrained parts, their weights are loaded.
 
         Raises:
-            ConfigError: pretrained weights that cannot be loaded.
+            ConfigError: pretrained weights cannot be loaded.
         """
         backbone = None
         if config.text.encoder is not None:
@@ -100,7 +100,7 @@ class MoEMoE(SavedModule):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Raises ConfigError where ``config`` names pretrained weights that cannot be loaded."""
+        """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
             load_t5(config.text.pretrained)
         if config.text.encoder is not None:
@@ -110,12 +110,12 @@ class MoEMoE(SavedModule):
 
     @property
     def text_encoders(self) -> list[TextEncoder]:
-        """T5's: the context encoder, and the question encoder where there is one."""
+        """T5's encoders: the context encoder, and the question encoder if there is one."""
         return [encoder for encoder in self._encoders if isinstance(encoder, TextEncoder)]
 
     @property
     def auto_text_encoders(self) -> list[AutoTextEncoder]:
-        """The same where ``text.encoder`` names them."""
+        """The same, if ``text.encoder`` names them."""
         return [encoder for encoder in self._encoders if isinstance(encoder, AutoTextEncoder)]
 
     @property

@@ -1,4 +1,4 @@
-"""Hashed n-grams: what a token follows, as an embedding that is added to its own.
+"""Hashed n-grams: each token's embedding gets those of the n-grams that end at the token.
 
 T5's relative positions learn word order slowly; a look-up gives the encoder pairs and triples of tokens at once, as
 TF-IDF has them. fastText's hashed n-grams (Joulin et al. 2017), in the place that the Byte Latent Transformer gives
@@ -21,7 +21,7 @@ MULTIPLIER = 1_000_003
 
 
 class HashedNgrams(nn.Module):
-    """One embedding per order and bucket, all 0 at the start: then the model is that without n-grams, exactly."""
+    """One embedding per order and bucket, all 0 at the start, when the model is exactly that without n-grams."""
 
     def __init__(self, config: NgramConfig, width: int):
         super().__init__()
@@ -35,9 +35,9 @@ class HashedNgrams(nn.Module):
         return self
 
     def forward(self, ids_BK: Tensor) -> Tensor:
-        """Sums [B, K, D] of the embeddings of the n-grams that end at each token, of those that begin in the text.
+        """Sums [B, K, D] of the embeddings of the n-grams that end at each token, if they begin in the text.
 
-        They depend on the token and those before it alone, never on padding to its right.
+        They depend only on the token and those before it, never on padding to its right.
         """
         K = ids_BK.shape[1]
         # Texts shorter than an order are looked up beyond their end: processes that train together wait for
@@ -51,7 +51,7 @@ class HashedNgrams(nn.Module):
 
 
 class NgramEmbedding(nn.Embedding):
-    """A token embedding with that of n-grams added, to put into a model of transformers in place of its own."""
+    """A token embedding plus n-gram embeddings, to replace the one of a transformers model."""
 
     def __init__(self, tokens: nn.Embedding, config: NgramConfig):
         super().__init__(

@@ -12,7 +12,7 @@ from moemoe.sources import IMAGE, TEXT, kinds_of
 
 @dataclass
 class Losses:
-    """Sums over this batch, so that ranks can be added up before they are divided (see training.objective).
+    """Sums over this batch; they are added over ranks before they are divided (see training.objective).
 
     ``question_context`` and ``question_image`` are equations 6 and 7, each the mean over the example's texts and the
     sum over its images; ``images`` counts those. ``loads`` holds one entry per expert layer.
@@ -28,7 +28,7 @@ class Losses:
 
     @classmethod
     def of_cross_entropy(cls, cross_entropy: Tensor, counts: Tensor) -> "Losses":
-        """Of a model with no other loss; ``counts`` as ``Batch.counts`` gives them."""
+        """The losses of a model with no other loss; ``counts`` as ``Batch.counts`` gives them."""
         none = cross_entropy.new_zeros(())
         return cls(cross_entropy, counts[0], none, counts[1], none, counts[2], [])
 

@@ -11,7 +11,7 @@ from moemoe.model.config import TextConfig
 
 
 def load_t5(name: str) -> T5ForConditionalGeneration:
-    """A T5 checkpoint by hub name or local folder. Raises ConfigError where it cannot be loaded."""
+    """A T5 checkpoint by hub name or local folder. Raises ConfigError if it cannot be loaded."""
     try:
         return T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True)
     except Exception as error:

@@ -59,7 +59,7 @@ def combine_sources(weights_NLS: Tensor, sources_NLD: list[Tensor]) -> Tensor:
 
 
 def source_shares(weights_NLS: Tensor, norms_NLS: Tensor, attended_NL: Tensor) -> Tensor:
-    """Each source's part in e: the mean over attended positions of |w_s x_s| / sum_t |w_t x_t|, [N, S].
+    """Each source's share of e: the mean over attended positions of |w_s x_s| / sum_t |w_t x_t|, [N, S].
 
     ``norms_NLS`` are the sources' |x|; rows of the result sum to 1 (0 where nothing is attended).
     """

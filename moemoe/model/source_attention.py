@@ -3,10 +3,10 @@
 T5's cross-attention projections have no bias, so K(sum_s w_s x_s) = sum_s w_s K(x_s), and the same for V. The
 weights w depend on the question alone, the states x on the product alone: each source is projected once per product
 and what is mixed per question are attention scores, not keys. A source of P < L positions repeats (equation 3): its
-scores are computed for P and read L / P times over.
+scores are computed for P and used L / P times.
 
-Products differ in how many tokens ask them and in how long they are, so on a CPU each attends alone: nothing is
-computed for padding, and its scores stay in the cache. On a GPU one product of matrices does all of them.
+Products differ in length and in how many tokens attend to them, so on a CPU each is computed alone: nothing is
+computed for padding, and its scores stay in the CPU's cache. On a GPU one matrix product computes all of them.
 
 Shapes: N examples, B products, X decoder tokens (of one product where there is no B), G most tokens of one product, L
 source positions, P those of one source (R times over they reach L), S sources, H heads, d head width.
@@ -28,7 +28,7 @@ class SourceMemory:
 
     ``keys`` and ``values`` hold, per decoder layer and source, [B, H, d, P] and [B, H, P, d]; ``weights_NLS`` are each
     example's source weights; ``attended_BL`` is true where a position is attended to; ``product_N`` is each example's
-    product, in rising order.
+    product, in ascending order.
     """
 
     keys: list[list[Tensor]]
@@ -38,12 +38,12 @@ class SourceMemory:
     product_N: Tensor
 
     def place(self, example_X: Tensor) -> "SourceTokens":
-        """Tokens of the examples ``example_X`` (in rising order), ready to attend."""
+        """Tokens of the examples ``example_X`` (in ascending order), ready to attend."""
         return SourceTokens(self, example_X)
 
 
 class SourceTokens:
-    """Decoder tokens beside the sources that they attend to."""
+    """Decoder tokens with the sources that they attend to."""
 
     def __init__(self, memory: SourceMemory, example_X: Tensor):
         self._memory, attended_BL = memory, memory.attended_BL
@@ -91,7 +91,7 @@ class SourceTokens:
 
 
 def token_slots(product_X: Tensor, products: int) -> tuple[Tensor, int]:
-    """The row product * G + rank of each token, and G; ``product_X`` must be in rising order."""
+    """The row product * G + rank of each token, and G; ``product_X`` must be in ascending order."""
     counts = torch.bincount(product_X, minlength=products)
     starts = counts.cumsum(0) - counts
     rank_X = torch.arange(product_X.numel(), device=product_X.device) - starts[product_X]

@@ -1,4 +1,4 @@
-"""What training and inference need of every system of the tables, MoEMoE and the baselines alike.
+"""The interface that training and inference need of every system, MoEMoE and the baselines alike.
 
 A trained system is a ``torch.nn.Module`` that goes through the phases of its recipe. A fitted one (k nearest
 neighbours, TF-IDF, the image classifier) is made in one pass over the training split. Both are saved into a folder
@@ -27,11 +27,11 @@ class Config(Protocol):
         """As a recipe or ``config.json`` has it."""
 
     def with_catalog(self, tokens: int, values: Mapping[str, Sequence[str]]) -> "Config":
-        """Completed by what the training split has: the tokenizer's size, and the values of each attribute."""
+        """Completed from the training split: the tokenizer's size, and the values of each attribute."""
 
 
 class System(Protocol):
-    """What both kinds have."""
+    """What trained and fitted systems have in common."""
 
     config_class: ClassVar[Any]
     collator_class: ClassVar[Any]  # (tokenizer or None, config); called with items it gives a batch with ``to``
@@ -40,7 +40,7 @@ class System(Protocol):
 
     @classmethod
     def check(cls, config: Any) -> None:
-        """Raises ConfigError where what the config names cannot be loaded: weights, packages."""
+        """Raises ConfigError if weights or packages that the config names cannot be loaded."""
 
     def answer(self, batch: Any, collator: Any) -> list[Answer]:
         """The answers to a batch's questions, in the order of its items and their questions."""
@@ -50,11 +50,11 @@ class System(Protocol):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "System":
-        """The inverse; raises ConfigError where files are missing."""
+        """The inverse; raises ConfigError if files are missing."""
 
 
 class TrainableSystem(System, Protocol):
-    """Also a ``torch.nn.Module``."""
+    """A system that is trained; also a ``torch.nn.Module``."""
 
     @classmethod
     def create(cls, config: Any) -> nn.Module:
@@ -62,7 +62,7 @@ class TrainableSystem(System, Protocol):
 
     @property
     def token_embeddings(self) -> list[nn.Parameter]:
-        """The tables that ``training.embedding_lr_scale`` is for."""
+        """The tables that ``training.embedding_lr_scale`` applies to."""
 
     def recompute_activations(self) -> None:
         """Turns gradient checkpointing on."""

@@ -1,6 +1,6 @@
 """T5's sublayers, driven one by one over the weights of transformers' ``T5Stack``, by its names.
 
-Encoders and decoder share them. Feed-forward layers and routers see real tokens alone: padding costs nothing there
+Encoders and decoder share them. Feed-forward layers and routers see only real tokens: padding costs nothing there
 and never counts in a router's load.
 
 Shapes: X rows, T tokens, K tokens attended to, D d_model, H heads, d head width.
@@ -23,7 +23,7 @@ from moemoe.model.mixture_of_experts import MixtureOfExperts, RouterStats
 def t5_stack(text: TextConfig, layers: int, is_decoder: bool, embedding: nn.Embedding) -> T5Stack:
     """One T5 stack of ``layers`` layers over ``embedding``, initialised as transformers does.
 
-    Every stack gets a config of its own: T5Stack changes the one it is given.
+    Every stack gets its own config: T5Stack changes the one it is given.
     """
     config = T5Config(
         vocab_size=text.vocab_size,
@@ -61,10 +61,10 @@ def self_attention(layer: nn.Module, x_XTD: Tensor, mask_XHTT: Tensor) -> Tensor
 
 
 def self_attention_of_each(layer: nn.Module, x_XD: Tensor, lengths: Sequence[int], bias: Sequence[Tensor]) -> Tensor:
-    """The same of texts one behind the other, each by itself.
+    """The same for concatenated texts, each attending only to itself.
 
     Args:
-        x_XD: the tokens of all.
+        x_XD: the tokens of all texts.
         lengths: each text's; together X.
         bias: each text's position bias [H, T, T].
     """
@@ -123,13 +123,13 @@ def position_bias(stack: T5Stack, visible: Tensor, start: int, like: Tensor, pla
 
 
 def valid_indices(mask_XT: Tensor) -> Tensor | None:
-    """Flat indices of the true places; None where all are."""
+    """Flat indices of the true positions; None if all are true."""
     flat = mask_XT.reshape(-1)
     return None if bool(flat.all()) else flat.nonzero()[:, 0]
 
 
 def run_layer(recompute: bool, layer: Callable[..., Any], *inputs: Any) -> Any:
-    """Calls ``layer``; where ``recompute``, its activations are computed again in the backward pass, not kept."""
+    """Calls ``layer``; if ``recompute``, its activations are computed again in the backward pass, not kept."""
     if recompute and torch.is_grad_enabled():
         return checkpoint(layer, *inputs, use_reentrant=False)
     return layer(*inputs)

@@ -1,9 +1,9 @@
-"""The probability of every value of an attribute, exactly: a distribution where ``generate`` gives one answer.
+"""The exact probability of every value of an attribute, where ``generate`` gives only one answer.
 
-A value's probability is the product of its tokens' probabilities, each taken among the tokens that lead on to a value
+A value's probability is the product of its tokens' probabilities, each normalized over tokens that lead on to a value
 (as in ``trie``), so that the values' probabilities sum to 1. Where a single token leads on, its probability is 1 and
 nothing need be computed: what is left of the values' tokens is a small tree whose nodes lead to a choice. The decoder
-reads it at once, every node seeing its ancestors alone (tree attention: Miao et al. 2024), so that all values of an
+reads it at once, every node seeing only its ancestors (tree attention: Miao et al. 2024), so that all values of an
 attribute cost about what one greedy token costs.
 
 Shapes: N examples, T prefix tokens, J tree nodes, C values, E edges of the tree at which there is a choice, K tokens
@@ -33,7 +33,7 @@ def value_probabilities(
     """Each example's probabilities of its attribute's values, float64 [C], and each source's share [N, S].
 
     Args:
-        batch: ``decoder_ids`` holds what stands before the answer, padded on the left.
+        batch: ``decoder_ids`` holds the tokens before the answer, padded on the left.
         attributes: each example's attribute.
         trees: every attribute's tree.
     """

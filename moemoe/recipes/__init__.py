@@ -137,7 +137,7 @@ def _take_weights(
         text = {key: value for key, value in model.get("text", {}).items() if key != "ngrams"}
         model["text"] = {**text, "pretrained": checkpoint}
     elif has_text and "text" not in model:
-        raise ConfigError(f"size {size} has no dimensions of its own; give --weights a checkpoint, by name or folder")
+        raise ConfigError(f"size {size} takes its dimensions from a checkpoint; give --weights one, by name or folder")
 
 
 def _fields(config_class: type) -> set[str]:
@@ -159,32 +159,34 @@ def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings
 
 
 def _check_training(training: Training, config: Any, name: str, phases: Sequence[str]) -> None:
-    """Raises ConfigError where a phase has no epochs, or a source is hidden whose product then shows nothing."""
+    """Raises ConfigError if a phase has no epochs, or a source is hidden whose product then shows nothing."""
     for phase in phases:
         training.epochs_of(phase)
     dropout = training.source_dropout
     for kind, share in (("text", dropout.text), ("image", dropout.image)):
         if share and set(kinds_of(config.sources)) == {kind}:
-            raise ConfigError(f"training.source_dropout.{kind}: model {name} reads {kind} alone; nothing is left of it")
+            raise ConfigError(
+                f"training.source_dropout.{kind}: model {name} reads only {kind}, so nothing would be left"
+            )
     if training.second_view is not None and not reads_title(config.sources):
         raise ConfigError(f"training.second_view: model {name} reads no text that could be cut short; leave it out")
     if dropout.description and TEXT in kinds_of(config.sources) and not reads_title(config.sources):
         raise ConfigError(
-            f"training.source_dropout.description: model {name} reads no title; nothing is left of its text"
+            f"training.source_dropout.description: model {name} reads no title; nothing would be left of its text"
         )
 
 
 def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
-    """A size's n-grams are those of its own text encoder. Raises ConfigError where a person asked for both."""
+    """A size's n-grams are those of its own text encoder. Raises ConfigError if a person asked for both."""
     text = values["model"].get("text") or {}
     if text.get("encoder") is not None and "ngrams" in text:
         if "text.ngrams" in settings:
-            raise ConfigError(f"text.ngrams: the text encoder {text['encoder']} has tokens of its own; leave one out")
+            raise ConfigError(f"text.ngrams: text encoder {text['encoder']} has its own tokens; leave one out")
         text.pop("ngrams")
 
 
 def _check_changed(values: dict[str, Any], name: str, system: str, config_class: type, phases: Sequence[str]) -> None:
-    """Raises ConfigError where the values of a recipe, with a person's settings, do not go together."""
+    """Raises ConfigError if the values of a recipe, with a person's settings, do not go together."""
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
@@ -205,6 +207,6 @@ def _check_question_in(question_in: str, name: str, keys: set[str], model: dict[
     if question_in not in ("decoder", "context"):
         raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
     if "question_in" not in keys:
-        raise ConfigError(f"question-in is {question_in!r}; model {name} has one place for its question, leave it out")
+        raise ConfigError(f"question-in is {question_in!r}; model {name} has one fixed place for it; leave it out")
     if question_in != model.get("question_in", question_in):
-        raise ConfigError(f"question-in is {question_in!r}; model {name} allows {model['question_in']} alone")
+        raise ConfigError(f"question-in is {question_in!r}; model {name} allows only {model['question_in']}")

@@ -60,7 +60,7 @@ def _settings_of_members(members: Sequence[str], settings: str) -> dict[str, str
         member, dot, rest = setting.partition(".")
         if not dot or member not in found:
             raise ConfigError(
-                f"setting {setting!r}: of a committee, allowed is MEMBER.name=value of {', '.join(members)}"
+                f"setting {setting!r}: a committee allows MEMBER.name=value, MEMBER one of {', '.join(members)}"
             )
         found[member].append(rest)
     return {member: ", ".join(own) for member, own in found.items()}

@@ -64,7 +64,7 @@ class Recipe:
         return load_system(self.system).limits
 
     def check(self) -> None:
-        """Raises ConfigError where weights, a tokenizer or packages that the recipe needs cannot be loaded."""
+        """Raises ConfigError if weights, a tokenizer or packages that the recipe needs cannot be loaded."""
         if self.members:
             for member in self.members:
                 member.check()

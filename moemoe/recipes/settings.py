@@ -21,12 +21,12 @@ SEPARATOR = re.compile(r",(?=\s*[\w.-]+\s*=|\s*$)")
 
 @dataclass(frozen=True)
 class SourceDropout:
-    """What training hides of products, by seed, so that each source learns what it can tell alone.
+    """What training hides of products, drawn by seed, so that the model learns from each source alone.
 
     Args:
         text: share of products with an image whose whole text is hidden.
         image: share of products whose image is hidden.
-        description: share of products of which marketplace, type and title alone are shown.
+        description: share of products that are shown with only marketplace, type and title as text.
     """
 
     text: float = 0.0
@@ -44,28 +44,28 @@ class SourceDropout:
 
 @dataclass(frozen=True)
 class Training:
-    """How long and how fast.
+    """The length, rates and memory use of training.
 
     Args:
         epochs: per phase, or a mapping of each phase to its own.
-        batch_size: global, in products (all their questions together).
-        accumulation: parts that a process's share of a batch is computed in, one after the other.
+        batch_size: global, over all processes, in products (each with all its questions).
+        accumulation: number of micro-batches that a process's share of a batch is computed in.
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
-        learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
-        embedding_lr_scale: token embeddings learn so many times faster. T5's start at a standard deviation of 1, its
-            other matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, by their own
-            size.
-        ngram_rate: the embeddings of hashed n-grams are Adagrad's, at so many times the rate.
-        warmup_steps: linear, at the start of each phase.
-        full_rate_steps: a phase of more steps has a lower rate, times the square root of ``full_rate_steps / steps``.
-            None: the rate does not depend on their number.
-        max_grad_norm: what longer gradients are clipped to.
-        negatives: share of products that are also asked what has no answer, see ``moemoe.training.negatives``.
+        learning_rate: Adam's rate, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
+        embedding_lr_scale: factor on the learning rate of token embeddings. T5's start at a standard deviation of 1,
+            its other matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, scales
+            with their size.
+        ngram_rate: factor on the learning rate of hashed n-grams' embeddings, which Adagrad trains.
+        warmup_steps: steps of linear warm-up at the start of each phase.
+        full_rate_steps: the rate of a phase with more steps is multiplied by the square root of
+            ``full_rate_steps / steps``. None: the rate does not depend on the number of steps.
+        max_grad_norm: gradients with a larger norm are clipped to this norm.
+        negatives: share of products that also get a question without an answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
-        threads: at most so many share an operation on a CPU (image features are computed by all there are). None: no
-            limit. With one, a seed gives the same bits however many cores there are.
-        second_view: if set, every step shows each product a second time, cut short: this share by the image alone, the
-            others by title and image. None shows it once.
+        threads: most threads that share an operation on a CPU (image features always use all cores). None: no limit.
+            With 1, a seed gives the same bits on any number of cores.
+        second_view: if set, every step shows each product a second time, shortened: this share by the image alone, the
+            others by title and image. None: each product is shown once.
     """
 
     epochs: int | dict[str, int]
@@ -109,7 +109,7 @@ class Training:
             raise ConfigError(f"training: second_view is {view!r}; allowed is a share from 0 to 1, or null")
 
     def epochs_of(self, phase: str) -> int:
-        """How long ``phase`` is. Raises ConfigError where the mapping has no such phase."""
+        """How long ``phase`` is. Raises ConfigError if the mapping has no such phase."""
         if not isinstance(self.epochs, dict):
             return self.epochs
         if phase not in self.epochs:
@@ -151,7 +151,7 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if wanted is not object and not (isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))):
-            raise ConfigError(f"setting {setting!r}: {name} is of type {wanted.__name__}")
+            raise ConfigError(f"setting {setting!r}: {name} must be of type {wanted.__name__}")
         first, *groups = name.split(".")
         parent = values if first in ("training", "load_balancing_weight", "tokenizer") else values["model"]
         if first == "experts" and "experts" not in parent:

@@ -122,8 +122,8 @@ def command(chosen: argparse.Namespace) -> None:
     if CONTRADICTS in audit["decision"].to_pylist():
         if chosen.apply:
             raise ConfigError(
-                f"--apply: {chosen.audit} judges labels that the model contradicted, which are no sample of what it "
-                "fills in; apply the verdicts of audit-....parquet beside it"
+                f"--apply: {chosen.audit} judges labels that the model contradicted, not values that it "
+                "filled in; use --apply with the audit-....parquet beside it"
             )
         print("\n".join(_label_lines(cells)))
         return
@@ -132,7 +132,7 @@ def command(chosen: argparse.Namespace) -> None:
         uri = default_tracking_uri()
         check_tracking(uri)
         version = apply(uri, audit, cells)
-        print(f"champion of {version.name} is now version {version.version}" if version else "nothing is changed")
+        print(f"champion of {version.name} is now version {version.version}" if version else "nothing was changed")
 
 
 if __name__ == "__main__":

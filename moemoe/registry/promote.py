@@ -48,9 +48,7 @@ def alias_lock(uri: str, name: str) -> Iterator[None]:
             with suppress(MlflowException):
                 mlflow.delete_registered_model(lock)
         if time.monotonic() - started > WAIT_SECONDS:
-            raise MoEMoEError(
-                f"the aliases of {name} are held by another process; where none runs, delete model {lock}"
-            )
+            raise MoEMoEError(f"the aliases of {name} are locked by another process; if none runs, delete model {lock}")
         time.sleep(0.1 + random.random() / 5)
     try:
         yield

@@ -45,7 +45,7 @@ def command(chosen: argparse.Namespace) -> None:
     check_tracking(uri)
     was, now = roll_back(uri, chosen.name)
     print(f"champion of {chosen.name} is version {now.version} again; it was version {was.version}")
-    print("a running server keeps the model that it has loaded: restart it")
+    print("a running server keeps the old model until it is restarted")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _check_champion(uri: str, base: Version) -> None:
     now = alias_of(uri, base.name, CHAMPION)
     if now is None or now.version != base.version:
         raise ConfigError(
-            f"version {base.version} of {base.name} is not its champion any more (that is "
+            f"version {base.version} of {base.name} is no longer its champion (that is "
             f"{'none' if now is None else f'version {now.version}'}): its thresholds are not changed"
         )
 
@@ -190,7 +190,7 @@ def command(chosen: argparse.Namespace) -> None:
     if len(changes) < len(asked):
         raise ConfigError("a product type and attribute is named twice by --raise or --switch-off; name each once")
     version = change_thresholds(uri, champion, changes, chosen.reason)
-    print(f"champion of {chosen.name} is version {version.version}: version {champion.version} with other thresholds")
+    print(f"champion of {chosen.name} is version {version.version}: version {champion.version} with changed thresholds")
 
 
 if __name__ == "__main__":

@@ -126,8 +126,8 @@ class TrackedRun:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise ConfigError(
-                f"MLflow has no run {self.run_id} any more, which trained {version}, the champion: what its data were "
-                "is lost. Take the alias champion from it in MLflow, or give another --registered-name"
+                f"MLflow no longer has run {self.run_id}, which trained {version}, the champion: its training data are "
+                "unknown. Remove the alias champion from it in MLflow, or give another --registered-name"
             ) from error
 
     def record_manifest(self, manifest_uri: str) -> None:

@@ -1,4 +1,4 @@
-"""The audit as one HTML page: a product at a time, its question and answer; verdicts by click or key, kept as a CSV.
+"""The audit as one HTML page: one product at a time with its question and answer; verdicts by click or key, as CSV.
 
 The page needs no network. Verdicts stay in the browser until they are downloaded.
 """

@@ -1,4 +1,4 @@
-"""What a person is shown of a backfill: how much was filled in, examples, and every product type and attribute."""
+"""The report of a backfill: how much was filled in, examples, and every product type and attribute."""
 
 from typing import Any
 

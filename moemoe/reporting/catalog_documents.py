@@ -1,4 +1,4 @@
-"""What a person is shown of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
+"""The cards of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a person is shown of a comparison: who failed, the overview, plots, and the paper's tables."""
+"""The report of a comparison: failed systems, the overview, plots, and the paper's tables."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ def _best(comparison: Comparison) -> str:
     if not known:
         return "No system could be measured: no product type and attribute has enough test products."
     (best, winner), *others = sorted(known, reverse=True)
-    said = f"**{winner}** recalls most at 90 % precision: **{100 * best:.1f} %** of what is asked"
+    said = f"**{winner}** recalls most at 90 % precision: **{100 * best:.1f} %** of the requested values"
     if not others:
         return said + "."
     second, runner_up = others[0]

@@ -1,4 +1,4 @@
-"""Documents: what a person is shown of a result, apart from how it is shown.
+"""Documents: the content of reports and cards, independent of how it is rendered.
 
 Pure functions build a document from results; ``html`` renders it as one page, ``text`` as Markdown, and the flows'
 cards as Metaflow's components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
@@ -266,7 +266,7 @@ Block = Heading | Text | Bullets | Notice | Metrics | Table | Facts | Plot | Exa
 
 @dataclass(frozen=True)
 class Document:
-    """What a person is shown of one result.
+    """The content of one report or card.
 
     Args:
         title: the first heading.

@@ -1,4 +1,4 @@
-"""Products to look at: confident errors first, then what the image tells, then what was abstained from."""
+"""Products to look at: confident errors first, then what only the image shows, then right answers not accepted."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What came of a contract's expectations: what fails first and in color, what holds collapsed beneath."""
+"""The results of a contract's expectations: failures first and in color, the others collapsed below."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Documents as one HTML page each: styles, script, plots and images are in it, and it asks the network for nothing."""
+"""Documents as one HTML page each: styles, script, plots and images are embedded, and it needs no network."""
 
 import base64
 import re

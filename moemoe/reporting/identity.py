@@ -1,4 +1,4 @@
-"""What a report is of: the strip on top of it, and its title in a browser's tab."""
+"""What a report is about: the strip at its top, and its title in a browser's tab."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The model card: what a registered model is for, what it was trained on, how well it does, where it fails.
 
-``MODEL_CARD.md`` lies in the model's folder, beside ``model_card.json``, of which it is written again when thresholds
-are changed.
+``MODEL_CARD.md`` lies in the model's folder, beside ``model_card.json``, from which it is written again when
+thresholds are changed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The paper's tables 1 to 5 and figures 4 and 5 for the catalog at hand, its own figures beside."""
+"""The paper's tables 1 to 5 and figures 4 and 5 for this catalog, with the paper's figures beside."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a person is shown of a registration: the version, the gate's decision, and what changed since the champion."""
+"""The card of a registration: the version, the gate's decision, and what changed since the champion."""
 
 from typing import Any, Protocol
 

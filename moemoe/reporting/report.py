@@ -1,4 +1,4 @@
-"""The report of a run: what the model can fill in, what changed, and beneath it what engineers need."""
+"""The report of a run: what the model can fill in, what changed, and below it the details for engineers."""
 
 import math
 from collections.abc import Sequence
@@ -97,33 +97,33 @@ def holds(expectations: Sequence[Block]) -> bool:
 
 
 def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
-    """One sentence, and one on what it rests on."""
+    """One sentence with the result, and one with the evidence."""
     ready = sum(each.state == READY for each in attributes)
     if not attributes:
         return [Text("No test product has a label, so nothing can be said of this model.", lead=True)]
     number = counted(len(attributes), "attribute")
     of = f"**{ready} of {number} {'is' if ready == 1 else 'are'} ready**"
     if math.isnan(total.precision.value):
-        lead = f"At 90 % precision this model fills in nothing of what is asked; {of}."
+        lead = f"At 90 % precision, this model fills in none of the requested values; {of}."
         return [Text(lead, lead=True)]
-    filled = f"{100 * total.coverage.value:.0f} % of what is asked"
+    filled = f"{100 * total.coverage.value:.0f} % of the requested values"
     right = f"{100 * total.precision.value:.0f} %"
     if not ready:
         lead = (
-            f"**None of {number} is ready**: the model would fill in {filled}, but that 90 % of it "
-            "is right is proven for no attribute."
+            f"**None of {number} is ready**: the model would fill in {filled}, but for no attribute "
+            "is it proven that 90 % of them are right."
         )
     elif total.precision.value < PROMISE:
         lead = (
-            f"With thresholds meant for 90 % precision this model fills in **{filled}**, but only **{right} of that is "
-            f"right** on test; {of}."
+            f"With thresholds meant for 90 % precision, this model fills in **{filled}**, but only **{right} of them "
+            f"are right** on test; {of}."
         )
     else:
-        lead = f"At 90 % precision this model fills in **{filled}**; {of}."
+        lead = f"At 90 % precision, this model fills in **{filled}**; {of}."
     precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
     kept = (
-        f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of what it fills in "
-        f"is right, over {counted(total.asked, 'question')} about values that the catalog has."
+        f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of the filled values "
+        f"are right, over {counted(total.asked, 'question')} whose answers the catalog has."
     )
     return [Text(lead, lead=True), Text(kept)]
 
@@ -133,7 +133,7 @@ def attribute_table(attributes: Sequence[Readiness]) -> Table:
     alone = [
         name for name in ("text_alone", "image_alone") if not all(math.isnan(getattr(a, name)) for a in attributes)
     ]
-    heads: list[Column | str] = ["attribute", "state", "fills in", "% of what is asked", "% of these right"]
+    heads: list[Column | str] = ["attribute", "state", "fills in", "% of the requested values", "% of these right"]
     heads += ["answered from", *(Column(name.replace("_", " "), "% right") for name in alone)]
     rows = []
     for each in attributes:

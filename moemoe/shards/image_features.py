@@ -170,7 +170,7 @@ class ImageFeatures:
             features = column["features"].chunk(0)
             whole = checksum == _checksum(features)
         except (pa.ArrowException, KeyError, IndexError) as error:
-            raise StorageError(f"{uri}: no whole file of image features ({error}); delete it and run again") from error
+            raise StorageError(f"{uri}: incomplete image features ({error}); delete it and run again") from error
         if not whole:
             raise StorageError(f"{uri}: checksum differs from its writer's; delete it and run again")
         return _File(features.offsets.to_numpy(), features.values.to_numpy(), self._encoder.shape)

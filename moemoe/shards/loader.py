@@ -105,11 +105,11 @@ class Loader(Generic[T]):
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes on from there. Raises ConfigError where seed, batch size or products are others."""
+        """Continues from there. Raises ConfigError if seed, batch size or products differ."""
         for name, own in self.state_dict().items():
             if name not in ("epoch", "step") and state.get(name) != own:
                 raise ConfigError(
-                    f"the loader's state is of {name} {state.get(name)}, this run's is {own}; start a fresh run"
+                    f"the checkpoint's data order has {name} {state.get(name)}, this run {own}; start a fresh run"
                 )
         self.epoch, self.step = state["epoch"], state["step"]
 

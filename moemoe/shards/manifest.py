@@ -71,7 +71,7 @@ class Manifest:
 
     @classmethod
     def read(cls, uri: str) -> "Manifest":
-        """Raises StorageError where there is no manifest or one of another schema version."""
+        """Raises StorageError if there is no manifest or one of another schema version."""
         try:
             values = json.loads(read_bytes(uri))
         except ValueError as error:

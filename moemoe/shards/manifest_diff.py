@@ -49,7 +49,7 @@ class ManifestDiff:
 
 
 def diff_manifests(before_uri: str, after_uri: str) -> ManifestDiff:
-    """The difference of two manifests. Raises StorageError where the earlier one, or its labels, are gone."""
+    """The difference of two manifests. Raises StorageError if the earlier one, or its labels, are gone."""
     before, after = Manifest.read(before_uri), Manifest.read(after_uri)
     new = gone = relabelled = 0
     if before.sidecar.sha256 != after.sidecar.sha256:

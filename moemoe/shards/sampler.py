@@ -86,7 +86,7 @@ def share_of_rank(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:
 
 
 def check_batch_size(batch_size: int, world_size: int) -> None:
-    """Raises ConfigError where the processes cannot share a batch evenly."""
+    """Raises ConfigError if the processes cannot share a batch evenly."""
     if batch_size % world_size:
         below, above = batch_size - batch_size % world_size, batch_size + world_size - batch_size % world_size
         near = f"{below} or {above}" if below else str(above)

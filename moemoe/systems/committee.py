@@ -181,7 +181,7 @@ class Committee(nn.Module):
         """
         for name, system in systems.items():
             if not hasattr(system, "distributions"):
-                raise ConfigError(f"committee: member {name} gives no distribution over values, so it cannot be one")
+                raise ConfigError(f"committee: {name} cannot be a member: it gives no distribution over values")
         readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
         if len({image.size for image in readers.values()}) > 1:
             sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
@@ -289,7 +289,7 @@ class Committee(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Committee":
-        """The inverse of ``save``. Raises ConfigError where files are missing, or as ``of``."""
+        """The inverse of ``save``. Raises ConfigError if files are missing, or as ``of``."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
         return cls.of(folders, config.values, config.weights, config.short_text, config.nothing).eval()
@@ -311,12 +311,12 @@ def longest_text(item: ModelInput) -> int:
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:
-    """Raises ConfigError where the members in ``folders`` were trained on different data, or do not say on which."""
+    """Raises ConfigError if the members in ``folders`` were trained on different data, or do not say on which."""
     data = {}
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON
         if not path.is_file():
-            raise ConfigError(f"committee: member {name} does not say what it was trained on; {path} is missing")
+            raise ConfigError(f"committee: the training data of member {name} are unknown: {path} is missing")
         data[name] = json.loads(path.read_text())
     first, *others = data
     for name in others:

@@ -1,10 +1,10 @@
-"""Trains a recipe on shards that are there, without the pipeline.
+"""Trains a recipe on existing shards, without the pipeline.
 
     moemoe train SHARDS --model moemoe --size tiny --output FOLDER
     moemoe train SHARDS --model qga --set 'load_balancing_weight=0.5' --output FOLDER --job-only JOB.json
 
 SHARDS is a manifest (manifest.json, or the folder that it lies in) as a run of the pipeline writes it, here or on
-s3://. The trained model lies in FOLDER/model; the same command again goes on from the last checkpoint. --job-only
+s3://. The trained model lies in FOLDER/model; the same command again continues from the last checkpoint. --job-only
 writes the job for torchrun on another machine and trains nothing.
 """
 

@@ -1,4 +1,4 @@
-"""One file holds all of a training run's state: weights, optimizer, places. Written atomically, no pickle."""
+"""One file holds all of a training run's state: weights, optimizer, position. Written atomically, no pickle."""
 
 import json
 from collections.abc import Mapping
@@ -72,9 +72,9 @@ class Checkpoint:
         if not {"recipe", "place", "loader"} <= metadata.keys():
             raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
-            raise ConfigError(f"{path} was made by another recipe; start a fresh run")
+            raise ConfigError(f"{path} is of another recipe; start a fresh run")
         if made_of is not None and metadata.get("made_of") not in (None, json.dumps(made_of, sort_keys=True)):
-            raise ConfigError(f"{path} was made of other shards; start a fresh run")
+            raise ConfigError(f"{path} is of other shards; start a fresh run")
         self.place = TrainingPosition(**json.loads(metadata["place"]))
         self.loader: dict[str, int] = json.loads(metadata["loader"])
 

@@ -1,7 +1,7 @@
 """A committee's training: its members one after the other on the same split, then their weights on validation.
 
 A member is trained or fitted as it would be alone, under ``members/NAME`` of the run. One that an interrupted run has
-finished is not made again; one that it has not goes on from its checkpoint.
+finished is not made again; an unfinished one continues from its checkpoint.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Numbers that training draws for a product: a function of seed, epoch and row alone, the same on every machine."""
+"""Numbers that training draws for a product: a function of only seed, epoch and row, the same on every machine."""
 
 import hashlib
 

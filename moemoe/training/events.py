@@ -1,4 +1,4 @@
-"""What happens in training, as JSON lines on disk: cards, bars and MLflow read them, training waits for none."""
+"""What happens in training, as JSON lines on disk: cards, bars and MLflow read them; training never waits for them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class EventLog:
 
 
 class NewEvents:
-    """What a file of events has got since one last looked; each look reads the new part alone.
+    """Events added to a file since the last read; each read covers only the new part.
 
     Training that starts again drops the events after its checkpoint from the file. What was told stays told: reading
     goes on with the steps that are done again.

@@ -81,7 +81,7 @@ def item_of(
 def with_less_text(
     dataset: ShardedDataset, row: int, item: ModelInput, sources: Sequence[str], title: bool
 ) -> ModelInput:
-    """The product at ``row`` as ``item`` shows it, but of its texts the title alone, or nothing.
+    """The product at ``row`` as in ``item``, but with only its title as text, or no text.
 
     Args:
         sources: the names of the item's.
@@ -125,7 +125,7 @@ def tokenize_texts(
 
 
 def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
-    """What is kept of a dataset's images for ``model``; None for a system that has no frozen image encoder."""
+    """The cached features of a dataset's images for ``model``; None if it has no frozen image encoder."""
     encoder = getattr(model, "image_encoder", None)
     if encoder is None or not encoder.frozen:
         return None
@@ -158,7 +158,7 @@ def slots_of(pixels_IBHWC: np.ndarray, index: int) -> list[ImageSlot]:
 
 
 def image_size(config: Any) -> int:
-    """Pixels a side of what a system sees; 0 where it sees no image."""
+    """The side in pixels of a system's images; 0 if it reads none."""
     return config.image.size if "image" in config.sources else 0
 
 

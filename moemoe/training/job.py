@@ -71,12 +71,12 @@ class TrainingJob:
 
     @property
     def preparation_path(self) -> Path:
-        """Where events tell of what comes before the first step; they are not published."""
+        """Events of the preparation before the first step; they are not published."""
         return Path(self.scratch) / "preparation.jsonl"
 
     @property
     def watched_paths(self) -> list[Path]:
-        """Where events are written; of a committee, where its members' are."""
+        """The files of events; for a committee, those of its members."""
         jobs = [self.of_member(own["name"], own) for own in self.recipe.get("members", ())] or [self]
         return [path for job in jobs for path in (job.preparation_path, job.events_path)]
 

@@ -22,14 +22,14 @@ RESTARTS = 3
 
 
 def default_processes() -> int:
-    """The number of GPUs, or 1 where there is none."""
+    """The number of GPUs, or 1 if there is none."""
     import torch
 
     return torch.cuda.device_count() or 1
 
 
 def check_processes(processes: int) -> None:
-    """Raises ConfigError where there are fewer GPUs, or without a GPU fewer cores, than ``processes``."""
+    """Raises ConfigError if there are fewer GPUs, or without a GPU fewer cores, than ``processes``."""
     import torch
 
     gpus, cores = torch.cuda.device_count(), os.cpu_count() or 1
@@ -90,7 +90,7 @@ class _Torchrun:
         return self.log.read_text(errors="replace")
 
     def end(self) -> None:
-        """Tells it to end, once: a second signal would keep torchrun from waiting for its processes."""
+        """Signals it to end, once: a second signal would keep torchrun from waiting for its processes."""
         if not self.is_told:
             self.is_told = True
             self.process.terminate()

@@ -54,7 +54,7 @@ class Terms:
 
 @dataclass
 class Counts:
-    """What a whole batch's sums are divided by: scored tokens, examples, (example, image) pairs."""
+    """The divisors of a whole batch's sums: scored tokens, examples, (example, image) pairs."""
 
     tokens: float
     examples: float

@@ -1,4 +1,4 @@
-"""What moves the weights: Adam (appendix D), and Adagrad for the embeddings of hashed n-grams.
+"""The optimizers: Adam (appendix D), and Adagrad for the embeddings of hashed n-grams.
 
 Most n-grams are rare. Adagrad (Duchi et al. 2011) gives each coordinate a rate that falls with its own gradients, and
 does not move what got none, so a sparse gradient gives the same result as a dense one and costs what the batch's own
@@ -31,7 +31,7 @@ class Optimizers:
         return [group for optimizer in self._all for group in optimizer.param_groups]
 
     def zero_grad(self) -> None:
-        """Lets go of all gradients."""
+        """Clears all gradients."""
         for optimizer in self._all:
             optimizer.zero_grad()
 

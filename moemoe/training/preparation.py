@@ -1,7 +1,7 @@
-"""What training does with the shards before its first step, and how far it is: a bar, and events for a card.
+"""What training computes from the shards before its first step, with its progress: a bar, and events for a card.
 
 Token ids and the features of a frozen image encoder are made once for all epochs and runs. For a million images that is
-hours in which no step says anything.
+hours before the first step.
 """
 
 import time
@@ -17,7 +17,7 @@ EVERY = 10.0
 
 
 class Preparation:
-    """Each rank's part of the shards; rank 0 tells of its own, which stands for all.
+    """Each rank's part of the shards; rank 0 reports its own progress, which stands for all.
 
     Args:
         every: seconds between two events.

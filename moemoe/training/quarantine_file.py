@@ -1,4 +1,4 @@
-"""Images that did not decode in training: out of all ranks into the run's quarantine."""
+"""Images that did not decode in training: gathered from all ranks into the run's quarantine."""
 
 import pyarrow as pa
 import torch.distributed as dist
@@ -17,14 +17,14 @@ def gather_quarantine(own: pa.Table, world_size: int) -> pa.Table:
 
 
 class QuarantineFile:
-    """``quarantine-train.parquet`` of a run; what an interrupted training left there stays."""
+    """``quarantine-train.parquet`` of a run; rows from an interrupted training are kept."""
 
     def __init__(self, folder: RunFolder):
         self._file = folder.training_quarantine
         self._kept: pa.Table | None = None
 
     def record(self, rows: pa.Table, rank: int) -> int:
-        """Adds what is new, on rank 0; the number of all rows where there was something new, else 0."""
+        """Adds new rows, on rank 0; returns the number of all rows if any were new, else 0."""
         if rank != 0:
             return 0
         if self._kept is None:

@@ -1,9 +1,9 @@
-"""Source dropout, and the second view: training hides sources of products, so that each learns what it can tell alone.
+"""Source dropout, and the second view: training hides sources, so that the model learns from each one alone.
 
-Where the text tells nearly everything, the gradient never reaches the image; a product without text leaves it no
-other way (modality dropout, Neverova et al. 2016). And most sellers give a title alone. Hiding the text costs the
-product's own view, so ``training.second_view`` shows each product twice in a step instead: whole, and cut short. The
-short view is cheap, as its text is.
+If the text states nearly everything, the image gets hardly any gradient; without the text the model has to use it
+(modality dropout, Neverova et al. 2016). Besides, most sellers give only a title. Hiding the text loses the full
+product, so ``training.second_view`` shows each product twice in a step instead: in full, and in a short view, which is
+cheap because its text is short.
 """
 
 from moemoe.recipes.settings import SourceDropout, Training

@@ -1,4 +1,4 @@
-"""How training ends before its time: by a notice to the machine, or because what started it is gone."""
+"""How training ends early: on SIGTERM, or because the process that started it is gone."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from moemoe.errors import MoEMoEError
 
 
 class TerminationSignal:
-    """Whether the machine has said that it is about to go away: SIGTERM, as spot instances and Kubernetes send it."""
+    """Whether this process received SIGTERM, as spot instances and Kubernetes send it before a machine goes away."""
 
     def __init__(self) -> None:
         self.given = False

@@ -20,7 +20,7 @@ MOST_PRODUCTS = 200_000
 def make_tokenizer(
     recipe: Recipe, dataset: ShardedDataset, folder: str | Path, warm_start: str | Path | None = None
 ) -> None:
-    """Saves the run's tokenizers into ``folder``: those of the model in ``warm_start``, where there is one."""
+    """Saves the run's tokenizers into ``folder``: those of the model in ``warm_start``, if there is one."""
     if warm_start is not None:
         load_tokenizer(warm_start).save_pretrained(folder)
     elif recipe.tokenizer == "catalog":

@@ -1,6 +1,6 @@
-"""torchrun, quick to begin in a process that has loaded much, with a store of its own for each start.
+"""torchrun that starts fast in a process with many loaded modules, with a separate store for each start.
 
-torchrun notes each of its events with the name of the method that it is of, for which it has ``inspect.stack`` go
+torchrun records each of its events with the name of the calling method, for which ``inspect.stack`` goes
 through all loaded modules: with the pipeline's libraries 1.6 CPU seconds in all. This reads the name off the frame.
 
 The processes of every restart share the store of torchrun's rendezvous, where they find the addresses of those that

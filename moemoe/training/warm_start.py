@@ -1,4 +1,4 @@
-"""Training that goes on from a trained model: its weights and tokenizer, the last phase of its recipe."""
+"""Training that starts from a trained model: its weights and tokenizer, the last phase of its recipe."""
 
 import json
 from dataclasses import replace
@@ -15,20 +15,20 @@ from moemoe.recipes import Recipe
 
 
 def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
-    """Raises ConfigError, naming what differs, where the model in ``folder`` is not one that ``recipe`` describes."""
+    """Raises ConfigError, naming what differs, if the model in ``folder`` is not one that ``recipe`` describes."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"warm start: {folder} holds no model of this library")
     if recipe.system != "moemoe":
-        raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE, and nothing else starts from a champion")
+        raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE model; only these start from a champion")
     values = json.loads(path.read_text())
     if values.pop("system", recipe.system) != recipe.system:
-        raise ConfigError(f"warm start: the model to start from is no MoEMoE, as recipe {recipe.name} is")
+        raise ConfigError(f"warm start: the champion is no MoEMoE model, but recipe {recipe.name} is")
     theirs = _comparable(values, recipe)
     mine = _comparable(json.loads(json.dumps(recipe.model)), recipe)  # lists where it has tuples, as in the file
     if differ := sorted(_differences(theirs, mine)):
         raise ConfigError(
-            f"warm start: the model to start from is not one of recipe {recipe.name} in size {recipe.size} "
+            f"warm start: the champion is not of recipe {recipe.name} in size {recipe.size} "
             f"({', '.join(differ)}); train without --warm-start, or with the recipe that made it"
         )
 

@@ -1,3 +1,3 @@
-"""The image encoder, and where its weights come from."""
+"""The image encoder, and its pretrained weights."""
 
 from moemoe import torchvision_compat  # noqa: F401  (before timm and transformers)

@@ -15,15 +15,15 @@ class ImageConfig:
     """A timm model that gives patch embeddings; ``options`` go to ``timm.create_model`` unchanged.
 
     Args:
-        name: timm's.
-        size: pixels a side of what it sees.
+        name: the timm model.
+        size: side of the input image, in pixels.
         pretrained: false, true (timm's own weights of ``name``, from its hub), a file of weights (safetensors), or
             ``package`` (see ``moemoe.vision.weights``).
         options: further arguments of ``timm.create_model``.
-        trained: how much of the backbone training changes, one of TRAINED_PARTS. ``none``: it is frozen, its features
-            are computed once per image, and each patch also carries its own pixels. ``last``: its last layer group.
-        color_levels: levels a channel of the histogram of colours that a frozen encoder makes one more patch of (5: 125
-            colours); 0: none.
+        trained: the part of the backbone that is trained. ``none``: it is frozen, its features are computed once per
+            image, and each patch also carries its own pixels. ``last``: its last layer group. ``all``: all of it.
+        color_levels: levels per channel of the colour histogram that is one more patch of a frozen encoder (5: 125
+            colours); 0: no such patch.
     """
 
     name: str = "swinv2_tiny_window8_256"

@@ -1,4 +1,4 @@
-"""What colours a patch has: a frozen backbone's features have lost them, and the mean of its pixels is none of them.
+"""A patch's colours: a frozen backbone's features have lost them, and the mean of its pixels mixes them.
 
 Shapes: I images, P patches, N pixels of a patch, L levels a channel, C colours (L * L * L), H hidden, D d_model.
 """

@@ -1,4 +1,4 @@
-"""Pretrained image encoders: timm models and where their weights come from.
+"""Pretrained image encoders: timm models and the sources of their weights.
 
 ``image.pretrained: package`` takes them from a Python package instead of a hub: EfficientNet-Lite0 trained on ImageNet
 (Tan and Le 2019; Apache-2.0), packaged by ML Illustrated. Its file is checked byte by byte, and opened without pickle.
@@ -69,7 +69,7 @@ def load_backbone_weights(backbone: nn.Module, image: ImageConfig) -> None:
 def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
     if image.name != PACKAGE_MODEL:
         raise ConfigError(
-            f"image.pretrained is {PACKAGE}, but image.name is {image.name!r}; the package has {PACKAGE_MODEL} alone"
+            f"image.pretrained is {PACKAGE}, but image.name is {image.name!r}; the package has only {PACKAGE_MODEL}"
         )
     weights = torch.load(package_file(), weights_only=True)
     try:
@@ -80,7 +80,7 @@ def _load_package(image: ImageConfig, **more: Any) -> nn.Module:
         whole.load_state_dict(dict(zip(own, weights.values(), strict=True)))
     except Exception as error:
         raise ConfigError(
-            f"image.options {image.options} make {image.name} another network than the weights of {PACKAGE_NAME}: "
+            f"image.options {image.options} change {image.name}, so the weights of {PACKAGE_NAME} do not fit: "
             f"{first_line(error)}"
         ) from error
     if "num_classes" not in more:

@@ -151,11 +151,11 @@ def test_a_histogram_has_length_one_and_tells_colours_apart():
     [
         ({"name": "tf-idf", "epochs": 3}, "fitted in one pass over the training split; leave out epochs"),
         ({"name": "knn", "batch_size": 8}, "leave out batch_size"),
-        ({"name": "tf-idf", "question_in": "context"}, "model tf-idf has one place for its question"),
+        ({"name": "tf-idf", "question_in": "context"}, "model tf-idf has one fixed place for it"),
         ({"name": "tf-idf", "weights": "google-t5/t5-base"}, "model tf-idf has no text encoder"),
         ({"name": "tf-idf", "settings": "training.epochs=3"}, "allowed is name=value with one of max_features, "),
         ({"name": "knn", "settings": "k=0"}, "allowed are k >= 1"),
-        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights, which know nothing"),
+        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights"),
     ],
 )
 def test_what_makes_no_sense_for_a_fitted_system_is_refused(arguments, message):
@@ -177,7 +177,7 @@ def test_without_scikit_learn_the_reason_is_said():
 
 @pytest.mark.parametrize("texts", [["red shirt"], ["red shirt", "blue kurta"], ["", ""]])
 def test_a_catalog_in_which_no_word_comes_twice(texts):
-    with pytest.raises(ConfigError, match=f"no word is in the texts of 2 of the {len(texts)} training products"):
+    with pytest.raises(ConfigError, match=f"no word occurs in 2 or more of the {len(texts)} training products"):
         Vectorizer(TfIdfConfig()).fit(texts)
 
 

@@ -117,9 +117,9 @@ class TestCollectProducts:
         quarantine = collection.quarantine()
         assert (collection.rows, collection.accepted, collection.images, quarantine.num_rows) == (100, 98, 0, 8)
         expected = (
-            r"8 of 100 catalog rows \(8\.0%\) would be quarantined, 6 of them with their image alone; "
-            r"contract small allows 7\.0% \(max_quarantine_share, and of images the expectation undecodable_images: "
-            r"raise them to go on without\)\. "
+            r"8 of 100 catalog rows \(8\.0%\) would be quarantined, 6 of them only for their image; "
+            r"contract small allows 7\.0% \(max_quarantine_share, for images the expectation undecodable_images: "
+            r"raise them to go on\)\. "
             r"image does not decode: 6 \(p0, p1, p2\); no product id: 2 \(a\.parquet, row 98"
         )
         with pytest.raises(CatalogError, match=expected):

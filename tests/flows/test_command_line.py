@@ -159,7 +159,7 @@ def test_ctrl_c_says_how_to_go_on(flow):
             break
     os.killpg(running.pid, signal.SIGINT)
     said = said_by(running)
-    assert f"Go on with: python '{flow}' resume" in said
+    assert f"Continue with: python '{flow}' resume" in said
     assert running.returncode == 130
 
 
@@ -176,7 +176,7 @@ def test_sigterm_ends_the_task_too(flow):
     running, task = start_and_wait(flow)
     running.terminate()
     said = said_by(running)
-    assert f"Go on with: python '{flow}' resume" in said
+    assert f"Continue with: python '{flow}' resume" in said
     assert running.returncode == 143
     ended, _, _ = select.select([task], [], [], 0)
     os.close(task)

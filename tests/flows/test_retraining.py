@@ -44,5 +44,5 @@ def test_something_new_starts_from_the_champion_and_a_refusal_is_told(scheduled)
 def test_a_failure_is_told_once_with_its_reason(scheduled):
     payloads = scheduled.refused.payloads  # of a qga, where the champion is a moemoe
     assert [p["kind"] for p in payloads] == ["failed"]
-    assert payloads[0]["message"].startswith("step start: warm start: the model to start from is not one of recipe qga")
+    assert payloads[0]["message"].startswith("step start: warm start: the champion is not of recipe qga")
     assert "resume --origin-run-id" in payloads[0]["what_to_do"]

@@ -217,7 +217,7 @@ def test_a_run_of_which_no_step_began_is_told_of(argo, tmp_path):
         ({"environment": {"AWS_SECRET_ACCESS_KEY": "x"}}, "looks like a secret"),
         ({"nodes": 0}, "nodes is 0; allowed is 1 or more"),
         ({"notify": "https://hooks.example.com"}, "notify is 'https://hooks.example.com'; a mapping is needed"),
-        ([1], "a mapping is needed"),
+        ([1], "it must be a mapping"),
     ],
 )
 def test_a_config_that_cannot_be_read_is_answered_by_one_sentence(monkeypatch, change, message):

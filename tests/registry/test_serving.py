@@ -120,8 +120,8 @@ def test_only_the_asked_attributes(model):
         ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
         ({"image": b"no image"}, "row 0: the image cannot be used"),
         ({"image": base64.b64encode(b"no image").decode()}, "row 0: the image cannot be used"),
-        ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set here: send the image itself, in base64"),
-        ({"image": "/etc/passwd"}, "MOEMOE_IMAGE_FOLDER is not set here"),
+        ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set: send the image itself, in base64"),
+        ({"image": "/etc/passwd"}, "MOEMOE_IMAGE_FOLDER is not set"),
     ],
 )
 def test_what_is_wrong_is_named(model, row, message):

@@ -97,7 +97,7 @@ def test_http_answers_what_pyfunc_answers(server, model):
     [
         ({"dataframe_records": [{**SHIRT, "product_type": "Sofa"}]}, "row 0: product type 'Sofa' is unknown"),
         ({"dataframe_records": [{**SHIRT, "image": "bm8gcGljdHVyZQ=="}]}, "row 0: the image cannot be used"),
-        ({"dataframe_records": [{**SHIRT, "image": "/etc/hostname"}]}, "MOEMOE_IMAGE_FOLDER is not set here"),
+        ({"dataframe_records": [{**SHIRT, "image": "/etc/hostname"}]}, "MOEMOE_IMAGE_FOLDER is not set"),
         ({"dataframe_records": [{**SHIRT, "attributes": ["colour"]}]}, "attribute 'colour' is unknown for shirt"),
         ({"dataframe_records": [{"product_type": "shirt"}]}, "title"),
         ({"dataframe_records": [SHIRT], "params": {"thresholds": "high"}}, "allowed are plain, guarded"),

@@ -60,8 +60,8 @@ def test_a_model_of_few_products_promises_nothing():
     few = measured(table(rows(9, 9, split="validation"), rows(9, 5)))
     lead, kept = report.answer(*readiness(few.cells, few.evaluation))
     assert lead.text == (
-        "**None of 1 attribute is ready**: the model would fill in 100 % of what is asked, but that 90 % of it is "
-        "right is proven for no attribute."
+        "**None of 1 attribute is ready**: the model would fill in 100 % of the requested values, but for no attribute "
+        "is it proven that 90 % of them are right."
     )
     assert "55.6" in kept.text
 
@@ -81,8 +81,8 @@ def test_the_first_sentence_claims_no_90_percent_that_test_does_not_show():
     found = measured(table(*sure, *missed))
     lead, _ = report.answer(*readiness(found.cells, found.evaluation))
     assert lead.text == (
-        "With thresholds meant for 90 % precision this model fills in **100 % of what is asked**, but only **75 % of "
-        "that is right** on test; **1 of 2 attributes is ready**."
+        "With thresholds meant for 90 % precision, this model fills in **100 % of the requested values**, but only "
+        "**75 % of them are right** on test; **1 of 2 attributes is ready**."
     )
 
 
@@ -145,7 +145,7 @@ def test_an_attribute_that_both_sources_tell(found):
 
 def test_the_answer_comes_first(document):
     text = document_text(document)
-    filled = "At 90 % precision this model fills in **46 % of what is asked**"
+    filled = "At 90 % precision, this model fills in **46 % of the requested values**"
     lead = text.index(f"{filled}; **1 of 3 attributes is ready**.")
     assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline figures")
     assert "Sample catalog" in text[:lead]

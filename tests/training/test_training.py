@@ -197,7 +197,7 @@ def test_images_that_do_not_decode_are_quarantined_counted_and_named(tmp_path):
 
 def test_a_checkpoint_of_another_recipe_is_refused(manifest, tmp_path, dense):
     shutil.copytree(dense[0] / "run", tmp_path / "run")
-    with pytest.raises(MoEMoEError, match="made by another recipe"):
+    with pytest.raises(MoEMoEError, match="is of another recipe"):
         run(manifest, tmp_path, recipe=small_recipe(load_balancing_weight=0.5))
 
 

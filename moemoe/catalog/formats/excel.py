@@ -304,7 +304,7 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
         import python_calamine
     except ImportError as error:
         raise ConfigError(
-            f"{partition} is an {_kind(partition)} workbook, which takes the package python-calamine: "
+            f"{partition} is an {_kind(partition)} workbook, which needs the package python-calamine: "
             "pip install 'moemoe[flows]', or save it as CSV"
         ) from error
     try:

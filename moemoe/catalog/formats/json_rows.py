@@ -97,7 +97,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
     if first and not columns:
         bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
-        raise CatalogError(f"{partition} is not JSON lines, one object a line with the columns of a catalog: {bad}")
+        raise CatalogError(f"{partition} is not JSON lines, one object per line with the columns of a catalog: {bad}")
     table = ObjectTable(partition, columns, chain(first, rows), constants, kind)
     table.counts = text.counts
     if not first:
@@ -191,7 +191,7 @@ def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} has {length}" for name, length in [*lengths.items()][:9])
         raise CatalogError(
-            f"{partition} is an object of columns that differ in length: {shown}; each needs a value a row"
+            f"{partition} is an object of columns that differ in length: {shown}; each needs one value per row"
         )
     return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
 
@@ -275,8 +275,8 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
                 return
             if len(buffer) - at > MAX_RECORD:
                 raise CatalogError(
-                    f"{text.partition}: item {number + 1} is more than {MAX_RECORD >> 20} MiB; allowed is one object a "
-                    "line, or an array of objects (`jq -c .products[]` makes lines of a list)"
+                    f"{text.partition}: item {number + 1} is more than {MAX_RECORD >> 20} MiB; allowed is an object "
+                    "per line, or an array of objects (`jq -c .products[]` makes lines of a list)"
                 ) from error
             if not more:
                 kind = "a JSON array" if is_array else "JSON"

@@ -63,7 +63,7 @@ class _Unpacked(io.RawIOBase):
         self._size += number
         if self._size > max(UNPACKED_FREELY, UNPACKED_TIMES * self._packed.tell()):
             raise CatalogError(
-                f"{self._partition} unpacks to more than {UNPACKED_TIMES} times its size, as no catalog does (a zip "
+                f"{self._partition} unpacks to more than {UNPACKED_TIMES} times its size, unlike any catalog (a zip "
                 "bomb?); unpack it and look"
             )
         return number

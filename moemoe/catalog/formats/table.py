@@ -232,8 +232,8 @@ class GridTable(Table):
         if moved and Counter(known) <= Counter(self._first_header) and 2 * len(known) >= max(len(cells), 6):
             shown = ", ".join(map(repr, cells[:9]))
             raise CatalogError(
-                f"{self.partition} has a second header, {shown}, of which column {moved[0]!r} is at another place; "
-                "allowed are the names of the first header, each once; save each table in a file of its own"
+                f"{self.partition} has a second header, {shown}, in which column {moved[0]!r} is at another place; "
+                "allowed are the names of the first header, each once; save each table in its own file"
             )
         return False
 

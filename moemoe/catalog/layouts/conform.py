@@ -103,7 +103,7 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), to)
     if name not in records.OF_IMAGES and _has_languages(array.type):  # of which one is chosen, row by row
-        raise RowError(name, "texts in several languages", "they are in several languages, or say none")
+        raise RowError(name, "texts in several languages", "their languages are mixed, or not given")
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if name not in records.OF_IMAGES and _is_binary(array.type):

@@ -76,7 +76,7 @@ def further_columns(file: SellerFile) -> list[str]:
     if not isinstance(listed, str):
         left = [_column(table.partition, left, name) for name in listed]
     if not left and ("attributes" in file.required or not further):
-        raise CatalogError(f"{table.partition} has no column that is an attribute; it has {', '.join(table.columns)}")
+        raise CatalogError(f"{table.partition} has no attribute column; its columns are {', '.join(table.columns)}")
     return left
 
 
@@ -210,9 +210,9 @@ def _check_product_types(file: SellerFile, column: str) -> None:
     kinds = {kind for cell in found for kind in split_list(cell.casefold())}
     if kinds & _KINDS and kinds <= _KINDS | _FURTHER_KINDS:
         raise CatalogError(
-            f"{file.table.partition}: column {column!r} has a shop's kinds of products "
-            f"({', '.join(map(repr, list(found)[:3]))}), no product types; `--column product_type='THEIR COLUMN'` of "
-            "profile and convert, or `columns:` in the contract, says which column has these"
+            f"{file.table.partition}: column {column!r} has a shop's internal kinds "
+            f"({', '.join(map(repr, list(found)[:3]))}), not product types; `--column product_type='THEIR COLUMN'` of "
+            "profile and convert, or `columns:` in the contract, says which column has product types"
         )
 
 

@@ -31,13 +31,13 @@ def read_google(path: Path) -> Taxonomy:
         found = _LINE.fullmatch(line.rstrip())
         names = tuple(name.strip() for name in found[2].split(ARROW.strip())) if found else ()
         if not found or not all(map(normalize_text, names)):
-            raise ConfigError(f"{file}:{number}: {line[:80]!r} is no category; expected is {FORM}")
+            raise ConfigError(f"{file}:{number}: {line[:80]!r} is no category; expected: {FORM}")
         if len(names) > 1 and names[:-1] not in known:
-            raise ConfigError(f"{file}:{number}: {ARROW.join(names[:-1])!r} has no line above; is the file whole?")
+            raise ConfigError(f"{file}:{number}: {ARROW.join(names[:-1])!r} has no line above; is the file complete?")
         known.add(names)
         categories.append(Category(found[1], names, code=found[1]))
     if not categories:
-        raise ConfigError(f"{file} names no category; expected is {FORM}")
+        raise ConfigError(f"{file} names no category; expected: {FORM}")
     if not text.endswith("\n"):
         raise ConfigError(f"{file} ends within its last line, {lines[-1][:80]!r}: it was cut short; fetch it again")
     return Taxonomy(f"Google's product taxonomy {version[1] if version else 'without a version'}", categories)

@@ -60,7 +60,7 @@ def read_gpc(path: Path) -> Taxonomy:
     root = _Node(0, "", "", True, document.segments)
     categories = [brick for segment in _active(root, 1, (), left_out) for brick in _bricks(segment, (), left_out)]
     if not categories:
-        raise ConfigError(f"{file} has no brick; expected is {FORM}")
+        raise ConfigError(f"{file} has no brick; expected: {FORM}")
     return Taxonomy(f"GS1's Global Product Classification of {document.date}", categories, left_out, MISSING)
 
 
@@ -74,7 +74,7 @@ def _document(path: Path) -> tuple[Path, _Document]:
         files = sorted(found[0] or found[1])
         files.sort(key=lambda file: " EN" not in file.stem.upper())  # "GPC as of May 2025 v20250509 EN.json"
     else:
-        raise ConfigError(f"{path}: there is no such file or folder; expected is {FORM}")
+        raise ConfigError(f"{path}: there is no such file or folder; expected: {FORM}")
     languages = []
     for file in files:
         document = _from_json(file) if file.suffix == ".json" else _from_xml(file)
@@ -84,7 +84,7 @@ def _document(path: Path) -> tuple[Path, _Document]:
             languages.append(document.language)
     if languages:
         raise ConfigError(f"{path} holds GPC in {', '.join(languages)} and not in English; name one file to take it")
-    raise ConfigError(f"{path} is no GPC; expected is {FORM}")
+    raise ConfigError(f"{path} is no GPC; expected: {FORM}")
 
 
 def _from_json(file: Path) -> _Document | None:
@@ -97,7 +97,7 @@ def _from_json(file: Path) -> _Document | None:
     except EntryError as error:
         raise ConfigError(f"{file}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} is no GPC ({type(error).__name__}: {error}); expected is {FORM}") from error
+        raise ConfigError(f"{file} is no GPC ({type(error).__name__}: {error}); expected: {FORM}") from error
     return _Document(str(content.get("LanguageCode") or ""), str(content.get("DateUtc") or "unknown date"), segments)
 
 
@@ -143,7 +143,7 @@ def _from_xml(file: Path) -> _Document | None:
     try:
         parser.Parse(read_text(file), True)
     except expat.ExpatError as error:
-        raise ConfigError(f"{file} is no whole XML ({error}); if it was cut short, fetch it again") from error
+        raise ConfigError(f"{file} is no complete XML ({error}); if it was cut short, fetch it again") from error
     except EntryError as error:
         raise ConfigError(f"{file}: {error}") from error
     root = roots[0]

@@ -58,14 +58,14 @@ def read_shopify(path: Path) -> Taxonomy:
         unknown = [key for key in entries.attributes_of[id] if key not in entries.attributes]
         if unknown:
             raise ConfigError(f"{where}: category {id!r} has the attribute {unknown[0]!r}, which the attributes' file "
-                              "does not have; are both whole, and of one version?")  # fmt: skip
+                              "does not have; are both complete, and of one version?")  # fmt: skip
         if id in entries.deprecated:
             entries.left_out.append(f"category {names[-1]!r} ({id}) is deprecated")
             continue
         attributes = tuple(entries.attributes[key] for key in entries.attributes_of[id])
         categories.append(Category(id, names, attributes, id.rpartition("/")[2]))
     if not categories:
-        raise ConfigError(f"{where} has no category; expected is {FORM}")
+        raise ConfigError(f"{where} has no category; expected: {FORM}")
     order = {id: at for at, id in enumerate(entries.names)}
     categories.sort(key=lambda category: order[category.id])
     return Taxonomy(f"Shopify's product taxonomy {entries.version}", categories, entries.left_out)
@@ -93,14 +93,14 @@ def _entries(path: Path) -> tuple[Path, _Entries]:
         raise ConfigError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(
-            f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected is {FORM}"
+            f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected: {FORM}"
         ) from error
     others = sorted(file.parent for file in [*path.glob("*/categories.json"), *path.glob("dist/*/categories.json")])
     if others:
         names = ", ".join(map(str, others[:5]))
         raise ConfigError(f"{path} holds Shopify's taxonomy in other languages than English; name one of {names}")
     found = "is no taxonomy of Shopify" if path.is_dir() else "there is no such folder"
-    raise ConfigError(f"{path}: {found}; expected is {FORM}")
+    raise ConfigError(f"{path}: {found}; expected: {FORM}")
 
 
 def _halves(folder: Path, language: str) -> tuple[Path, Path] | None:
@@ -174,27 +174,27 @@ def _from_yaml(folder: Path) -> _Entries:
             values_of[name] = tuple(known[value] for value in entry.get("values") or ())
         except KeyError as error:
             raise ConfigError(f"{folder / 'attributes.yml'}: attribute {name!r} has the value {error}, which "
-                              "values.yml does not have; are both whole, and of one version?") from error  # fmt: skip
+                              "values.yml does not have; are both complete and of one version?") from error  # fmt: skip
         ids[name] = f"{_GID}Attribute/{entry['id']}"
         _add_attribute(name, ids[name], entry, values_of[name], entry, entries)
     for entry in document["extended_attributes"]:
         base = entry["values_from"]
         if base not in ids:
             name = entry["friendly_id"]
-            raise ConfigError(f"{folder / 'attributes.yml'}: attribute {name!r} extends {base!r}, which is not there; "
-                              "is the file whole?")  # fmt: skip
+            raise ConfigError(f"{folder / 'attributes.yml'}: attribute {name!r} extends {base!r}, which is missing; "
+                              "is the file complete?")  # fmt: skip
         _add_attribute(entry["friendly_id"], ids[base], entry, values_of[base], entry, entries)
     for file in sorted((folder / "categories").glob("*.yml")):
         listed = read_yaml(file)
         if not isinstance(listed, list):
-            raise ConfigError(f"{file} is no list of categories; is it whole?")
+            raise ConfigError(f"{file} is no list of categories; is it complete?")
         for category in listed:
             for child in category.get("children") or ():
                 entries.parents[f"{_GID}Category/{child}"] = f"{_GID}Category/{category['id']}"
             _add_category(f"{_GID}Category/{category['id']}", category, category.get("attributes") or [], entries)
     if without_entry := [child for child in entries.parents if child not in entries.names]:
-        raise ConfigError(f"{folder}: category {without_entry[0]!r} is named as a child and not there; "
-                          "is every file in categories/ whole?")  # fmt: skip
+        raise ConfigError(f"{folder}: category {without_entry[0]!r} is named as a child, but missing; "
+                          "is every file in categories/ complete?")  # fmt: skip
     return entries
 
 
@@ -224,13 +224,13 @@ def _add_attribute(
     units = ", ".join(map(str, base.get("supported_units") or ()))
     note = f"it is a measurement ({units}) without a range; write it by hand" if units else "it has no values"
     if key in entries.attributes:
-        raise ConfigError(f"attribute {key!r} of Shopify's taxonomy is there twice; each handle is allowed once")
+        raise ConfigError(f"attribute {key!r} of Shopify's taxonomy comes twice; each handle is allowed once")
     entries.attributes[key] = TaxonomyAttribute(id, name_of(entry, "name"), values, (text_of(entry, "handle"),), note)
 
 
 def _add_category(id: str, entry: Mapping[str, Any], attributes: list[str], entries: _Entries) -> None:
     if id in entries.names:
-        raise ConfigError(f"category {id!r} of Shopify's taxonomy is there twice; each id is allowed once")
+        raise ConfigError(f"category {id!r} of Shopify's taxonomy comes twice; each id is allowed once")
     entries.names[id], entries.attributes_of[id] = name_of(entry, "name"), attributes
     if entry.get("deprecated"):
         entries.deprecated.add(id)

@@ -76,7 +76,7 @@ class Taxonomy:
         """Raises ConfigError if two categories have one id."""
         times = Counter(category.id for category in self.categories)
         if twice := next((id for id, number in times.items() if number > 1), None):
-            raise ConfigError(f"category {twice!r} of {self.title} is there twice; each id is allowed once")
+            raise ConfigError(f"category {twice!r} of {self.title} comes twice; each id is allowed once")
 
 
 class EntryError(ValueError):
@@ -130,8 +130,8 @@ def paths(names: Mapping[str, str], parents: Mapping[str, str], where: str) -> d
                 circle = [*list(branch)[list(branch).index(at) :], at]
                 raise ConfigError(f"{where}: the parents of category {at!r} go in a circle: {ARROW.join(circle)}")
             if at not in names:
-                raise ConfigError(f"{where}: category {list(branch)[-1]!r} has the parent {at!r}, which is not there; "
-                                  "is the file whole?")  # fmt: skip
+                raise ConfigError(f"{where}: category {list(branch)[-1]!r} has the parent {at!r}, which is missing; "
+                                  "is the file complete?")  # fmt: skip
             branch[at] = None
             at = parents.get(at)
         path = found[at] if at is not None else ()

@@ -162,7 +162,7 @@ def test_no_further_column(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title", "p1,Kurtas,t")
     with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*none of the layouts flat, long"):
         rows_of(path)
-    with pytest.raises(CatalogError, match=r"a\.csv has no column that is an attribute"):
+    with pytest.raises(CatalogError, match=r"a\.csv has no attribute column"):
         rows_of(path, layout="flat")
 
 
@@ -226,7 +226,7 @@ def test_kinds_of_products_are_no_product_types(tmp_path):
         'p3,"simple, virtual",t,x',
     ]
     path = write_lines(tmp_path / "a.csv", *lines)
-    told = r"column 'Product Type' has a shop's kinds of products \('simple', 'variable', .*--column product_type="
+    told = r"column 'Product Type' has a shop's internal kinds \('simple', 'variable', .*--column product_type="
     with pytest.raises(CatalogError, match=told):
         rows_of(path)
     assert rows_of(path, {"product_type": "category"})[0]["product_type"] == "Shirts"

@@ -81,7 +81,7 @@ def test_a_release_of_shopify_without_a_file_or_without_english(tmp_path):
     assert "categories.de.json.gz has no file of attributes beside it" in said
     file = release / "attributes.fr.json.gz"
     file.write_bytes(file.read_bytes()[:-20])
-    assert "attributes.fr.json.gz is no whole gzip file" in refused("shopify", file, tmp_path)
+    assert "attributes.fr.json.gz is no complete gzip file" in refused("shopify", file, tmp_path)
 
 
 def test_a_checkout_of_shopify_without_a_file_or_without_english(tmp_path):
@@ -108,7 +108,7 @@ def test_a_yaml_file_of_shopify_that_is_not_whole_is_named(tmp_path):
     folder = shopify_yaml(tmp_path / "b")
     file = folder / "data" / "attributes.yml"
     file.write_text(file.read_text().replace("values_from: color", "values_from: colour"))
-    assert "attribute 'eyewear_lens_color' extends 'colour', which is not there" in refused("shopify", folder, tmp_path)
+    assert "attribute 'eyewear_lens_color' extends 'colour', which is missing" in refused("shopify", folder, tmp_path)
 
 
 def test_a_value_without_a_handle_has_its_name_alone(tmp_path):

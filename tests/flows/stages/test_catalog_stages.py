@@ -96,7 +96,7 @@ def test_a_layout_that_is_not_known_is_found_at_the_start(space, catalog, place,
 def test_a_catalog_of_bad_rows_stops_the_run(space, collected):
     parts = [[part.__class__(**{**vars(part), "rows": 1}) for part in parts] for parts in collected]
     with pytest.raises(
-        CatalogError, match=r"would be quarantined, \d of them with their image alone; contract small allows 50\.0%"
+        CatalogError, match=r"would be quarantined, \d of them only for their image; contract small allows 50\.0%"
     ):
         stages.validate.validate_catalog(space, [parts[0][:1]])
 

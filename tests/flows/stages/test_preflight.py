@@ -30,7 +30,7 @@ from tests.support.shoe_shop import CONTRACT
         ({"seed": -1}, "--seed is -1; allowed is 0 to"),
         ({"registered_name": "team/kurta"}, "MLflow model name 'team/kurta' is not allowed"),
         ({"settings": "sources=[image, sound]"}, "source 'sound' is unknown; allowed are image, image.2, "),
-        ({"settings": "sources=[image.2, text]"}, "image.2 without image; images are named from the first on"),
+        ({"settings": "sources=[image.2, text]"}, "image.2 without image; number images from the first on"),
         ({"promote_if": "bettr"}, "allowed are 'better', 'not worse', 'unmeasured'"),
     ],
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
