@@ -11,16 +11,16 @@ MOST_FOLDS = 20
 
 
 def check_folds(folds: int) -> None:
-    """Raises ConfigError where ``folds`` is neither 0 (no cross-validation) nor 2 to 20."""
+    """Raises ConfigError if ``folds`` is neither 0 (no cross-validation) nor 2 to 20."""
     if folds and not 2 <= folds <= MOST_FOLDS:
         raise ConfigError(f"folds is {folds}; allowed is 0 (the catalog's own split) or 2 to {MOST_FOLDS}")
 
 
 def split_of_fold(labels: pa.Table, fold: int, folds: int) -> pa.Table:
-    """LABELS with the split of one of ``folds`` folds, by hash of the group.
+    """LABELS with the split that one of ``folds`` folds assigns, by hash of the group.
 
-    The fold's own groups are test, half of the next fold's are validation (so no product is validation twice), and
-    all others are for training.
+    The fold's own groups are the test split. Half of the next fold's groups are validation, so that no product is in
+    validation twice. All other groups are for training.
     """
     groups = labels["group"].combine_chunks().dictionary_encode()
     names = pa.array([_split(group, fold, folds) for group in groups.dictionary.to_pylist()], pa.string())
