@@ -1,4 +1,4 @@
-"""What an experiment hides from the model. The shards stay as they are; training and prediction see them cut."""
+"""Hides words or values from the model for an experiment. Shards stay unchanged; data are filtered as they are read."""
 
 import re
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ _FORM = "allowed is 'attribute=value, value; attribute=value'"
 
 @dataclass(frozen=True)
 class Hidden:
-    """Nothing by default.
+    """What an experiment hides; nothing by default.
 
     Args:
-        words: spellings cut out of every text of every split (the **withheld** setting): what they say is in the
-            image alone.
-        values: per attribute, the values without a label in the training split (**zero-shot**: the model has never been
-            told of them; validation and test keep theirs).
+        words: spellings removed from every text of every split (the **withheld** setting), so that only the image
+            shows the value.
+        values: per attribute, the values whose labels are removed from the training split (**zero-shot**: the model
+            never sees them in training; validation and test keep them).
     """
 
     words: tuple[str, ...] = ()
@@ -34,11 +34,11 @@ class Hidden:
 
     @classmethod
     def of(cls, contract: Contract, withhold: str = "", unseen: str = "") -> "Hidden":
-        """From a person's options.
+        """Builds it from the options of a run.
 
         Args:
-            withhold: an attribute's name: all spellings of all its values are cut out of the texts.
-            unseen: ``attribute=value, value; attribute=value``: values to keep out of training.
+            withhold: an attribute's name: all spellings of all its values are removed from the texts.
+            unseen: ``attribute=value, value; attribute=value``: values to exclude from training.
 
         Raises:
             ConfigError: an unknown attribute or value; the message lists the known ones.
@@ -56,7 +56,7 @@ class Hidden:
                 raise ConfigError(f"unseen is {part!r}; {_FORM}")
             attribute = contract.attributes[_known(name, contract.attributes, "unseen: attribute")]
             if attribute.measurement:
-                raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be kept out of training")
+                raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be excluded from training")
             wanted = (value.strip() for value in listed.split(","))
             known = (_known(value, attribute.values, f"unseen: {name}") for value in wanted)
             values[name] = tuple(dict.fromkeys([*values.get(name, ()), *known]))
@@ -84,7 +84,7 @@ class Hidden:
         return _SPACE.sub(" ", " ".join([*kept, plain[end:]])).strip()
 
     def labels(self, labels: pa.Table) -> pa.Table:
-        """A table with LABELS' columns, the training split without the hidden values."""
+        """``labels``, a table with the columns of LABELS, without the hidden values in the training split."""
         if not self.values:
             return labels
         rows = []
