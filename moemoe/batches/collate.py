@@ -148,7 +148,7 @@ class SourceCollator:
 
 
 def collator_of(system: Any, tokenizer: PreTrainedTokenizerBase | None, config: Any, folder: str | Path) -> Any:
-    """The collator of a ``system``; with a ``text.encoder`` it also loads that encoder's tokenizer, below ``folder``."""
+    """The collator of a ``system``; a ``text.encoder`` has its own tokenizer, loaded from below ``folder``."""
     if getattr(getattr(config, "text", None), "encoder", None) is None:
         return system.collator_class(tokenizer, config)
     return system.collator_class(tokenizer, config, load_tokenizer(Path(folder) / ENCODER_TOKENIZER))

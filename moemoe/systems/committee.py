@@ -145,7 +145,7 @@ class Committee(nn.Module):
     """Some members and their weights; confidence = the likeliest value's pooled probability."""
 
     config_class = CommitteeConfig
-    limits = "answers values that the training split has, nothing else"
+    limits = "answers only values that occur in the training split"
 
     def __init__(self, config: CommitteeConfig, members: Sequence[Member]):
         super().__init__()

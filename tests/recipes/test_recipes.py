@@ -246,7 +246,7 @@ def test_a_size_hides_nothing_without_which_nothing_is_left():
         ("moemoe", "sources=[image, text.bullets], training.second_view=0.5", "reads no text that could be cut short"),
         ("moemoe", "sources=[image, text.bullets], training.source_dropout.description=0.5", "reads no title"),
         ("moemoe", "sources=[image, image.2], training.source_dropout.image=0.5", "reads image alone"),
-        ("mxt", "sources=[image, image.2, text]", "mxt reads an image and a text"),
+        ("mxt", "sources=[image, image.2, text]", "mxt reads one image and one text"),
         ("cma-clip", "sources=[image, image.2, text]", "allowed is name=value with one of"),
         ("knn", "sources=[image, image.2, text]", "allowed is name=value with one of"),
     ],
