@@ -142,7 +142,7 @@ def test_members_of_different_splits_are_refused(trained, manifest, tmp_path, ca
     with pytest.raises(ConfigError, match=r"moemoe and tf-idf were trained on different data or splits .* f{12}\)"):
         Predictor.load(saved)
     record.unlink()
-    with pytest.raises(ConfigError, match="member tf-idf does not say what it was trained on"):
+    with pytest.raises(ConfigError, match="the training data of member tf-idf are unknown"):
         Predictor.load(saved)
 
     (tmp_path / "run" / MEMBERS / "moemoe" / "model" / TRAINED_ON).write_text(json.dumps({"manifest": "f" * 64}))
@@ -213,9 +213,9 @@ def test_settings_go_to_the_member_they_name():
 @pytest.mark.parametrize(
     ("members", "settings", "message"),
     [
-        (["qga", "tf-idf"], "penalty=3", "allowed is MEMBER.name=value of qga, tf-idf"),
+        (["qga", "tf-idf"], "penalty=3", "a committee takes MEMBER.name=value; its members are qga, tf-idf"),
         (["qga", "tf-idf"], "tf-idf.nothing=3", "'nothing=3': allowed is name=value"),
-        (["qga"], "", "its members are .*; allowed are two or more"),
+        (["qga"], "", "its members are .*; at least two are needed"),
         (["qga", "ner-mqmrc"], "", "member ner-mqmrc gives no distribution"),
         (["qga", "t5"], "qga.image.size=32", None),
         (["qga", "moemoe"], "qga.image.size=32", r"images of different sizes \(qga 32, moemoe 128\)"),
