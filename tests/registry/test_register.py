@@ -255,7 +255,7 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     assert found.threshold("shirt", "color") is None
     with pytest.raises(ConfigError, match="shirt/color abstains always"):  # nothing is left to switch off
         thresholds.change_thresholds(uri, second, {("shirt", "color"): None}, "again")
-    with pytest.raises(ConfigError, match="is not its champion any more"):
+    with pytest.raises(ConfigError, match="is no longer its champion"):
         thresholds.change_thresholds(uri, find_version(uri, first.model_uri), {("shirt", "color"): None}, "late")
     assert roll_back(uri, name)[1].version == first.version
 
@@ -312,7 +312,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
     [
         (["--raise", "shirt/color=2"], "between 0 and 1"),
         (["--raise", "color"], "cannot parse --raise 'color'"),
-        (["--switch-off", "color"], "it is written like 'shirt/color'"),
+        (["--switch-off", "color"], "write them like 'shirt/color'"),
     ],
 )
 def test_a_change_that_is_none(option, message):
