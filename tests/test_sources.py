@@ -36,7 +36,7 @@ def test_sources_have_names(given, named):
         (["text.bullets+title"], "source 'text.bullets\\+title' is unknown"),
         ([None], "source None is unknown"),
         ([2], "source 2 is unknown"),
-        (["text.title", "text.title"], "text.title comes twice; name each source once"),
+        (["text.title", "text.title"], "text.title is listed twice; list each source once"),
         (["image", "image", "image.2"], "image.2 comes twice"),
         (["text"] * 4, "text comes twice"),
         (["image.2", "text"], "image.2 without image; images are named from the first on"),

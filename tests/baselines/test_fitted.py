@@ -155,7 +155,7 @@ def test_a_histogram_has_length_one_and_tells_colours_apart():
         ({"name": "tf-idf", "weights": "google-t5/t5-base"}, "model tf-idf has no text encoder"),
         ({"name": "tf-idf", "settings": "training.epochs=3"}, "allowed is name=value with one of max_features, "),
         ({"name": "knn", "settings": "k=0"}, "allowed are k >= 1"),
-        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights, which cannot measure similarity"),
+        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights, which cannot measure"),
     ],
 )
 def test_what_makes_no_sense_for_a_fitted_system_is_refused(arguments, message):
