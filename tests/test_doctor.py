@@ -39,7 +39,7 @@ def test_what_is_missing_is_said_with_what_to_do(here, monkeypatch, capsys):
         (here / "file").write_text("")
         assert cli.main(["doctor", "--root", str(here / "file" / "root")]) == 1
     said = capsys.readouterr().out
-    assert "to mend: MLflow, Metaflow profile, Metaflow user" in said
+    assert "to fix: MLflow, Metaflow profile, Metaflow user" in said
     assert "cannot be reached" in said
     assert "secret" not in said
     assert "METAFLOW_USER=your-name" in said
