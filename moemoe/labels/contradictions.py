@@ -1,4 +1,4 @@
-"""Quarantines labels of one product that contradict each other: one is wrong, and the data do not say which."""
+"""Drops labels of one product that contradict each other: at least one is wrong, the data do not say which."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
