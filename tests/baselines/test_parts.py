@@ -120,7 +120,7 @@ def test_mxt_reads_its_image_only_where_there_is_one(tokenizer):
     assert not torch.allclose(one, other)
     assert none[-2:].tolist() == [0.0, 1.0]
     assert 0 < one[-2] < 1
-    with pytest.raises(ConfigError, match="model mxt allows context alone"):
+    with pytest.raises(ConfigError, match="model mxt allows only context"):
         load_recipe("mxt", question_in="decoder")
     with pytest.raises(ConfigError, match="and nothing more"):
         load_recipe("mxt", settings="question_guidance=true")

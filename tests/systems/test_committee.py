@@ -216,7 +216,7 @@ def test_settings_go_to_the_member_they_name():
         (["qga", "tf-idf"], "penalty=3", "a committee takes MEMBER.name=value; its members are qga, tf-idf"),
         (["qga", "tf-idf"], "tf-idf.nothing=3", "'nothing=3': allowed is name=value"),
         (["qga"], "", "its members are .*; at least two are needed"),
-        (["qga", "ner-mqmrc"], "", "member ner-mqmrc gives no distribution"),
+        (["qga", "ner-mqmrc"], "", "ner-mqmrc gives no distribution"),
         (["qga", "t5"], "qga.image.size=32", None),
         (["qga", "moemoe"], "qga.image.size=32", r"images of different sizes \(qga 32, moemoe 128\)"),
     ],
