@@ -38,7 +38,7 @@ class Hidden:
 
         Args:
             withhold: an attribute's name: all spellings of all its values are removed from the texts.
-            unseen: ``attribute=value, value; attribute=value``: values to exclude from training.
+            unseen: ``attribute=value, value; attribute=value``: values to keep out of training.
 
         Raises:
             ConfigError: an unknown attribute or value; the message lists the known ones.
@@ -56,7 +56,7 @@ class Hidden:
                 raise ConfigError(f"unseen is {part!r}; {_FORM}")
             attribute = contract.attributes[_known(name, contract.attributes, "unseen: attribute")]
             if attribute.measurement:
-                raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be excluded from training")
+                raise ConfigError(f"unseen: {name!r} is a measurement; only named values can be kept out of training")
             wanted = (value.strip() for value in listed.split(","))
             known = (_known(value, attribute.values, f"unseen: {name}") for value in wanted)
             values[name] = tuple(dict.fromkeys([*values.get(name, ()), *known]))
