@@ -1,4 +1,4 @@
-"""What is expected of each dataset (one folder with a ``contract.yaml`` per dataset), and the checks of it."""
+"""The contracts of all datasets (a folder with a ``contract.yaml`` each), and the checks of data against them."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def known_datasets() -> list[str]:
 
 
 def contract_path(dataset: str) -> Path:
-    """Where the contract of ``dataset`` lies. Raises ConfigError for an unknown one, naming those there are."""
+    """The path of the contract of ``dataset``. Raises ConfigError, with the known ones, if it is unknown."""
     known = known_datasets()
     if dataset not in known:
         raise ConfigError(f"there is no contract for dataset {dataset!r}{did_you_mean(dataset, known)}")

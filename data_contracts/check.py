@@ -1,4 +1,4 @@
-"""Runs a suite of expectations through Great Expectations; a report for people, Data Docs as HTML."""
+"""Runs a suite of expectations through Great Expectations; gives a report for people, and Data Docs as HTML."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ from moemoe.shards.manifest import Manifest
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What came of one expectation: its words, what was seen, and up to five product ids that break it."""
+    """The result of one expectation: its words, the observed value, and up to five product ids that break it."""
 
     words: str
     severity: str
@@ -37,7 +37,7 @@ class ExpectationResult:
 
 @dataclass(frozen=True)
 class ContractReport:
-    """Every finding of one suite, and where its Data Docs begin."""
+    """All results of one suite, and the path of its Data Docs' start page."""
 
     title: str
     findings: tuple[ExpectationResult, ...]
@@ -45,27 +45,27 @@ class ContractReport:
 
     @property
     def failures(self) -> tuple[ExpectationResult, ...]:
-        """Broken expectations, critical ones first."""
+        """Failed expectations, critical ones first."""
         failed = [finding for finding in self.findings if not finding.success]
         return tuple(sorted(failed, key=lambda finding: finding.severity != CRITICAL))
 
     @property
     def success(self) -> bool:
-        """Whether no critical expectation is broken."""
+        """Whether no critical expectation has failed."""
         return all(finding.severity != CRITICAL for finding in self.failures)
 
     @property
     def broken(self) -> list[str]:
-        """A line per broken expectation: severity, words and what was seen."""
+        """A line per failed expectation: severity, words and observed value."""
         return [f"{finding.severity}: {finding.words}: {finding.observed}" for finding in self.failures]
 
     def message(self) -> str:
-        """Plain text: how many expectations hold, and each broken one with the observed figure and product ids."""
+        """Plain text: how many expectations hold, and each failed one with the observed value and product ids."""
         held = len(self.findings) - len(self.failures)
         return "\n".join([f"{self.title}: {held} of {len(self.findings)} expectations hold", *self._lines()])
 
     def raise_if_critical(self) -> None:
-        """Raises CatalogError, naming every broken expectation, where a critical one is among them."""
+        """Raises CatalogError, naming all failed expectations, if a critical one is among them."""
         if not self.success:
             raise CatalogError("\n".join([f"{self.title}: a critical expectation does not hold", *self._lines()]))
 
@@ -80,10 +80,10 @@ class ContractReport:
 def check_raw(
     products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract, docs_dir: str | os.PathLike[str]
 ) -> ContractReport:
-    """The raw catalog against its contract; Data Docs are written to the local folder ``docs_dir``.
+    """Checks the raw catalog against its contract; writes Data Docs to the local folder ``docs_dir``.
 
-    ``products`` are parts of PRODUCTS that can be gone over several times; ``quarantine`` is QUARANTINE of the ``rows``
-    read. No image is looked at: ``collect_products`` has decoded them.
+    ``products`` are parts of PRODUCTS that can be iterated several times; ``quarantine`` is QUARANTINE of the ``rows``
+    read. Images are not read again: ``collect_products`` has decoded them.
     """
     return _check(raw_suite(products, quarantine, rows, contract), contract.dataset, docs_dir)
 
@@ -91,9 +91,9 @@ def check_raw(
 def check_labels(
     labels: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str], common: Sequence[str] = ()
 ) -> ContractReport:
-    """Parts of LABELS with group and split against the contract, each product's in one; else as ``check_raw``.
+    """Checks parts of LABELS with group and split against the contract; other arguments as in ``check_raw``.
 
-    ``common`` are the titles and images that were too frequent to join groups, in words.
+    All labels of a product must be in one part. ``common`` describes the titles and images too frequent to join groups.
     """
     return _check(label_suite(labels, contract, common), contract.dataset, docs_dir)
 
@@ -101,26 +101,26 @@ def check_labels(
 def check_shards(
     manifest: Manifest, root: str, sidecar: Path, contract: Contract, docs_dir: str | os.PathLike[str]
 ) -> ContractReport:
-    """The shards of a manifest under ``root``, whose labels have a local copy ``sidecar``; else as ``check_raw``."""
+    """Checks a manifest's shards under ``root``; ``sidecar`` is a local copy of its labels. Else as ``check_raw``."""
     return _check(shard_suite(manifest, root, sidecar, contract), contract.dataset, docs_dir)
 
 
 def check_predictions(
     predictions: Iterable[pa.Table], contract: Contract, docs_dir: str | os.PathLike[str]
 ) -> ContractReport:
-    """Parts of PREDICTIONS, which can be gone over several times, against the contract; else as ``check_raw``."""
+    """Checks parts of PREDICTIONS, which can be iterated several times, against the contract; else as ``check_raw``."""
     return _check(prediction_suite(predictions, contract), contract.dataset, docs_dir)
 
 
 def check_drift(drift: pa.Table, contract: Contract, docs_dir: str | os.PathLike[str]) -> ContractReport:
-    """What ``label_drift`` found between two runs (DRIFT) against the contract; Data Docs as in ``check_raw``."""
+    """Checks the drift between two runs (DRIFT, of ``label_drift``) against the contract; else as ``check_raw``."""
     return _check(drift_suite(drift, contract), contract.dataset, docs_dir)
 
 
 def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> ContractReport:
-    # read when Great Expectations is imported: it may neither phone home nor draw bars into the flow's log
+    # read when Great Expectations is imported: no telemetry, and no progress bars in the flow's log
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with imported_on_use("altair", "scipy.stats"):  # a third of its import, for one expectation that no suite has
+    with imported_on_use("altair", "scipy.stats"):  # a third of its import time, for an expectation that no suite uses
         import great_expectations as gx
     keep_compiled_templates()
 
@@ -147,7 +147,7 @@ def _check(suite: Suite, dataset: str, docs_dir: str | os.PathLike[str]) -> Cont
         held = [True] * len(expectations)
         for number, frame in enumerate(slices):
             batch = {"dataframe": frame.to_pandas()}
-            # a page for the first slice, and for each in which one does not hold
+            # a page for the first slice, and for each slice with a failed expectation
             keep = partial(definition.run, batch_parameters=batch, run_id=_run_id(suite, number))
             outcome = keep() if number == 0 else definition.batch_definition.get_batch(batch).validate(definition.suite)
             for result in outcome.results:

@@ -1,7 +1,7 @@
-"""Data Docs as Great Expectations writes them need scripts, styles and images; here pages of text that need nothing.
-One way of counting in all of them: what holds, as the index does.
+"""Rewrites Great Expectations' Data Docs, which need scripts, styles and images, as pages that need no other files.
+All pages count the values that are as expected, as the index does.
 
-What only works with scripts (filters, normalized parts, the bar at the side) is taken out with them.
+Elements that only work with scripts (filters, collapsed parts, the side bar) are removed with the scripts.
 """
 
 import re
@@ -15,7 +15,7 @@ from moemoe.reporting import html
 from moemoe.reporting.document import Cell, Document, Link, Section, Table
 from moemoe.reporting.expectations import expectation_blocks
 
-#: What is taken out whole, in this order.
+#: Patterns of what is removed, in this order.
 _DEAD = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
@@ -34,7 +34,7 @@ _DEAD = tuple(
         r' (onclick|data-toggle|data-target|aria-\w+|data-spy|data-offset)="[^"]*"',
     )
 )
-#: What Great Expectations' own classes need beside the style of all pages.
+#: Styles for Great Expectations' own classes, in addition to the style of all pages.
 _STYLE = """
 body { max-width: 1320px; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; }
 nav { background: none; padding: 0; margin: 0; max-height: none !important; overflow: visible !important; }
@@ -53,7 +53,7 @@ _HEADING = re.compile(r'<h4>.*?</h4>\s*<p class="lead">.*?</p>', re.DOTALL)
 #: Folder of pages -> what they show.
 _SHOWN = {"validations": "what was found", "expectations": "what is expected"}
 
-#: Great Expectations counts the values that break an expectation, our reports those that it speaks of.
+#: Great Expectations counts the values that break an expectation, our reports those that fulfil it.
 _UNEXPECTED = re.compile(r"([\d.]+)% unexpected")
 
 
@@ -66,7 +66,7 @@ def _as_expected(unexpected: re.Match[str]) -> str:
 
 
 def make_readable(docs: Path, report: Any) -> None:
-    """Every page without what needs scripts or files; an index that says what of a ``ContractReport`` holds."""
+    """Removes from every page what needs scripts or files; writes an index with the results of a ``ContractReport``."""
     for page in (page for folder in _SHOWN for page in (docs / folder).rglob("*.html")):
         text = page.read_text(encoding="utf-8")
         for dead in _DEAD:
@@ -82,7 +82,7 @@ def make_readable(docs: Path, report: Any) -> None:
 
 
 def _index(docs: Path, report: Any) -> Document:
-    """What of a ``ContractReport`` fails and holds, and links to the pages in detail."""
+    """The failed and passed expectations of a ``ContractReport``, and links to the detailed pages."""
     pages: list[list[Cell]] = [
         [Link(_name(page.relative_to(docs)), str(page.relative_to(docs))), shown]
         for folder, shown in _SHOWN.items()
@@ -97,7 +97,7 @@ def _title(report: Any) -> str:
 
 
 def _name(page: Path) -> str:
-    """``validations/products/raw-catalog-00002/TIME/30pt-products.html`` -> products, part 3; a first part has none."""
+    """``validations/products/raw-catalog-00002/TIME/30pt-products.html`` -> products, part 3 (none for part 1)."""
     if page.parts[0] != "validations":
         return page.stem
     number = int(page.parts[2].rsplit("-", 1)[-1])

@@ -1,4 +1,4 @@
-"""What a contract expects of the labels of two runs: no product type and attribute drifts too far."""
+"""A contract's expectations of label drift between two runs: no product type and attribute drifts too far."""
 
 import pyarrow as pa
 
@@ -6,7 +6,7 @@ from data_contracts.suites import EXAMPLES, Suite
 from moemoe.contract.contract import WARNING, Contract
 from moemoe.labels.drift import LEAST_VALUES, moved
 
-#: An index that chance gives this often or more is no drift, however high: few labels of many values scatter widely.
+#: With a p-value of at least this, an index is chance and not drift, however high: few labels of many values scatter.
 CHANCE = 0.001
 
 

@@ -1,4 +1,4 @@
-"""What a contract expects of the labels: canonical values, groups in one split, shares of splits, enough labels."""
+"""A contract's expectations of labels: canonical values, groups in one split, shares of splits, enough labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from data_contracts.suites import EXAMPLES, SPLIT_NAMES, Suite, Tally
 from moemoe.contract.contract import CRITICAL, WARNING, Contract
 
-#: A cell of the evaluation counts from this many test products on.
+#: A cell of the evaluation counts only with at least this many test products.
 LEAST_TEST_PRODUCTS = 30
 
 
 def label_suite(labels: Iterable[pa.Table], contract: Contract, common: Sequence[str] = ()) -> Suite:
-    """Expectations of ``labels``: parts of LABELS, all labels of a product in one part, gone over several times.
+    """Expectations of ``labels``: parts of LABELS, all labels of a product in one part, iterated several times.
 
-    ``common`` are the titles and images that were too frequent to join groups, in words.
+    ``common`` describes the titles and images that were too frequent to join groups.
     """
     counted = _Counted(labels, contract)
     total = counted.without_split.total
@@ -58,7 +58,7 @@ def _expect_small_groups(suite: Suite, common: Sequence[str]) -> None:
 
 
 def _expect_enough(suite: Suite, counted: "_Counted", contract: Contract) -> None:
-    """Test products to report on, and labelled products of each attribute that the contract names."""
+    """Expects enough test products to report on, and enough labelled products per attribute."""
     for name in contract.report_product_types:
         count = counted.products[name, "test"]
         suite.figure(
@@ -85,7 +85,7 @@ def _expect_enough(suite: Suite, counted: "_Counted", contract: Contract) -> Non
 
 
 def _expect_canonical_values(suite: Suite, counted: "_Counted", contract: Contract) -> None:
-    """One column of distinct values per attribute, so that the Data Docs show what is allowed for each."""
+    """One column of distinct values per attribute, so that the Data Docs show the allowed values of each."""
     expected = contract.expectations.get("canonical_values")
     severity = expected.severity if expected else CRITICAL
     longest = max(len(found) for found in counted.values.values())
@@ -109,7 +109,7 @@ def _expect_canonical_values(suite: Suite, counted: "_Counted", contract: Contra
 
 
 def _allowed(name: str, found: Iterable[str], contract: Contract) -> list[str]:
-    """The values of an attribute; of a measurement, which names none, those that were found and are allowed."""
+    """The allowed values of an attribute; for a measurement, which lists none, the allowed ones among ``found``."""
     attribute = contract.attributes.get(name)
     if attribute is None:
         return []
@@ -177,12 +177,12 @@ def _why_empty(counted: "_Counted", wanted: float, total: int) -> str:
 
 
 class _Counted:
-    """Everything that the suite says of all labels, counted in one pass; memory: 8 bytes a product."""
+    """All counts over the labels that the suite needs, from one pass; memory: 8 bytes per product."""
 
     def __init__(self, labels: Iterable[pa.Table], contract: Contract):
         self.labels: Counter[str] = Counter()  # by attribute
         self.products: Counter[tuple[str, str | None]] = Counter()  # by product type and split
-        self.values: dict[str, dict[str, None]] = defaultdict(dict)  # the distinct ones of each attribute
+        self.values: dict[str, dict[str, None]] = defaultdict(dict)  # the distinct values of each attribute
         self.unknown: dict[tuple[str, str], Tally] = defaultdict(Tally)
         self.without_split = Tally()  # products without group or split
         self._parts = labels
@@ -228,7 +228,7 @@ class _Counted:
 
 
 def _group_and_split(rows: pa.Table) -> np.ndarray:
-    """62 bits of each group and 2 of its split: two of 20 million groups are the same with probability 4e-5."""
+    """62 bits of each group and 2 of its split: any two of 20 million groups collide with probability 4e-5."""
     groups = np.fromiter(map(hash, rows["group"].to_pylist()), np.int64, len(rows))
     split = pc.index_in(rows["split"], pa.array(SPLIT_NAMES)).fill_null(len(SPLIT_NAMES)).to_numpy()
     return groups << 2 | split

@@ -1,4 +1,4 @@
-"""What is expected of predictions: known splits and conditions, weights that sum to one, values of the contract."""
+"""Expectations of predictions: known splits and conditions, weights that sum to 1, values of the contract."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,12 +19,12 @@ from moemoe.schemas import (
 
 SLICE_ROWS = 200_000
 _READ = ["product_id", "split", "condition", "confidence", "image_weight", "text_weight"]
-#: How far rounding may take the sum of two weights from 1.
+#: The largest deviation of the sum of weights from 1 by rounding.
 _ROUNDING = 1e-3
 
 
 def prediction_suite(predictions: Iterable[pa.Table], contract: Contract) -> Suite:
-    """Expectations of PREDICTIONS of validation and test; two passes over its parts."""
+    """Expectations of PREDICTIONS of validation and test, from two passes over its parts."""
     counted = _Counted(predictions)
     suite = Suite("predictions", {"rows": _slices(predictions)})
     _expect_rows(suite, counted)
@@ -91,7 +91,7 @@ def _expect_canonical(suite: Suite, counted: "_Counted", contract: Contract) -> 
 
 
 class _Counted:
-    """Everything that the suite says of all predictions, counted in one pass."""
+    """All counts over the predictions that the suite needs, from one pass."""
 
     def __init__(self, predictions: Iterable[pa.Table]):
         self.total = 0
@@ -104,12 +104,12 @@ class _Counted:
             blanked = pc.equal(part["condition"], IMAGE_BLANKED)
             self.seen.add(part, pc.and_(blanked, pc.fill_null(pc.greater(part["image_weight"], 0), False)))
             answers = part.select(["product_id", "canonical", "prediction"])
-            answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty one is an abstention
+            answers = answers.filter(pc.not_equal(answers["prediction"], ""))  # an empty answer is an abstention
             self.not_canonical.add(answers, pc.invert(answers["canonical"]))
 
 
 def _slices(predictions: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The parts, as many together as SLICE_ROWS allow: checking a slice has a price of its own."""
+    """The parts, merged into slices of up to SLICE_ROWS, as checking each slice has a fixed cost."""
     waiting: list[pa.Table] = []
     for part in predictions:
         if waiting and sum(map(len, waiting)) + len(part) > SLICE_ROWS:

@@ -1,4 +1,4 @@
-"""What a contract expects of the raw catalog: columns and types, ids, titles, product types, images, fill rates."""
+"""A contract's expectations of the raw catalog: columns and types, ids, titles, product types, images, fill rates."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ TEXTS = ("product_id", "marketplace", "product_type", "title")
 
 
 def raw_suite(products: Iterable[pa.Table], quarantine: pa.Table, rows: int, contract: Contract) -> Suite:
-    """Expectations of ``products`` (parts of PRODUCTS, gone over several times), and of the quarantine of ``rows``."""
+    """Expectations of ``products`` (parts of PRODUCTS, iterated several times) and of the quarantine of ``rows``."""
     counted = _Counted(products, contract)
     suite = Suite("raw catalog", {"products": _texts(products)})
     _expect_columns(suite, counted)
@@ -101,7 +101,7 @@ def _expect_filled(suite: Suite, counted: "_Counted", contract: Contract) -> Non
 
 
 def _expect_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows: int, contract: Contract) -> None:
-    """What was quarantined, of all rows; images that are there, of the products of known types."""
+    """Expects few quarantined rows and images, and enough images of the products of known types."""
     expectations, limit = contract.expectations, contract.max_quarantine_share
     aside = Tally(0, rows - quarantine.num_rows)
     aside.add(quarantine, pa.array(np.ones(quarantine.num_rows, bool)))
@@ -144,13 +144,13 @@ def _expect_images(suite: Suite, counted: "_Counted", quarantine: pa.Table, rows
 
 
 def _reasons(quarantine: pa.Table) -> str:
-    """The most frequent reasons with their numbers, in words that go on a sentence."""
+    """The most frequent reasons with their numbers, as the end of a sentence."""
     counts = Counter(quarantine["reason"].to_pylist()).most_common(EXAMPLES)
     return f"; {', '.join(f'{reason}: {number:,}' for reason, number in counts)}" if counts else ""
 
 
 def _texts(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The text columns of the products, blank titles as null."""
+    """The text columns of the products, with blank titles as null."""
     for part in products:
         yield part.select(TEXTS).set_column(TEXTS.index("title"), "title", _title(part))
 
@@ -161,7 +161,7 @@ def _title(part: pa.Table) -> pa.ChunkedArray:
 
 
 class _Counted:
-    """Everything that the suite says of all products, counted in one pass; memory: 8 bytes a product."""
+    """All counts over the products that the suite needs, from one pass; memory: 8 bytes per product."""
 
     def __init__(self, products: Iterable[pa.Table], contract: Contract):
         self.title, self.unknown, self.without_image = Tally(), Tally(), Tally()
@@ -192,7 +192,7 @@ class _Counted:
         self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
     def repeated_ids(self, products: Iterable[pa.Table]) -> tuple[int, tuple[str, ...]]:
-        """How many product ids come more than once, and some of them."""
+        """How many product ids occur more than once, and some of them."""
         examples: dict[str, None] = {}
         for part in products if len(self._repeated) else ():
             again = np.isin(_hashes(part["product_id"]), self._repeated)
@@ -203,7 +203,7 @@ class _Counted:
 
 
 def _hashes(ids: pa.ChunkedArray) -> np.ndarray:
-    """64 bits of each id that is there: two of 20 million are the same by chance with probability 1e-5."""
+    """64 bits of each id that is not null: any two of 20 million ids collide with probability 1e-5."""
     known = ids.drop_null()
     return np.fromiter(map(hash, known.to_pylist()), np.int64, len(known))
 

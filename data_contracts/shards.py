@@ -1,4 +1,4 @@
-"""What is expected of shards: the files that the manifest names are there, and every row of theirs has its labels."""
+"""Expectations of shards: the manifest's files exist, and each of their rows has its labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +89,7 @@ def _slices(sidecar: Path) -> Iterator[pa.Table]:
 
 
 def _rows_with_a_label(sidecar: Path, rows: int) -> tuple[int, int]:
-    """How many of the rows have a label, and how many labels there are; memory: a byte a product."""
+    """The number of rows with a label, and the number of labels; memory: one byte per product."""
     has = np.zeros(rows, bool)
     labels = 0
     for part in _slices(sidecar):

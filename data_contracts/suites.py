@@ -1,7 +1,7 @@
-"""Expectations built in code, and the frames that they speak of.
+"""Builds suites of expectations in code, with the data frames that they are checked on.
 
-Great Expectations gets rows in slices, one at a time, and beside them figures over all rows (uniqueness, counts,
-shares) that pyarrow counted in one pass: a slice cannot know them.
+Great Expectations gets rows in slices, one at a time. Metrics over all rows (uniqueness, counts, shares), which a slice
+cannot show, are computed by pyarrow in one pass and checked as separate frames.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class ExpectationSpec:
-    """One expectation: its class (``kind``) and ``arguments`` in Great Expectations, and what people are told of it."""
+    """One expectation: its class (``kind``) and ``arguments`` in Great Expectations, and its texts for people."""
 
     words: str
     severity: str
@@ -30,14 +30,14 @@ class ExpectationSpec:
 
 @dataclass
 class Suite:
-    """Expectations, and the frames (by name) that they speak of, each in slices."""
+    """Expectations, and the frames (by name) that they are checked on, each in slices."""
 
     title: str
     frames: dict[str, Iterable[pa.Table]]
     expectations: list[ExpectationSpec] = field(default_factory=list)
 
     def add(self, words: str, severity: str, frame: str, kind: str, *told: Any, **arguments: Any) -> None:
-        """Adds an expectation of every slice; ``told`` is what was observed and, if any, ids that break it."""
+        """Adds an expectation of every slice; ``told`` is the observed value and, if any, product ids that break it."""
         self.expectations.append(ExpectationSpec(words, severity, frame, kind, arguments, *told))
 
     def figure(
@@ -52,11 +52,11 @@ class Suite:
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> None:
-        """Adds a figure as a column of the one-row ``frame``, with an expectation of its bounds."""
+        """Adds a metric as a column of the one-row ``frame``, with an expectation of its bounds."""
         one = pa.array([float(value)])
         known = next(iter(self.frames.get(frame, ())), None)
         self.frames[frame] = [pa.table({name: one}) if known is None else known.append_column(name, one)]
-        # of the column's only value; an expectation of each value would show "0% unexpected" in place of the figure
+        # of the column's maximum, its only value: an expectation of each value would show "0% unexpected" instead
         between = "ExpectColumnMaxToBeBetween"
         told = (observed, product_ids)
         self.add(words, severity, frame, between, *told, column=name, min_value=at_least, max_value=at_most)
@@ -64,7 +64,7 @@ class Suite:
 
 @dataclass
 class Tally:
-    """How many of how many rows, and up to EXAMPLES product ids among them."""
+    """Counts some rows among all rows, and keeps up to EXAMPLES of their product ids."""
 
     count: int = 0
     total: int = 0
@@ -81,12 +81,12 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """0 where there are no rows."""
+        """The share of counted rows; 0 if there are no rows."""
         return self.count / self.total if self.total else 0.0
 
     @property
     def others(self) -> "Tally":
-        """The rows that were not counted, without ids: an observed value counts what its expectation speaks of."""
+        """The rows that were not counted, without ids, for expectations about those."""
         return Tally(self.total - self.count, self.total)
 
     def __str__(self) -> str:

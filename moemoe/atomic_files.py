@@ -1,4 +1,4 @@
-"""Local files that are complete under their name or not there at all, and what killed writers leave beside them."""
+"""Writes local files atomically, complete or not at all, and removes the temporary files of killed writers."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-#: A half-written file of another machine is taken for a dead writer's after this time.
+#: A temporary file from another machine that is older than this is taken for a dead writer's.
 LEFTOVER_SECONDS = 24 * 3600
 
 
 def remove_leftovers(folder: str) -> None:
-    """Removes half-written files that killed writers left in and below a folder; those being written stay.
+    """Removes temporary files that killed writers left in and below a folder; files being written are kept.
 
-    S3 keeps nothing half-written: there is nothing to remove.
+    On S3 there is nothing to remove: an incomplete upload leaves no object.
     """
     if folder.startswith("s3://"):
         return
@@ -52,7 +52,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[str]:
-    """A temporary name beside ``path`` that takes its place on success and is removed on failure."""
+    """Yields a temporary file beside ``path``, which replaces ``path`` on success and is removed on failure."""
     descriptor, temporary = _beside(path)
     os.close(descriptor)
     with _taking_the_place(temporary, path):
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[str]:
 
 
 def replace_by(path: Path, data: memoryview, lasting: bool) -> None:
-    """Puts bytes at ``path``, on the disk if ``lasting``; in few calls, as catalogs have millions of images."""
+    """Writes bytes to ``path``, flushed to disk if ``lasting``; in few calls, as catalogs have millions of images."""
     descriptor, temporary = _beside(path)
     with _taking_the_place(temporary, path):
         try:
@@ -75,17 +75,17 @@ def replace_by(path: Path, data: memoryview, lasting: bool) -> None:
 def _beside(path: Path) -> tuple[int, str]:
     """A new file in the folder of ``path``: its descriptor and its name.
 
-    Others may read it as the umask allows; a file of ``tempfile`` is its owner's alone.
+    Its permissions follow the umask; ``tempfile`` would make it readable only by its owner.
     """
     temporary = str(path.parent / f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}")
     new = os.O_RDWR | os.O_CREAT | os.O_EXCL
     try:
-        with contextlib.suppress(FileNotFoundError):  # a folder is there for all but its first file
+        with contextlib.suppress(FileNotFoundError):  # the folder exists, except for its first file
             return os.open(temporary, new, 0o666), temporary
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(temporary, new, 0o666), temporary
     except OSError as error:
-        error.filename = str(path)  # a person knows no temporary name
+        error.filename = str(path)  # name the file that the user knows
         raise
 
 

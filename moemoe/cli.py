@@ -1,8 +1,8 @@
 """The ``moemoe`` command; ``python -m moemoe`` is the same where the package is not installed.
 
-What a subcommand does lies in its module's ``command``. The command line is read before that module is imported, so
-that a mistake in it is reported at once. Exit code: 0; 1 after an error that the user can fix, in one sentence; 2 if
-the command line itself is wrong.
+Each subcommand runs the function ``command`` of its module. The command line is parsed before that module is imported,
+so that a usage error is reported at once. Exit code: 0; 1 after an error that the user can fix, reported in one
+sentence; 2 if the command line itself is wrong.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         known = [name for name in self._option_string_actions if name.startswith("--")]
-        for word in args or ():  # argparse would complain of what is missing first
+        for word in args or ():  # argparse would report missing arguments first
             option = word.partition("=")[0]
             if word.startswith("--") and not any(name.startswith(option) for name in known):
                 self.error(f"unknown option {option!r}{did_you_mean(option, known)}")
@@ -38,13 +38,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("catalog", metavar="CATALOG", help="path, folder, glob or s3://")
-    parser.add_argument("--layout", default="auto", help="by name; default: auto, recognised for each file")
+    parser.add_argument("--layout", default="auto", help="a layout by name; default: auto, recognised for each file")
     parser.add_argument(
         "--column",
         action="append",
         default=[],
         metavar="NAME=THEIRS",
-        help="the seller's name for one of our columns, e.g. title=Bezeichnung; may be given several times",
+        help="the seller's name of one of our columns, e.g. title=Bezeichnung; may be repeated",
     )
 
 
@@ -62,7 +62,7 @@ def _profile(parser: argparse.ArgumentParser) -> None:
 
 
 def _contract(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("taxonomy", metavar="TAXONOMY", help="folder or file with the taxonomy's own files")
+    parser.add_argument("taxonomy", metavar="TAXONOMY", help="folder or file of the taxonomy, as published")
     parser.add_argument("--from", dest="source", required=True, choices=("shopify", "google", "gpc"))
     parser.add_argument(
         "--categories",
@@ -88,10 +88,10 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="moemoe", help="a recipe by name; default: moemoe")
     parser.add_argument("--size", default="tiny", help="tiny, small or paper; default: tiny")
     parser.add_argument("--weights", help="scratch, or a T5 checkpoint by name or folder; default: the size's")
-    parser.add_argument("--set", default="", help="more changes, e.g. 'experts.num_experts=16, training.epochs=2'")
+    parser.add_argument("--set", default="", help="further settings, e.g. 'experts.num_experts=16, training.epochs=2'")
     parser.add_argument("--epochs", type=int, help="per phase; default: the size's")
     parser.add_argument("--batch-size", type=int, help="in products, over all processes; default: the size's")
-    parser.add_argument("--seed", type=int, default=0, help="for initial weights, data order and noise; default: 0")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights, order and noise; default: 0")
     parser.add_argument("--processes", type=int, help="default: one per GPU, else 1")
     parser.add_argument("--scratch", help="local folder for files from S3; default: in the system's temporary folder")
     parser.add_argument("--job-only", metavar="JOB.json", help="write the job for torchrun to this file; train nothing")
@@ -122,22 +122,22 @@ def _thresholds(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("audit", metavar="AUDIT", help="the Parquet file that the backfill drew")
+    parser.add_argument("audit", metavar="AUDIT", help="the Parquet file of the audit, written by the backfill")
     parser.add_argument(
         "--verdicts",
         metavar="FILE",
-        help="the page's file, or as a spreadsheet saved it; default: AUDIT's own verdict column",
+        help="verdicts saved from the audit's page or by a spreadsheet; default: the audit's own column",
     )
-    parser.add_argument("--apply", action="store_true", help="raise the champion's thresholds of cells under 90 %%")
+    parser.add_argument("--apply", action="store_true", help="raise the thresholds of cells below 90 %% precision")
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", default=".moemoe", help="where runs write: a folder or s3://; default: .moemoe")
+    parser.add_argument("--root", default=".moemoe", help="root of all runs: a folder or s3://; default: .moemoe")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: the module whose ``command`` does it, one line about it, its arguments, and more for its help."""
+    """A subcommand: the module with its ``command``, a one-line description, its arguments, and more help text."""
 
     module: str
     about: str
@@ -146,7 +146,7 @@ class Command:
 
 
 COMMANDS = {
-    "doctor": Command("moemoe.doctor", "what of the environment is there, and what to do about the rest", _doctor),
+    "doctor": Command("moemoe.doctor", "check the environment, and say how to fix what is missing", _doctor),
     "profile": Command("moemoe.catalog.profile", "a first contract for a new catalog, to be edited", _profile),
     "contract": Command(
         "moemoe.contract.taxonomies.__main__",
@@ -155,26 +155,24 @@ COMMANDS = {
         "In PATH, * stands for any text and ? for one character, in any case.",
     ),
     "convert": Command("moemoe.catalog.convert", "a catalog in any layout as Parquet in our own schema", _convert),
-    "drift": Command("moemoe.labels.drift", "how far the labels of two runs lie apart", _drift),
+    "drift": Command("moemoe.labels.drift", "how much the labels of two runs differ", _drift),
     "train": Command(
         "moemoe.training.__main__",
         "train a recipe on shards, without the pipeline",
         _train,
-        "The trained model lies in OUTPUT/model; the same command again continues from the last checkpoint.",
+        "The trained model is written to OUTPUT/model; the same command again resumes from the last checkpoint.",
     ),
     "thresholds": Command(
         "moemoe.registry.thresholds",
         "show a champion's thresholds, raise them, switch attributes off",
         _thresholds,
-        "Without options it shows them, and how many validation products each accepts. A change is a new version, "
-        "champion at once; `moemoe rollback NAME` undoes it.",
+        "Without options it shows them, and how many validation products each accepts. A change creates a new "
+        "version, which becomes champion at once; `moemoe rollback NAME` undoes it.",
     ),
-    "rollback": Command(
-        "moemoe.registry.rollback", "make the champion before this one champion again", _registered_model
-    ),
+    "rollback": Command("moemoe.registry.rollback", "make the previous champion champion again", _registered_model),
     "audit": Command(
         "moemoe.registry.audit",
-        "precision of what a backfill filled in, by people's verdicts",
+        "precision of the values that a backfill filled in, by people's verdicts",
         _audit,
         "--apply registers the champion again with raised thresholds (or attributes switched off); "
         "`moemoe rollback NAME` undoes it.",
@@ -183,7 +181,7 @@ COMMANDS = {
 
 
 def _parser() -> _Parser:
-    """The parser of a command line that names no subcommand: it has help and version."""
+    """The parser of a command line without a subcommand, with help and version."""
     width = max(map(len, COMMANDS))
     lines = "\n".join(f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items())
     parser = _Parser(
@@ -212,10 +210,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the subcommand and its arguments; the process's own by default.
 
     Returns:
-        The exit code: 0, or 1 if ``doctor`` misses something.
+        The exit code: 0, or 1 if ``doctor`` finds something missing.
 
     Raises:
-        SystemExit: with the one sentence of an error that the user can fix (exit code 1), or a usage error's (2).
+        SystemExit: with one sentence, for an error that the user can fix (exit code 1) or a usage error (2).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0].startswith("-"):
@@ -225,8 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser_of(words[0]).parse_args(words[1:])
     try:
         return import_module(COMMANDS[words[0]].module).command(chosen) or 0
-    except BrokenPipeError:  # of `moemoe drift ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it flushes
+    except BrokenPipeError:  # e.g. `moemoe drift ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports an error on its last flush
         return 0
     except KeyboardInterrupt:
         print("moemoe: interrupted", file=sys.stderr)
@@ -238,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _as_sentence(error: Exception) -> str | None:
-    """What to tell the user of an error that is not the program's own fault; None if it is."""
+    """The message for an error that the user can fix; None for a bug of the program."""
     if isinstance(error, MoEMoEError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

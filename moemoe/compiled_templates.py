@@ -1,4 +1,4 @@
-"""Great Expectations' templates, compiled once: by itself it compiles them anew for each page of its Data Docs."""
+"""Caches compiled templates of Great Expectations, which otherwise compiles them anew for each page of Data Docs."""
 
 import sys
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def keep_compiled_templates() -> None:
-    """From now on this process and its forks keep what is compiled; nothing without Great Expectations."""
+    """Makes this process and its forks keep compiled templates; does nothing without Great Expectations."""
     view: Any = sys.modules.get("great_expectations.render.view.view")
     if view is None or isinstance(view.Environment, partial):
         return
@@ -27,7 +27,7 @@ def keep_compiled_templates() -> None:
 
 
 def compile_templates() -> None:
-    """Compiles all of them, for forks."""
+    """Compiles all templates in advance, for forks of this process."""
     keep_compiled_templates()
     if view := sys.modules.get("great_expectations.render.view.view"):
         templates = view.DefaultJinjaPageView().env

@@ -1,4 +1,4 @@
-"""Typed configs from plain dictionaries, as recipes and model folders hold them."""
+"""Builds typed configs from plain dictionaries, the form in recipes and model folders."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from moemoe.errors import ConfigError
 
 
 def config_from_dict(config_class: Any, values: Mapping[str, Any], **nested: Any) -> Any:
-    """``config_class`` from plain ``values``, those in ``nested`` as dataclasses.
+    """Builds a ``config_class`` from plain ``values``; ``nested`` holds fields that are dataclasses.
 
     Raises:
         ConfigError: a key is unknown or missing.
@@ -27,6 +27,6 @@ def config_from_dict(config_class: Any, values: Mapping[str, Any], **nested: Any
 
 
 def present_names(config_class: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` under the names that the fields of ``config_class`` have now (its ``FORMER`` says what they were)."""
+    """``values`` with former field names, which ``FORMER`` of ``config_class`` lists, replaced by the present ones."""
     former = getattr(config_class, "FORMER", {})
     return {former.get(name, name): value for name, value in values.items()}

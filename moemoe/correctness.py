@@ -1,6 +1,6 @@
-"""Whether an answer is right: one of the gold values or, of a measurement, within its tolerance of one.
+"""Whether an answer is right: equal to a gold value or, for a measurement, within the tolerance of one.
 
-Works on the values' text alone, so that whoever has a table of predictions can measure it.
+It needs only the values' text, so that a table of predictions suffices.
 """
 
 import re
@@ -19,8 +19,8 @@ def is_right(answer: str | None, gold: Collection[str], tolerance: float | None 
     """Whether ``answer`` is one of the ``gold`` values.
 
     Args:
-        tolerance: of a measurement ("32 cm"), how far its number may lie from that of a gold value in the same unit;
-            None: values are names, and equal or not.
+        tolerance: for a measurement ("32 cm"), how far its number may lie from that of a gold value in the same unit;
+            None: values are names and must be equal.
     """
     if tolerance is None or answer in gold:
         return answer in gold
@@ -30,7 +30,7 @@ def is_right(answer: str | None, gold: Collection[str], tolerance: float | None 
 def are_right(
     answers: pa.ChunkedArray, golds: pa.ChunkedArray, tolerances: pa.ChunkedArray | None = None
 ) -> np.ndarray:
-    """``is_right`` of each row of columns ``prediction``, ``gold`` and ``tolerance`` of PREDICTIONS, bool [N]."""
+    """``is_right`` for each row of the columns ``prediction``, ``gold`` and ``tolerance`` of PREDICTIONS, bool [N]."""
     lists, given = golds.combine_chunks(), answers.combine_chunks()
     row = pc.list_parent_indices(lists)
     equal = pc.fill_null(pc.equal(lists.flatten(), given.take(row)), False).to_numpy(zero_copy_only=False)
@@ -44,7 +44,7 @@ def are_right(
 
 
 def number_and_unit(value: str) -> tuple[Decimal, str] | None:
-    """The number and the unit of a measure ("32 cm"); None of another value."""
+    """The number and the unit of a measure ("32 cm"); None for any other value."""
     found = _MEASURE.fullmatch(value)
     return (Decimal(found[1]), found[2]) if found else None
 

@@ -1,6 +1,6 @@
-"""``moemoe doctor``: what of the environment is there, and what to do about the rest.
+"""``moemoe doctor``: checks the environment, and says how to fix what is missing.
 
-Metaflow and Great Expectations are looked at from outside; the library imports neither.
+Metaflow and Great Expectations are checked without importing them, as the library imports neither.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from moemoe.errors import MoEMoEError, first_line
 from moemoe.redaction import redacted
 
 PYTHONS = ((3, 11), (3, 12))
-#: Less is too little for shards, checkpoints and a model.
+#: The minimum of free bytes for shards, checkpoints and a model.
 LEAST_FREE = 2 * 2**30
 INSTALL = "pip install -c constraints.txt -e '.[flows]'"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the table: what was looked at, what was found, and what to do about it, empty if it is in order."""
+    """A line of the table: what was checked, what was found, and how to fix it (empty if nothing is wrong)."""
 
     what: str
     found: str
@@ -38,7 +38,7 @@ def command(chosen: argparse.Namespace) -> int:
     findings = [_looked_at(what, check) for what, check in checks(chosen.root).items()]
     print(as_text(findings))
     missing = [finding.what for finding in findings if finding.to_do]
-    print(f"\n{len(missing)} to fix: {', '.join(missing)}" if missing else "\nnothing that a run needs is missing")
+    print(f"\n{len(missing)} to fix: {', '.join(missing)}" if missing else "\nall that a run needs is there")
     return 1 if missing else 0
 
 
@@ -61,7 +61,7 @@ def checks(root: str) -> dict[str, Callable[[], Finding]]:
 
 
 def _looked_at(what: str, check: Callable[[], Finding]) -> Finding:
-    """What ``check`` finds; a package that breaks when it is imported is a finding, too."""
+    """The result of ``check``; an exception, e.g. of a package that cannot be imported, is a finding too."""
     try:
         return check()
     except Exception as error:
@@ -70,14 +70,14 @@ def _looked_at(what: str, check: Callable[[], Finding]) -> Finding:
 
 
 def python() -> Finding:
-    """Whether the interpreter is one that the pinned packages are made for."""
+    """Whether the pinned packages support this version of Python."""
     allowed = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
     known = sys.version_info[:2] in PYTHONS
     return Finding("Python", sys.version.split()[0], "" if known else f"make the environment with Python {allowed}")
 
 
 def installed() -> Finding:
-    """Whether every package is there, in an allowed version, that the package and its extra ``flows`` name."""
+    """Whether all requirements of the package and its extra ``flows`` are installed in an allowed version."""
     from packaging.requirements import Requirement
 
     try:
@@ -103,7 +103,7 @@ def torch_found() -> Finding:
 
 
 def cuda() -> Finding:
-    """The GPUs that torch sees. None is in order, unless the machine has one."""
+    """The GPUs that torch sees; having none is fine, unless the machine has one."""
     import torch
 
     if count := torch.cuda.device_count():
@@ -114,7 +114,7 @@ def cuda() -> Finding:
 
 
 def image_weights() -> Finding:
-    """Whether the package with the weights of size tiny's image encoder is there, byte by byte."""
+    """Whether the package with the weights of size tiny's image encoder is installed, with the right checksum."""
     from moemoe.vision.weights import INSTALL, PACKAGE_NAME, PACKAGE_VERSION, package_file
 
     try:
@@ -125,7 +125,7 @@ def image_weights() -> Finding:
 
 
 def mlflow() -> Finding:
-    """Whether MLflow answers at its address; a SQLite file that is not there yet is made by the first run."""
+    """Whether MLflow answers at its address; a missing SQLite file is created by the first run."""
     from moemoe.registry.tracking import check_tracking, default_tracking_uri
 
     uri = default_tracking_uri()
@@ -141,7 +141,7 @@ def mlflow() -> Finding:
 
 
 def root_writable(root: str) -> Finding:
-    """Whether a file can be written where a run would write its own."""
+    """Whether a file can be written where a run would write its files."""
     from moemoe.storage import absolute, is_s3, join, remove, write_bytes
 
     where = root
@@ -183,7 +183,7 @@ def distribution(package: str, name: str) -> Finding:
 
 
 def metaflow_profile() -> Finding:
-    """Which of Metaflow's configurations applies, and whether its file is there."""
+    """Which of Metaflow's configurations applies, and whether its file exists."""
     profile = os.environ.get("METAFLOW_PROFILE")
     home = Path(os.environ.get("METAFLOW_HOME", "~/.metaflowconfig")).expanduser()
     path = home / (f"config_{profile}.json" if profile else "config.json")
@@ -197,7 +197,7 @@ def metaflow_profile() -> Finding:
 
 
 def metaflow_user() -> Finding:
-    """The user that Metaflow keeps runs under; flows set one for root and for nobody."""
+    """The user under which Metaflow stores runs; flows set one for root and for nobody."""
     names = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
     user = next((name for name in map(os.environ.get, names) if name not in (None, "", "root")), None)
     if user is None and os.environ.get("USERNAME") == "root":

@@ -6,25 +6,25 @@ class MoEMoEError(Exception):
 
 
 class ConfigError(MoEMoEError):
-    """A parameter, recipe or environment setting that cannot work."""
+    """A parameter, recipe or environment setting is invalid."""
 
 
 class ContractError(MoEMoEError):
-    """A contract YAML that breaks its own rules; the text begins with ``file:line:``."""
+    """A contract's YAML is invalid; the text begins with ``file:line:``."""
 
 
 class CatalogError(MoEMoEError):
-    """A catalog that cannot be read, or that breaks its contract."""
+    """A catalog cannot be read, or breaks its contract."""
 
 
 class StorageError(MoEMoEError):
-    """A file under the root (or an s3:// object) that cannot be read or written."""
+    """A file under the root (or an s3:// object) cannot be read or written."""
 
 
 class TerminatedError(MoEMoEError):
-    """A training that received SIGTERM and wrote its checkpoint; nothing is wrong, and a resume goes on."""
+    """A training received SIGTERM and wrote its checkpoint; nothing is wrong, and it can be resumed."""
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, in one line, cut short; its class if it says nothing (a bare ``assert``)."""
+    """The message of another library's error, shortened to one line; its class if empty (a bare ``assert``)."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,4 +1,4 @@
-"""Tags of languages, and which of several a market's products are read in."""
+"""Language tags, and the choice of the language in which a market's products are read."""
 
 import re
 from functools import lru_cache
@@ -12,7 +12,7 @@ _ISO_639_1 = (
     "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 _CODES = frozenset(_ISO_639_1.split())
-#: The same languages' codes in ISO 639-2, which databases and BMEcat write, those that are also words left out.
+#: The same languages' codes in ISO 639-2, which databases and BMEcat use, without codes that are also words.
 _ISO_639_2 = (
     "afr:af ara:ar aze:az bel:be bul:bg ben:bn bos:bs ces:cs cze:cs dan:da deu:de ger:de ell:el gre:el eng:en spa:es "
     "est:et eus:eu fas:fa per:fa fin:fi fra:fr fre:fr gle:ga glg:gl guj:gu heb:he hin:hi hrv:hr hun:hu hye:hy ind:id "
@@ -23,7 +23,7 @@ _ISO_639_2 = (
 )
 _TWO_LETTERS = dict(pair.split(":") for pair in _ISO_639_2.split())
 _SUBTAGS = re.compile(r"(?:[-_][A-Za-z0-9]{2,8})*")
-#: The languages of countries where shops are not in English first, for tags that name no country.
+#: The first language of countries whose shops are not in English, for tags without a country.
 _SPOKEN = {
     **{"AE": "ar", "AR": "es", "AT": "de", "BE": "nl fr", "BR": "pt", "CH": "de fr it", "CL": "es"},
     **{"CN": "zh", "CO": "es", "CZ": "cs", "DE": "de", "DK": "da", "EG": "ar", "ES": "es", "FI": "fi"},
@@ -35,14 +35,14 @@ _SPOKEN = {
 
 @lru_cache(4096)
 def is_tag(text: str) -> bool:
-    """Whether a text is a language's tag, such as en, hi_IN, hin_IN or zh-Hans-CN."""
+    """Whether a text is a language tag, such as en, hi_IN, hin_IN or zh-Hans-CN."""
     if text[:2].lower() in _CODES and _SUBTAGS.fullmatch(text, 2) is not None:
         return True
     return text[:3].lower() in _TWO_LETTERS and _SUBTAGS.fullmatch(text, 3) is not None
 
 
 def preference(tag: str, language: str, country: str) -> tuple[bool, bool, int, bool, str]:
-    """What languages are sorted by: the chosen one first, its other spellings, the country's, English, the alphabet."""
+    """A sort key of tags: first the chosen one, then its other spellings, the country's, English, the alphabet."""
     of, *subtags = _parts(tag)
     same = bool(language) and of == _parts(language)[0]
     names_country = bool(country) and country.lower() in subtags

@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first used, for libraries that import them and rarely use them."""
+"""Delays the import of modules until first use, for libraries that import modules which they rarely use."""
 
 import sys
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class _LazyModule(ModuleType):
-    """Stands for a module until one of its names is asked for.
+    """Stands in for a module until one of its attributes is accessed.
 
-    importlib.util.LazyLoader does not help: ``import a as b`` asks for ``a.__spec__``, which makes it load ``a``.
+    importlib.util.LazyLoader does not help: ``import a as b`` reads ``a.__spec__``, which makes it load ``a``.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -22,10 +22,10 @@ class _LazyModule(ModuleType):
 
 @contextmanager
 def imported_on_use(*names: str) -> Iterator[None]:
-    """Within, importing one of these modules gives one that is imported when used; afterwards, the module itself.
+    """Makes imports of these modules lazy within the block; afterwards imports are normal again.
 
     Args:
-        names: dotted names; modules that are imported already are left as they are.
+        names: dotted names; modules that are already imported are not affected.
     """
     lazy = {name: _LazyModule(name) for name in names if name not in sys.modules}
     sys.modules.update(lazy)

@@ -1,25 +1,25 @@
-"""Names that users and catalogs give (product types, keys, values) where something else allows few characters."""
+"""Escapes and suggests names from users and catalogs (product types, keys, values)."""
 
 import hashlib
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-#: What stands for itself: letters and digits of any script, blank, underscore, hyphen. The dot begins an escape.
+#: Not escaped: letters and digits of any script, blank, underscore, hyphen. A dot begins an escape.
 _ESCAPED = re.compile(r"[^\w \-]")
 _ESCAPE = re.compile(r"\.([0-9A-F]+)\.")
-#: MLflow's longest name of a metric is 250 characters; a part of one may be this long.
+#: The longest part of a metric's name, as MLflow allows 250 characters for the whole.
 LONGEST = 150
-#: Parts that metrics of all product types have in the place of a product type's name.
+#: What metrics over all product types have instead of a product type's name.
 RESERVED = ("mean", "cells")
-#: Of known names a message lists so many.
+#: How many known names a message lists.
 MOST_NAMED = 30
 
 
 def escaped(name: str) -> str:
-    """``name`` as one part of a metric's name, a path or a registered model's name; ``unescaped`` gives it back.
+    """``name`` as one part of a metric's name, a path or a registered model's name; ``unescaped`` reverses it.
 
-    "Men's T-Shirts" becomes "Men.27.s T-Shirts". A name too long for MLflow is cut, and ends in a hash of the whole.
+    "Men's T-Shirts" becomes "Men.27.s T-Shirts". A name too long for MLflow is shortened and ends in a hash of it.
     """
     text = _ESCAPED.sub(lambda found: f".{ord(found[0]):X}.", name)
     if name in RESERVED:
@@ -30,7 +30,7 @@ def escaped(name: str) -> str:
 
 
 def unescaped(part: str) -> str:
-    """The name that ``escaped`` made ``part`` of, unless it was too long."""
+    """The name that ``escaped`` turned into ``part``, unless it was shortened."""
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) < 0x110000 else found[0], part)
 
 
@@ -45,12 +45,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def cell_name(product_type: str, attribute: str) -> str:
-    """A product type and attribute as one word for people, TYPE/ATTRIBUTE; a slash within either is written %2F."""
+    """A product type and attribute as TYPE/ATTRIBUTE, for display; a slash within either is written %2F."""
     return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in (product_type, attribute))
 
 
 def cells_meant(text: str) -> list[tuple[str, str]]:
-    """What ``text`` may mean as a cell: as ``cell_name`` writes it, or with slashes as they stand in the names."""
+    """The cells that ``text`` may mean: in the form of ``cell_name``, or with unescaped slashes in the names."""
     parts = text.split("/")
     found = [("/".join(parts[:at]).strip(), "/".join(parts[at:]).strip()) for at in range(1, len(parts))]
     if len(parts) == 2:

@@ -1,4 +1,4 @@
-"""Tells people what they have to hear of, through a webhook or a command that the config names."""
+"""Sends notifications to people, through a webhook or a command from the config."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from typing import Any
 
 from moemoe.redaction import redacted
 
-#: What a hook may have: the name of the environment variable that holds the webhook's URL, or a command that gets the
-#: payload on its standard input.
+#: The keys of a hook: the name of the environment variable with the webhook's URL, or a command that gets the payload
+#: on its standard input.
 KEYS = ("url_from", "command")
-#: A hook's time-out: no run waits longer for it.
+#: A hook's time-out, the longest that a run waits for it.
 SECONDS = 5
 
 FAILED, REFUSED, NOTHING_NEW, DRIFT = "failed", "promotion refused", "nothing new", "drift"
 
-#: What each kind of notification asks for; infra/README.md explains them.
+#: What the reader should do about each kind of notification; infra/README.md explains them.
 WHAT_TO_DO = {
     FAILED: "The champion still serves. Mend what the message names, then: "
     "python flows/{file} resume --origin-run-id {id}",
@@ -35,10 +35,10 @@ def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) ->
     """Sends one notification; returns whether it arrived, and never raises: a run does not depend on it.
 
     Args:
-        hook: ``notify`` of the config; None or empty: nobody is told.
+        hook: ``notify`` of the config; None or empty: nothing is sent.
         kind: FAILED, REFUSED, NOTHING_NEW or DRIFT.
         run: the run's pathspec, ``TrainFlow/123``.
-        message: what happened, for a person; secrets in it are blacked out.
+        message: what happened, in words; secrets in it are redacted.
     """
     if not hook:
         return False
@@ -47,7 +47,7 @@ def notify(hook: Mapping[str, Any] | None, kind: str, run: str, message: str) ->
     what_to_do = WHAT_TO_DO[kind].format(file=file, run=run, id=number)
     message = redacted(message)
     payload = {"kind": kind, "run": run, "message": message, "what_to_do": what_to_do}
-    payload["text"] = f"{run}: {kind}. {message}\n{what_to_do}"  # what Slack, Mattermost and Teams show
+    payload["text"] = f"{run}: {kind}. {message}\n{what_to_do}"  # the field that Slack, Mattermost and Teams show
     problems: list[str] = []
     sending = threading.Thread(target=_send, args=(hook, json.dumps(payload).encode(), problems), daemon=True)
     sending.start()

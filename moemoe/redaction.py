@@ -1,6 +1,6 @@
-"""What a message may not say: passwords, tokens and signatures of URLs, and the values of secret variables.
+"""Removes secrets from messages: passwords, tokens and signatures in URLs, and the values of secret variables.
 
-Every pattern here takes linear time, as the text may be anybody's: a catalog's cell, a server's answer.
+Every pattern here runs in linear time, as the text may be untrusted: a catalog's cell, a server's answer.
 """
 
 import os
@@ -10,13 +10,13 @@ import re
 SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|WEBHOOK|(^|_)KEY($|_)", re.IGNORECASE)
 LEAST_SECRET = 6
 
-#: Longer ones do not come before the host of a URL.
+#: The longest user or password that is looked for in a URL.
 _LONGEST = 2048
-#: A user and password before the host of a URL within a text, the password with any sign but a blank; no port is one.
+#: A user and password before the host of a URL within a text. The password has no blanks; a port is not a password.
 _PASSWORD_IN_URL = re.compile(
     rf"((?<=\w)://[^\s:/@\[]{{0,{_LONGEST}}}+):(?!\d*+(?:[/?#\s]|$))[^\s@]{{0,{_LONGEST}}}+@(?:[^\s/@]{{0,{_LONGEST}}}+@)*+"
 )
-#: A user alone, as which servers of the web take a token.
+#: A user without a password: web servers accept a token in this form.
 _TOKEN_IN_URL = re.compile(rf"(?<=http)(s?://)[^\s/?#@:\[]{{1,{_LONGEST}}}+@", re.IGNORECASE)
 #: Name and value of a parameter of a URL within a text.
 _PARAMETER = re.compile(r"([?&;]([^=&;#?\s]*+)=)[^&;#\s'\"]++")
@@ -28,7 +28,7 @@ _SECRET_PARAMETER = re.compile(
 
 
 def redacted(text: str) -> str:
-    """``text`` without secrets of URLs and without the values of environment variables that are secrets by name."""
+    """``text`` without secrets in URLs and without the values of environment variables whose names mark secrets."""
     text = _TOKEN_IN_URL.sub(r"\1***@", _PASSWORD_IN_URL.sub(r"\1:***@", text))
     text = without_secret_parameters(text)
     secrets = [value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= LEAST_SECRET]
@@ -38,9 +38,9 @@ def redacted(text: str) -> str:
 
 
 def without_secret_parameters(text: str, parameter: re.Pattern[str] = _PARAMETER) -> str:
-    """``text`` with "..." for the value of each parameter of a URL that is a secret by name.
+    """``text`` with "..." for the value of each URL parameter whose name marks a secret.
 
     Args:
-        parameter: what a parameter is: all before its value as the first group, its name as the second.
+        parameter: matches a parameter; group 1 is everything before its value, group 2 its name.
     """
     return parameter.sub(lambda found: f"{found[1]}..." if _SECRET_PARAMETER.search(found[2]) else found[0], text)

@@ -1,7 +1,7 @@
 """The folder of a run under its root, ``ROOT/runs/RUN``: names every file in it, and reads and writes its tables.
 
-docs/run-folder.md lists the files with their schemas. A system of a comparison has a run folder of its own inside that
-of the comparison, a member of a committee one inside that of the committee.
+docs/run-folder.md lists the files with their schemas. Each system of a comparison has its own run folder inside that
+of the comparison, and each member of a committee one inside that of the committee.
 """
 
 import json
@@ -33,12 +33,12 @@ from moemoe.table_parts import ListedParts, completed
 
 @dataclass(frozen=True)
 class PlainFile:
-    """A file, or a folder of files, that has no schema."""
+    """A file, or a folder of files, without a schema."""
 
     uri: str
 
     def exists(self) -> bool:
-        """Whether the file is there; a folder never is."""
+        """Whether the file exists; False for a folder."""
         return exists(self.uri)
 
     def publish(self, path: str | Path) -> None:
@@ -46,7 +46,7 @@ class PlainFile:
         publish(path, self.uri)
 
     def read_text(self) -> str:
-        """The text that is here."""
+        """The file's text."""
         return read_bytes(self.uri).decode()
 
     def write_text(self, text: str) -> None:
@@ -70,7 +70,7 @@ class TableFile:
         publish(path, self.uri)
 
     def write(self, table: pa.Table) -> None:
-        """Puts ``table`` here.
+        """Writes ``table`` to this file.
 
         Raises:
             ValueError: it has another schema.
@@ -80,10 +80,10 @@ class TableFile:
         write_table(table, self.uri)
 
     def read(self) -> pa.Table:
-        """The table.
+        """Reads the table.
 
         Raises:
-            StorageError: there is none, or it has another schema.
+            StorageError: it does not exist, or has another schema.
         """
         table = completed(read_table(self.uri), self.schema)
         if not table.schema.equals(self.schema):
@@ -93,7 +93,7 @@ class TableFile:
 
 @dataclass(frozen=True)
 class TableParts:
-    """A folder of numbered Parquet files that are one table with a schema."""
+    """A folder of numbered Parquet files that form one table with a schema."""
 
     uri: str
     schema: pa.Schema
@@ -103,7 +103,7 @@ Kind = TypeVar("Kind", PlainFile, TableFile, TableParts, ListedParts)
 
 
 class Named(Generic[Kind]):
-    """An attribute of RunFolder: where a file lies in the folder, and what it is."""
+    """An attribute of RunFolder: a file's path in the folder, and its kind."""
 
     def __init__(self, path: str, make: Callable[[str], Kind], schema: pa.Schema | None = None):
         self.path, self.schema = path, schema
@@ -135,11 +135,11 @@ def _listed(path: str, schema: pa.Schema) -> Named[ListedParts]:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run keeps its files.
+    """The folder with a run's files.
 
     Args:
-        root: of everything that runs write; a local folder or ``s3://``.
-        path: of this run under the root.
+        root: the folder of everything that runs write, local or ``s3://``.
+        path: the run's path under the root.
     """
 
     root: str
@@ -181,7 +181,7 @@ class RunFolder:
 
     @classmethod
     def of_run(cls, root: str, run_id: str) -> "RunFolder":
-        """That of a run by its id."""
+        """The folder of a run by its id."""
         return cls(root, join("runs", run_id))
 
     @classmethod
@@ -195,34 +195,34 @@ class RunFolder:
         return join(self.root, self.path) if self.path else self.root
 
     def system(self, *names: str) -> "RunFolder":
-        """That of one system of a comparison: by the system's name, and in cross-validation the fold's."""
+        """The folder of one system of a comparison: by the system's name and, in cross-validation, the fold's."""
         plain = [name.replace(" ", "-").replace(",", "") for name in names if name]
         return replace(self, path="/".join([self.path, "systems", *plain]))
 
     def member(self, name: str) -> "RunFolder":
-        """That of one member of a committee."""
+        """The folder of one member of a committee."""
         return replace(self, path="/".join(filter(None, [self.path, "members", name])))
 
     def collected(self, task: int) -> str:
-        """The folder of what one task of collect has read: ``products`` and ``quarantine``, in parts."""
+        """The output folder of one task of collect: ``products`` and ``quarantine``, in parts."""
         return join(self.uri, "collected", f"{task:03d}")
 
     def write_part_counts(self, counts: Sequence[int]) -> None:
-        """Notes how many parts each task of collect has written."""
+        """Records how many parts each task of collect has written."""
         self.part_counts.write_text(json.dumps(list(counts)) + "\n")
 
     def products(self) -> list[str]:
-        """Where all parts of PRODUCTS lie, in the catalog's order."""
+        """The URIs of all parts of PRODUCTS, in the catalog's order."""
         folders = (join(self.collected(task), "products") for task in range(len(self._counts())))
         pairs = zip(folders, self._counts(), strict=True)
         return [part_uri(folder, index) for folder, count in pairs for index in range(count)]
 
     def part_uris(self, table: TableParts) -> list[str]:
-        """Where the parts of ``table`` lie; part i speaks of the products of part i."""
+        """The URIs of the parts of ``table``; part i belongs to the products of part i."""
         return [part_uri(table.uri, index) for index in range(sum(self._counts()))]
 
     def labelled_parts(self, task: int | None = None) -> list[tuple[str, str]]:
-        """Where the parts of PRODUCTS lie, each with that of its final labels: of one task of collect, or of all."""
+        """(Products URI, final labels URI) per part of PRODUCTS: of one task of collect, or of all."""
         counts = self._counts()
         pairs = list(zip(self.products(), self.part_uris(self.labels), strict=True))
         return pairs if task is None else pairs[sum(counts[:task]) : sum(counts[: task + 1])]

@@ -1,4 +1,4 @@
-"""S3 by boto3: its client, whole transfers, and what is tried again.
+"""S3 through boto3: the client, whole transfers, and retries.
 
 Transient errors (5xx, throttling, a lost connection, a flipped byte) are retried with backoff.
 """
@@ -14,18 +14,18 @@ from moemoe.errors import StorageError
 
 T = TypeVar("T")
 
-#: As boto3 allows it: a name, or the ARN of an access point.
+#: A bucket as boto3 allows it: a name, or the ARN of an access point.
 _BUCKET = re.compile(r"[\w.\-]{1,255}|arn:.*", re.ASCII)
 
-#: Tries of a whole transfer, each of whose requests boto3 itself tries up to ``REQUEST_ATTEMPTS`` times.
+#: Attempts at a whole transfer; within each, boto3 tries a request up to ``REQUEST_ATTEMPTS`` times.
 ATTEMPTS, REQUEST_ATTEMPTS = 3, 5
 CONNECT_SECONDS, READ_SECONDS = 10, 60
-#: Above this size an object goes and comes in parts of this size, four at a time.
+#: Objects above this size are transferred in parts of this size, four at a time.
 PART_BYTES = 16 * 2**20
 
 
 class WrongChecksumError(StorageError):
-    """A file that is not what its writer wrote."""
+    """A file's checksum is not the one that its writer recorded."""
 
     def __init__(self, uri: str):
         super().__init__(f"{uri}: checksum differs from the manifest's; delete it and run again")
@@ -35,9 +35,9 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     """The two parts of an ``s3://`` URI.
 
     Raises:
-        StorageError: without the URI's text, as what is no bucket's name is a user and a password before it.
+        StorageError: it names no bucket. The message omits the URI, which may hold a user and a password.
     """
-    bucket, _, key = uri.removeprefix("s3://").partition("/")  # no URL: a key may have any character
+    bucket, _, key = uri.removeprefix("s3://").partition("/")  # not parsed as a URL: a key may have any character
     if bucket and not _BUCKET.fullmatch(bucket):
         raise StorageError(
             "an s3:// address names no bucket; allowed is s3://BUCKET/KEY, the bucket of letters, digits, '.', '-' and "
@@ -48,7 +48,7 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
 
 @cache
 def client() -> Any:
-    """boto3's client, one a process."""
+    """boto3's client, one per process."""
     import boto3
     from botocore.config import Config
 
@@ -60,14 +60,14 @@ def client() -> Any:
 
 
 def parts() -> Any:
-    """How boto3 moves a large object."""
+    """boto3's settings for the transfer of large objects."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
 
 
 def upload(opened: Callable[[], Any], uri: str) -> None:
-    """Puts what ``opened`` opens at ``uri``, whole or not at all; it is opened again for each try."""
+    """Uploads the file that ``opened`` opens to ``uri``, whole or not at all; each attempt opens it again."""
     bucket, key = bucket_and_key(uri)
 
     def attempt() -> None:
@@ -78,14 +78,14 @@ def upload(opened: Callable[[], Any], uri: str) -> None:
 
 
 def retrying(action: Callable[[], T]) -> T:
-    """``action()``, again after a pause where it failed of something that may pass."""
+    """Runs ``action()``, and retries it with backoff after a transient error."""
     for attempt in range(1, ATTEMPTS):
         try:
             return action()
         except Exception as error:
             if not _may_pass(error):
                 raise
-        time.sleep(random.uniform(0, 2**attempt))  # jitter, so that a hundred readers do not come back as one
+        time.sleep(random.uniform(0, 2**attempt))  # jitter, so that a hundred readers do not retry together
     return action()
 
 
@@ -101,5 +101,5 @@ def _may_pass(error: Exception) -> bool:
 
 
 def status(error: Exception) -> int:
-    """The HTTP status of an error of boto3; 0 if it has none."""
+    """The HTTP status of a boto3 error; 0 if it has none."""
     return getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -1,13 +1,13 @@
-"""Arrow schemas of the files that packages exchange, all in this place."""
+"""Arrow schemas of all files that packages exchange."""
 
 import pyarrow as pa
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-#: Each of a model's sources by name (``moemoe.sources``), in its order -> its weight in an answer; they sum to 1.
+#: A model's sources by name (``moemoe.sources``), in the model's order -> their weights in an answer, which sum to 1.
 SOURCE_WEIGHTS = pa.map_(pa.string(), pa.float64())
 
-#: What a seller hands over. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
-#: ``images`` lists all images or those after ``image``; as ``read_batches`` gives them, those after ``image``.
+#: A seller's catalog rows. ``image.path`` is relative to the catalog file, an http(s) URL or an ``s3://`` URI.
+#: In a file, ``images`` lists all images or those after ``image``; ``read_batches`` gives only those after ``image``.
 CATALOG = pa.schema(
     [
         ("product_id", pa.string()),
@@ -22,9 +22,9 @@ CATALOG = pa.schema(
     ]
 )
 
-#: The accepted catalog rows without their image bytes: ``partition`` and ``row`` say where the
-#: image lies, ``image_hash`` (SHA-256, hex) is null where there is no usable image. ``further_image_hashes`` are those
-#: of the images after it, in order, as many as the run reads; null if none of them is usable.
+#: The accepted catalog rows without their image bytes: ``partition`` and ``row`` locate the image in the catalog,
+#: ``image_hash`` (SHA-256, hex) is null without a usable image. ``further_image_hashes`` are those of the images after
+#: it, in order, as many as the run reads; null if none of them is usable.
 PRODUCTS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -41,7 +41,7 @@ PRODUCTS = pa.schema(
     ]
 )
 
-#: The bytes of a product's images after the first, in order, null for one that cannot be used.
+#: The bytes of a product's images after the first, in order, null for each that cannot be used.
 FURTHER_IMAGES = pa.field("further_images", pa.list_(pa.binary()))
 
 #: Rows and images quarantined, never silently lost. ``field`` of a second image is ``image.2``, and so on.
@@ -55,7 +55,7 @@ QUARANTINE = pa.schema(
     ]
 )
 
-#: The split of a key (hash of a title or image) that products of earlier runs have.
+#: The split of each key (hash of a title or image) of products in earlier runs.
 SPLIT_KEYS = pa.schema([("key", pa.string()), ("split", pa.string())])
 
 #: Canonical labels; ``group`` and ``split`` are null until the split is made.
@@ -70,8 +70,8 @@ LABELS = pa.schema(
     ]
 )
 
-#: Per attribute, what normalization did. ``dropped`` counts labels that were missing markers; an unmapped label has a
-#: ``reason`` if more can be said than that no value or rule knows it.
+#: Per attribute, the result of normalization. ``dropped`` counts labels that were missing markers; an unmapped label
+#: has a ``reason`` if it is more specific than that no value or rule matches.
 _UNMAPPED = pa.struct([("value", pa.string()), ("count", pa.int64()), ("reason", pa.string())])
 LABEL_STATISTICS = pa.schema(
     [
@@ -86,8 +86,8 @@ LABEL_STATISTICS = pa.schema(
     ]
 )
 
-#: Raw keys that no attribute of the contract reads: the share of products of known types that ``fill`` them in, their
-#: most frequent values, the ``attribute`` that understands these, if one does, and a line for the contract.
+#: Raw keys that no attribute of the contract reads: the share of products of known types that have them (``fill``),
+#: their most frequent values, the ``attribute`` that can map these, if one can, and a line for the contract.
 UNREAD_KEYS = pa.schema(
     [
         ("key", pa.string()),
@@ -115,9 +115,9 @@ CONTRADICTIONS = pa.schema(
 #: Values that the rare-value filter removed.
 RARE_VALUES = pa.schema([("attribute", pa.string()), ("value", pa.string()), ("labels", pa.int64())])
 
-#: How far the labels of two runs lie apart, per product type and attribute. ``before`` and ``after`` count values;
-#: psi (population stability index), p_value and the value that moves most with its shares are null where either run
-#: has too few.
+#: How much the labels of two runs differ, per product type and attribute. ``before`` and ``after`` count values; psi
+#: (population stability index), p_value and the value that changes most, with its shares, are null if either run has
+#: too few values.
 DRIFT = pa.schema(
     [
         ("product_type", pa.string()),
@@ -134,7 +134,7 @@ DRIFT = pa.schema(
     ]
 )
 
-#: ``tolerance``: how far a measure may lie from a gold value and be right (see ``correctness``); null for names.
+#: ``tolerance``: how far a right measure may lie from a gold value (see ``correctness``); null for named values.
 PREDICTIONS = pa.schema(
     [
         ("product_id", pa.string()),
@@ -159,16 +159,16 @@ PREDICTIONS = pa.schema(
     ]
 )
 
-#: Values of ``condition`` in the predictions. ``withheld`` stands in place of ``as is`` where an attribute's words were
-#: cut out of every text. ``title only`` shows neither bullet points nor description. The last two are questions out of
-#: context: an attribute that the product type never has (no gold), and a product shown with neither text nor image.
+#: Values of ``condition`` in the predictions. ``withheld`` replaces ``as is`` if an attribute's words were removed from
+#: every text. ``title only`` shows neither bullet points nor description. The last two are unanswerable questions: an
+#: attribute that the product type never has (no gold), and a product shown with neither text nor image.
 AS_IS, IMAGE_BLANKED, TEXT_BLANKED, WITHHELD = "as is", "image blanked", "text blanked", "withheld"
 TITLE_ONLY = "title only"
 NOT_APPLICABLE, UNANSWERABLE = "not applicable", "unanswerable"
-FORMER_CONDITIONS = {"picture blanked": IMAGE_BLANKED}  #: in predictions of earlier versions, and their names now
+FORMER_CONDITIONS = {"picture blanked": IMAGE_BLANKED}  #: names in predictions of earlier versions -> present names
 
-#: What each product type and attribute reached. ``validation_accepted`` counts the validation products that a threshold
-#: accepts, which its promise rests on; of guarded ones one product per group.
+#: The results of each product type and attribute. ``validation_accepted`` counts the validation products that a
+#: threshold accepts, the evidence for its promise; for guarded thresholds, one product per group.
 EVALUATION = pa.schema(
     [
         ("product_type", pa.string()),
@@ -189,7 +189,7 @@ EVALUATION = pa.schema(
     ]
 )
 
-#: Figures of parts of the test split's predictions, one row per figure: ``slice_by`` names what the slices differ in,
+#: Metrics of slices of the test split's predictions, one row per metric: ``slice_by`` names what the slices differ in,
 #: ``n`` counts predictions, ``cells`` the product type x attribute cells; low and high bound the 95 % interval.
 SLICES = pa.schema(
     [
@@ -204,8 +204,8 @@ SLICES = pa.schema(
     ]
 )
 
-#: How an expert layer's routers share out tokens: of the ``tokens`` of one product type, or of the questions of one
-#: attribute (``by`` says which; ``all`` for all of them), the ``share`` whose top-ranked expert is ``expert``.
+#: How an expert layer's router distributes tokens: the ``share`` whose top-ranked expert is ``expert``, among the
+#: ``tokens`` of one product type, or of the questions of one attribute (see ``by``; ``all`` for all tokens).
 ROUTING = pa.schema(
     [
         ("layer", pa.string()),
@@ -217,9 +217,9 @@ ROUTING = pa.schema(
     ]
 )
 
-#: What backfill says of a product's attribute. ``raw_label`` is the catalog's own text, null where it has none;
-#: ``model_version`` reads NAME/VERSION. ``attribute_id`` and ``value_id`` are the contract's ids of attribute and
-#: prediction, null where it has none.
+#: A backfill's result for a product's attribute. ``raw_label`` is the catalog's own text, null if it has none;
+#: ``model_version`` is NAME/VERSION. ``attribute_id`` and ``value_id`` are the contract's ids of attribute and
+#: prediction, null if it has none.
 BACKFILL = pa.schema(
     [
         ("product_id", pa.string()),
@@ -238,12 +238,12 @@ BACKFILL = pa.schema(
     ]
 )
 
-#: Values of ``decision``: below its threshold an answer is abstained from; above it, it fills in a missing value, or
-#: agrees with the label that is there, or contradicts it.
+#: Values of ``decision``: below its threshold the model abstains; above it, an answer fills in a missing value, agrees
+#: with an existing label, or contradicts it.
 FILLED, ABSTAINED, AGREES, CONTRADICTS = "filled", "abstained", "agrees", "contradicts"
 
-#: Rows of a backfill with what a person needs to judge them: ``text`` is what the model read, ``image`` a small JPEG or
-#: null, ``place`` the row's place in a random order of its product type, attribute and decision.
+#: Rows of a backfill for people to judge: ``text`` is what the model read, ``image`` a small JPEG or null, ``place``
+#: the row's position in a random order of its product type, attribute and decision.
 AUDIT_CANDIDATES = (
     BACKFILL.append(pa.field("title", pa.string()))
     .append(pa.field("text", pa.string()))
@@ -251,9 +251,9 @@ AUDIT_CANDIDATES = (
     .append(pa.field("place", pa.int64()))
 )
 
-#: A sample of what was filled in, or of the labels that accepted predictions contradict, for people. ``filled`` is how
-#: many such rows the product type and attribute has in all; ``verdict`` says whether the prediction is right, wrong or
-#: unclear, and is empty until somebody has judged.
+#: A sample, for people to judge, of the filled-in values or of the labels that accepted predictions contradict.
+#: ``filled`` is the number of such rows of the product type and attribute; ``verdict`` says whether the prediction is
+#: right, wrong or unclear, and is empty until somebody has judged it.
 AUDIT = AUDIT_CANDIDATES.append(pa.field("filled", pa.int64())).append(pa.field("verdict", pa.string()))
 
 RIGHT, WRONG, UNCLEAR = "right", "wrong", "unclear"

@@ -1,8 +1,8 @@
 """The names of a model's sources: which of a product's images, which of its texts.
 
-``image`` is the product's first image, ``image.2`` its second one, and so on. ``text`` is everything that is written of
-it; ``text.title``, ``text.bullets`` and ``text.description`` are parts of it, and ``text.title+bullets`` two in one.
-What stands before the dot is the source's kind; sources of one kind share an encoder.
+``image`` is the product's first image, ``image.2`` its second one, and so on. ``text`` is its whole text;
+``text.title``, ``text.bullets`` and ``text.description`` are parts of it, and ``text.title+bullets`` is two parts in
+one source. The word before the dot is the source's kind; sources of one kind share an encoder.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,24 +12,24 @@ from moemoe.errors import ConfigError
 IMAGE, TEXT = "image", "text"
 #: The parts of a product's text, in their order.
 PARTS = ("title", "bullets", "description")
-#: A model reads so many images of a product at most, and a converted catalog keeps so many.
+#: The most images of a product that a model reads, and that a converted catalog keeps.
 MOST_IMAGES = 16
 ALLOWED = (
     f"allowed are image, image.2, ... image.{MOST_IMAGES} and text, or its parts: "
     f"{', '.join(f'text.{part}' for part in PARTS)}, or several as text.title+bullets"
 )
-#: What several plain ``text`` mean, by their number: the same text in so many parts.
+#: The meaning of a repeated plain ``text``, by its number: the whole text divided into that many parts.
 _SEVERAL_TEXTS = {2: ("text.title+bullets", "text.description"), 3: tuple(f"text.{part}" for part in PARTS)}
 
 
 def named_sources(given: Iterable[str]) -> tuple[str, ...]:
-    """The names of a recipe's sources, those that it repeats told apart.
+    """The names of a recipe's sources, with repeated names made distinct.
 
     A repeated ``image`` means ``image``, ``image.2``, ``image.3`` ...; two ``text`` mean title and bullet points, and
     the description; three mean each part alone.
 
     Raises:
-        ConfigError: there is none, a name that is none of a source, one that comes twice, or images with a gap.
+        ConfigError: the list is empty, or has an unknown name, a name twice, or a gap in its images.
     """
     sources = list(given)
     several = sources.count(TEXT)
@@ -44,7 +44,7 @@ def named_sources(given: Iterable[str]) -> tuple[str, ...]:
     for name in named:
         _check(name)
         if named.count(name) > 1:
-            raise ConfigError(f"sources are {sources}: {name} comes twice; name each source once")
+            raise ConfigError(f"sources are {sources}: {name} is listed twice; list each source once")
     numbers = sorted(image_index(name) for name in named if kind_of(name) == IMAGE)
     if numbers != list(range(len(numbers))):
         missing = image_name(next(i for i, number in enumerate(numbers) if number != i))

@@ -1,4 +1,4 @@
-"""One way to reach files: a local folder or ``s3://`` (boto3), so that a run's root may be either.
+"""Reads and writes files in a local folder or on ``s3://`` (boto3) alike, so that a run's root may be either.
 
 Every write is atomic (``atomic_files``), and transient S3 errors are retried (``s3``).
 """
@@ -32,12 +32,12 @@ def is_s3(uri: str) -> bool:
 
 
 def join(uri: str, *parts: str) -> str:
-    """``uri`` extended by path ``parts``, local or s3."""
+    """``uri`` extended by path ``parts``, local or S3."""
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
 def beside(uri: str, path: str) -> str:
-    """The file at ``path`` relative to the folder of the file ``uri``; each ``../`` before it goes a folder up."""
+    """The file at ``path`` relative to the folder of the file ``uri``; each leading ``../`` goes one folder up."""
     folder = absolute(uri).rpartition("/")[0]
     while path.startswith("../"):
         folder, path = folder.rpartition("/")[0], path.removeprefix("../")
@@ -45,7 +45,7 @@ def beside(uri: str, path: str) -> str:
 
 
 def part_uri(folder: str, index: int) -> str:
-    """Where the part ``index`` of a table in several Parquet files lies."""
+    """The URI of part ``index`` of a table in several Parquet files."""
     return join(folder, f"{index:05d}.parquet")
 
 
@@ -53,7 +53,7 @@ def absolute(uri: str) -> str:
     """``uri`` unchanged on S3, else as an absolute path.
 
     Raises:
-        ConfigError: it is empty, names no bucket, or is an address of another kind, which no folder is meant by.
+        ConfigError: it is empty, names no bucket, or is another kind of address, which cannot be a folder.
     """
     if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
         raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket")
@@ -66,10 +66,10 @@ def exists(uri: str) -> bool:
 
 
 def size_of(uri: str) -> int | None:
-    """The size in bytes of the file at ``uri``, None where there is none.
+    """The size in bytes of the file at ``uri``, None if there is none.
 
     Raises:
-        StorageError: S3 refuses.
+        StorageError: S3 refuses access.
     """
     if not is_s3(uri):
         return os.path.getsize(uri) if os.path.isfile(uri) else None
@@ -83,7 +83,7 @@ def size_of(uri: str) -> int | None:
 
 
 def sizes(folder: str) -> dict[str, int]:
-    """Name -> size in bytes of the files right under ``folder``; none where there is no such folder.
+    """Name -> size in bytes of the files directly in ``folder``; empty if there is no such folder.
 
     Raises:
         StorageError: it cannot be listed.
@@ -102,9 +102,9 @@ def sizes(folder: str) -> dict[str, int]:
 
 
 def sizes_by_use(folder: str) -> list[tuple[str, int]]:
-    """Name and size in bytes of the files right under ``folder``, the least recently used first.
+    """Name and size in bytes of the files directly in ``folder``, least recently used first.
 
-    A local file was used when it was written or ``mark_used``, an S3 object when it was written.
+    A local file's last use is when it was written or ``mark_used`` was called, an S3 object's when it was written.
 
     Raises:
         StorageError: the folder cannot be listed.
@@ -127,14 +127,14 @@ def sizes_by_use(folder: str) -> list[tuple[str, int]]:
 
 
 def mark_used(uri: str) -> None:
-    """Notes that a local file is in use now (``sizes_by_use``); does nothing on S3, or if the file is gone."""
+    """Records that a local file is in use now (``sizes_by_use``); does nothing on S3, or if the file is gone."""
     if not is_s3(uri):
         with contextlib.suppress(OSError):
             os.utime(uri)
 
 
 def remove(uri: str) -> None:
-    """Deletes the file at ``uri``; one that is gone already is no error.
+    """Deletes the file at ``uri``; a missing file is not an error.
 
     Raises:
         StorageError: it cannot be deleted.
@@ -150,7 +150,7 @@ def remove(uri: str) -> None:
 
 
 def size(uri: str) -> int:
-    """The bytes of the file at ``uri``. Raises StorageError if there is none or S3 refuses."""
+    """The size in bytes of the file at ``uri``. Raises StorageError if there is none or S3 refuses access."""
     found = size_of(uri)
     if found is None:
         raise StorageError(f"cannot read {uri}: no such file")
@@ -158,7 +158,7 @@ def size(uri: str) -> int:
 
 
 def read_bytes(uri: str) -> bytes:
-    """The content at ``uri``. Raises StorageError if there is none or S3 refuses."""
+    """The content of the file at ``uri``. Raises StorageError if there is none or S3 refuses access."""
     try:
         if not is_s3(uri):
             with open(uri, "rb") as file:
@@ -170,11 +170,11 @@ def read_bytes(uri: str) -> bytes:
 
 
 def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None:
-    """Puts ``data`` at ``uri`` atomically (rename on disk; one PUT on S3, or several parts that appear as one).
+    """Writes ``data`` to ``uri`` atomically (rename on disk; one PUT or a multipart upload on S3).
 
     Args:
-        lasting: whether it is on the disk when this returns; else a machine that loses its power then may leave an
-            empty file, which whoever reads it has to expect.
+        lasting: whether the data are flushed to disk before this returns; if not, a power failure may leave an empty
+            file, which readers must expect.
 
     Raises:
         StorageError: it cannot be written; the error says if the disk is full.
@@ -211,7 +211,7 @@ def publish(path: str | os.PathLike[str], uri: str) -> str:
 
 
 def write_table(table: pa.Table, uri: str) -> str:
-    """Puts a table at ``uri`` as Parquet and returns ``uri``."""
+    """Writes a table to ``uri`` as Parquet and returns ``uri``."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     write_bytes(uri, sink.getvalue())
@@ -220,10 +220,10 @@ def write_table(table: pa.Table, uri: str) -> str:
 
 @contextlib.contextmanager
 def writing_table(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """A writer of a table that need not fit into memory; it is at ``uri`` once the block ends without an error.
+    """A writer of a table that need not fit into memory; it appears at ``uri`` if the block ends without an error.
 
     Raises:
-        StorageError: the disk is full, or the table cannot be put at ``uri``.
+        StorageError: the disk is full, or the table cannot be written to ``uri``.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         path = Path(scratch) / "table.parquet"
@@ -236,15 +236,15 @@ def writing_table(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 
 def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table that ``write_table`` put at ``uri``, or some of its ``columns``, in this order."""
+    """The table that ``write_table`` wrote to ``uri``, with all columns or with ``columns``, in this order."""
     return pq.read_table(pa.BufferReader(read_bytes(uri)), columns=columns)
 
 
 def fetch(uri: str, scratch: str | os.PathLike[str]) -> Path:
-    """A local path with the file or folder at ``uri``: itself on disk, a copy under ``scratch`` from S3.
+    """A local path of the file or folder at ``uri``: the local one itself, or a copy from S3 under ``scratch``.
 
     Raises:
-        StorageError: there is none, or S3 refuses.
+        StorageError: there is none, or S3 refuses access.
     """
     if not is_s3(uri):
         path = Path(uri)
@@ -266,7 +266,8 @@ def download(uri: str, path: str | os.PathLike[str], sha256: str | None = None) 
     """Copies an S3 object to a local ``path``, whole or not at all.
 
     Raises:
-        StorageError: it is gone, S3 refuses, the disk is full, or each copy's checksum differs from ``sha256`` (hex).
+        StorageError: it is gone, S3 refuses access, the disk is full, or the checksum of every attempt differs from
+            ``sha256`` (hex).
     """
 
     def attempt() -> None:
@@ -289,7 +290,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 
 def files_below(uri: str) -> list[str]:
-    """The file at ``uri``, or all files below the folder or prefix of that name, sorted; nothing in it is a pattern."""
+    """The file at ``uri``, or all files below that folder or prefix, sorted; ``uri`` is not a pattern."""
     if not is_s3(uri):
         path = Path(uri).absolute()
         return [str(path)] if path.is_file() else sorted(str(file) for file in path.rglob("*") if file.is_file())
@@ -304,7 +305,7 @@ def files_below(uri: str) -> list[str]:
 def matching_files(pattern: str) -> list[str]:
     """The files that match a glob, sorted; on S3 ``*`` also crosses folders.
 
-    Of a folder that matches its files count if it is named like one (Spark's ``x.parquet``), or if no file matches.
+    Files in a matching folder count if it is named like a file (Spark's ``x.parquet``), or if no file matches.
     """
     if not is_s3(pattern):
         found = glob.glob(pattern, recursive=True)
@@ -327,10 +328,10 @@ def _keys(uri: str, bucket: str, prefix: str) -> list[str]:
 
 
 def no_space_left(error: BaseException) -> StorageError | None:
-    """What to say of an error that came of a full disk, whichever library met it; None where it is another."""
+    """The StorageError for an error caused by a full disk, in any library; None for other errors."""
     full = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded", errno.EFBIG: "File too large"}
     for number, reason in full.items():
-        # safetensors' errors carry the number in their text alone
+        # safetensors' errors have the number only in their text
         if getattr(error, "errno", None) == number or re.search(rf"code: {number}\b|os error {number}\b", str(error)):
             name = getattr(error, "filename", None)
             return StorageError(f"cannot write {name or 'a file'}: {reason}")

@@ -1,7 +1,7 @@
 """A table too large for memory, as a folder of Parquet parts and a list of them that is written last.
 
-The list, ``parts.json``, says of every part how long it is and its SHA-256. So a part that is missing, cut short or
-left by another run is found before its rows are believed, and readers ignore parts that nobody finished.
+The list, ``parts.json``, holds every part's length and SHA-256. So a part that is missing, truncated or left by another
+run is detected before its rows are used, and readers ignore the parts of an unfinished table.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from moemoe.errors import StorageError
 from moemoe.storage import exists, join, part_uri, read_bytes, remove, sizes, write_bytes
 
 LIST = "parts.json"
-#: Columns that earlier releases did not write; their files are read with null there.
+#: Columns that earlier releases did not write; in their files these are read as null.
 ADDED = {"tolerance", "source_weights"}
 AGAIN = "run the step that writes it again"
 
 
 def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """``table`` with the columns of ``schema`` that an earlier release did not write."""
+    """``table`` with the columns of ``schema`` that an earlier release did not write, as nulls."""
     for name in ADDED & (set(schema.names) - set(table.column_names)):
         table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
     return table.select(schema.names) if set(table.column_names) == set(schema.names) else table
@@ -35,7 +35,7 @@ def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 class ListedParts:
     """A folder of parts with one schema; an earlier run's single file at ``FOLDER.parquet`` is read as one part.
 
-    ``len`` is the number of parts; going over it reads them one after the other.
+    ``len`` is the number of parts; iteration reads them one after the other.
     """
 
     uri: str
@@ -50,7 +50,7 @@ class ListedParts:
         return f"{self.uri}.parquet"
 
     def exists(self) -> bool:
-        """Whether a whole table is there."""
+        """Whether a complete table exists."""
         return exists(self._list) or exists(self._single)
 
     def files(self) -> list[str]:
@@ -61,20 +61,20 @@ class ListedParts:
 
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:
-        """A writer of parts; the table is there once the block ends without an error. An earlier one is replaced."""
+        """A writer of parts; the table exists once the block ends without an error. It replaces an earlier one."""
         self._remove()
         writer = PartWriter(self)
         yield writer
         write_bytes(self._list, (json.dumps(writer.written, indent=1) + "\n").encode())
 
     def copy(self, to: "ListedParts") -> None:
-        """Copies a table in parts; an earlier one at ``to`` is replaced, and the new one is there when all of it is."""
+        """Copies the table to ``to``, replacing an earlier one; the copy exists only once it is complete."""
         to._remove()
         for uri in self.files():
             write_bytes(join(to.uri, uri.rsplit("/", 1)[1]), read_bytes(uri))
 
     def _remove(self) -> None:
-        """Takes away all files, the list first."""
+        """Deletes all files, the list first."""
         for uri in (self._list, self._single, *(join(self.uri, name) for name in sizes(self.uri))):
             remove(uri)
         self.__dict__.pop("_parts", None)
@@ -86,10 +86,10 @@ class ListedParts:
         return (self.part(index) for index in range(len(self)))
 
     def part(self, index: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """One part, all ``columns`` or some.
+        """One part, with all columns or with ``columns``.
 
         Raises:
-            StorageError: it is missing, not what the list says, or of another schema.
+            StorageError: it is missing, differs from the list, or has another schema.
         """
         if self._parts is None:
             return self._table(self._single, read_bytes(self._single), columns)
@@ -109,7 +109,7 @@ class ListedParts:
         return completed(own, pa.schema([self.schema.field(name) for name in wanted])).select(wanted)
 
     def read(self) -> pa.Table:
-        """The whole table, in memory: for a look at a small one."""
+        """The whole table, in memory: for inspecting a small one."""
         return pa.concat_tables([self.schema.empty_table(), *self])
 
     def _checked(self, uri: str, listed: dict[str, Any]) -> bytes:
@@ -125,7 +125,7 @@ class ListedParts:
 
     @cached_property
     def _parts(self) -> list[dict[str, Any]] | None:
-        """What the list says; None if there is but a single file."""
+        """The entries of the list; None if there is only a single file."""
         if not exists(self._list) and exists(self._single):
             return None
         try:
@@ -135,7 +135,7 @@ class ListedParts:
 
 
 class PartWriter:
-    """Writes the parts of a ListedParts, each table given as one part."""
+    """Writes the parts of a ListedParts; each given table becomes one part."""
 
     def __init__(self, parts: ListedParts):
         self._parts = parts
@@ -145,7 +145,7 @@ class PartWriter:
         return len(self.written)
 
     def part(self, index: int) -> pa.Table:
-        """A part that was written, read back."""
+        """Reads a written part back."""
         return self._parts.listed(self.written[index])
 
     def write_all(self, tables: Iterable[pa.Table]) -> None:
@@ -154,11 +154,11 @@ class PartWriter:
             self.write(table)
 
     def write(self, table: pa.Table) -> None:
-        """Adds a part; one without rows is left out.
+        """Adds a part, unless it has no rows.
 
         Raises:
             ValueError: it has another schema.
-            StorageError: it cannot be written, say because the disk is full.
+            StorageError: it cannot be written, e.g. because the disk is full.
         """
         if not table.schema.equals(self._parts.schema):
             raise ValueError(f"{self._parts.uri} holds {self._parts.schema.names}, not {table.schema.names}")

@@ -1,25 +1,25 @@
 """How many threads share an operation on a CPU, and how they wait for each other.
 
-Threads that share every operation of a small model wait for each other more than they compute. How they wait is
-OpenMP's: by itself it lets them spin for a while, which is quickest where nobody else wants the cores. Beside other
-work the thread that is waited for may not run meanwhile, and training stands still. Threads that sleep go on there;
-where nothing else runs, waking them takes a third of the time of a model of size small, and half of that of size tiny.
+Threads that share the operations of a small model wait for each other more than they compute. By default OpenMP lets
+waiting threads spin for a while, which is fastest on idle cores. On busy cores the thread that the others wait for may
+not get to run meanwhile, and training stalls. Sleeping threads avoid that; but on idle cores waking them takes a third
+of the training time of size small, and half of that of size tiny.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Environment of a process in which torch is to be loaded; what a person has set goes before it.
+#: Environment variables for a process that will load torch; the user's own settings take precedence.
 SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @contextmanager
 def at_most(threads: int | None) -> Iterator[None]:
-    """Within it, at most so many share an operation of this thread, and of those that begin meanwhile; None: no limit.
+    """Limits the threads per operation of this thread, and of threads started in the block; None: no limit.
 
-    The number is part of what makes the same bits again.
+    Bitwise reproducibility needs the same number.
     """
-    import torch  # who starts processes needs none
+    import torch  # lazy: the process that only starts others does not need it
 
     before = torch.get_num_threads()
     torch.set_num_threads(before if threads is None else min(before, threads))

@@ -1,9 +1,9 @@
-"""Lets timm and transformers import where torchvision's compiled half does not match torch.
+"""Lets timm and transformers be imported if torchvision's compiled part does not match torch.
 
 The registry's Linux torchvision wheel is built for CUDA; beside a CPU build of torch its operators are missing and
-``import torchvision`` fails. Declaring the missing operators is enough: nothing here calls them. Where torch and
-torchvision match this does nothing. Must run before timm or transformers is imported; torchvision itself, which takes
-over a second, is left to those that need it.
+``import torchvision`` fails. Declaring the missing operators is enough: nothing here calls them. If torch and
+torchvision match, this does nothing. It must run before timm or transformers is imported. It does not import
+torchvision itself, which takes over a second.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-#: What torchvision registers kernels for when it is imported.
+#: The operators for which torchvision registers kernels when it is imported.
 OPERATORS = ("nms", "qnms")
 
 _declared: list[torch.library.Library] = []  # a Library forgets its operators when it is collected

@@ -108,7 +108,7 @@ def test_unmapped_labels_are_listed_with_their_reasons(contract):
     }  # fmt: skip
     assert {entry["value"]: entry["reason"] for entry in heel["most_frequent_unmapped"]} == {
         "20 x 30 cm": "several dimensions, or a number of pieces; one measure is allowed",
-        "5": "no unit; it may be one of cm, inch, mm; default_unit under measurement in the contract says which",
+        "5": "no unit; it may be one of cm, inch, mm; the contract's default_unit (under measurement) can say which",
         "4 kg": "unit 'kg' is not accepted; accepted are cm, inch, mm",
         "40 cm": "40 cm is outside 0 to 30 cm",
     }

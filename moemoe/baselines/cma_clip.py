@@ -1,8 +1,8 @@
-"""CMA-CLIP (Liu et al. 2021): patches and tokens attend to each other, a classifier per attribute. A closed set.
+"""CMA-CLIP (Liu et al. 2021): patches and tokens attend to each other, a classifier per attribute, closed set.
 
-CLIP's patch and text embeddings, concatenated, go through a transformer (sequence-wise attention); the mean of its
-patches and the mean of its tokens are weighed per attribute (modality-wise attention: the softmax of their dot
-products with a learned vector); an MLP per attribute tells its values apart.
+CLIP's patch and text embeddings, concatenated, go through a transformer (sequence-wise attention). The mean of its
+patches and the mean of its tokens are weighted per attribute (modality-wise attention: the softmax of their dot
+products with a learned vector). An MLP per attribute classifies its values.
 
 Shapes: R products, N examples, P patches, K tokens, D width, A attributes, H hidden, C most values of an attribute.
 """
@@ -71,8 +71,8 @@ class ClosedSetBatch(Tensors):
 
     Args:
         image, text: as ``model.batch.Source``.
-        product_of, attribute_of: int64 [N]; the attribute is -1 where the training split does not have it.
-        target: int64 [N], the value's place; -100 where the training split does not have it. None for inference.
+        product_of, attribute_of: int64 [N]; the attribute is -1 if the training split does not have it.
+        target: int64 [N], the value's index, -100 if the training split does not have it; None for inference.
     """
 
     image: Source
@@ -82,14 +82,14 @@ class ClosedSetBatch(Tensors):
     target: Tensor | None = None
 
     def counts(self) -> Tensor:
-        """Scored examples, examples, examples with an image, int64 [3]."""
+        """Numbers of scored examples, of examples, and of examples with an image, int64 [3]."""
         assert self.target is not None
         examples = torch.full_like(self.product_of, 1).sum()
         return torch.stack([(self.target >= 0).sum(), examples, self.image.mask[self.product_of].sum()])
 
 
 class ClosedSetCollator(SourceCollator):
-    """Items -> ClosedSetBatch."""
+    """Builds a ``ClosedSetBatch`` from model inputs."""
 
     def __call__(self, items: Sequence[ModelInput]) -> ClosedSetBatch:
         """A batch of all questions of all ``items``."""
@@ -121,7 +121,7 @@ class CMAClip(SavedModule):
     name = "cma-clip"
     config_class = CMAClipConfig
     collator_class = ClosedSetCollator
-    limits = "answers values that the training split has, nothing else"
+    limits = "answers only values that occur in the training split"
 
     def __init__(self, config: CMAClipConfig):
         super().__init__()
@@ -138,7 +138,7 @@ class CMAClip(SavedModule):
                 max_position_embeddings=text.positions,
                 attention_dropout=text.dropout_rate,
                 bos_token_id=None,
-                eos_token_id=1,  # where CLIP's pooled state would lie; only the tokens' own states are read
+                eos_token_id=1,  # the position of CLIP's pooled state, which is not used: only token states are
             )
         )
         if text.ngrams.orders:
@@ -162,7 +162,7 @@ class CMAClip(SavedModule):
 
     @classmethod
     def create(cls, config: CMAClipConfig) -> "CMAClip":
-        """A new model; if the config names pretrained parts, their weights are loaded."""
+        """A new model; weights of pretrained parts that the config names are loaded."""
         clip = None
         if config.text.pretrained is not None:
             clip = load_clip_text(config.text.pretrained)
@@ -196,12 +196,12 @@ class CMAClip(SavedModule):
         return [table]
 
     def recompute_activations(self) -> None:
-        """Gradient checkpointing of both encoders."""
+        """Enables gradient checkpointing of both encoders."""
         self.text_encoder.gradient_checkpointing_enable()
         self.image_encoder.recompute_activations()
 
     def logits(self, batch: ClosedSetBatch) -> tuple[Tensor, Tensor]:
-        """Logits [N, C], the lowest number where the attribute has no such value, and modality weights [N, 2]."""
+        """Logits [N, C], the lowest number at indices beyond the attribute's values; modality weights [N, 2]."""
         patches_RPD = self.image_encoder(batch.image.data, batch.image.mask)
         mask_RK = batch.text.mask[:, : self.config.context_length]
         tokens_RKD = self.text_encoder(batch.text.data[:, : mask_RK.shape[1]], mask_RK.long()).last_hidden_state
@@ -232,7 +232,7 @@ class CMAClip(SavedModule):
 
     @torch.inference_mode()
     def answer(self, batch: ClosedSetBatch, collator: ClosedSetCollator) -> list[Answer]:
-        """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
+        """The most likely value; for an attribute that the training split lacks an empty answer with confidence 0."""
         logits_NC, weights_NS = self.logits(batch)
         confidence_N, value_N = logits_NC.softmax(-1).max(-1)
         names = list(self.config.values)

@@ -1,4 +1,4 @@
-"""What the configs of the baselines have in common."""
+"""Base classes of the baselines' configs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class BaselineConfig:
     nested: ClassVar[dict[str, Any]] = {}
 
     def with_catalog(self: C, tokens: int, values: Mapping[str, Sequence[str]]) -> C:
-        """With the training split's values, and the vocabulary of a tokenizer of ``tokens`` rounded up to 8."""
+        """A copy with the training split's values, and ``tokens`` rounded up to a multiple of 8 as vocabulary size."""
         changes: dict[str, Any] = {"values": {name: list(known) for name, known in values.items()}}
         text = getattr(self, "text", None)
         if text is not None and text.pretrained is None:
@@ -31,13 +31,13 @@ class BaselineConfig:
 
     @classmethod
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
-        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
+        """The inverse of ``to_dict``; raises ConfigError for an unknown key."""
         return config_from_dict(cls, values, **cls.nested)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextWithNgrams:
-    """Of a text encoder from scratch or from ``pretrained`` weights: n-grams beside its token embeddings."""
+    """The n-gram setting of a text encoder, from scratch or with ``pretrained`` weights."""
 
     pretrained: str | None = None
     ngrams: NgramConfig = dataclasses.field(default_factory=NgramConfig)
@@ -47,4 +47,4 @@ class TextWithNgrams:
             object.__setattr__(self, "ngrams", config_from_dict(NgramConfig, self.ngrams))
         if self.pretrained is not None and self.ngrams.orders:
             name = type(self).__name__
-            raise ConfigError(f"text.ngrams: {name} has none with the weights {self.pretrained}; leave one out")
+            raise ConfigError(f"text.ngrams: {name} cannot add n-grams to the weights {self.pretrained}; leave one out")

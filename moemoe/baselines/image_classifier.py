@@ -1,10 +1,10 @@
-"""A hidden layer over a frozen backbone's features, and a softmax for each attribute: what images alone can say.
+"""A hidden layer over a frozen backbone's features and a softmax per attribute: how far images alone go.
 
-Image only, a closed set of values. A linear probe with one layer more: the mean of the backbone's patches is what
-probes read (Kornblith et al. 2019), and beside it stand the colours that it has lost.
+Image only, a closed set of values. It is a linear probe with one more layer. Like probes (Kornblith et al. 2019) it
+reads the mean of the backbone's patches, and in addition colours, which that mean loses.
 
-Shapes: I images, P patches, W numbers of a patch, F numbers of an image, H hidden, C values of all attributes together,
-A attributes, V values of the attribute that has most, N questions.
+Shapes: I images, P patches, W numbers per patch, F numbers per image, H hidden, C values of all attributes together,
+A attributes, V most values of an attribute, N questions.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from moemoe.vision.config import PACKAGE, ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
 from moemoe.vision.weights import load_backbone_weights
 
-#: Shares of the numbers that an image has, and of the hidden ones, that are 0 in a training step.
+#: Dropout of an image's numbers, and of the hidden units.
 INPUT_DROPOUT, HIDDEN_DROPOUT = 0.2, 0.5
 WEIGHT_DECAY = 0.01
 IMAGES_AT_ONCE = 64
@@ -37,15 +37,15 @@ IMAGES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class ImageClassifierConfig(BaselineConfig):
-    """What it sees, and how it learns.
+    """Its input and its training.
 
     Args:
         image: the frozen backbone.
         hidden: width of the hidden layer, H.
-        epochs: over the images; more if that gives fewer than ``least_steps`` steps.
-        least_steps: fewest steps of training.
-        batch_size: images of a step.
-        learning_rate: AdamW's highest rate (one-cycle schedule).
+        epochs: passes over the images; more if that makes fewer than ``least_steps`` steps.
+        least_steps: minimum number of training steps.
+        batch_size: images per step.
+        learning_rate: AdamW's maximum (one-cycle schedule).
         values: see ``with_catalog``.
     """
 
@@ -67,7 +67,7 @@ class ImageClassifierConfig(BaselineConfig):
     def __post_init__(self):
         if self.image.trained != "none":
             raise ConfigError(
-                f"image-classifier: image.trained is {self.image.trained}; allowed is none, it reads a frozen backbone"
+                f"image-classifier: image.trained is {self.image.trained}; allowed is none, as its backbone is frozen"
             )
 
 
@@ -77,7 +77,7 @@ class ImageClassifier(SavedModule):
     name = "image-classifier"
     config_class = ImageClassifierConfig
     collator_class = ItemCollator
-    limits = "answers values that the training split has, nothing else, and reads no text"
+    limits = "answers only values that occur in the training split, and reads no text"
 
     def __init__(self, config: ImageClassifierConfig):
         super().__init__()
@@ -100,32 +100,32 @@ class ImageClassifier(SavedModule):
 
     @classmethod
     def create(cls, config: ImageClassifierConfig) -> "ImageClassifier":
-        """One that has the backbone's weights and has learned nothing."""
+        """An untrained classifier with the backbone's weights."""
         model = cls(config)
         load_backbone_weights(model.image_encoder.backbone, config.image)
         return model
 
     @classmethod
     def fit(cls, config: ImageClassifierConfig, items: Iterable[ModelInput], seed: int) -> "ImageClassifier":
-        """Learns from the products that have an image; an attribute of none of them is left out. See ``Fitted.fit``."""
-        with torch.random.fork_rng(devices=[]):  # it learns on the CPU
+        """Trains on the products with an image; an attribute that none of them has is left out. See ``Fitted.fit``."""
+        with torch.random.fork_rng(devices=[]):  # training runs on the CPU
             torch.manual_seed(seed)
             model = cls.create(config)
             seen_IF, targets = model._summaries(items)
             learned = sorted({number for rows in targets for number in rows[:, 0].tolist()})
-            if len(learned) < len(config.values):  # of the others no image tells anything
+            if len(learned) < len(config.values):  # the others have no training image
                 names = list(config.values)
                 config = replace(config, values={names[number]: config.values[names[number]] for number in learned})
                 targets = [np.column_stack([np.searchsorted(learned, rows[:, 0]), rows[:, 1]]) for rows in targets]
                 model = cls.create(config)
             if learned:
-                with at_most(1):  # two threads that share such small steps are no faster, and give other bits
+                with at_most(1):  # with such small steps two threads are no faster, and change the bits
                     model._learn(seen_IF, targets, np.random.default_rng(seed))
         return model.eval()
 
     @torch.inference_mode()
     def _summaries(self, items: Iterable[ModelInput]) -> tuple[Tensor, list[np.ndarray]]:
-        """Of each image its numbers, half [I, F], and its targets: rows of attribute and value, [N, 2]."""
+        """Each image's numbers, half [I, F], and its targets: rows of (attribute, value), [N, 2]."""
         number = {name: index for index, name in enumerate(self.config.values)}
         place = {name: {value: c for c, value in enumerate(own)} for name, own in self.config.values.items()}
         parts, targets, waiting = deque[Tensor](), [], []
@@ -141,14 +141,14 @@ class ImageClassifier(SavedModule):
         if waiting:
             parts.append(self._summary(waiting).half())
         seen_IF, start = torch.empty(len(targets), len(self.mean_F), dtype=torch.half), 0
-        while parts:  # torch.cat would hold all of it twice
+        while parts:  # torch.cat would need the memory twice
             part_IF = parts.popleft()
             seen_IF[start : start + len(part_IF)] = part_IF
             start += len(part_IF)
         return seen_IF, targets
 
     def _learn(self, seen_IF: Tensor, targets: Sequence[np.ndarray], rng: np.random.Generator) -> None:
-        parts = seen_IF.split(4096)  # half precision is summed in single
+        parts = seen_IF.split(4096)  # half precision, so summed in single precision
         self.mean_F.copy_(torch.stack([part.float().sum(0) for part in parts]).sum(0) / len(seen_IF))
         square_F = torch.stack([(part.float() - self.mean_F).square().sum(0) for part in parts]).sum(0) / len(seen_IF)
         self.deviation_F.copy_(square_F.sqrt() + 1e-3)
@@ -173,7 +173,7 @@ class ImageClassifier(SavedModule):
             rate.step()
 
     def _columns_by_attribute(self) -> tuple[Tensor, Tensor]:
-        """Which of the C columns each attribute's values have, [A, V], and where there is one."""
+        """The columns (of C) of each attribute's values, [A, V], and a mask of those that exist."""
         most = max(len(own) for own in self.config.values.values())
         column_AV = torch.zeros(len(self.columns), most, dtype=torch.int64)
         exists_AV = torch.zeros(len(self.columns), most, dtype=torch.bool)
@@ -198,7 +198,7 @@ class ImageClassifier(SavedModule):
         return self.out(F.dropout(F.gelu(self.hidden(x_IF)), HIDDEN_DROPOUT, self.training))
 
     def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
-        """The likeliest value; nothing, with confidence 0, without an image or of an attribute it has not learned."""
+        """The most likely value; without an image, or for an unknown attribute, empty with confidence 0."""
         found = {}
         for index, name, probability_V in self._probabilities(batch):
             best = int(probability_V.argmax())
@@ -208,7 +208,7 @@ class ImageClassifier(SavedModule):
     def distributions(
         self, batch: ItemBatch, collator: ItemCollator, asked: Sequence[str], values: Mapping[str, Sequence[str]]
     ) -> list[Distribution]:
-        """See ``Member``; every value is as likely as another where there is no image."""
+        """See ``Member``; uniform if there is no image."""
         found = {}
         for index, name, probability_V in self._probabilities(batch):
             known = dict(zip(self.config.values[name], probability_V.tolist(), strict=True))
@@ -219,7 +219,7 @@ class ImageClassifier(SavedModule):
 
     @torch.inference_mode()
     def _probabilities(self, batch: ItemBatch) -> Iterator[tuple[int, str, np.ndarray]]:
-        """Of each item with an image and each of its questions that it has learned: the values' probabilities [V]."""
+        """The values' probabilities [V] for each item with an image and each of its questions seen in training."""
         there = [index for index, item in enumerate(batch.items) if item.sources[0] is not None]
         if not there or not self.columns:
             return
@@ -231,7 +231,7 @@ class ImageClassifier(SavedModule):
 
 
 def _batches(count: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The rows of each step: all of them once in each pass but for those that fill no batch, in a new order."""
+    """The rows of each step: shuffled anew in each pass, without the last rows that do not fill a batch."""
     while True:
         order = rng.permutation(count)
         for start in range(0, count - size + 1, size):

@@ -1,4 +1,4 @@
-"""Batches of fitted systems: the items themselves."""
+"""Batches of fitted systems, which hold the model inputs unchanged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from moemoe.batches.collate import ModelInput
 from moemoe.model.outputs import Answer
 
 NO_ANSWER = Answer("", 0.0, 0.0, 1.0)
-"""What a system says that cannot answer."""
+"""The answer of a system that cannot answer."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class ItemBatch:
     items: Sequence[ModelInput]
 
     def to(self, device: torch.device) -> "ItemBatch":
-        """Itself: fitted systems compute where they are."""
+        """Returns itself: fitted systems stay on their device."""
         return self
 
     def questions(self) -> set[str]:
@@ -28,12 +28,12 @@ class ItemBatch:
         return {question for item in self.items for question in item.questions}
 
     def in_order(self, found: Mapping[tuple[int, str], Answer]) -> list[Answer]:
-        """Answers by (item, question), flattened in the order asked; NO_ANSWER where there is none."""
+        """The answers, given by (item, question), in the order of the questions; NO_ANSWER if one is missing."""
         return [found.get((i, question), NO_ANSWER) for i, item in enumerate(self.items) for question in item.questions]
 
 
 class ItemCollator:
-    """Has no tokenizer and nothing to do."""
+    """Wraps model inputs in an ``ItemBatch``; it needs no tokenizer."""
 
     tokenizer = None
 

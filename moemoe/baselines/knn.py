@@ -1,9 +1,9 @@
 """K nearest neighbours over image and text embeddings (table 2): the values of the most similar training products.
 
-Nothing here is learned from labels. The text's embedding is TF-IDF brought to ``text_width`` dimensions by a truncated
-SVD of the training split (latent semantic analysis); the image's is a colour histogram of its middle, or the mean
-patch embedding of a pretrained timm model. From scratch the histogram is the honest choice: an untrained backbone
-knows nothing of similarity.
+Nothing here is learned from labels. The text embedding is TF-IDF reduced to ``text_width`` dimensions by a truncated
+SVD of the training split (latent semantic analysis). The image embedding is a colour histogram of the image's middle,
+or the mean patch embedding of a pretrained timm model. Without pretrained weights only the histogram makes sense: an
+untrained backbone does not measure similarity.
 
 Shapes: B products asked, P training products, D_t text and D_i image dimensions.
 """
@@ -35,7 +35,7 @@ HUES, SATURATIONS, BRIGHTNESSES = 16, 4, 4
 
 @dataclass(frozen=True)
 class KNNConfig(BaselineConfig):
-    """``k`` neighbours; ``image_weight`` is the image's part of the similarity, the text has the rest.
+    """``k`` neighbours vote; ``image_weight`` is the image's weight in the similarity, the text has the rest.
 
     ``image.name``: ``histogram``, or a timm model with pretrained weights. The other keys are those of TF-IDF.
     """
@@ -59,13 +59,13 @@ class KNNConfig(BaselineConfig):
             )
         if self.image.name != HISTOGRAM and not self.image.pretrained:
             raise ConfigError(
-                f"knn: image.name is {self.image.name} without pretrained weights, so its features show no similarity; "
-                f"set image.pretrained, or image.name={HISTOGRAM}"
+                f"knn: image.name is {self.image.name} without pretrained weights, which cannot measure similarity; "
+                f"set image.pretrained, or take image.name={HISTOGRAM}"
             )
 
 
 def colour_histogram(image_3HW: np.ndarray) -> np.ndarray:
-    """Of the middle half, float32 [256]: bins of hue x saturation x brightness; square roots, so of length 1."""
+    """Histogram of an image's middle half, float32 [256]: hue x saturation x brightness; square roots, so of norm 1."""
     from PIL import Image
 
     image_3HW = np.asarray(image_3HW)
@@ -79,14 +79,14 @@ def colour_histogram(image_3HW: np.ndarray) -> np.ndarray:
 
 
 class ImageEmbedding:
-    """Images (None: there is none) -> unit vectors [B, D_i], 0 where there is none."""
+    """Embeds images (None: no image) as unit vectors [B, D_i], 0 for a missing image."""
 
     def __init__(self, image: ImageConfig, backbone: ImageEncoder | None = None):
         self.image, self.backbone = image, backbone
 
     @classmethod
     def create(cls, image: ImageConfig) -> "ImageEmbedding":
-        """With timm's weights where ``image`` names a model. Raises ConfigError if they cannot be loaded."""
+        """Loads timm's weights if ``image`` names a model. Raises ConfigError if they cannot be loaded."""
         if image.name == HISTOGRAM:
             return cls(image)
         backbone = _encoder(image)
@@ -116,19 +116,19 @@ def _encoder(image: ImageConfig) -> ImageEncoder:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; rows of 0 stay."""
+    """Scales rows to norm 1; rows of zeros stay unchanged."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 class KNN:
-    """The k most similar training products that have the attribute vote, each with its similarity.
+    """The k most similar training products that have the attribute vote, each weighted by its similarity.
 
-    Confidence is the winner's part of the votes; the image's share is its part of the winner's similarities.
+    Confidence is the winning value's share of the votes; the image's weight is its share of the winner's similarities.
     """
 
     config_class = KNNConfig
     collator_class = ItemCollator
-    limits = "answers values that the training split has, nothing else"
+    limits = "answers only values that occur in the training split"
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class KNN:
 
     @classmethod
     def check(cls, config: KNNConfig) -> None:
-        """Raises ConfigError if scikit-learn or the image's weights cannot be loaded."""
+        """Raises ConfigError if scikit-learn or the image model's weights cannot be loaded."""
         check_scikit_learn("knn")
         ImageEmbedding.create(config.image)
 
@@ -182,7 +182,7 @@ class KNN:
         )
 
     def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
-        """The winning value; nothing, with confidence 0, where no neighbour is similar at all."""
+        """The winning value; an empty answer with confidence 0 if no neighbour has any similarity."""
         text_BD = unit(np.asarray(self.vectorizer([str(item.sources[1]) for item in batch.items]) @ self.components.T))
         image_BD = self.images([item.sources[0] for item in batch.items])
         image_BP = self.config.image_weight * (image_BD @ self.image_PD.T)
@@ -210,7 +210,7 @@ class KNN:
         return Answer(self.config.values[name][best], float(votes[best] / votes.sum()), image, 1.0 - image)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``, the image's weights among it."""
+        """Writes ``config.json``, ``vocabulary.json`` and ``model.safetensors``, with the image model's weights."""
         write_config(folder, "knn", self.config)
         (Path(folder) / "vocabulary.json").write_text(json.dumps(self.vectorizer.vocabulary))
         tensors = {"idf": self.vectorizer.idf, "components": self.components}

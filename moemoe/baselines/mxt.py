@@ -1,12 +1,12 @@
-"""MXT (Khandelwal et al. 2023): an image shifts T5's input, and T5's memory looks at the image's patches.
+"""MXT (Khandelwal et al. 2023): the image shifts T5's input embeddings, and T5's encoder output attends to its patches.
 
-Question, product type and text stand in one joint encoder; the images go in twice. A multimodal adaptation gate
-(Rahman et al. 2020) joins the global vector of ResNet-152 to every token embedding; after T5's encoder each token
-attends to Xception's feature map; T5's decoder answers greedily. Backbones are trained along.
+One joint encoder reads question, product type and text; the image enters twice. A multimodal adaptation gate (Rahman
+et al. 2020) adds the global vector of ResNet-152 to every token embedding. After T5's encoder each token attends to
+Xception's feature map. T5's decoder answers greedily. The backbones are trained too.
 
 The paper's two networks take 224 and 299 pixels; here both see the same image of ``image.size``.
 
-Shapes: B examples, K tokens, D d_model, V width of the global vector, P places of the feature map.
+Shapes: B examples, K tokens, D d_model, V width of the global vector, P positions of the feature map.
 """
 
 from dataclasses import dataclass, field, replace
@@ -31,9 +31,9 @@ class MXTConfig(ModelConfig):
     """``image`` is the network of the global vector, ``features`` that of the feature map.
 
     Args:
-        gate_bound: beta of the gate: the shift is at most this many times as long as the token's embedding.
-        gate_dropout: after the gate's normalisation.
-        heads: of the attention to the feature map.
+        gate_bound: beta of the gate: the shift's norm is at most this many times that of the token's embedding.
+        gate_dropout: dropout after the gate's normalisation.
+        heads: heads of the attention to the feature map.
     """
 
     question_in: str = "context"
@@ -48,17 +48,17 @@ class MXTConfig(ModelConfig):
         super().__post_init__()
         fixed = ("image", "text"), "context", False, False, None
         if (self.sources, self.question_in, self.question_guidance, self.alignment, self.experts) != fixed:
-            raise ConfigError("mxt reads one image and one text, with the question in the context; leave out all else")
+            raise ConfigError("mxt reads one image and one text, with the question in the context, and nothing more")
         if self.text.encoder is not None:
             raise ConfigError("mxt shifts T5's token embeddings by the image; leave out text.encoder")
         if self.features.size != self.image.size:
             object.__setattr__(self, "features", replace(self.features, size=self.image.size))
         if "none" in (self.image.trained, self.features.trained) and self.features != self.image:
-            raise ConfigError("mxt: a frozen image encoder's features serve both; set features.* as image.*")
+            raise ConfigError("mxt: both parts read the features of a frozen image encoder; set features.* as image.*")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
-        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
+        """The inverse of ``to_dict``; raises ConfigError for an unknown key."""
         nested = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig, "features": ImageConfig}
         return config_from_dict(cls, values, **nested)
 
@@ -66,7 +66,7 @@ class MXTConfig(ModelConfig):
 class AdaptationGate(nn.Module):
     """Rahman et al. 2020: g = ReLU(W_g [T; V] + b_g), H = g * W_H V + b_H, out = LayerNorm(T + a H).
 
-    a = min(bound |T| / |H|, 1) per token. Where there is no image H is 0.
+    a = min(bound |T| / |H|, 1) per token. Without an image, H is 0.
     """
 
     def __init__(self, width: int, d_model: int, bound: float, dropout: float):
@@ -95,7 +95,7 @@ def share(own_BKD: Tensor, added_BKD: Tensor) -> Tensor:
 
 
 class MXT(MoEMoE):
-    """With MoEMoE it shares T5's encoder and decoder, the loss, the decoding and the files; ``encode`` is its own."""
+    """Shares T5's encoder and decoder, the loss, the decoding and the files with MoEMoE; only ``encode`` differs."""
 
     name = "mxt"
     config_class = MXTConfig
@@ -104,7 +104,7 @@ class MXT(MoEMoE):
     def __init__(self, config: MXTConfig):
         super().__init__(config)
         d_model = config.text.d_model
-        self.image_encoder.unproject()  # the gate takes the global vector in its own width
+        self.image_encoder.unproject()  # the gate takes the global vector unprojected
         shared = self.image_encoder.backbone if self.image_encoder.frozen else None
         self.feature_encoder = ImageEncoder(config.features, d_model, shared)
         width = self.image_encoder.width
@@ -114,7 +114,7 @@ class MXT(MoEMoE):
 
     @classmethod
     def create(cls, config: ModelConfig) -> "MXT":
-        """A new model; if the config names pretrained parts, their weights are loaded."""
+        """A new model; weights of pretrained parts that the config names are loaded."""
         model = super().create(config)
         assert isinstance(model, MXT)
         load_backbone_weights(model.feature_encoder.backbone, model.config.features)
@@ -129,7 +129,7 @@ class MXT(MoEMoE):
             load_timm(config.features)
 
     def recompute_activations(self) -> None:
-        """Gradient checkpointing of T5's stacks and both backbones."""
+        """Enables gradient checkpointing of T5's stacks and both backbones."""
         super().recompute_activations()
         self.feature_encoder.recompute_activations()
 

@@ -3,10 +3,10 @@
 The input is [text, end, question 1, ENT, question 2, ENT, ...]. The state of each text token times the state of a
 question's ENT gives the token's tag for that question: B (the answer begins), I (it goes on), O (neither).
 
-Text only and extractive. Tags come from finding the gold value itself in the text, as whole words whatever their
-case; where it is not written there, all tags are O. So what the text does not spell out it cannot answer: then it
-answers nothing, with confidence 0. What it extracts counts as the attribute's value of the same letters, whatever
-their case, and stands as it is where there is none.
+Text only and extractive. Training tags mark where the gold value occurs in the text, as whole words in any letter
+case; if it does not occur, all tags are O. So the model can only answer what the text spells out; otherwise its answer
+is empty, with confidence 0. An extracted text becomes the attribute's value that equals it up to letter case, and
+stays unchanged if there is none.
 
 Shapes: R rows (a product with as many questions as fit), L tokens, K text tokens, N examples, D width.
 """
@@ -50,7 +50,7 @@ class BertText(TextWithNgrams):
 
 @dataclass(frozen=True)
 class NerMqMrcConfig(BaselineConfig):
-    """Texts are cut to ``context_length`` tokens, questions to ``question_length``."""
+    """Texts are truncated to ``context_length`` tokens, questions to ``question_length``."""
 
     sources = ("text",)
     nested: ClassVar[dict[str, Any]] = {"text": BertText}
@@ -70,14 +70,14 @@ class NerMqMrcConfig(BaselineConfig):
 
 @dataclass
 class TaggedBatch(Tensors):
-    """Rows of a text and questions.
+    """Rows of a text and its questions.
 
     Args:
         ids, mask, kinds: [R, L]; kinds are BERT's token types, 0 in the text and 1 in the questions.
-        row_of, entity_at: int64 [N], an example's row and the place of its ENT.
-        in_text: bool [R, K], the tokens that stand for letters of the text.
+        row_of, entity_at: int64 [N], an example's row and the position of its ENT.
+        in_text: bool [R, K], the tokens that stand for characters of the text.
         tags: int64 [N, K], -100 outside the text; None for inference.
-        texts, offsets, questions: each row's text and its tokens' places in it, each example's question.
+        texts, offsets, questions: each row's text, its tokens' character offsets, and each example's question.
     """
 
     ids: Tensor
@@ -92,14 +92,14 @@ class TaggedBatch(Tensors):
     questions: list[str]
 
     def counts(self) -> Tensor:
-        """Scored tags, examples, and no images, int64 [3]."""
+        """Numbers of scored tags, of examples, and of images (0), int64 [3]."""
         assert self.tags is not None
         examples = torch.ones_like(self.row_of).sum()
         return torch.stack([(self.tags != -100).sum(), examples, torch.zeros_like(examples)])
 
 
 def spans_of(value: str, text: str) -> list[Span]:
-    """Where ``value`` stands in ``text`` as whole words, whatever its case."""
+    """Where ``value`` occurs in ``text`` as whole words, in any letter case."""
     found = regex.finditer(whole(value, regex.escape(value)), text, regex.IGNORECASE | regex.VERSION1) if value else ()
     return [match.span() for match in found]
 
@@ -115,9 +115,9 @@ def tags_of(spans: Sequence[Span], offsets: Sequence[Span]) -> list[int]:
 
 
 def decode(tags: Sequence[int], probabilities: Sequence[float]) -> tuple[int, int, float] | None:
-    """The likeliest answer among the tagged ones: first token, last token + 1, product of its tags' probabilities.
+    """The most likely tagged answer: first token, last token + 1, product of its tags' probabilities.
 
-    An I after an O begins an answer too. None where all tags are O.
+    An I after an O begins an answer too. None if all tags are O.
     """
     best, start = None, 0
     while start < len(tags):
@@ -135,10 +135,10 @@ def decode(tags: Sequence[int], probabilities: Sequence[float]) -> tuple[int, in
 
 
 class TaggedCollator(SourceCollator):
-    """Items -> TaggedBatch. ENT is the token after the tokenizer's own."""
+    """Builds a ``TaggedBatch`` from model inputs. ENT has the first id after the tokenizer's vocabulary."""
 
     def __call__(self, items: Sequence[ModelInput]) -> TaggedBatch:
-        """A batch of all questions of all ``items``; a product whose questions do not fit in one row takes several."""
+        """A batch of all questions of all ``items``; a product takes several rows if one cannot hold its questions."""
         texts = [str(item.sources[0] or "") for item in items]
         with self._lock:
             encoded = self.tokenizer(
@@ -196,7 +196,7 @@ class NerMqMrc(SavedModule):
     name = "ner-mqmrc"
     config_class = NerMqMrcConfig
     collator_class = TaggedCollator
-    limits = "extracts what the text spells out, answers nothing else, and reads no image"
+    limits = "answers only what the text spells out, and reads no image"
 
     def __init__(self, config: NerMqMrcConfig):
         super().__init__()
@@ -221,7 +221,7 @@ class NerMqMrc(SavedModule):
 
     @classmethod
     def create(cls, config: NerMqMrcConfig) -> "NerMqMrc":
-        """A fresh model; BERT's weights are loaded where the config names them."""
+        """A new model; BERT's weights are loaded if the config names them."""
         if config.text.pretrained is None:
             return cls(config)
         bert = load_bert(config.text.pretrained)
@@ -248,11 +248,11 @@ class NerMqMrc(SavedModule):
         return [self.bert.get_input_embeddings().weight]
 
     def recompute_activations(self) -> None:
-        """Gradient checkpointing of BERT."""
+        """Enables gradient checkpointing of BERT."""
         self.bert.gradient_checkpointing_enable()
 
     def logits(self, batch: TaggedBatch) -> Tensor:
-        """Logits of the tags [N, K, 3]."""
+        """The tags' logits [N, K, 3]."""
         states_RLD = self.bert(batch.ids, batch.mask.long(), batch.kinds).last_hidden_state
         entity_ND = states_RLD[batch.row_of, batch.entity_at]
         K = batch.in_text.shape[1]
@@ -266,7 +266,7 @@ class NerMqMrc(SavedModule):
 
     @torch.inference_mode()
     def answer(self, batch: TaggedBatch, collator: TaggedCollator) -> list[Answer]:
-        """What the text says, as the attribute's value where it is one; nothing, with confidence 0, where all is O."""
+        """The extracted text, as the attribute's value if it is one; empty, with confidence 0, if all tags are O."""
         probability_NK, tag_NK = self.logits(batch).float().softmax(-1).max(-1)
         tag_NK = tag_NK.masked_fill(~batch.in_text[batch.row_of], O)
         answers = []

@@ -1,4 +1,4 @@
-"""TF-IDF + logistic regression per attribute: what a practitioner would try first. Text only, a closed set of values.
+"""TF-IDF and a logistic regression per attribute: what a practitioner tries first. Text only, closed set of values.
 
 Shapes: B products, F features (word n-grams), C values of an attribute.
 """
@@ -23,12 +23,12 @@ from moemoe.words import with_one_i, words
 
 @dataclass(frozen=True)
 class TfIdfConfig(BaselineConfig):
-    """Word n-grams up to ``ngrams`` words, those of at least ``min_products`` products and at most ``max_features``.
+    """Features are n-grams of up to ``ngrams`` words in at least ``min_products`` products, at most ``max_features``.
 
-    ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``tolerance``: a regression is
-    done when a pass over its products changes no weight by more than this part of the largest. ``titles``: whether each
-    product is shown a second time by its title alone, for a catalog in which many have no more. ``values``: see
-    ``with_catalog``.
+    ``penalty``: C of scikit-learn's logistic regression, the inverse of the L2 penalty. ``tolerance``: a regression
+    stops when a pass over its products changes no weight by more than this share of the largest. ``titles``: whether
+    each product is trained on a second time with its title only, for catalogs where many products have only a title.
+    ``values``: see ``with_catalog``.
     """
 
     sources = ("text",)
@@ -58,7 +58,7 @@ def _without_case(text: str) -> str:
 
 
 class Vectorizer:
-    """scikit-learn's TF-IDF with sublinear counts, kept as a vocabulary and its weights."""
+    """scikit-learn's TF-IDF with sublinear counts, stored as a vocabulary and its weights."""
 
     def __init__(self, config: Any, vocabulary: Sequence[str] | None = None, idf_F: np.ndarray | None = None):
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -70,7 +70,7 @@ class Vectorizer:
             vocabulary=vocabulary,
             sublinear_tf=True,
             preprocessor=_without_case,
-            tokenizer=words,  # single letters and digits are words too: sizes and counts
+            tokenizer=words,  # single letters and digits are words too, e.g. sizes and counts
             token_pattern=None,
             dtype=np.float32,
         )
@@ -78,17 +78,17 @@ class Vectorizer:
             self._own.idf_ = idf_F
 
     def fit(self, texts: Sequence[str]) -> Any:
-        """Learns the vocabulary; the texts' sparse vectors [B, F].
+        """Learns the vocabulary and returns the texts' sparse vectors [B, F].
 
         Raises:
-            ConfigError: no word stands in enough products.
+            ConfigError: no word occurs in enough products.
         """
         try:
             return self._own.fit_transform(texts)
         except ValueError as error:
             raise ConfigError(
-                f"no word occurs in {self._own.min_df} or more of the {len(texts)} training products, which "
-                "TF-IDF needs; give a larger catalog, or --set min_products=1"
+                f"no word occurs in {self._own.min_df} of the {len(texts)} training products, as TF-IDF needs; give a "
+                "larger catalog, or --set min_products=1"
             ) from error
 
     def __call__(self, texts: Sequence[str]) -> Any:
@@ -110,18 +110,18 @@ class TfIdf:
     """One multinomial logistic regression per attribute over all product types; confidence = class probability.
 
     Args:
-        coefficients: per attribute [C, F] and [C]; C rows for two values too, the first of them 0.
+        coefficients: per attribute [C, F] and [C]; also with two values C rows, the first of them 0.
     """
 
     config_class = TfIdfConfig
     collator_class = ItemCollator
-    limits = "answers values that the training split has, nothing else, and reads no image"
+    limits = "answers only values that occur in the training split, and reads no image"
 
     def __init__(
         self, config: TfIdfConfig, vectorizer: Vectorizer, coefficients: dict[str, tuple[np.ndarray, np.ndarray]]
     ):
         self.config, self.vectorizer = config, vectorizer
-        # laid out by feature, as scipy multiplies them: else every batch would copy them
+        # stored by feature, the layout that scipy multiplies: else every batch would copy them
         self.coefficients = {name: (np.asfortranarray(w_CF), b_C) for name, (w_CF, b_C) in coefficients.items()}
 
     @classmethod
@@ -131,9 +131,9 @@ class TfIdf:
 
     @classmethod
     def fit(cls, config: TfIdfConfig, items: Iterable[ModelInput], seed: int) -> "TfIdf":
-        """Learns vocabulary and regressions; an attribute with one value needs none, one of no item is left out.
+        """Learns vocabulary and regressions, see ``Fitted.fit``.
 
-        See ``Fitted.fit``.
+        An attribute with only one value needs no regression; an attribute that no item has is left out.
         """
         cls.check(config)
         from sklearn.linear_model import LogisticRegression
@@ -153,28 +153,28 @@ class TfIdf:
         coefficients = {}
         for name, known in config.values.items():
             weight_CF = np.zeros((len(known), vectors_BF.shape[1]), dtype=np.float32)
-            bias_C = np.full(len(known), -np.inf, dtype=np.float32)  # a value that was never drawn as a target
+            bias_C = np.full(len(known), -np.inf, dtype=np.float32)  # -inf for a value that never was a target
             present = np.unique(targets[name])
             if len(present) == 1:
                 bias_C[present] = 0.0
             else:
                 own_BF = vectors_BF[rows[name]]
-                seen = np.unique(own_BF.indices)  # the other features' weights are 0
+                seen = np.unique(own_BF.indices)  # the weights of other features stay 0
                 model = LogisticRegression(
                     C=config.penalty,
-                    solver="sag",  # an order of magnitude quicker here than lbfgs, and as good
+                    solver="sag",  # here ten times as fast as lbfgs, and as good
                     tol=config.tolerance,
                     max_iter=config.max_iterations,
                     random_state=seed,
                 ).fit(own_BF[:, seen], targets[name])
-                two = len(present) == 2  # scikit-learn then keeps the second value's row alone
+                two = len(present) == 2  # scikit-learn then keeps only the second value's row
                 weight_CF[np.ix_(present[-len(model.coef_) :], seen)] = model.coef_
                 bias_C[present] = [0.0, model.intercept_[0]] if two else model.intercept_
             coefficients[name] = (weight_CF, bias_C)
         return cls(config, vectorizer, coefficients)
 
     def answer(self, batch: ItemBatch, collator: ItemCollator) -> list[Answer]:
-        """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
+        """The most likely value; for an attribute that the training split lacks an empty answer with confidence 0."""
         found: dict[tuple[int, str], Answer] = {}
         for name, asked, probability_BC in self._probabilities(batch):
             for index, row_C in zip(asked, probability_BC, strict=True):
@@ -185,7 +185,7 @@ class TfIdf:
     def distributions(
         self, batch: ItemBatch, collator: ItemCollator, asked: Sequence[str], values: Mapping[str, Sequence[str]]
     ) -> list[Distribution]:
-        """The regressions' probabilities; every value as likely as another where there is no text or no regression."""
+        """The regressions' probabilities; uniform if there is no text or no regression."""
         found: dict[tuple[int, str], np.ndarray] = {}
         for name, rows, probability_BC in self._probabilities(batch):
             place = {value: index for index, value in enumerate(self.config.values[name])}
@@ -200,7 +200,7 @@ class TfIdf:
         return [Distribution(found.get((i, name), _uniform(values[name])), 0.0) for i, name in pairs]
 
     def _probabilities(self, batch: ItemBatch) -> Iterator[tuple[str, list[int], np.ndarray]]:
-        """Each attribute with a regression, the items that are asked it, and their probabilities, float64 [B, C]."""
+        """Each attribute with a regression, the items with its question, and their probabilities, float64 [B, C]."""
         vectors_BF = self.vectorizer([str(item.sources[0]) for item in batch.items])
         for name in sorted(batch.questions() & set(self.coefficients)):
             asked = [index for index, item in enumerate(batch.items) if name in item.questions]

@@ -1,6 +1,6 @@
-"""What goes into a model.
+"""The tensors that a model reads.
 
-Shapes: R rows of a source, B products (one per example where the question is in the context), U distinct questions,
+Shapes: R rows of a source, B products (one per example if the question is in the context), U distinct questions,
 J question tokens, N examples (product x attribute), T decoder tokens, D d_model, S sources.
 """
 
@@ -18,7 +18,7 @@ class Tensors:
     """A dataclass of tensors, possibly nested."""
 
     def to(self: B, device: torch.device) -> B:
-        """The same with every tensor on ``device``."""
+        """A copy with every tensor on ``device``."""
 
         def moved(value):
             if isinstance(value, list):
@@ -37,8 +37,9 @@ class Source(Tensors):
     Args:
         data: uint8 [R, 3, H, W] images, half [R, P, W] features (``ImageEncoder.features``), or int64 [R, K] token
             ids.
-        mask: bool [R], whether there is an image (any content where not), or bool [R, K], the real tokens.
-        row_of: int64 [B], each product's row.
+        mask: bool [R], whether there is an image (if not, its data are arbitrary), or bool [R, K], true for tokens that
+            are not padding.
+        row_of: int64 [B], each product's row in ``data``.
     """
 
     data: Tensor
@@ -48,17 +49,18 @@ class Source(Tensors):
 
 @dataclass
 class Batch(Tensors):
-    """One batch, everything encoded once that can be.
+    """One batch; repeated inputs are stored, and encoded, only once.
 
     Args:
         sources: in the order of ``ModelConfig.sources``.
         question_ids, question_mask: [U, J], the distinct questions.
-        product_of, question_of: int64 [N], each example's rows; ``product_of`` in ascending order.
-        decoder_ids, decoder_mask: [N, T], what the decoder reads: question prefix (padded left), start, answer.
-        labels: int64 [N, T], -100 where nothing is scored; None for generation.
-        question_UJD: the questions' states where they are known already, else None.
-        root_N: each example's first state in the trie or the drafts where there are some, else None.
-        applies_N: bool [N], whether the attribute is known to apply: such an answer is not empty. None: nowhere.
+        product_of, question_of: int64 [N], each example's product and question; ``product_of`` is ascending.
+        decoder_ids, decoder_mask: [N, T], the decoder's input: question prefix (left-padded), start token, answer.
+        labels: int64 [N, T], -100 where no token is scored; None for generation.
+        question_UJD: the questions' encoder states if already known, else None.
+        root_N: each example's first state in the trie or the drafts, None without these.
+        applies_N: bool [N], whether the attribute is known to apply, so that its answer is not empty; None: unknown
+            for all.
     """
 
     sources: list[Source]
@@ -79,7 +81,7 @@ class Batch(Tensors):
         return self.sources[0].row_of.numel()
 
     def counts(self) -> Tensor:
-        """Scored tokens, examples, and pairs of an example and an image, int64 [3]."""
+        """Numbers of scored tokens, of examples, and of pairs of an example and an image, int64 [3]."""
         assert self.labels is not None
         images = [s.mask[s.row_of][self.product_of].sum() for s in self.sources if s.mask.dim() == 1]
         examples = torch.tensor(self.product_of.numel(), device=self.labels.device)

@@ -1,4 +1,4 @@
-"""From texts and pixels to a ``Batch``: the one place that knows how a question reaches the model.
+"""Builds a ``Batch`` from texts and pixels; only this module decides where a question enters the model.
 
 ``question_in: decoder``: the decoder reads [question, end, start, answer]; the context is encoded once per product.
 ``question_in: context``: the context begins with the question and is encoded once per product and question; the
@@ -25,7 +25,7 @@ from moemoe.sources import IMAGE, TEXT, kinds_of
 
 @dataclass(frozen=True)
 class ImageSlot:
-    """A decoded image that lies in a buffer of its whole batch: uint8 [B, H, W, 3] and its index there."""
+    """A decoded image in the buffer of its batch: the buffer, uint8 [B, H, W, 3], and the image's index in it."""
 
     pixels_BHWC: np.ndarray
     index: int
@@ -40,12 +40,12 @@ class ModelInput:
     """One product and its questions.
 
     Args:
-        sources: in the order of ``ModelConfig.sources``, None where there is none: a text, or its token ids as
-            ``SourceCollator.encode`` gives them; an image as uint8 [3, H, W], or as a slot in one buffer for all, or
-            in all items of a batch its features, half [P, W], as a frozen ``ImageEncoder`` computes them.
+        sources: in the order of ``ModelConfig.sources``, None if absent. A text, or its token ids from
+            ``SourceCollator.encode``; an image as uint8 [3, H, W], or as a slot in the batch's buffer, or (then for
+            all items of a batch) as features of a frozen ``ImageEncoder``, half [P, W].
         questions: attribute names.
         answers: one value per question for training, None for generation.
-        applies: the questions whose generated answers are not empty, see ``ProductQuery``.
+        applies: the questions whose generated answers must not be empty, see ``ProductQuery``.
     """
 
     sources: Sequence[str | np.ndarray | ImageSlot | None]
@@ -57,9 +57,9 @@ class ModelInput:
 def item_sources(
     names: Sequence[str], given: Callable[[str], str | np.ndarray | ImageSlot | None]
 ) -> list[str | np.ndarray | ImageSlot | None]:
-    """``ModelInput.sources``: what a product shows of each source, None for what it lacks or what is hidden.
+    """``ModelInput.sources`` of a product, None for each source that is absent or hidden.
 
-    Of a product that shows nothing the first text is the empty one, so that the decoder attends to something.
+    If all sources are absent, the first text source is an empty text, so that the decoder has something to attend to.
     """
     sources = [given(name) for name in names]
     kinds = kinds_of(names)
@@ -70,7 +70,7 @@ def item_sources(
 
 @dataclass
 class KnownQuestions:
-    """Questions encoded before: their token ids and mask [U, J], and their states [U, J, D]."""
+    """Questions that are already encoded: their token ids and mask [U, J], and their states [U, J, D]."""
 
     questions: Sequence[str]
     ids: Tensor
@@ -78,16 +78,16 @@ class KnownQuestions:
     states_UJD: Tensor
 
     def rows(self, questions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, mask and states of some of them."""
+        """Ids, mask and states of ``questions``."""
         place = {question: index for index, question in enumerate(self.questions)}
         index = torch.tensor([place[question] for question in questions])
         return self.ids[index], self.mask[index], self.states_UJD[index.to(self.states_UJD.device)]
 
 
 class SourceCollator:
-    """What every system's collator does with images and texts; ``config`` has ``sources`` and ``context_length``.
+    """The collation of images and texts that all systems share; ``config`` has ``sources`` and ``context_length``.
 
-    ``encoder_tokenizer`` cuts contexts, and questions for their encoder; None: the same as the decoder's.
+    ``encoder_tokenizer`` tokenizes contexts, and questions for their encoder; None: the decoder's tokenizer does.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class SourceCollator:
         self.tokenizer = tokenizer
         self.encoder_tokenizer = tokenizer if encoder_tokenizer is None else encoder_tokenizer
         self.config = config
-        self._tokens: dict[str, list[int]] = {}  # questions and values come from small closed sets
+        self._tokens: dict[str, list[int]] = {}  # a cache: questions and values come from small closed sets
         self._encoder_tokens = self._tokens if encoder_tokenizer is None else {}
-        self._lock = threading.Lock()  # a fast tokenizer keeps its truncation setting in itself
+        self._lock = threading.Lock()  # a fast tokenizer's truncation setting is shared state
 
     def _images(self, images: Sequence[np.ndarray | ImageSlot | None], row_of: Tensor) -> Source:
         there = torch.tensor([image is not None for image in images])
@@ -122,13 +122,13 @@ class SourceCollator:
         return Source(torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2), there, row_of)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of contexts, cut at ``context_length``."""
+        """Token ids of contexts, truncated to ``context_length``."""
         with self._lock:
             length = self.config.context_length
             return self.encoder_tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
 
     def save_tokenizers(self, folder: str | Path) -> None:
-        """Writes the decoder's tokenizer, and below it the encoder's if it has its own; see ``collator_of``."""
+        """Writes the decoder's tokenizer, and in a subfolder the encoder's if that is another; see ``collator_of``."""
         self.tokenizer.save_pretrained(folder)
         if self.encoder_tokenizer is not self.tokenizer:
             self.encoder_tokenizer.save_pretrained(Path(folder) / ENCODER_TOKENIZER)
@@ -139,7 +139,7 @@ class SourceCollator:
     def _cut(
         self, text: str, length: int, tokenizer: PreTrainedTokenizerBase, known: dict[str, list[int]]
     ) -> list[int]:
-        """Token ids of a short text that ``known`` keeps, cut before its last token."""
+        """Token ids of a short text, cached in ``known``; if too long, it is truncated but keeps its last token."""
         if text not in known:
             with self._lock:
                 known[text] = tokenizer(text)["input_ids"]
@@ -148,7 +148,7 @@ class SourceCollator:
 
 
 def collator_of(system: Any, tokenizer: PreTrainedTokenizerBase | None, config: Any, folder: str | Path) -> Any:
-    """The collator of a ``system``; that of a text encoder also has the encoder's tokenizer, from below ``folder``."""
+    """The collator of a ``system``; a ``text.encoder`` has its own tokenizer, loaded from below ``folder``."""
     if getattr(getattr(config, "text", None), "encoder", None) is None:
         return system.collator_class(tokenizer, config)
     return system.collator_class(tokenizer, config, load_tokenizer(Path(folder) / ENCODER_TOKENIZER))
@@ -170,22 +170,22 @@ class Collator(SourceCollator):
         self._trees: dict[tuple[str, ...], ValueTree] = {}
 
     def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
-        """From now on an attribute's answer is one of its ``values``."""
+        """Restricts generated answers to an attribute's ``values`` from now on."""
         self.trie = Trie.of(values, self._answer, self.tokenizer.eos_token_id)
 
     def draft_answers(self, values: Mapping[str, Sequence[str]]) -> None:
-        """From now on an attribute's answers, any text, are drafted from its ``values``: the same answers, sooner."""
+        """Drafts generated answers from an attribute's ``values`` from now on: the same free answers, sooner."""
         self.drafts = Drafts.of(values, self._answer, self.tokenizer.eos_token_id)
 
     def value_tree(self, values: Sequence[str]) -> ValueTree:
-        """The tree of an attribute's values, made once."""
+        """The tree of an attribute's values, built once and cached."""
         key = tuple(values)
         if key not in self._trees:
             self._trees[key] = ValueTree.of(values, self._answer)
         return self._trees[key]
 
     def __call__(self, items: Sequence[ModelInput], known: KnownQuestions | None = None) -> Batch:
-        """A batch of all questions of all ``items``; questions in ``known`` are not encoded again."""
+        """A batch of all questions of all ``items``; for questions in ``known`` the stored states are used."""
         questions = sorted({question for item in items for question in item.questions})
         row = {question: index for index, question in enumerate(questions)}
         pairs = [(index, question) for index, item in enumerate(items) for question in item.questions]
@@ -236,7 +236,7 @@ class Collator(SourceCollator):
         return pad([self._cut(question, length, tokenizer, self._encoder_tokens) for question in questions])
 
     def _texts(self, texts: Sequence[Any], pairs: Sequence[tuple[int, str]], share: bool) -> Source:
-        """Tokens of texts; if ``share``, equal ones have one row and are encoded once."""
+        """Tokens of texts; if ``share``, equal texts share one row, so that they are encoded once."""
         if self.config.question_in == "context":
             texts = [None if (text := texts[index]) is None else f"{question} | {text}" for index, question in pairs]
         strings = [text for text in texts if isinstance(text, str)]
@@ -249,7 +249,7 @@ class Collator(SourceCollator):
         return Source(*pad(list(place)), torch.tensor(row_of))
 
     def answers(self, tokens_NA: Tensor, leaf_N: Tensor | None = None) -> list[str]:
-        """Generated tokens as text; where answers are restricted, the values that the trie's leaves stand for."""
+        """Generated tokens as text; if answers are restricted, the values of the trie's leaves."""
         if leaf_N is not None and self.trie is not None:
             return [self.trie.values[leaf] for leaf in leaf_N.tolist()]
         return self.tokenizer.batch_decode(tokens_NA.tolist(), skip_special_tokens=True)
@@ -270,13 +270,13 @@ class Collator(SourceCollator):
         labels = torch.cat([torch.full_like(ids[:, 1:], -100), answer_ids.masked_fill(~answer_mask, -100)], dim=1)
         return (
             torch.cat([ids, answer_ids[:, :-1]], dim=1),
-            torch.cat([mask, answer_mask[:, 1:]], dim=1),  # the end token is scored, never read
+            torch.cat([mask, answer_mask[:, 1:]], dim=1),  # the end token is scored, but never an input
             labels,
         )
 
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray], left: bool = False) -> tuple[Tensor, Tensor]:
-    """Ids int64 and mask bool [rows, longest, at least 1], filled up with 0 on the right, or on the left."""
+    """Ids int64 and mask bool, [rows, longest, at least 1], padded with 0 on the right, or on the ``left``."""
     width = max([1, *map(len, rows)])
     ids = np.zeros((len(rows), width), dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=bool)

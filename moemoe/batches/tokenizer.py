@@ -1,6 +1,6 @@
-"""A tokenizer trained on the catalog: byte-level BPE, so no text is ever unknown and every text comes back whole.
+"""Trains a tokenizer on the catalog: byte-level BPE, so that no token is unknown and decoding restores every text.
 
-Appendix A: a pretrained tokenizer cuts "kanchipuram" into five pieces; one trained on the catalog does not.
+Appendix A: a pretrained tokenizer splits "kanchipuram" into five tokens; one trained on the catalog does not.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ from moemoe.errors import ConfigError
 
 PAD, END = "<pad>", "</s>"
 ENCODER_TOKENIZER = "encoder_tokenizer"
-"""The folder, beside a tokenizer, with that of a ``text.encoder``."""
-#: GPT-2's first cut of a text, where byte pairs are never joined, but that a mark belongs to its letter: Hindi's and
-#: Tamil's vowel signs are marks.
+"""The folder, beside a tokenizer's files, with the tokenizer of a ``text.encoder``."""
+#: GPT-2's pre-tokenization, across which byte pairs are never merged, except that a mark belongs to its letter: the
+#: vowel signs of Hindi and Tamil are marks.
 _CUT = r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of at most ``vocab_size`` tokens; id 0 is padding (and T5's start token), id 1 the end.
+    """Trains a tokenizer of at most ``vocab_size`` tokens; id 0 is padding (and T5's start token), id 1 the end.
 
     The same texts in the same order give the same tokenizer.
     """
     tokenizer = Tokenizer(models.BPE())
     one_blank = [normalizers.Prepend(" "), normalizers.Replace(Regex("^ {2}"), " ")]
-    tokenizer.normalizer = normalizers.Sequence(one_blank)  # before the first word, as before any other
+    tokenizer.normalizer = normalizers.Sequence(one_blank)  # a blank before the first word, as before every other word
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(_CUT), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
     )
@@ -48,7 +48,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     """A tokenizer from a folder or by hub name. Raises ConfigError if it cannot be loaded."""
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # nor asked whether to
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # unset, it would prompt
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"tokenizer {str(folder)!r} cannot be loaded ({reason})") from error
@@ -56,12 +56,12 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
 
 @dataclass(frozen=True)
 class TokenizerStatistics:
-    """How a tokenizer cuts texts.
+    """How a tokenizer splits texts.
 
     Args:
-        pieces_per_word: words are what blanks separate.
-        unknown_share: the share of pieces that are unknown.
-        cut_share: the share of texts with more tokens than the model reads; what stands beyond is lost to it.
+        pieces_per_word: tokens per word, words being separated by blanks.
+        unknown_share: the share of unknown tokens.
+        cut_share: the share of texts that are truncated, as they have more tokens than the model reads.
     """
 
     pieces_per_word: float
@@ -72,7 +72,7 @@ class TokenizerStatistics:
 def tokenizer_statistics(
     tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], context_length: int
 ) -> TokenizerStatistics:
-    """Counts over ``texts``, of which a model reads ``context_length`` tokens."""
+    """Computes the statistics of ``texts``, for a model that reads ``context_length`` tokens of each."""
     number = words = pieces = unknown = cut = 0
     room = context_length - tokenizer.num_special_tokens_to_add()
     for text in texts:

@@ -1,15 +1,16 @@
-"""Answers restricted to an attribute's values: a trie of their tokens, all attributes in one table.
+"""Restricts answers to an attribute's values by a trie of their tokens; one table holds the tries of all attributes.
 
-At every step the next token is the likeliest among those that lead on to a value, and its probability is taken among
-them. The product over the steps is a distribution over the attribute's values: it sums to 1 over the trie's leaves.
+At every step the most likely token among the trie's continuations is chosen, and probabilities are normalized over
+these continuations. So the product over the steps is a distribution over the attribute's values: it sums to 1 over the
+trie's leaves.
 
-Why a trie and not the exact score of every value: it costs what free decoding costs, whatever the number of values (an
-open contract has hundreds of values for some attributes), in the same batched, cached, fixed-shape loop. Greedy search
-can miss the likeliest value where two begin alike; with short values that differ in their first token, it does not.
+Why a trie and not the exact score of every value: it costs no more than free decoding, whatever the number of values
+(an open contract has hundreds for some attributes), in the same batched, cached, fixed-shape loop. Greedy search can
+miss the most likely value if several begin alike; with short values that differ in their first token, it does not.
 
-``Drafts`` is the same trie for answers that are free: what it holds is guessed, not demanded.
+``Drafts`` uses the same trie for free answers, to guess their tokens instead of restricting them.
 
-Shapes: S states of the trie, C most tokens that lead on from one, W longest chain of states with one way on, E edges,
+Shapes: S states of the trie, C most continuations of a state, W longest chain of states with one continuation, E edges,
 N examples, V vocabulary.
 """
 
@@ -20,19 +21,19 @@ import torch
 from torch import Tensor
 
 NO_VALUE = ("",)
-#: More than any token.
+#: Larger than any token id.
 STATE = 2**32
-#: Drafted tokens read at once: few values are longer, and every answer's attention is as wide as the longest's.
+#: Drafted tokens read at once: few values are longer, and all answers pay for the attention of the longest draft.
 DRAFTED = 2
 
 
 @dataclass(frozen=True)
 class Trie:
     """Args:
-    tokens_SC: what leads on from each state, -1 where there is nothing more.
-    next_SC: where to; a state after the end token is a leaf and leads to itself.
-    chain_SW: the tokens behind each state up to where there is a choice or a leaf, -1 behind them; ``after_S``: that
-        state; ``leaf_S``: whether it is a leaf.
+    tokens_SC: the tokens that may follow each state, padded with -1.
+    next_SC: the state that each of them leads to; a state after the end token is a leaf and leads to itself.
+    chain_SW: the tokens after each state up to the next choice or leaf, padded with -1; ``after_S``: the state there;
+        ``leaf_S``: whether that is a leaf.
     roots: attribute -> its first state.
     values: leaf -> the value it stands for.
     """
@@ -49,8 +50,8 @@ class Trie:
     def of(cls, values: Mapping[str, Sequence[str]], tokens_of: Callable[[str], list[int]], end_id: int = 1) -> "Trie":
         """The trie of each attribute's values; ``tokens_of`` gives a value's tokens with the end token.
 
-        An attribute without values can be answered with nothing alone. Of two values with the same tokens (cut at the
-        model's answer length) the first counts.
+        The only answer of an attribute without values is the empty one. Of two values with the same tokens (truncated
+        at the model's answer length) the first counts.
         """
         states, roots, leaves = _states(values, tokens_of)
         chains, after = _chains(states)
@@ -73,9 +74,9 @@ class Trie:
     def choose(
         self, logits_NV: Tensor, state_N: Tensor, goes_on_N: Tensor | None = None, end_id: int = 1
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The likeliest token that leads on, its log-probability among those that do, the next state; each [N].
+        """The most likely continuation, its log-probability among all continuations, and the next state; each [N].
 
-        Where it ``goes_on``, the end token is not chosen if there is another.
+        Where ``goes_on_N`` is true, the end token is chosen only if there is no other.
         """
         tokens_NC = self.tokens_SC[state_N]
         allowed = tokens_NC >= 0
@@ -92,12 +93,12 @@ class Trie:
 
 @dataclass(frozen=True)
 class Drafts:
-    """How answers are likely to go on: a token that all known values have next is read before it has been chosen.
+    """Likely continuations of answers: a token that all known values share next is read before it has been chosen.
 
     Args:
-        edges_E: state * STATE + token in ascending order, and ``next_E`` where each leads to.
-        chain_SW: as in ``Trie``, without end tokens; ``after_S`` the state behind them. The last row is that of -1, the
-            state of an answer that no value begins with.
+        edges_E: state * STATE + token, ascending; ``next_E``: the state that each edge leads to.
+        chain_SW: as in ``Trie``, without end tokens; ``after_S``: the state after them. The last row is for state -1,
+            of an answer that is the beginning of no value.
         roots: attribute -> its first state.
     """
 
@@ -111,7 +112,7 @@ class Drafts:
     def of(
         cls, values: Mapping[str, Sequence[str]], tokens_of: Callable[[str], list[int]], end_id: int = 1
     ) -> "Drafts":
-        """Of each attribute's values; ``tokens_of`` gives a value's tokens with the end token."""
+        """The drafts from each attribute's values; ``tokens_of`` gives a value's tokens with the end token."""
         states, roots, _ = _states(values, tokens_of)
         edges = sorted(
             (state * STATE + token, to) for state, onward in enumerate(states) for token, to in onward.items()
@@ -126,7 +127,7 @@ class Drafts:
         return replace(self, **{name: getattr(self, name).to(device) for name in tables})
 
     def follow(self, state_N: Tensor, token_N: Tensor) -> Tensor:
-        """The states behind a token, -1 where no value has it."""
+        """The states after a token, -1 if no value continues with it."""
         if not len(self.edges_E):
             return torch.full_like(state_N, -1)
         edge_N = state_N * STATE + token_N
@@ -137,7 +138,7 @@ class Drafts:
 def _states(
     values: Mapping[str, Sequence[str]], tokens_of: Callable[[str], list[int]]
 ) -> tuple[list[dict[int, int]], dict[str, int], dict[int, str]]:
-    """Each state's tokens with where they lead to, each attribute's first state, and the leaves' values."""
+    """Each state's tokens with their next states, each attribute's first state, and the leaves' values."""
     states: list[dict[int, int]] = []
     leaves: dict[int, str] = {}
 
@@ -161,7 +162,7 @@ def _states(
 def _chains(
     states: Sequence[Mapping[int, int]], end_id: int | None = None, longest: int | None = None
 ) -> tuple[list[list[int]], list[int]]:
-    """What follows each state while nothing else can, up to a choice, a leaf, or an ``end_id``; the state behind it."""
+    """The only continuation of each state, up to a choice, a leaf, or an ``end_id``, and the state after it."""
     chains, after = [], []
     for state in range(len(states)):
         chain: list[int] = []
@@ -174,7 +175,7 @@ def _chains(
 
 
 def _table(rows: Sequence[Sequence[int]]) -> Tensor:
-    """Rows of tokens, filled up with -1."""
+    """Rows of tokens, padded with -1."""
     table = torch.full((len(rows), max(map(len, rows), default=0)), -1)
     for index, row in enumerate(rows):
         table[index, : len(row)] = torch.tensor(row, dtype=torch.int64)

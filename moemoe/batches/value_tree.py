@@ -1,6 +1,6 @@
 """An attribute's values as the tree of tokens that tells them apart (see ``moemoe.model.value_distribution``).
 
-Shapes: J tree nodes, C values, E edges of the tree at which there is a choice, N examples.
+Shapes: J tree nodes, C values, E edges at nodes with a choice, N examples.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ValueTree:
-    """What the decoder must read to tell an attribute's values apart.
+    """The tokens that the decoder must read to tell an attribute's values apart.
 
     Args:
-        tokens_J: the nodes' tokens; a node stands behind its parent.
-        parent_J: each node's parent, -1: the start token.
-        depth_J: 1 behind the start token.
-        node_E: the node after which an edge is chosen, -1: the start token.
+        tokens_J: the nodes' tokens; a node comes after its parent.
+        parent_J: each node's parent; -1 is the start token.
+        depth_J: each node's depth, 1 directly after the start token.
+        node_E: the node at which an edge is chosen; -1 is the start token.
         token_E: the edge's token.
-        on_path_CE: whether a value's tokens run over an edge.
-        first_C: false for a value whose tokens an earlier value has too; it has probability 0.
+        on_path_CE: whether an edge is on a value's path.
+        first_C: false for a value with the same tokens as an earlier value; its probability is 0.
     """
 
     tokens_J: Tensor
@@ -36,7 +36,7 @@ class ValueTree:
     def of(cls, values: Sequence[str], tokens_of: Callable[[str], list[int]]) -> "ValueTree":
         """The tree of ``values``; ``tokens_of`` gives a value's tokens with the end token."""
         sequences = [tuple(tokens_of(value)) for value in values]
-        onward: dict[tuple[int, ...], dict[int, None]] = {}  # prefix -> what leads on from it, in order
+        onward: dict[tuple[int, ...], dict[int, None]] = {}  # prefix -> its continuations, in order
         for sequence in sequences:
             for length in range(len(sequence)):
                 onward.setdefault(sequence[:length], {})[sequence[length]] = None
@@ -56,7 +56,7 @@ class ValueTree:
         )
 
     def probabilities(self, logits_NE: Tensor) -> Tensor:
-        """Each value's probability, float64 [N, C]; ``logits_NE``: of every edge's token, after its node."""
+        """Each value's probability, float64 [N, C]; ``logits_NE`` are those of every edge's token, after its node."""
         steps_NE = logits_NE.double()
         for node in self.node_E.unique():
             of_node = self.node_E == node

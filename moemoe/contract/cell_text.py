@@ -1,6 +1,6 @@
-"""One cell of a catalog or of a request -> text: what is missing, ids as they were, no invisible characters.
+"""Turns a cell of a catalog or of a request into text: finds missing values, restores ids, drops invisible characters.
 
-Every reader goes through these functions, serving too, so that a value means the same wherever it comes from.
+Every reader, serving included, uses these functions, so that a value means the same wherever it comes from.
 """
 
 import math
@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: What pandas, Polars, C, JavaScript, databases and spreadsheets write where nothing is; the whole cell, spelled so
-#: ("Nan" is a bread).
+#: What pandas, Polars, C, JavaScript, databases and spreadsheets write for a missing value. The whole cell must be
+#: spelled exactly so ("Nan" is a bread).
 MISSING_TEXTS = frozenset(
     (
         *("nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "1.#QNAN", "-1.#IND", "NULL", "null", "\\N"),
@@ -25,12 +25,12 @@ MISSING_TEXTS = frozenset(
         *("#N/A", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
     )
 )
-#: Also missing, in any case, where the cell is no label: of a label the contract says what it means ("Closure: None").
+#: Also missing, in any letter case, unless the cell is a label: there the contract decides ("Closure: None").
 NOTHING_TEXTS = frozenset({"none", "null", "n/a", "#n/a"})
-#: Below it a double holds every integer; from it on, two ids become one.
+#: A double holds every integer below this; from here on, different ids can become equal.
 EXACT_BELOW = 2**53
 
-#: Control characters and those that Unicode calls default-ignorable. White space among them becomes a blank.
+#: Control characters and those that Unicode calls default-ignorable. White space among them is replaced by a blank.
 _INVISIBLE_RANGES = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
@@ -42,28 +42,28 @@ _FIRST_BYTES = {
     for first, last in re.findall("(.)(?:-(.))?", _INVISIBLE_RANGES, re.DOTALL)
     for byte in range(first.encode()[0], (last or first).encode()[0] + 1)
 }
-#: Bytes of UTF-8 with which none of these begins; from 0x80 to 0xBF none begins at all.
+#: UTF-8 bytes that begin none of these characters; 0x80 to 0xBF begin no character at all.
 _OF_OTHERS = bytes(byte for byte in range(256) if byte not in _FIRST_BYTES or 0x80 <= byte < 0xC0)
 _BLANKS = frozenset("\x0b\x0c\x1c\x1d\x1e\x1f\x85")
-#: Windows-1252 read as Latin-1: the quotes and dashes that were meant.
+#: Windows-1252 text that was read as Latin-1: the quotes and dashes that its characters stand for.
 _WINDOWS = {chr(code): bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
-#: Scripts that write with joiners: Arabic and Indic ones with their neighbours.
+#: Scripts that use joiners: Arabic, the Indic ones and their neighbours.
 _JOINED = re.compile("[\u0600-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U00011fff]")
 _JOINERS = "\u200c\u200d"
 
 _WHOLE_DOUBLE = re.compile(r"(\d+)\.0+")
-#: So that a spreadsheet takes digits for text.
+#: Prefixes that make a spreadsheet treat digits as text.
 _APOSTROPHE = re.compile(r"'(\d+)")
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+(\d{1,3})")
-#: Java's and Spark's doubles from 10^7 on, all digits of them: 8.900123450001E12.
+#: How Java and Spark write doubles from 10^7 on, with all digits: 8.900123450001E12.
 _JAVA_DOUBLE = re.compile(r"\d\.\d+E(?:[7-9]|\d\d)")
 
 
 def without_invisible(text: str) -> str:
-    """``text`` without characters that nobody sees: zero-width ones, bidirectional marks, soft hyphens, controls.
+    """``text`` without invisible characters: zero-width ones, bidirectional marks, soft hyphens, controls.
 
-    Kept are joiners (ZWJ, ZWNJ) between letters of scripts that need them and inside emoji, and variation selectors
-    behind symbols and ideographs.
+    Joiners (ZWJ, ZWNJ) are kept between letters of scripts that need them and inside emoji, variation selectors after
+    symbols and ideographs.
     """
     return _INVISIBLE.sub(_visible, text) if _INVISIBLE.search(text) else text
 
@@ -95,25 +95,25 @@ def _is_symbol(character: str) -> bool:
 
 
 def as_text(value: Any) -> str | None:
-    """A scalar as clean text; None where it is missing: None, NaN, or a text that only stands for NaN.
+    """A scalar as clean text; None if it is missing: None, NaN, or a text that stands for a missing value.
 
     Raises:
-        UnicodeEncodeError: a text that is no Unicode (lone surrogates).
+        UnicodeEncodeError: the text is not valid Unicode (lone surrogates).
     """
     if value is None:
         return None
-    if isinstance(value, str):  # as most are
+    if isinstance(value, str):  # the most frequent case
         return _clean(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if _is_double(value):
         if not math.isfinite(value):
             return None
-        # 2012.0 is how a column of doubles writes 2012
+        # a column of doubles holds 2012 as 2012.0
         return str(int(value)) if value == int(value) and abs(value) <= EXACT_BELOW else str(value)
-    if isinstance(value, Decimal) and value.is_finite() and value == int(value):  # in a column of 38.50 too
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):  # also beside values like 38.50
         return str(int(value))
-    if isinstance(value, datetime) and value.time() == time.min:  # a column of dates, in a table that has moments alone
+    if isinstance(value, datetime) and value.time() == time.min:  # a date, from a table that has only timestamps
         value = value.date()
     return _clean(value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value))
 
@@ -126,7 +126,7 @@ def _clean(text: str) -> str | None:
 
 
 def as_text_or_nothing(value: Any) -> str | None:
-    """``as_text`` of a cell that is no label: None also for a text such as "None" or "N/A"."""
+    """``as_text`` of a cell that is not a label: None also for a text such as "None" or "N/A"."""
     text = as_text(value)
     return None if text is None or text.strip().casefold() in NOTHING_TEXTS else text
 
@@ -136,21 +136,21 @@ def _is_double(value: Any) -> bool:
 
 
 def as_id(value: Any) -> str | None:
-    """A product id as text: the digits of an integer that travelled as a double, no blanks around it.
+    """A product id as text, without surrounding blanks; an integer stored as a double becomes its digits again.
 
-    Leading zeros stay, as only text has them. None where it is missing.
+    Leading zeros are kept; only text can have them. None if the id is missing.
 
     Raises:
-        UnicodeEncodeError: a text that is no Unicode.
-        ValueError: a double from 2^53 on (float32: 2^24), or a text that a spreadsheet has rounded ("8.90123E+12"): the
-            id is lost.
+        UnicodeEncodeError: the text is not valid Unicode.
+        ValueError: the id has lost digits: a double from 2^53 on (float32: 2^24), or a text that a spreadsheet has
+            rounded ("8.90123E+12").
     """
     if _is_double(value) and math.isfinite(value):
         bits = np.finfo(value.dtype).nmant + 1 if isinstance(value, np.floating) else 53
         _check_exact(abs(value), bits, float(value))
     text = (as_text_or_nothing(value) or "").strip()
     if whole := _WHOLE_DOUBLE.fullmatch(text):
-        if text.endswith(f"{whole[1]}.0"):  # of more zeros it is a decimal number, which is exact
+        if text.endswith(f"{whole[1]}.0"):  # with more zeros it is a decimal number, which is exact
             _check_exact(int(whole[1]), 53, text)
         text = whole[1]
     if kept := _APOSTROPHE.fullmatch(text):
@@ -179,15 +179,15 @@ def as_text_array(array: pa.Array) -> pa.Array:
     """An array of texts, numbers or other scalars as clean strings (``as_text`` of each).
 
     Raises:
-        pa.ArrowException: values that are no texts.
+        pa.ArrowException: the values cannot be read as text.
     """
-    if pa.types.is_floating(array.type):  # as NumPy has them: 1.1 of 32 bits is 1.100000023841858 in Python
+    if pa.types.is_floating(array.type):  # as NumPy prints them: a float32 of 1.1 is 1.100000023841858 in Python
         return pa.array([as_text(value) for value in array.to_numpy(zero_copy_only=False)], pa.string())
     if pa.types.is_decimal(array.type):
         return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     texts = array.cast(pa.string())
     strange = pc.is_in(texts, _missing())
-    if bytes(bytes_and_ends(texts)[0]).translate(None, _OF_OTHERS):  # ten times as fast as the expression
+    if bytes(bytes_and_ends(texts)[0]).translate(None, _OF_OTHERS):  # ten times as fast as the regular expression
         strange = pc.or_(strange, pc.fill_null(pc.match_substring_regex(texts, f"[{_ARROW_RANGES}]"), False))
     if not pc.any(strange).as_py():
         return texts
@@ -196,7 +196,7 @@ def as_text_array(array: pa.Array) -> pa.Array:
 
 
 def bytes_and_ends(texts: pa.Array) -> tuple[memoryview, np.ndarray]:
-    """The bytes of an array of strings, one behind the other, and where each string ends."""
+    """The concatenated bytes of an array of strings, and the end of each string."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
         return memoryview(b""), np.zeros(len(texts), np.int64)
@@ -206,15 +206,15 @@ def bytes_and_ends(texts: pa.Array) -> tuple[memoryview, np.ndarray]:
 
 
 def without_nothing(texts: pa.Array) -> pa.Array:
-    """Texts of ``as_text_array`` that are no labels: null also for "None" or "N/A" (``as_text_or_nothing`` of each)."""
+    """Texts of ``as_text_array`` that are not labels, also "None" or "N/A" as null (see ``as_text_or_nothing``)."""
     nothing = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), pa.array(sorted(NOTHING_TEXTS)))
     return pc.if_else(nothing, None, texts)
 
 
-# RE2 wants code points written out
+# RE2 needs code points written out
 _ARROW_RANGES = "".join(c if c == "-" else f"\\x{{{ord(c):x}}}" for c in _INVISIBLE_RANGES)
 
 
 @cache
 def _missing() -> pa.Array:
-    return pa.array(sorted(MISSING_TEXTS))  # pyarrow imports pandas here, which a contract's reader need not wait for
+    return pa.array(sorted(MISSING_TEXTS))  # lazy: pyarrow imports pandas here, which is slow

@@ -1,4 +1,4 @@
-"""A contract, loaded: product types, attributes, canonical values and the rules that lead to them."""
+"""A loaded contract: product types, attributes, canonical values and the rules that map raw labels to them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from moemoe.contract.text import normalize_text
 
 CRITICAL, WARNING = "critical", "warning"
 
-#: Between the parts of a multi-value where the contract says nothing else.
+#: The pattern between the parts of a multi-value, unless the contract gives another.
 SEPARATORS = "[,;|]"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Raw text in which the RE2 pattern ``match`` is found (after normalization) means ``value``."""
+    """A label whose normalized text contains a match of the RE2 pattern ``match`` means ``value``."""
 
     match: str
     value: str
@@ -25,9 +25,9 @@ class Attribute:
     """One attribute: the raw ``keys`` that feed it and how raw text becomes a value.
 
     ``keys`` come in order of precedence, the attribute's own name first. ``values`` maps each canonical value
-    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. A ``measurement`` has
-    numbers with a unit for values, and none that are named. ``id`` and ``value_ids`` (of some or all values) are those
-    of another system, e.g. a taxonomy.
+    to its aliases; ``separators`` is an RE2 pattern between the parts of a multi-value. An attribute with a
+    ``measurement`` has numbers with a unit as values, and no named values. ``id`` and ``value_ids`` (of some or all
+    values) are the ids in another system, e.g. a taxonomy.
     """
 
     name: str
@@ -40,16 +40,16 @@ class Attribute:
     value_ids: Mapping[str, str] = field(default_factory=dict)
 
     def lookup(self) -> dict[str, str]:
-        """Folded value or alias -> canonical value."""
+        """Normalized value or alias -> canonical value."""
         return normalized_aliases(self.values)
 
     def allows(self, value: str) -> bool:
-        """Whether ``value`` is a canonical one."""
+        """Whether ``value`` is a canonical value."""
         return self.measurement.allows(value) if self.measurement else value in self.values
 
     @property
     def tolerance(self) -> float | None:
-        """How far a right answer may lie from the label; None for names."""
+        """How far a right answer may lie from the label; None for named values."""
         return float(self.measurement.tolerance) if self.measurement else None
 
 
@@ -57,8 +57,8 @@ class Attribute:
 class Contradiction:
     """Labels of one product that cannot both be right.
 
-    A product whose label of attribute ``when`` has none but ``when_values`` must not have a label of attribute
-    ``never`` with none but ``never_values``. ``reason`` is for people.
+    If a product's label of attribute ``when`` has only values among ``when_values``, its label of attribute ``never``
+    must not have only values among ``never_values``. ``reason`` explains the rule to people.
     """
 
     when: str
@@ -84,10 +84,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is expected of the data, and checked: ``severity`` critical stops the run, warning is shown.
+    """An expectation that the data are checked against; ``severity`` critical stops the run, warning is shown.
 
-    ``at_least`` / ``at_most`` are shares in [0, 1], but for label_drift a population stability index;
-    ``attributes`` holds a least share per attribute.
+    ``at_least`` and ``at_most`` are shares in [0, 1], except for label_drift: a population stability index.
+    ``attributes`` holds a minimum share per attribute.
     """
 
     severity: str
@@ -98,14 +98,14 @@ class Expectation:
 
 @dataclass(frozen=True)
 class SupportLimits:
-    """How much support in the catalog makes something a part of an open contract (see ``open_contract``).
+    """The minimum support in the catalog for an entry to become part of an open contract (see ``open_contract``).
 
     Args:
-        product_type_products: products that a product type needs.
-        attribute_labels: labels that an attribute needs.
-        value_labels: labels that a value needs.
-        attribute_values: values that an attribute may have at most; more are names, sizes or ids.
-        ignore_keys: raw keys that are no attributes.
+        product_type_products: minimum number of products of a product type.
+        attribute_labels: minimum number of labels of an attribute.
+        value_labels: minimum number of labels of a value.
+        attribute_values: maximum number of values of an attribute; one with more is a name, a size or an id.
+        ignore_keys: raw keys that are not attributes.
     """
 
     product_type_products: int
@@ -119,9 +119,9 @@ class SupportLimits:
 class Contract:
     """A loaded contract; ``hash`` is the SHA-256 of its content without comments and layout.
 
-    ``columns`` maps catalog columns to the seller's; ``attributes`` may be several, or "*" (``catalog.layouts.flat``).
-    ``open`` is None where product types and attributes are those that are named, and no others. ``product_type_ids``
-    are another system's ids of some or all product types.
+    ``columns`` maps catalog columns to the seller's names; its key ``attributes`` may list several columns, or be "*"
+    (``catalog.layouts.flat``). ``open`` is None if the contract is closed: its product types and attributes are all
+    there are. ``product_type_ids`` are another system's ids of some or all product types.
     """
 
     path: str
@@ -143,16 +143,16 @@ class Contract:
     product_type_ids: Mapping[str, str] = field(default_factory=dict)
 
     def product_type_aliases(self) -> dict[str, str]:
-        """Folded raw product type -> canonical product type."""
+        """Normalized raw product type -> canonical product type."""
         return normalized_aliases(self.product_types)
 
     def allows(self, attribute: str, value: str) -> bool:
-        """Whether ``value`` is a canonical one of ``attribute``."""
+        """Whether ``value`` is a canonical value of ``attribute``."""
         known = self.attributes.get(attribute)
         return known is not None and known.allows(value)
 
     def canonical_values(self) -> dict[str, tuple[str, ...]]:
-        """Attribute -> its canonical values; none of a measurement."""
+        """Attribute -> its canonical values; empty for a measurement."""
         return {name: tuple(attribute.values) for name, attribute in self.attributes.items()}
 
     def measurements(self) -> set[str]:
@@ -160,15 +160,15 @@ class Contract:
         return {name for name, attribute in self.attributes.items() if attribute.measurement}
 
     def ids(self, attribute: str, value: str) -> tuple[str | None, str | None]:
-        """The ids of an attribute and of one of its values; None for each that has none."""
+        """The ids of an attribute and of one of its values, each None if absent."""
         known = self.attributes.get(attribute)
         return (known.id, known.value_ids.get(value)) if known else (None, None)
 
     def normalized_missing(self) -> frozenset[str]:
-        """What a raw label is, normalized, where it says nothing; a blank one always does."""
+        """The missing markers: normalized raw labels that mean no value, the blank one always among them."""
         return frozenset({"", *map(normalize_text, self.missing)})
 
 
 def normalized_aliases(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Folded spelling -> canonical name, for each name itself and its aliases."""
+    """Normalized spelling -> canonical name, for each name itself and its aliases."""
     return {normalize_text(spelling): name for name, aliases in names.items() for spelling in (name, *aliases)}

@@ -1,7 +1,7 @@
-"""Whether "1.200" is 1.2 or 1200 where the contract does not say: decided by the catalog's other labels, or not at all.
+"""Decides whether "1.200" is 1.2 or 1200, from the catalog's other labels, if the contract does not say.
 
-"12,5" and "1.234,50" show a decimal comma, "12.5" and "1,200,000" a point. What an attribute's own labels show counts;
-if they show nothing, what the labels of all measurements show. What stays open is unmapped, with that reason.
+"12,5" and "1.234,50" show a decimal comma, "12.5" and "1,200,000" a decimal point. An attribute's own labels decide; if
+they show neither sign, the labels of all measurements do. A label that stays ambiguous is unmapped, with that reason.
 """
 
 from collections import Counter, defaultdict
@@ -15,17 +15,17 @@ from moemoe.contract.contract import Attribute, Contract
 from moemoe.contract.measure_numbers import doubt_about, shows_both, sign_shown
 from moemoe.contract.text import normalize_key, plain_measure
 
-#: Other labels show no sign; most of a catalog's are left out unseen.
+#: Only such labels can show a sign; this quickly skips most labels of a catalog.
 _SHOWING = r"[\p{Nd}][.,．，]\s?[\p{Nd}]"
 
 
 def open_signs(contract: Contract) -> list[Attribute]:
-    """The measurements whose decimal sign the contract does not say."""
+    """The measurements without a decimal sign in the contract."""
     return [a for a in contract.attributes.values() if a.measurement and a.measurement.decimal_sign is None]
 
 
 def labels_showing(contract: Contract, products: Iterable[pa.Table]) -> Counter[tuple[str, str]]:
-    """(Raw key, raw label) of measurements with a sign between digits -> its number."""
+    """(Raw key, raw label) -> its number, for labels of measurements with a sign between digits."""
     wanted = {normalize_key(key) for name in contract.measurements() for key in contract.attributes[name].keys}
     found: Counter[tuple[str, str]] = Counter()
     for part in products:
@@ -43,7 +43,7 @@ def labels_showing(contract: Contract, products: Iterable[pa.Table]) -> Counter[
 
 
 def with_decimal_signs(contract: Contract, labels: Mapping[tuple[str, str], int]) -> Contract:
-    """``contract`` with a decimal sign for each measurement that needs one and for which the labels show it.
+    """``contract`` with a decimal sign for each measurement that lacks one, if the labels show it.
 
     Args:
         labels: (raw key, raw label) -> its number.
@@ -69,7 +69,7 @@ def with_decimal_signs(contract: Contract, labels: Mapping[tuple[str, str], int]
 
 
 def signs_found(given: Contract, contract: Contract) -> dict[str, str]:
-    """Measurement -> its decimal sign, of those that ``contract`` has and ``given``, of which it was made, has not."""
+    """Measurement -> its decimal sign, for signs that ``contract`` has and ``given``, its original, has not."""
     measured = {name: a.measurement for name, a in contract.attributes.items() if a.measurement}
     unsaid = {attribute.name for attribute in open_signs(given)}
     return {name: m.decimal_sign for name, m in measured.items() if name in unsaid and m.decimal_sign}

@@ -1,8 +1,8 @@
-"""One dimension of a label that states several: the width of "30 x 20 x 40 cm (W x D x H)".
+"""Picks one dimension from a label that states several: the width in "30 x 20 x 40 cm (W x D x H)".
 
-Letters mean something only together: D alone may be a diameter, L beside P is a width in French (``largeur``), W32 L30
-are trousers. A label of which any part is not understood has no parts at all. The legend may stand in the label's raw
-key: "Maße (B x T x H)".
+A letter has a meaning only together with the others: D alone may be a diameter, L beside P is a width in French
+(``largeur``), W32 L30 is a trouser size. If any part of a label is not understood, none of it is used. The legend may
+also be in the label's raw key: "Maße (B x T x H)".
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,8 @@ import regex
 
 from moemoe.contract.text import normalize_text, plain_measure
 
-#: Dimension -> the words that mean it, in any language; none of two meanings, as "largo", long in Spanish and wide in
-#: Italian.
+#: Dimension -> the words that mean it, in any language; ambiguous words are left out: "largo" is long in Spanish and
+#: wide in Italian.
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "width": (
         *("width", "wide", "breadth", "Breite", "breit", "breedte", "bredd", "bredde", "largeur", "larghezza"),
@@ -36,20 +36,20 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 _MEANT = {normalize_text(word): dimension for dimension, words in _WORDS.items() for word in words}
 _LETTERS = {"w": "width", "b": "width", "d": "depth", "t": "depth", "h": "height", "l": "length"}
-#: Letters that mean this together, in any order: English ones, then German, Dutch and Scandinavian ones.
+#: The sets of letters that are understood, in any order: English, then German, Dutch and Scandinavian.
 _SETS = frozenset(
     map(frozenset, (*("w", "h", "wh", "lw", "lwh", "wdh", "lwd", "lwdh"), *("bh", "lb", "lbh", "bth", "bdh", "lbth")))
 )
-#: Sizes of trousers too, unless they have a unit.
+#: Without a unit, these may also be trouser sizes.
 _OF_TROUSERS = frozenset("lw")
 
-#: Words that leave an attribute's name, or a label, what it is.
+#: Words that do not change the meaning of an attribute's name or of a label.
 _BESIDE = (
     r"(?:items?|products?|overall|total|dimensions?|size|measure(?:s|ments?)|abmessungen|about|approx(?:imately)?|"
     r"circa|ca)"
 )
 _LEADING = regex.compile(rf"(?:{_BESIDE}(?![^\W_])[.:]?\s?)*+", regex.IGNORECASE)
-#: What a word of a dimension may not touch; an x is a times sign.
+#: Letters that must not adjoin a dimension's name; an x may, as it is a times sign.
 _LETTER = r"[[\p{Latin}\p{Cyrillic}]--[xX]]"
 
 _DIMENSION = "|".join(sorted((*map(regex.escape, _MEANT), "[wdhlbt]"), key=lambda word: -len(word)))
@@ -59,7 +59,7 @@ _SIGN = "[x×*✕✖⨯╳/]"
 _SEVERAL = rf"{_NAME}(?: ?{_SIGN} ?{_NAME})+"
 _LEGEND = regex.compile(_SEVERAL, regex.IGNORECASE | regex.VERSION1)
 
-#: A label's forms, a character for each of its parts: n a number, u a unit, a a word for a dimension.
+#: The forms of a label, with one character per part: n for a number, u for a unit, a for a dimension's name.
 _NAMED, _LAST = r"(?:(?P<name>a)|\((?P<name>a)\))", r"(?:(?P<last>u)|\((?P<last>u)\))?"
 _NUMBER, _NAMES = "(?P<number>n)(?P<unit>u?)", "(?P<name>a)(?:x(?P<name>a))+"
 _NUMBERS = f"{_NUMBER}(?:x{_NUMBER})+{_LAST}"
@@ -76,9 +76,9 @@ _KINDS = {"number": "n", "name": "a", "unit": "u", "times": "x", "comma": ",", "
 
 
 def dimension_of(names: Iterable[str]) -> str | None:
-    """The dimension that an attribute's ``names`` are words for ("Item Width (cm)").
+    """The dimension that an attribute's ``names`` mean ("Item Width (cm)").
 
-    None if they are of none, or of two. "Seat height" is of none: a chair's H is not that of its seat.
+    None if they mean no dimension, or two. "Seat height" means none: a chair's H is not its seat height.
     """
     plain = (regex.sub(rf"\(.*?\)|\b{_BESIDE}\b", " ", normalize_text(name)) for name in names)
     found = {_MEANT[text] for text in map(normalize_text, plain) if text in _MEANT}
@@ -86,7 +86,7 @@ def dimension_of(names: Iterable[str]) -> str | None:
 
 
 def dimensions_in(key: str) -> list[str]:
-    """The dimensions that the legend in a raw key names, "Size (W x D x H)"; empty if it has none."""
+    """The dimensions that the legend in a raw key names, e.g. "Size (W x D x H)"; empty without a legend."""
     found = _LEGEND.search(plain_measure(key))
     names = regex.split(rf" ?{_SIGN} ?", normalize_text(found[0]), flags=regex.VERSION1) if found else []
     return _meant(names, has_unit=True)
@@ -94,14 +94,14 @@ def dimensions_in(key: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Legend:
-    """What the numbers below a raw key measure: "W x D x H", and their unit, "" if the key says none."""
+    """What the numbers under a raw key measure: ``names`` ("W x D x H") and ``unit``, "" if the key has none."""
 
     names: str
     unit: str
 
 
 class LabelledNumbers:
-    """Finds what the numbers of a label measure.
+    """Finds which dimension each number of a label measures.
 
     Args:
         units: a pattern of the accepted units, without groups.
@@ -111,12 +111,12 @@ class LabelledNumbers:
         self._units = units
 
     def legend_of(self, key: str) -> Legend | None:
-        """The legend that a raw key ends with; None if it has none, or goes on with what is not understood."""
+        """The legend at the end of a raw key; None if there is none, or something else follows it."""
         found = self._key.search(plain_measure(key))
         return Legend(found["names"], found["unit"] or found["last"] or "") if found else None
 
     def behind(self, text: str, legend: Legend) -> str:
-        """What the legend of a key adds to ``text``; "" if the text says itself what its numbers measure."""
+        """What the legend of a key adds to ``text``; "" if the text itself says what its numbers measure."""
         if self.names_several(text) or self.by_dimension(text):
             return ""
         has_unit = any(kind == _KINDS["unit"] for kind, _ in self._parts(text))
@@ -127,7 +127,7 @@ class LabelledNumbers:
         return bool(_LEGEND.search(text))
 
     def by_dimension(self, text: str) -> dict[str, str]:
-        """Dimension -> its number and unit, of a text as ``plain_measure`` writes it; empty if any part is unclear."""
+        """Dimension -> its number and unit, from a text normalized by ``plain_measure``; empty if a part is unclear."""
         parts = self._parts(text.strip(" ,;."))
         kinds = "".join(kind for kind, _ in parts)
         found = next(filter(None, (form.fullmatch(kinds) for form in _FORMS)), None)
@@ -147,7 +147,7 @@ class LabelledNumbers:
         return {dimension: f"{number} {unit or last}" for dimension, (number, unit) in zip(meant, pairs, strict=True)}
 
     def _parts(self, text: str) -> list[tuple[str, str]]:
-        """The parts of ``text`` with their kinds; none if any is unknown."""
+        """The parts of ``text`` with their kinds; empty if any part is unknown."""
         parts, end = [], _LEADING.match(text).end()  # type: ignore[union-attr]
         for match in self._part.finditer(text, end):
             if match.start() != end:
@@ -184,7 +184,7 @@ class LabelledNumbers:
 
 
 def _meant(names: list[str], has_unit: bool) -> list[str]:
-    """The dimensions that ``names`` mean; empty if that is not sure."""
+    """The dimensions that ``names`` mean; empty if ambiguous."""
     letters = frozenset(names)
     if letters == _OF_TROUSERS and not has_unit:
         return []

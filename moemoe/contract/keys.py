@@ -1,7 +1,7 @@
-"""Every key of a contract: what it means, what may be written there. The loader and the schema for editors read it.
+"""Describes every key of a contract and its allowed values, for the loader and for the JSON Schema that editors use.
 
-What a single place cannot say (names that refer to each other, RE2 patterns, shares that sum to 1) is checked by
-``load`` alone.
+Conditions on several keys (names that refer to each other, shares that sum to 1) and RE2 patterns are checked only by
+``load``.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """A number within [low, high], perhaps a whole one; ``default`` where the key is left out."""
+    """A number within [low, high], an integer if ``whole``; ``default`` applies if the key is left out."""
 
     low: float
     high: float
@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list; nothing written is an empty one."""
+    """A list; a key without a value is an empty list."""
 
     of: "Kind"
     about: str = ""
@@ -48,7 +48,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Named:
-    """A mapping whose keys are names that the contract's author chooses, ``least`` to ``most`` of them."""
+    """A mapping from names that the contract's author chooses, at least ``least`` and at most ``most`` of them."""
 
     of: "Kind"
     about: str = ""
@@ -110,18 +110,18 @@ EXPECTATIONS: Mapping[str, Record] = {
     # on the raw catalog
     "unique_product_ids": _expectation("No product id twice."),
     "title_present": _at_least("Rows with a title."),
-    "known_product_types": _at_least("Rows whose raw product type this contract knows."),
+    "known_product_types": _at_least("Rows whose raw product type is listed in this contract."),
     "image_present": _at_least("Products of known types with an image."),
-    "undecodable_images": _at_most("Images that cannot be fetched, read or decoded, of all images."),
+    "undecodable_images": _at_most("Share of all images that cannot be fetched, read or decoded."),
     "attribute_fill": _at_least_of_each("Products of known types with a raw label for the attribute."),
     # on the labels
     "canonical_values": _expectation("Labels are values of this contract."),
     "group_in_one_split": _expectation("No group is in two splits."),
-    "split_deviation": _at_most("Largest distance of a split's share of the products from the share under split."),
+    "split_deviation": _at_most("Largest difference of a split's share of the products from its share under split."),
     "label_share": _at_least_of_each("Products of known types that keep a label for the attribute."),
     # on the labels of two runs
     "label_drift": _expectation(
-        "Population stability index of any product type and attribute; below 0.1 nothing has moved, above 0.25 "
+        "Population stability index of any product type and attribute; below 0.1 nothing has changed, above 0.25 "
         "something has.",
         at_most=Number(0, 100),
     ),
@@ -131,13 +131,15 @@ EXPECTATIONS: Mapping[str, Record] = {
 
 OPEN = Record(
     {
-        "product_type_products": _count("Products that a product type needs."),
-        "attribute_labels": _count("Labels that an attribute needs."),
-        "value_labels": _count("Labels that a value needs."),
-        "attribute_values": _count("Values of an attribute at most; one with more is a name, a size or an id."),
-        "ignore_keys": _texts("Raw keys that are no attributes."),
+        "product_type_products": _count("Minimum number of products of a product type."),
+        "attribute_labels": _count("Minimum number of labels of an attribute."),
+        "value_labels": _count("Minimum number of labels of a value."),
+        "attribute_values": _count(
+            "Maximum number of an attribute's values; one with more is a name, a size or an id."
+        ),
+        "ignore_keys": _texts("Raw keys that are not attributes."),
     },
-    "Take product types, attributes and values from the catalog where it has enough of them.",
+    "Complete product types, attributes and values from the catalog, where it has enough of each.",
     required=("product_type_products", "attribute_labels", "value_labels", "attribute_values"),
 )
 
@@ -148,22 +150,22 @@ RULE = Record(
 
 MEASUREMENT = Record(
     {
-        "unit": Text("The canonical unit, as values are written; one that pint knows."),
-        "units": Named(TEXTS, "Further accepted unit: [spellings besides those that are known of it]."),
+        "unit": Text("The canonical unit, in which values are written; a unit that pint knows."),
+        "units": Named(TEXTS, "Further accepted unit: [spellings besides the built-in ones]."),
         "default_unit": Text(
-            "What a number without a unit has; without this key it is the only accepted one, of several none."
+            "The unit of a number without one; by default the only accepted unit, or none if several are accepted."
         ),
         "decimal_sign": Choice(
             (".", ","),
-            "What 1.200 and 1,200 mean: with '.' 1.2 and 1200, with ',' 1200 and 1.2; without this key the catalog's "
-            "other labels decide, and if they do not such labels are unmapped.",
+            "What 1.200 and 1,200 mean: with '.' 1.2 and 1200, with ',' 1200 and 1.2. Without this key, the catalog's "
+            "other labels decide; if they do not, ambiguous labels are unmapped.",
         ),
-        "decimals": Number(0, 6, "Digits behind the point of a value, at most.", whole=True),
-        "at_least": Number(-1e12, 1e12, "Least value, in the canonical unit; a label outside is unmapped."),
+        "decimals": Number(0, 6, "Maximum number of digits after the point of a value.", whole=True),
+        "at_least": Number(-1e12, 1e12, "Smallest value, in the canonical unit; labels out of range are unmapped."),
         "at_most": Number(-1e12, 1e12, "Largest value, in the canonical unit."),
         "tolerance": Number(0, 1e12, "How far a right answer may lie from the label, in the canonical unit."),
     },
-    "Values are numbers with a unit, in place of values and rules.",
+    "Makes the values numbers with a unit; replaces values and rules.",
     required=("unit", "decimals", "at_least", "at_most", "tolerance"),
 )
 
@@ -194,7 +196,8 @@ COLUMNS = Record(
     {
         **{name: Text() for name in CATALOG.names},
         "attributes": TextOrTexts(
-            "The column of raw labels; or a list of columns with one attribute each; or '*', all that are no others."
+            "The column of raw labels; or a list of columns with one attribute each; or '*': all columns without "
+            "another meaning."
         ),
     },
     "Catalog column: the seller's name for it.",
@@ -203,18 +206,18 @@ COLUMNS = Record(
 CONTRACT = Record(
     {
         "dataset": Text("The dataset's name; --dataset takes it."),
-        "version": Number(1, 10**6, "Counted up by people when the contract changes.", whole=True, default=1),
+        "version": Number(1, 10**6, "Increase it by hand when the contract changes.", whole=True, default=1),
         "open": OPEN,
         "columns": COLUMNS,
         "product_types": Named(TEXTS, "Product type: [raw types that mean it].", least=1),
         "product_type_ids": Named(Text(), "Product type: its id in another system."),
-        "missing": _texts("Raw labels that say nothing, besides blank ones."),
+        "missing": _texts("Missing markers: raw labels that mean no value, besides blank ones."),
         "separators": Text("RE2 pattern between the parts of a multi-value; an attribute may have its own.", True),
         "attributes": Named(ATTRIBUTE, "The questions asked of the model, in the order of the reports."),
         "contradictions": Listing(CONTRADICTION, "Labels of one product that cannot both be right."),
-        "rare_share": _share("The rarest values of an attribute that make up at most this share go.", 0.01, 0.5),
+        "rare_share": _share("An attribute's rarest values, at most this share of its labels, are removed.", 0.01, 0.5),
         "split": SPLIT,
-        "report_product_types": _texts("Product types of the headline figures."),
+        "report_product_types": _texts("Product types that the headline metrics average over."),
         "max_quarantine_share": _share("Share of the catalog's rows that may be quarantined before a run stops.", 0.05),
         "expectations": Record(EXPECTATIONS, "What Great Expectations checks."),
     },

@@ -1,4 +1,4 @@
-"""YAML -> contract, checked as a whole when it is loaded.
+"""Loads a contract from YAML and checks all of it.
 
 ``data_contracts/30pt/contract.yaml`` documents every key.
 """
@@ -46,14 +46,15 @@ _NEED = {
     "validation": "thresholds are chosen on these",
     "test": "all figures are of these",
 }
-#: Contracts that this process has checked, by their files' content: a run has copies of its contract, as its model has.
+#: Contracts that this process has checked, by file content: a run and its model hold copies of the same contract.
 _checked: dict[bytes, Contract] = {}
 
 
 def load_contract(path: str | Path) -> Contract:
     """Reads and checks the contract at ``path``.
 
-    Raises ContractError (``file:line: what is wrong; what is allowed``) at the first fault.
+    Raises:
+        ContractError: the first error, as ``file:line: what is wrong; what is allowed``.
     """
     content = read_content(Path(path))
     if content not in _checked:
@@ -66,7 +67,7 @@ def _check(root: YamlNode) -> Contract:
     opened = _open(fields["open"]) if "open" in fields else None
     for name in ("product_types", "attributes"):
         if name not in fields and opened is None:
-            root.fail(f"key {name!r} is missing in {root.name}; it may be left out where there is a key 'open'")
+            root.fail(f"key {name!r} is missing in {root.name}; it may be left out only if there is a key 'open'")
     product_types = _aliases(fields["product_types"], "product type") if "product_types" in fields else {}
     missing = fields["missing"].texts() if "missing" in fields else ()
     separators = _pattern(fields["separators"]) if "separators" in fields else SEPARATORS
@@ -75,14 +76,14 @@ def _check(root: YamlNode) -> Contract:
         markers = frozenset(map(normalize_text, missing))
         attributes[key.text()] = _attribute(key.text(), entry, markers, separators, opened is not None)
     if not attributes and opened is None:
-        fields["attributes"].fail("no attribute is named; at least one is needed")
+        fields["attributes"].fail("no attribute is listed; at least one is needed")
     named = fields["report_product_types"].items() if "report_product_types" in fields else []
     report: tuple[str, ...] = ()
     for entry in named:
         if (name := entry.choice(product_types)) in report:
-            entry.fail(f"{entry.name} {name!r} is there twice; each product type is reported on once")
+            entry.fail(f"{entry.name} lists {name!r} twice; list each product type once")
         report = (*report, name)
-    if not report and opened is None:  # an open contract's are all that the catalog has, too, once it is closed
+    if not report and opened is None:  # an open contract reports on all product types of the catalog
         report = tuple(product_types)
     return Contract(
         path="",
@@ -106,7 +107,7 @@ def _check(root: YamlNode) -> Contract:
 
 
 def _fields(entry: YamlNode, record: Record) -> dict[str, YamlNode]:
-    """The entries of a mapping whose keys the contract's description lists."""
+    """The entries of a mapping whose allowed keys ``record`` lists."""
     return entry.fields(record.keys, record.required)
 
 
@@ -131,12 +132,12 @@ def _pattern(entry: YamlNode) -> str:
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
         entry.fail(f"RE2 refuses the regex {text!r}: {reason}; look-around and back-references are not allowed")
     if pattern.search(""):
-        entry.fail(f"the regex {text!r} matches the empty text and so every raw label; make it require something")
+        entry.fail(f"the regex {text!r} matches the empty text and so every raw label; require at least one character")
     return text
 
 
 def _aliases(entry: YamlNode, kind: str, missing: frozenset[str] = frozenset()) -> dict[str, tuple[str, ...]]:
-    """A mapping ``canonical name: [aliases]``; no two names claim the same normalized spelling, nor ``missing``."""
+    """A mapping ``canonical name: [aliases]``; no normalized spelling belongs to two names or is in ``missing``."""
     names: dict[str, tuple[str, ...]] = {}
     claimed: dict[str, tuple[str, int]] = {}
     for key, value in entry.pairs():
@@ -144,7 +145,7 @@ def _aliases(entry: YamlNode, kind: str, missing: frozenset[str] = frozenset()) 
         for spelling in (key, *value.items()):
             normalized = normalize_text(spelling.text())
             if not normalized:
-                spelling.fail(f"{spelling.text()!r} has no letter or digit to compare")
+                spelling.fail(f"{spelling.text()!r} has no letter or digit")
             if normalized in missing:
                 spelling.fail(f"{spelling.text()!r} is listed under missing, so it cannot mean {kind} {name!r} too")
             owner, line = claimed.setdefault(normalized, (name, spelling.line))
@@ -204,7 +205,7 @@ def _contradictions(entry: YamlNode, attributes: Mapping[str, Attribute]) -> tup
         when, when_values = _side(fields["when"], attributes)
         never, never_values = _side(fields["never"], attributes)
         if when == never:
-            fields["never"].fail(f"'when' and 'never' both speak of {when!r}; they must name two attributes")
+            fields["never"].fail(f"'when' and 'never' both name {when!r}; they must name different attributes")
         rules.append(Contradiction(when, when_values, never, never_values, fields["reason"].text()))
     return tuple(rules)
 
@@ -217,7 +218,7 @@ def _side(entry: YamlNode, attributes: Mapping[str, Attribute]) -> tuple[str, tu
     [(name, values)] = sides.items()
     if attributes[name].measurement:
         values.fail(f"{name!r} is a measurement; contradictions are between named values")
-    allowed = attributes[name].values  # none are known yet where an open contract takes them from the catalog
+    allowed = attributes[name].values  # empty while an open contract has yet to take them from the catalog
     found = tuple(item.choice(allowed) if allowed else item.text() for item in values.items())
     if not found:
         values.fail(f"{values.name} must list at least one value; {suggest('', allowed)}")
@@ -231,10 +232,10 @@ def _columns(entry: YamlNode) -> dict[str, str | tuple[str, ...]]:
         is_list = isinstance(COLUMNS.keys[name], TextOrTexts) and isinstance(value.node, yaml.SequenceNode)
         given = value.texts() if is_list else (value.text(),)
         if not given:
-            value.fail(f"{name} lists no column; write '*' for all that are no others")
+            value.fail(f"{name} lists no column; write '*' for all columns without another meaning")
         for column in given:
             if column in used:
-                value.fail(f"column {column!r} is given to two catalog columns; each may be used once")
+                value.fail(f"column {column!r} is mapped to two catalog columns; each may be used only once")
             used.add(column)
         columns[name] = given if is_list else given[0]
     return columns
@@ -247,7 +248,7 @@ def _split(entry: YamlNode) -> Split:
         if not share:
             fields[name].fail(f"split.{name} is 0; {_NEED[name]}")
     if abs(sum(shares.values()) - 1) > 1e-6:
-        entry.fail(f"the shares of the split sum to {sum(shares.values()):g}; they must sum to 1")
+        entry.fail(f"the split's shares sum to {sum(shares.values()):g}; they must sum to 1")
     return Split(**shares)
 
 

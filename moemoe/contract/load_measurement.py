@@ -1,4 +1,4 @@
-"""The key ``measurement`` of an attribute -> a measurement, its units checked by pint."""
+"""Loads an attribute's key ``measurement``; pint checks its units."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,10 +11,11 @@ from moemoe.contract.yaml_lines import YamlNode
 
 
 def load_measurement(entry: YamlNode) -> Measurement:
-    """The measurement that is written at ``entry``.
+    """The measurement described at ``entry``.
 
     Raises:
-        ContractError: a unit that does not exist or is of another kind, a spelling of two units, an empty range.
+        ContractError: a unit does not exist or measures another quantity, two units share a spelling, or the range is
+            empty.
     """
     fields = entry.fields(MEASUREMENT.keys, MEASUREMENT.required)
     canonical = fields["unit"].text()
@@ -56,7 +57,7 @@ def _unit(entry: YamlNode, aliases: Sequence[YamlNode], canonical: str) -> Unit:
 
 
 def _decimal(entry: YamlNode, name: str) -> Decimal:
-    """The number as it is written: 0.3, not the nearest double."""
+    """The number exactly as written: 0.3, not the nearest double."""
     kind = MEASUREMENT.keys[name]
     assert isinstance(kind, Number)
     entry.number(kind.low, kind.high, kind.whole)

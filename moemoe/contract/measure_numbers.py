@@ -1,8 +1,8 @@
-"""Numbers as sellers write them ("1.234,5", "12 1/2"): what they say, how exactly, and which sign is the decimal one.
+"""Numbers as sellers write them ("1.234,5", "12 1/2"): their value, their precision, and the decimal sign they show.
 
-A comma groups thousands where three digits end the number and several groups or a point say so ("1,200.50",
-"1,00,000"), else it is a decimal comma; a point likewise. "1.200" and "1,200" alone may be either: the contract's
-``decimal_sign`` decides.
+A comma groups thousands if the last group has three digits and there are several groups or a point ("1,200.50",
+"1,00,000"); otherwise it is a decimal comma. The same holds for a point. "1.200" and "1,200" are ambiguous: the
+contract's ``decimal_sign`` decides.
 """
 
 import re
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 
-#: A number of more digits is none that anybody measured.
+#: A number with more digits is not a measurement.
 MOST_DIGITS = 30
 
-#: Letters of scripts that write no blanks (see ``moemoe.words``): beside them a number or a unit may stand.
+#: Letters of scripts without blanks between words (see ``moemoe.words``); a number or a unit may adjoin them.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
@@ -28,23 +28,23 @@ NUMBER = re.compile(
 )
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+|\.\d{3})")
-#: Thousands or decimals, as the contract's ``decimal_sign`` says.
+#: Thousands or decimals, depending on the contract's ``decimal_sign``.
 _EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _PLAIN = re.compile(r"\d*\.?\d+|\d+,\d+")
-#: Fractions that people write of any unit; of inches and pounds there are more.
+#: Fractions that are used with any unit; inches and pounds have more.
 _USUAL_FRACTIONS = frozenset({(1, 2), (1, 3), (1, 4), (3, 4)})
 
-#: So many labels must show a column's decimal sign, and at least so many of those that show one.
+#: A decimal sign is accepted if at least this many labels show a sign, and at least this share of them the same one.
 LEAST_SHOWING, CLEAR = 3, 0.95
 
 
 @dataclass(frozen=True)
 class Number:
-    """What a number in a text says.
+    """A number found in a text.
 
     Args:
         value: without its sign; None if it cannot be read.
-        step: the least difference that it can express: 0.1 of "17.6", 1/4 of "2 3/4".
+        step: the smallest difference that the notation can express: 0.1 for "17.6", 1/4 for "2 3/4".
         problem: why it cannot be read.
     """
 
@@ -54,11 +54,11 @@ class Number:
 
 
 def number_of(match: re.Match[str], decimal_sign: str | None, is_halved: bool) -> Number:
-    """The number that NUMBER has found.
+    """The number in a match of NUMBER.
 
     Args:
-        decimal_sign: None if "1.200" may be either.
-        is_halved: whether its unit is one of which people write any fraction, as inches.
+        decimal_sign: of the contract; None if "1.200" is ambiguous.
+        is_halved: whether its unit is written with fractions down to 64ths, as inches are.
     """
     text = match[0].lstrip("+-")
     if len(match[0]) > MOST_DIGITS:
@@ -106,7 +106,7 @@ def _fraction(match: re.Match[str], text: str, is_halved: bool) -> Number:
 
 
 def doubt_about(text: str) -> str | None:
-    """Why a text has a number that only a decimal sign can tell, such as "1.200"; None if it has none."""
+    """Why a number in a text is ambiguous without a decimal sign, such as "1.200"; None if none is."""
     digits = (match["decimal"] or "" for match in NUMBER.finditer(text))
     return next((_may_be_either(number) for number in digits if _EITHER.fullmatch(number)), None)
 
@@ -115,10 +115,10 @@ def sign_shown(labels: Iterable[tuple[str, int]]) -> str | None:
     """The decimal sign that labels show: "12,5" and "1.234,50" have a comma, "12.5" and "1,200,000" a point.
 
     Args:
-        labels: texts as ``plain_measure`` writes them, and how often each comes.
+        labels: texts normalized by ``plain_measure``, and how often each occurs.
 
     Returns:
-        "." or ","; None if hardly any label shows one, or both are shown.
+        "." or ","; None if too few labels show one, or both are shown.
     """
     shown = _signs(labels)
     most = max(shown, key=lambda sign: shown[sign])
@@ -127,7 +127,7 @@ def sign_shown(labels: Iterable[tuple[str, int]]) -> str | None:
 
 
 def shows_both(labels: Iterable[tuple[str, int]]) -> bool:
-    """Whether labels show either sign, so that none can be told."""
+    """Whether labels show both signs, so that neither can be chosen."""
     shown = _signs(labels)
     return min(shown.values()) > (1 - CLEAR) * sum(shown.values())
 

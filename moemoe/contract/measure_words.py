@@ -1,17 +1,17 @@
-"""What the words and signs beside a number make of it: a bound, a price, a rate ("g/m2"), a dimension of several."""
+"""How words and signs beside a number change its meaning: to a bound, a price, a rate ("g/m2") or one of several."""
 
 from collections.abc import Container
 
 import regex
 
-#: Words behind a number that are no unit of it.
+#: Words after a number that are not its unit.
 NO_UNITS = frozenset(
     ("to", "till", "until", "and", "or", "by", "x", "approx", "approximately", "about", "circa", "ca", "bis")
 )
 TIMES = regex.compile(r"(?<![^\W\d_])(?:x|by)(?![^\W\d_])|[×*✕✖⨯╳]", regex.IGNORECASE)
 TO = regex.compile(r"\s*(?:-|~|〜|∼|\.\.+|\b(?:to|till|until|and|bis)\b)\s*", regex.IGNORECASE)
 
-#: A unit goes on behind its name: "m^2", "g/m2", "m/s", "m squared", "200 g per square meter".
+#: What continues a unit after its name: "m^2", "g/m2", "m/s", "m squared", "200 g per square meter".
 _DIVISORS = (
     r"(?:sq|square|cubic|(?:milli|centi|kilo)?(?:met(?:er|re)|lit(?:er|re))s?|[cmk]?m|m?l|h|hr|hour|s|sec|second|min|"
     r"minute|day|ft|foot|in|inch|yd|yard)[23²³]?(?![^\W_])"
@@ -44,15 +44,15 @@ _BOUND = regex.compile(
     r"이상|이하|미만|초과|까지|최[대소]|ไม่เกิน|ไม่ต่ำกว่า|สูงสุด|ต่ำสุด|อย่างน้อย|ขึ้นไป|มากกว่า|น้อยกว่า|[<>≤≥±〜]|\+",
     regex.IGNORECASE,
 )
-#: Right before the number, unless a range follows: "from 5 cm".
+#: A bound directly before the number, unless a range follows: "from 5 cm".
 _FROM = regex.compile(r"(?<![^\W_])(?:from|until|till|starting(?: at)?|tot|do|od|от|до)\s*$", regex.IGNORECASE)
-#: Right behind it: "5cmから".
+#: A bound directly after the number: "5cmから".
 _ON = regex.compile(r"\s*(?:から|起)")
 _PRICE = regex.compile(r"[€$£¥₹₩₽฿]|(?<![^\W_])(?:Rs|INR|USD|EUR|GBP|JPY|CNY|RMB)(?![^\W_])", regex.IGNORECASE)
 _HALF = regex.compile(r"(?<![^\W_])(?:and|&) (?:an? |one )?(?:half|quarter)(?![^\W_])", regex.IGNORECASE)
 
 
-#: Several pieces, of which a measure may be that of one or of all; one piece is no matter.
+#: A number of pieces: the measure may be that of one piece or of all. One piece is harmless.
 _OF_PIECES = r"(?:pack|set|box|case|lot|combo|bundle)s? of (?P<number>\d+)(?: (?:pieces|pcs?|units?))?"
 _PIECES = r"(?P<number2>\d+)[ -]?(?P<word>packs?|pk|pcs?|pieces?|pairs?|count|ct|units?|sets?|nos?|bottles?|boxes|bags)"
 _PACK = regex.compile(rf"[(\[]?\s?(?<![^\W_])(?:{_OF_PIECES}|{_PIECES})(?![^\W_])\.?\s?[)\]]?", regex.IGNORECASE)
@@ -65,22 +65,22 @@ def without_one_piece(text: str, units: Container[str]) -> str:
 
 
 def several_pieces(text: str, units: Container[str]) -> str | None:
-    """The words that say that there are several pieces ("pack of 2"), unless they are one of the ``units``."""
+    """The words that state several pieces ("pack of 2"), unless the word is one of the ``units``."""
     found = next((found for found in _PACK.finditer(text) if _pieces(found, units) > 1), None)
     return found[0].strip(" ()[].") if found else None
 
 
 def _pieces(found: regex.Match, units: Container[str]) -> int:
-    """How many pieces; 0 if the word is a unit."""
+    """The number of pieces; 0 if the word is a unit."""
     return 0 if (found["word"] or "").casefold() in units else int(found["number"] or found["number2"])
 
 
 def problem_of(before: str, between: list[str], after: str, is_range: bool) -> str | None:
-    """Why a number is no measure, by the texts beside it; None if nothing speaks against it.
+    """Why the texts around the numbers of a label rule out a measure; None if they do not.
 
     Args:
-        before, between, after: the text before the first number, those between two, that behind the last.
-        is_range: whether a second number is the other end.
+        before, between, after: the text before the first number, the texts between numbers, the text after the last.
+        is_range: whether the second number is the other end of a range.
     """
     beside = [before, *between, after]
     if any("+" in part for part in between):
@@ -93,5 +93,5 @@ def problem_of(before: str, between: list[str], after: str, is_range: bool) -> s
     if price := next(filter(None, map(_PRICE.search, beside)), None):
         return f"{price[0]!r} makes it a price, not a measure"
     if half := next(filter(None, map(_HALF.search, beside)), None):
-        return f"{half[0]!r} is a part of the number that is not read; allowed are digits"
+        return f"{half[0]!r} is a fraction in words, which is not read; write it in digits"
     return None

@@ -1,6 +1,6 @@
-"""Measurements: attributes whose values are a number with a unit ("32 cm"), right within a tolerance.
+"""Measurements: attributes whose values are a number with a unit ("32 cm"); an answer is right within a tolerance.
 
-``units`` finds out with pint what a contract's units are; from then on the numbers here are all that is needed.
+Only ``units`` uses pint, to convert a contract's units; this module needs just the resulting numbers.
 """
 
 import re
@@ -13,12 +13,12 @@ _CANONICAL = re.compile(r"(-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?) (.+)")
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit that labels may have; a number of it times ``factor`` plus ``offset`` is one of the canonical unit.
+    """A unit that labels may have; its numbers times ``factor`` plus ``offset`` are numbers of the canonical unit.
 
     Args:
         name: as the contract writes it.
-        aliases: the spellings that the contract lists besides.
-        spellings: all that mean it in a label, as ``plain_measure`` writes text.
+        aliases: the further spellings that the contract lists.
+        spellings: all spellings that mean it in a label, normalized by ``plain_measure``.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Measurement:
     """What the numbers of an attribute mean.
 
     Args:
-        units: the accepted ones, the canonical one first.
-        decimals: digits behind the point of a value, at most.
+        units: the accepted units, the canonical one first.
+        decimals: maximum number of digits after the point of a value.
         at_least, at_most: the range of the values, in the canonical unit.
         tolerance: how far a right answer may lie from the label, in the canonical unit.
-        default_unit: the name of the unit of a number without one; None where it must have one.
+        default_unit: the name of the unit assumed for a number without one; None if a number must have a unit.
         decimal_sign: what "1.200" and "1,200" mean: with "." 1.2 and 1200, with "," 1200 and 1.2; None: unknown.
     """
 
@@ -59,17 +59,17 @@ class Measurement:
         return self.at_least <= number <= self.at_most
 
     def rounded(self, number: Fraction) -> Decimal:
-        """``number`` of the canonical unit as a value has it, halves away from zero."""
+        """``number``, in the canonical unit, rounded as values are, halves away from zero."""
         steps = int(abs(number) * 10**self.decimals + Fraction(1, 2))
         return Decimal(-steps if number < 0 else steps).scaleb(-self.decimals)
 
     def text(self, number: Fraction) -> str:
-        """The value of ``number`` of the canonical unit: "32 cm", "6.4 cm"."""
+        """The value of ``number``, which is in the canonical unit: "32 cm", "6.4 cm"."""
         digits = f"{self.rounded(number):f}"
         return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} {self.unit}"
 
     def allows(self, value: str) -> bool:
-        """Whether ``value`` is one that a label can become: in the canonical unit, rounded and in the range."""
+        """Whether ``value`` is canonical: in the canonical unit, rounded, and in the range."""
         found = _CANONICAL.fullmatch(value)
         if not found or found[2] != self.unit:
             return False
@@ -77,5 +77,5 @@ class Measurement:
         return self.in_range(number) and self.text(Fraction(number)) == value
 
     def number(self, value: str) -> Decimal:
-        """That of a canonical value."""
+        """The number of a canonical value."""
         return Decimal(value.removesuffix(f" {self.unit}"))

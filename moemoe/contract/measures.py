@@ -1,8 +1,8 @@
-"""A raw label -> the measure that it states ("12 1/2 in", "5' 6\\"", "approx. 32cm"), or why it states none.
+"""Reads the measure that a raw label states ("12 1/2 in", "5' 6\\"", "approx. 32cm"), or says why it states none.
 
-Of several measures in a label only four are one: parts of one measure ("5 ft 6 in", "5ft10in"), the same within the
-tolerance in two units ("15 in / 38 cm"), or as exactly as the coarser one is written ("86 in / 220 cm"), and a range
-whose ends are within the tolerance of its middle. What a maker allows ("32 cm +/- 2") is left out.
+Several numbers in a label count as one measure in four cases: parts of one measure ("5 ft 6 in", "5ft10in"); the same
+measure in two units, equal within the tolerance ("15 in / 38 cm") or to the precision of the coarser one ("86 in / 220
+cm"); and a range whose ends are within the tolerance of its middle. A maker's tolerance ("32 cm +/- 2") is ignored.
 """
 
 import re
@@ -31,14 +31,14 @@ from moemoe.contract.measure_words import (
 from moemoe.contract.measurement import Measurement, Unit
 from moemoe.contract.text import fold_case, plain_label, plain_measure
 
-#: A longer label is a text about the product.
+#: A longer label is taken for a text about the product.
 LONGEST = 200
 
-#: Arabic's signs of thousands and of decimals leave no doubt; with a zero more "1.200" is none of thousands.
+#: Arabic separators of thousands and of decimals are unambiguous; a zero appended to "1.200" makes it a decimal.
 _ARABIC_THOUSANDS, _ARABIC_DECIMALS = "\u066c", re.compile("\u066b(\\d{3})(?!\\d)")
 #: Swiss thousands: 1'200.
 _APOSTROPHE_GROUP = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
-#: Spellings of units that are divided in halves, down to 64ths.
+#: Spellings of units that are halved repeatedly, down to 64ths.
 _HALVED = frozenset(('"', "'", "yd", "lb", "oz", "fl oz", "gal"))
 _WORD = regex.compile(
     r"""[ -]*(fl(?:uid)?\.?\ ?(?:ozs?|ounces?)(?!\p{L})|\p{L}[\p{L}\p{M}\p{N}]*|["'%‰°])""", regex.IGNORECASE
@@ -47,30 +47,30 @@ _WORD = regex.compile(
 _OR_ELSE = re.compile(r"[/(=|≈\[]")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2} \d{3}(?!\d)(?:[.,]\d+)?")
 _PARTS = re.compile(r"\s*(?:,|&|and)?\s*", re.IGNORECASE)
-#: Found fast: most labels have no unit or letter right before a number.
+#: A fast first check: most labels have no unit or letter right before a number.
 _MAY_BE_GLUED = re.compile(r"(?:[^\W\d_]|[\"'%‰°])\d")
 _GLUED_TIMES = re.compile(r"(?<![^\W\d_])\s?[xX]\s?(?=\d)")
-#: A dimension's letter behind a times: "W30xD20".
+#: A dimension's letter after a times sign: "W30xD20".
 _TIMES_LETTER = re.compile(r"(?<=\d)\s?[xX×*]\s?[WDHLBwdhlb]\s?(?=\d)")
-#: Behind a number that cannot be read: "D10 × 30 cm".
+#: After a number that cannot be read: "D10 × 30 cm".
 _TIMES_BEFORE = regex.compile(rf"(?:{TIMES.pattern})\s*$", regex.IGNORECASE)
-#: What the maker allows: "32 cm +/- 2 cm", "± 5 %"; the unit behind it may be that of the measure too.
+#: A maker's tolerance: "32 cm +/- 2 cm", "± 5 %"; the unit after it may belong to the measure too.
 _ALLOWED = re.compile(r"(?<=\S)(?:\ ?\(?)?\ ?(?:\+\ ?/?\ ?-|±)\ ?\d[\d.,]*(?:\ ?-\ ?\d[\d.,]*)?(?:\ ?%)?")
-#: "±30 cm" is about as much.
+#: "±30 cm" means about 30 cm.
 _ABOUT = re.compile(r"^\W*?(?:\+\ ?/?\ ?-|±)\ ?(?=\d)")
 #: A sign, or a dash before a list's item: "- 5".
 _LOOSE_MINUS = re.compile(r"-\s+$")
 
 
 class MeasureError(ValueError):
-    """A label that states no measure; the message says why."""
+    """Raised for a label that states no measure; the message says why."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A number in a text, None if it cannot be read; its unit if it has an accepted one, else the word behind it.
+    """A number in a text, None if it cannot be read; its unit if that is accepted, and else the word after it.
 
-    ``step`` is the least difference that the number can express, ``problem`` why it cannot be read.
+    ``step`` is the smallest difference that the number's notation can express, ``problem`` why it cannot be read.
     """
 
     number: Fraction | None
@@ -84,7 +84,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Stated:
-    """A measure in the canonical unit, and the least difference that it can express."""
+    """A measure in the canonical unit, and the smallest difference that its notation can express."""
 
     number: Fraction
     step: Fraction
@@ -95,8 +95,8 @@ class MeasureReader:
     """Reads labels of one attribute.
 
     Args:
-        dimension: the one that is wanted of several in a label, as ``dimension_of`` names it; None: such a label states
-            no measure.
+        dimension: the dimension to read from a label that states several, as ``dimension_of`` names it; if None, such
+            a label states no measure.
     """
 
     def __init__(self, measurement: Measurement, dimension: str | None = None):
@@ -111,7 +111,7 @@ class MeasureReader:
         """The canonical value of ``raw``, e.g. "32 cm".
 
         Raises:
-            MeasureError: it states none, or none that is allowed.
+            MeasureError: it states no measure, or one that is not allowed.
         """
         own = self._measurement
         exact = self._number(raw)
@@ -125,13 +125,13 @@ class MeasureReader:
         return own.text(Fraction(number))
 
     def under_key(self, raw: str, key: str) -> str:
-        """``raw`` with what its raw key says of its numbers: "30 x 20 cm (W x D)" under "Size (W x D)"."""
+        """``raw`` completed by its raw key's legend: "30 x 20 cm (W x D)" under "Size (W x D)"."""
         is_measure = self._dimension is not None and len(raw) <= LONGEST and any(map(str.isdigit, raw))
         legend = self._labelled.legend_of(key) if is_measure else None
         return raw + self._labelled.behind(self._with_one_spelling(raw), legend) if legend else raw
 
     def has_legend(self, keys: Iterable[str]) -> bool:
-        """Whether any of the raw keys says what several numbers measure, so that labels depend on their key."""
+        """Whether any of the raw keys has a legend for several numbers, so that labels depend on their key."""
         return self._dimension is not None and any(map(self._labelled.legend_of, keys))
 
     def numbers_in(self, text: str) -> Iterator[Fraction]:
@@ -141,7 +141,7 @@ class MeasureReader:
                 yield found.number * found.unit.factor + found.unit.offset
 
     def _number(self, raw: str) -> Fraction:
-        """What ``raw`` states, in the canonical unit."""
+        """The number that ``raw`` states, in the canonical unit."""
         text = self._prepared(raw)
         if len(text) > LONGEST:
             raise MeasureError("a text, not a measure")
@@ -158,9 +158,9 @@ class MeasureReader:
         if problem := problem_of(before, apart, text[all_found[-1].end :], is_range):
             raise MeasureError(problem)
         if self._measurement.at_least < 0 and _LOOSE_MINUS.search(before):
-            raise MeasureError("the dash before the number may be a minus; write it without a blank")
+            raise MeasureError("the dash before the number may be a minus; write a minus without a blank after it")
         if pieces := several_pieces(text, self._folded):
-            raise MeasureError(f"{pieces!r} makes it several pieces; the measure may be that of one or of all")
+            raise MeasureError(f"{pieces!r} means several pieces; the measure may be that of one piece or of all")
         if any(map(TIMES.search, between)) or _TIMES_BEFORE.search(before):
             raise MeasureError("several dimensions, or a number of pieces; one measure is allowed")
         for one, following, part in zip(all_found, all_found[1:], between, strict=False):
@@ -190,32 +190,32 @@ class MeasureReader:
         return finest.number
 
     def _prepared(self, raw: str) -> str:
-        """``raw`` with all numbers apart from letters, without what the maker allows and without "pack of 1"."""
+        """``raw`` with numbers separated from letters, without a maker's tolerance and without "pack of 1"."""
         text = self._of_own_dimension(self._with_one_spelling(raw))
         text = _GLUED_TIMES.sub(" × ", _TIMES_LETTER.sub(" × ", text))
         text = without_one_piece(text, self._folded)
         return str(self._glued.sub(r"\g<0> ", text)) if _MAY_BE_GLUED.search(text) else text
 
     def _with_one_spelling(self, raw: str) -> str:
-        """``raw`` in one line as ``plain_measure`` writes it, without what the maker allows."""
+        """``raw`` in one line, normalized by ``plain_measure``, without a maker's tolerance."""
         text = _APOSTROPHE_GROUP.sub("", plain_label(_plain(raw)).replace("\n", "; "))
         if self._measurement.at_least >= 0:  # "±5 °C" may be a range
             text = _ABOUT.sub("", text)
         return _ALLOWED.sub(" ", text)
 
     def _of_own_dimension(self, text: str) -> str:
-        """What ``text`` says of the dimension that is wanted; ``text`` itself if it does not say which is which."""
+        """The part of ``text`` about the wanted dimension; ``text`` itself if it names no dimensions."""
         numbers = self._labelled.by_dimension(text) if self._dimension and len(text) <= LONGEST else {}
         if not numbers:
             if self._dimension and self._labelled.names_several(text):
-                raise MeasureError("it names several dimensions, and not clearly which number is which")
+                raise MeasureError("it names several dimensions, but it is not clear which number is which")
             return text
         if self._dimension not in numbers:
             raise MeasureError(f"it states {' and '.join(numbers)}, not {self._dimension}")
         return numbers[self._dimension]
 
     def _with_inches(self, found: list[Found], between: list[str]) -> list[Found]:
-        """``found``, a number alone right behind feet in inches: 5'10, 5 foot 10."""
+        """``found``, with a number without a unit right after feet read as inches: 5'10, 5 foot 10."""
         inch = next((unit for unit in self._measurement.units if '"' in unit.spellings), None)
         if inch is None or len(found) < 2 or between[-1].strip():
             return found
@@ -256,12 +256,12 @@ class MeasureReader:
             return self._default
         if len(units) > 1:
             raise MeasureError(
-                f"no unit; it may be one of {names}; default_unit under measurement in the contract says which"
+                f"no unit; it may be one of {names}; the contract's default_unit (under measurement) can say which"
             )
         return units[0]
 
     def _all(self, text: str) -> Iterator[Found]:
-        """Every number of a text as ``plain_measure`` writes it."""
+        """Every number of a text that ``plain_measure`` has normalized."""
         end = 0
         only = self._default or (self._measurement.units[0] if len(self._measurement.units) == 1 else None)
         for match in NUMBER.finditer(text):
@@ -293,7 +293,7 @@ class MeasureReader:
             yield Found(value, known, word, start, end, number.step, number.problem)
 
     def _known(self, spelling: str) -> Unit | None:
-        """The unit that ``spelling`` means; none where only its case tells which one ("MW", "mW")."""
+        """The unit that ``spelling`` means; None if only letter case tells units apart ("MW", "mW")."""
         units = self._folded.get(fold_case(spelling), set())
         return self._exact.get(spelling) or (next(iter(units)) if len(units) == 1 else None)
 
@@ -308,7 +308,7 @@ class MeasureReader:
 
     @cached_property
     def _spelled(self) -> Any:
-        """An accepted unit behind a number, also in brackets."""
+        """Matches an accepted unit after a number, also in brackets."""
         return regex.compile(
             rf"[ -]{{0,3}}(?P<bracket>[(\[] ?)?(?P<unit>{self._edged})\.?(?(bracket) ?[)\]])",
             regex.IGNORECASE | regex.VERSION1,
@@ -320,7 +320,7 @@ class MeasureReader:
 
     @cached_property
     def _glued(self) -> Any:
-        """What a blank belongs behind: the letter of "L30cm", the unit of "5ft10in"; "m2" stays."""
+        """Matches what needs a blank after it: the letter of "L30cm", the unit of "5ft10in", but not "m2"."""
         plain = "|".join(map(regex.escape, self._longest_first))
         edged = self._edged
         return regex.compile(
@@ -330,13 +330,13 @@ class MeasureReader:
 
 
 def reader_of(attribute: Attribute) -> MeasureReader:
-    """The reader of a measurement's labels, of one dimension if its names are words for one."""
+    """The reader of a measurement's labels; it reads one dimension if the attribute's names mean one."""
     assert attribute.measurement is not None
     return MeasureReader(attribute.measurement, dimension_of(attribute.keys))
 
 
 def _edge(last: str) -> str:
-    """What may not follow a unit with this last letter: a letter, of scripts without blanks only if it is one too."""
+    """No letter may follow a unit that ends in ``last``, except one of a script without blanks if ``last`` is not."""
     if not regex.match(r"[\p{L}\p{M}\p{N}]", last):
         return ""
     letters = r"[\p{L}\p{M}\p{N}]"
@@ -357,12 +357,12 @@ def _is_unit(word: str) -> bool:
 
 
 def _is_next_part(larger: Unit, between: str) -> bool:
-    """Whether a smaller unit's number may be part of the same measure: "5 ft, 6 in", and of feet 5'-6"."""
+    """Whether a smaller unit's number may be part of the same measure: "5 ft, 6 in", or with feet 5'-6"."""
     return bool(_PARTS.fullmatch(between)) or (between == "-" and "'" in larger.spellings)
 
 
 def _is_rounded(finer: _Stated, coarser: _Stated) -> bool:
-    """Whether ``coarser`` is ``finer`` in another unit, rounded or cut off to its own step."""
+    """Whether ``coarser`` is ``finer`` in another unit, rounded or truncated to the step of ``coarser``."""
     if finer.unit == coarser.unit:
         return False
     above = finer.number - coarser.number

@@ -1,4 +1,4 @@
-"""Writing the first contract of a dataset, which a person then edits: where it belongs, and what to do next."""
+"""Writes the first contract of a dataset, for a person to edit: chooses its file, and lists the next commands."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from moemoe.errors import ConfigError, StorageError
 
 #: Where flows find a dataset's contract.
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
-#: Raw labels that say nothing, in most catalogs.
+#: Missing markers of most catalogs: raw labels that mean no value.
 MISSING = ("NA", "N/A", "Not Applicable", "Not Specified", "None", "Null", "-", "Unknown", "Other", "Others")
 
 _DATASET = re.compile(r"\w[\w.\-]*")
@@ -20,7 +20,7 @@ def output_of(dataset: str, output: str | None) -> Path:
     """The file for a new contract: ``output``, else the dataset's own.
 
     Raises:
-        ConfigError: the dataset's name cannot be one, or the file is there already.
+        ConfigError: the dataset's name is not allowed, or the file exists already.
     """
     if not _DATASET.fullmatch(dataset):
         raise ConfigError(f"--dataset is {dataset!r}; allowed are letters, digits, '.', '_' and '-'")
@@ -31,7 +31,7 @@ def output_of(dataset: str, output: str | None) -> Path:
 
 
 def write_new(file: Path, text: str) -> None:
-    """Writes a file that is not there yet.
+    """Writes a file that does not exist yet.
 
     Raises:
         StorageError: it cannot be written.
@@ -45,7 +45,7 @@ def write_new(file: Path, text: str) -> None:
 
 
 def next_commands(catalog: str, dataset: str, file: Path, options: Sequence[str] = ()) -> str:
-    """What to do with the contract: read it, put it where flows look if it is not there, train with ``options``."""
+    """The next commands for a user: edit the contract, move it to where flows look, train with ``options``."""
     own = _own(dataset)
     flow = os.path.relpath(CONTRACTS.parent / "flows" / "train_flow.py")
     run = ["python", flow, "run", "--dataset", dataset, "--catalog", catalog, *options]

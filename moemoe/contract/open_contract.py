@@ -1,7 +1,7 @@
-"""Open contracts: product types, attributes and values are those that the catalog has enough of.
+"""Completes open contracts with the product types, attributes and values that occur often enough in the catalog.
 
-What an open contract names is taken as it stands; the rest comes from the catalog. The result is a closed contract, so
-that everything after it works on named product types and values, and it is written out with the run.
+What an open contract lists is kept; the rest comes from the catalog. The result is a closed contract, written out with
+the run, so that all later steps work with listed product types and values.
 """
 
 from collections import Counter, defaultdict
@@ -22,17 +22,19 @@ from moemoe.contract.measures import MeasureError, reader_of
 from moemoe.contract.text import compile_rule, normalize_key, normalize_text
 from moemoe.errors import CatalogError
 
-#: An attribute is kept where its frequent values make up at least this share of its labels; else it is free text.
+#: An attribute is kept if its frequent values make up at least this share of its labels; else it is free text.
 COVERED = 0.5
 
 
 def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str | Path) -> Contract:
-    """``contract`` with the product types, attributes and values of ``products`` (PRODUCTS in parts), at ``path``.
+    """Completes ``contract`` from ``products`` (PRODUCTS in parts), and writes the closed contract to ``path``.
 
-    The parts (only product_type and attributes are needed) are gone over twice. Measurements get the decimal sign that
-    the catalog shows, if they need one (see ``decimal_signs``); a closed contract that needs none comes back as it is,
-    written to ``path`` too. Product types and values are spelled as the catalog does most often, attributes as their
-    normalized keys. Raises CatalogError if nothing has enough support.
+    The parts (columns product_type and attributes) are read twice. Measurements without a decimal sign get the one
+    that the catalog shows (see ``decimal_signs``). A contract that needs neither is written unchanged. Product types
+    and values have their most frequent spelling in the catalog, attributes are named by their normalized keys.
+
+    Raises:
+        CatalogError: nothing has enough support.
     """
     path = Path(path)
     if contract.open is None:
@@ -51,7 +53,7 @@ def resolve_contract(contract: Contract, products: Iterable[pa.Table], path: str
     attributes = _attributes(with_decimal_signs(contract, raw_labels), raw_labels)
     if not product_types or not attributes:
         raise CatalogError(
-            f"contract {contract.dataset} is open, and nothing in the catalog has enough support: "
+            f"contract {contract.dataset} is open, and the catalog has too little support: "
             f"{len(product_types)} product types with {contract.open.product_type_products} products, "
             f"{len(attributes)} attributes with {contract.open.attribute_labels} labels (see 'open' in {contract.path})"
         )
@@ -82,13 +84,13 @@ def _product_types(contract: Contract, raw: Mapping[str, int]) -> dict[str, tupl
         if name in contract.product_types:
             types[name] = contract.product_types[name]
         else:
-            types[" ".join(found.most_common(1)[0][0].split())] = ()  # its other spellings are the same once normalized
+            types[" ".join(found.most_common(1)[0][0].split())] = ()  # other spellings normalize to the same
     return types
 
 
 @dataclass
 class _Labels:
-    """Labels of one attribute, by normalized value: the spellings of each, and how many labels there are in all."""
+    """Labels of one attribute: spellings with counts by normalized value, and the total number of labels."""
 
     spellings: dict[str, Counter[str]]
     labels: int = 0
@@ -141,7 +143,7 @@ def _attributes(contract: Contract, raw: Mapping[tuple[str, str], int]) -> dict[
 
 
 def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
-    """How many raw labels a measurement can read."""
+    """The number of raw labels that a measurement can read."""
     keys, reader = set(map(normalize_key, attribute.keys)), reader_of(attribute)
     number = 0
     for (key, value), count in raw.items():
@@ -155,7 +157,7 @@ def _measures(attribute: Attribute, raw: Mapping[tuple[str, str], int]) -> int:
 
 
 def _contradictions(contract: Contract, attributes: Mapping[str, Attribute]) -> Iterator[Contradiction]:
-    """The contract's contradictions between ``attributes``, with their values as these spell them."""
+    """The contract's contradictions between ``attributes``, with values spelled as in ``attributes``."""
     for rule in contract.contradictions:
         sides = []
         for name, values in ((rule.when, rule.when_values), (rule.never, rule.never_values)):
@@ -184,7 +186,7 @@ def _distinct_labels(maps: pa.ChunkedArray) -> dict[tuple[str, str], int]:
 
 
 def _values(attribute: Attribute) -> dict[str, Any]:
-    """What an attribute's values are, as in the YAML."""
+    """The YAML entries that define an attribute's values."""
     if attribute.measurement is not None:
         return {"measurement": _measurement(attribute.measurement)}
     return {
@@ -246,6 +248,6 @@ def to_yaml(contract: Contract) -> str:
     for expectation in content["expectations"].values():  # type: ignore[attr-defined]
         if "attributes" in expectation:
             expectation["at_least"] = expectation.pop("attributes")
-    return "# Completed by a run from what its catalog has; do not edit.\n" + yaml.safe_dump(
+    return "# Completed from the catalog by a run; do not edit.\n" + yaml.safe_dump(
         content, allow_unicode=True, sort_keys=False, width=120
     )

@@ -1,4 +1,4 @@
-"""The JSON Schema of a contract, for editors that know YAML schemas, made of the loader's own description (``keys``).
+"""The JSON Schema of a contract, for editors that support YAML schemas, built from the loader's ``keys``.
 
 ``python -m moemoe.contract.schema`` prints it; ``make schema`` writes data_contracts/contract.schema.json.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from moemoe.contract.keys import CONTRACT, Choice, Kind, Listing, Named, Number, Record, Text, TextOrTexts
 
-#: What YAML makes of a text without quotes.
+#: The types that YAML may give to a text without quotes.
 _TEXT = ["string", "number", "boolean"]
 
 
@@ -19,14 +19,13 @@ def contract_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Contract of a dataset",
         **schema_of(CONTRACT),
-        "description": "For editors; what is checked when a contract is loaded goes further (RE2 patterns, names that "
-        "refer to each other).",
+        "description": "For editors. Loading a contract checks more (RE2 patterns, names that refer to each other).",
         "anyOf": [{"required": ["open"]}, {"required": ["product_types", "attributes"]}],
     }
 
 
 def schema_of(kind: Kind) -> dict[str, Any]:
-    """The JSON Schema of what may be written at one place."""
+    """The JSON Schema of one kind of entry."""
     about = {"description": kind.about} if kind.about else {}
     match kind:
         case Text():
@@ -56,7 +55,7 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 
 def _mapping(least: int) -> dict[str, Any]:
-    """Nothing written is an empty mapping, where one is allowed."""
+    """The schema of a mapping; a key without a value is an empty mapping, if that is allowed."""
     return {"type": "object" if least else ["object", "null"]}
 
 

@@ -1,4 +1,4 @@
-"""Finding an attribute's values in running text, in every spelling that the contract lists."""
+"""Finds an attribute's values in running text, in every spelling that the contract lists."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -19,17 +19,17 @@ def spellings(attribute: Attribute, value: str | None = None) -> list[str]:
 
 
 def words_pattern(found: Iterable[str]) -> regex.Pattern[str]:
-    """Finds any of the normalized spellings as whole words, whatever their case and hyphens; the longest first.
+    """A pattern of the normalized spellings as whole words, longest first; case and hyphens do not matter.
 
-    In text of Unicode NFKC (``plain_text``), of Turkish ``with_one_i``.
+    The text to search must be Unicode NFKC (``plain_text``); Turkish text needs ``with_one_i`` too.
 
-    Literal text alone goes into it, so it cannot be made to run long, and a GPU box needs no RE2.
+    The pattern holds only literal text, so that no input makes it slow, and a GPU machine needs no RE2.
     """
     longest_first = sorted(found, key=lambda text: (-len(text), text))
     if not longest_first:
         return regex.compile(r"(?!)")
     choices = []
-    for (before, behind), texts in groupby(longest_first, edges):  # their edges once: searched 18 times as fast
+    for (before, behind), texts in groupby(longest_first, edges):  # edges factored out: the search is 18 times as fast
         alike = "|".join(_BETWEEN.join(map(regex.escape, text.split(" "))) for text in texts)
-        choices.append(f"{before}(?i:{alike}){behind}")  # the edges' sets have both cases: folding them takes time
+        choices.append(f"{before}(?i:{alike}){behind}")  # the edges have both cases: ignoring case there is slow
     return regex.compile("|".join(choices), regex.VERSION1)

@@ -1,4 +1,4 @@
-"""Raw labels of one key -> the measurement that most of them state, as a first one to be edited."""
+"""Suggests a measurement for the raw labels of a key, as a first version to be edited."""
 
 import math
 import re
@@ -15,14 +15,14 @@ from moemoe.contract.measures import MeasureError, MeasureReader
 from moemoe.contract.text import plain_measure
 from moemoe.contract.units import kind_of, sellers_units, unit_of
 
-#: Suggested if so many of the labels state one number in units of one kind.
+#: A measurement is suggested if this share of the labels state one number, in units of the same quantity.
 MOST_LABELS = 0.8
-#: Labels beyond this share, from below, are taken for mistakes: the range leaves them out.
+#: The range ends at this quantile; labels beyond it are taken for mistakes.
 IN_RANGE = 0.995
 #: Of numbers; smaller ones than 1 may need more.
 MOST_DECIMALS, MOST_NEEDED_DECIMALS = 2, 6
 
-#: Words and signs; all of a measure's are units, or these.
+#: Words and signs; those of a measure must be units or in _BESIDE.
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:\.\p{L}[\p{L}\p{M}]*)*|[\"'%‰]|°\p{L}?")
 _BESIDE = frozenset(
     (*("approx", "approximately", "about", "circa", "ca", "to", "and", "or", "x"), *("約", "约", "程度", "ungefähr"))
@@ -30,22 +30,23 @@ _BESIDE = frozenset(
 _FLUID_OUNCE = re.compile(r"\bfl(?:uid)?[. ]*(?:ozs?|ounces?)\b", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d[.,](\d{1,2})(?!\d)")
 _NUMBER_ALONE = re.compile(r"[-+]?\d[\d.,]*")
-#: "Made in" is about no inches.
+#: The "in" of "Made in" is not a unit.
 _UNIT_OF_KEY = regex.compile(r"(?:[(\[] ?(?:in )?(?P<bracketed>[^()\[\]]+?) ?[)\]]|[ _](?!in$)(?P<word>\p{L}{2,}))$")
-#: What stands for a unit that nobody has said.
+#: Placeholder for a unit that no label states.
 UNKNOWN, _ANY_UNIT = "UNIT", "g"
 _ANY = Decimal(10) ** 12
 
 
 @dataclass(frozen=True)
 class Suggested:
-    """A measurement, and what of the labels speaks for it.
+    """A measurement, and the evidence for it in the labels.
 
     Args:
         measurement: with a range and a tolerance that the labels suggest.
         labels: how many labels state a value.
-        least, most: of the values, as they are written.
-        doubt: what to write so that labels such as "1.200 mm" are read; None if they show it, or there are none.
+        least, most: smallest and largest value, as text.
+        doubt: what to write so that labels such as "1.200 mm" are read; None if other labels decide it, or none is
+            ambiguous.
     """
 
     measurement: Measurement
@@ -56,7 +57,7 @@ class Suggested:
 
 
 def unit_in_key(key: str) -> str | None:
-    """The unit that a raw key ends with, of the numbers below it: "Width (cm)", "weight_kg", "Depth [mm]"."""
+    """The unit at the end of a raw key, for the numbers under it: "Width (cm)", "weight_kg", "Depth [mm]"."""
     found = _UNIT_OF_KEY.search(key)
     if not found:
         return None
@@ -65,9 +66,9 @@ def unit_in_key(key: str) -> str | None:
 
 
 def suggest_of_numbers(labels: Mapping[str, int], number: int) -> Suggested | None:
-    """A measurement for labels of which most are numbers alone, in a unit that nothing says; None for any others.
+    """Suggests a measurement for labels that are mostly numbers without any unit; None for other labels.
 
-    A person has to say its unit, ``UNKNOWN`` here.
+    Its unit is ``UNKNOWN``; a person has to fill it in.
 
     Args:
         labels, number: see ``suggest_measurement``.
@@ -84,12 +85,12 @@ def suggest_of_numbers(labels: Mapping[str, int], number: int) -> Suggested | No
 
 
 def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None = None) -> Suggested | None:
-    """What ``labels`` measure; None if most of them state no number with a unit.
+    """Suggests a measurement for ``labels``; None if most of them state no number with a unit.
 
     Args:
-        labels: raw label -> how often it comes, those with a number in them.
-        number: of all the key's labels, those that are not in ``labels`` too.
-        unit: that of a number alone, as ``unit_in_key`` finds it.
+        labels: raw label -> how often it occurs, for labels that contain a number.
+        number: of all labels of the key, including those not in ``labels``.
+        unit: the unit of a number without one, as ``unit_in_key`` finds it.
     """
     if unit:
         labels = {f"{label} {unit}" if _NUMBER_ALONE.fullmatch(label) else label: n for label, n in labels.items()}
@@ -105,9 +106,9 @@ def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None
     names = [name for name, _ in found.most_common() if name != canonical and kind_of(name) == kind_of(canonical)]
     units = tuple(unit_of(name, (), canonical) for name in (canonical, *names))
     sign = sign_shown((plain_measure(label), count) for label, count in plain.items())
-    # which sign it is may be found out later; for the range it is the usual one
+    # the decimal sign may be decided later; the range assumes the usual one
     wide = Measurement(units, MOST_NEEDED_DECIMALS, -_ANY, _ANY, _ANY, decimal_sign=sign or ".")
-    rough = _read(plain, wide)  # of "2 in (5.1 cm)" the first
+    rough = _read(plain, wide)  # of "2 in (5.1 cm)", the first number
     read = _read(plain, replace(wide, tolerance=_near(rough))) if rough else rough
     if not read or read.total() < MOST_LABELS * max(number, 1):
         return None
@@ -130,10 +131,10 @@ def suggest_measurement(labels: Mapping[str, int], number: int, unit: str | None
 
 
 def _units_in(label: str) -> list[str]:
-    """The units of a label that has no other words: "100% cotton" is about cotton."""
+    """The units of a label; none if it has other words: "100% cotton" is about cotton."""
     known = sellers_units()
     words = _WORD.findall(_FLUID_OUNCE.sub("floz", plain_measure(label)))
-    # a letter alone is as it is written: M and L are sizes
+    # case matters for a single letter: M and L are sizes
     units = [known.get(word if len(word) == 1 else word.casefold()) for word in words if word.casefold() not in _BESIDE]
     return [] if None in units else [unit for unit in units if unit]
 
@@ -150,7 +151,7 @@ def _read(labels: Mapping[str, int], wide: Measurement) -> Counter[Decimal]:
 
 
 def _near(read: Counter[Decimal]) -> Decimal:
-    """A hundredth of the usual number, in one digit."""
+    """A hundredth of the typical number, rounded to one digit."""
     return _one_digit(abs(_quantile(read, 0.5)) / 100)
 
 
@@ -164,7 +165,7 @@ def _quantile(read: Counter[Decimal], share: float) -> Decimal:
 
 
 def _needed_decimals(read: Counter[Decimal]) -> int:
-    """So many that rounding changes few of the numbers by more than 1 %."""
+    """The number of decimals with which rounding changes few of the numbers by more than 1 %."""
     for decimals in range(MOST_NEEDED_DECIMALS):
         near = (n for n in read if abs(round(n, decimals) - n) <= abs(n) / 100)
         if sum(read[n] for n in near) >= 0.95 * read.total():
@@ -173,12 +174,12 @@ def _needed_decimals(read: Counter[Decimal]) -> int:
 
 
 def _decimals(label: str) -> int:
-    """Digits behind the point of a label's number; a comma before three digits groups thousands."""
+    """Digits after the point of a label's number; a comma before three digits groups thousands."""
     return min(MOST_DECIMALS, max((len(digits) for digits in _DECIMALS.findall(label)), default=0))
 
 
 def _rounded_up(number: Decimal) -> Decimal:
-    """With two digits, upwards: 873 is 880."""
+    """Rounds up to two digits: 873 becomes 880."""
     if number <= 0:
         return Decimal(1)
     step = Decimal(10) ** (math.floor(math.log10(number)) - 1)

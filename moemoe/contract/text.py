@@ -1,4 +1,4 @@
-"""Raw keys and labels as they are compared, and the rules' patterns that search them."""
+"""Normalizes raw keys and labels for comparison, and compiles the rules' patterns that search them."""
 
 import html
 import re
@@ -9,21 +9,21 @@ from typing import Any
 from moemoe.contract.cell_text import without_invisible
 from moemoe.words import with_one_i
 
-#: What stands for inches, for a dash or for degrees in files.
+#: Characters that files use for inches, for a dash or for degrees.
 _INCHES = str.maketrans(dict.fromkeys("“”„‟″˝ˮ〃＂", '"'))
 _SIGNS = str.maketrans({**dict.fromkeys("‐‑‒–—―−﹣－", "-"), "º": "°", "˚": "°", "⌀": " ", "Ø": " "})
 _GROUPING = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
-#: A fraction, or a raised digit, which is a power or a footnote's number.
+#: After a digit: a fraction character, or a superscript, which is a power or a footnote's number.
 _NOT_OF_THE_NUMBER = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞²³¹⁰⁴-⁹])")
-#: Numbers in a circle or with a point, which would become digits of the number behind them.
+#: Circled numbers and numbers with a point, which NFKC would turn into digits of the number after them.
 _ITEM = re.compile("[①-⒛⓪-⓿❶-➓㉑-㉟㊱-㊿]")
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
 _EDGES = " .,;:!?\"'`*|"
-#: What stands for an apostrophe in files: typographic quotes, primes, accents, the full-width form.
+#: Characters that files use for an apostrophe: typographic quotes, primes, accents, the full-width form.
 _APOSTROPHES = str.maketrans(dict.fromkeys("‘’‚‛❛❜ʹʻʼʽʾʿˈˊˋ′‵´΄՚׳ꞌ`＇｀", "'"))
-#: A typographic apostrophe that went through Windows-1252.
+#: A typographic apostrophe garbled by Windows-1252.
 _BROKEN_APOSTROPHE = re.compile("â€[™˜]")
-#: How a column of doubles writes 2; of a longer text ("2.0 l") the rules decide.
+#: An integer from a column of doubles: 2.0. For a longer text ("2.0 l") the rules decide.
 _WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 _REPEATED = re.compile(r" #\d+$")
 _BREAK = re.compile(r"<\s*/?\s*(?:br|li|ul|ol|p|div|tr|td)\b[^<>]*>", re.IGNORECASE)
@@ -32,13 +32,13 @@ _NUMBER = r"\(?(?<!\d)\d++(?:[.,]\d++)?"
 _SHARE = re.compile(rf"^{_NUMBER}\s*%\)?\s*(?=\D)|(?:(?<!\s)\s++)?{_NUMBER}\s*+%\)?$")
 
 
-@lru_cache(256)  # a label is normalized whole, then by lines, parts and clauses, which are often one
+@lru_cache(256)  # a label is normalized whole, then by lines, parts and clauses, which are often the same text
 def normalize_text(text: str) -> str:
-    """``text`` as it is compared: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
+    """``text`` normalized for comparison: NFKC, HTML entities resolved, no case, hyphens and white space as one blank.
 
-    Apostrophes of all kinds are one, and so are the four letters i of Turkish ("KIRMIZI" is "kırmızı"); invisible
-    characters and Arabic's lengthening stroke are gone, 2.0 is 2. After it a rule may use RE2's ASCII-only ``\\s`` and
-    ``\\b`` safely on Latin text.
+    All kinds of apostrophes become one, and so do the four Turkish letters i ("KIRMIZI" is "kırmızı"); invisible
+    characters and the Arabic tatweel are removed; 2.0 becomes 2. On normalized Latin text a rule may safely use RE2's
+    ASCII-only ``\\s`` and ``\\b``.
     """
     text = fold_case(_in_one_spelling(text))
     whole = _WHOLE_NUMBER.fullmatch(text)
@@ -57,21 +57,21 @@ def fold_case(text: str) -> str:
 
 
 def normalize_key(key: str) -> str:
-    """A raw key as it is compared; the second store numbers a repeated key ("Color #2")."""
+    """A raw key normalized for comparison, without the number that some catalogs give a repeated key ("Color #2")."""
     return _REPEATED.sub("", normalize_text(key))
 
 
 def key_name(key: str) -> str:
-    """An attribute's name from a raw key: in lower case, with the letters that it is written with ("größe")."""
+    """An attribute's name from a raw key: in lower case, with its letters unchanged ("größe")."""
     return _REPEATED.sub("", _in_one_spelling(key).lower().replace("i\u0307", "i"))
 
 
 def plain_label(raw: str) -> str:
-    """``raw`` without HTML entities and tags, a new line for each tag that breaks the line."""
+    """``raw`` without HTML entities and tags, with a line break for each tag that breaks the line."""
     if "<" not in raw and "&" not in raw:
         return " ".join(raw.split())
     text = html.unescape(raw)
-    text = html.unescape(text)  # "&amp;amp;": escaped twice, on the way from shop to feed
+    text = html.unescape(text)  # a second time, for texts escaped twice: "&amp;amp;"
     return _TAG.sub(" ", _BREAK.sub("\n", " ".join(text.split())))
 
 
@@ -81,10 +81,9 @@ def without_share(part: str) -> str:
 
 
 def plain_measure(text: str) -> str:
-    """``text`` with its numbers and units in one spelling: NFKC, quotes as ' and ", dashes as -, fractions as 1/2,
-    digits of any script as ASCII's.
+    """Normalizes numbers and units in ``text``: NFKC, quotes as ' and ", dashes as -, fractions as 1/2, ASCII digits.
 
-    A no-break space that groups digits is left out.
+    A no-break space that groups digits is removed.
     """
     text = without_invisible(html.unescape(text)).translate(_INCHES).translate(_APOSTROPHES).replace("''", '"')
     text = _GROUPING.sub("", _ITEM.sub("; ", text).replace('\\"', '"').translate(_SIGNS))
@@ -95,14 +94,15 @@ def plain_measure(text: str) -> str:
 
 
 def compile_rule(pattern: str) -> Any:
-    """The RE2 pattern, ready to search normalized text; raises ``re2.error`` for what RE2 refuses.
+    """Compiles an RE2 pattern for normalized text, ignoring case and which Turkish i is used.
 
-    Case does not count, nor which i of Turkish a word is written with.
+    Raises:
+        re2.error: RE2 rejects the pattern.
     """
     import re2
 
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
-    options.never_capture = True  # else split would also return what groups match
+    options.never_capture = True  # else split would also return the groups' matches
     return re2.compile(with_one_i(pattern), options)

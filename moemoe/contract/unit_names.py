@@ -1,8 +1,8 @@
-"""What sellers call units, in the languages of their markets, besides the name, symbol and plural that pint knows."""
+"""Sellers' names of units in the languages of their markets, besides the name, symbol and plural that pint knows."""
 
 from collections.abc import Mapping
 
-#: pint's name of a unit -> spellings, with commas between them.
+#: pint's name of a unit -> its spellings, separated by commas.
 _SPELLINGS = {
     "inch": (
         '", ins, inches, Zoll, pouce, pouces, pulgada, pulgadas, pollice, pollici, polegada, polegadas, inç, '

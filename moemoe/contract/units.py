@@ -1,6 +1,6 @@
-"""What a contract's units are: pint says whether they exist, how they convert and what else they are called.
+"""Resolves a contract's units with pint: whether they exist, how they convert, and their other names.
 
-Only this module knows pint, and only a contract with measurements needs it.
+Only this module imports pint, and only contracts with measurements need it.
 """
 
 import re
@@ -14,12 +14,12 @@ from moemoe.contract.measurement import Unit
 from moemoe.contract.text import plain_measure
 from moemoe.contract.unit_names import SELLERS
 
-#: What a unit may be written like; pint would evaluate anything.
+#: The allowed notation of a unit; pint would evaluate any expression.
 _NAME = r"(?:°?[^\W\d]+|%)(?:\*\*[1-9]|\^[1-9]|[²³])?"
 _WRITTEN = re.compile(rf"{_NAME}(?:(?: ?[/*] ?| ){_NAME})*")
 _POWER = re.compile(r"(?P<base>[^\W\d]+)(?:\*\*|\^)?(?P<power>[23²³])")
 
-#: The units that sellers measure products in, as a contract writes them.
+#: The units in which sellers measure products, as a contract writes them.
 _USUAL = (
     *("cm", "mm", "m", "inch", "foot", "yard", "g", "kg", "mg", "lb", "oz", "carat", "l", "ml", "day", "month", "year"),
     *("hour", "minute", "degC", "degF", "percent", "W", "kW", "V", "Hz", "mAh"),
@@ -28,14 +28,14 @@ _USUAL = (
 
 
 class UnitError(ValueError):
-    """A text that is no unit, or none that converts."""
+    """Raised for a text that is not a unit, or a unit that does not convert."""
 
 
 def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
     """The unit that a contract calls ``name``, converted to the one it calls ``canonical``.
 
     Raises:
-        UnitError: a unit that does not exist, or another kind of quantity than ``canonical``.
+        UnitError: the unit does not exist, or measures another quantity than ``canonical``.
     """
     registry = _registry()
     own, wanted = _parse(name), _parse(canonical)
@@ -46,7 +46,7 @@ def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
         )
     try:
         start, one = (registry.Quantity(Fraction(n), own).to(wanted).magnitude for n in (0, 1))
-    except Exception as error:  # pint's own are many
+    except Exception as error:  # pint raises many kinds
         raise UnitError(f"unit {name!r} does not convert into {canonical!r}") from error
     power = name.replace("^", "**")
     written = (name, power.replace("**", ""), power.replace("**", "^"))  # "g/m2", which "g/m²" becomes
@@ -56,9 +56,9 @@ def unit_of(name: str, aliases: Sequence[str], canonical: str) -> Unit:
 
 @cache
 def sellers_units() -> Mapping[str, str]:
-    """Spelling -> unit, for those that sellers measure products in; in lower case, unless it is a letter alone.
+    """Spelling -> unit, for the units in which sellers measure products; in lower case, except single letters.
 
-    None without pint, which only contracts with measurements need.
+    Empty without pint, which only contracts with measurements need.
     """
     if find_spec("pint") is None:
         return {}
@@ -70,12 +70,12 @@ def sellers_units() -> Mapping[str, str]:
 
 
 def kind_of(name: str) -> str:
-    """What a unit measures, in words."""
+    """The quantity that a unit measures, for messages."""
     return _kind(_parse(name))
 
 
 def _spellings(name: str) -> list[str]:
-    """Name, symbol, both ways to write metre, plurals, and what sellers write; of a compound unit none."""
+    """Name, symbol, both spellings of metre, plurals, and sellers' names; none for a compound unit."""
     parsed = _registry().parse_unit_name(name)
     if not parsed:
         return []
@@ -87,7 +87,7 @@ def _spellings(name: str) -> list[str]:
 
 
 def _powers(name: str) -> list[str]:
-    """As people write square and cubic units: sq m, square meters; cu cm, cubic centimeters."""
+    """Common spellings of square and cubic units: sq m, square meters; cu cm, cubic centimeters."""
     found = _POWER.fullmatch(name)
     if not found:
         return []
@@ -101,7 +101,7 @@ def _parse(name: str) -> Any:
         raise UnitError(problem)
     try:
         return _registry().parse_units(name)
-    except Exception as error:  # UndefinedUnitError, and whatever its parser stumbles on
+    except Exception as error:  # UndefinedUnitError, or an error of its parser
         raise UnitError(problem) from error
 
 

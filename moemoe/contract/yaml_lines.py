@@ -1,4 +1,4 @@
-"""YAML that remembers its lines: a safe reader whose every complaint begins with ``file:line:``."""
+"""Reads YAML safely and keeps line numbers, so that every error begins with ``file:line:``."""
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator
@@ -21,7 +21,7 @@ _NULL = "tag:yaml.org,2002:null"
 
 @dataclass(frozen=True)
 class YamlNode:
-    """One node of the file with the line it stands on, and the words that name it in an error."""
+    """A node of the file, with its line and the name that errors use for it."""
 
     node: yaml.Node
     path: str
@@ -38,19 +38,19 @@ class YamlNode:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is written here."""
+        """Whether the node has no value."""
         return self.node.tag == _NULL and self.node.value in ("", "~")
 
     def text(self) -> str:
-        """The scalar as it is written, so that ``No``, ``Null`` and ``2`` need no quotes."""
+        """The scalar exactly as written, so that ``No``, ``Null`` and ``2`` need no quotes."""
         if not isinstance(self.node, yaml.ScalarNode):
             self.fail(f"{self.name} must be a text")
         if self.empty or not self.node.value.strip():
-            self.fail(f"{self.name} must be a text; nothing is written")
+            self.fail(f"{self.name} must be a text; it is empty")
         return self.node.value
 
     def number(self, low: float, high: float, whole: bool = False) -> float:
-        """The scalar as a number within [low, high], perhaps a whole one."""
+        """The scalar as a number within [low, high], an integer if ``whole``."""
         try:
             value = float(self.node.value)
         except (TypeError, ValueError):  # a list or mapping, a text
@@ -68,7 +68,7 @@ class YamlNode:
         return text
 
     def items(self) -> "list[YamlNode]":
-        """The entries of a list; nothing written is an empty list."""
+        """The entries of a list; a key without a value is an empty list."""
         if self.empty:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
@@ -80,7 +80,7 @@ class YamlNode:
         return tuple(item.text() for item in self.items())
 
     def pairs(self) -> "Iterator[tuple[YamlNode, YamlNode]]":
-        """Key and value entries of a mapping, in the order of the file; a key that comes twice is refused."""
+        """Key and value nodes of a mapping, in the order of the file; a repeated key is an error."""
         if self.empty:
             return
         if not isinstance(self.node, yaml.MappingNode):
@@ -117,7 +117,7 @@ class YamlNode:
 
 
 def read_content(path: Path) -> bytes:
-    """What the file at ``path`` holds. Raises ContractError if it is missing or too large."""
+    """The content of the file at ``path``. Raises ContractError if it is missing or too large."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -129,10 +129,10 @@ def read_content(path: Path) -> bytes:
 
 
 def parse_yaml(data: bytes, path: Path) -> YamlNode:
-    """The root of the YAML that the file at ``path`` holds.
+    """The root node of the YAML ``data``, which was read from ``path``.
 
-    Raises ContractError if it is empty or not YAML, and for tags (``!!python/...``) and anchors, which a contract
-    does not need.
+    Raises:
+        ContractError: it is empty or not YAML, or has tags (``!!python/...``) or anchors, which a contract never needs.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -157,7 +157,7 @@ def parse_yaml(data: bytes, path: Path) -> YamlNode:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        if problem.startswith("but "):  # it goes on with what was expected
+        if problem.startswith("but "):  # PyYAML's text goes on from its context
             problem = f"{getattr(error, 'context', None) or 'something else was expected'}, {problem}"
         raise ContractError(f"{path}:{line}: not valid YAML: {problem}") from error
     entry = YamlNode(node, str(path), "the contract")
@@ -167,7 +167,7 @@ def parse_yaml(data: bytes, path: Path) -> YamlNode:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: the nearest names, or all where there are few."""
+    """The end of an error about an unknown name: the nearest names, or all if there are few."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:

@@ -1,4 +1,4 @@
-"""Labels of one product that cannot both be right are quarantined: at least one is wrong; the data do not say which."""
+"""Drops labels of one product that contradict each other: at least one is wrong, the data do not say which."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -15,12 +15,13 @@ EXAMPLES = 6
 
 
 def drop_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.Table, pa.Table]:
-    """``labels`` (LABELS) without those that a rule of the contract finds contradictory, and those (CONTRADICTIONS).
+    """Splits ``labels`` (LABELS) into those to keep and the contradictory ones (CONTRADICTIONS).
 
-    A rule finds two labels of a product: one of its ``when`` attribute and one of its ``never`` attribute, each with
-    no value but those that the rule lists, so that "Women, Girls" contradicts neither women nor girls. Both go, as the
-    rule cannot say which is wrong. Every rule sees all labels, whatever another one sets aside; a label that two rules
-    find comes up twice in the second table, which is in the order of the rules, then of the labels.
+    A rule of the contract matches two labels of a product: one of its ``when`` attribute and one of its ``never``
+    attribute, if each has only values that the rule lists. So "Women, Girls" contradicts neither women nor girls. Both
+    labels are dropped, as the rule cannot tell which is wrong. Every rule is applied to all labels, including those
+    that another rule drops. A label that two rules match is listed twice in the second table, which is sorted by rule,
+    then by label.
     """
     named = dict.fromkeys(name for rule in contract.contradictions for name in (rule.when, rule.never))
     labels_of = {name: _LabelsOf(labels, name) for name in named}
@@ -47,9 +48,9 @@ def drop_contradictions(labels: pa.Table, contract: Contract) -> tuple[pa.Table,
 
 
 def broken_rules(values: Mapping[str, Collection[str]], contract: Contract) -> list[Contradiction]:
-    """The rules of the contract that find one product's ``values``, by attribute, contradictory.
+    """The rules of the contract that one product's ``values`` (attribute -> values) break.
 
-    They are read as ``drop_contradictions`` reads them.
+    A rule applies as in ``drop_contradictions``.
     """
     return [
         rule
@@ -63,7 +64,7 @@ def broken_rules(values: Mapping[str, Collection[str]], contract: Contract) -> l
 
 @dataclass
 class ContradictionCounts:
-    """Contradictions of many parts: labels dropped; by rule (``Contradiction.words``) products, and some of them."""
+    """Contradictions of many parts: the number of labels dropped; per rule its products, counted, and some of them."""
 
     labels: int = 0
     products: Counter[str] = field(default_factory=Counter)
@@ -94,7 +95,7 @@ class _LabelsOf:
         self.number = np.bincount(self.label, minlength=len(self.rows))
 
     def with_only(self, values: Iterable[str]) -> np.ndarray:
-        """The rows of the labels that have a value, and none but ``values``."""
+        """The rows of the labels that have at least one value, all of them among ``values``."""
         listed = pc.is_in(self.values, pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
         number = np.bincount(self.label[listed], minlength=len(self.rows))
         return self.rows[(number > 0) & (number == self.number)]

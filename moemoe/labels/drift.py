@@ -1,4 +1,4 @@
-"""How far the labels of two runs lie apart, per product type and attribute.
+"""Measures label drift: how much the label distribution differs between two runs, per product type and attribute.
 
 ``moemoe drift BEFORE_LABELS AFTER_LABELS`` prints the table of ``label_drift``.
 """
@@ -21,11 +21,11 @@ from moemoe.labels.measure_bins import in_bins
 from moemoe.schemas import DRIFT, LABELS
 from moemoe.storage import fetch
 
-#: A cell is measured from this many values on, in each of the two runs.
+#: A cell is measured only if each of the two runs has at least this many values of it.
 LEAST_VALUES = 100
-#: Added to the count of each value that a cell has in either run, so that a new or vanished one has a finite index.
+#: Added to the count of each value that a cell has in either run, so that new and vanished values have a finite index.
 SMOOTHING = 0.5
-#: Values of which fewer are expected in a run share one bin of the chi-square test (Cochran's rule).
+#: Values with a lower expected count in a run share one bin of the chi-square test (Cochran's rule).
 LEAST_EXPECTED = 5
 #: Labels counted at once, so that memory does not grow with their number.
 BATCH_ROWS = 1 << 20
@@ -43,19 +43,19 @@ def label_drift(
 ) -> pa.Table:
     """The drift (DRIFT) from one run's labels to another's (batches of LABELS), the most drifted cell first.
 
-    A cell is a product type and an attribute; one that a run lacks has a count of 0. A label of several values counts
-    once for each of them. With c the counts of the n values that a cell has in either run and N their sum, a value's
-    share is (c + SMOOTHING) / (N + n SMOOTHING); the population stability index, with p the shares before and q
-    those after, is the sum of (q - p) ln(q / p): 0 where nothing has moved, the same both ways. The p-value is of
-    Pearson's chi-square test that both runs draw from one distribution; where it is not small, chance explains the
-    index. Cells with fewer than ``least_values`` values in either run come last, unmeasured. Measures are counted in
-    bins, see ``measure_bins``.
+    A cell is a product type and an attribute; a cell missing in one run has a count of 0 there. A label with several
+    values counts once for each of them. With c the counts of the n values that a cell has in either run and N their
+    sum, a value's share is (c + SMOOTHING) / (N + n SMOOTHING). With p the shares before and q those after, the
+    population stability index is the sum of (q - p) ln(q / p): 0 if nothing changed, and symmetric in the two runs.
+    The p-value is that of Pearson's chi-square test that both runs draw from one distribution; if it is not small,
+    chance explains the index. Cells with fewer than ``least_values`` values in either run come last, unmeasured.
+    Measures are counted in bins, see ``measure_bins``.
     """
     return _compare(*in_bins(_count_values(before), _count_values(after)), least_values)
 
 
 def _count_values(batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """How often each product_type, attribute and value comes in batches of LABELS, as ``number``."""
+    """Counts each product_type, attribute and value in batches of LABELS; the column ``number`` holds the counts."""
     parts = [_COUNTS.empty_table()]
     for batch in batches:
         label = pc.list_parent_indices(batch["values"])
@@ -106,7 +106,7 @@ def _cells(both: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chi_square(count_2V: np.ndarray, support_2C: np.ndarray, cell_V: np.ndarray) -> np.ndarray:
-    """The p-value of each cell; 1 where it has one bin only, as then nothing can differ."""
+    """The p-value of each cell; 1 if it has only one bin, as then nothing can differ."""
     from scipy.special import chdtrc
 
     cells, values = support_2C.shape[1], len(cell_V)
@@ -130,7 +130,7 @@ def _values_where(values: pa.ChunkedArray, wanted_V: np.ndarray, first_C: np.nda
 
 
 def moved(row: dict) -> str:
-    """The value of a row of DRIFT that moves most, e.g. ``Blue 20.0% -> 45.0%``."""
+    """The value whose share changed most, from a row of DRIFT, e.g. ``Blue 20.0% -> 45.0%``."""
     return f"{row['moved_value']} {row['share_before']:.1%} -> {row['share_after']:.1%}"
 
 
@@ -157,7 +157,11 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
-    """What ``label_drift`` needs of a Parquet file of LABELS, or a folder of them. Raises CatalogError for another."""
+    """Reads the columns that ``label_drift`` needs from a Parquet file of LABELS or a folder of such files.
+
+    Raises:
+        CatalogError: a file is not a readable table of labels.
+    """
     if path.is_dir():
         for part in sorted(path.glob("*.parquet")):
             yield from read_labels(part)
@@ -165,7 +169,7 @@ def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path) as file:
             if absent := set(_READ) - set(file.schema_arrow.names):
-                raise CatalogError(f"{path} is no table of labels: it lacks {', '.join(sorted(absent))}")
+                raise CatalogError(f"{path} is not a table of labels: it lacks the columns {', '.join(sorted(absent))}")
             for batch in file.iter_batches(BATCH_ROWS, columns=_READ):
                 yield batch.cast(_LABELS)
     except (OSError, pa.ArrowException) as error:
@@ -173,7 +177,7 @@ def read_labels(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe drift``: prints the drift between the labels of two runs, each a local path or ``s3://``."""
+    """Runs ``moemoe drift``: prints the drift between the labels of two runs, each a local path or ``s3://``."""
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         before, after = (read_labels(fetch(uri, scratch)) for uri in (chosen.before, chosen.after))
         drift = label_drift(before, after)

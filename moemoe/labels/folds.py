@@ -17,10 +17,10 @@ def check_folds(folds: int) -> None:
 
 
 def split_of_fold(labels: pa.Table, fold: int, folds: int) -> pa.Table:
-    """LABELS with the split of one of ``folds`` folds, by hash of the group.
+    """LABELS with the split that one of ``folds`` folds assigns, by hash of the group.
 
-    The fold's own groups are test, half of the next fold's are validation (so no product is validation twice), and
-    all others are for training.
+    The fold's own groups are the test split. Half of the next fold's groups are validation, so that no product is in
+    validation twice. All other groups are for training.
     """
     groups = labels["group"].combine_chunks().dictionary_encode()
     names = pa.array([_split(group, fold, folds) for group in groups.dictionary.to_pylist()], pa.string())

@@ -1,7 +1,7 @@
-"""A catalog's labels through normalization, the rare-value filter and the split, part by part in bounded memory.
+"""Normalizes, filters and splits a catalog's labels part by part, in bounded memory.
 
-Every function goes over parts (of some ten thousand products each) and writes parts of the same number and order under
-``folder``; part i of the labels speaks of the products of part i.
+Every function reads parts of some ten thousand products each and writes as many parts, in the same order, under
+``folder``; part i of the labels belongs to the products of part i.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,13 +34,13 @@ class NormalizedParts:
 def normalize_parts(
     products: Iterable[pa.Table], contract: Contract, folder: str, contradictions_uri: str
 ) -> NormalizedParts:
-    """Labels (LABELS) of parts of PRODUCTS in the contract's values.
+    """Turns the raw labels in parts of PRODUCTS into LABELS with the contract's values.
 
-    Contradictory ones are dropped and kept apart at ``contradictions_uri`` (CONTRADICTIONS). Of the products only
-    product_id, product_type and attributes are needed.
+    Contradictory labels are dropped and written to ``contradictions_uri`` (CONTRADICTIONS). The products need only the
+    columns product_id, product_type and attributes.
 
     Raises:
-        CatalogError: no label results.
+        CatalogError: the catalog yields no label.
     """
     normalizer = Normalizer(contract)
     uris, contradictions = [], ContradictionCounts()
@@ -58,7 +58,7 @@ def normalize_parts(
 
 @dataclass(frozen=True)
 class FrequentParts:
-    """URIs of the labels, their number, and what went (RARE_VALUES)."""
+    """URIs of the labels, their number, and the removed values (RARE_VALUES)."""
 
     labels: list[str]
     number: int
@@ -66,7 +66,7 @@ class FrequentParts:
 
 
 def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> FrequentParts:
-    """The labels without rare values; they are read twice."""
+    """Removes rare values from the labels, in two passes over them."""
     removed = find_rare_values(
         Parts(labels, ["attribute", "values"]), contract.rare_share, sorted(contract.measurements())
     )
@@ -80,10 +80,10 @@ def filter_parts(labels: Sequence[str], contract: Contract, folder: str) -> Freq
 
 @dataclass(frozen=True)
 class SplitParts:
-    """URIs of the labels with group and split; products quarantined (QUARANTINE); products per cell.
+    """URIs of the labels with group and split; quarantined products (QUARANTINE); product counts.
 
-    ``products`` has columns product_type, split and products; ``common`` names the titles and images that a large
-    share of the products has, which therefore join no groups.
+    ``products`` has columns product_type, split and products. ``common`` describes the titles and images that so many
+    products share that they do not join products into groups.
     """
 
     labels: list[str]
@@ -100,7 +100,7 @@ def split_parts(
     folder: str,
     splits_uri: str,
 ) -> SplitParts:
-    """Labels with group and split (see ``split.Groups``); only products with a label count.
+    """Fills in the labels' group and split (see ``split.Groups``), from products with a label only.
 
     Args:
         earlier: SPLIT_KEYS of earlier runs.
@@ -131,7 +131,7 @@ def labelled(products: pa.Table, labels: pa.Table) -> pa.Table:
 def labelled_parts(
     pairs: Iterable[tuple[str, str]], columns: Sequence[str] | None = None
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """The tables at pairs of URIs of products and their labels: the products that have one, all ``columns`` or some."""
+    """The products with a label, a table per (products URI, labels URI) pair, with all ``columns`` or some."""
     for products, uri in pairs:
         labels = read_table(uri)
         yield labelled(read_table(products, columns), labels), labels
@@ -141,5 +141,5 @@ _ID = ["product_id"]
 
 
 def _keyed(products: str, labels: pa.Table) -> pa.Table:
-    """What ``Groups`` needs of the products at a URI that have one of ``labels``."""
+    """The columns that ``Groups`` needs, of the products at a URI that have one of ``labels``."""
     return labelled(read_table(products, list(KEY_COLUMNS)), labels)

@@ -1,4 +1,4 @@
-"""Measures in few bins, so that the labels of two runs can be compared: hardly two products measure alike."""
+"""Puts measures into a few bins to compare the labels of two runs: hardly any two products have the same measure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,16 @@ import pyarrow as pa
 
 from moemoe.correctness import number_and_unit
 
-#: A cell whose values are all numbers in one unit, and more than so many, is compared in so many bins.
+#: A cell with more values than this, all numbers in one unit, is compared in this many bins.
 BINS = 10
 
 Cell = tuple[str, str]
 
 
 def in_bins(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Two runs' counts of values by product type and attribute, those of measures in bins.
+    """Two runs' counts of values by product type and attribute, with measures counted per bin.
 
-    The bins' bounds are the deciles of the labels before; a bin is called by its bounds ("over 5.1 cm, up to 7.6 cm").
+    The bins' bounds are the deciles of the labels before; a bin is named by its bounds ("over 5.1 cm, up to 7.6 cm").
 
     Args:
         before, after: tables with columns product_type, attribute, value and number.
@@ -44,7 +44,7 @@ def _bins(rows: Iterable[Mapping], before: Iterable[Mapping]) -> dict[Cell, dict
 
 
 def _numbers(values: Iterable[str]) -> dict[str, float] | None:
-    """Value -> its number; None if one is no number with a unit, or in another unit."""
+    """Value -> its number; None unless all values are numbers with the same unit."""
     found = {value: number_and_unit(value) for value in values}
     if None in found.values() or len({unit for _, unit in found.values()}) > 1:  # type: ignore[misc]
         return None

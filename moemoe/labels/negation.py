@@ -1,7 +1,7 @@
-"""What a raw label denies: "Don't dry clean", "Without hood" and "Wire-free" never mean Dry Clean, Hooded or Wired.
+"""Negation in raw labels: "Don't dry clean", "Without hood" and "Wire-free" never mean Dry Clean, Hooded or Wired.
 
-A rule reads what is denied only if it needs the denial, that is if it no longer matches once the negation is taken out:
-``\\b(no|without) strap`` does, ``\\bhood`` does not. An alias that is spelled with the negation is taken as it stands.
+A rule applies to negated text only if it needs the negation, that is if it no longer matches once the negation is
+removed: ``\\b(no|without) strap`` applies, ``\\bhood`` does not. An alias spelled with the negation always applies.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 
 from moemoe.contract.text import normalize_text
 
-#: Deny what comes after them; the last line: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian,
+#: Negate what comes after them; the last line: German, Dutch, Scandinavian, French, Spanish, Portuguese, Italian,
 #: Polish, Russian, Hindi.
 _BEFORE = (
     r"no|non|none|un|without|with out|do not|do n't|do'nt|don'?t|don t|donot|never|avoid|neither|nor|lacks?|lacking|"
@@ -20,32 +20,32 @@ _BEFORE = (
     r"rather than|other than|anything but|in place of|as opposed to|unlike|fake|imitation|"
     r"ohne|keine?[nmrs]?|geen|zonder|utan|uden|uten|ingen|sans|aucune?|sin|sem|senza|nessun[ao]?|bez|без|bina|बिना"
 )
-#: Deny what comes after them, or what stands before if nothing known comes after: "dry cleaning is not allowed".
+#: Negate what comes after them, or what comes before if nothing known follows: "dry cleaning is not allowed".
 _AROUND = (
     r"not|cannot|can not|\w+n't|(?:is|are|was|does|did|has|have|wo|ca|should|could|would|must)nt|"
     r"nicht|nie|niet|inte|ikke|pas|jamais|nunca|nao|não|не|नहीं|"
     r"forbidden|prohibited|excluded|absent|missing|removed|false|(?:to )?be avoided|unsuitable|unavailable|discouraged"
 )
 _NEGATION = re.compile(rf"(?<![\w'])(?:(?P<before>{_BEFORE})|(?P<around>{_AROUND}))(?![\w'])")
-#: A word that denies itself, or what leads to it: wireless, nonwired, unlined, wire free; not unisex or underwire.
+#: A word with its own negation, or a phrase that ends in one: wireless, nonwired, unlined, wire free; not unisex.
 _WORD = re.compile(
     r"^\S.*?(?P<behind> free| less)\b(?! than\b)|\b\w{2,}(?P<ending>less)\b"
     r"|\b(?P<beginning>non|anti |un(?!der|i(?:sex|qu|form|ver|on|t|corn|fy)|cle\b|til\b|less\b))\w{3,}"
 )
-#: A share or number of none; "0-3 months" and "0 cm" are no denials.
+#: A share or count of zero; "0-3 months" and "0 cm" are not negations.
 _NONE_OF = re.compile(
     r"(?<![\d.,])0+(?:[.,]0+)? ?(?:%|per ?cent\b|pct\b)"
     r"|(?<=[:=]) ?0+$"
     r"|(?<![\d.,/])\b0+ (?:x )?(?=[^\W\d])(?!(?:to|x|months?|mths?|years?|yrs?|days?|cm|mm|inch(?:es)?|size)\b)"
 )
-#: What files make of the apostrophe of "n't": doubled, escaped, or lost.
+#: The apostrophe of "n't" as it is damaged in files: doubled, escaped, or lost.
 _NT = re.compile(r"(?<=\wn)(?:''|\\ ?'|\?|\ufffd)(?=t\b)")
 _WITHOUT = re.compile(r"\bw ?/ ?o(?:ut)?\b|\bwo\b")
 _NOT = re.compile(r"[✗✘❌✕✖🚫⛔☒]\ufe0f?|(?<=\S )n/a\b")
-#: A clause with more of them says nothing that a rule could read; each costs another reading of the whole clause.
+#: A clause with more negations has no meaning that a rule could find; each one costs another pass over the clause.
 MOST_NEGATIONS = 32
 _DENIED_SHARE = re.compile(rf"(?<![\w'])({_BEFORE}|{_AROUND})(?: be)? +\d+(?:[.,]\d+)? ?% ?")
-#: After one of these between two parts, what was denied before may be denied still: "do not bleach or dry clean".
+#: Between two parts, one of these may carry a negation over to the second: "do not bleach or dry clean".
 _AND_OR = frozenset(("and", "or", "nor", "&", "+", "/", "und", "oder"))
 
 
@@ -58,14 +58,14 @@ def spell_out(normalized: str) -> str:
 
 @dataclass(frozen=True)
 class Clause:
-    """A piece of a raw label that affirms, or denies, one thing.
+    """A piece of a raw label that states, or negates, one thing.
 
     Args:
         text: normalized.
-        variants: what a rule must be tried on. It reads the clause if it matches a variant and none of the texts
-            beside it, which are the variant without its negation.
-        denies: whether the clause as a whole is denied.
-        from_behind: whether the negation comes after what it denies.
+        variants: the texts that a rule is tried on, each with the same text without its negations. The rule applies if
+            it matches a variant and none of the texts without negation.
+        denies: whether the clause as a whole is negated.
+        from_behind: whether the negation comes after what it negates.
     """
 
     text: str
@@ -74,7 +74,7 @@ class Clause:
     from_behind: bool = False
 
     def is_read_by(self, matches: Callable[[str], Any]) -> bool:
-        """Whether a rule that ``matches`` texts may say what the clause means."""
+        """Whether a rule, given as its function ``matches``, may decide what the clause means."""
         for text, without in self.variants:
             found = matches(text)
             by_accident = found and text[: found.start()].endswith("'")  # "t shirt" in "don't shirt"
@@ -84,11 +84,11 @@ class Clause:
 
 
 def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
-    """The clauses of one normalized part of a raw label, in order: "cotton, no lining" without its comma has two.
+    """The clauses of one normalized part of a raw label, in order: "cotton no lining" has two.
 
     Args:
         part: normalized and spelled out.
-        is_known: whether a text, read without regard to negation, means a value.
+        is_known: whether a text means a value, ignoring negation.
     """
     found = list(_NEGATION.finditer(part))
     if not found:
@@ -104,11 +104,11 @@ def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
         after = found[index + 1].start() if index + 1 < len(found) else len(part)
         if joined or (index and not normalize_text(part[before : negation.start()])):
             joined = False
-            continue  # "not without": two negations of one clause
+            continue  # "not without": two negations in one clause
         denied = normalize_text(part[negation.end() : after].strip("()[] "))
         if (negation["before"] or is_known(denied)) if denied else after < len(part):
             edges.append(negation.start())
-        else:  # it denies what stands before ("hood: no"), or if nothing does the next negation ("cannot be unlined")
+        else:  # it negates what precedes it ("hood: no"), else the next negation ("cannot be unlined")
             joined = not normalize_text(part[edges[-1] : negation.start()])
     for first, last in pairwise([*edges, len(part)]):
         if text := normalize_text(part[first:last]):
@@ -116,7 +116,7 @@ def clauses(part: str, is_known: Callable[[str], bool]) -> Iterator[Clause]:
 
 
 def without_doubtful(parts: Sequence[list[Clause]], separators: Sequence[str]) -> Iterator[Clause | None]:
-    """The clauses of all parts of a raw label; None in place of those that a negation may reach across "and" or "or".
+    """The clauses of all parts of a raw label; None replaces those that a negation may reach across "and" or "or".
 
     So "do not bleach or dry clean" is not Dry Clean, nor is "machine wash or dry clean: no" Machine Wash.
 
@@ -140,7 +140,7 @@ def without_doubtful(parts: Sequence[list[Clause]], separators: Sequence[str]) -
 
 
 def _affirmed(text: str) -> Clause:
-    """A clause that at most single words deny: "sleeveless cotton top"."""
+    """A clause that is not negated as a whole, at most by single words: "sleeveless cotton top"."""
     words = list(_WORD.finditer(text))
     if not words:
         return Clause(text, ((text, ()),))

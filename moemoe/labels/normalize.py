@@ -1,4 +1,4 @@
-"""Raw labels -> canonical values by the contract's rules, each distinct raw value looked at once."""
+"""Maps raw labels to canonical values by the contract's rules; each distinct raw value is mapped once."""
 
 import heapq
 import re
@@ -17,20 +17,20 @@ from moemoe.labels.negation import Clause, clauses, spell_out, without_doubtful
 from moemoe.labels.unread_keys import UnreadKeys
 from moemoe.schemas import LABEL_STATISTICS, LABELS
 
-#: What a raw value may mean besides a list of values.
+#: What a raw value may be mapped to instead of a list of values.
 MISSING, UNMAPPED = -2, -1
 
 _MOST_FREQUENT = 10
-#: Distinct raw values that are remembered of an attribute; beyond, the rarest are forgotten and looked up again.
+#: Distinct raw values remembered per attribute; beyond that, the rarest are forgotten and mapped again when needed.
 REMEMBERED = 200_000
 _COUNT = re.compile(r"^\d+(?:\.\d+)? (?:x )?(?=\D)|(?<=\D) \d+(?:\.\d+)?$")
 
 
 class Normalizer:
-    """Turns the raw labels of a catalog, part by part, into values, and counts what became of them.
+    """Turns the raw labels of a catalog, part by part, into values, and counts the outcomes.
 
-    Memory does not grow with the products, nor with an attribute's distinct raw values beyond REMEMBERED; a value that
-    was forgotten counts as a new one when it comes again.
+    Memory grows neither with the number of products nor, beyond REMEMBERED, with an attribute's distinct raw values. A
+    forgotten raw value counts as a new one when it occurs again.
     """
 
     def __init__(self, contract: Contract):
@@ -44,10 +44,10 @@ class Normalizer:
         self._fed = [_FedLabels(attribute, contract, self._lists) for attribute in contract.attributes.values()]
 
     def labels(self, products: pa.Table) -> pa.Table:
-        """The LABELS of some ``products`` (PRODUCTS), group and split null, by product, then in contract order.
+        """The LABELS of some ``products`` (PRODUCTS), by product, then in contract order; group and split are null.
 
-        Where several raw keys feed an attribute, the first in contract order whose value is known wins. Products of a
-        type that the contract does not know are left out.
+        If several raw keys feed an attribute, the first one in contract order with a known value wins. Products whose
+        type the contract does not list are left out.
         """
         canonical = self._product_types(products["product_type"])
         raw = _RawLabels(products["attributes"], canonical.is_valid().to_numpy(zero_copy_only=False), self._contract)
@@ -75,19 +75,19 @@ class Normalizer:
     def statistics(self) -> pa.Table:
         """LABEL_STATISTICS of all parts so far, one row per attribute.
 
-        raw_values counts distinct raw values, labels the labels that resulted, dropped and unmapped the raw labels
-        that were missing markers or that no rule knows, conflicts the products whose raw keys disagree.
+        raw_values counts distinct raw values; labels, the resulting labels; dropped, raw labels that were missing
+        markers; unmapped, raw labels that no value or rule matches; conflicts, products whose raw keys disagree.
         """
         lists = list(self._lists)
         return pa.Table.from_pylist([fed.statistics(lists) for fed in self._fed], LABEL_STATISTICS)
 
     def unread_keys(self) -> pa.Table:
-        """UNREAD_KEYS of all parts so far; measurements read none, as a unit does not say what is measured."""
+        """UNREAD_KEYS of all parts so far; none is assigned to a measurement: a unit does not say what is measured."""
         measured = self._contract.measurements()
         return self._unread.table(self._known, {f.name: f.values_of for f in self._fed if f.name not in measured})
 
     def product_types(self) -> pa.Table:
-        """A row per raw product type so far, the most frequent first: raw, product_type (null: unknown), products."""
+        """A row per raw product type so far, most frequent first: raw, product_type (null: unknown), products."""
         order = sorted(self._raw_types.items(), key=lambda item: (-item[1], item[0] or ""))
         return pa.table(
             {
@@ -98,7 +98,7 @@ class Normalizer:
         )
 
     def raise_without_labels(self) -> None:
-        """Raises CatalogError if no label has resulted so far."""
+        """Raises CatalogError if there is no label so far."""
         if any(fed.number for fed in self._fed):
             return
         where = f"no label of contract {self._contract.dataset!r} is found in the catalog"
@@ -129,12 +129,12 @@ class Normalizer:
 def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str | None], tuple[str, ...] | int]:
     """A function from one raw value to the values it means, in order, or MISSING or UNMAPPED.
 
-    The normalized value is looked up whole, then split into parts, and these into what they affirm and what they
-    deny; each such clause is looked up, then tried against the rules, of which the first that reads it wins, then
-    looked up without its share or number ("50% Wool", "2 Buttons"). What is denied is read by rules that need the
-    negation only (see ``negation``). Clauses without meaning are left out where another has one. HTML tags separate
-    parts or are left out; line breaks separate parts if each line has a meaning. A measurement's labels are read by
-    ``measures``.
+    The normalized value is looked up whole. Otherwise it is split into parts, and these into clauses that state or
+    negate one thing. Each clause is looked up, then tried against the rules (the first that applies wins), then
+    looked up without its percentage or count ("50% Wool", "2 Buttons"). Only a rule that needs the negation applies to
+    a negated clause (see ``negation``). Clauses without meaning are ignored if another one has a meaning. HTML tags
+    separate parts or are removed; line breaks separate parts if each line has a meaning. A measurement's labels are
+    read by ``measures``.
     """
     if attribute.measurement:
         return _measure_mapper(attribute, missing)
@@ -152,7 +152,7 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
         return value_of(Clause(text, ((text, ()),))) is not None
 
     def values_of_line(line: str) -> list[str | None]:
-        """The values of one line's clauses, None for those without."""
+        """The value of each clause of a line, None for a clause without one."""
         text = spell_out(normalize_text(line))
         found = list(separators.finditer(text))
         starts, ends = [0, *(end.end() for end in found)], [*(end.start() for end in found), len(text)]
@@ -171,7 +171,7 @@ def value_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[str
             return (lookup[normalized],)
         lines = (raw or "").splitlines()
         apart = [values for line in lines if (values := values_of_text(line))] if len(lines) > 1 else []
-        is_list = bool(apart) and all(any(values) for values in apart)  # "Machine\nWash" is one label, broken
+        is_list = bool(apart) and all(any(values) for values in apart)  # "Machine\nWash" is one label on two lines
         found = list(chain(*apart)) if is_list else values_of_text(raw or "")
         return tuple(dict.fromkeys(value for value in found if value)) or (UNMAPPED if found else MISSING)
 
@@ -193,16 +193,16 @@ def _measure_mapper(attribute: Attribute, missing: frozenset[str]) -> Callable[[
 
 
 def key_reader(attribute: Attribute) -> Callable[[str, str], str] | None:
-    """A function from a raw value and its normalized raw key to what ``value_mapper`` reads; None if keys do not count.
+    """A function (raw value, normalized raw key) -> input of ``value_mapper``; None if the key does not matter.
 
-    They do for measurements of which a key says what several numbers measure: "Size (W x D x H)".
+    The key matters for a measurement if one of its keys says what several numbers measure: "Size (W x D x H)".
     """
     reader = reader_of(attribute) if attribute.measurement else None
     return reader.under_key if reader and reader.has_legend(map(normalize_key, attribute.keys)) else None
 
 
 def reason_unmapped(attribute: Attribute, raw: str) -> str | None:
-    """Why ``raw`` has no value; None if all that can be said is that no value or rule knows it."""
+    """Why ``raw`` has no value; None if there is no more specific reason than that no value or rule matches."""
     try:
         if attribute.measurement:
             reader_of(attribute).value(raw)
@@ -239,7 +239,7 @@ class _RawLabels:
         is_wanted = np.array([name in wanted for name in normalized])[codes]
         values = pa.chunked_array(items, pa.string())
         unread = known & ~is_wanted
-        #: spellings and compared keys, then per entry that no attribute reads its spelling, product and value
+        #: spellings and normalized keys, then for each entry that no attribute reads: key code, product, value
         self.unread = (
             [name or "" for name in names],
             normalized,
@@ -248,7 +248,7 @@ class _RawLabels:
             values.filter(pa.array(unread)).combine_chunks(),
         )
         used = known & is_wanted
-        if not used.all():  # a copy of all texts
+        if not used.all():  # else the filter would only copy all texts
             codes, row, values = codes[used], row[used], values.filter(pa.array(used))
         self.row, self._key, self._keys = row, codes, normalized
         self._values, self._value = _encode(values)
@@ -269,7 +269,7 @@ class _RawLabels:
     def values_of(
         self, entries: np.ndarray, with_key: Callable[[str, str], str] | None
     ) -> tuple[list[str | None], np.ndarray]:
-        """The distinct values of ``entries`` and the code of each one's, with what their keys say (``key_reader``)."""
+        """The distinct values of ``entries``, as ``key_reader`` completes them, and the code of each entry's value."""
         value, number = self._value[entries], len(self._values)
         if with_key is None:
             return self._values, value
@@ -293,7 +293,7 @@ class _FedLabels:
         self.number = self._conflicts = 0
 
     def labels(self, raw: "_RawLabels", meant_P: np.ndarray) -> None:
-        """Writes the number of each product's value list into ``meant_P``; those without label are left as they are."""
+        """Writes the number of each product's value list into ``meant_P``; products without a label stay unchanged."""
         entries = raw.fed_by(self._attribute.keys)
         row, (values, value) = raw.row[entries], raw.values_of(entries, self._with_key)
         counts = np.bincount(value, minlength=len(values))
@@ -327,7 +327,7 @@ class _FedLabels:
         return meaning
 
     def _forget_the_rarest(self) -> None:
-        """Keeps at most half of REMEMBERED raw values, so that it is not done for every part."""
+        """Keeps at most half of REMEMBERED raw values, so that this is not repeated for every part."""
         least = 1
         while len(self._counts) > REMEMBERED // 2:
             self._counts = Counter({raw: count for raw, count in self._counts.items() if count > least})

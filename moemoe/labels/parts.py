@@ -1,4 +1,4 @@
-"""Tables too large for memory: parts, each a Parquet file, read one after the other, or a file's record batches."""
+"""Tables too large for memory, read as a sequence of Parquet files (parts) or as the record batches of one file."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ class Parts:
 
     Args:
         uris: in order.
-        columns: those to read; all by default.
+        columns: names of the columns to read; all by default.
     """
 
     def __init__(self, uris: Sequence[str], columns: Sequence[str] | None = None):

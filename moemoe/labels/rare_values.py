@@ -11,12 +11,12 @@ from moemoe.schemas import LABELS, RARE_VALUES
 
 
 def find_rare_values(labels: Iterable[pa.Table], rare_share: float, measurements: Collection[str] = ()) -> pa.Table:
-    """The rare values (RARE_VALUES, by attribute, most frequent first) of labels (LABELS) in parts, read once.
+    """Finds the rare values (RARE_VALUES, by attribute, most frequent first) of parts of LABELS, in one pass.
 
-    Per attribute values go from the least frequent on, of equally frequent ones the alphabetically last first, while
-    together they occur at most ``rare_share`` times the number of its labels. ``measurements`` are attributes that keep
-    all of theirs: a number is rare because there are many, not because it is wrong; its range keeps wrong ones out, and
-    an answer beside a rare number is right within the tolerance.
+    An attribute's values are taken in order of rising frequency, ties in reverse alphabetical order, while together
+    they occur in at most a share ``rare_share`` of its labels. ``measurements`` are attributes that keep all values: a
+    number is rare because there are many different ones, not because it is wrong. The contract's range excludes wrong
+    numbers, and an answer near a rare number is right within the tolerance.
     """
     occurs: Counter[tuple[str, str]] = Counter()
     labels_of: Counter[str] = Counter()
@@ -33,7 +33,7 @@ def find_rare_values(labels: Iterable[pa.Table], rare_share: float, measurements
     last_first = sorted(occurs.items(), key=lambda item: item[0], reverse=True)
     for (attribute, value), number in sorted(last_first, key=lambda item: item[1]):  # stable
         allowance[attribute] -= number
-        if allowance[attribute] >= 0:  # once below, it stays below: the numbers only grow
+        if allowance[attribute] >= 0:  # once negative, it stays negative: the counts only grow
             gone.append((attribute, -number, value))
     rows = [{"attribute": a, "value": v, "labels": -n} for a, n, v in sorted(gone)]
     return pa.Table.from_pylist(rows, RARE_VALUES)
@@ -42,7 +42,7 @@ def find_rare_values(labels: Iterable[pa.Table], rare_share: float, measurements
 def remove_values(labels: pa.Table, removed: pa.Table) -> pa.Table:
     """``labels`` (LABELS) without the values that ``removed`` (RARE_VALUES) lists.
 
-    A label with several values loses only its rare ones; a label with none left goes.
+    A label with several values loses only the rare ones; a label with no value left is dropped.
     """
     lists = labels["values"].combine_chunks()
     label_of_value = pc.list_parent_indices(lists).to_numpy()

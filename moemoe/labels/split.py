@@ -1,8 +1,8 @@
-"""Train, validation and test by hash of groups: products with the same title or an image in common stay together.
+"""Splits products into train, validation and test by hash of their group: products that share a title or an image.
 
-A later run keeps the splits of earlier ones: a product that joins a group takes its split, and one that would join
-groups of two splits is quarantined. A title or image that a large share of the products has ("T-shirt", "no image")
-says nothing of a product and joins none.
+A later run keeps the splits of earlier runs: a product that joins a group takes the group's split, and one that would
+join groups of different splits is quarantined. A title or image shared by a large share of the products ("T-shirt",
+"no image") identifies no product and therefore joins none.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from moemoe.schemas import LABELS, QUARANTINE, SPLIT_KEYS
 STAGE = "split"
 NAMES = ("train", "validation", "test")
 _NONE = -1
-#: A title or image of so many products, and of this share of them, joins no groups.
+#: A title or image is common, and joins no products, from this number and this share of the products on.
 COMMON_PRODUCTS, COMMON_SHARE = 10, 0.02
-#: In place of a split in SPLIT_KEYS: a key that joins no groups, and stays so in later runs.
+#: Stored instead of a split in SPLIT_KEYS: a common key, which joins no products in later runs either.
 COMMON = "common"
-#: What ``Groups`` reads of PRODUCTS.
+#: The columns of PRODUCTS that ``Groups`` reads.
 KEY_COLUMNS = ("product_id", "title", "image_hash", "further_image_hashes")
 _ROWS = 1 << 18
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015]+")
@@ -36,16 +36,16 @@ _EDGES = " .,;:!?\"'`*|"
 class Groups:
     """The groups of a catalog's labelled products, and the split of each.
 
-    A key is the hash of a normalized title or of an image that the run reads, the first or a further one (or of the
-    product id where a product has none, or common ones alone: see COMMON_SHARE); products that share a key are one
-    group, whose name is its smallest key as 32 hex digits. So groups and splits depend on the content of a group and on
-    earlier splits alone, not on the order or number of rows. At most some 130 bytes a product, and its id; for each
-    further image that a product may have, some 60 more.
+    A key is the hash of a normalized title or of any image that the run reads; a product with no title and image, or
+    only common ones (see COMMON_SHARE), has the hash of its id as its key. Products that share a key are one group,
+    named by its smallest key as 32 hex digits. So groups and splits depend only on the content of a group and on
+    earlier splits, not on the order or number of rows. Memory per product: at most some 130 bytes and its id, and some
+    60 bytes more for each further image that a product may have.
 
     Args:
         products: parts of PRODUCTS, only those with a label.
         shares: of the splits.
-        earlier: SPLIT_KEYS of earlier runs, by key; gone over several times.
+        earlier: SPLIT_KEYS of earlier runs, sorted by key; read several times.
     """
 
     def __init__(self, products: Iterable[pa.Table], shares: Split, earlier: Iterable[pa.RecordBatch] = ()):
@@ -63,7 +63,7 @@ class Groups:
         high_PW, low_PW = (np.concatenate([key_PW2[..., half] for key_PW2 in keys]) for half in (0, 1))
         del keys, ids
         self._replace_common(high_PW, low_PW)
-        # 64 of a key's 128 bits tell keys apart: two of 40 million are the same with probability 4e-5
+        # 64 of a key's 128 bits are compared: any two of 40 million keys collide with probability 4e-5
         order = np.argsort(high_PW.ravel(), kind="stable")
         rising = high_PW.ravel()[order]
         del high_PW
@@ -85,9 +85,9 @@ class Groups:
             self._group_K[code_P[joined]] = self._group_P[joined]
 
     def _replace_common(self, high_PW: np.ndarray, low_PW: np.ndarray) -> None:
-        """Replaces each common key, in place, by another of the product's keys, or by that of its id.
+        """Replaces each common key, in place, by another of the product's keys, else by the hash of its id.
 
-        A key that has a split from an earlier run keeps on joining; one that was common stays so.
+        A key that has a split from an earlier run is never common; a key that was common in one remains common.
         """
         distinct = [high_P[(high_PW[:, :place] != high_P[:, None]).all(1)] for place, high_P in enumerate(high_PW.T)]
         rising = np.concatenate(distinct)
@@ -118,7 +118,7 @@ class Groups:
         high_PW[alone], low_PW[alone] = key_A2[:, :1], key_A2[:, 1:]
 
     def _earlier_keys(self, rising: np.ndarray, common: bool = False) -> np.ndarray:
-        """Those of the ``rising`` keys that have a split from earlier runs, or that were common."""
+        """The ``rising`` keys that have a split from earlier runs or, if ``common``, those that were common there."""
         found = [np.empty(0, np.uint64)]
         for batch in self._earlier if len(rising) else ():
             wanted = pc.equal(batch["split"], COMMON)
@@ -127,10 +127,10 @@ class Groups:
         return np.unique(np.concatenate(found))
 
     def assign(self, part: int, products: pa.Table, labels: pa.Table) -> pa.Table:
-        """``labels`` (LABELS) of a part, group and split filled in; those of products quarantined are left out.
+        """``labels`` (LABELS) of a part with group and split filled in, without those of quarantined products.
 
-        ``products`` are the rows of that part that the constructor saw. What is common in them is added to ``common``,
-        in words.
+        ``products`` are the rows of that part that the constructor saw. Descriptions of their common titles and images
+        are added to ``common``.
         """
         for product, high, number in self._examples:
             if self._starts[part] <= product < self._starts[part + 1]:
@@ -157,7 +157,7 @@ class Groups:
         return pa.Table.from_pylist([{"product_id": product_id, **told} for product_id in aside], QUARANTINE)
 
     def splits(self) -> Iterator[pa.Table]:
-        """The SPLIT_KEYS of every key so far, earlier ones included, by key."""
+        """The SPLIT_KEYS of all keys so far, including those of earlier runs, sorted by key."""
         known = np.flatnonzero(self._group_K != _NONE)
         high = self._high_K[known]
         begin, common = 0, sorted(self._common_names)
@@ -170,18 +170,18 @@ class Groups:
         while begin < len(known) or common:
             some = known[begin : begin + _ROWS]
             begin += len(some)
-            last = self._name(some[-1]) if begin < len(known) else "g"  # behind every hex digit
+            last = self._name(some[-1]) if begin < len(known) else "g"  # sorts after every hex digit
             named = [key for key in common if key <= last]
             yield self._merged(some, named, SPLIT_KEYS.empty_table())
             common = common[len(named) :]
 
     def _merged(self, known: np.ndarray, common: Sequence[str], earlier: pa.Table) -> pa.Table:
-        """SPLITS of some of this run's keys, of common ones and of earlier ones, by key."""
+        """SPLIT_KEYS of some of this run's keys, of common keys and of earlier ones, sorted by key."""
         names = pa.array([self._name(key) for key in known], pa.string())
         splits = pa.array(NAMES).take(pa.array(self._split_G[self._group_K[known]]))
         own = pa.table([names, splits], schema=SPLIT_KEYS)
         shared = pa.table([pa.array(common, pa.string()), pa.repeat(COMMON, len(common))], schema=SPLIT_KEYS)
-        # a key that was there before keeps its split, so both rows of it are the same
+        # an earlier key keeps its split, so its two rows are identical
         return (
             pa.concat_tables([earlier, shared, own])
             .group_by(SPLIT_KEYS.names)
@@ -207,7 +207,7 @@ class Groups:
         """Each product's group or _NONE, each group's smallest key, each group's split."""
         groups = int(group_K.max()) + 1 if len(group_K) else 0
         name_G = np.empty(groups, np.int32)
-        name_G[group_K[::-1]] = np.arange(len(group_K), dtype=np.int32)[::-1]  # of several writes the last one stays
+        name_G[group_K[::-1]] = np.arange(len(group_K), dtype=np.int32)[::-1]  # the last of several writes wins
         had = split_K != _NONE
         most_G, least_G = np.full(groups, _NONE, np.int8), np.full(groups, len(NAMES), np.int8)
         np.maximum.at(most_G, group_K[had], split_K[had])
@@ -217,7 +217,7 @@ class Groups:
         new_G = np.flatnonzero(most_G == _NONE)
         drawn = (NAMES.index(split_of_group(self._name(key), shares)) for key in name_G[new_G])
         most_G[new_G] = np.fromiter(drawn, np.int8, len(new_G))
-        if len(torn_P):  # earlier splits disagree: one product after the other, as each may join or not
+        if len(torn_P):  # earlier splits disagree: decide product by product which group it can join
             names, splits, group_P = name_G.tolist(), most_G.tolist(), group_P.copy()
             number_of: dict[int, int] = {}
             found = _one_by_one(code_PW[torn_P], self._ids.take(pa.array(torn_P)).to_pylist(), split_K)
@@ -243,7 +243,7 @@ def _hex_halves(keys: pa.Array) -> np.ndarray:
 
 
 def _places(rising: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of ``high`` stands among the ``rising`` numbers, and whether it is one of them."""
+    """The index of each of ``high`` among the ``rising`` numbers, and whether it is one of them."""
     place = np.minimum(np.searchsorted(rising, high), len(rising) - 1)
     return place, rising[place] == high
 
@@ -259,9 +259,9 @@ def _connected(code_PW: np.ndarray, keys: int) -> np.ndarray:
 
 
 def _one_by_one(code_PW: np.ndarray, ids: Sequence[str], split_K: np.ndarray) -> list[tuple[int, int]]:
-    """Per product the smallest key of its group and its split; _NONE for one that would join two splits' groups.
+    """Per product the smallest key of its group, and its split; _NONE if it would join groups of two splits.
 
-    Products that were there before come first, then by id: the result does not depend on the order of rows.
+    Products of earlier runs come first, then the others by id: the result does not depend on the order of rows.
     """
     union = _Union({int(key): int(split_K[key]) for key in np.unique(code_PW) if split_K[key] != _NONE})
     order = sorted(range(len(ids)), key=lambda i: (bool((split_K[code_PW[i]] == _NONE).any()), ids[i]))
@@ -271,7 +271,7 @@ def _one_by_one(code_PW: np.ndarray, ids: Sequence[str], split_K: np.ndarray) ->
 
 
 class _Union:
-    """Disjoint sets of keys, each named by its smallest; sets of two splits are never joined."""
+    """Disjoint sets of keys, each named by its smallest key; sets of different splits are never joined."""
 
     def __init__(self, split: Mapping[int, int]):
         self.split = dict(split)
@@ -287,7 +287,7 @@ class _Union:
         return root
 
     def join(self, keys: Sequence[int]) -> bool:
-        """Joins the sets of ``keys``, unless they have two splits."""
+        """Joins the sets of ``keys``, unless they have different splits."""
         for key in keys:
             self._parent.setdefault(key, key)
         roots = {self.root(key) for key in keys}
@@ -311,7 +311,7 @@ def split_of_group(group: str, shares: Split) -> str:
 
 
 def _keys(product_id: str, title: str | None, image: str | None, further: Sequence[str | None] | None) -> list[bytes]:
-    """A product's distinct keys, 16 bytes each, one at least."""
+    """A product's distinct keys, 16 bytes each, at least one."""
     compared = _compared(title or "")
     keys = [_key("title", compared)] if compared else []
     keys += [_key("image", image_hash) for image_hash in (image, *(further or ())) if image_hash]
@@ -333,15 +333,15 @@ def _as_wide(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _compared(title: str) -> str:
     """A title without case, hyphens and punctuation around it.
 
-    Not ``contract.text.normalize_text``, which learns: keys are kept from run to run, so
-    what they are made of never changes.
+    Not ``contract.text.normalize_text``, which later versions may extend: keys are kept from run to run, so the text
+    that they are hashed from must never change.
     """
     text = unicodedata.normalize("NFKC", html.unescape(title))
     return _SPACES.sub(" ", text.casefold()).strip(_EDGES)
 
 
 def _described(product: pa.Table, high: int, number: int) -> str:
-    """A common key in words."""
+    """A description of a common key."""
     [row] = product.to_pylist()
     if int.from_bytes(_key("title", _compared(row["title"] or ""))[:8], "big") == high:
         return f"title {row['title'][:100]!r}: {number:,} products"

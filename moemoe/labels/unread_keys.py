@@ -1,4 +1,4 @@
-"""The raw keys of a catalog that no attribute of the contract reads: a person sees them, and how to have them read."""
+"""Lists the raw keys of a catalog that no attribute of the contract reads, each with a line to add to the contract."""
 
 import json
 from collections import Counter
@@ -10,16 +10,16 @@ import pyarrow.compute as pc
 
 from moemoe.schemas import UNREAD_KEYS
 
-#: Values are counted of the first labels of a key, this many in each part; they are a sample for people.
+#: Only the values of a key's first labels are counted, this many in each part; the list is a sample for people.
 SAMPLED = 1_000
-#: Distinct values that are remembered of a key, and shown of it.
+#: Distinct values that are remembered per key, and that are shown.
 REMEMBERED, SHOWN = 2_000, 8
-#: A longer value is a sentence.
+#: A longer value, most likely a sentence, is cut to this many characters.
 LONGEST = 60
 
 
 class UnreadKeys:
-    """Counts the keys over all parts; memory grows with their number alone."""
+    """Counts the keys over all parts; memory grows only with the number of keys."""
 
     def __init__(self, missing: frozenset[str], normalize: Callable[[str], str]):
         self._missing, self._normalize = missing, normalize
@@ -33,8 +33,8 @@ class UnreadKeys:
         """Counts the unread entries of a part.
 
         Args:
-            names: spellings of the raw keys; ``keys``: as they are compared, in the same order.
-            code: of each entry, which name it has; ``row``: its product; ``values``: its text, perhaps null.
+            names: spellings of the raw keys; ``keys``: the same keys, normalized.
+            code: each entry's index into ``names``; ``row``: its product; ``values``: its text, may be null.
         """
         said = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False).to_numpy(zero_copy_only=False)
         code, row, values = code[said], row[said], values.filter(pa.array(said))
@@ -42,7 +42,7 @@ class UnreadKeys:
         ends = np.cumsum(np.bincount(code, minlength=len(names)))
         rows_of_key: dict[str, list[np.ndarray]] = {}
         for name, key, entries in zip(names, keys, np.split(order, ends[:-1]) if len(names) else [], strict=True):
-            key = key or name.strip()  # of punctuation alone nothing is left to compare
+            key = key or name.strip()  # normalization leaves nothing of a key of punctuation
             if not len(entries) or not key:
                 continue
             rows_of_key.setdefault(key, []).append(row[entries])
@@ -57,8 +57,8 @@ class UnreadKeys:
         """UNREAD_KEYS, the most frequent first.
 
         Args:
-            products: of known types, whose share is the fill rate.
-            mappers: of each attribute, which finds the one that understands most of a key's values.
+            products: number of products of known types, the denominator of the fill rate.
+            mappers: attribute -> its value mapper, to find the attribute that maps most of a key's values.
         """
         rows = []
         for key, number in sorted(self._products.items(), key=lambda item: (-item[1], item[0])):
@@ -66,7 +66,7 @@ class UnreadKeys:
             for value, count in self._values[key].items():
                 if self._normalize(value) not in self._missing:
                     counts[" ".join(value.split())] += count
-            distinct: dict[str, str] = {}  # spellings of one value, or of nothing, are no values of a contract
+            distinct: dict[str, str] = {}  # a value is listed in one spelling; missing markers are no values
             for value, _ in counts.most_common():
                 distinct.setdefault(self._normalize(value[:LONGEST]), value[:LONGEST])
             shown = [value for normalized, value in distinct.items() if normalized not in self._missing][:SHOWN]
@@ -86,7 +86,7 @@ class UnreadKeys:
 
 
 def _reader(counts: Counter[str], mappers: Mapping[str, Callable[[str], tuple[str, ...] | int]]) -> str | None:
-    """The attribute that understands most of the values' labels, at least half of them and two values; else None."""
+    """The attribute that maps most of the values' labels, at least half of them and two values; else None."""
     best, understood = None, counts.total() / 2
     for name, values_of in mappers.items():
         known = [value for value in counts if isinstance(values_of(value), tuple)]
@@ -97,7 +97,7 @@ def _reader(counts: Counter[str], mappers: Mapping[str, Callable[[str], tuple[st
 
 
 def _yaml(spelling: str, key: str, values: Sequence[str], attribute: str | None) -> str:
-    """A line to paste: a further key of an attribute, or an attribute of its own."""
+    """A line to paste into the contract: a further key of ``attribute``, or a new attribute if that is None."""
     if attribute is not None:
         return f"keys: [..., {json.dumps(spelling, ensure_ascii=False)}]  # of {attribute}"
     listed = ", ".join(f"{json.dumps(value, ensure_ascii=False)}: []" for value in values) or '"VALUE": []'

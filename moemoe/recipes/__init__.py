@@ -30,7 +30,7 @@ def known_sizes() -> list[str]:
 
 
 def check_names(name: str, size: str) -> None:
-    """Raises ConfigError, with the nearest name, if there is no such model or size. Fast: it imports no model."""
+    """Raises ConfigError, with the nearest name, if there is no such model or size. Fast, as it imports no model."""
     if name not in known_recipes():
         raise ConfigError(f"unknown model {name!r}{did_you_mean(name, known_recipes())}")
     if size not in known_sizes():
@@ -49,13 +49,13 @@ def load_recipe(
     """The recipe ``name`` in ``size``.
 
     Args:
-        weights: ``scratch``, or a T5 checkpoint's hub name or folder; None takes the size's own.
-        question_in: ``decoder`` or ``context``; None takes the recipe's own, else ``decoder``.
-        epochs, batch_size: override the size's.
+        weights: ``scratch``, or a T5 checkpoint's hub name or folder; by default the size decides.
+        question_in: ``decoder`` or ``context``; by default the recipe decides, else ``decoder``.
+        epochs, batch_size: replace those of the size.
         settings: further changes, see ``moemoe.recipes.settings``.
 
     Raises:
-        ConfigError: a name, size or number that is not allowed; the message lists what is.
+        ConfigError: a name, size or number is not allowed; the message lists the allowed ones.
     """
     check_names(name, size)
     for what, number in (("epochs", epochs), ("batch size", batch_size)):
@@ -108,7 +108,7 @@ def _model_values(
     config_class: type,
     question_in: str | None,
 ) -> dict[str, Any]:
-    """What of a size's dimensions a model has, as its recipe changes them, in general and for the size (``own``)."""
+    """A size's dimensions, as far as the model has them, with its recipe's changes, general and per size (``own``)."""
     keys = _fields(config_class)
     model = {key: value for key, value in scale["model"].items() if key in keys}
     model |= recipe.get("model", {}) | own.get("model", {})
@@ -122,7 +122,7 @@ def _model_values(
 def _take_weights(
     values: dict[str, Any], name: str, size: str, weights: str | None, default: str, config_class: type
 ) -> None:
-    """Puts a checkpoint's name where the text encoder looks for it, and takes out what is for one from scratch."""
+    """Sets a checkpoint's name for the text encoder, and removes settings that apply only to one from scratch."""
     model = values["model"]
     has_text = "text" in _fields(config_class)
     if weights is not None and not has_text:
@@ -133,7 +133,7 @@ def _take_weights(
         values["tokenizer"] = checkpoint
         values["training"].pop(
             "embedding_lr_scale", None
-        )  # a size's is for embeddings from scratch, as its n-grams are
+        )  # the size's value is for embeddings from scratch, as are its n-grams
         text = {key: value for key, value in model.get("text", {}).items() if key != "ngrams"}
         model["text"] = {**text, "pretrained": checkpoint}
     elif has_text and "text" not in model:
@@ -145,7 +145,7 @@ def _fields(config_class: type) -> set[str]:
 
 
 def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings: str) -> None:
-    """What a size hides of products is for systems that can read something else, of texts for those with a title."""
+    """Removes a size's source dropout and second view if the system has no other source, or no title, to read."""
     dropout = training.get("source_dropout")
     if dropout is not None:
         can = {"description": reads_title(sources)}
@@ -159,17 +159,15 @@ def _leave_out_hiding(training: dict[str, Any], sources: Sequence[str], settings
 
 
 def _check_training(training: Training, config: Any, name: str, phases: Sequence[str]) -> None:
-    """Raises ConfigError if a phase has no epochs, or a source is hidden whose product then shows nothing."""
+    """Raises ConfigError if a phase has no epochs, or if hiding a source would leave a product without any."""
     for phase in phases:
         training.epochs_of(phase)
     dropout = training.source_dropout
     for kind, share in (("text", dropout.text), ("image", dropout.image)):
         if share and set(kinds_of(config.sources)) == {kind}:
-            raise ConfigError(
-                f"training.source_dropout.{kind}: model {name} reads only {kind}, so nothing would be left"
-            )
+            raise ConfigError(f"training.source_dropout.{kind}: model {name} reads only {kind}; nothing would be left")
     if training.second_view is not None and not reads_title(config.sources):
-        raise ConfigError(f"training.second_view: model {name} reads no text that could be cut short; leave it out")
+        raise ConfigError(f"training.second_view: model {name} reads no text that could be shortened; leave it out")
     if dropout.description and TEXT in kinds_of(config.sources) and not reads_title(config.sources):
         raise ConfigError(
             f"training.source_dropout.description: model {name} reads no title; nothing would be left of its text"
@@ -177,16 +175,16 @@ def _check_training(training: Training, config: Any, name: str, phases: Sequence
 
 
 def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
-    """A size's n-grams are those of its own text encoder. Raises ConfigError if a person asked for both."""
+    """Removes a size's n-grams beside another text encoder. Raises ConfigError if the user has set them."""
     text = values["model"].get("text") or {}
     if text.get("encoder") is not None and "ngrams" in text:
         if "text.ngrams" in settings:
-            raise ConfigError(f"text.ngrams: text encoder {text['encoder']} has its own tokens; leave one out")
+            raise ConfigError(f"text.ngrams: the text encoder {text['encoder']} has its own tokens; leave one out")
         text.pop("ngrams")
 
 
 def _check_changed(values: dict[str, Any], name: str, system: str, config_class: type, phases: Sequence[str]) -> None:
-    """Raises ConfigError if the values of a recipe, with a person's settings, do not go together."""
+    """Raises ConfigError if the values of a recipe, with the user's settings, are incompatible."""
     _check_tokenizer(values, name, system)
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
@@ -207,6 +205,6 @@ def _check_question_in(question_in: str, name: str, keys: set[str], model: dict[
     if question_in not in ("decoder", "context"):
         raise ConfigError(f"question-in is {question_in!r}; allowed are decoder, context")
     if "question_in" not in keys:
-        raise ConfigError(f"question-in is {question_in!r}; model {name} has one fixed place for it; leave it out")
+        raise ConfigError(f"question-in is {question_in!r}; model {name} has one place for its question; leave it out")
     if question_in != model.get("question_in", question_in):
         raise ConfigError(f"question-in is {question_in!r}; model {name} allows only {model['question_in']}")

@@ -1,4 +1,4 @@
-"""The recipe of a committee: its members' recipes, under the options that each of them can take."""
+"""The recipe of a committee: its members' recipes, each with the options that apply to it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,12 +20,12 @@ def load_committee(
     batch_size: int | None,
     settings: str,
 ) -> Recipe:
-    """See ``moemoe.recipes.load_recipe``, which makes the members; ``members`` are names of recipes.
+    """The recipe of a committee of ``members``, names of recipes; see ``moemoe.recipes.load_recipe``, which loads them.
 
-    An option goes to every member that it means something to; a setting to the one that it names.
+    An option applies to every member that has it, a setting to the member that it names.
 
     Raises:
-        ConfigError: a setting that names no member, or what ``load_recipe`` raises for a member.
+        ConfigError: a setting names no member, or ``load_recipe`` raises it for a member.
     """
     own = _settings_of_members(members, settings)
     recipes = []
@@ -60,7 +60,7 @@ def _settings_of_members(members: Sequence[str], settings: str) -> dict[str, str
         member, dot, rest = setting.partition(".")
         if not dot or member not in found:
             raise ConfigError(
-                f"setting {setting!r}: a committee allows MEMBER.name=value, MEMBER one of {', '.join(members)}"
+                f"setting {setting!r}: a committee takes MEMBER.name=value; its members are {', '.join(members)}"
             )
         found[member].append(rest)
     return {member: ", ".join(own) for member, own in found.items()}

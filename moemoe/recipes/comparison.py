@@ -1,4 +1,4 @@
-"""The recipes of a comparison, all found and checked before anything trains."""
+"""The recipes of a comparison, all loaded and checked before any training begins."""
 
 from moemoe.recipes import Recipe, load_recipe
 
@@ -12,11 +12,11 @@ def recipe_to_compare(
     epochs: int | None,
     batch_size: int | None,
 ) -> Recipe:
-    """The recipe ``model`` under a comparison's common options; one that is fitted in a single pass takes no epochs.
+    """The recipe ``model`` with a comparison's common options; a fitted system takes only ``size`` and ``settings``.
 
     Args:
-        settings: changes of this recipe alone, see ``moemoe.recipes.settings``.
-        as_long_as: another recipe's name; train for as many epochs as all its phases together.
+        settings: changes to this recipe only, see ``moemoe.recipes.settings``.
+        as_long_as: another recipe's name: each phase trains for as many epochs as all phases of that one together.
 
     Raises:
         ConfigError: see ``load_recipe``.

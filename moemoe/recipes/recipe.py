@@ -15,13 +15,13 @@ class Recipe:
     """A named model in one size.
 
     Args:
-        model: what the ``from_dict`` of the system's config reads.
-        phases: see ``moemoe.training.phases``; of a fitted system, ``fit`` alone.
-        load_balancing_weight: of equation 9 in equation 10 (table 5).
+        model: the input of ``from_dict`` of the system's config.
+        phases: see ``moemoe.training.phases``; for a fitted system, only ``fit``.
+        load_balancing_weight: the weight of equation 9 in equation 10 (table 5).
         tokenizer: ``catalog`` (trained on the training split) or a pretrained one's hub name or folder.
         parent: the recipe whose model the second phase starts from, None for dense recipes.
         system: see ``moemoe.systems``.
-        members: of a committee, its members' recipes; then ``training`` is that of the first one that is trained.
+        members: the recipes of a committee's members; then ``training`` is that of the first trained member.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Recipe:
 
     @property
     def fitted(self) -> bool:
-        """Whether the system is made in one pass over the training split, without epochs."""
+        """Whether the system is fitted in one pass over the training split, without epochs."""
         return self.system in FITTED
 
     @property
@@ -55,12 +55,12 @@ class Recipe:
 
     @property
     def images(self) -> int:
-        """How many images of a product the system reads; of a committee, as many as any of its members."""
+        """How many images of a product the system reads; for a committee, the most that a member reads."""
         return max(images_read(recipe.config.sources) for recipe in self.members or (self,))
 
     @property
     def limits(self) -> str:
-        """What the system can answer and what not."""
+        """What the system can and cannot answer."""
         return load_system(self.system).limits
 
     def check(self) -> None:
@@ -74,7 +74,7 @@ class Recipe:
             return
         load_system(self.system).check(self.config)
         if self.tokenizer != "catalog":
-            from moemoe.batches.tokenizer import load_tokenizer  # transformers: a name is checked without it
+            from moemoe.batches.tokenizer import load_tokenizer  # lazy: it imports transformers
 
             load_tokenizer(self.tokenizer)
 

@@ -16,17 +16,17 @@ from moemoe.configs import config_from_dict
 from moemoe.errors import ConfigError
 
 SEPARATOR = re.compile(r",(?=\s*[\w.-]+\s*=|\s*$)")
-"""Between two settings; a comma within a list or a mapping is none."""
+"""The separator of two settings; a comma within a list or a mapping is not one."""
 
 
 @dataclass(frozen=True)
 class SourceDropout:
-    """What training hides of products, drawn by seed, so that the model learns from each source alone.
+    """What training hides of products, drawn by seed, so that the model learns to answer from each source alone.
 
     Args:
         text: share of products with an image whose whole text is hidden.
         image: share of products whose image is hidden.
-        description: share of products that are shown with only marketplace, type and title as text.
+        description: share of products of which only marketplace, type and title are shown.
     """
 
     text: float = 0.0
@@ -38,34 +38,34 @@ class SourceDropout:
         if min(shares) < 0 or sum(shares) > 1:
             raise ConfigError(
                 f"training.source_dropout: text is {self.text}, image {self.image}, description {self.description}; "
-                "allowed are shares from 0 that together make at most 1"
+                "allowed are shares of at least 0 with a sum of at most 1"
             )
 
 
 @dataclass(frozen=True)
 class Training:
-    """The length, rates and memory use of training.
+    """Length, speed and variants of a training.
 
     Args:
-        epochs: per phase, or a mapping of each phase to its own.
-        batch_size: global, over all processes, in products (each with all its questions).
-        accumulation: number of micro-batches that a process's share of a batch is computed in.
-        gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
-        learning_rate: Adam's rate, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
-        embedding_lr_scale: factor on the learning rate of token embeddings. T5's start at a standard deviation of 1,
-            its other matrices below 0.1, and Adam moves all by the same length; Adafactor, which trained T5, scales
-            with their size.
-        ngram_rate: factor on the learning rate of hashed n-grams' embeddings, which Adagrad trains.
-        warmup_steps: steps of linear warm-up at the start of each phase.
-        full_rate_steps: the rate of a phase with more steps is multiplied by the square root of
-            ``full_rate_steps / steps``. None: the rate does not depend on the number of steps.
-        max_grad_norm: gradients with a larger norm are clipped to this norm.
+        epochs: number per phase, or a mapping from phase to number.
+        batch_size: global, in products (with all their questions).
+        accumulation: number of micro-batches into which a process's part of a batch is divided.
+        gradient_checkpointing: recompute activations in the backward pass instead of storing them.
+        learning_rate: Adam's, multiplied by 0.2 after 60 % and 90 % of each phase (appendix D: 6th and 9th of 10).
+        embedding_lr_scale: factor on the learning rate of token embeddings. T5's embeddings start at a standard
+            deviation of 1, its other matrices below 0.1. Adam moves all by the same amount; Adafactor, which trained
+            T5, scales its steps with the weights.
+        ngram_rate: factor on the learning rate of the hashed n-grams' embeddings, which Adagrad trains.
+        warmup_steps: number of steps of linear warm-up at the start of each phase.
+        full_rate_steps: a longer phase has a lower rate: times the square root of ``full_rate_steps / steps``. None:
+            the rate does not depend on the number of steps.
+        max_grad_norm: gradients with a larger norm are clipped to it.
         negatives: share of products that also get a question without an answer, see ``moemoe.training.negatives``.
         source_dropout: see ``SourceDropout`` and ``moemoe.training.source_dropout``.
-        threads: most threads that share an operation on a CPU (image features always use all cores). None: no limit.
-            With 1, a seed gives the same bits on any number of cores.
-        second_view: if set, every step shows each product a second time, shortened: this share by the image alone, the
-            others by title and image. None: each product is shown once.
+        threads: limit of CPU threads per operation (image features always use all). None: no limit. With 1, a seed
+            gives the same bits on any number of cores.
+        second_view: if set, every step shows each product a second time, shortened: this share with the image only,
+            the others with title and image. None shows it once.
     """
 
     epochs: int | dict[str, int]
@@ -83,7 +83,7 @@ class Training:
     second_view: float | None = None
     threads: int | None = None
 
-    FORMER: ClassVar = {"embedding_rate": "embedding_lr_scale", "clip_norm": "max_grad_norm"}  #: of earlier versions
+    FORMER: ClassVar = {"embedding_rate": "embedding_lr_scale", "clip_norm": "max_grad_norm"}  #: earlier names
 
     def __post_init__(self):
         if isinstance(self.source_dropout, dict):
@@ -109,7 +109,7 @@ class Training:
             raise ConfigError(f"training: second_view is {view!r}; allowed is a share from 0 to 1, or null")
 
     def epochs_of(self, phase: str) -> int:
-        """How long ``phase`` is. Raises ConfigError if the mapping has no such phase."""
+        """The number of epochs of ``phase``. Raises ConfigError if the mapping has no such phase."""
         if not isinstance(self.epochs, dict):
             return self.epochs
         if phase not in self.epochs:
@@ -122,7 +122,7 @@ FILLED_IN = {"values", "text.encoder_config"}
 
 
 def allowed_settings(config_class: type, fitted: bool = False) -> dict[str, type]:
-    """Every name that a setting of a system may have, and its type; a fitted one has no training."""
+    """The name and type of every setting of a system; a fitted system has no ``training.*``."""
     found = {name: kind for name, kind in _names(config_class).items() if name not in FILLED_IN}
     if not fitted:
         found |= {f"training.{name}": kind for name, kind in _names(Training).items()}
@@ -134,7 +134,8 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
     """Applies ``name=value, name=value`` to the values of a recipe whose model is a ``config_class``.
 
     Raises:
-        ConfigError: not of this form, an unknown name, a value of another type, experts where the model has none.
+        ConfigError: a setting has another form, an unknown name, or a value of the wrong type, or sets experts of a
+            model without experts.
     """
     for setting in filter(None, (part.strip() for part in SEPARATOR.split(settings))):
         name, equals, text = (part.strip() for part in setting.partition("="))
@@ -165,7 +166,7 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
 def _names(config_class: type) -> dict[str, type]:
     """The type of every field by its dotted name.
 
-    A dataclass that may be None counts as itself, a tuple as the list that YAML has, other choices as ``object``.
+    An optional dataclass counts as that dataclass, a tuple as a list (as in YAML), other unions as ``object``.
     """
     found: dict[str, Any] = {}
     hints = get_type_hints(config_class)
@@ -181,13 +182,13 @@ def _names(config_class: type) -> dict[str, type]:
 
 
 def _present_name(name: str, config_class: type) -> str:
-    """The setting's name now, if ``name`` is what an earlier version called it."""
+    """The present name of a setting, if ``name`` is its name in an earlier version."""
     group, dot, inner = name.rpartition(".")
     of_group = Training if group == "training" else _dataclass_of(get_type_hints(config_class).get(group))
     return f"{group}{dot}{getattr(of_group, 'FORMER', {}).get(inner, inner)}"
 
 
 def _dataclass_of(hint: Any) -> type | None:
-    """The dataclass that a field holds, or may hold."""
+    """The dataclass of a field, which may be optional."""
     choices = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
     return next((kind for kind in choices if dataclasses.is_dataclass(kind)), None)

@@ -1,12 +1,12 @@
-"""Reads people's verdicts on what a backfill filled in; with --apply the cells that broke 90 % are tightened.
+"""Reads people's verdicts on filled-in values; --apply raises the thresholds of cells with less than 90 % precision.
 
     moemoe audit OUTPUT/audit/audit-....parquet --verdicts VERDICTS.csv --apply
     moemoe audit OUTPUT/audit/labels-....parquet --verdicts VERDICTS.csv
 
-Prints the precision in the field per product type and attribute, with its 95 % interval. --apply registers the champion
-again with raised thresholds (or cells switched off): serving and the next backfill obey, and
-``moemoe rollback NAME`` undoes it. Of labels that the model contradicted it prints how many are wrong; no threshold
-follows from these, as they are no sample of what the model fills in.
+Prints the precision in production per product type and attribute, with its 95 % interval. --apply registers the
+champion again with raised thresholds (or cells switched off). Serving and the next backfill use them, and ``moemoe
+rollback NAME`` undoes it. For an audit of labels that the model contradicted it prints how many labels are wrong; no
+threshold follows from these, as they are not a sample of filled-in values.
 """
 
 import argparse
@@ -39,11 +39,11 @@ from moemoe.storage import fetch, read_table
 
 
 def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
-    """AUDIT with its verdicts, from a file of their own or from the table itself.
+    """AUDIT with its verdicts, from a separate file or from the table itself.
 
     Raises:
-        CatalogError: not an audit, or not its verdicts, or nobody has judged anything.
-        StorageError: a file that cannot be read.
+        CatalogError: a file is not an audit, the verdicts are of another one, or there are none.
+        StorageError: a file cannot be read.
     """
     try:
         audit = read_table(audit_uri)
@@ -59,15 +59,15 @@ def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
 
 
 def changes_of(cells: Sequence[FieldPrecision]) -> dict[Cell, float | None]:
-    """The thresholds that broken cells get; None: switched off."""
+    """The new thresholds of cells that break their promise; None: switched off."""
     return {(c.product_type, c.attribute): c.threshold for c in cells if c.action in (RAISE, SWITCH_OFF)}
 
 
 def apply(uri: str, audit: pa.Table, cells: Sequence[FieldPrecision]) -> Version | None:
-    """Tightens the model that the audit judged; None where no cell breaks its promise.
+    """Raises thresholds of the audited model and returns the new version; None if no cell breaks its promise.
 
     Raises:
-        ConfigError: that model is not the champion any more, or the audit is of several.
+        ConfigError: that model is no longer the champion, or the audit covers several versions.
     """
     changes = changes_of(cells)
     if not changes:
@@ -112,18 +112,18 @@ def _label_lines(cells: Sequence[FieldPrecision]) -> list[str]:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe audit``: prints the precision in the field, and tightens the champion if asked to.
+    """Runs ``moemoe audit``: prints the precision in production; with --apply it raises the champion's thresholds.
 
     Raises:
-        ConfigError: --apply with an audit of labels.
+        ConfigError: --apply is given with an audit of labels.
     """
     audit = read_audit(chosen.audit, chosen.verdicts)
     cells = field_precision(audit)
     if CONTRADICTS in audit["decision"].to_pylist():
         if chosen.apply:
             raise ConfigError(
-                f"--apply: {chosen.audit} judges labels that the model contradicted, not values that it "
-                "filled in; use --apply with the audit-....parquet beside it"
+                f"--apply: {chosen.audit} judges labels that the model contradicted, not a sample of filled-in "
+                "values; apply the verdicts of audit-....parquet beside it"
             )
         print("\n".join(_label_lines(cells)))
         return

@@ -1,4 +1,4 @@
-"""Finished MLflow runs, read back for a comparison."""
+"""Reads finished MLflow runs back for a comparison."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,13 @@ from moemoe.registry.tracking import client
 from moemoe.schemas import PREDICTIONS
 from moemoe.table_parts import ListedParts
 
-#: The predictions of a run; an earlier version's are a single file.
+#: The folder of a run's predictions; earlier versions wrote a single file.
 PREDICTIONS_FOLDER, CONTRACT_FILE = "evaluation/predictions", "contract.yaml"
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run: what it is called, what made it, local copies of predictions and contract, the baselines' figures."""
+    """A run: its name and origin, local copies of its predictions and contract, and the baselines' metrics."""
 
     run_id: str
     name: str
@@ -32,7 +32,7 @@ def finished_runs(uri: str, run_ids: str, scratch: str | Path) -> list[FinishedR
     """The runs with these comma-separated ids, their files under ``scratch``.
 
     Raises:
-        ConfigError: fewer than two ids, an id without a run, a run without predictions, runs of different datasets.
+        ConfigError: there are fewer than two ids, a run does not exist or has no predictions, or datasets differ.
     """
     ids = list(dict.fromkeys(part for part in map(str.strip, run_ids.split(",")) if part))
     if len(ids) < 2:

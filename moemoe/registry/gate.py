@@ -1,7 +1,7 @@
-"""Decides whether a challenger replaces the champion. Both are measured on the same test rows, product by product.
+"""Decides whether a challenger replaces the champion. Both are evaluated on the same test rows, product by product.
 
 The test split is halved by the hash of its groups: ``gate`` rows decide, ``report`` rows are only reported, so that
-their figures stay honest however many challengers the gate rows have judged.
+their metrics stay unbiased however many challengers the gate rows have judged.
 """
 
 import hashlib
@@ -35,9 +35,9 @@ class Rules:
     Args:
         promote_if: ``better``: the 95 % interval of the difference of the means lies above 0; ``not worse``: it does
             not lie below 0; ``unmeasured``: as ``better``, but if no cell has enough test products to be measured, the
-            challenger is promoted all the same.
-        margin: what a product type x attribute cell may lose of its Recall@90P, beyond its own noise.
-        least_products: cells with fewer gate rows are not looked at one by one.
+            challenger is promoted anyway.
+        margin: how much Recall@90P a product type x attribute cell may lose, beyond its own noise.
+        least_products: cells with fewer gate rows are not checked individually.
     """
 
     promote_if: str = BETTER
@@ -73,10 +73,10 @@ class GateDecision:
     """Whether the challenger is promoted, and why.
 
     Args:
-        reasons: sentences; where it is refused, everything that speaks against it.
-        halves: ``gate`` and, if it has rows enough, ``report``; empty where there was no champion to compare with.
-        cells: the cells of the gate rows that were looked at one by one: product type, attribute, products, Recall@90P
-            of champion and challenger, and how high their difference may be (``difference_high``).
+        reasons: sentences; for a refusal, everything that speaks against promotion.
+        halves: ``gate`` and, if it has enough rows, ``report``; empty without a champion to compare with.
+        cells: the cells of the gate rows that were checked individually: product type, attribute, products, Recall@90P
+            of champion and challenger, and the upper bound of their difference (``difference_high``).
     """
 
     promoted: bool
@@ -106,11 +106,11 @@ def decide(
     broken: Sequence[str] = (),
     no_means: str = "",
 ) -> GateDecision:
-    """Compares two models' PREDICTIONS of the same test rows, as they are.
+    """Compares two models' PREDICTIONS of the same test rows and decides on the challenger.
 
     Args:
         report_product_types: the mean is over their cells, as in ``evaluate``.
-        broken: expectations of the contract that do not hold, in words; any of them refuses the challenger.
+        broken: descriptions of the contract's failed expectations; any of them refuses the challenger.
         no_means: why the challenger has no headline means (``Evaluation.no_means``).
     """
     if no_means:
@@ -118,12 +118,12 @@ def decide(
     halves, name, condition = {}, GATE, None
     compared: list[dict[str, Any]] = []
     try:
-        for name in (GATE, REPORT):  # memory holds one half of the rows
+        for name in (GATE, REPORT):  # only one half of the rows is in memory
             shared = _shared(challenger, champion, name, condition)
             if name == GATE:
                 halves[name], compared = _half(shared, report_product_types), _compare_cells(shared, rules)
             else:
-                with suppress(EvaluationError):  # so few report rows are not reported
+                with suppress(EvaluationError):  # too few report rows are not reported
                     halves[name] = _half(shared, report_product_types)
             condition = shared.first.condition
             del shared
@@ -140,7 +140,7 @@ def decide(
 
 
 def without_champion(rules: Rules, broken: Sequence[str] = (), no_means: str = "") -> GateDecision:
-    """The decision without a champion to compare with: the contract has to hold, and something to be measured."""
+    """The decision without a champion: the contract's expectations must hold, and some cell must be measured."""
     if no_means:
         return _unmeasured(rules, broken, no_means, None)
     return GateDecision(False, _broken(broken)) if broken else GateDecision(True, ("there was no champion before it",))
@@ -153,12 +153,12 @@ def _unmeasured(rules: Rules, broken: Sequence[str], no_means: str, champion: st
 
 
 def half_of(group: str) -> str:
-    """The half of the test split that a group of products belongs to, whatever the run."""
+    """The half of the test split that a group of products belongs to, the same in every run."""
     return (GATE, REPORT)[hashlib.sha256(f"gate|{group}".encode()).digest()[0] & 1]
 
 
 def _shared(challenger: Predictions, champion: Predictions, half: str, condition: str | None) -> SharedRows:
-    """The rows of a half of the test split that both answered; the challenger's main condition by default."""
+    """The rows of a half of the test split that both models answered; by default in the challenger's main condition."""
 
     def mine(group: str) -> bool:
         return half_of(group) == half
@@ -168,7 +168,7 @@ def _shared(challenger: Predictions, champion: Predictions, half: str, condition
 
 
 def _half(shared: SharedRows, report_product_types: Sequence[str]) -> HalfResult:
-    """A half has half the support, so half of it makes a cell."""
+    """The result of one half; a cell needs only half the support there."""
     least = MIN_SUPPORT // 2
     paired = difference_on(shared, report_product_types, min_support=least)
     shown = [
@@ -182,7 +182,7 @@ def _half(shared: SharedRows, report_product_types: Sequence[str]) -> HalfResult
 
 
 def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
-    """Every cell with enough gate rows: Recall@90P of both, and how high the difference may be (one-sided 95 %)."""
+    """Per cell with enough gate rows: both models' Recall@90P, and the difference's upper bound (one-sided 95 %)."""
     mine, theirs = shared.cells()
     looked_at = [cell for cell, scores in mine.items() if scores.support >= rules.least_products]
     resamples = GroupBootstrap(shared.first.groups)
@@ -204,10 +204,10 @@ def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
 
 
 def _failures(gate: HalfResult, compared: Sequence[dict[str, Any]], rules: Rules) -> list[str]:
-    """What ``mlflow.validate_evaluation_results`` finds wrong, in our words.
+    """Sentences for the checks that fail in ``mlflow.validate_evaluation_results``.
 
-    A cell fails where it lost more than the margin and its loss is beyond its noise: the upper bound of the difference
-    lies below 0.
+    A cell fails if it lost more than the margin and the loss exceeds its noise: the upper bound of the difference is
+    below 0.
     """
     from mlflow.models import MetricThreshold
 

@@ -1,7 +1,7 @@
-"""The aliases ``challenger`` and ``champion``, moved by one process at a time.
+"""Moves the aliases ``challenger`` and ``champion``, one process at a time.
 
-MLflow's aliases know no compare-and-set. What it has is a name that can be created once: while one process moves
-aliases of NAME, a registered model ``NAME.lock`` without versions is there.
+MLflow has no compare-and-set for aliases, but a model name can be created only once. So while one process moves
+aliases of NAME, a registered model ``NAME.lock`` without versions exists as a lock.
 """
 
 import random
@@ -13,11 +13,11 @@ from moemoe.errors import MoEMoEError
 from moemoe.registry.tracking import client
 from moemoe.registry.versions import CHALLENGER, CHAMPION, Version, alias_of
 
-#: Moving aliases takes milliseconds: who sees the same lock for so long takes it for a dead process's and removes it.
+#: Moving aliases takes milliseconds: a lock that is older than this is taken for a dead process's, and removed.
 STALE_SECONDS = 60.0
 WAIT_SECONDS = 600.0
 
-#: What creating the lock says while another one has it, or has just given it up.
+#: MLflow's errors on creating the lock while another process holds it, or has just released it.
 HELD = ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
 
 PREVIOUS = "previous_champion"
@@ -28,7 +28,7 @@ def alias_lock(uri: str, name: str) -> Iterator[None]:
     """Waits until no other process moves aliases of ``name``.
 
     Raises:
-        MoEMoEError: another one has held the lock for WAIT_SECONDS.
+        MoEMoEError: the lock could not be acquired within WAIT_SECONDS.
     """
     from mlflow.exceptions import MlflowException
 
@@ -48,7 +48,9 @@ def alias_lock(uri: str, name: str) -> Iterator[None]:
             with suppress(MlflowException):
                 mlflow.delete_registered_model(lock)
         if time.monotonic() - started > WAIT_SECONDS:
-            raise MoEMoEError(f"the aliases of {name} are locked by another process; if none runs, delete model {lock}")
+            raise MoEMoEError(
+                f"the aliases of {name} are locked by another process; if none is running, delete model {lock}"
+            )
         time.sleep(0.1 + random.random() / 5)
     try:
         yield
@@ -59,7 +61,7 @@ def alias_lock(uri: str, name: str) -> Iterator[None]:
 
 
 def make_challenger(uri: str, version: Version) -> bool:
-    """Gives ``version`` the alias, unless a later one has it; whether it has it now."""
+    """Gives ``version`` the alias unless a later version has it; returns whether it was given."""
     with alias_lock(uri, version.name):
         now = alias_of(uri, version.name, CHALLENGER)
         if now is not None and int(now.version) > int(version.version):
@@ -69,7 +71,7 @@ def make_challenger(uri: str, version: Version) -> bool:
 
 
 def replace_champion(uri: str, version: Version, expected: Version | None) -> bool:
-    """Makes ``version`` champion and remembers the one before, if the champion is still ``expected``."""
+    """Makes ``version`` champion, and tags it with the previous one, if the champion still is ``expected``."""
     with alias_lock(uri, version.name):
         now = alias_of(uri, version.name, CHAMPION)
         if (now and now.version) != (expected and expected.version):

@@ -1,4 +1,4 @@
-"""Registering a trained model: a version, the alias ``challenger``, and ``champion`` if it passes the gate."""
+"""Registers a trained model as a version, with the alias ``challenger``, and ``champion`` if it passes the gate."""
 
 import shutil
 import tempfile
@@ -27,12 +27,12 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class RunOutputs:
-    """What a run leaves to be registered.
+    """The outputs of a run that are needed to register its model.
 
     Args:
         model_dir: the trained model's folder (config, weights, tokenizer).
-        evaluation, metrics: of ``evaluate``.
-        predictions: PREDICTIONS with the test split as it is.
+        evaluation, metrics: results of ``evaluate``.
+        predictions: PREDICTIONS that include the test split with unchanged inputs.
         recipe: ``Recipe.to_dict``.
         no_means: why nothing could be measured (``Evaluation.no_means``); empty if something was.
     """
@@ -53,7 +53,7 @@ class Registration:
     """A registered version, its aliases, and the gate's decision.
 
     Args:
-        aliases: that it was given; ``challenger`` stays with a later version that has it.
+        aliases: those given to the version; ``challenger`` is not, if a later version has it.
     """
 
     model_uri: str
@@ -76,12 +76,12 @@ def register(
 ) -> Registration:
     """Logs the whole model under its run, registers it and lets the gate decide.
 
-    A run that is resumed takes up the version that it has registered before. Two runs that register at once are both
-    judged against the champion that the later one finds: the aliases move one process at a time, and a decision taken
-    against a champion that is not one any more is taken again.
+    A resumed run reuses the version that it registered before. If several runs register at once, each promoted one has
+    been compared with the champion that it replaces: only one process at a time moves aliases, and a decision against a
+    former champion is repeated.
 
     Args:
-        champion_predictions: gives a champion's PREDICTIONS of the **same** test rows, from its model folder.
+        champion_predictions: a champion's model folder -> its PREDICTIONS of the **same** test rows.
     """
     uri, version = run.address, version_of_run(run, name)
     if version is None:
@@ -135,7 +135,7 @@ def _decide(
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         try:
             theirs = champion_predictions(fetch_version(uri, champion, scratch))
-        except Exception as error:  # whatever is wrong with the champion, it is not replaced unseen
+        except Exception as error:  # a champion that cannot be evaluated, for any reason, is not replaced
             reason = f"champion version {champion.version} could not be evaluated ({error})"
             return GateDecision(False, (reason,), champion.version)
     return decide(
@@ -150,7 +150,7 @@ def _decide(
 
 
 def _keep(run: TrackedRun, version: Version, trained: RunOutputs, decision: GateDecision) -> None:
-    """The decision as tags and as an artifact of the run; how many decisions the gate rows have made so far."""
+    """Stores the decision as tags and as an artifact of the run, with the number of decisions on gate rows so far."""
     mlflow = run.mlflow
     run.log_dict(decision.to_dict(), "gate/decision.json")
     card = _card(version.name, trained).markdown(Thresholds.of(trained.evaluation))

@@ -1,8 +1,8 @@
-"""How the registered model reads a request: what MLflow would pass over without a word is refused.
+"""Reads requests to the registered model strictly: what MLflow would silently ignore is an error.
 
-MLflow drops parameters that a model does not have, and any other key of a request's body, with a line in the server's
-log alone; it turns rows into columns in ways that lose lists and integer ids; and it writes the whole table into its
-messages. ``read_strictly`` puts functions of this module in the place of the three of MLflow's that do so.
+MLflow drops unknown parameters, and any other key of a request's body, and only logs this on the server. It turns rows
+into columns in ways that lose lists and integer ids, and writes the whole table into its error messages.
+``read_strictly`` replaces the three MLflow functions that do so with functions of this module.
 """
 
 import io
@@ -25,14 +25,14 @@ from moemoe.registry.signature import PARAMETER
 RECORDS, SPLIT, INPUTS, INSTANCES = "dataframe_records", "dataframe_split", "inputs", "instances"
 FORMS = (RECORDS, SPLIT, INPUTS, INSTANCES)
 PARAMS = "params"
-#: How JSON writes half of a character that has two halves.
+#: A surrogate in JSON: half of a character that JSON writes as two.
 _HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
 class BadRequest(MlflowException):
     """A request that cannot be answered (HTTP 400), in one sentence.
 
-    MLflow's server puts the whole input in front of an error's message; this one keeps its own.
+    MLflow's server would put the whole input in front of the message; here the message stays unchanged.
     """
 
     def __init__(self, message: str):
@@ -50,8 +50,8 @@ class BadRequest(MlflowException):
 
 
 def read_strictly() -> None:
-    """Makes MLflow's pyfunc and its server read requests by this module, in this process."""
-    pyfunc: Any = import_module("mlflow.pyfunc")  # which mlflow itself imports lazily, by a stand-in
+    """Makes MLflow's pyfunc and its server in this process use this module to read requests."""
+    pyfunc: Any = import_module("mlflow.pyfunc")  # mlflow.pyfunc itself is only a lazy stand-in
     scoring_server: Any = import_module("mlflow.pyfunc.scoring_server")
     if not hasattr(pyfunc._enforce_params_schema, "__wrapped__"):
         pyfunc._enforce_params_schema = _only_known(pyfunc._enforce_params_schema)
@@ -60,7 +60,7 @@ def read_strictly() -> None:
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a request's table; a single row of lists, as MLflow makes of columns, is so many rows.
+    """The rows of a request's table; a single row of lists, which MLflow makes of columns, becomes several rows.
 
     Raises:
         CatalogError: columns of different lengths.
@@ -73,10 +73,10 @@ def _only_known(enforce: Any) -> Any:
     @wraps(enforce)
     def checked(params: Any, schema: Any) -> Any:
         known = [spec.name for spec in schema.params] if schema else []
-        if known == [PARAMETER] and isinstance(params, Mapping):  # another model in this process is not ours to check
+        if known == [PARAMETER] and isinstance(params, Mapping):  # leave other models in this process alone
             _check_names("parameter", params, known)
             for name, value in params.items():
-                if not isinstance(value, str | None):  # of which MLflow's own error has the whole table
+                if not isinstance(value, str | None):  # MLflow's own error would hold the whole table
                     raise BadRequest(f"parameter {name} is {str(value)[:50]!r}; allowed is text")
         return enforce(params, schema)
 
@@ -90,7 +90,7 @@ def _check_names(kind: str, given: Mapping[Any, Any], known: Sequence[str]) -> N
 
 
 def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:
-    """In the place of the server's: the body's table with its values as they were sent, and its parameters."""
+    """Replaces the server's function: the body's table with its values as sent, and its parameters."""
     from mlflow.pyfunc.scoring_server import ParsedJsonInput
 
     try:
@@ -113,7 +113,7 @@ def _parse_json(data: Any, metadata: Any, input_schema: Any) -> Any:
             f"params is a JSON {type(params).__name__}; allowed is an object such as {{{PARAMETER!r}: ...}}"
         )
     table = _table(forms[0], body[forms[0]])
-    if len(table) and "product_type" not in table:  # MLflow forgets rows without a known column
+    if len(table) and "product_type" not in table:  # MLflow drops rows without a known column
         raise BadRequest(f"{forms[0]} has no product_type; allowed are a catalog's columns, product_type and title too")
     return ParsedJsonInput(table, params, False)
 
@@ -122,19 +122,19 @@ def _loads(text: str | bytes) -> Any:
     """JSON of a request.
 
     Raises:
-        ValueError: it is none, or a text in it has half a character, as of an emoji that was cut in two.
+        ValueError: it is not JSON, or a text in it has half a character, e.g. of an emoji cut in two.
     """
     body = json.loads(text)
     if _HALF.search(text if isinstance(text, str) else text.decode()):
         try:
             json.dumps(body, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"half a character ({error.object[error.start]!a}), as of an emoji cut in two") from None
+            raise ValueError(f"half a character ({error.object[error.start]!a}), e.g. of an emoji cut in two") from None
     return body
 
 
 def _parse_csv(csv_input: io.TextIOBase, schema: Any = None) -> pd.DataFrame:
-    """In the place of the server's: cells are the text that they are, an id keeps its zeros."""
+    """Replaces the server's function: cells stay text, so that an id keeps its zeros."""
     try:
         return pd.read_csv(csv_input, dtype=str, keep_default_na=False)  # type: ignore[call-overload,no-any-return]
     except ValueError as error:
@@ -142,7 +142,7 @@ def _parse_csv(csv_input: io.TextIOBase, schema: Any = None) -> pd.DataFrame:
 
 
 def _table(form: str, value: Any) -> pd.DataFrame:
-    """The table of a body, whichever form it has; dtype object keeps integers beside missing ones."""
+    """The table of a body in any of its forms; dtype object keeps integers beside missing values."""
     if form == SPLIT:
         if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= {"columns", "data", "index"}:
             raise BadRequest(f"{form} is no table; allowed are columns, data and index, as DataFrame.to_dict('split')")
@@ -167,7 +167,7 @@ def _table(form: str, value: Any) -> pd.DataFrame:
 
 
 def _in_columns(row: Mapping[str, Any]) -> bool:
-    """Whether a row's cells are whole columns; bullet points, description and attributes may be lists in any case."""
+    """Whether a row's cells are whole columns; bullet points, description and attributes may be lists in a cell too."""
     return any(_is_column(row.get(name)) for name in ("product_type", "title"))
 
 

@@ -1,4 +1,4 @@
-"""Puts the champion before the present one back: ``moemoe rollback NAME``."""
+"""Restores the previous champion: ``moemoe rollback NAME``."""
 
 import argparse
 import sys
@@ -16,11 +16,11 @@ from moemoe.registry.versions import CHAMPION, Version, alias_of, fetch_version,
 def roll_back(uri: str, name: str) -> tuple[Version, Version]:
     """Moves the alias ``champion`` back; returns the version that had it and the one that has it now.
 
-    Again, it goes back one more. The version that lost keeps the tag ``rolled_back``.
+    A second call goes back one more version. The version that loses the alias gets the tag ``rolled_back``.
 
     Raises:
-        ConfigError: there is no champion, or none before it.
-        StorageError: the files of the one before are gone.
+        ConfigError: there is no champion, or no previous one.
+        StorageError: the files of the previous one are gone.
     """
     with alias_lock(uri, name):
         champion = alias_of(uri, name, CHAMPION)
@@ -40,12 +40,12 @@ def roll_back(uri: str, name: str) -> tuple[Version, Version]:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe rollback``."""
+    """Runs ``moemoe rollback``."""
     uri = default_tracking_uri()
     check_tracking(uri)
     was, now = roll_back(uri, chosen.name)
     print(f"champion of {chosen.name} is version {now.version} again; it was version {was.version}")
-    print("a running server keeps the old model until it is restarted")
+    print("a running server still serves the model that it has loaded: restart it")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a training and a comparison leave in their MLflow runs: data, curves, evaluation, tables."""
+"""Logs the results of a training or a comparison to its MLflow run: data, curves, evaluation, tables."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ STEP_METRICS = ("loss", "cross_entropy", "question_context", "question_image", "
 
 
 def log_dataset(run: TrackedRun, manifest: Manifest, manifest_uri: str, contract_path: str | Path) -> None:
-    """Logs the shards as the run's dataset, with the digest of data, labels and contract; each hash is in the profile.
+    """Logs the shards as the run's dataset, with one digest of data, labels and contract, and each hash in the profile.
 
-    The contract goes beside, as ``contract.yaml``, and a tag says where the manifest lies.
+    The contract is logged as ``contract.yaml``, and a tag holds the manifest's URI.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -69,11 +69,10 @@ def log_training_events(run: TrackedRun, events: Sequence[Mapping[str, Any]]) ->
 def log_evaluation(run: TrackedRun, evaluation: Evaluation, files: Sequence[str | Path], plots: Sequence[Plot]) -> None:
     """Logs the headline, the whole product type x attribute matrix as a table, and one child run per product type.
 
-    Of the bounds of intervals the means' alone; all others are in the report.
+    Only the means' interval bounds are logged; all others are in the report.
 
-    Hundreds of metrics on one run freeze MLflow's UI, hence the children. ``files`` (predictions, evaluation) go
-    under ``evaluation/``, ``plots`` under ``plots/``. An evaluation that is repeated (after resume) takes the
-    children's place.
+    Hundreds of metrics on one run freeze MLflow's UI, hence the child runs. ``files`` (predictions, evaluation) go
+    under ``evaluation/``, ``plots`` under ``plots/``. A repeated evaluation (after a resume) replaces the child runs.
     """
     bounds = {name for name in evaluation.metrics if name.endswith(("/low", "/high")) and "/mean/" not in name}
     run.log_metrics({name: value for name, value in evaluation.metrics.items() if name not in bounds})
@@ -121,7 +120,7 @@ def log_comparison(
     folder: str | Path,
     plots: Sequence[Plot],
 ) -> None:
-    """Logs tables as Markdown and CSV (which the UI shows as tables), figures, and the overview as the description."""
+    """Logs tables as Markdown and as CSV (which the UI shows as tables), plots, and the overview as description."""
     run.log_files(folder, "tables")
     run.log_plots(plots)
     figures_of = (f"{r.name} {100 * r.evaluation.metrics['recall_at_90p/mean']:.1f}" for r in comparison.results)

@@ -1,4 +1,4 @@
-"""The registered model: MLflow loads this file ("models from code", no pickle) and asks it for attribute values."""
+"""The registered model: MLflow loads this file ("models from code", no pickle) to predict attribute values."""
 
 import logging
 import os
@@ -14,11 +14,11 @@ OUTPUT = ["product_id", "product_type", "attribute", "value", "confidence", "acc
 
 
 class ServedModel(PythonModel):
-    """Catalog rows in, one row per product and attribute out.
+    """Takes catalog rows and returns one row per product and attribute.
 
-    A value is ``accepted`` as a backfill decides: it is one of the contract's, its confidence reaches the threshold
-    that was chosen on validation for 90 % precision (a product type and attribute without one is never accepted), and
-    it breaks no rule of the contract together with the product's other accepted values and labels.
+    A value is ``accepted`` by the same rules as in a backfill: it is a value of the contract; its confidence reaches
+    the threshold that was chosen on validation for 90 % precision (without a threshold it is never accepted); and it
+    contradicts, by the contract's rules, none of the product's other accepted values and labels.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -34,10 +34,10 @@ class ServedModel(PythonModel):
     def predict(
         self, context: PythonModelContext | None, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Values of the asked attributes, else of all that the model answers for the product's type.
+        """The values of the requested attributes, by default of all that the model answers for the product's type.
 
         Raises:
-            BadRequest: over HTTP a 400, with the row and what is wrong in it.
+            BadRequest: a row is invalid (HTTP 400); the message names the row and the problem.
         """
         from moemoe.errors import MoEMoEError
         from moemoe.inference.catalog_rows import IMAGE_FOLDER, questions_of
@@ -74,7 +74,7 @@ class ServedModel(PythonModel):
                     }
                 )
         table = pd.DataFrame.from_records(records, columns=OUTPUT)
-        # pandas makes NaN of a missing text, which is no JSON
+        # pandas turns a missing text into NaN, which is not JSON
         for name in ("product_id", "attribute_id", "value_id"):
             table[name] = pd.Series([record[name] for record in records], table.index, object)
         return table

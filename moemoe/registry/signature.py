@@ -1,4 +1,4 @@
-"""What the registered model takes and gives, as MLflow's signature."""
+"""The registered model's inputs and outputs, as MLflow's signature."""
 
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,11 @@ _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ
 
 
 def signature() -> "ModelSignature":
-    """Catalog rows in, answers out.
+    """The signature: catalog rows as input, answers as output.
 
-    Every column of the input is optional and of any type for MLflow, whose own check would refuse what pandas makes of
-    missing cells (NaN) and of numeric ids, with the whole table in its message; ``questions_of`` checks them, and says
-    which row is wrong. The parameter ``thresholds`` is ``plain`` or ``guarded``.
+    For MLflow every input column is optional and of any type: its own check would refuse what pandas makes of missing
+    cells (NaN) and of numeric ids, and put the whole table into its message. ``questions_of`` checks the columns, and
+    names the wrong row. The parameter ``thresholds`` is ``plain`` or ``guarded``.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema

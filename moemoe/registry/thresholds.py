@@ -3,9 +3,9 @@
     moemoe thresholds NAME
     moemoe thresholds NAME --raise 'shirt/color=0.97' --switch-off 'kurta/material'
 
-The first shows them, and how many validation products each accepts.
+The first command shows them, and how many validation products each accepts.
 
-Serving and backfill load models:/NAME@champion, so both obey; ``moemoe rollback NAME`` undoes it.
+Serving and backfill load models:/NAME@champion, so both use the change; ``moemoe rollback NAME`` undoes it.
 """
 
 import argparse
@@ -44,10 +44,10 @@ _HEADS = ["product type", "attribute", *(word for kind in THRESHOLD_KINDS for wo
 def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | None], reason: str) -> Version:
     """Registers ``base`` again with some thresholds raised (None: switched off) and makes it champion.
 
-    Weights, contract and all else are those of ``base``. The version and its run say ``reason``.
+    Weights, contract and everything else stay those of ``base``. The version and its run record ``reason``.
 
     Raises:
-        ConfigError: ``base`` is not the champion any more, or has no such product type and attribute.
+        ConfigError: ``base`` is no longer the champion, or has no such product type and attribute.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         folder = fetch_version(uri, base, scratch)
@@ -77,9 +77,9 @@ def change_thresholds(uri: str, base: Version, changes: Mapping[Cell, float | No
 
 
 def training_run(uri: str, version: Version) -> TrackedRun:
-    """The run that trained a version: of one with other thresholds that of the version that they were changed of.
+    """The run that trained a version; for one with changed thresholds, the run of the version that it is based on.
 
-    Where that version is registered no more, it is the version's own run, which has no parameters.
+    If that version is no longer registered, it is the version's own run, which has no parameters.
     """
     with suppress(ConfigError):
         while BASE in version.tags:
@@ -88,12 +88,12 @@ def training_run(uri: str, version: Version) -> TrackedRun:
 
 
 def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
-    """The model's card with its new thresholds, in its folder; returns its Markdown."""
+    """Writes the model's card with its new thresholds into its folder; returns its Markdown."""
     if card := Card.load(folder):
         card = card.changed(change)
         card.save(folder, thresholds)
         return card.markdown(thresholds)
-    path = folder / MODEL_CARD  # of a model that was registered before cards were kept as data
+    path = folder / MODEL_CARD  # the model was registered before cards were stored as data
     first, _, rest = path.read_text().partition("\n")
     note = "The thresholds further down are those before this change; `thresholds.json` has the present ones."
     text = f"{first}\n\n## Thresholds changed\n\n- {change}\n\n{note}\n{rest}"
@@ -102,7 +102,7 @@ def _write_card(folder: Path, thresholds: Thresholds, change: str) -> str:
 
 
 def report_page(model: str, change: str, thresholds: Thresholds) -> str:
-    """A page for people: what was changed, and all thresholds of the version."""
+    """An HTML page with the change and all thresholds of the version."""
     kinds = [Column(name, f"{kind} threshold") for kind in THRESHOLD_KINDS for name in ("confidence", _ACCEPTED)]
     blocks: list[Block] = [
         Text(f"Changed from those {change}"),
@@ -113,7 +113,7 @@ def report_page(model: str, change: str, thresholds: Thresholds) -> str:
 
 
 def thresholds_of(uri: str, version: Version) -> Thresholds:
-    """Those of a registered version."""
+    """The thresholds of a registered version."""
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         return Thresholds.load(fetch_version(uri, version, scratch))
 
@@ -146,14 +146,14 @@ def _check_champion(uri: str, base: Version) -> None:
     now = alias_of(uri, base.name, CHAMPION)
     if now is None or now.version != base.version:
         raise ConfigError(
-            f"version {base.version} of {base.name} is no longer its champion (that is "
+            f"version {base.version} of {base.name} is no longer its champion (which is "
             f"{'none' if now is None else f'version {now.version}'}): its thresholds are not changed"
         )
 
 
 def _cell(text: str) -> str:
     if not cells_meant(text):
-        raise ConfigError(f"{text!r} names no product type and attribute; it is written like 'shirt/color'")
+        raise ConfigError(f"{text!r} names no product type and attribute; write them like 'shirt/color'")
     return text
 
 
@@ -164,15 +164,15 @@ def _raised(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ConfigError(f"cannot parse --raise {text!r}; it is written like 'shirt/color=0.97', between 0 and 1")
+        raise ConfigError(f"cannot parse --raise {text!r}; write it like 'shirt/color=0.97', between 0 and 1")
     return _cell(cell), value
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe thresholds``: shows the champion's thresholds, or changes them.
+    """Runs ``moemoe thresholds``: shows the champion's thresholds, or changes them.
 
     Raises:
-        ConfigError: MLflow does not answer, there is no champion, or a change that cannot be made.
+        ConfigError: MLflow does not answer, there is no champion, or a change is not possible.
     """
     asked: list[tuple[str, float | None]] = [*map(_raised, chosen.raised)]
     asked += [(_cell(text), None) for text in chosen.switch_off]

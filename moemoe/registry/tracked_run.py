@@ -1,4 +1,4 @@
-"""The MLflow run of one training or comparison, as an object that steps hand on: every step is its own process."""
+"""The MLflow run of one training or comparison, as an object passed from step to step: each step is its own process."""
 
 import json
 import re
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-#: How the runs table opens with ``?viewStateShareKey=systems``: by itself MLflow shows no metric and no parameter.
+#: The view of the runs table for ``?viewStateShareKey=systems``: by default MLflow shows no metrics and parameters.
 VIEW_TAG = "mlflow.sharedViewState.systems"
 VIEW = {
-    "searchFilter": "params.model LIKE '%'",  # not the runs per product type
+    "searchFilter": "params.model LIKE '%'",  # without the child runs per product type
     "orderByKey": "metrics.`recall_at_90p/mean`",
     "orderByAsc": False,
     "selectedColumns": [
@@ -40,7 +40,7 @@ class TrackedRun:
 
     Args:
         address: MLflow's tracking address, without a password (``default_tracking_uri``).
-        run_id: the run's id there.
+        run_id: the run's id in MLflow.
     """
 
     address: str
@@ -69,7 +69,7 @@ class TrackedRun:
         tags: Mapping[str, str],
         metrics: Mapping[str, float],
     ) -> None:
-        """Creates a finished run within this one, of the same experiment, in as few calls as MLflow allows."""
+        """Creates a finished child run in the same experiment, with as few calls as MLflow allows."""
         mlflow = self.mlflow
         child = _create_run(mlflow, experiment_id, name, params, {**tags, PARENT: self.run_id}, metrics)
         mlflow.set_terminated(child)
@@ -88,7 +88,7 @@ class TrackedRun:
 
     @property
     def mlflow(self) -> "MlflowClient":
-        """A client of the MLflow that has the run."""
+        """A client of the run's MLflow."""
         return client(self.address)
 
     @property
@@ -99,24 +99,24 @@ class TrackedRun:
 
     @property
     def url(self) -> str:
-        """Where the UI shows the runs of the experiment in columns worth comparing, from the server's root."""
+        """The UI's path, from the server's root, to the experiment's runs with the columns worth comparing."""
         experiment_id = self.mlflow.get_run(self.run_id).info.experiment_id
         return f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW_TAG.rsplit('.', 1)[1]}"
 
     @property
     def manifest(self) -> str | None:
-        """The manifest of the shards that the run is trained on, to compare with a later run's; None if unknown."""
+        """The URI of the manifest that the run is trained on, to compare with a later run's; None if unknown."""
         return self.mlflow.get_run(self.run_id).data.tags.get(MANIFEST)
 
     def parameter(self, name: str) -> str | None:
-        """A parameter as MLflow shows it, None if the run has none of this name."""
+        """A parameter as text, None if the run has none of this name."""
         return self.mlflow.get_run(self.run_id).data.params.get(name)
 
     def check_kept(self, version: str) -> None:
         """Checks that MLflow still has the run of ``version``, "version 3 of NAME".
 
         Raises:
-            ConfigError: it was deleted for good, as ``mlflow gc`` does.
+            ConfigError: it was deleted permanently, e.g. by ``mlflow gc``.
         """
         from mlflow.exceptions import MlflowException
 
@@ -126,16 +126,16 @@ class TrackedRun:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise ConfigError(
-                f"MLflow no longer has run {self.run_id}, which trained {version}, the champion: its training data are "
-                "unknown. Remove the alias champion from it in MLflow, or give another --registered-name"
+                f"MLflow no longer has run {self.run_id}, which trained {version}, the champion, so its training data "
+                "are unknown. Remove the alias champion from it in MLflow, or give another --registered-name"
             ) from error
 
     def record_manifest(self, manifest_uri: str) -> None:
-        """Notes which manifest the run is trained on."""
+        """Records which manifest the run is trained on."""
         self.mlflow.set_tag(self.run_id, MANIFEST, manifest_uri)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Logs figures of the whole run, without NaN. MLflow allows no @ in names: ``recall_at_90p`` has none."""
+        """Logs metrics of the whole run, without NaN. MLflow allows no @ in names, hence ``recall_at_90p``."""
         self.mlflow.log_batch(self.run_id, metrics=_known(metrics))
 
     def log_text(self, text: str, file: str) -> None:
@@ -147,7 +147,7 @@ class TrackedRun:
         self.mlflow.log_dict(self.run_id, dict(values), file)
 
     def log_files(self, path: str | Path, folder: str | None = None) -> None:
-        """Logs a local file, or what a local folder holds, under the artifacts' ``folder``."""
+        """Logs a local file, or the content of a local folder, under the artifacts' ``folder``."""
         mlflow = self.mlflow
         (mlflow.log_artifacts if Path(path).is_dir() else mlflow.log_artifact)(self.run_id, str(path), folder)
 
@@ -159,7 +159,7 @@ class TrackedRun:
             self.log_files(folder, "plots")
 
     def describe(self, markdown: str) -> None:
-        """Puts ``markdown`` on the run's page, as its description."""
+        """Sets the run's description, shown on its page."""
         self.mlflow.set_tag(self.run_id, "mlflow.note.content", markdown)
 
     def end(self, status: str = "FINISHED") -> None:
@@ -175,7 +175,7 @@ def _create_run(
     tags: Mapping[str, str],
     metrics: Mapping[str, float],
 ) -> str:
-    """The id of a new run that has all this."""
+    """Creates a run with these contents and returns its id."""
     from mlflow.entities import Param
 
     context = _context()
@@ -187,7 +187,7 @@ def _create_run(
 
 
 def _known(metrics: Mapping[str, float]) -> "list[Metric]":
-    """Figures of a whole run as MLflow has them, without NaN."""
+    """Metrics of a whole run in MLflow's form, without NaN."""
     from mlflow.entities import Metric
 
     return [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value == value]
@@ -195,19 +195,19 @@ def _known(metrics: Mapping[str, float]) -> "list[Metric]":
 
 @cache
 def _context() -> dict[str, str]:
-    """What MLflow finds of user, source and commit, for which it asks git; without the token in its remote's URL."""
+    """User, source and commit as MLflow finds them (it calls git); tokens in the remote's URL are removed."""
     from mlflow.tracking.context.registry import resolve_tags
 
     return {name: re.sub(r"//[^/@]+@", "//", value) for name, value in resolve_tags().items()}
 
 
 def run_name(*words: str) -> str:
-    """A run's name: what it is first, so that names group and sort, then when it began (UTC)."""
+    """A run's name: first its kind, so that names group and sort, then its start time (UTC)."""
     return "-".join([*words, datetime.now(UTC).strftime("%Y%m%d-%H%M%S")])
 
 
 def _new_experiment(mlflow: "MlflowClient", name: str) -> str:
-    """The id of a new experiment, or of the one that another first run has made in the same moment."""
+    """The id of a new experiment, or of the one that another run created at the same moment."""
     from mlflow.exceptions import MlflowException
 
     tags = {"mlflow.experimentKind": "custom_model_development"}  # else the UI asks whether it is GenAI
@@ -220,9 +220,9 @@ def _new_experiment(mlflow: "MlflowClient", name: str) -> str:
 
 
 def _artifact_location(uri: str, name: str) -> str | None:
-    """Where a new experiment keeps its files; None: where MLflow says.
+    """Where a new experiment stores its files; None: MLflow decides.
 
-    Which for a SQLite file is the working directory, but MLflow reads a "%20" in its path as a blank.
+    For a SQLite file MLflow would use the working directory, but it reads a "%20" in that path as a blank.
     """
     if not uri.startswith("sqlite:") or "%" not in str(Path.cwd()):
         return None

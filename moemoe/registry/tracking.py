@@ -1,4 +1,4 @@
-"""MLflow's tracking address: which it is, whether it answers, and a client for it."""
+"""MLflow's tracking address: finds it, checks that it answers, and makes a client for it."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CONNECT_SECONDS = 5
-#: So long another run may keep a SQLite file to itself.
+#: How long another run may lock a SQLite file.
 LOCKED_SECONDS = 60
 SQLITE = "sqlite:///"
 #: Scheme, user and password of an address; a password may hold a bare slash, an @ or any other sign.
@@ -30,16 +30,16 @@ _MODEL_NAME = re.compile(r"\w[\w .\-]{0,199}")
 def default_tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or a SQLite file in the working directory.
 
-    Without its password, which belongs into no artifact and no log: ``with_password`` finds it in the environment.
+    Its password is removed, as it must not get into artifacts or logs; ``with_password`` adds it again.
     """
-    here = str(Path.cwd() / "mlflow.db").replace("%", "%25")  # an address is read with its escapes
+    here = str(Path.cwd() / "mlflow.db").replace("%", "%25")  # percent signs in an address are escapes
     return without_password(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{here}")
 
 
 def with_password(uri: str) -> str:
-    """``uri`` as MLflow needs it, with the password of ``MLFLOW_TRACKING_URI`` where that is the same without it.
+    """``uri`` with the password of ``MLFLOW_TRACKING_URI``, if that is the same address apart from the password.
 
-    A server's user and password go to MLflow by its variables instead: it prints the server's address now and then.
+    A server's user and password are passed in MLflow's variables instead, as MLflow sometimes prints the address.
     """
     own = os.environ.get("MLFLOW_TRACKING_URI", "")
     whole = own if own and without_password(own) == uri else uri
@@ -52,7 +52,7 @@ def with_password(uri: str) -> str:
 
 
 def without_password(uri: str) -> str:
-    """A server's ``uri`` without user and password, a database's with asterisks for its password."""
+    """A server's ``uri`` without user and password, or a database's with its password replaced by asterisks."""
     uri = without_secret_parameters(uri)
     found = _LOGIN.match(uri)
     if found is None:
@@ -64,7 +64,7 @@ def without_password(uri: str) -> str:
 
 
 def check_tracking(uri: str) -> None:
-    """Raises ConfigError within seconds where MLflow cannot be reached at ``uri``."""
+    """Raises ConfigError, within seconds, if MLflow cannot be reached at ``uri``."""
     said = without_password(uri)
     try:
         address = urlparse(said)
@@ -77,7 +77,7 @@ def check_tracking(uri: str) -> None:
     except Exception as error:
         reason = redacted(first_line(error).replace(uri.rstrip("/"), said))
         found = _LOGIN.match(uri)
-        if rest := ((found and found[3]) or "").partition("@")[2]:  # a driver takes it for the host's beginning
+        if rest := ((found and found[3]) or "").partition("@")[2]:  # a driver takes it for the beginning of the host
             reason = reason.replace(f"{rest}@", "***@")
         raise ConfigError(
             f"MLflow at {said} cannot be reached ({reason}); start it, or set "
@@ -87,7 +87,7 @@ def check_tracking(uri: str) -> None:
 
 @contextmanager
 def _alone_with_the_database(uri: str) -> Iterator[None]:
-    """Keeps other first runs away while MLflow makes the tables of a SQLite file, which only one process can do."""
+    """Locks out other runs while MLflow creates the tables of a SQLite file, which only one process can do."""
     if not uri.startswith(SQLITE):
         yield
         return
@@ -100,7 +100,7 @@ def _alone_with_the_database(uri: str) -> Iterator[None]:
 
 
 def _open_database(uri: str) -> None:
-    """Raises an error of the driver where MLflow would try to open a database for two minutes."""
+    """Opens a database once, to get its driver's error at once: MLflow would retry for two minutes."""
     engine = uri.partition(":")[0].partition("+")[0]
     if engine == "sqlite":
         with closing(sqlite3.connect(_database(uri), timeout=LOCKED_SECONDS)) as database:
@@ -121,10 +121,11 @@ def _database(uri: str) -> Path:
 
 
 def check_model_name(uri: str, name: str) -> None:
-    """Checks that runs and versions can be kept under ``name``: an experiment's name and a registered model's.
+    """Checks that ``name`` can be the name of an experiment and of a registered model.
 
     Raises:
-        ConfigError: characters that MLflow, or the address models:/NAME, does not allow; a deleted experiment.
+        ConfigError: it has characters that MLflow, or the address models:/NAME, does not allow, or is the name of a
+            deleted experiment.
     """
     if not _MODEL_NAME.fullmatch(name):
         raise ConfigError(
@@ -140,7 +141,7 @@ def check_model_name(uri: str, name: str) -> None:
 
 
 def client(uri: str) -> "MlflowClient":
-    """A client for ``uri`` that gives up after seconds, not after MLflow's default of many minutes."""
+    """A client for ``uri`` that times out after seconds instead of MLflow's default of many minutes."""
     _settle()
     import mlflow
 
@@ -152,21 +153,21 @@ def client(uri: str) -> "MlflowClient":
 
 @cache
 def _settle() -> None:
-    """Once in a process: each level that is set empties what all loggers know of theirs."""
+    """Sets MLflow's options, once per process: setting a log level clears the level caches of all loggers."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # hundreds of characters in a step's log
     import logging
 
-    import mlflow  # noqa: F401 - else it would set levels of its own after this
+    import mlflow  # noqa: F401 - imported later, it would override the levels
 
     for chatty in ("alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _no_proxy_to_this_machine(uri: str) -> None:
-    """Keeps requests to a server on this machine from a proxy of the environment, which is elsewhere."""
+    """Excludes a server on this machine from the environment's proxy, which could not reach it."""
     host = urlparse(uri).hostname or ""
     if host not in ("localhost", "::1") and not host.startswith("127."):
         return

@@ -1,8 +1,8 @@
-"""MLflow's UI, opened on the runs of the latest experiment with the columns that compare systems: ``make ui``.
+"""Opens MLflow's UI on the latest experiment's runs, with the columns that compare systems: ``make ui``.
 
     python -m moemoe.registry.ui [--port 5000]
 
-One worker and no queues for background jobs, which nothing here needs: MLflow starts 14 processes otherwise.
+It uses one worker and no queues for background jobs, which are not needed; by default MLflow starts 14 processes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ START_SECONDS = 120
 
 
 def runs_view(uri: str) -> str:
-    """The path of the runs table of the experiment with the latest run; the start page's if there is no run."""
+    """The path of the runs table of the experiment with the latest run; the start page if there are no runs."""
     mlflow = client(uri)
     experiments = [experiment.experiment_id for experiment in mlflow.search_experiments()]
     latest = mlflow.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=1)
@@ -40,7 +40,7 @@ def main() -> None:
         return
     path = runs_view(uri)
     settings = {"MLFLOW_BACKEND_STORE_URI": with_password(uri), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the server too, also of a shell's background job
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end the server too, even in a shell's background job
         signal.signal(number, signal.default_int_handler)
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env={**os.environ, **settings})
@@ -69,7 +69,7 @@ def answers(server: subprocess.Popen, url: str) -> bool:
 
 
 def show(url: str) -> None:
-    """Prints the address and opens it where there is a browser."""
+    """Prints the address and opens it in a browser, if there is one."""
     print(f"MLflow's runs: {url}", flush=True)
     webbrowser.open(url)
 

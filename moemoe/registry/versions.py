@@ -1,4 +1,4 @@
-"""Versions of a registered model: found by name and alias, fetched whole, added."""
+"""Finds, fetches and adds versions of a registered model."""
 
 import io
 import re
@@ -26,10 +26,10 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("torch", "torchvision", "transformers", "timm", "pyarrow", "numpy", "pillow", "simplejpeg", "pyyaml",
                 "tqdm", "google-re2", "pint", "pandas", "safetensors")  # fmt: skip
 OF_FITTED_SYSTEMS = ("scikit-learn", "scipy")
-#: Where MLflow puts the artifact ``model`` of what ``add_version`` logs.
+#: Where MLflow stores the artifact ``model`` that ``add_version`` logs.
 MODEL_FOLDER = "artifacts/model"
 
-#: How the lines begin that are printed for every version that is registered.
+#: The beginnings of the lines that MLflow prints for every registered version.
 NOTICES = ("Successfully registered model", "Registered model", "Created version", "model loaded from")
 
 _URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
@@ -46,20 +46,20 @@ class Version:
 
     @property
     def uri(self) -> str:
-        """What MLflow loads it by."""
+        """The URI by which MLflow loads it."""
         return f"models:/{self.name}/{self.version}"
 
     @property
     def words(self) -> str:
-        """As tables name it: NAME/VERSION."""
+        """Its name in tables: NAME/VERSION."""
         return f"{self.name}/{self.version}"
 
 
 def find_version(uri: str, model: str) -> Version:
-    """The version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` means now.
+    """The version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` currently refers to.
 
     Raises:
-        ConfigError: it is not written so, or there is no such model, alias or version.
+        ConfigError: it has another form, or there is no such model, alias or version.
     """
     from mlflow.exceptions import MlflowException
 
@@ -85,18 +85,18 @@ def find_version(uri: str, model: str) -> Version:
 
 
 def _versions_of(mlflow: Any, name: str) -> list[str]:
-    quoted = name.replace("'", "")  # which no registered model's name has
+    quoted = name.replace("'", "")  # a registered model's name has no quotes
     return [str(found.version) for found in mlflow.search_model_versions(f"name = '{quoted}'")]
 
 
 def model_names(uri: str) -> list[str]:
-    """The registered models, by name; locks are none."""
+    """The names of the registered models, sorted, without locks."""
     found = client(uri).search_registered_models(max_results=1000)
     return sorted(model.name for model in found if not model.name.endswith(".lock"))
 
 
 def no_champion(uri: str, name: str) -> str:
-    """Says that ``name`` has no champion: there is no such model, or none of its versions is it."""
+    """A message that ``name`` has no champion: there is no such model, or no version was promoted."""
     names = model_names(uri)
     if name in names:
         return f"{name} has no champion in {uri}: none of its versions was promoted"
@@ -104,7 +104,7 @@ def no_champion(uri: str, name: str) -> str:
 
 
 def alias_of(uri: str, name: str, alias: str) -> Version | None:
-    """The version with ``alias``, None where no version has it."""
+    """The version with ``alias``, None if no version has it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -116,7 +116,7 @@ def alias_of(uri: str, name: str, alias: str) -> Version | None:
 
 
 def version_of_run(run: TrackedRun, name: str) -> Version | None:
-    """The version that an earlier attempt of a run has registered already."""
+    """The version that an earlier attempt of the same run has registered, None if there is none."""
     mine = run.mlflow.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
     return _version(max(mine, key=lambda v: int(v.version))) if mine else None
 
@@ -125,21 +125,21 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
     """The version's model folder (weights, tokenizer, contract, thresholds, card), copied under ``scratch``.
 
     Args:
-        file: one of the folder's, to copy that alone.
+        file: a file in the folder, to copy only that one.
 
     Raises:
-        StorageError: its files are gone from where they were registered, or it has no such file.
+        StorageError: its files are no longer where they were registered, or it has no such file.
     """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     client(uri)
-    if place := _gone(uri, version):  # MLflow may copy nothing from there, without an error
+    if place := _gone(uri, version):  # MLflow may copy nothing, without an error
         raise StorageError(
             f"the files of {version.uri} are not at {place}, where they were registered; if that folder was moved, "
             "move it back, or put a link to it there"
         )
-    model = f"{version.uri}/{MODEL_FOLDER}"  # without the code beside it: hundreds of files
+    model = f"{version.uri}/{MODEL_FOLDER}"  # not the code beside it, which is hundreds of files
     wanted = f"{model}/{file}" if file else model
     folder = tempfile.mkdtemp(dir=scratch)
     try:
@@ -151,9 +151,9 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
 
 
 def _gone(uri: str, version: Version) -> str | None:
-    """The local folder that a version's files were registered in, if there is none any more."""
+    """The local folder where a version's files were registered, if it no longer exists."""
     place = client(uri).get_model_version_download_uri(version.name, version.version)
-    if place.startswith("models:/"):  # a logged model, whose files lie where its run's do
+    if place.startswith("models:/"):  # a logged model: its files are with those of its run
         place = client(uri).get_logged_model(place.removeprefix("models:/")).artifact_location
     if urlparse(place).scheme not in ("", "file"):
         return None
@@ -162,7 +162,7 @@ def _gone(uri: str, version: Version) -> str | None:
 
 
 def add_version(run: TrackedRun, name: str, model_dir: str | Path) -> Version:
-    """Logs a whole model folder under its run and registers it; a version is there only when all of it is stored."""
+    """Logs a whole model folder under its run and registers it; the version appears only once all files are stored."""
     import mlflow
 
     import moemoe
@@ -195,7 +195,7 @@ def add_version(run: TrackedRun, name: str, model_dir: str | Path) -> Version:
 
 @contextmanager
 def _without_notices() -> Iterator[None]:
-    """Keeps from stderr what MLflow says of every registered model, and passes on whatever else is said."""
+    """Removes MLflow's notices about registered models from stderr, and passes on everything else."""
     said = io.StringIO()
     try:
         with redirect_stderr(said):

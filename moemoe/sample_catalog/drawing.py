@@ -1,4 +1,4 @@
-"""Images of the sample catalog: a garment's silhouette with its colour, pattern, sleeves, neck and trimmings."""
+"""Draws the images of the sample catalog: a garment's silhouette with colour, pattern, sleeves, neck and trimmings."""
 
 import io
 import random

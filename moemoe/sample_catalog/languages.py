@@ -1,7 +1,7 @@
-"""What sellers of two more markets write: in Hindi, which puts vowel signs between letters, and in Japanese, without blanks.
+"""Texts of sellers in two more markets: in Hindi, with vowel signs between letters, and in Japanese, without blanks.
 
-A product there says what the others say, "attribute: value" in its own language; a raw label is in either language.
-``VALUES`` also stand in the contract of ``30pt`` as aliases, so that labels are read and values are found in texts.
+Such a product states its attributes as "attribute: value" in its own language; a raw label is in English or in that
+language. ``VALUES`` are also aliases in the contract of ``30pt``, so that labels are read and values found in texts.
 """
 
 import random
@@ -16,8 +16,8 @@ class Language:
     Args:
         marketplace: the catalog's name of the market.
         column: of this language in the tables below.
-        says: how an attribute and its value are written.
-        stop: what ends a sentence.
+        says: the pattern of a statement of an attribute and its value.
+        stop: the punctuation at the end of a sentence.
     """
 
     marketplace: str

@@ -1,6 +1,6 @@
 """The words of the sample catalog: its product types, attributes, values, and how sellers misspell them.
 
-Every attribute says where its answer can be found: ``image`` (drawn, never written), ``text`` (written, never
+Every attribute has a source where its answer can be found: ``image`` (drawn, never written), ``text`` (written, never
 drawn) or ``either`` (always drawn, written half of the time).
 """
 
@@ -18,7 +18,7 @@ class SampleAttribute:
         keys: raw keys that sellers use for it.
         values: canonical value -> relative frequency.
         dirty: canonical value -> other spellings of it.
-        phrases: how text says it; ``{}`` stands for the value in lower case. Values in ``implied`` have their own.
+        phrases: how the text states it; ``{}`` stands for the value in lower case. Values in ``implied`` use those.
         implied: canonical value -> phrases that mean it without naming it.
     """
 
@@ -30,7 +30,7 @@ class SampleAttribute:
     implied: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-#: Values' colours, apart enough to be told at 64 x 64 pixels.
+#: The colours of values, different enough to be told apart at 64 x 64 pixels.
 RGB = {
     "Black": (28, 28, 30),
     "White": (246, 246, 242),

@@ -1,7 +1,7 @@
-"""The embedded sample catalog: all 30 product types and 38 attributes of appendix B, labels as dirty as real ones.
+"""Writes the sample catalog: all 30 product types and 38 attributes of appendix B, with labels as dirty as real ones.
 
-Made from a seed alone, in seconds, without downloads. See ``vocabulary`` for what is where and ``drawing``
-for the images.
+It is generated from a seed, in seconds, without downloads. See ``vocabulary`` for the words and ``drawing`` for the
+images.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""A bounded local cache of files from S3: fetched when first needed, the least recently used deleted.
+"""A bounded local cache of files from S3: fetched when first needed, least recently used files deleted.
 
-The processes of a machine share one folder. One fetches a file while the others that want it wait, under a lock that
-ends with its process; a file is under its name only when it is whole and verified.
+The processes of a machine share one folder. One process fetches a file while others that need it wait, under a lock
+that is released if its process dies. A file gets its name only once it is complete and verified.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ class ShardCache:
 
     Args:
         folder: on a local disk.
-        max_bytes: files are deleted above this; one that is in use stays readable until it is let go.
+        max_bytes: files are deleted above this; an open file stays readable until it is closed.
     """
 
     def __init__(self, folder: str | Path, max_bytes: int):
@@ -30,7 +30,7 @@ class ShardCache:
         """The file at ``uri``, memory-mapped.
 
         Raises:
-            StorageError: it is gone, or each copy's checksum differs from ``sha256`` (hex).
+            StorageError: it is gone, or every downloaded copy's checksum differs from ``sha256`` (hex).
         """
         path = self._folder / uri.rsplit("/", 1)[1]
         self._folder.mkdir(parents=True, exist_ok=True)

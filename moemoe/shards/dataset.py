@@ -1,4 +1,4 @@
-"""Reading shards: products by row index, with their labels."""
+"""Reads shards: products by row index, with their labels."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join, sizes
 
 CACHE_BYTES = 16 * 2**30
-#: Shards that stay open: the window being read and the next one.
+#: How many shards stay open: those of the window being read and of the next one.
 OPEN_SHARDS = 2 * WINDOW
 FETCHING_THREADS = 8
 SPLITS = ("train", "validation", "test")
@@ -35,9 +35,9 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass
 class Product:
-    """One labelled product: what it shows and what is known of it. ``values`` maps attribute to its gold values.
+    """One labelled product: its texts, images and labels. ``values`` maps attribute to its gold values.
 
-    ``further_images`` are those after ``image``, None for one that cannot be used.
+    ``further_images`` are the images after ``image``, None for each that cannot be used.
     """
 
     product_id: str
@@ -54,17 +54,17 @@ class Product:
 
     @property
     def text(self) -> ProductText:
-        """What is written of it, which a source has some of."""
+        """The product's text, of which each text source is a part."""
         return ProductText(self.marketplace, self.product_type, self.title, self.bullet_points, self.description)
 
     @property
     def context(self) -> str:
-        """The whole text, as the source ``text`` has it."""
+        """The whole text, as in the source ``text``."""
         return self.text.of_source(TEXT) or ""
 
     @property
     def images(self) -> list[bytes | None]:
-        """All images in order, None for one that cannot be used."""
+        """All images in order, None for each that cannot be used."""
         return [self.image, *self.further_images]
 
 
@@ -74,12 +74,12 @@ class ShardedDataset:
     Args:
         manifest_uri: as ``write_manifest`` returned it; the root is three levels above.
         scratch: local folder for the files that come from S3, shared by the processes of a machine.
-        hidden: words and training values that are left out.
-        cache_bytes: at most so much of the files from S3 is kept.
+        hidden: words and training values to leave out.
+        cache_bytes: the most bytes of files from S3 that are kept locally.
 
     Raises:
-        StorageError: a file that is missing or of another size than the manifest says; labels with another
-            checksum. When a shard is first read: its checksum differs.
+        StorageError: a file is missing or its size differs from the manifest, or the labels' checksum does. A shard
+            whose checksum differs raises it when it is first read.
     """
 
     def __init__(
@@ -110,18 +110,18 @@ class ShardedDataset:
 
     @cached_property
     def labels(self) -> pa.Table:
-        """LABELS of all products, in memory: for a look at a small dataset; no step reads it."""
+        """LABELS of all products, in memory: for inspecting a small dataset; no pipeline step uses it."""
         return self.hidden.labels(self._known.table())
 
     def rows(self, split: str) -> np.ndarray:
-        """The row indices of a split's labelled products, int64, rising."""
+        """The row indices of a split's labelled products, int64, in ascending order."""
         rows = self._known.rows(split)
         if not self.hidden.values or split != "train":
             return rows
         return np.array([row for row in rows.tolist() if self.values(row)], np.int64)
 
     def cell_value_counts(self, split: str) -> dict[tuple[str, str], Counter[str]]:
-        """Product type and attribute -> value -> number of a split's products with it."""
+        """(Product type, attribute) -> value -> number of the split's products with that value."""
         counts = self._known.value_counts(split)
         for (_, attribute), values in counts.items() if split == "train" else ():
             for value in self.hidden.values.get(attribute, ()):
@@ -129,7 +129,7 @@ class ShardedDataset:
         return {cell: values for cell, values in counts.items() if values}
 
     def value_counts(self, split: str) -> dict[str, Counter[str]]:
-        """Attribute -> value -> number of a split's products with it."""
+        """Attribute -> value -> number of the split's products with that value."""
         found: dict[str, Counter[str]] = {}
         for (_, attribute), values in self.cell_value_counts(split).items():
             found.setdefault(attribute, Counter()).update(values)
@@ -137,7 +137,7 @@ class ShardedDataset:
 
     @cached_property
     def not_applicable(self) -> dict[str, list[str]]:
-        """Product type -> the dataset's attributes that no product of the type has a label of, in any split."""
+        """Product type -> the dataset's attributes for which no product of the type has a label, in any split."""
         had = self._known.attributes_of_types()
         return {kind: [a for a in self.attributes if a not in own] for kind, own in sorted(had.items())}
 
@@ -156,7 +156,7 @@ class ShardedDataset:
         )
 
     def image(self, row: int, number: int = 0) -> memoryview | None:
-        """The encoded image of a product, not copied: its first one, or another by its ``number`` from 0."""
+        """An encoded image of a product, without copying; ``number`` counts its images from 0."""
         shard, index = self.place(row)
         return self._shards[shard].image(index, number)
 
@@ -181,7 +181,7 @@ class ShardedDataset:
         return self._known.words(name, start, stop)
 
     def place(self, row: int) -> tuple[int, int]:
-        """The shard of a row, and its index in it."""
+        """The shard of a row, and the row's index in that shard."""
         shard = bisect_right(self._starts, row) - 1
         return shard, int(row) - self._starts[shard]
 
@@ -190,7 +190,7 @@ class ShardedDataset:
         return [text or "" for text in self.texts(shard, TEXT)]
 
     def texts(self, shard: int, source: str) -> list[str | None]:
-        """The text of a ``source`` of each product of a shard; None for one that has none."""
+        """The text of ``source`` for each product of a shard, None if a product has none."""
         batch = self._shards[shard].batch
         types = self.words("product_type", *self._starts[shard : shard + 2])
         texts = (batch[name].to_pylist() for name in ("marketplace", "title", "bullet_points", "description"))
@@ -203,7 +203,7 @@ class ShardedDataset:
         ]
 
     def fetch_ahead(self, shards: Iterable[int]) -> None:
-        """Begins to copy ``shards`` from S3, several at a time; one that fails is tried again when it is read."""
+        """Starts copying ``shards`` from S3, several at a time; a failed copy is retried when the shard is read."""
         if not is_s3(self.root):
             return
         if self._fetching is None:
@@ -212,7 +212,7 @@ class ShardedDataset:
             self._fetching.submit(self._shards.__getitem__, int(shard))
 
     def stop_fetching(self) -> None:
-        """Forgets what ``fetch_ahead`` has not begun."""
+        """Cancels the copies of ``fetch_ahead`` that have not started."""
         if self._fetching is not None:
             self._fetching.shutdown(wait=False, cancel_futures=True)
             self._fetching = None
@@ -254,7 +254,7 @@ class ShardedDataset:
 
 
 class _Shard:
-    """An open shard, its images seen without a copy."""
+    """An open shard; its images are read without copying."""
 
     def __init__(self, batch: pa.RecordBatch):
         self.batch = batch
@@ -273,7 +273,7 @@ class _Shard:
 
 
 class _Encoded:
-    """Encoded images of a column, not copied."""
+    """The encoded images of a column, without copying."""
 
     def __init__(self, images: pa.BinaryArray):
         _, offsets, data = images.buffers()

@@ -1,4 +1,4 @@
-"""Encoded images -> pixels in buffers that are used again and again."""
+"""Decodes images into reusable pixel buffers."""
 
 import io
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from moemoe.sources import image_name
 
 try:
     import simplejpeg
-except ImportError:  # a bare GPU box
+except ImportError:  # a GPU machine with only the packages that training needs
     simplejpeg = None
 
 
 class ImageReader:
-    """Decodes products' images; of one that does not decode the product goes on without, and is remembered.
+    """Decodes products' images. An image that cannot be decoded counts as absent and is listed in ``quarantine``.
 
     Args:
-        stage: of the entries in the quarantine.
+        stage: the stage named in the quarantine's entries.
     """
 
     def __init__(self, stage: str):
@@ -32,9 +32,9 @@ class ImageReader:
     def read(
         self, data: bytes | memoryview | None, product_id: Callable[[], str], pixels_HWC: np.ndarray, number: int = 0
     ) -> bool:
-        """Decodes into ``pixels_HWC`` (``decode_into``); zeros and False where there is no image, or no good one.
+        """Decodes into ``pixels_HWC`` (``decode_into``); gives zeros and False if there is no image or it is broken.
 
-        ``number`` says which of the product's images it is, from 0.
+        ``number`` counts the product's images from 0.
         """
         if data is not None:
             try:
@@ -51,19 +51,19 @@ class ImageReader:
 
     @property
     def quarantine(self) -> pa.Table:
-        """QUARANTINE of the images that did not decode, one entry an image, in the order of their names."""
+        """QUARANTINE of the images that could not be decoded, one entry per image, sorted by name."""
         return pa.Table.from_pylist([self._quarantined[name] for name in sorted(self._quarantined)], QUARANTINE)
 
 
 def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
-    """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], squashed to a square, as RGB.
+    """Decodes an image into ``pixels_HWC``, a contiguous uint8 [size, size, 3], as RGB, resized to a square.
 
-    JPEGs go through simplejpeg, which frees the GIL, at the nearest larger scale; whatever it does not read through
-    Pillow, to the same pixels. Without simplejpeg all go through Pillow, which knows fewer scales: images that are made
-    smaller may get slightly other pixels.
+    JPEGs are decoded by simplejpeg, which releases the GIL, at the nearest larger scale. What simplejpeg cannot read is
+    decoded by Pillow, to the same pixels. Without simplejpeg, Pillow decodes all; it supports fewer scales, so the
+    pixels of downscaled images may differ slightly.
 
     Raises:
-        Exception: what a decoder raises on bytes that are no image, or not a whole one.
+        Exception: any error of a decoder, for bytes that are not an image or are truncated.
     """
     size = len(pixels_HWC)
     decoded = None
@@ -86,7 +86,7 @@ def decode_into(data: bytes | memoryview, pixels_HWC: np.ndarray) -> None:
 
 
 def decode_image(data: bytes | memoryview, size: int) -> np.ndarray:
-    """The image as ``decode_into`` makes it, as a view [3, size, size] of pixels of its own."""
+    """The image as ``decode_into`` decodes it, a view [3, size, size] of newly allocated pixels."""
     pixels_HWC = np.empty((size, size, 3), np.uint8)
     decode_into(data, pixels_HWC)
     return pixels_HWC.transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""What an experiment hides from the model. The shards stay as they are; training and prediction see them cut."""
+"""Hides words or values from the model for an experiment. Shards stay unchanged; data are filtered as they are read."""
 
 import re
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ _FORM = "allowed is 'attribute=value, value; attribute=value'"
 
 @dataclass(frozen=True)
 class Hidden:
-    """Nothing by default.
+    """What an experiment hides; nothing by default.
 
     Args:
-        words: spellings cut out of every text of every split (the **withheld** setting): what they say is in the
-            image alone.
-        values: per attribute, the values without a label in the training split (**zero-shot**: the model has never been
-            told of them; validation and test keep theirs).
+        words: spellings removed from every text of every split (the **withheld** setting), so that only the image
+            shows the value.
+        values: per attribute, the values whose labels are removed from the training split (**zero-shot**: the model
+            never sees them in training; validation and test keep them).
     """
 
     words: tuple[str, ...] = ()
@@ -34,10 +34,10 @@ class Hidden:
 
     @classmethod
     def of(cls, contract: Contract, withhold: str = "", unseen: str = "") -> "Hidden":
-        """From a person's options.
+        """Builds it from the options of a run.
 
         Args:
-            withhold: an attribute's name: all spellings of all its values are cut out of the texts.
+            withhold: an attribute's name: all spellings of all its values are removed from the texts.
             unseen: ``attribute=value, value; attribute=value``: values to keep out of training.
 
         Raises:
@@ -84,7 +84,7 @@ class Hidden:
         return _SPACE.sub(" ", " ".join([*kept, plain[end:]])).strip()
 
     def labels(self, labels: pa.Table) -> pa.Table:
-        """A table with LABELS' columns, the training split without the hidden values."""
+        """``labels``, a table with the columns of LABELS, without the hidden values in the training split."""
         if not self.values:
             return labels
         rows = []

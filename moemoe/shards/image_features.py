@@ -1,11 +1,11 @@
-"""The features of a frozen image encoder, computed once per image instead of once an epoch.
+"""Caches the features of a frozen image encoder: computed once per image instead of once per epoch.
 
-One file per payload shard under ``image_features/`` (one more for the products' second images, and so on), at a path
-made from the images and the encoder, so that epochs, folds, the models of a comparison, evaluation and later runs share
-them, and a shard keeps its file if only its texts change. At most MAX_BYTES of a root's disk; what does not fit is
-computed each time it is needed, to the same bits.
+Each payload shard has a file under ``image_features/`` (and one more for the products' second images, and so on). Its
+path is a hash of the images and the encoder. So epochs, folds, the models of a comparison, evaluation and later runs
+share it, and a shard keeps it if only texts change. The files take at most MAX_BYTES under a root; features that do
+not fit are computed each time they are needed, bit for bit the same.
 
-Shapes: B images, P patches, W numbers a patch.
+Shapes: B images, P patches, W numbers per patch.
 """
 
 import hashlib
@@ -24,36 +24,36 @@ from moemoe.shards.manifest import arrow_bytes
 from moemoe.storage import exists, join, mark_used, remove, sizes_by_use, write_bytes
 
 FOLDER = "image_features"
-#: 20 GiB hold half a million images of EfficientNet-Lite0 at 128 pixels.
+#: 20 GiB hold the features of half a million images by EfficientNet-Lite0 at 128 pixels.
 MAX_BYTES = 20 * 2**30
 IMAGES_AT_ONCE = 64
 
 
 class FrozenEncoder(Protocol):
-    """What computes features. ``size``: pixels a side of what it sees."""
+    """An encoder that computes features. ``size``: pixels per side of its input."""
 
     size: int
 
     @property
     def fingerprint(self) -> str:
-        """What tells its features from others': weights, architecture, options."""
+        """Identifies what its features depend on: weights, architecture, options."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """P and W."""
 
     def compute(self, images_B3HW: np.ndarray) -> np.ndarray:
-        """Half precision [B, P, W] of uint8 images."""
+        """Features in half precision [B, P, W] of uint8 images."""
 
 
 class ImageFeatures:
-    """The features of a dataset's images, where they are kept.
+    """The cached features of a dataset's images.
 
     Args:
-        dataset: whose images.
-        encoder: whose features.
-        max_bytes: of all files under the root's folder.
-        images: how many of a product's images, from the first on.
+        dataset: the products whose images are encoded.
+        encoder: computes the features.
+        max_bytes: limit for all files in the root's folder of features.
+        images: how many of a product's images have features, from the first on.
     """
 
     def __init__(self, dataset: ShardedDataset, encoder: FrozenEncoder, max_bytes: int = MAX_BYTES, images: int = 1):
@@ -63,20 +63,20 @@ class ImageFeatures:
         self._files: LruFiles[_File] = LruFiles(self._read, len(dataset.manifest.shards) * images)
 
     def fitting(self) -> list[int]:
-        """The shards whose features fit under the bound, from the first on."""
+        """The first shards, as many as have features that fit into ``max_bytes``."""
         ends = accumulate(self._bytes(shard) for shard in range(len(self._dataset.manifest.shards)))
         return [shard for shard, end in enumerate(ends) if end <= self._max_bytes]
 
     def _bytes(self, shard: int) -> int:
         P, W = self._encoder.shape
         rows = self._dataset.manifest.shards[shard].rows
-        return (rows * (2 * P * W + 8) + 4096) * self._images  # a few more than it has
+        return (rows * (2 * P * W + 8) + 4096) * self._images  # a slight overestimate
 
     def write(self, shards: Iterable[int]) -> None:
-        """Computes and writes the files of some shards that are not there yet.
+        """Computes and writes the missing files of ``shards``.
 
         Raises:
-            StorageError: a file cannot be written; the disk is full.
+            StorageError: a file cannot be written, e.g. because the disk is full.
         """
         for shard, number in product(shards, range(self._images)):
             uri = self._uri(shard, number)
@@ -86,7 +86,7 @@ class ImageFeatures:
                 write_bytes(uri, arrow_bytes(self._computed(shard, number)))
 
     def make_room(self) -> None:
-        """Removes the least recently used files of other datasets and encoders, where this one's need their room."""
+        """Removes the least recently used files of other datasets and encoders, as far as this one needs the space."""
         folder, fitting = join(self._dataset.root, FOLDER), self.fitting()
         found = sizes_by_use(folder)
         excess = sum(map(self._bytes, fitting)) + sum(size for _, size in found) - self._max_bytes
@@ -101,8 +101,8 @@ class ImageFeatures:
                 excess -= size
 
     def __getitem__(self, row: int) -> list[np.ndarray | None]:
-        """Half precision [P, W] of each of a product's images; None for one that is missing, does not decode or whose
-        file is not there.
+        """Half precision [P, W] of each of a product's images; None if the image is missing or cannot be decoded, or if
+        its file does not exist.
 
         Raises:
             StorageError: a file is damaged.
@@ -111,7 +111,7 @@ class ImageFeatures:
         return [self._files[shard * self._images + number].features(index) for number in range(self._images)]
 
     def of(self, rows: Sequence[int]) -> list[list[np.ndarray | None]] | None:
-        """The features of a batch, as of each row; None if not all images have theirs."""
+        """The features of each row of a batch; None if any image's features are not cached."""
         found = [self[row] for row in rows]
         for row, features in zip(rows, found, strict=True):
             missing = (number for number, own in enumerate(features) if own is None)
@@ -144,12 +144,12 @@ class ImageFeatures:
             return False
         try:
             decode_into(image, pixels_HWC)
-        except Exception:  # whoever reads the product meets it again, and puts it into the quarantine
+        except Exception:  # the reader of the product gets this error too, and quarantines the image
             return False
         return True
 
     def _uri(self, shard: int, number: int) -> str:
-        if (shard, number) not in self._uris:  # it takes reading all images
+        if (shard, number) not in self._uris:  # computing it reads all images
             self._uris[shard, number] = self._uri_by_content(shard, number)
         return self._uris[shard, number]
 
@@ -170,14 +170,14 @@ class ImageFeatures:
             features = column["features"].chunk(0)
             whole = checksum == _checksum(features)
         except (pa.ArrowException, KeyError, IndexError) as error:
-            raise StorageError(f"{uri}: incomplete image features ({error}); delete it and run again") from error
+            raise StorageError(f"{uri}: broken file of image features ({error}); delete it and run again") from error
         if not whole:
             raise StorageError(f"{uri}: checksum differs from its writer's; delete it and run again")
         return _File(features.offsets.to_numpy(), features.values.to_numpy(), self._encoder.shape)
 
 
 class _File:
-    """An open file; one of a shard that has none has no offsets."""
+    """An open file of features; without offsets if the shard has no file."""
 
     def __init__(self, starts: np.ndarray, values: np.ndarray, shape: tuple[int, int]):
         self._starts, self._values, self._shape = starts, values, shape

@@ -1,6 +1,6 @@
-"""The batches of one rank, made ahead of the training loop by threads.
+"""The batches of one rank, prepared by threads ahead of the training loop.
 
-Nothing outlives the process: no worker processes, no shared memory. Decoding frees the GIL, so a worker is a thread.
+Nothing outlives the process: no worker processes, no shared memory. Decoding releases the GIL, so threads suffice.
 """
 
 from collections import deque
@@ -24,22 +24,22 @@ AHEAD = 4
 class Loader(Generic[T]):
     """One rank's part of the global batches of a split, epoch after epoch; iterate it once per epoch.
 
-    The global batches are a function of (seed, epoch) alone, every rank has equally many, and a loader with any number
-    of ranks and workers goes on from the ``state_dict`` of another.
+    The global batches depend only on (seed, epoch), and all ranks have the same number of them. A loader can resume
+    from the ``state_dict`` of another, with any number of ranks and workers.
 
     Args:
         dataset: the shards.
-        split: whose products.
+        split: the split whose products are loaded.
         batch_size: global, in products.
-        seed: of the order.
+        seed: determines the order.
         make: (rows, epoch, pixels) -> batch, called in worker threads. ``pixels`` is uint8 [images, rows, size, size,
-            3] to decode into; it may be used until the next batch is asked for, and is then written again. It is empty
-            where there is no ``image_size``.
+            3] to decode into; it is valid until the next batch is requested and then overwritten. It is empty without
+            ``image_size``.
         rank, world_size: of this process.
-        workers: threads.
-        image_size: pixels a side.
-        images: of a product.
-        pinned: page-locked buffers, for copies to a GPU that do not wait.
+        workers: number of threads.
+        image_size: pixels per side.
+        images: number of images per product.
+        pinned: whether buffers are page-locked, for asynchronous copies to a GPU.
 
     Raises:
         ConfigError: the ranks cannot share a batch evenly, or the split does not fill one.
@@ -70,11 +70,11 @@ class Loader(Generic[T]):
         self._buffers = [_Buffer(shape, pinned) for _ in range(AHEAD + workers)]
 
     def __len__(self) -> int:
-        """Global batches of an epoch."""
+        """Number of global batches in an epoch."""
         return self._steps
 
     def __iter__(self) -> Iterator[T]:
-        """The batches that are left of this epoch; after the last one the loader stands at the next epoch."""
+        """The remaining batches of this epoch; after the last one the loader is at the start of the next epoch."""
         order = EpochOrder(self._rows, self._dataset.starts[:-1], self.seed, self.epoch)
         epoch, first = self.epoch, self.step
         count = len(self._buffers)
@@ -98,23 +98,23 @@ class Loader(Generic[T]):
         return order.between(step * self.batch_size, (step + 1) * self.batch_size)
 
     def state_dict(self) -> dict[str, int]:
-        """Where the loader stands; a batch counts as done once it has been handed out."""
+        """The loader's position; a batch counts as done once it has been yielded."""
         return {
             "seed": self.seed, "batch_size": self.batch_size, "products": len(self._rows),
             "epoch": self.epoch, "step": self.step,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continues from there. Raises ConfigError if seed, batch size or products differ."""
+        """Resumes from ``state``. Raises ConfigError if seed, batch size or products differ."""
         for name, own in self.state_dict().items():
             if name not in ("epoch", "step") and state.get(name) != own:
                 raise ConfigError(
-                    f"the checkpoint's data order has {name} {state.get(name)}, this run {own}; start a fresh run"
+                    f"the checkpoint's loader has {name} {state.get(name)}, this run has {own}; start a fresh run"
                 )
         self.epoch, self.step = state["epoch"], state["step"]
 
     def _steps_left(self, order: EpochOrder) -> Iterator[tuple[int, np.ndarray]]:
-        """This epoch's steps from here on with this rank's rows; a window's shards are fetched a window ahead."""
+        """The remaining steps of this epoch with this rank's rows; shards are fetched one window ahead."""
         begun = None
         for step in range(self.step, self._steps):
             start = step * self.batch_size
@@ -127,7 +127,7 @@ class Loader(Generic[T]):
 
 
 class _Buffer:
-    """Pixels of one batch; where pinned, not written again before the GPU has read them."""
+    """Pixels of one batch; if pinned, they are overwritten only after the GPU has read them."""
 
     def __init__(self, shape: tuple[int, ...], pinned: bool):
         self._read: Any = None
@@ -140,7 +140,7 @@ class _Buffer:
             self._pixels = np.empty(shape, np.uint8)
 
     def release(self) -> None:
-        """Called when the next batch is asked for: whatever copies were begun until now must have ended first."""
+        """Called when the next batch is requested: records the copies that must end before the buffer is reused."""
         if self._pinned:
             import torch
 

@@ -1,4 +1,4 @@
-"""Files that stay open, so many at most."""
+"""Keeps a limited number of files open."""
 
 import threading
 from collections import OrderedDict
@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 class LruFiles(Generic[T]):
-    """``opened[i]`` is ``open_one(i)``, made when first asked for; the oldest of more than ``at_most`` are let go.
+    """``opened[i]`` is ``open_one(i)``, opened at first use; beyond ``at_most`` the one opened first is dropped.
 
-    One thread opens a file while the others that want it wait; other files can be opened meanwhile.
+    One thread opens a file while others that need it wait; other files can be opened meanwhile.
     """
 
     def __init__(self, open_one: Callable[[int], T], files: int, at_most: int = 1024):

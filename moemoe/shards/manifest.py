@@ -14,9 +14,9 @@ from moemoe.storage import join, publish, read_bytes, size_of, write_bytes
 
 SCHEMA_VERSION = 3
 
-#: A payload shard's rows: what a product shows. No label is in it, so a changed rule leaves it as it is. If one of its
-#: products has usable images after the first, it has FURTHER_IMAGES too: a shard of single images is the same file
-#: however many the recipe reads.
+#: A payload shard's rows: the products' texts and images. It holds no labels, so a changed rule does not change it. It
+#: has the column FURTHER_IMAGES only if one of its products has usable images after the first: a shard of single images
+#: is the same file however many the recipe reads.
 PAYLOAD = pa.schema(
     [
         ("product_id", pa.string()),
@@ -28,13 +28,13 @@ PAYLOAD = pa.schema(
     ]
 )
 
-#: The labels sidecar: labels joined to payload rows by their index over all shards in manifest order.
+#: The labels sidecar: ``row`` joins a label to its payload row, counted over all shards in manifest order.
 SIDECAR = LABELS.append(pa.field("row", pa.int64()))
 
 
 @dataclass(frozen=True)
 class File:
-    """A file under the root: URI relative to the root, rows, size in bytes, SHA-256."""
+    """A file under the root: path relative to the root, number of rows, size in bytes, SHA-256."""
 
     path: str
     rows: int
@@ -44,10 +44,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a training run reads: payload shards in row order, the labels sidecar, and what made them.
+    """The files that a training run reads: payload shards in row order, the labels sidecar, and their origin.
 
-    ``mapped_labels`` are the sidecar's labels as ``ShardedDataset`` reads them. ``splits`` holds the split of every
-    group's keys so far, which later runs keep.
+    ``mapped_labels`` are the sidecar's labels in the form that ``ShardedDataset`` reads. ``splits`` holds the split of
+    every group's keys so far, which later runs keep.
     """
 
     schema_version: int
@@ -62,7 +62,7 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Products over all shards."""
+        """Number of products over all shards."""
         return sum(shard.rows for shard in self.shards)
 
     def write(self, uri: str) -> None:
@@ -71,7 +71,7 @@ class Manifest:
 
     @classmethod
     def read(cls, uri: str) -> "Manifest":
-        """Raises StorageError if there is no manifest or one of another schema version."""
+        """Reads the manifest at ``uri``. Raises StorageError if there is none or its schema version is unknown."""
         try:
             values = json.loads(read_bytes(uri))
         except ValueError as error:
@@ -92,7 +92,7 @@ class Manifest:
 
 
 def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: int) -> File:
-    """Puts ``data`` at a path made from its content; what is there already is not written again."""
+    """Writes ``data`` to a path derived from its hash; an existing file is kept."""
     digest = hashlib.sha256(data).hexdigest()
     path = f"{folder}/{digest[:32]}{suffix}"
     size = len(memoryview(data))
@@ -102,7 +102,7 @@ def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: in
 
 
 def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> File:
-    """``store`` of a local file, which need not fit into memory."""
+    """Like ``store``, for a local file, which need not fit into memory."""
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     target = f"{folder}/{digest[:32]}{suffix}"
@@ -113,7 +113,7 @@ def store_file(root: str, folder: str, suffix: str, path: Path, rows: int) -> Fi
 
 
 def arrow_bytes(table: pa.Table) -> pa.Buffer:
-    """``table`` as an Arrow file of one record batch, to be memory-mapped."""
+    """``table`` as an Arrow file of one record batch, which can be memory-mapped."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())

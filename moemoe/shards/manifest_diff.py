@@ -1,4 +1,4 @@
-"""What a catalog holds that an earlier manifest did not: told by content, not by dates or names of files."""
+"""Compares two manifests by content, not by file names or dates, to find what is new in a catalog."""
 
 import hashlib
 import tempfile
@@ -19,10 +19,10 @@ class ManifestDiff:
     """What changed from one manifest to the next.
 
     Args:
-        new_products, gone_products: labelled products that only the later, only the earlier one has.
-        relabelled_products: products of both whose labels differ.
-        new_shards: payload shards (titles, texts, images) that the earlier one does not have.
-        contract_changed: whether the labels were made by another contract.
+        new_products, gone_products: number of labelled products only in the later, or only in the earlier manifest.
+        relabelled_products: number of products in both whose labels differ.
+        new_shards: number of payload shards (titles, texts, images) that the earlier manifest does not have.
+        contract_changed: whether the labels were made with another contract.
     """
 
     new_products: int
@@ -33,11 +33,11 @@ class ManifestDiff:
 
     @property
     def anything(self) -> bool:
-        """False where training would see the same products with the same labels."""
+        """Whether anything changed: False if training would see the same products with the same labels."""
         return any(vars(self).values())
 
     def message(self) -> str:
-        """One sentence for a person."""
+        """The changes in one sentence."""
         if not self.anything:
             return "nothing is new: the same products, images and labels, and the same contract"
         return (
@@ -49,7 +49,7 @@ class ManifestDiff:
 
 
 def diff_manifests(before_uri: str, after_uri: str) -> ManifestDiff:
-    """The difference of two manifests. Raises StorageError if the earlier one, or its labels, are gone."""
+    """Compares two manifests. Raises StorageError if the earlier one, or its labels, are gone."""
     before, after = Manifest.read(before_uri), Manifest.read(after_uri)
     new = gone = relabelled = 0
     if before.sidecar.sha256 != after.sidecar.sha256:
@@ -70,9 +70,9 @@ def diff_manifests(before_uri: str, after_uri: str) -> ManifestDiff:
 
 
 def _digests(uri: str, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
-    """Of every labelled product a digest of its id and one of its labels, uint64: 16 bytes a product are in memory.
+    """Digests of every labelled product's id and of its labels, two uint64 arrays: 16 bytes per product in memory.
 
-    Two of 20 million ids have the same digest once in 100,000 catalogs; then one new product more or less is told of.
+    Two of 20 million ids share a digest in one of 100,000 catalogs; the number of new products is then off by one.
     """
     ids, labels = [], []
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:

@@ -1,7 +1,7 @@
-"""The sidecar's labels once more, in files that are memory-mapped: of 20 million products nothing is loaded.
+"""A copy of the sidecar's labels in memory-mapped files, so that even 20 million products load nothing into memory.
 
-One record per payload row, in the same order; words that repeat are dictionary-coded. A file speaks of consecutive
-rows, so that it can be written part by part.
+One record per payload row, in the same order; repeated strings are dictionary-encoded. A file covers consecutive rows,
+so that the files can be written part by part.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,7 @@ from moemoe.schemas import LABELS
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 
-#: A row's labels; product type, group and split are null where it has none.
+#: A row's labels; product type, group and split are null for a product without labels.
 MAPPED_LABELS = pa.schema(
     [
         ("product_id", pa.large_string()),
@@ -31,7 +31,7 @@ MAPPED_LABELS = pa.schema(
 def map_labels(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
     """MAPPED_LABELS of payload rows ``product_ids``; ``labels`` (LABELS) in any order.
 
-    A product's labels keep the order in which they come; labels of products that are not there are left out.
+    A product's labels keep their order; labels of products not in ``product_ids`` are dropped.
     """
     row = pc.index_in(labels["product_id"], product_ids.combine_chunks())
     labels = labels.append_column("row", row).filter(pc.is_valid(row)).sort_by("row").combine_chunks()
@@ -52,7 +52,7 @@ def map_labels(product_ids: pa.ChunkedArray, labels: pa.Table) -> pa.Table:
 
 
 def flat_labels(mapped: pa.Table) -> pa.Table:
-    """LABELS of MAPPED_LABELS again, one row per label."""
+    """MAPPED_LABELS converted back to LABELS, one row per label."""
     labels = _one(mapped["labels"])
     product = pc.list_parent_indices(labels)
     flat = [
@@ -79,7 +79,7 @@ class MappedLabels:
         return sorted({name for part in self._parts for name in part.attributes})
 
     def rows(self, split: str) -> np.ndarray:
-        """The rows of a split's products, int64, rising."""
+        """The rows of a split's products, int64, in ascending order."""
         starts = self._starts[:-1]
         return np.concatenate([start + part.rows(split) for start, part in zip(starts, self._parts, strict=True)])
 
@@ -89,9 +89,9 @@ class MappedLabels:
         return part.values(index)
 
     def value_counts(self, split: str) -> dict[tuple[str, str], Counter[str]]:
-        """Product type and attribute -> value -> number of a split's products with it.
+        """(Product type, attribute) -> value -> number of the split's products with that value.
 
-        File after file, from the codes of its words: memory holds the counts and one file's codes, no label.
+        Counts the dictionary codes file by file: memory holds the counts and one file's codes, but no labels.
         """
         found: dict[tuple[str, str], Counter[str]] = {}
         for part in self._parts:
@@ -100,7 +100,7 @@ class MappedLabels:
         return found
 
     def attributes_of_types(self) -> dict[str, set[str]]:
-        """Product type -> the attributes that its products have a label of."""
+        """Product type -> the attributes for which its products have a label."""
         found: dict[str, set[str]] = {}
         for part in self._parts:
             for product_type, attribute in part.attributes_of_types():
@@ -113,7 +113,7 @@ class MappedLabels:
         return part.table[name][index].as_py()
 
     def words(self, name: str, start: int, stop: int) -> list[str | None]:
-        """The same of the rows from ``start`` to ``stop``."""
+        """The ``name``, as in ``word``, of the rows from ``start`` to ``stop``."""
         found: list[str | None] = []
         while start < stop:
             part, index = self._find(start)
@@ -131,7 +131,7 @@ class MappedLabels:
 
 
 class _Part:
-    """One file, its offsets and codes seen by numpy."""
+    """One file, with NumPy views of its offsets and codes."""
 
     def __init__(self, table: pa.Table):
         self.table = table
@@ -168,7 +168,7 @@ class _Part:
             yield types[product_type], self.attributes[attribute]
 
     def _cells(self) -> tuple[list[str], np.ndarray]:
-        """The product types, and of each label the code of its cell: product type times attributes, plus attribute."""
+        """The product types, and each label's cell code: product type code x number of attributes + attribute code."""
         column = _one(self.table["product_type"])
         types = pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)
         of_label = np.repeat(types, np.diff(self._starts)).astype(np.int64)
@@ -190,5 +190,5 @@ def _coded(column: pa.Array) -> pa.Array:
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
-    """The column as one array; those of a mapped file are one, so that nothing is copied."""
+    """The column as one array, without copying for a mapped file, whose columns have one chunk."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

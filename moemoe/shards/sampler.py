@@ -1,8 +1,8 @@
-"""Which products make up which batch: a function of (seed, epoch) alone, the same for any number of ranks and workers.
+"""Assigns products to batches, depending only on (seed, epoch), not on the number of ranks and workers.
 
-Shards are shuffled, then the rows of each ``WINDOW`` shards among themselves. So a catalog of up to that many shards
-(131,000 products) is shuffled as a whole; of a larger one only a window is read at a time, so that it need not lie on
-the machine, and only a window's order is held in memory.
+Shards are shuffled, then the rows within each window of ``WINDOW`` shards. So a catalog of up to that many shards
+(131,000 products) is shuffled as a whole. A larger one is read one window at a time: it need not fit on the machine's
+disk, and only one window's order is in memory.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ class EpochOrder:
     """The order of one epoch.
 
     Args:
-        rows: the rows to be ordered, rising.
+        rows: the rows to be ordered, ascending.
         starts: the first row of each shard.
-        seed, epoch: what decides the order.
-        window: shards whose rows are shuffled together.
+        seed, epoch: determine the order.
+        window: number of shards whose rows are shuffled together.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class EpochOrder:
         return len(self._rows)
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The rows at the places ``start`` to ``stop`` of the order."""
+        """The rows at positions ``start`` to ``stop`` of the order."""
         found = []
         stop = min(stop, len(self))
         while start < stop:
@@ -50,7 +50,7 @@ class EpochOrder:
         return np.concatenate(found) if found else self._rows[:0]
 
     def window_of(self, place: int) -> int:
-        """The window that holds a place of the order."""
+        """The window that holds a position of the order."""
         return int(np.searchsorted(self._ends, place, side="right"))
 
     def _shuffled(self, window: int) -> np.ndarray:
@@ -62,25 +62,25 @@ class EpochOrder:
 
 
 def epoch_order(rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """All ``rows`` in one order; for few rows."""
+    """All ``rows`` in the order of an epoch, as one window; for few rows."""
     return rows[np.random.default_rng([seed, epoch]).permutation(len(rows))]
 
 
 def steps_per_epoch(products: int, batch_size: int) -> int:
-    """Global batches of an epoch; the products left over are skipped this epoch, different ones each epoch.
+    """Number of global batches in an epoch; leftover products are skipped, different ones each epoch.
 
     Raises:
-        ConfigError: fewer products than one batch.
+        ConfigError: there are fewer products than one batch needs.
     """
     if products < batch_size:
         raise ConfigError(
-            f"{products} training products do not fill one batch; allowed is a batch size up to {products}"
+            f"{products} training products do not fill one batch; allowed is a batch size of at most {products}"
         )
     return products // batch_size
 
 
 def share_of_rank(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:
-    """The part of a global batch that ``rank`` works on."""
+    """The rows of a global batch that ``rank`` processes."""
     share = len(batch) // world_size
     return batch[rank * share : (rank + 1) * share]
 

@@ -1,7 +1,7 @@
-"""Texts as token ids, cut once instead of once an epoch: that takes as long as decoding an image, or longer.
+"""Caches texts as token ids, so that they are tokenized only once: it takes as long as decoding an image, or longer.
 
-One file per payload shard under ``tokens/``, at a path made from the texts and the tokenizer, so that what a killed or
-earlier run has cut is not cut again, and so that the processes of a training can share the work.
+Each payload shard has a file under ``tokens/``, whose path is a hash of the texts and the tokenizer. So the work of an
+earlier or killed run is reused, and the processes of a training can share the work.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from moemoe.storage import exists, join, write_bytes
 
 
 class Tokens:
-    """The texts of a dataset as token ids; a product that has no such text has none.
+    """The texts of a dataset as token ids.
 
     Args:
-        dataset: whose texts.
+        dataset: the products whose texts are tokenized.
         encode: texts -> token ids of each.
-        tokenizer: what tells ``encode`` from others: another tokenizer or length has another text here.
-        source: which text of a product, see ``moemoe.sources``.
+        tokenizer: identifies ``encode``: another tokenizer or text length needs another string.
+        source: the text source of a product, see ``moemoe.sources``.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Tokens:
         self._files: LruFiles[tuple[np.ndarray, np.ndarray]] = LruFiles(self._read, len(dataset.manifest.shards))
 
     def write(self, shards: Iterable[int]) -> None:
-        """Writes the files of some shards that are not there yet."""
+        """Writes the missing files of ``shards``."""
         for shard in shards:
             if not exists(self._uri(shard)):
                 texts = self._dataset.texts(shard, self._source)
@@ -57,10 +57,10 @@ class Tokens:
         write_bytes(self._uri(shard), arrow_bytes(table))
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """The token ids of a product's text, 1-D, empty if it has none.
+        """The token ids of a product's text, 1-D, empty if it has no such text.
 
         Raises:
-            StorageError: its file is missing or damaged.
+            StorageError: the shard's file is missing or damaged.
         """
         shard, index = self._dataset.place(row)
         starts, ids = self._files[shard]

@@ -1,4 +1,4 @@
-"""Products and labels -> payload shards, labels sidecar, manifest."""
+"""Writes products and labels as payload shards, labels sidecar and manifest."""
 
 import hashlib
 import json
@@ -32,8 +32,8 @@ SHARD_ROWS = 2048
 def write_payload(products: Iterable[pa.Table], root: str) -> list[File]:
     """Writes payload shards under ``root`` and returns them in order.
 
-    ``products`` are slices with the columns of ``PAYLOAD``, and ``FURTHER_IMAGES`` or not. Every shard lies at a path
-    made from its content, so writing the same products again writes nothing, and two may write them at once.
+    ``products`` are slices with the columns of ``PAYLOAD`` and optionally ``FURTHER_IMAGES``. A shard's path is a hash
+    of its content, so writing the same products again writes nothing, and two processes may write them at once.
     """
     remove_leftovers(join(root, "payload"))
     tables = (_without_empty_column(table) for table in _rechunk(map(_payload, products), SHARD_ROWS))
@@ -65,11 +65,11 @@ def write_manifest(
 
     Args:
         shards: as ``write_payload`` returned them, for all products in order.
-        parts: the same products in the same order: the product ids of some, and their labels (LABELS with group and
-            split, any order). Each becomes a row group of the sidecar, so that memory holds one part.
-        splits: SPLIT_KEYS so far, which the next run of the dataset gets from ``earlier_run``.
+        parts: the same products in the same order, in parts: product ids, and their labels (LABELS with group and
+            split, in any order). Each part becomes a row group of the sidecar, so that only one is in memory.
+        splits: SPLIT_KEYS so far, which the dataset's next run reads by ``earlier_run``.
         root: local folder or ``s3://``.
-        latest: whether the dataset's next run takes up these splits; not those of a cross-validation's fold.
+        latest: whether the dataset's next run continues these splits; False for a fold of a cross-validation.
     """
     for folder in ("labels", "splits", "shards"):
         remove_leftovers(join(root, folder))
@@ -82,7 +82,7 @@ def write_manifest(
             for product_ids, own in parts:
                 row = pc.add(pc.index_in(own["product_id"], product_ids.combine_chunks()).cast(pa.int64()), rows)
                 sidecar = own.append_column("row", row).filter(pc.is_valid(row)).cast(SIDECAR)
-                writer.write_table(sidecar, row_group_size=max(1, sidecar.num_rows))  # pyarrow would cut at a million
+                writer.write_table(sidecar, row_group_size=max(1, sidecar.num_rows))  # pyarrow would split at a million
                 if len(product_ids):
                     own_file = arrow_bytes(map_labels(product_ids, own))
                     mapped.append(store(root, "labels", ".arrow", own_file, len(product_ids)))
@@ -112,7 +112,7 @@ class Earlier:
 
 
 def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
-    """What the last run left; both None where there was none."""
+    """Finds the dataset's last run under ``root``; both URIs are None if there was none."""
     uri = _latest(root, dataset, sample_catalog)
     if not exists(uri):
         return Earlier()
@@ -125,7 +125,7 @@ def _latest(root: str, dataset: str, sample_catalog: bool) -> str:
 
 
 def _rechunk(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly ``rows`` rows, the last one shorter."""
+    """The same rows in tables of exactly ``rows`` rows; the last one may be shorter."""
     waiting: list[pa.Table] = []
     count = 0
     for table in tables:

@@ -1,12 +1,12 @@
-"""Every system of the tables by name, MoEMoE itself among them; ``moemoe.model.system`` says what each of them has."""
+"""Finds systems by name, MoEMoE and all baselines; ``moemoe.model.system`` defines their interface."""
 
 from importlib import import_module
 from typing import Any
 
 from moemoe.errors import ConfigError
 
-#: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: its text encoder and
-#: decoder with nothing between them.
+#: Systems that the trainer trains, phase by phase. T5 and Flan-T5 are recipes of ``moemoe``: just its text encoder and
+#: decoder.
 TRAINED = {
     "cma-clip": "moemoe.baselines.cma_clip:CMAClip",
     "moemoe": "moemoe.model.moemoe:MoEMoE",
@@ -14,14 +14,14 @@ TRAINED = {
     "ner-mqmrc": "moemoe.baselines.ner_mqmrc:NerMqMrc",
 }
 
-#: Systems that are made in one pass over the training split.
+#: Systems that are fitted in one pass over the training split.
 FITTED = {
     "image-classifier": "moemoe.baselines.image_classifier:ImageClassifier",
     "knn": "moemoe.baselines.knn:KNN",
     "tf-idf": "moemoe.baselines.tf_idf:TfIdf",
 }
 
-#: Systems that consist of others.
+#: Systems that combine other systems.
 COMMITTEES = {"committee": "moemoe.systems.committee:Committee"}
 
 

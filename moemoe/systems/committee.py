@@ -1,8 +1,8 @@
-"""A committee: systems trained on the same split answer together, by a pool of their distributions over the values.
+"""A committee: an ensemble of systems trained on the same split, which pools their distributions over the values.
 
-Its members are whole systems, each in a folder of its own under ``members/`` with all that its kind needs; what the
-committee adds is an attribute's weight of each of them (see ``pooling``). Closed set: it answers values of the training
-split, and with nothing where a member was taught to.
+Its members are complete systems, each in its own folder under ``members/``. The committee adds a weight per attribute
+and member (see ``pooling``). Closed set: it answers only values of the training split, or gives an empty answer if a
+member was trained to.
 """
 
 import json
@@ -33,16 +33,16 @@ TRAINED_ON = "trained_on.json"
 
 @dataclass(frozen=True)
 class CommitteeConfig(BaselineConfig):
-    """Who its members are and what they count for.
+    """Its members and their weights.
 
     Args:
-        members: each one's system, by name.
-        sources, image: what the members read, together.
-        values: attribute -> the values it answers, those of the training split.
-        weights: attribute -> for each amount of text (see ``pooling``) each member's weight, in the order of
-            ``members``. Of an earlier version, that of each member.
+        members: the name of each member's system.
+        sources, image: the sources that the members read together.
+        values: attribute -> the values that can be answered, those of the training split.
+        weights: attribute -> for each amount of text (see ``pooling``) the members' weights, in the order of
+            ``members``. Earlier versions have just the members' weights, for all amounts of text.
         short_text: texts of fewer characters are short.
-        nothing: the members that were taught to answer with nothing where there is no value.
+        nothing: the members that were trained to give an empty answer if there is no value.
     """
 
     nested: ClassVar[dict[str, Any]] = {"image": ImageConfig}
@@ -61,12 +61,12 @@ class CommitteeConfig(BaselineConfig):
         weights = {name: own if np.ndim(own) == 2 else [own] * AMOUNTS for name, own in self.weights.items()}
         object.__setattr__(self, "weights", weights)
         if len(self.members) < 2:
-            raise ConfigError(f"committee: its members are {list(self.members)}; allowed are two or more")
+            raise ConfigError(f"committee: its members are {list(self.members)}; at least two are needed")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member ready to answer; ``collator`` as its system has it."""
+    """A member ready to answer, with its system's ``collator``."""
 
     name: str
     system: Any
@@ -78,11 +78,11 @@ class CommitteeBatch:
     """Every member's batch of the questions that can be answered.
 
     Args:
-        batches: in the order of the members; none where nothing can be answered.
-        asked: all questions in order, None for one whose attribute the training split did not have.
-        characters: how much text the product of each question shows.
-        sees_NM: whether each member sees anything of the product of each question.
-        applies_N: whether the attribute is known to apply: such an answer is not empty.
+        batches: in the order of the members; empty if no question can be answered.
+        asked: all questions in order, None for one whose attribute the training split does not have.
+        characters: the length of the text of each question's product.
+        sees_NM: whether each member has any source of each question's product.
+        applies_N: whether the attribute is known to apply, so that its answer must not be empty.
     """
 
     batches: Sequence[Any]
@@ -97,17 +97,17 @@ class CommitteeBatch:
 
 
 class CommitteeCollator:
-    """Makes each member's batch by that member's collator."""
+    """Builds each member's batch with that member's collator."""
 
     tokenizer = None
 
     def __init__(self, committee: "Committee"):
         self.members, self.config = committee.members, committee.config
-        #: What all members see images by, if they are several.
+        #: The image encoder that several members share.
         self.shared = committee.image_encoder if len(committee.readers) > 1 else None
 
     def __call__(self, items: Sequence[ModelInput]) -> CommitteeBatch:
-        """All questions of all ``items``."""
+        """A batch of all questions of all ``items``."""
         if self.shared is not None:
             items = self._seen_once(items)
         known = [[name for name in item.questions if name in self.config.values] for item in items]
@@ -125,7 +125,7 @@ class CommitteeCollator:
         return CommitteeBatch(batches, asked, characters, sees_IM.repeat(questions, axis=0), applies)
 
     def _seen_once(self, items: Sequence[ModelInput]) -> list[ModelInput]:
-        """``items`` with the features of images in their place, which else every member would compute."""
+        """``items`` with images replaced by their features, which otherwise every member would compute."""
         of_images = [place for place, kind in enumerate(kinds_of(self.config.sources)) if kind == IMAGE]
         sources = [list(item.sources) for item in items]
         seen = [(own, place) for own in sources for place in of_images if own[place] is not None]
@@ -142,10 +142,10 @@ class CommitteeCollator:
 
 
 class Committee(nn.Module):
-    """Some members and their weights; confidence = the likeliest value's pooled probability."""
+    """The members and their weights; confidence = the most likely value's pooled probability."""
 
     config_class = CommitteeConfig
-    limits = "answers values that the training split has, nothing else"
+    limits = "answers only values that occur in the training split"
 
     def __init__(self, config: CommitteeConfig, members: Sequence[Member]):
         super().__init__()
@@ -160,7 +160,7 @@ class Committee(nn.Module):
 
     @property
     def image_encoder(self) -> Any:
-        """The one that all members see images by, whose features are kept; None where they see different ones."""
+        """The image encoder that all members share, whose features are cached; None if their encoders differ."""
         readers = self.readers
         if len(readers) > 1:
             alike = all(encoder.frozen for encoder in readers) and len({own.fingerprint for own in readers}) == 1
@@ -169,23 +169,22 @@ class Committee(nn.Module):
 
     @staticmethod
     def check_members(configs: Mapping[str, Any], systems: Mapping[str, Any]) -> ImageConfig | None:
-        """What the members see of an image, None where none reads any.
+        """The image config of the members, None if no member reads images.
 
         Args:
-            configs: each member's, by name.
-            systems: each member's class.
+            configs: each member's config, by name.
+            systems: each member's class, by name.
 
         Raises:
-            ConfigError: a member that gives no distribution over values, or members that see images of different
-                sizes.
+            ConfigError: a member gives no distribution over values, or members read images of different sizes.
         """
         for name, system in systems.items():
             if not hasattr(system, "distributions"):
-                raise ConfigError(f"committee: {name} cannot be a member: it gives no distribution over values")
+                raise ConfigError(f"committee: {name} gives no distribution over values, so it cannot be a member")
         readers = {name: config.image for name, config in configs.items() if "image" in config.sources}
         if len({image.size for image in readers.values()}) > 1:
             sizes = ", ".join(f"{name} {image.size}" for name, image in readers.items())
-            raise ConfigError(f"committee: its members read images of different sizes ({sizes}); set one for all")
+            raise ConfigError(f"committee: its members read images of different sizes ({sizes}); set one size for all")
         return next(iter(readers.values()), None)
 
     @classmethod
@@ -200,7 +199,7 @@ class Committee(nn.Module):
         """A committee of the systems in ``folders``, by name, see ``CommitteeConfig``.
 
         Raises:
-            ConfigError: members that were trained on different splits, or as ``check_members``.
+            ConfigError: the members were trained on different splits, or see ``check_members``.
         """
         check_same_split(folders)
         members = [Member(name, *load_with_collator(folder)) for name, folder in folders.items()]
@@ -221,14 +220,14 @@ class Committee(nn.Module):
         return cls(config, members)
 
     def collator(self) -> CommitteeCollator:
-        """What makes its batches."""
+        """The collator that builds its batches."""
         return CommitteeCollator(self)
 
     def distributions(self, batch: CommitteeBatch) -> Iterator[tuple[str, list[int], np.ndarray, np.ndarray]]:
-        """By attribute: its places among the batch's questions, the members' probabilities [M, N, C], not yet pooled,
-        and the weights of the committee's sources [M, N, S].
+        """Per attribute: its questions' indices in the batch, the members' probabilities [M, N, C], not yet pooled, and
+        the weights of the committee's sources [M, N, S].
 
-        Where a member was taught to answer with nothing, that is the last of the values.
+        If a member was trained to give empty answers, the empty answer is the last of the values.
         """
         places = [place for place, name in enumerate(batch.asked) if name is not None]
         if not places:
@@ -252,7 +251,7 @@ class Committee(nn.Module):
             )
 
     def answer(self, batch: CommitteeBatch, collator: CommitteeCollator) -> list[Answer]:
-        """The likeliest value; nothing, with confidence 0, for an attribute that the training split did not have."""
+        """The most likely value; for an attribute that the training split lacks an empty answer with confidence 0."""
         answers = [NO_ANSWER] * len(batch.asked)
         taught_M = np.array([member.name in self.config.nothing for member in self.members])
         of_images = np.array([kind == IMAGE for kind in kinds_of(self.config.sources)], bool)
@@ -275,7 +274,7 @@ class Committee(nn.Module):
         return answers
 
     def _weights(self, member: Member, one: Distribution) -> list[float]:
-        """What a member says of the committee's sources; those that it does not read have 0."""
+        """A member's weights of the committee's sources, 0 for those that it does not read."""
         answer = Answer("", 0.0, one.image_weight, 1.0 - one.image_weight, one.source_weights)
         own = answer.by_source(member.system.config.sources)
         return [own.get(name, 0.0) for name in self.config.sources]
@@ -289,7 +288,7 @@ class Committee(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Committee":
-        """The inverse of ``save``. Raises ConfigError if files are missing, or as ``of``."""
+        """The inverse of ``save``. Raises ConfigError if files are missing, or as ``of`` does."""
         config = read_config(folder, CommitteeConfig)
         folders = {name: Path(folder) / MEMBERS / name for name in config.members}
         return cls.of(folders, config.values, config.weights, config.short_text, config.nothing).eval()
@@ -300,23 +299,23 @@ def _is_there(source: Any) -> bool:
 
 
 def _shares(weight_NM: np.ndarray, sees_NM: np.ndarray) -> np.ndarray:
-    """What each member counts for, sum 1: one that sees nothing of a product says nothing, unless none sees any."""
+    """Each member's share, sum 1; a member without any source of a product has 0, unless no member has one."""
     counts_NM = np.where(sees_NM | ~sees_NM.any(1, keepdims=True), weight_NM, 0.0)
     return counts_NM / counts_NM.sum(1, keepdims=True)
 
 
 def longest_text(item: ModelInput) -> int:
-    """Characters of an item's longest text, 0 if it has none."""
+    """Length in characters of an item's longest text, 0 if it has none."""
     return max((len(own) for own in item.sources if isinstance(own, str)), default=0)
 
 
 def check_same_split(folders: Mapping[str, str | Path]) -> None:
-    """Raises ConfigError if the members in ``folders`` were trained on different data, or do not say on which."""
+    """Raises ConfigError if the members in ``folders`` were trained on different data, or on unknown data."""
     data = {}
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON
         if not path.is_file():
-            raise ConfigError(f"committee: the training data of member {name} are unknown: {path} is missing")
+            raise ConfigError(f"committee: the training data of member {name} are unknown; {path} is missing")
         data[name] = json.loads(path.read_text())
     first, *others = data
     for name in others:

@@ -1,15 +1,14 @@
-"""Several systems' distributions over an attribute's values as one: a logarithmic opinion pool (Genest and Zidek 1986).
+"""Pools several systems' distributions over an attribute's values: a logarithmic opinion pool (Genest and Zidek 1986).
 
     p(v) = prod_m p_m(v)^w_m / sum_u prod_m p_m(u)^w_m
 
-Who is to be trusted depends on the attribute, and on whether a product has a long text, a short one as titles are, or
-none.
+The weights depend on the attribute, and on whether a product has a long text, a short one (such as a title), or none.
 
-Weights above or below a sum of 1 sharpen or flatten, so that a member that is too sure of itself is also made modest.
-They are fitted on validation by maximum likelihood. Normal priors on their logarithms draw an attribute's to those of
-all attributes, and those of each amount of text to the same: an attribute with few validation products takes the common
-ones. They are few (members x attributes x 3); the thresholds that the same validation products choose next are a little
-optimistic for it, by far less than for a model that was trained on them.
+Weights with a sum above 1 sharpen the pool, those with a sum below 1 flatten it, which also corrects overconfident
+members. They are fitted on validation by maximum likelihood. Normal priors on their logarithms draw an attribute's
+weights towards those of all attributes, and those of each amount of text towards the attribute's: an attribute with few
+validation products gets the common weights. As the weights are few (members x attributes x 3), the thresholds chosen on
+the same validation products are only slightly optimistic, far less than for a model that was trained on them.
 
 Shapes: M members, N products, C values of an attribute, A attributes, K amounts of text: none, short, long.
 """
@@ -20,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Members' probabilities are mixed with so much of the uniform distribution: a value that one thinks impossible is not.
+#: The share of the uniform distribution mixed into members' probabilities, so that no member can rule out a value.
 FLOOR = 1e-6
-#: Standard deviation of the logarithm of an attribute's weights about the common ones, of those about 1/M, and of an
-#: attribute's at one amount of text about its own.
+#: Standard deviations of the logarithms: of an attribute's weights around the common ones, of the common ones around
+#: 1/M, and of an attribute's weights at one amount of text around its general ones.
 SPREAD = 0.5
-#: The same of all attributes' at one amount of text.
+#: The same for the common weights at one amount of text.
 SPREAD_OF_AMOUNT = 1.0
 #: K
 AMOUNTS = 3
@@ -37,16 +36,16 @@ def pool(log_probability_MNC: Tensor, weight_NM: Tensor) -> Tensor:
 
 
 def amount_of_text(characters_N: np.ndarray, short_text: float) -> np.ndarray:
-    """0 where there is none, 1 where there are fewer than ``short_text`` characters, else 2, int64 [N]."""
+    """The amount of text, int64 [N]: 0 for none, 1 for fewer than ``short_text`` characters, else 2."""
     characters_N = np.asarray(characters_N)
     return (characters_N > 0).astype(np.int64) + (characters_N >= max(short_text, 1))
 
 
 def weights_at(weights: Sequence[Sequence[float]], short_text: float, characters_N: np.ndarray) -> np.ndarray:
-    """An attribute's weights where texts have so many characters, float64 [N, M].
+    """An attribute's weights for texts of the given lengths, float64 [N, M].
 
     Args:
-        weights: the attribute's, [K, M].
+        weights: the attribute's weights, [K, M].
         short_text: see ``amount_of_text``.
     """
     return np.array(weights, dtype=np.float64)[amount_of_text(characters_N, short_text)]
@@ -65,12 +64,12 @@ def fit_weights(
     short_text: float,
     members: int,
 ) -> dict[str, list[list[float]]]:
-    """Each attribute's weights [K, M].
+    """Fits each attribute's weights [K, M].
 
     Args:
-        probability: attribute -> members' probabilities of validation products, [M, N, C]; N may be 0.
-        gold: attribute -> bool [N, C], the right values, at least one of each product.
-        characters: attribute -> how much text each product shows, [N].
+        probability: attribute -> members' probabilities for validation products, [M, N, C]; N may be 0.
+        gold: attribute -> bool [N, C], the right values, at least one per product.
+        characters: attribute -> the length of each product's text, [N].
         short_text: see ``amount_of_text``.
     """
     names = list(probability)
@@ -109,10 +108,10 @@ def pooled(probability_MNC: np.ndarray, weight_NM: np.ndarray) -> np.ndarray:
 
 
 def pooled_with_nothing(probability_MNC: np.ndarray, weight_NM: np.ndarray, taught_M: np.ndarray) -> np.ndarray:
-    """The same where the last of the values is that of having none.
+    """Like ``pooled``, if the last of the values is the empty answer.
 
-    Only those members know of it that were taught (``taught_M``, bool): their mean says how likely it is, and the pool
-    is over the other values.
+    Only members that were trained to give empty answers (``taught_M``, bool) have a probability for it: their mean is
+    its probability, and the other values are pooled.
     """
     others_MNC, nothing_N = probability_MNC[..., :-1], probability_MNC[taught_M][..., -1].mean(0)
     return np.column_stack([pooled(others_MNC, weight_NM) * (1 - nothing_N)[:, None], nothing_N])

@@ -1,4 +1,4 @@
-"""Systems from their folders, whichever they are."""
+"""Loads saved systems from their folders, of any kind."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ from moemoe.systems import COMMITTEES, FITTED, load_system
 
 
 def load_saved(folder: str | Path) -> Any:
-    """The system that ``folder`` holds, whichever it is.
+    """Loads the system saved in ``folder``, of any kind.
 
     Raises:
-        ConfigError: it holds none, or its weights are no safetensors: a pickle is not opened.
+        ConfigError: there is none, or its weights are not safetensors (pickles are never opened).
     """
     system = load_system(system_of(folder))
     try:
@@ -24,8 +24,8 @@ def load_saved(folder: str | Path) -> Any:
 
 
 def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
-    """The system that ``folder`` holds, and what makes its batches. Raises ConfigError as ``load_saved`` does."""
-    from moemoe.batches.collate import collator_of  # torch and transformers: a name is read without them
+    """The system saved in ``folder``, and its collator. Raises ConfigError as ``load_saved`` does."""
+    from moemoe.batches.collate import collator_of  # lazy: it imports torch and transformers
     from moemoe.batches.tokenizer import load_tokenizer
 
     system, name = load_saved(folder), system_of(folder)
@@ -36,7 +36,7 @@ def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
 
 
 def system_of(folder: str | Path) -> str:
-    """The name in a model folder's ``config.json``; that of an early MoEMoE has none.
+    """The system's name in a model folder's ``config.json``; without a name it is an early MoEMoE.
 
     Raises:
         ConfigError: there is no such file.

@@ -53,7 +53,7 @@ def test_what_it_cannot_answer_it_says(fitted):
     )
     assert known.value == "Silk"
     assert (unknown.value, unknown.confidence) == ("", 0.0)
-    assert "nothing else" in predictor.model.limits
+    assert "answers only" in predictor.model.limits
 
 
 def items(*answers: str) -> list[ModelInput]:
@@ -155,7 +155,7 @@ def test_a_histogram_has_length_one_and_tells_colours_apart():
         ({"name": "tf-idf", "weights": "google-t5/t5-base"}, "model tf-idf has no text encoder"),
         ({"name": "tf-idf", "settings": "training.epochs=3"}, "allowed is name=value with one of max_features, "),
         ({"name": "knn", "settings": "k=0"}, "allowed are k >= 1"),
-        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights"),
+        ({"name": "knn", "settings": "image.name=resnet18"}, "without pretrained weights, which cannot measure"),
     ],
 )
 def test_what_makes_no_sense_for_a_fitted_system_is_refused(arguments, message):
@@ -177,7 +177,7 @@ def test_without_scikit_learn_the_reason_is_said():
 
 @pytest.mark.parametrize("texts", [["red shirt"], ["red shirt", "blue kurta"], ["", ""]])
 def test_a_catalog_in_which_no_word_comes_twice(texts):
-    with pytest.raises(ConfigError, match=f"no word occurs in 2 or more of the {len(texts)} training products"):
+    with pytest.raises(ConfigError, match=f"no word occurs in 2 of the {len(texts)} training products"):
         Vectorizer(TfIdfConfig()).fit(texts)
 
 

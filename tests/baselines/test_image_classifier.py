@@ -120,7 +120,7 @@ def test_two_images_of_two_values_are_told_apart():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("image.trained=all", "image.trained is all; allowed is none, it reads a frozen backbone"),
+        ("image.trained=all", "image.trained is all; allowed is none, as its backbone is frozen"),
         ("image.pretrained=false", "random weights would stay as they are"),
         ("training.epochs=3", "allowed is name=value with one of"),
     ],

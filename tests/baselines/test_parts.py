@@ -122,7 +122,7 @@ def test_mxt_reads_its_image_only_where_there_is_one(tokenizer):
     assert 0 < one[-2] < 1
     with pytest.raises(ConfigError, match="model mxt allows only context"):
         load_recipe("mxt", question_in="decoder")
-    with pytest.raises(ConfigError, match="leave out all else"):
+    with pytest.raises(ConfigError, match="and nothing more"):
         load_recipe("mxt", settings="question_guidance=true")
 
 
@@ -270,5 +270,5 @@ def test_ngrams_are_a_setting_of_clip_and_bert_too(system, tmp_path):
     assert not torch.equal(states(plain), states(model))
     model.save_pretrained(tmp_path)
     assert torch.equal(states(system.from_pretrained(tmp_path)), states(model))
-    with pytest.raises(ConfigError, match="Text has none with the weights bert; leave one out"):
+    with pytest.raises(ConfigError, match="Text cannot add n-grams to the weights bert; leave one out"):
         kind(pretrained="bert", ngrams=NgramConfig((2,), 16))

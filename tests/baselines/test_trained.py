@@ -125,7 +125,7 @@ def test_what_it_cannot_answer_it_says(trained):
     asked = [ProductQuery("IN | shirt | Brand 3 Silk shirt", None, ["material", "neck style"])]
     [[material, unknown]] = predictor.answer(asked)
     assert material.value == "Silk"
-    assert "nothing else" in predictor.model.limits
+    assert "answers only" in predictor.model.limits
     if name == "cma-clip":
         assert (unknown.value, unknown.confidence) == ("", 0.0)
     else:

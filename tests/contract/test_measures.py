@@ -155,13 +155,13 @@ def test_other_quantities(readers, attribute, raw, value):
         ("30W x 20D", "several dimensions"),
         ("30 x 20 x 40 cm (W x D x H)", "several dimensions"),
         ("2 x 30 cm", "a number of pieces"),
-        *((f"30 cm, {words}", f"{words!r} makes it several") for words in ("pack of 2", "3 pcs", "2 pairs", "5-pack")),
+        *((f"30 cm, {words}", f"{words!r} means several") for words in ("pack of 2", "3 pcs", "2 pairs", "5-pack")),
         ("20 cm + 10 cm", "'+' makes it a sum"),
         ("Up-to 30 cm", "'Up-to' makes it a bound"),
         ("5'13", "no unit"),
         ("L30", "no number"),
         ("16 fl oz", "unit 'fl oz' is not accepted"),
-        ("set of 2, 5 cm", "'set of 2' makes it several pieces"),
+        ("set of 2, 5 cm", "'set of 2' means several pieces"),
         ("up to 5 cm", "'up to' makes it a bound"),
         ("5 cm and more", "'and more' makes it a bound"),
         ("5+ cm", "a bound"),
@@ -197,7 +197,7 @@ def test_other_quantities(readers, attribute, raw, value):
         ("Rs.500", "'Rs' makes it a price"),
         ("v1.5 cm", "no number"),
         ("..5 cm", "no number"),
-        ("1 inch and a half", "'and a half' is a part of the number that is not read"),
+        ("1 inch and a half", "'and a half' is a fraction in words"),
         *(
             (raw, "a bound")
             for raw in (

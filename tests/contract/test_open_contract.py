@@ -142,7 +142,7 @@ contradictions:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dataset: x\n", "may be left out where there is a key 'open'"),
+        ("dataset: x\n", "may be left out only if there is a key 'open'"),
         ("dataset: x\nopen: {product_type_products: 3}\n", "key 'attribute_labels' is missing"),
         (OPEN.replace("value_labels: 2", "value_labels: 0"), "must be a whole number from 1 to 1,000,000,000"),
     ],

@@ -142,7 +142,7 @@ def test_as_a_person_would_do_it(contract, rows, cut):
         ("when: {department: [Men]}", "when: {}", 8, "'when' must name one attribute"),
         ("when: {department: [Men]}", "when: {department: [Men], age: [Girls]}", 8, "'when' must name one attribute"),
         ("never: {age: [Girls, Boys]}", "never: {age: [Girls, Boy]}", 9, "'Boy' is unknown; did you mean 'Boys'"),
-        ("never: {age: [Girls, Boys]}", "never: {department: [Girls]}", 9, "both speak of 'department'"),
+        ("never: {age: [Girls, Boys]}", "never: {department: [Girls]}", 9, "both name 'department'"),
         ("    never: {age: [Girls, Boys]}\n", "", 8, "key 'never' is missing"),
         ("    reason: men are no children\n", "", 8, "key 'reason' is missing"),
         ("reason: men are", "reson: men are", 10, "unknown key 'reson' .* did you mean 'reason'"),

@@ -209,7 +209,7 @@ class TestCommand:
             (lambda: None, "no such file"),
             (lambda: bad.write_bytes(b"PAR1"), unreadable),
             (lambda: bad.write_bytes(good.read_bytes()[:-9]), unreadable),
-            (lambda: pq.write_table(labels.drop("values"), bad), "it lacks values"),
+            (lambda: pq.write_table(labels.drop("values"), bad), "it lacks the columns values"),
             (lambda: pq.write_table(labels.set_column(5, "values", pa.array([1])), bad), unreadable),
         ):
             write()

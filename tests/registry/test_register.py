@@ -312,7 +312,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
     [
         (["--raise", "shirt/color=2"], "between 0 and 1"),
         (["--raise", "color"], "cannot parse --raise 'color'"),
-        (["--switch-off", "color"], "it is written like 'shirt/color'"),
+        (["--switch-off", "color"], "write them like 'shirt/color'"),
     ],
 )
 def test_a_change_that_is_none(option, message):

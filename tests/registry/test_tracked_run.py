@@ -46,7 +46,7 @@ def test_a_run_remembers_its_manifest(uri):
 
 def test_a_run_that_was_deleted_for_good_is_said(uri):
     TrackedRun.start(uri, "e", "r", {}, {}).check_kept("version 1 of m")
-    with pytest.raises(ConfigError, match="no longer has run f00, which trained version 2 of m, the champion"):
+    with pytest.raises(ConfigError, match="MLflow no longer has run f00, which trained version 2 of m, the champion"):
         TrackedRun(uri, "f00").check_kept("version 2 of m")
 
 

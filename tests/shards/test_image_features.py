@@ -124,8 +124,8 @@ def test_other_weights_have_files_of_their_own(dataset):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda content: content[: len(content) // 2], "incomplete image features .*; delete it and run again"),
-        (lambda content: content[:0], "incomplete image features .*; delete it and run again"),
+        (lambda content: content[: len(content) // 2], "broken file of image features .*; delete it and run again"),
+        (lambda content: content[:0], "broken file of image features .*; delete it and run again"),
         (lambda content: flipped(content), "checksum differs from its writer's; delete it and run again"),
     ],
 )

@@ -115,9 +115,9 @@ def test_it_goes_on_in_mid_epoch_with_another_number_of_ranks(before, after, dat
 
 def test_a_state_of_other_data_is_refused(dataset):
     state = loader_of(dataset).state_dict()
-    with pytest.raises(ConfigError, match="data order has products 61, this run 60"):
+    with pytest.raises(ConfigError, match="loader has products 61, this run has 60"):
         loader_of(dataset).load_state_dict({**state, "products": 61})
-    with pytest.raises(ConfigError, match="data order has seed 1, this run 0"):
+    with pytest.raises(ConfigError, match="loader has seed 1, this run has 0"):
         loader_of(dataset).load_state_dict({**state, "seed": 1})
 
 

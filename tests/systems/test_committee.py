@@ -213,10 +213,10 @@ def test_settings_go_to_the_member_they_name():
 @pytest.mark.parametrize(
     ("members", "settings", "message"),
     [
-        (["qga", "tf-idf"], "penalty=3", "allows MEMBER.name=value, MEMBER one of qga, tf-idf"),
+        (["qga", "tf-idf"], "penalty=3", "a committee takes MEMBER.name=value; its members are qga, tf-idf"),
         (["qga", "tf-idf"], "tf-idf.nothing=3", "'nothing=3': allowed is name=value"),
-        (["qga"], "", "its members are .*; allowed are two or more"),
-        (["qga", "ner-mqmrc"], "", "ner-mqmrc cannot be a member: it gives no distribution"),
+        (["qga"], "", "its members are .*; at least two are needed"),
+        (["qga", "ner-mqmrc"], "", "ner-mqmrc gives no distribution"),
         (["qga", "t5"], "qga.image.size=32", None),
         (["qga", "moemoe"], "qga.image.size=32", r"images of different sizes \(qga 32, moemoe 128\)"),
     ],

@@ -86,7 +86,7 @@ def test_the_contract_says_so(tmp_path):
         path.write_text(f"{given}columns: {{attributes: {columns}, title: Name}}\n")
         assert load_contract(path).columns == {"attributes": expected, "title": "Name"}
     path.write_text(f"{given}columns: {{attributes: [a, Name], title: Name}}\n")
-    with pytest.raises(ContractError, match=r"contract\.yaml:4: column 'Name' is given to two catalog columns"):
+    with pytest.raises(ContractError, match=r"contract\.yaml:4: column 'Name' is mapped to two catalog columns"):
         load_contract(path)
     path.write_text(f"{given}columns: {{title: [a, b]}}\n")
     with pytest.raises(ContractError, match=r"contract\.yaml:4: "):
