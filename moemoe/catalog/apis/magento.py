@@ -16,10 +16,10 @@ from moemoe.catalog.apis.magento_names import OF_NAMES, Names
 from moemoe.catalog.apis.values import fields, listed, number, objects, tell
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.magento import image_path
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, filled_rows, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, filled_rows, in_order
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
@@ -119,17 +119,13 @@ def _product(given: Mapping[str, Any], further: Mapping[str, Any], known: Names,
     paths = known.paths(linked or [as_cell(one) for one in listed(custom.get("category_ids"))])
     labels.add("categories", ["/".join(path) for path in paths])
     file.counts[NO_CATEGORY] += not paths
-    short, body = (html_text(as_cell(custom.get(name))) for name in _TEXTS)
+    body = html_texts(*(as_cell(custom.get(name)) for name in _TEXTS))
     images = _images(given.get("mediagalleryentries"), custom)
     return {
         "product_id": as_cell(given.get("sku")) or None,
         "product_type": max(paths, key=len)[-1] if paths else attribute_set or set_number or None,
         "title": line_text(given.get("name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 

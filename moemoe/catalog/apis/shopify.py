@@ -22,6 +22,7 @@ from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
     check_product_type,
+    described,
     each_row,
     filled_rows,
     in_order,
@@ -123,11 +124,7 @@ def _product(row: Row, file: SellerFile) -> Row:
         "product_id": as_cell(given.get("id")) or as_cell(given.get("handle")) or None,
         "product_type": last_of_path(kind or category),
         "title": line_text(given.get("title")),
-        "bullet_points": body.bullet_points,
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 

@@ -14,7 +14,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.languages import TAGS, in_language, is_tagged, language_of
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
+from moemoe.catalog.layouts.shop_values import Labels, described, each_row, in_order
 
 _BECAME = {
     "item_id": "product_id",
@@ -96,11 +96,8 @@ def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) ->
         "marketplace": country or None,
         "product_type": next(iter(_texts(row.get("product_type"), language, country)), None),
         "title": title,
+        **described(body, images, labels),
         "bullet_points": in_order([*points, *body.bullet_points]),
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
     }
 
 

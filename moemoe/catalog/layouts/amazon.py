@@ -17,7 +17,7 @@ from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, described, in_order
 
 #: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
 _FIELDS = {
@@ -177,11 +177,8 @@ class _Fields:
             "marketplace": market,
             "product_type": self.text(row, "product_type") or None,
             "title": line_text(self.text(row, "title")),
+            **described(body, images, labels),
             "bullet_points": in_order([*map(line_text, self.texts(row, "bullet_points")), *body.bullet_points]),
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": labels.pairs(),
         }
 
 

@@ -10,7 +10,7 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, each_row, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, each_row, in_order
 
 _BECAME = {
     "uniq_id": "product_id",
@@ -52,11 +52,7 @@ def _product(row: Row) -> Row:
         "product_id": row.get("uniq_id"),
         "product_type": _product_type(tree, title or "", brand),
         "title": title,
-        "bullet_points": body.bullet_points,
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 

@@ -19,6 +19,7 @@ from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
     check_product_type,
+    described,
     each_row,
     in_order,
     last_of_path,
@@ -177,11 +178,8 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
         )
         or last_of_path(text("google_product_category") or text("fb_product_category")),
         "title": line_text(text("title") or text("structured_title")),
+        **described(body, images, labels),
         "bullet_points": [*several("product_highlight"), *body.bullet_points],
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
     }
 
 

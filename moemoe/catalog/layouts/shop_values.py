@@ -8,6 +8,7 @@ from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
+from moemoe.catalog.layouts.html_text import HtmlText
 from moemoe.catalog.layouts.layout import SellerFile
 from moemoe.contract.cell_text import MISSING_TEXTS, as_text
 from moemoe.errors import CatalogError
@@ -70,6 +71,17 @@ class Labels:
     def pairs(self) -> dict[str, str | list[str]]:
         """Key -> label, or the list of its labels."""
         return {key: next(iter(labels)) if len(labels) == 1 else list(labels) for key, labels in self._found.items()}
+
+
+def described(body: HtmlText, images: Sequence[str], labels: Labels) -> Row:
+    """The catalog's columns behind the title: what a body says, the images, the first one apart, and the labels."""
+    return {
+        "bullet_points": body.bullet_points,
+        "description": body.description,
+        "image": images[0] if images else None,
+        "images": images,
+        "attributes": labels.pairs(),
+    }
 
 
 def last_of_path(path: str | None, separator: str = ">") -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.long_form import UNNAMED
 from moemoe.catalog.layouts.shop_values import (
@@ -20,8 +20,8 @@ from moemoe.catalog.layouts.shop_values import (
     as_cell,
     check_product_type,
     deepest_path,
+    described,
     filled_rows,
-    in_order,
     last_of_path,
     split_list,
     split_urls,
@@ -114,23 +114,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 def _product(cells: dict[str, str], labels: Labels) -> Row:
     paths = split_list(cells.get("Categories"))
-    for name, label in (
-        ("Categories", paths),
-        ("Tags", split_list(cells.get("Tags"))),
-        ("Brands", split_list(cells.get("Brands"))),
-    ):
-        labels.add(name, label)
-    short, body = (html_text(without_shortcodes(cells.get(name, ""))) for name in ("Short description", "Description"))
+    for name in ("Categories", "Tags", "Brands"):
+        labels.add(name, split_list(cells.get(name)))
+    body = html_texts(*(without_shortcodes(cells.get(name, "")) for name in ("Short description", "Description")))
     images = split_urls(cells.get("Images"))
     return {
         "product_id": cells.get("ID") or cells.get("SKU"),
         "product_type": last_of_path(deepest_path(paths)),
         "title": line_text(cells.get("Name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 
