@@ -23,6 +23,8 @@ from moemoe.catalog.layouts.shop_values import (
     as_cell,
     check_product_type,
     deepest_path,
+    described,
+    every_spelling,
     filled_rows,
     in_order,
     last_of_path,
@@ -31,49 +33,34 @@ from moemoe.catalog.layouts.shop_values import (
 
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Weight", "Width", "Height", "Depth")
-#: What we call a column -> its modern name, its legacy names.
+#: What we call a column -> what becomes of it, its modern name, its legacy names.
 _COLUMNS = {
-    "item": ("Item", "Item Type"),
-    "id": ("ID", "Product ID"),
-    "sku": ("SKU", "Product Code/SKU"),
-    "name": ("Name", "Product Name"),
-    "options": ("Options", "Product Name"),
-    "categories": ("Categories", "Category", "Category String", "Category Details"),
-    "description": ("Description", "Product Description"),
-    "brand": ("Brand Name", "Brand"),
-    "fields": ("Custom Fields", "Product Custom Fields"),
-    "image": ("Internal Image URL (Export)",),
-    "given image": ("Image URL (Import)",),
-    "variant image": ("Variant Image URL",),
-    "is first": ("Image is Thumbnail",),
-    "image order": ("Image Sort Order",),
-    "condition": ("Product Condition",),
-    **{name.casefold(): (name, f"Product {name}") for name in _MEASURES},
-}
-_BECAME = {
-    "item": "tells variants and images from products",
-    "id": "product_id",
-    "sku": "product_id where the id is missing",
-    "options": ATTRIBUTE,
-    "name": "title",
-    "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
-    "description": "description, bullet_points",
-    "brand": ATTRIBUTE,
-    "fields": ATTRIBUTE,
-    "image": "image",
-    "given image": "image",
-    "variant image": "image",
-    "is first": "order of images",
-    "image order": "order of images",
-    "condition": ATTRIBUTE,
-    **{name.casefold(): ATTRIBUTE for name in _MEASURES},
+    "item": ("tells variants and images from products", "Item", "Item Type"),
+    "id": ("product_id", "ID", "Product ID"),
+    "sku": ("product_id where the id is missing", "SKU", "Product Code/SKU"),
+    "name": ("title", "Name", "Product Name"),
+    "options": (ATTRIBUTE, "Options", "Product Name"),
+    "categories": (
+        *(f"product_type (the last of the deepest), {ATTRIBUTE}", "Categories", "Category", "Category String"),
+        "Category Details",
+    ),
+    "description": ("description, bullet_points", "Description", "Product Description"),
+    "brand": (ATTRIBUTE, "Brand Name", "Brand"),
+    "fields": (ATTRIBUTE, "Custom Fields", "Product Custom Fields"),
+    "image": ("image", "Internal Image URL (Export)"),
+    "given image": ("image", "Image URL (Import)"),
+    "variant image": ("image", "Variant Image URL"),
+    "is first": ("order of images", "Image is Thumbnail"),
+    "image order": ("order of images", "Image Sort Order"),
+    "condition": (ATTRIBUTE, "Product Condition"),
+    **{name.casefold(): (ATTRIBUTE, name, f"Product {name}") for name in _MEASURES},
 }
 #: The legacy export's columns of the images of a product.
 _NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
 #: What the legacy export tells Google Shopping.
 _GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
 _NAMES = (
-    *(name for names in _COLUMNS.values() for name in names),
+    *every_spelling(_COLUMNS),
     *("Inventory Tracking", "Option Set", "Product Visible?"),
     *(f"Product Image {part} - 1" for part in ("File", "URL", "Is Thumbnail", "Sort")),
     *(f"GPS {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern", "Category")),
@@ -141,7 +128,7 @@ class _Columns(NamedColumns):
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
-        super().__init__(file, _COLUMNS, _BECAME)
+        super().__init__(file, _COLUMNS)
         if self.named.get("options") == self.named.get("name"):  # the legacy export has both in one column
             file.became[self.named["name"]] = f"title, {ATTRIBUTE}"
         #: Of each numbered image what its columns are called: "file" or "url", "is thumbnail", "sort" -> the column.
@@ -230,11 +217,7 @@ class _Product:
             "product_id": self._texts["id"] or self._texts["sku"],
             "product_type": last_of_path(deepest_path(self._categories, "/"), "/"),
             "title": line_text(self._texts["name"]),
-            "bullet_points": body.bullet_points,
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": self._labels.pairs(),
+            **described(body, images, self._labels),
         }
 
 

@@ -136,18 +136,22 @@ def found_columns(columns: Sequence[str], names: Iterable[str]) -> dict[str, str
     return {name: spelled[name.casefold()] for name in names if name.casefold() in spelled}
 
 
+#: What a layout calls a column -> what becomes of it, how files spell it: the first that is there counts.
+Columns = Mapping[str, tuple[str, ...]]
+
+
+def every_spelling(columns: Columns) -> tuple[str, ...]:
+    """The names that a layout's columns have in files, for ``Layout.names``."""
+    return tuple(name for _, *spelled in columns.values() for name in spelled)
+
+
 class NamedColumns:
-    """A file's columns under the layout's names for them.
+    """A file's columns under the layout's names for them. Says in ``file.became`` what becomes of each."""
 
-    Args:
-        spellings: name -> how files spell it, the first that is there counts.
-        became: name -> what becomes of the column.
-    """
-
-    def __init__(self, file: SellerFile, spellings: Mapping[str, Iterable[str]], became: Mapping[str, str]):
-        found = {name: found_columns(file.table.columns, spelled) for name, spelled in spellings.items()}
-        self.named = {name: next(iter(columns.values())) for name, columns in found.items() if columns}
-        file.became.update({column: became[name] for name, column in self.named.items()})
+    def __init__(self, file: SellerFile, columns: Columns):
+        found = {name: found_columns(file.table.columns, spelled) for name, (_, *spelled) in columns.items()}
+        self.named = {name: next(iter(spelled.values())) for name, spelled in found.items() if spelled}
+        file.became.update({column: columns[name][0] for name, column in self.named.items()})
 
     def cell(self, row: Row, name: str) -> str:
         """The cell of a named column, without blanks around it; "" if the file has no such column."""

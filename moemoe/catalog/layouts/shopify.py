@@ -20,6 +20,8 @@ from moemoe.catalog.layouts.shop_values import (
     NamedColumns,
     as_cell,
     check_product_type,
+    described,
+    every_spelling,
     filled_rows,
     found_columns,
     in_order,
@@ -28,37 +30,27 @@ from moemoe.catalog.layouts.shop_values import (
 
 #: The option of a product that has none.
 DEFAULT_TITLE = "Default Title"
-#: What we call a column -> its name until 2025, and since.
+#: What we call a column -> what becomes of it, its name until 2025, and since.
 _COLUMNS = {
-    "handle": ("Handle", "URL handle"),
-    "title": ("Title",),
-    "body": ("Body (HTML)", "Body HTML", "Description"),
-    "vendor": ("Vendor",),
-    "category": ("Product Category", "Standardized Product Type", "Category", "Category: Name"),
-    "type": ("Type", "Custom Product Type"),
-    "tags": ("Tags",),
-    "image": ("Image Src", "Product image URL"),
-    "position": ("Image Position",),
-    "variant image": ("Variant Image", "Variant image URL"),
-    "grams": ("Variant Grams", "Weight value (grams)"),
+    "handle": ("product_id", "Handle", "URL handle"),
+    "title": ("title", "Title"),
+    "body": ("description, bullet_points", "Body (HTML)", "Body HTML", "Description"),
+    "vendor": (ATTRIBUTE, "Vendor"),
+    "category": (
+        *(f"{ATTRIBUTE}, product_type where Type is empty", "Product Category", "Standardized Product Type"),
+        *("Category", "Category: Name"),
+    ),
+    "type": ("product_type", "Type", "Custom Product Type"),
+    "tags": (ATTRIBUTE, "Tags"),
+    "image": ("image", "Image Src", "Product image URL"),
+    "position": ("order of images", "Image Position"),
+    "variant image": ("image", "Variant Image", "Variant image URL"),
+    "grams": (ATTRIBUTE, "Variant Grams", "Weight value (grams)"),
 }
 REFERENCES = "metafields that refer to other objects of the shop, left out"
 #: Several, too, with commas or semicolons between them.
 _REFERENCE = re.compile(r"gid://shopify/\w+/[^\s,;]+(?:[\s,;]+gid://shopify/\w+/[^\s,;]+)*")
 _OPTIONS = tuple((f"Option{number} Name", f"Option{number} Value") for number in (1, 2, 3))
-_BECAME = {
-    "handle": "product_id",
-    "title": "title",
-    "body": "description, bullet_points",
-    "vendor": ATTRIBUTE,
-    "category": f"{ATTRIBUTE}, product_type where Type is empty",
-    "type": "product_type",
-    "tags": ATTRIBUTE,
-    "image": "image",
-    "position": "order of images",
-    "variant image": "image",
-    "grams": ATTRIBUTE,
-}
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
@@ -69,7 +61,8 @@ _GOOGLE = re.compile(
     r"Google[ _]Shopping(?: / |_)(Gender|Age[ _]Group|Color|Size|Material|Pattern|Google[ _]Product[ _]Category)", re.I
 )
 _NAMES = (
-    *(name for names in (*_COLUMNS.values(), *_OPTIONS) for name in names),
+    *every_spelling(_COLUMNS),
+    *(name for pair in _OPTIONS for name in pair),
     *("Variant SKU", "Variant Price"),
     *(f"Google Shopping / {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern")),
     "Google Shopping / Google Product Category",
@@ -123,7 +116,7 @@ class _Columns(NamedColumns):
 
     def __init__(self, file: SellerFile):
         columns, self.counts = file.table.columns, file.counts
-        super().__init__(file, _COLUMNS, _BECAME)
+        super().__init__(file, _COLUMNS)
         options = found_columns(columns, (name for pair in _OPTIONS for name in pair))
         self.options = [(options[name], options[value]) for name, value in _OPTIONS if {name, value} <= set(options)]
         self.keys: dict[str, str] = {}
@@ -175,11 +168,7 @@ class _Product:
             "product_id": self.handle,
             "product_type": last_of_path(self._texts.get("type") or self._texts.get("category")),
             "title": line_text(self._texts.get("title")),
-            "bullet_points": body.bullet_points,
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": self._labels.pairs(),
+            **described(body, images, self._labels),
         }
 
 
