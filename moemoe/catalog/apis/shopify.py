@@ -21,10 +21,8 @@ from moemoe.catalog.layouts.shop_values import (
     ZERO,
     Labels,
     as_cell,
-    check_product_type,
     described,
     each_row,
-    filled_rows,
     in_order,
     last_of_path,
     split_list,
@@ -82,18 +80,12 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each object; of a bulk export those of its lines that belong to no product are RowErrors."""
     columns = {*fields(dict.fromkeys(file.table.columns, True))}
-    check_product_type(file, bool({*_TYPES, *_CATEGORIES} & columns), "product_type and no category")
+    file.check_product_type(bool({*_TYPES, *_CATEGORIES} & columns), "product_type and no category")
     is_bulk = _is_bulk(file, columns)
     became = _BECAME_OF_LINES if is_bulk else _BECAME
     tell(file, became)
-    if is_bulk:
-        for row in _bulk_products(file):
-            try:
-                yield row if isinstance(row, RowError) else _product(row, file)
-            except RowError as error:
-                yield error
-    else:
-        yield from each_row(file, lambda row: _product(row, file))
+    products = _bulk_products(file) if is_bulk else file.filled_rows()
+    yield from each_row(products, lambda row: _product(row, file))
     tell(file, became)
 
 
@@ -118,13 +110,12 @@ def _product(row: Row, file: SellerFile) -> Row:
     labels.add("vendor", given.get("vendor"))
     labels.add("category", category)
     labels.add("tags", [tag for one in listed(given.get("tags")) for tag in split_list(as_cell(one))])
-    images = _images(given, variants)
     kind = next((text for name in _TYPES if (text := as_cell(given.get(name)))), None)
     return {
         "product_id": as_cell(given.get("id")) or as_cell(given.get("handle")) or None,
         "product_type": last_of_path(kind or category),
         "title": line_text(given.get("title")),
-        **described(body, images, labels),
+        **described(body, _images(given, variants), labels),
     }
 
 
@@ -178,7 +169,7 @@ def _images(given: Mapping[str, Any], variants: list[dict[str, Any]]) -> list[st
     found.sort(key=lambda one: one[:2])
     own = in_order(path for *_, path in found) or in_order(address(given.get(name)) for name in _MAIN_IMAGES)
     of_variants = [address(variant.get(name)) for variant in variants for name in ("image", "featuredimage")]
-    return in_order([*own, *of_variants])
+    return [*own, *of_variants]
 
 
 def _is_graphql(file: SellerFile) -> bool:
@@ -193,7 +184,7 @@ def _is_bulk(file: SellerFile, columns: set[str]) -> bool:
 
 def _bulk_products(file: SellerFile) -> Iterator[Row | RowError]:
     """Products with what belongs to them within, wherever it stands."""
-    lines = (row if isinstance(row, RowError) else fields(row) for row in filled_rows(file))
+    lines = (row if isinstance(row, RowError) else fields(row) for row in file.filled_rows())
     variants = joined(lines, _key_of_variant, _with_metafields, LINES_IN_MEMORY)
     return joined(variants, _key_of_product, lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
 

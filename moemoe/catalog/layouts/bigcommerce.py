@@ -16,16 +16,13 @@ from moemoe.catalog.formats.short_records import PADDED
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
 from moemoe.catalog.layouts.shop_values import (
     ZERO,
     Labels,
-    NamedColumns,
     as_cell,
-    check_product_type,
     deepest_path,
     described,
-    every_spelling,
-    filled_rows,
     in_order,
     last_of_path,
     split_list,
@@ -113,7 +110,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 def _whole_rows(file: SellerFile, columns: "_Columns") -> Iterator[Row | RowError]:
     """The rows; one with fewer cells than the header is whole if the next one begins as rows of the export do."""
     waiting: RowError | None = None
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if waiting is not None:
             yield columns.padded(waiting, file) if columns.kind(row) else waiting
         waiting = row if isinstance(row, RowError) and columns.kind(row) else None
@@ -139,7 +136,7 @@ class _Columns(NamedColumns):
                 is_image = found[1].casefold() in ("file", "url")
                 file.became[column] = "image" if is_image else "order of images"
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
-        check_product_type(file, "categories" in self.named, "Categories")
+        file.check_product_type("categories" in self.named, "Categories")
         file.became.update(dict.fromkeys(self.keys, ATTRIBUTE))
         self._columns, self._counts = columns, file.counts
 
@@ -212,12 +209,12 @@ class _Product:
 
     def row(self) -> Row:
         body = html_text(self._texts["description"])
-        images = in_order([image for *_, image in sorted(self._images, key=lambda one: one[:2])] + self._variant_images)
+        images = [image for *_, image in sorted(self._images, key=lambda one: one[:2])]
         return {
             "product_id": self._texts["id"] or self._texts["sku"],
             "product_type": last_of_path(deepest_path(self._categories, "/"), "/"),
             "title": line_text(self._texts["name"]),
-            **described(body, images, self._labels),
+            **described(body, images + self._variant_images, self._labels),
         }
 
 

@@ -10,17 +10,8 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    as_cell,
-    described,
-    every_spelling,
-    filled_rows,
-    last_of_path,
-    split_list,
-    split_urls,
-)
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_of_path, split_list, split_urls
 
 _ACTION = re.compile(r"\*?Action(?:\(SiteID=.*\))?", re.IGNORECASE)
 _SPECIFIC = re.compile(r"\*?C:(.+)", re.IGNORECASE)
@@ -54,7 +45,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update(dict.fromkeys(specifics, ATTRIBUTE))
     listing: Row | None = None
     labels = Labels()
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
@@ -83,12 +74,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 def _product(row: Row, columns: NamedColumns, labels: Labels) -> Row:
     body = html_text(columns.cell(row, "description"))
-    images = split_urls(columns.cell(row, "images"))
     return {
         "product_id": columns.cell(row, "sku") or columns.cell(row, "number"),
         "product_type": last_of_path(columns.cell(row, "category"), "/") or columns.cell(row, "category number"),
         "title": line_text(columns.cell(row, "title")),
-        **described(body, images, labels),
+        **described(body, split_urls(columns.cell(row, "images")), labels),
     }
 
 

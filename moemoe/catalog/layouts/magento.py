@@ -16,16 +16,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    as_cell,
-    deepest_path,
-    described,
-    filled_rows,
-    in_order,
-    last_of_path,
-    split_list,
-)
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, deepest_path, described, last_of_path, split_list
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
@@ -85,7 +76,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
     between = _separator(file)
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
@@ -122,7 +113,7 @@ def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile)
         labels.add(code, [_unquoted(one) for one in value.split("|")])
     body = html_texts(as_cell(row.get("short_description")), as_cell(row.get("description")))
     further = split_list(as_cell(row.get("additional_images")), between)
-    images = in_order(map(image_path, [row.get("base_image"), *further]))
+    images = map(image_path, [row.get("base_image"), *further])
     return {
         "product_id": sku,
         "marketplace": row.get("product_websites"),

@@ -7,17 +7,8 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    check_product_type,
-    described,
-    each_row,
-    every_spelling,
-    last_of_path,
-    split_list,
-    split_urls,
-)
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
+from moemoe.catalog.layouts.shop_values import Labels, described, each_row, last_of_path, split_list, split_urls
 
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Width", "Height", "Depth", "Weight")
@@ -51,7 +42,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row."""
     columns = NamedColumns(file, _COLUMNS)
-    check_product_type(file, "categories" in columns.named, "Categories (x,y,z...)")
+    file.check_product_type("categories" in columns.named, "Categories (x,y,z...)")
 
     def product(row: Row) -> Row:
         labels, paths = Labels(), split_list(columns.cell(row, "categories"))
@@ -63,16 +54,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         labels.add("Categories", paths)
         labels.add("Tags", split_list(columns.cell(row, "tags")))
         body = html_texts(columns.cell(row, "short description"), columns.cell(row, "description"))
-        images = split_urls(columns.cell(row, "images"))
         own = [path for path in paths if path.casefold() not in _ROOTS] or paths
         return {
             "product_id": columns.cell(row, "id") or columns.cell(row, "reference"),
             "product_type": last_of_path(own[0] if own else None, "/"),
             "title": line_text(columns.cell(row, "title")),
-            **described(body, images, labels),
+            **described(body, split_urls(columns.cell(row, "images")), labels),
         }
 
-    yield from each_row(file, product)
+    yield from each_row(file.filled_rows(), product)
 
 
 def _features(cell: str) -> list[tuple[str, str]]:

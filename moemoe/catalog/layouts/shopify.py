@@ -14,19 +14,9 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling, found_columns
 from moemoe.catalog.layouts.nested_labels import plain_label
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    as_cell,
-    check_product_type,
-    described,
-    every_spelling,
-    filled_rows,
-    found_columns,
-    in_order,
-    last_of_path,
-)
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_of_path
 
 #: The option of a product that has none.
 DEFAULT_TITLE = "Default Title"
@@ -82,7 +72,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     columns = _Columns(file)
     product: _Product | None = None
     ended: set[int] = set()  # hashes of the handles before: 60 bytes a product
-    for number, row in enumerate(filled_rows(file), start=1):
+    for number, row in enumerate(file.filled_rows(), start=1):
         if isinstance(row, RowError):
             yield row
             continue
@@ -125,7 +115,7 @@ class _Columns(NamedColumns):
                 self.keys[column] = found["label"] or found["key"]
             elif found := _GOOGLE.fullmatch(column.strip()):
                 self.keys[column] = found[1]
-        check_product_type(file, bool({"type", "category"} & set(self.named)), "Type and no Product Category")
+        file.check_product_type(bool({"type", "category"} & set(self.named)), "Type and no Product Category")
         file.became.update(dict.fromkeys((*self.keys, *(c for pair in self.options for c in pair)), ATTRIBUTE))
         self.keys.update(
             {self.named[name]: self.named[name] for name in ("vendor", "category", "tags") if name in self.named}
@@ -163,12 +153,12 @@ class _Product:
 
     def row(self) -> Row:
         body = html_text(self._texts.get("body"))
-        images = in_order([image for _, image in sorted(self._images, key=lambda one: one[0])] + self._variant_images)
+        images = [image for _, image in sorted(self._images, key=lambda one: one[0])]
         return {
             "product_id": self.handle,
             "product_type": last_of_path(self._texts.get("type") or self._texts.get("category")),
             "title": line_text(self._texts.get("title")),
-            **described(body, images, self._labels),
+            **described(body, images + self._variant_images, self._labels),
         }
 
 
