@@ -12,7 +12,7 @@ import pyarrow as pa
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES, UNANSWERABLE
 
 KINDS = (NOT_APPLICABLE, UNANSWERABLE)
@@ -48,19 +48,8 @@ def out_of_context(cells: Cells, evaluation: Evaluation) -> pa.Table:
         }
         drawn = resamples.shares([(yes, group) for yes in shares.values()])
         for (metric, yes), replicates_R in zip(shares.items(), drawn, strict=True):
-            i = interval(float(yes.mean()), replicates_R, len(group))
-            found.append(
-                {
-                    "slice_by": SLICE_BY,
-                    "slice": kind,
-                    "metric": metric,
-                    "value": i.value,
-                    "low": i.low,
-                    "high": i.high,
-                    "n": i.n,
-                    "cells": len(set(names)),
-                }
-            )
+            share = interval(float(yes.mean()), replicates_R, len(group))
+            found.append(slice_row(SLICE_BY, kind, metric, share, len(set(names))))
     return pa.Table.from_pylist(found, SLICES)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval, slice_row
 from moemoe.schemas import IMAGE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
 REPLICATES = 500
@@ -117,8 +117,4 @@ def _figures(
         replicates = np.nanmean(resamples.recalls_at_90p(enough), axis=0)
         n = sum(s.support for s in enough)
         figures.append((RECALL_AT_90P, interval(sum(recalls) / len(recalls), replicates, n), len(enough)))
-    common = {"slice_by": slice_by, "slice": name}
-    return [
-        {**common, "metric": m, "value": i.value, "low": i.low, "high": i.high, "n": i.n, "cells": c}
-        for m, i, c in figures
-    ]
+    return [slice_row(slice_by, name, metric, figure, cells) for metric, figure, cells in figures]

@@ -14,7 +14,8 @@ Shapes: R replicates, G groups, N products of a cell.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,15 @@ class Interval:
     low: float
     high: float
     n: int
+
+
+def slice_row(slice_by: str, name: str, metric: str, found: Interval, cells: int) -> dict[str, Any]:
+    """A row of SLICES.
+
+    Args:
+        cells: how many cells the figure is of.
+    """
+    return {"slice_by": slice_by, "slice": name, "metric": metric, **asdict(found), "cells": cells}
 
 
 class GroupBootstrap:
