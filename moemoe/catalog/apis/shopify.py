@@ -185,8 +185,8 @@ def _is_bulk(file: SellerFile, columns: set[str]) -> bool:
 def _bulk_products(file: SellerFile) -> Iterator[Row | RowError]:
     """Products with what belongs to them within, wherever it stands."""
     lines = (row if isinstance(row, RowError) else fields(row) for row in file.filled_rows())
-    variants = joined(lines, _key_of_variant, _with_metafields, LINES_IN_MEMORY)
-    return joined(variants, _key_of_product, lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
+    variants = joined(lines, lambda line: _key(line, _VARIANT), _with_metafields, LINES_IN_MEMORY)
+    return joined(variants, lambda line: _key(line, _PRODUCT), lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
 
 
 def _kind_of_id(value: Any) -> str:
@@ -205,13 +205,9 @@ def _kind(line: Row) -> str:
     return _IMAGE if address(line) else _PRODUCT if _PARENT not in line else ""
 
 
-def _key_of_variant(line: Row) -> str:
-    """The same for a variant and for what names it as its parent."""
-    return as_cell(line.get("id" if _kind(line) == _VARIANT else _PARENT))
-
-
-def _key_of_product(line: Row) -> str:
-    return as_cell(line.get("id" if _kind(line) == _PRODUCT else _PARENT))
+def _key(line: Row, kind: str) -> str:
+    """The same for a line of a kind and for what names it as its parent."""
+    return as_cell(line.get("id" if _kind(line) == kind else _PARENT))
 
 
 def _with_metafields(lines: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
