@@ -20,10 +20,11 @@ from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Source, Tensors
 from moemoe.batches.collate import ModelInput, SourceCollator, pad
-from moemoe.errors import ConfigError, first_line
+from moemoe.errors import ConfigError
 from moemoe.model.files import SavedModule
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
+from moemoe.model.pretrained import load_weights
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.image_encoder import ImageEncoder
 from moemoe.vision.weights import load_backbone_weights, load_timm
@@ -165,15 +166,9 @@ class CMAClip(SavedModule):
         """A new model; weights of pretrained parts that the config names are loaded."""
         clip = None
         if config.text.pretrained is not None:
-            clip = load_clip_text(config.text.pretrained)
-            own = clip.config
-            text = replace(
-                config.text, vocab_size=own.vocab_size, width=own.hidden_size, layers=own.num_hidden_layers,
-                heads=own.num_attention_heads, feed_forward=own.intermediate_size,
-                positions=own.max_position_embeddings, pretrained=None,
-            )  # fmt: skip
-            length = min(config.context_length, own.max_position_embeddings)
-            config = replace(config, text=text, context_length=length)
+            clip = load_weights(CLIPTextModel, config.text.pretrained)
+            text = config.text.with_sizes_of(clip.config)
+            config = replace(config, text=text, context_length=min(config.context_length, text.positions))
         model = cls(config)
         if clip is not None:
             model.text_encoder.load_state_dict(clip.state_dict())
@@ -184,7 +179,7 @@ class CMAClip(SavedModule):
     def check(cls, config: CMAClipConfig) -> None:
         """Raises ConfigError if ``config`` names pretrained weights that cannot be loaded."""
         if config.text.pretrained is not None:
-            load_clip_text(config.text.pretrained)
+            load_weights(CLIPTextModel, config.text.pretrained)
         if config.image.pretrained:
             load_timm(config.image)
 
@@ -241,13 +236,3 @@ class CMAClip(SavedModule):
             NO_ANSWER if attribute < 0 else Answer(self.config.values[names[attribute]][value], confidence, image, text)
             for attribute, value, confidence, (image, text) in zip(*columns, strict=True)
         ]
-
-
-def load_clip_text(name: str) -> CLIPTextModel:
-    """The text encoder of a CLIP checkpoint. Raises ConfigError if it cannot be loaded."""
-    try:
-        return CLIPTextModel.from_pretrained(name, use_safetensors=True)
-    except Exception as error:
-        raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder"
-        ) from error

@@ -9,6 +9,7 @@ from moemoe.errors import ConfigError
 from moemoe.model.config import NgramConfig
 
 C = TypeVar("C", bound="BaselineConfig")
+T = TypeVar("T", bound="TextWithNgrams")
 
 
 class BaselineConfig:
@@ -48,3 +49,12 @@ class TextWithNgrams:
         if self.pretrained is not None and self.ngrams.orders:
             name = type(self).__name__
             raise ConfigError(f"text.ngrams: {name} cannot add n-grams to the weights {self.pretrained}; leave one out")
+
+    def with_sizes_of(self: T, own: Any) -> T:
+        """As the encoder with transformers' config ``own`` is, whose weights are loaded then."""
+        sizes: dict[str, Any] = {
+            "vocab_size": own.vocab_size, "width": own.hidden_size, "layers": own.num_hidden_layers,
+            "heads": own.num_attention_heads, "feed_forward": own.intermediate_size,
+            "positions": own.max_position_embeddings, "pretrained": None,
+        }  # fmt: skip
+        return dataclasses.replace(self, **sizes)

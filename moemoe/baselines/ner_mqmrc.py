@@ -25,10 +25,11 @@ from moemoe.baselines.config import BaselineConfig, TextWithNgrams
 from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.batch import Tensors
 from moemoe.batches.collate import ModelInput, SourceCollator, pad
-from moemoe.errors import ConfigError, first_line
+from moemoe.errors import ConfigError
 from moemoe.model.files import SavedModule
 from moemoe.model.ngrams import NgramEmbedding
 from moemoe.model.outputs import Answer, Losses
+from moemoe.model.pretrained import load_weights
 from moemoe.words import whole
 
 O, B, I = 0, 1, 2  # noqa: E741
@@ -225,13 +226,8 @@ class NerMqMrc(SavedModule):
         if config.text.pretrained is None:
             return cls(config)
         bert = load_bert(config.text.pretrained)
-        own = bert.config
-        text = replace(
-            config.text, vocab_size=own.vocab_size, width=own.hidden_size, layers=own.num_hidden_layers,
-            heads=own.num_attention_heads, feed_forward=own.intermediate_size,
-            positions=own.max_position_embeddings, pretrained=None,
-        )  # fmt: skip
-        bert.resize_token_embeddings(own.vocab_size + 1)
+        text = config.text.with_sizes_of(bert.config)
+        bert.resize_token_embeddings(text.vocab_size + 1)
         model = cls(replace(config, text=text))
         model.bert.load_state_dict(bert.state_dict())
         return model
@@ -289,9 +285,4 @@ class NerMqMrc(SavedModule):
 
 def load_bert(name: str) -> BertModel:
     """A BERT checkpoint. Raises ConfigError if it cannot be loaded."""
-    try:
-        return BertModel.from_pretrained(name, add_pooling_layer=False, use_safetensors=True)
-    except Exception as error:
-        raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder"
-        ) from error
+    return load_weights(BertModel, name, add_pooling_layer=False)

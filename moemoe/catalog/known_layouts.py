@@ -28,7 +28,7 @@ from moemoe.catalog.layouts import (
 )
 from moemoe.catalog.layouts.columns import respelled
 from moemoe.catalog.layouts.layout import Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import found_columns
+from moemoe.catalog.layouts.named_columns import found_columns
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.names import did_you_mean
 

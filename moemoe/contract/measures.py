@@ -146,12 +146,21 @@ class MeasureReader:
         if len(text) > LONGEST:
             raise MeasureError("a text, not a measure")
         all_found = list(self._all(text))
+        between = [text[one.end : other.start] for one, other in pairwise(all_found)]
+        self._check(text, all_found, between)
+        for place in range(len(between) - 1, -1, -1):  # "10-12 cm": both are cm
+            one, following = all_found[place], all_found[place + 1]
+            if one.unit is None and not _is_unit(one.word) and _is_joined(between[place]):
+                all_found[place] = replace(one, unit=following.unit, word=following.word)
+        return self._agreed(self._without_parts(self._with_inches(all_found, between), between), between)
+
+    def _check(self, text: str, all_found: list[Found], between: list[str]) -> None:
+        """Raises MeasureError if the numbers in ``text``, or what stands around them, are no measure."""
         if not all_found:
             raise MeasureError("no number")
         for found in all_found:
             if found.number is None:
                 raise MeasureError(found.problem)
-        between = [text[one.end : other.start] for one, other in pairwise(all_found)]
         is_range = any(map(TO.fullmatch, between))
         apart = [part for part in between if not TO.fullmatch(part)]  # "10 bis 12 cm" is a range
         before = text[: all_found[0].start]
@@ -165,17 +174,15 @@ class MeasureReader:
             raise MeasureError("several dimensions, or a number of pieces; one measure is allowed")
         for one, following, part in zip(all_found, all_found[1:], between, strict=False):
             written = text[one.start : following.end]
-            if part == " " and not one.unit and not one.word and _THOUSANDS.match(written):
-                raise MeasureError(f"{_THOUSANDS.match(written)[0]!r} may be one number or two; write no blank in it")  # type: ignore[index]
-        for place in range(len(between) - 1, -1, -1):  # "10-12 cm": both are cm
-            one, following = all_found[place], all_found[place + 1]
-            if one.unit is None and not _is_unit(one.word) and _is_joined(between[place]):
-                all_found[place] = replace(one, unit=following.unit, word=following.word)
-        stated = self._without_parts(self._with_inches(all_found, between), between)
+            if part == " " and not one.unit and not one.word and (thousands := _THOUSANDS.match(written)):
+                raise MeasureError(f"{thousands[0]!r} may be one number or two; write no blank in it")
+
+    def _agreed(self, stated: list[_Stated], between: list[str]) -> Fraction:
+        """The number that all ``stated`` ones mean. Raises MeasureError if they are several."""
         if len(stated) == 1:
             return stated[0].number
         tolerance = Fraction(self._measurement.tolerance)
-        if len(stated) == 2 and is_range:
+        if len(stated) == 2 and any(map(TO.fullmatch, between)):
             low, high = sorted(one.number for one in stated)
             if high - low > 2 * tolerance:
                 raise MeasureError("a range; one number is allowed")
@@ -184,7 +191,7 @@ class MeasureReader:
         if all(abs(one.number - first.number) <= tolerance for one in stated):
             return first.number
         finest = min(stated, key=lambda one: one.step)
-        is_twice = all(map(_OR_ELSE.search, between)) and len(stated) == len(all_found)
+        is_twice = all(map(_OR_ELSE.search, between)) and len(stated) == len(between) + 1
         if not is_twice or any(one is not finest and not _is_rounded(finest, one) for one in stated):
             raise MeasureError("several numbers that differ; one is allowed")
         return finest.number

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.parts import have_gold
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
 SLICE_BY, SLICE = "applicability", "the empty answer"
@@ -64,19 +64,8 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
         if len(among):
             yes = (empty & applies_not)[among]
             [replicates_R] = resamples.shares([(yes, group[among])])
-            i = interval(float(yes.mean()), replicates_R, n)
-            found.append(
-                {
-                    "slice_by": SLICE_BY,
-                    "slice": SLICE,
-                    "metric": metric,
-                    "value": i.value,
-                    "low": i.low,
-                    "high": i.high,
-                    "n": i.n,
-                    "cells": len(np.unique(asked_cells[among])),
-                }
-            )
+            share = interval(float(yes.mean()), replicates_R, n)
+            found.append(slice_row(SLICE_BY, SLICE, metric, share, len(np.unique(asked_cells[among]))))
     return pa.Table.from_pylist(found, SLICES)
 
 

@@ -25,6 +25,7 @@ from moemoe.evaluation.parts import (
     main_condition,
     rows_shown,
 )
+from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.survey import UNKNOWN, survey
 from moemoe.schemas import PREDICTIONS
 
@@ -72,6 +73,11 @@ class CellPredictions:
     def accuracy(self) -> float:
         """Share of right predictions."""
         return float(self.correct.mean()) if self.support else math.nan
+
+    @property
+    def recall_at_90p(self) -> float:
+        """Recall at 90 % precision."""
+        return recall_at_precision(self.confidence, self.correct)[0]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def evaluate(
         metrics |= _majority([scores for cell, scores in test.items() if cell in shown])
     for condition in sorted(cells.conditions - {main, NOT_APPLICABLE, UNANSWERABLE}):
         found = cells.test(condition).items()
-        own = [(_recall(scores), scores.accuracy) for cell, scores in found if cell in shown]
+        own = [(scores.recall_at_90p, scores.accuracy) for cell, scores in found if cell in shown]
         del found  # before the next condition is read
         if own:
             name = condition.replace(" ", "_")
@@ -141,7 +141,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) 
         "attribute": cell[1],
         "support": test.support,
         "accuracy": test.accuracy,
-        "recall_at_90p": _recall(test),
+        "recall_at_90p": test.recall_at_90p,
         "threshold": threshold,
         "precision_at_threshold": precision,
         "recall_at_threshold": recall,
@@ -212,10 +212,6 @@ def _promises(headline: list[dict[str, Any]]) -> dict[str, float]:
         metrics[f"{name}/cells_kept"] = kept
         metrics[f"{name}/promise_kept"] = kept / len(accepting) if accepting else math.nan
     return metrics
-
-
-def _recall(scores: CellPredictions) -> float:
-    return recall_at_precision(scores.confidence, scores.correct)[0]
 
 
 def _majority(test: Sequence[CellRows]) -> dict[str, float]:

@@ -5,7 +5,6 @@ shown with neither text nor image.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,17 +12,16 @@ import pyarrow as pa
 from moemoe.evaluation.cells import Cell, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES, UNANSWERABLE
 
 KINDS = (NOT_APPLICABLE, UNANSWERABLE)
 CONFIDENT, NOT_CANONICAL, EMPTY = "answered_with_confidence", "not_canonical", "empty_answer"
 SLICE_BY = "question out of context"
+REPLICATES = 500
 
 
-def out_of_context(
-    cells: Cells, evaluation: Evaluation, kinds: Sequence[str] = KINDS, replicates: int = 500
-) -> pa.Table:
+def out_of_context(cells: Cells, evaluation: Evaluation) -> pa.Table:
     """SLICES rows of each kind of question.
 
     Answered with confidence: at or above the threshold of its cell, or, where the cell has no validation products,
@@ -33,9 +31,9 @@ def out_of_context(
     thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
     validation = cells.of("validation")
     overall = global_threshold(cells)
-    resamples = GroupBootstrap(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, REPLICATES)
     found = []
-    for kind in kinds:
+    for kind in KINDS:
         asked, group = cells.answers(kind, ["product_type", "attribute", "prediction", "confidence", "canonical"])
         if not asked.num_rows:
             continue
@@ -50,19 +48,8 @@ def out_of_context(
         }
         drawn = resamples.shares([(yes, group) for yes in shares.values()])
         for (metric, yes), replicates_R in zip(shares.items(), drawn, strict=True):
-            i = interval(float(yes.mean()), replicates_R, len(group))
-            found.append(
-                {
-                    "slice_by": SLICE_BY,
-                    "slice": kind,
-                    "metric": metric,
-                    "value": i.value,
-                    "low": i.low,
-                    "high": i.high,
-                    "n": i.n,
-                    "cells": len(set(names)),
-                }
-            )
+            share = interval(float(yes.mean()), replicates_R, len(group))
+            found.append(slice_row(SLICE_BY, kind, metric, share, len(set(names))))
     return pa.Table.from_pylist(found, SLICES)
 
 

@@ -86,25 +86,21 @@ def paired_difference(
     predictions_a: Predictions,
     predictions_b: Predictions,
     report_product_types: Sequence[str],
-    condition: str | None = None,
-    min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
-    seed: int = 0,
 ) -> PairedDifference:
     """The first run's mean Recall@90P and accuracy minus the second's, on the same test rows.
 
-    Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least ``min_support`` test
+    Means are those of ``evaluate``: over the cells of ``report_product_types`` with at least MIN_SUPPORT test
     products. Both runs are measured on the same draws of groups. The p-value is twice the smaller share of replicates,
-    or of their mirror images, on one side of zero, at least 2 / (R + 1). ``condition``: the first
-    run's main one by default.
+    or of their mirror images, on one side of zero, at least 2 / (R + 1).
 
     Raises:
         EvaluationError: a table is not one of predictions, the runs' test rows (product, attribute, gold values,
             group) are not the same, or no cell has enough support.
     """
-    first = read_test_rows(predictions_a, condition)
+    first = read_test_rows(predictions_a)
     shared = SharedRows.of(first, read_test_rows(predictions_b, first.condition))
-    return difference_on(shared, report_product_types, min_support, replicates, seed)
+    return difference_on(shared, report_product_types, replicates=replicates)
 
 
 def difference_on(
@@ -112,14 +108,13 @@ def difference_on(
     report_product_types: Sequence[str],
     min_support: int = MIN_SUPPORT,
     replicates: int = REPLICATES,
-    seed: int = 0,
 ) -> PairedDifference:
     """``paired_difference`` on rows that two runs share.
 
     Raises:
         EvaluationError: no cell has enough support.
     """
-    resamples = GroupBootstrap(shared.first.groups, replicates, seed)
+    resamples = GroupBootstrap(shared.first.groups, replicates)
     drawn = []
     for rows in (shared.first, shared.second):
         cells = {c: s for c, s in rows.cells().items() if c[0] in report_product_types and s.support >= min_support}
@@ -132,12 +127,10 @@ def difference_on(
     return difference_of(first, second, shared.first, report_product_types)
 
 
-def drawn_whole(
-    rows: TestRows, min_support: int = MIN_SUPPORT, replicates: int = REPLICATES, seed: int = 0
-) -> DrawnRun:
+def drawn_whole(rows: TestRows, replicates: int) -> DrawnRun:
     """A run with the cells of every product type, and the figures of WHOLE."""
-    resamples = GroupBootstrap(rows.groups, replicates, seed)
-    large = {cell: scores for cell, scores in rows.cells().items() if scores.support >= min_support}
+    resamples = GroupBootstrap(rows.groups, replicates)
+    large = {cell: scores for cell, scores in rows.cells().items() if scores.support >= MIN_SUPPORT}
     cells, whole = _drawn(large, resamples), {}
     if cells:
         n = sum(scores.support for scores in large.values())

@@ -62,11 +62,11 @@ class Readiness:
         return max(measured, key=lambda name: measured[name])
 
 
-def readiness(cells: Cells, evaluation: Evaluation, replicates: int = REPLICATES) -> tuple[Readiness, list[Readiness]]:
+def readiness(cells: Cells, evaluation: Evaluation) -> tuple[Readiness, list[Readiness]]:
     """All attributes together, and each attribute: the ready ones first, by coverage."""
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
     thresholds = {cell: row["threshold"] for cell, row in rows.items()}
-    resamples = GroupBootstrap(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, REPLICATES)
     read = {TEXT_BLANKED: reads_images, IMAGE_BLANKED: reads_text}
     alone = {shown: reads(cells.predictions, cells.condition) for shown, reads in read.items()}
     right = {shown: _right(cells.test(shown)) if known else {} for shown, known in alone.items()}

@@ -16,24 +16,22 @@ GUARD_STEPS = 20
 SAMPLES_AT_ONCE = 64  # a block that stays in the cache
 
 
-def recall_at_precision(confidence: np.ndarray, correct: np.ndarray, precision: int = PRECISION) -> tuple[float, float]:
-    """The largest recall with at least ``precision`` per cent, and its threshold; 0 and NaN if none reaches it.
+def recall_at_precision(confidence: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
+    """The largest recall with at least PRECISION per cent, and its threshold; 0 and NaN if none reaches it.
 
     Args:
         confidence: float [N].
         correct: bool [N], whether the prediction is among the gold values.
     """
-    thresholds, accepted, right = _sweep(confidence, correct)
-    enough = right * 100 >= precision * accepted
+    thresholds, accepted, right = sweep(confidence, correct)
+    enough = right * 100 >= PRECISION * accepted
     if not enough.any() or not len(thresholds):
         return 0.0, math.nan
     best = int(np.flatnonzero(enough)[np.argmax(right[enough])])
     return float(right[best]) / len(correct), float(thresholds[best])
 
 
-def resampled_recall_at_precision(
-    confidence: np.ndarray, correct: np.ndarray, weight_NR: np.ndarray, precision: int = PRECISION
-) -> np.ndarray:
+def resampled_recall_at_precision(confidence: np.ndarray, correct: np.ndarray, weight_NR: np.ndarray) -> np.ndarray:
     """``recall_at_precision`` of R samples at once, [R]; NaN for a sample without any product.
 
     Args:
@@ -46,7 +44,7 @@ def resampled_recall_at_precision(
     recall_R = np.zeros(R)
     for start in range(0, R, SAMPLES_AT_ONCE):
         weight = weight_NR[order, start : start + SAMPLES_AT_ONCE]
-        margin = np.cumsum(weight * (100 * right_N - precision)[:, None], axis=0, dtype=np.int32)[last]
+        margin = np.cumsum(weight * (100 * right_N - PRECISION)[:, None], axis=0, dtype=np.int32)[last]
         right = np.cumsum(weight * right_N[:, None], axis=0, dtype=np.int32)[last]
         recall_R[start : start + SAMPLES_AT_ONCE] = np.where(margin >= 0, right, 0).max(axis=0, initial=0)
     total_R = weight_NR.sum(axis=0, dtype=np.int64)
@@ -60,8 +58,8 @@ def precision_and_recall(confidence: np.ndarray, correct: np.ndarray, threshold:
     return (right / int(accepted.sum()) if accepted.any() else math.nan), right / len(correct) if len(correct) else 0.0
 
 
-def guarded_threshold(confidence: np.ndarray, correct: np.ndarray, precision: int = PRECISION) -> float:
-    """The lowest threshold whose precision is at least ``precision`` with 95 % confidence; NaN (abstain) if none.
+def guarded_threshold(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """The lowest threshold whose precision is at least PRECISION with 95 % confidence; NaN (abstain) if none.
 
     Fixed-sequence testing (Angelopoulos et al. 2021, "Learn then Test"): the candidates are the n most confident
     products for n on a grid that confidences and their number alone decide, the smallest n that could pass first; each
@@ -70,30 +68,30 @@ def guarded_threshold(confidence: np.ndarray, correct: np.ndarray, precision: in
     the 5 %: two wrong labels among the most confident 46 of 700 then cost a little and not everything. The products
     must be independent: one per group.
     """
-    thresholds, accepted, right = _sweep(confidence, correct)
+    thresholds, accepted, right = sweep(confidence, correct)
     count = len(correct)
-    starts = 2 if count >= 2 * least_support(precision, starts=2) else 1
-    least, level = least_support(precision, starts), (1 - CONFIDENCE_OF_GUARD) / starts
+    starts = 2 if count >= 2 * least_support(starts=2) else 1
+    least, level = least_support(starts), (1 - CONFIDENCE_OF_GUARD) / starts
     sizes = np.unique(np.linspace(least, count, GUARD_STEPS).astype(int)) if count >= least else np.empty(0, int)
     chosen = [math.nan]
     for start in range(starts):
         for size in sizes[start * len(sizes) // starts :]:
             place = int(np.searchsorted(accepted, size))  # with its ties
-            if binomial_tail(int(right[place]), int(accepted[place]), precision / 100) > level:
+            if binomial_tail(int(right[place]), int(accepted[place]), PRECISION / 100) > level:
                 break
             chosen.append(float(thresholds[place]))
     return float(np.fmin.reduce(chosen))
 
 
 @cache
-def least_support(precision: int = PRECISION, starts: int = 1) -> int:
+def least_support(starts: int = 1) -> int:
     """The fewest products a guarded promise can rest on, 46 at 90 %: all but one right must be evidence enough.
 
     Args:
         starts: the sequences of tests that share the 5 %.
     """
     n = 1
-    while binomial_tail(n - 1, n, precision / 100) > (1 - CONFIDENCE_OF_GUARD) / starts:
+    while binomial_tail(n - 1, n, PRECISION / 100) > (1 - CONFIDENCE_OF_GUARD) / starts:
         n += 1
     return n
 
@@ -108,7 +106,7 @@ def binomial_tail(successes: int, trials: int, probability: float) -> float:
     return min(1.0, math.fsum(math.exp(value) for value in logs))
 
 
-def _sweep(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sweep(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct confidences, falling, with how many products each accepts and how many of them are correct."""
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]

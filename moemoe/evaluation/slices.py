@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
+from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval, slice_row
 from moemoe.schemas import IMAGE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
 REPLICATES = 500
@@ -114,12 +113,8 @@ def _figures(
     for (metric, (yes, _)), replicates in zip(pooled.items(), resamples.shares(list(pooled.values())), strict=True):
         figures.append((metric, interval(float(yes.mean()), replicates, len(yes)), len(found)))
     if enough:
-        recalls = [recall_at_precision(s.confidence, s.correct)[0] for s in enough]
+        recalls = [s.recall_at_90p for s in enough]
         replicates = np.nanmean(resamples.recalls_at_90p(enough), axis=0)
         n = sum(s.support for s in enough)
         figures.append((RECALL_AT_90P, interval(sum(recalls) / len(recalls), replicates, n), len(enough)))
-    common = {"slice_by": slice_by, "slice": name}
-    return [
-        {**common, "metric": m, "value": i.value, "low": i.low, "high": i.high, "n": i.n, "cells": c}
-        for m, i, c in figures
-    ]
+    return [slice_row(slice_by, name, metric, figure, cells) for metric, figure, cells in figures]

@@ -14,7 +14,8 @@ Shapes: R replicates, G groups, N products of a cell.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,25 +39,34 @@ class Interval:
     n: int
 
 
+def slice_row(slice_by: str, name: str, metric: str, found: Interval, cells: int) -> dict[str, Any]:
+    """A row of SLICES.
+
+    Args:
+        cells: how many cells the figure is of.
+    """
+    return {"slice_by": slice_by, "slice": name, "metric": metric, **asdict(found), "cells": cells}
+
+
 class GroupBootstrap:
     """R draws of the test products' groups, the same for every cell and figure of a table.
 
     Draws are made anew, SAMPLES_AT_ONCE of them at a time, whenever figures are asked for, so that memory does not grow
-    with groups times R; the same seed gives the same draws.
+    with groups times R; they are the same each time.
 
     Args:
         groups: number of the test split's groups.
     """
 
-    def __init__(self, groups: int, replicates: int = REPLICATES, seed: int = 0):
-        self.groups, self.replicates, self._seed = groups, replicates, seed
+    def __init__(self, groups: int, replicates: int = REPLICATES):
+        self.groups, self.replicates = groups, replicates
 
     def draws(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Which replicates, and how often each group is drawn in them, uint8 [G, up to SAMPLES_AT_ONCE].
 
         A group that is drawn 255 times does not happen.
         """
-        rng, count = np.random.default_rng(self._seed), self.groups
+        rng, count = np.random.default_rng(0), self.groups
         for start in range(0, self.replicates, SAMPLES_AT_ONCE):
             chosen = slice(start, min(start + SAMPLES_AT_ONCE, self.replicates))
             drawn_GR = np.empty((count, chosen.stop - start), dtype=np.uint8)

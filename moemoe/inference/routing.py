@@ -45,6 +45,20 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
     model = predictor.model
     if not isinstance(model, nn.Module) or not any(isinstance(m, MixtureOfExperts) for m in model.modules()):
         return ROUTING.empty_table()
+    shares = []
+    for (layer, by, name), count in sorted(_tokens_of_experts(model, predictor, dataset, products).items()):
+        total = int(count.sum())
+        shares += [
+            {"layer": layer, "by": by, "name": name, "expert": e, "share": float(n / total), "tokens": total}
+            for e, n in enumerate(count.tolist())
+        ]
+    return pa.Table.from_pylist(shares, ROUTING)
+
+
+def _tokens_of_experts(
+    model: nn.Module, predictor: Predictor, dataset: ShardedDataset, products: int
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """(layer, by, name) -> the tokens that each expert gets."""
     counts: dict[tuple[str, str, str], np.ndarray] = {}
     rows, features = dataset.rows("test")[:products], predictor.image_features(dataset)
     for start in range(0, len(rows), PRODUCTS_AT_ONCE):
@@ -64,14 +78,7 @@ def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODU
             for key, tokens in _by_owner(owners[layer.split(" ")[0]], first_T):
                 owned = (layer, *key)
                 counts[owned] = counts.get(owned, 0) + np.bincount(tokens, minlength=experts)
-    shares = []
-    for (layer, by, name), count in sorted(counts.items()):
-        total = int(count.sum())
-        shares += [
-            {"layer": layer, "by": by, "name": name, "expert": e, "share": float(n / total), "tokens": total}
-            for e, n in enumerate(count.tolist())
-        ]
-    return pa.Table.from_pylist(shares, ROUTING)
+    return counts
 
 
 def _owners(model: Any, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:

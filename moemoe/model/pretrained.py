@@ -1,23 +1,30 @@
 """Weights from elsewhere: T5 checkpoints, and a tokenizer of our own on top of them."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
 
 from moemoe.errors import ConfigError, first_line
 from moemoe.model.config import TextConfig
 
+M = TypeVar("M", bound=PreTrainedModel)
+
 
 def load_t5(name: str) -> T5ForConditionalGeneration:
     """A T5 checkpoint by hub name or local folder. Raises ConfigError if it cannot be loaded."""
+    return load_weights(T5ForConditionalGeneration, name, " that holds them, or take --size tiny or small")
+
+
+def load_weights(kind: type[M], name: str, advice: str = "", **options: bool) -> M:
+    """A checkpoint of transformers by hub name or local folder. Raises ConfigError if it cannot be loaded."""
     try:
-        return T5ForConditionalGeneration.from_pretrained(name, use_safetensors=True)
+        return kind.from_pretrained(name, use_safetensors=True, **options)
     except Exception as error:
         raise ConfigError(
-            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder that holds "
-            "them, or take --size tiny or small"
+            f"pretrained weights {name!r} cannot be loaded ({first_line(error)}); give --weights a folder{advice}"
         ) from error
 
 

@@ -14,10 +14,9 @@ from typing import Any
 
 from moemoe.counts import counted
 from moemoe.errors import ConfigError
-from moemoe.evaluation.cells import MIN_SUPPORT, CellPredictions, EvaluationError
+from moemoe.evaluation.cells import MIN_SUPPORT, EvaluationError
 from moemoe.evaluation.paired import difference_on
 from moemoe.evaluation.parts import Predictions
-from moemoe.evaluation.recall_at_precision import recall_at_precision
 from moemoe.evaluation.shared_rows import SharedRows, read_test_rows
 from moemoe.evaluation.uncertainty import GroupBootstrap, upper_bound
 from moemoe.names import cell_name
@@ -176,7 +175,7 @@ def _half(shared: SharedRows, report_product_types: Sequence[str]) -> HalfResult
         for cell, scores in shared.second.cells().items()
         if cell[0] in report_product_types and scores.support >= least
     ]
-    theirs = sum(_recall(scores) for scores in shown) / len(shown)
+    theirs = sum(scores.recall_at_90p for scores in shown) / len(shown)
     found = paired.recall_at_90p
     return HalfResult(theirs, theirs + found.value, found.low, found.high, paired.cells, paired.products)
 
@@ -189,7 +188,7 @@ def _compare_cells(shared: SharedRows, rules: Rules) -> list[dict[str, Any]]:
     drawn = [resamples.recalls_at_90p([run[cell] for cell in looked_at]) for run in (mine, theirs)]
     compared = []
     for cell, own_R, other_R in zip(looked_at, *drawn, strict=True):
-        champion_recall, challenger_recall = _recall(theirs[cell]), _recall(mine[cell])
+        champion_recall, challenger_recall = theirs[cell].recall_at_90p, mine[cell].recall_at_90p
         compared.append(
             {
                 "product_type": cell[0],
@@ -249,10 +248,6 @@ def _fails(name: str, threshold: Any, candidate: dict[str, float], baseline: dic
 
 def _broken(broken: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"the contract does not hold: {words}" for words in broken)
-
-
-def _recall(scores: CellPredictions) -> float:
-    return recall_at_precision(scores.confidence, scores.correct)[0]
 
 
 def _without_nan(value: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.paper import PaperTable
-from moemoe.evaluation.recall_at_precision import _sweep
+from moemoe.evaluation.recall_at_precision import sweep
 from moemoe.reporting.document import Plot
 from moemoe.reporting.plots import _color, _figure, _label, _most
 
@@ -61,7 +61,7 @@ def precision_recall(comparison: Comparison) -> Any:
             confidence = np.concatenate([scores.confidence for scores in mine])
             correct = np.concatenate([scores.correct for scores in mine])
             result.cells.release()
-            _, accepted, right = _sweep(confidence, correct)
+            _, accepted, right = sweep(confidence, correct)
             style = ("-", "--", ":")[index // 6 % 3]
             axes.plot(right / len(correct), right / accepted, style, label=result.name, color=_color(index), lw=1.6)
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")

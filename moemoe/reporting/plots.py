@@ -10,7 +10,7 @@ from moemoe.evaluation.calibration import reliability
 from moemoe.evaluation.cells import CellPredictions, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.measure import Measurement
-from moemoe.evaluation.recall_at_precision import _sweep, recall_at_precision
+from moemoe.evaluation.recall_at_precision import sweep
 from moemoe.evaluation.routing import shares_by_name
 from moemoe.evaluation.source_weights import mean_source_weights
 from moemoe.reporting.document import Plot
@@ -56,7 +56,7 @@ def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
         axes = figure.add_subplot(1, len(product_types), place)
         mine = _largest({cell[1]: scores for cell, scores in test.items() if cell[0] == product_type}, CURVES)
         for index, (attribute, scores) in enumerate(mine.items()):
-            _, accepted, right = _sweep(scores.confidence, scores.correct)
+            _, accepted, right = sweep(scores.confidence, scores.correct)
             style = ("-", "--")[index % 2]
             shown = _label(attribute)
             axes.plot(right / scores.support, right / accepted, style, label=shown, color=_color(index // 2), lw=1.6)
@@ -108,7 +108,7 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
     names = list(_largest(_pooled(cells.of("test"), product_types), 16))
     for offset, label in enumerate(shown):
         mine = _pooled(cells.test(label), product_types)
-        recalls = [recall_at_precision(mine[n].confidence, mine[n].correct)[0] if n in mine else 0.0 for n in names]
+        recalls = [mine[n].recall_at_90p if n in mine else 0.0 for n in names]
         axes.bar(np.arange(len(names)) + 0.21 * offset, recalls, 0.2, label=label, color=_color(offset))
     axes.set_xticks(
         np.arange(len(names)) + 0.315, [_label(name) for name in names], rotation=40, ha="right", fontsize=8

@@ -185,10 +185,6 @@ class ShardedDataset:
         shard = bisect_right(self._starts, row) - 1
         return shard, int(row) - self._starts[shard]
 
-    def contexts(self, shard: int) -> list[str]:
-        """The whole text of each product of a shard."""
-        return [text or "" for text in self.texts(shard, TEXT)]
-
     def texts(self, shard: int, source: str) -> list[str | None]:
         """The text of ``source`` for each product of a shard, None if a product has none."""
         batch = self._shards[shard].batch

@@ -16,10 +16,10 @@ from moemoe.catalog.apis.magento_names import OF_NAMES, Names
 from moemoe.catalog.apis.values import fields, listed, number, objects, tell
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.magento import image_path
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, filled_rows, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, each_row
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
@@ -34,15 +34,8 @@ _BECAME = {
     "mediagalleryentries": "image",
 }
 _NAMES = (
-    "id",
-    "sku",
-    "name",
-    "attribute_set_id",
-    "visibility",
-    "custom_attributes",
-    "extension_attributes",
-    "media_gallery_entries",
-    *OF_NAMES,
+    *("id", "sku", "name", "attribute_set_id", "visibility", "custom_attributes", "extension_attributes"),
+    *("media_gallery_entries", *OF_NAMES),
 )
 _TEXTS = ("short_description", "description")
 #: Custom attributes that say how the shop shows and sells a product.
@@ -77,22 +70,19 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     tell(file, _BECAME)
     known = Names.beside(file)
     variations = NamedByTheirProduct(file.counts)
-    for row in filled_rows(file):
-        if isinstance(row, RowError):
-            yield row
-            continue
+
+    def product(row: Row) -> Row | None:
         given = fields(row)
         sku, own_id = as_cell(given.get("sku")), as_cell(given.get("id"))
         if as_cell(given.get("visibility")) == _NOT_VISIBLE:
             variations.add(own_id, f"{sku!r} {NO_PRODUCT_NAMES_IT}")
-            continue
+            return None
         further = fields(given.get("extensionattributes") or {})
         for link in listed(further.get("configurableproductlinks")):
             variations.add_named(as_cell(link))
-        try:
-            yield _product(given, further, known, file)
-        except RowError as error:
-            yield error
+        return _product(given, further, known, file)
+
+    yield from each_row(file.filled_rows(), product)
     yield from variations.left()
     tell(file, _BECAME)
 
@@ -119,28 +109,23 @@ def _product(given: Mapping[str, Any], further: Mapping[str, Any], known: Names,
     paths = known.paths(linked or [as_cell(one) for one in listed(custom.get("category_ids"))])
     labels.add("categories", ["/".join(path) for path in paths])
     file.counts[NO_CATEGORY] += not paths
-    short, body = (html_text(as_cell(custom.get(name))) for name in _TEXTS)
-    images = _images(given.get("mediagalleryentries"), custom)
+    body = html_texts(*(as_cell(custom.get(name)) for name in _TEXTS))
     return {
         "product_id": as_cell(given.get("sku")) or None,
         "product_type": max(paths, key=len)[-1] if paths else attribute_set or set_number or None,
         "title": line_text(given.get("name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, _images(given.get("mediagalleryentries"), custom), labels),
     }
 
 
-def _images(entries: Any, custom: Mapping[str, Any]) -> list[str]:
+def _images(entries: Any, custom: Mapping[str, Any]) -> list[str | None]:
     """The base image, then the others in their order; videos and hidden ones are left out."""
     found = [
         ("image" not in listed(entry.get("types")), number(entry.get("position"), place), image_path(entry.get("file")))
         for place, entry in enumerate(objects(entries), start=1)
         if as_cell(entry.get("mediatype")) in ("", "image") and entry.get("disabled") in (None, False, "0", "false")
     ]
-    return in_order([path for *_, path in sorted(found, key=lambda one: one[:2])] or [image_path(custom.get("image"))])
+    return [path for *_, path in sorted(found, key=lambda one: one[:2])] or [image_path(custom.get("image"))]
 
 
 LAYOUT = Layout("magento-api", "what Magento 2's REST API answers", fits, rows, names=_NAMES)

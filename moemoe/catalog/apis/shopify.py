@@ -21,9 +21,8 @@ from moemoe.catalog.layouts.shop_values import (
     ZERO,
     Labels,
     as_cell,
-    check_product_type,
+    described,
     each_row,
-    filled_rows,
     in_order,
     last_of_path,
     split_list,
@@ -81,18 +80,12 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each object; of a bulk export those of its lines that belong to no product are RowErrors."""
     columns = {*fields(dict.fromkeys(file.table.columns, True))}
-    check_product_type(file, bool({*_TYPES, *_CATEGORIES} & columns), "product_type and no category")
+    file.check_product_type(bool({*_TYPES, *_CATEGORIES} & columns), "product_type and no category")
     is_bulk = _is_bulk(file, columns)
     became = _BECAME_OF_LINES if is_bulk else _BECAME
     tell(file, became)
-    if is_bulk:
-        for row in _bulk_products(file):
-            try:
-                yield row if isinstance(row, RowError) else _product(row, file)
-            except RowError as error:
-                yield error
-    else:
-        yield from each_row(file, lambda row: _product(row, file))
+    products = _bulk_products(file) if is_bulk else file.filled_rows()
+    yield from each_row(products, lambda row: _product(row, file))
     tell(file, became)
 
 
@@ -117,17 +110,12 @@ def _product(row: Row, file: SellerFile) -> Row:
     labels.add("vendor", given.get("vendor"))
     labels.add("category", category)
     labels.add("tags", [tag for one in listed(given.get("tags")) for tag in split_list(as_cell(one))])
-    images = _images(given, variants)
     kind = next((text for name in _TYPES if (text := as_cell(given.get(name)))), None)
     return {
         "product_id": as_cell(given.get("id")) or as_cell(given.get("handle")) or None,
         "product_type": last_of_path(kind or category),
         "title": line_text(given.get("title")),
-        "bullet_points": body.bullet_points,
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, _images(given, variants), labels),
     }
 
 
@@ -181,7 +169,7 @@ def _images(given: Mapping[str, Any], variants: list[dict[str, Any]]) -> list[st
     found.sort(key=lambda one: one[:2])
     own = in_order(path for *_, path in found) or in_order(address(given.get(name)) for name in _MAIN_IMAGES)
     of_variants = [address(variant.get(name)) for variant in variants for name in ("image", "featuredimage")]
-    return in_order([*own, *of_variants])
+    return [*own, *of_variants]
 
 
 def _is_graphql(file: SellerFile) -> bool:
@@ -196,9 +184,9 @@ def _is_bulk(file: SellerFile, columns: set[str]) -> bool:
 
 def _bulk_products(file: SellerFile) -> Iterator[Row | RowError]:
     """Products with what belongs to them within, wherever it stands."""
-    lines = (row if isinstance(row, RowError) else fields(row) for row in filled_rows(file))
-    variants = joined(lines, _key_of_variant, _with_metafields, LINES_IN_MEMORY)
-    return joined(variants, _key_of_product, lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
+    lines = (row if isinstance(row, RowError) else fields(row) for row in file.filled_rows())
+    variants = joined(lines, lambda line: _key(line, _VARIANT), _with_metafields, LINES_IN_MEMORY)
+    return joined(variants, lambda line: _key(line, _PRODUCT), lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
 
 
 def _kind_of_id(value: Any) -> str:
@@ -217,13 +205,9 @@ def _kind(line: Row) -> str:
     return _IMAGE if address(line) else _PRODUCT if _PARENT not in line else ""
 
 
-def _key_of_variant(line: Row) -> str:
-    """The same for a variant and for what names it as its parent."""
-    return as_cell(line.get("id" if _kind(line) == _VARIANT else _PARENT))
-
-
-def _key_of_product(line: Row) -> str:
-    return as_cell(line.get("id" if _kind(line) == _PRODUCT else _PARENT))
+def _key(line: Row, kind: str) -> str:
+    """The same for a line of a kind and for what names it as its parent."""
+    return as_cell(line.get("id" if _kind(line) == kind else _PARENT))
 
 
 def _with_metafields(lines: Iterator[Row | RowError]) -> Iterator[Row | RowError]:

@@ -11,10 +11,10 @@ from moemoe.catalog.apis.values import address, fields, listed, names, objects, 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, filled_rows, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, each_row
 from moemoe.catalog.layouts.variations import NamingTheirParent
 
 _LISTS_OF_NAMES = ("categories", "tags", "brands")
@@ -65,13 +65,11 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each object that is no variation; at the end a RowError for each variation without a parent."""
-    check_product_type(file, "categories" in file.table.columns, "categories")
+    file.check_product_type("categories" in file.table.columns, "categories")
     tell(file, _BECAME)
     variations = NamingTheirParent(file.counts)
-    for row in filled_rows(file):
-        if isinstance(row, RowError):
-            yield row
-            continue
+
+    def product(row: Row) -> Row | None:
         given = fields(row)
         kind, own_id = as_cell(given.get("type")), as_cell(given.get("id"))
         parent = next(
@@ -79,13 +77,12 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         )
         if kind.endswith("variation") or (parent and not kind):
             variations.add(parent, f"variation {own_id!r}: no row has its parent {parent!r}")
-            continue
+            return None
         if kind.startswith("variable") or not kind:
             variations.add_product([own_id])
-        try:
-            yield _product(given, file)
-        except RowError as error:
-            yield error
+        return _product(given, file)
+
+    yield from each_row(file.filled_rows(), product)
     yield from variations.left()
     tell(file, _BECAME)
 
@@ -106,19 +103,14 @@ def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
             label, odd = plain_label(field.get("value"))
             labels.add(key, label)
             file.counts[NO_LABELS] += odd is not None
-    short, body = (
-        html_text(without_shortcodes(as_cell(given.get(name)))) for name in ("shortdescription", "description")
-    )
-    images = in_order(_image(one) for name in ("images", "image") for one in listed(given.get(name)))
+    bodies = (without_shortcodes(as_cell(given.get(name))) for name in ("shortdescription", "description"))
+    body = html_texts(*bodies)
+    images = (_image(one) for name in ("images", "image") for one in listed(given.get(name)))
     return {
         "product_id": as_cell(given.get("id")) or as_cell(given.get("sku")) or None,
         "product_type": _product_type(given.get("categories"), file),
         "title": line_text(given.get("name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 

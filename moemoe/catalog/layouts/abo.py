@@ -14,7 +14,7 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.languages import TAGS, in_language, is_tagged, language_of
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
+from moemoe.catalog.layouts.shop_values import Labels, described, each_row, in_order
 
 _BECAME = {
     "item_id": "product_id",
@@ -62,7 +62,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     if images is None:
         missing = "unused: no images/metadata/images.csv.gz beside the file's folder listings/metadata, or below it"
         file.became.update({c: missing for c in ("main_image_id", "other_image_id") if c in file.table.columns})
-    yield from each_row(file, lambda row: _product(row, images, file.counts))
+    yield from each_row(file.filled_rows(), lambda row: _product(row, images, file.counts))
 
 
 def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) -> Row:
@@ -75,7 +75,7 @@ def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) ->
     country = str(row.get("country") or "")
     language = language_of(row.get("item_name"), country)
     ids = [str(one) for one in (row.get("main_image_id"), *(row.get("other_image_id") or [])) if one]
-    images = in_order((paths or {}).get(one) for one in ids)
+    images = [(paths or {}).get(one) for one in ids]
     counts[UNLISTED] += 0 if paths is None else sum(one not in paths for one in ids)
     body = html_text("\n".join(_texts(row.get("product_description"), language, country)))
     points = [line_text(point) for point in _texts(row.get("bullet_point"), language, country)]
@@ -96,11 +96,8 @@ def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) ->
         "marketplace": country or None,
         "product_type": next(iter(_texts(row.get("product_type"), language, country)), None),
         "title": title,
+        **described(body, images, labels),
         "bullet_points": in_order([*points, *body.bullet_points]),
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
     }
 
 

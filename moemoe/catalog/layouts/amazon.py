@@ -17,7 +17,7 @@ from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, check_product_type, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, in_order
 
 #: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
 _FIELDS = {
@@ -57,16 +57,7 @@ _INDEX = re.compile(rf"\d+|{INDEXES.pattern}")
 #: What deletes a product, in the languages of the templates.
 _DELETE = frozenset(
     (
-        "delete",
-        "löschen",
-        "supprimer",
-        "eliminar",
-        "elimina",
-        "excluir",
-        "verwijderen",
-        "usuń",
-        "ta bort",
-        "sil",
+        *("delete", "löschen", "supprimer", "eliminar", "elimina", "excluir", "verwijderen", "usuń", "ta bort", "sil"),
         "削除",
     )
 )
@@ -91,7 +82,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row but parents and deleted ones, which are counted."""
     fields = _Fields.of(file)
-    check_product_type(file, bool(fields.named["product_type"]), "feed_product_type or product_type")
+    file.check_product_type(bool(fields.named["product_type"]), "feed_product_type or product_type")
     market = _market(file)
     parent: Row | None = None
     table_rows = file.table.rows()
@@ -171,17 +162,14 @@ class _Fields:
                     unit = as_cell(row.get(self.units[column])) if column in self.units else ""
                     labels.add(key, f"{value} {unit}")
         body = html_text(self.text(row, "description"))
-        images = in_order([*self.texts(row, "image"), *self.texts(row, "images")])
+        images = [*self.texts(row, "image"), *self.texts(row, "images")]
         return {
             "product_id": self.text(row, "product_id"),
             "marketplace": market,
             "product_type": self.text(row, "product_type") or None,
             "title": line_text(self.text(row, "title")),
+            **described(body, images, labels),
             "bullet_points": in_order([*map(line_text, self.texts(row, "bullet_points")), *body.bullet_points]),
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": labels.pairs(),
         }
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import HtmlText, html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.records import NESTED
-from moemoe.catalog.layouts.shop_values import Labels, each_row, in_order
+from moemoe.catalog.layouts.shop_values import Labels, described, each_row, in_order
 
 _BECAME = {
     "parent_asin": "product_id",
@@ -38,7 +38,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each item."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
-    yield from each_row(file, lambda row: _product(row, file.counts))
+    yield from each_row(file.filled_rows(), lambda row: _product(row, file.counts))
 
 
 def _product(row: Row, counts: Counter[str]) -> Row:
@@ -52,18 +52,14 @@ def _product(row: Row, counts: Counter[str]) -> Row:
         labels.add(key, label)
         if odd is not None and key != _RANKS:
             counts[f"{NESTED} {key[:60]!r}"] += 1
-    images = _images(row.get("images"))
-    paragraphs = [html_text(text) for text in _texts(row.get("description"))]
-    points = [line_text(text) for text in _texts(row.get("features"))]
+    bodies = [html_text(text) for text in _texts(row.get("description"))]
+    points = [*map(line_text, _texts(row.get("features"))), *(point for body in bodies for point in body.bullet_points)]
+    body = HtmlText([line for body in bodies for line in body.paragraphs], in_order(points))
     return {
         "product_id": row.get("parent_asin"),
         "product_type": categories[-1] if categories else row.get("main_category"),
         "title": line_text(row.get("title")),
-        "bullet_points": in_order([*points, *(point for part in paragraphs for point in part.bullet_points)]),
-        "description": "\n".join(part.description for part in paragraphs if part.description) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, _images(row.get("images")), labels),
     }
 
 
@@ -82,7 +78,7 @@ def _texts(value: Any) -> list[str]:
     return [text.strip() for text in found if isinstance(text, str) and text.strip()]
 
 
-def _images(value: Any) -> list[str]:
+def _images(value: Any) -> list[str | None]:
     """The largest size of each image, the main one first.
 
     Args:
@@ -99,7 +95,7 @@ def _images(value: Any) -> list[str]:
         {_SIZES[0]: image} if isinstance(image, str) else image for image in given if isinstance(image, (str, dict))
     ]
     found.sort(key=lambda image: image.get("variant") != "MAIN")
-    return in_order(next((str(image[size]) for size in _SIZES if image.get(size)), None) for image in found)
+    return [next((str(image[size]) for size in _SIZES if image.get(size)), None) for image in found]
 
 
 LAYOUT = Layout("amazon-reviews", "item metadata of Amazon Reviews 2023", fits, rows, names=tuple(_BECAME))

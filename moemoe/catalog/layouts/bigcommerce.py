@@ -16,14 +16,13 @@ from moemoe.catalog.formats.short_records import PADDED
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
 from moemoe.catalog.layouts.shop_values import (
     ZERO,
     Labels,
-    NamedColumns,
     as_cell,
-    check_product_type,
     deepest_path,
-    filled_rows,
+    described,
     in_order,
     last_of_path,
     split_list,
@@ -31,49 +30,34 @@ from moemoe.catalog.layouts.shop_values import (
 
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Weight", "Width", "Height", "Depth")
-#: What we call a column -> its modern name, its legacy names.
+#: What we call a column -> what becomes of it, its modern name, its legacy names.
 _COLUMNS = {
-    "item": ("Item", "Item Type"),
-    "id": ("ID", "Product ID"),
-    "sku": ("SKU", "Product Code/SKU"),
-    "name": ("Name", "Product Name"),
-    "options": ("Options", "Product Name"),
-    "categories": ("Categories", "Category", "Category String", "Category Details"),
-    "description": ("Description", "Product Description"),
-    "brand": ("Brand Name", "Brand"),
-    "fields": ("Custom Fields", "Product Custom Fields"),
-    "image": ("Internal Image URL (Export)",),
-    "given image": ("Image URL (Import)",),
-    "variant image": ("Variant Image URL",),
-    "is first": ("Image is Thumbnail",),
-    "image order": ("Image Sort Order",),
-    "condition": ("Product Condition",),
-    **{name.casefold(): (name, f"Product {name}") for name in _MEASURES},
-}
-_BECAME = {
-    "item": "tells variants and images from products",
-    "id": "product_id",
-    "sku": "product_id where the id is missing",
-    "options": ATTRIBUTE,
-    "name": "title",
-    "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
-    "description": "description, bullet_points",
-    "brand": ATTRIBUTE,
-    "fields": ATTRIBUTE,
-    "image": "image",
-    "given image": "image",
-    "variant image": "image",
-    "is first": "order of images",
-    "image order": "order of images",
-    "condition": ATTRIBUTE,
-    **{name.casefold(): ATTRIBUTE for name in _MEASURES},
+    "item": ("tells variants and images from products", "Item", "Item Type"),
+    "id": ("product_id", "ID", "Product ID"),
+    "sku": ("product_id where the id is missing", "SKU", "Product Code/SKU"),
+    "name": ("title", "Name", "Product Name"),
+    "options": (ATTRIBUTE, "Options", "Product Name"),
+    "categories": (
+        *(f"product_type (the last of the deepest), {ATTRIBUTE}", "Categories", "Category", "Category String"),
+        "Category Details",
+    ),
+    "description": ("description, bullet_points", "Description", "Product Description"),
+    "brand": (ATTRIBUTE, "Brand Name", "Brand"),
+    "fields": (ATTRIBUTE, "Custom Fields", "Product Custom Fields"),
+    "image": ("image", "Internal Image URL (Export)"),
+    "given image": ("image", "Image URL (Import)"),
+    "variant image": ("image", "Variant Image URL"),
+    "is first": ("order of images", "Image is Thumbnail"),
+    "image order": ("order of images", "Image Sort Order"),
+    "condition": (ATTRIBUTE, "Product Condition"),
+    **{name.casefold(): (ATTRIBUTE, name, f"Product {name}") for name in _MEASURES},
 }
 #: The legacy export's columns of the images of a product.
 _NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
 #: What the legacy export tells Google Shopping.
 _GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
 _NAMES = (
-    *(name for names in _COLUMNS.values() for name in names),
+    *every_spelling(_COLUMNS),
     *("Inventory Tracking", "Option Set", "Product Visible?"),
     *(f"Product Image {part} - 1" for part in ("File", "URL", "Is Thumbnail", "Sort")),
     *(f"GPS {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern", "Category")),
@@ -126,7 +110,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 def _whole_rows(file: SellerFile, columns: "_Columns") -> Iterator[Row | RowError]:
     """The rows; one with fewer cells than the header is whole if the next one begins as rows of the export do."""
     waiting: RowError | None = None
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if waiting is not None:
             yield columns.padded(waiting, file) if columns.kind(row) else waiting
         waiting = row if isinstance(row, RowError) and columns.kind(row) else None
@@ -141,7 +125,7 @@ class _Columns(NamedColumns):
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
-        super().__init__(file, _COLUMNS, _BECAME)
+        super().__init__(file, _COLUMNS)
         if self.named.get("options") == self.named.get("name"):  # the legacy export has both in one column
             file.became[self.named["name"]] = f"title, {ATTRIBUTE}"
         #: Of each numbered image what its columns are called: "file" or "url", "is thumbnail", "sort" -> the column.
@@ -152,7 +136,7 @@ class _Columns(NamedColumns):
                 is_image = found[1].casefold() in ("file", "url")
                 file.became[column] = "image" if is_image else "order of images"
         self.keys = {c: found[1] for c in columns if (found := _GOOGLE.fullmatch(c.strip()))}
-        check_product_type(file, "categories" in self.named, "Categories")
+        file.check_product_type("categories" in self.named, "Categories")
         file.became.update(dict.fromkeys(self.keys, ATTRIBUTE))
         self._columns, self._counts = columns, file.counts
 
@@ -225,16 +209,12 @@ class _Product:
 
     def row(self) -> Row:
         body = html_text(self._texts["description"])
-        images = in_order([image for *_, image in sorted(self._images, key=lambda one: one[:2])] + self._variant_images)
+        images = [image for *_, image in sorted(self._images, key=lambda one: one[:2])]
         return {
             "product_id": self._texts["id"] or self._texts["sku"],
             "product_type": last_of_path(deepest_path(self._categories, "/"), "/"),
             "title": line_text(self._texts["name"]),
-            "bullet_points": body.bullet_points,
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": self._labels.pairs(),
+            **described(body, images + self._variant_images, self._labels),
         }
 
 

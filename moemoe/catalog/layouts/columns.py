@@ -123,37 +123,48 @@ def find_columns(
         CatalogError: one of these is missing, or one that the contract names.
     """
     sources: dict[str, str] = {}
-    missing = []
     for name in CATALOG.names:
-        wanted = [own for own in (names.get(name), name) if own]
-        source = next((own for own in wanted if own in found), None)
-        for own in wanted if source is None else ():
-            alike = [column for column in found if plain_name(column) == plain_name(own)]
-            source = source or (alike[0] if len(alike) == 1 else None)
-        if source is None and name == "image" and not wanted[1:]:
-            source = _image_column(found)
-        if source is None and name == "images" and not wanted[1:]:
-            source = next((c for c in found if _LISTS.fullmatch(plain_name(c)) and c != sources.get("image")), None)
-        if source is None and name == "description" and not wanted[1:]:
-            plain = {plain_name(column): column for column in reversed(found)}
-            source = next((plain[other] for other in _DESCRIPTIONS if other in plain), None)
+        source = named_column(found, [own for own in (names.get(name), name) if own])
+        if source is None and not names.get(name):
+            source = _column_called_otherwise(name, found, sources)
         if source is not None:
             sources[name] = source
-        elif name in required or (name in names and name not in REQUIRED):
-            missing.append(name)
-    if missing:
-        shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
-        asked = [name for name in missing if name != "attributes"] or missing
-        as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
-        raise CatalogError(
-            f"{partition}: column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
-            f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
-            f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
-            + (f"; the sheets' names are column {SHEET!r}" if SHEET in found else "")
-            + (
-                " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
-                if missing == ["attributes"]
-                else ""
-            )
-        )
+    needed = {*required, *(name for name in names if name not in REQUIRED)}
+    if missing := [name for name in CATALOG.names if name in needed and name not in sources]:
+        raise CatalogError(f"{partition}: {_what_is_missing(missing, found, names)}")
     return sources
+
+
+def named_column(found: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first column that has one of the names, else the only one that is the same ``plain_name`` as one of them."""
+    if exact := next((name for name in names if name in found), None):
+        return exact
+    alike = ([column for column in found if plain_name(column) == plain_name(name)] for name in names)
+    return next((columns[0] for columns in alike if len(columns) == 1), None)
+
+
+def _column_called_otherwise(name: str, found: Sequence[str], sources: Mapping[str, str]) -> str | None:
+    if name == "image":
+        return _image_column(found)
+    if name == "images":
+        return next((c for c in found if _LISTS.fullmatch(plain_name(c)) and c != sources.get("image")), None)
+    if name == "description":
+        plain = {plain_name(column): column for column in reversed(found)}
+        return next((plain[other] for other in _DESCRIPTIONS if other in plain), None)
+    return None
+
+
+def _what_is_missing(missing: Sequence[str], found: Sequence[str], names: Mapping[str, str]) -> str:
+    shown = ", ".join(repr(f[:60]) for f in found[:40]) + (", ..." if len(found) > 40 else "")
+    asked = [name for name in missing if name != "attributes"] or missing
+    as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
+    text = (
+        f"column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
+        f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
+        f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
+    )
+    if SHEET in found:
+        text += f"; the sheets' names are column {SHEET!r}"
+    if missing == ["attributes"]:
+        text += " (in CSV: one column `attributes.<key>` for each key, or one of JSON objects)"
+    return text

@@ -54,19 +54,21 @@ def conform(
         try:
             arrays.append(_cast(field.name, field.type, array, left_out))
         except (pa.ArrowException, TypeError, ValueError, RowError) as error:
-            if (
-                field.name == "product_id"
-                and isinstance(error, ValueError)
-                and not isinstance(error, pa.ArrowException)
-            ):
-                raise UnfitValueError(f"{partition}: column {sources[field.name]!r}: {error}") from error
-            why = f" ({error})" if isinstance(error, RowError) else ""
-            of_type = isinstance(error, (TypeError, pa.ArrowNotImplementedError))
-            raise (CatalogError if of_type else UnfitValueError)(
-                f"{partition}: column {sources[field.name]!r} has type {_shortened(array.type)}, which cannot become "
-                f"the catalog's {field.name}{why}; allowed is {_ALLOWED.get(field.name, _ALLOWED_TEXT)}"
-            ) from error
+            raise _unfit(f"{partition}: column {sources[field.name]!r}", field.name, array.type, error) from error
     return pa.record_batch(arrays, schema=CATALOG)
+
+
+def _unfit(which: str, name: str, kind: pa.DataType, error: Exception) -> CatalogError:
+    """What to say of a column that cannot become the catalog's ``name``: by its type, or by a value."""
+    if name == "product_id" and isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
+        return UnfitValueError(f"{which}: {error}")
+    why = f" ({error})" if isinstance(error, RowError) else ""
+    of_type = isinstance(error, (TypeError, pa.ArrowNotImplementedError))
+    shown = str(kind) if len(str(kind)) <= 60 else f"{str(kind)[:60]}..."
+    return (CatalogError if of_type else UnfitValueError)(
+        f"{which} has type {shown}, which cannot become "
+        f"the catalog's {name}{why}; allowed is {_ALLOWED.get(name, _ALLOWED_TEXT)}"
+    )
 
 
 def _with_listed_images(batch: pa.RecordBatch, sources: Mapping[str, str]) -> Mapping[str, str]:
@@ -76,11 +78,6 @@ def _with_listed_images(batch: pa.RecordBatch, sources: Mapping[str, str]) -> Ma
         return sources
     others = {name: source for name, source in sources.items() if name != "image"}
     return {**others, "images": listed} if _is_list(batch.column(listed).type) else sources
-
-
-def _shortened(kind: pa.DataType) -> str:
-    text = str(kind)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 _ALLOWED_TEXT = "text or numbers, or lists of one"

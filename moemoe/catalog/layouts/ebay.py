@@ -10,40 +10,22 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    as_cell,
-    filled_rows,
-    last_of_path,
-    split_list,
-    split_urls,
-)
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_of_path, split_list, split_urls
 
 _ACTION = re.compile(r"\*?Action(?:\(SiteID=.*\))?", re.IGNORECASE)
 _SPECIFIC = re.compile(r"\*?C:(.+)", re.IGNORECASE)
-#: What we call a column -> how Seller Hub and File Exchange call it; a required one has a star.
+#: What we call a column -> what becomes of it, how Seller Hub and File Exchange call it; a required one has a star.
 _COLUMNS = {
-    "sku": ("Custom label (SKU)", "CustomLabel", "*CustomLabel"),
-    "number": ("Item number", "ItemID", "*ItemID"),
-    "title": ("Title", "*Title"),
-    "category": ("Category name",),
-    "category number": ("Category ID", "*Category", "Category"),
-    "description": ("Description", "*Description"),
-    "images": ("Item photo URL", "PicURL", "*PicURL"),
-    "relationship": ("Relationship",),
-    "details": ("Relationship details", "RelationshipDetails"),
-}
-_BECAME = {
-    "sku": "product_id",
-    "number": "product_id where the label is missing",
-    "title": "title",
-    "category": "product_type (the last of the path)",
-    "category number": "product_type where the name is missing",
-    "description": "description, bullet_points",
-    "images": "image",
-    "relationship": "tells variations from listings",
-    "details": ATTRIBUTE,
+    "sku": ("product_id", "Custom label (SKU)", "CustomLabel", "*CustomLabel"),
+    "number": ("product_id where the label is missing", "Item number", "ItemID", "*ItemID"),
+    "title": ("title", "Title", "*Title"),
+    "category": ("product_type (the last of the path)", "Category name"),
+    "category number": ("product_type where the name is missing", "Category ID", "*Category", "Category"),
+    "description": ("description, bullet_points", "Description", "*Description"),
+    "images": ("image", "Item photo URL", "PicURL", "*PicURL"),
+    "relationship": ("tells variations from listings", "Relationship"),
+    "details": (ATTRIBUTE, "Relationship details", "RelationshipDetails"),
 }
 _BETWEEN_VALUES = re.compile(r"\s*\|+\s*")
 
@@ -58,20 +40,21 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each listing and the variations behind it; a variation before any listing is a RowError."""
-    columns = NamedColumns(file, _COLUMNS, _BECAME)
+    columns = NamedColumns(file, _COLUMNS)
     specifics = {column: found[1] for column in file.table.columns if (found := _SPECIFIC.fullmatch(column.strip()))}
     file.became.update(dict.fromkeys(specifics, ATTRIBUTE))
-    product, labels = None, Labels()
-    for row in filled_rows(file):
+    listing: Row | None = None
+    labels = Labels()
+    for row in file.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
         kind = columns.cell(row, "relationship")
         if not kind:
-            if product:
-                yield product | {"attributes": labels.pairs()}
-            product, labels = _product(row, columns), Labels()
-        elif product is None:
+            if listing:
+                yield _product(listing, columns, labels)
+            listing, labels = row, Labels()
+        elif listing is None:
             detail = f"{kind.casefold()} {columns.cell(row, 'sku')!r}: no listing is above it"
             yield RowError("row", "row belongs to no product", detail)
             continue
@@ -85,23 +68,18 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         for pair in split_list(columns.cell(row, "details"), "|"):
             key, _, values = pair.partition("=")
             labels.add(key, split_list(values, ";"))
-    if product:
-        yield product | {"attributes": labels.pairs()}
+    if listing:
+        yield _product(listing, columns, labels)
 
 
-def _product(row: Row, columns: NamedColumns) -> Row:
+def _product(row: Row, columns: NamedColumns, labels: Labels) -> Row:
     body = html_text(columns.cell(row, "description"))
-    images = split_urls(columns.cell(row, "images"))
     return {
         "product_id": columns.cell(row, "sku") or columns.cell(row, "number"),
         "product_type": last_of_path(columns.cell(row, "category"), "/") or columns.cell(row, "category number"),
         "title": line_text(columns.cell(row, "title")),
-        "bullet_points": body.bullet_points,
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
+        **described(body, split_urls(columns.cell(row, "images")), labels),
     }
 
 
-_NAMES = tuple(name for names in _COLUMNS.values() for name in names)
-LAYOUT = Layout("ebay", "a listing template or report of eBay", fits, rows, names=_NAMES)
+LAYOUT = Layout("ebay", "a listing template or report of eBay", fits, rows, names=every_spelling(_COLUMNS))

@@ -67,7 +67,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             "attributes": labels.pairs(),
         }
 
-    yield from each_row(file, product)
+    yield from each_row(file.filled_rows(), product)
 
 
 _NAMES = (*_BECAME, "CURRENCY_CODE", "IMAGE1", *(f"VARIATION 1 {part}" for part in ("TYPE", "NAME", "VALUES")))

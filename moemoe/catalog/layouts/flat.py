@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from moemoe.catalog.formats.printed import nested
@@ -16,6 +15,7 @@ from moemoe.catalog.layouts.columns import (
     find_columns,
     further_names,
     image_columns,
+    named_column,
     plain_name,
     unmarked,
 )
@@ -81,8 +81,7 @@ def further_columns(file: SellerFile) -> list[str]:
 
 
 def _column(partition: str, columns: Sequence[str], name: str) -> str:
-    alike = [column for column in columns if plain_name(column) == plain_name(name)]
-    found = name if name in columns else alike[0] if len(alike) == 1 else None
+    found = named_column(columns, [name])
     if found is None:
         raise CatalogError(
             f"{partition}: column {name!r}, which the contract lists under columns: attributes, is missing; the file "
@@ -138,10 +137,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     numbered = [] if is_listed else numbered_columns(keys)
     file.became.update({one[part]: f"{ATTRIBUTE} (its {part})" for one in numbered for part in one})
     keys = [key for key in keys if not any(key in one.values() for one in numbered)]
-    further = _further(file, sources, keys)
-    pictured = (
-        {} if is_listed else _pictured(file, keys, bool(sources.keys() & {"image", "images"} or "images" in further))
-    )
+    further, pictured = _further(file, sources, keys, {}), dict[str, str]()
+    if not is_listed:
+        has_image = bool(sources.keys() & {"image", "images"}) or "images" in further
+        pictured = pictured_columns(keys, file.table.first(50), has_image)
+        file.became.update(pictured)
     keys = [key for key in keys if key not in pictured]
     further = _further(file, sources, keys, pictured)
     spelled = file.table.spelled() if isinstance(file.table, GridTable) else {}
@@ -170,12 +170,17 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             elif (label := _label(row.get(key), file, key)) is not None:
                 label = with_unit(label, row.get(units[key])) if key in units else label
                 found["attributes"].append((spelled.get(key, key).strip().removeprefix(begin), label))
-        for one in numbered:
-            name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
-            if name is not None and label is not None:
-                found["attributes"].append((name, with_unit(label, row.get(one["unit"]) if "unit" in one else None)))
-            file.counts[long_form.UNNAMED] += name is None and label is not None
+        found["attributes"] += _numbered_labels(row, file, numbered)
         yield found
+
+
+def _numbered_labels(row: Row, file: SellerFile, numbered: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, Any]]:
+    """Name and label of each of a row's ``numbered_columns`` that has both."""
+    for one in numbered:
+        name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
+        if name is not None and label is not None:
+            yield name, with_unit(label, row.get(one["unit"]) if "unit" in one else None)
+        file.counts[long_form.UNNAMED] += name is None and label is not None
 
 
 def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
@@ -216,18 +221,11 @@ def _check_product_types(file: SellerFile, column: str) -> None:
         )
 
 
-def _pictured(file: SellerFile, keys: Sequence[str], has_image: bool) -> dict[str, str]:
-    """See ``pictured_columns``. Says so in ``file.became``."""
-    found = pictured_columns(keys, file.table.first(50), has_image)
-    file.became.update(found)
-    return found
-
-
 def _further(
     file: SellerFile,
     sources: Mapping[str, str],
     keys: Sequence[str],
-    pictured: Mapping[str, str] = MappingProxyType({}),
+    pictured: Mapping[str, str],
 ) -> dict[str, list[str]]:
     """The columns of images or bullet points, but those that are something else. Says so in ``file.became``."""
     taken, columns = {*sources.values(), *keys, *pictured}, file.table.columns

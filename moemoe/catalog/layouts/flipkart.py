@@ -10,7 +10,7 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, each_row, in_order
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, each_row
 
 _BECAME = {
     "uniq_id": "product_id",
@@ -35,7 +35,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row; one whose specifications cannot be read is a RowError."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
-    yield from each_row(file, _product)
+    yield from each_row(file.filled_rows(), _product)
 
 
 def _product(row: Row) -> Row:
@@ -47,16 +47,11 @@ def _product(row: Row) -> Row:
     for key, label in _specifications(row.get("product_specifications")):
         labels.add(key, label)
     body = html_text(row.get("description"))
-    images = in_order(_list(row.get("image")))
     return {
         "product_id": row.get("uniq_id"),
         "product_type": _product_type(tree, title or "", brand),
         "title": title,
-        "bullet_points": body.bullet_points,
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, _list(row.get("image")), labels),
     }
 
 

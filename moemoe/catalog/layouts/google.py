@@ -18,7 +18,7 @@ from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
-    check_product_type,
+    described,
     each_row,
     in_order,
     last_of_path,
@@ -114,11 +114,11 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     has_type = bool(
         {"product_type", "google_product_category", "fb_product_category"} & set(map(_name, file.table.columns))
     )
-    check_product_type(file, has_type, "product_type and no google_product_category")
+    file.check_product_type(has_type, "product_type and no google_product_category")
     is_xml, is_grid = file.table.format == "XML", isinstance(file.table, GridTable)
     _say_what_became(file)
     try:
-        yield from each_row(file, lambda row: _product(row, is_xml, is_grid))
+        yield from each_row(file.filled_rows(), lambda row: _product(row, is_xml, is_grid))
     finally:  # later items of a feed may have others
         _say_what_became(file)
 
@@ -136,11 +136,9 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
         if _is_index(column):
             continue
         name = _name(column)
-        if name in given and not is_xml:  # a header may have a name twice; a feed's g:title stands in for its title
-            before = given[name]
-            given[name] = [*_listed(before), *_listed(row[column])]
-        else:
-            given[name] = row[column]
+        # a header may have a name twice; a feed's g:title stands in for its title
+        is_further = name in given and not is_xml
+        given[name] = [*_listed(given[name]), *_listed(row[column])] if is_further else row[column]
 
     def values(name: str) -> list[Any]:
         """The values of an attribute: of XML the elements of that name, else the cell."""
@@ -161,7 +159,7 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
     descriptions = map(text, ("description", "structured_description", *of_atom))
     body = html_text(next(filter(None, descriptions), None))
     more_images = (*values("additional_image_link"), *values("image.url"))
-    images = in_order([text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))])
+    images = [text("image_link"), *(url for one in more_images for url in split_urls(_text(one)))]
     labels = Labels()
     for name in given:
         if name not in _COMMERCE and ATTRIBUTE in _BECAME.get(name, ATTRIBUTE) and name != _DETAIL:
@@ -177,11 +175,8 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
         )
         or last_of_path(text("google_product_category") or text("fb_product_category")),
         "title": line_text(text("title") or text("structured_title")),
+        **described(body, images, labels),
         "bullet_points": [*several("product_highlight"), *body.bullet_points],
-        "description": body.description,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
     }
 
 

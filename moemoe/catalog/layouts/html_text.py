@@ -66,6 +66,13 @@ def html_text(body: Any) -> HtmlText:
     return reader.finished()
 
 
+def html_texts(*bodies: Any) -> HtmlText:
+    """The text of several bodies, such as a short and a long description, each line once. Raises as ``html_text``."""
+    texts = [html_text(body) for body in bodies]
+    paragraphs = dict.fromkeys(line for text in texts for line in text.paragraphs)
+    return HtmlText(list(paragraphs), list(dict.fromkeys(point for text in texts for point in text.bullet_points)))
+
+
 def line_text(body: Any) -> str | None:
     """The text of HTML that is one line, such as a title; None if nothing is left. Raises RowError as ``html_text``."""
     text = html_text(body)

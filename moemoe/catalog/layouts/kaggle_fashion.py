@@ -9,7 +9,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import GridTable, Row
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import as_cell, filled_rows
+from moemoe.catalog.layouts.shop_values import as_cell
 from moemoe.storage import exists, join
 
 #: The image is a column of the same data on Hugging Face alone.
@@ -41,7 +41,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({column: ATTRIBUTE for column in file.table.columns if column in _ATTRIBUTES})
     has_image = "image" in file.table.columns
     links = None if has_image else _links(file)
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if isinstance(row, RowError):
             mended = _mended(row, file.table)
             file.counts[REPAIRED] += mended is not None

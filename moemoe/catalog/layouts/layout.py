@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row, Table
+from moemoe.errors import CatalogError
 
 ATTRIBUTE, UNUSED = "attribute", "unused"
 #: In the contract, ``columns: {attributes: "*"}``: every further column is one.
@@ -44,6 +45,15 @@ class SellerFile:
             columns = self.table.columns
             named = {n: own for n, own in _FILE_NAMES.items() if own in columns and n not in columns} | named
         return named
+
+    def check_product_type(self, found: bool, names: str) -> None:
+        """Raises CatalogError if a product type is required and no column is there to give it."""
+        if "product_type" in self.required and not found:
+            raise CatalogError(f"{self.table.partition} has no {names}, which becomes the product type; export it too")
+
+    def filled_rows(self) -> Iterator[Row | RowError]:
+        """The table's rows but blank ones, which spreadsheets have at their end."""
+        return (row for row in self.table.filled_rows() if isinstance(row, RowError) or row)
 
     def cells_needed(self) -> int:
         """How many cells a row must have at least, so that id, product type and title are among them; 0 if all.

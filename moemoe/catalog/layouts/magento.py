@@ -14,17 +14,9 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import INDEXES
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    as_cell,
-    deepest_path,
-    filled_rows,
-    in_order,
-    last_of_path,
-    split_list,
-)
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, deepest_path, described, last_of_path, split_list
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
@@ -84,7 +76,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
     between = _separator(file)
-    for row in filled_rows(file):
+    for row in file.filled_rows():
         if isinstance(row, RowError):
             yield row
             continue
@@ -119,19 +111,15 @@ def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile)
     file.counts[NO_PAIRS] += not pairs and as_cell(given) != ""
     for code, value in pairs:
         labels.add(code, [_unquoted(one) for one in value.split("|")])
-    short, body = html_text(as_cell(row.get("short_description"))), html_text(as_cell(row.get("description")))
+    body = html_texts(as_cell(row.get("short_description")), as_cell(row.get("description")))
     further = split_list(as_cell(row.get("additional_images")), between)
-    images = in_order([*map(image_path, [row.get("base_image"), *further])])
+    images = map(image_path, [row.get("base_image"), *further])
     return {
         "product_id": sku,
         "marketplace": row.get("product_websites"),
         "product_type": last_of_path(deepest_path(paths, "/"), "/") or row.get("attribute_set_code"),
         "title": line_text(row.get("name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, images, labels),
     }
 
 

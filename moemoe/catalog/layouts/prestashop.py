@@ -5,44 +5,26 @@ from collections.abc import Iterator
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    check_product_type,
-    each_row,
-    in_order,
-    last_of_path,
-    split_list,
-    split_urls,
-)
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling
+from moemoe.catalog.layouts.shop_values import Labels, described, each_row, last_of_path, split_list, split_urls
 
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Width", "Height", "Depth", "Weight")
 _LABELS = ("Manufacturer", "Brand", "Condition", *_MEASURES)
-#: What we call a column -> how PrestaShop's versions call it.
+#: What we call a column -> what becomes of it, how PrestaShop's versions call it.
 _COLUMNS = {
-    "id": ("Product ID", "ID"),
-    "reference": ("Reference #", "Reference"),
-    "title": ("Name *", "Name"),
-    "categories": ("Categories (x,y,z...)",),
-    "short description": ("Summary", "Short description"),
-    "description": ("Description",),
-    "tags": ("Tags (x,y,z...)",),
-    "images": ("Image URLs (x,y,z...)",),
-    "features": ("Feature(Name:Value:Position)", "Feature (Name:Value:Position:Customized)"),
-    **{name: (name,) for name in _LABELS},
-}
-_BECAME = {
-    "id": "product_id",
-    "reference": "product_id where the id is missing",
-    "title": "title",
-    "categories": f"product_type (the first one's last name), {ATTRIBUTE}",
-    "short description": "description, bullet_points",
-    "description": "description, bullet_points",
-    "images": "image",
-    **dict.fromkeys(("tags", "features", *_LABELS), ATTRIBUTE),
+    "id": ("product_id", "Product ID", "ID"),
+    "reference": ("product_id where the id is missing", "Reference #", "Reference"),
+    "title": ("title", "Name *", "Name"),
+    "categories": (f"product_type (the first one's last name), {ATTRIBUTE}", "Categories (x,y,z...)"),
+    "short description": ("description, bullet_points", "Summary", "Short description"),
+    "description": ("description, bullet_points", "Description"),
+    "tags": (ATTRIBUTE, "Tags (x,y,z...)"),
+    "images": ("image", "Image URLs (x,y,z...)"),
+    "features": (ATTRIBUTE, "Feature(Name:Value:Position)", "Feature (Name:Value:Position:Customized)"),
+    **{name: (ATTRIBUTE, name) for name in _LABELS},
 }
 #: The root of all categories, as shops in several languages call it.
 _ROOTS = frozenset(("home", "accueil", "inicio", "startseite", "home page", "strona główna", "root"))
@@ -59,8 +41,8 @@ def fits(file: SellerFile) -> bool:
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row."""
-    columns = NamedColumns(file, _COLUMNS, _BECAME)
-    check_product_type(file, "categories" in columns.named, "Categories (x,y,z...)")
+    columns = NamedColumns(file, _COLUMNS)
+    file.check_product_type("categories" in columns.named, "Categories (x,y,z...)")
 
     def product(row: Row) -> Row:
         labels, paths = Labels(), split_list(columns.cell(row, "categories"))
@@ -71,21 +53,16 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             (labels.add_measure if key in _MEASURES else labels.add)(key, columns.cell(row, key))
         labels.add("Categories", paths)
         labels.add("Tags", split_list(columns.cell(row, "tags")))
-        short, body = (html_text(columns.cell(row, name)) for name in ("short description", "description"))
-        images = split_urls(columns.cell(row, "images"))
+        body = html_texts(columns.cell(row, "short description"), columns.cell(row, "description"))
         own = [path for path in paths if path.casefold() not in _ROOTS] or paths
         return {
             "product_id": columns.cell(row, "id") or columns.cell(row, "reference"),
             "product_type": last_of_path(own[0] if own else None, "/"),
             "title": line_text(columns.cell(row, "title")),
-            "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-            "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": labels.pairs(),
+            **described(body, split_urls(columns.cell(row, "images")), labels),
         }
 
-    yield from each_row(file, product)
+    yield from each_row(file.filled_rows(), product)
 
 
 def _features(cell: str) -> list[tuple[str, str]]:
@@ -103,5 +80,4 @@ def _features(cell: str) -> list[tuple[str, str]]:
     return [(name.strip(), re.sub(r":\d+$", "", value).strip()) for name, _, value in parts]
 
 
-_NAMES = tuple(name for names in _COLUMNS.values() for name in names)
-LAYOUT = Layout("prestashop", "PrestaShop's product CSV", fits, rows, names=_NAMES)
+LAYOUT = Layout("prestashop", "PrestaShop's product CSV", fits, rows, names=every_spelling(_COLUMNS))

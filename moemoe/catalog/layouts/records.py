@@ -5,7 +5,7 @@ import binascii
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -155,27 +155,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     Raises:
         RowError: another shape.
     """
-    if isinstance(value, str):
-        given = value.strip()
-        if not given or given in MISSING_TEXTS or given.casefold() in NOTHING_TEXTS:
-            return []
-        value = nested(given)
-        if isinstance(value, str):
-            value = written_pairs(value)
-        if not isinstance(value, (dict, list)):
-            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        value = written_pairs("\n".join(value)) or value
-    if isinstance(value, dict) and is_pair(value):
-        value = [value]  # the list of one that another program has unwrapped
-    if isinstance(value, dict):
-        pairs: Iterable[Any] = value.items()
-    elif isinstance(value, list):
-        members = (one for e in value for one in (_members(e) if isinstance(e, dict) else [e]))
-        pairs = [_pair(one) if isinstance(one, dict) else one for one in members]
-    else:
-        raise RowError("attributes", "attributes are not a map", repr(value)[:200])
-    pairs = list(pairs)
+    pairs = _pairs(value)
     if (groups := _groups(pairs)) is not None:
         with contextlib.suppress(RowError):
             odd_ones = None if left_out is None else Counter[str]()
@@ -204,6 +184,28 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
         elif left_out is not None:
             left_out[UNNAMED] += label not in ("", None)
     return result
+
+
+def _pairs(value: Any) -> list[Any]:
+    """What ``attributes`` are given, each as a pair if it is one. Raises RowError: another shape."""
+    if isinstance(value, str):
+        given = value.strip()
+        if not given or given in MISSING_TEXTS or given.casefold() in NOTHING_TEXTS:
+            return []
+        found = nested(given)
+        value = written_pairs(found) if isinstance(found, str) else found
+        if not isinstance(value, (dict, list)):
+            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = written_pairs("\n".join(value)) or value
+    if isinstance(value, dict) and not is_pair(value):
+        return list(value.items())
+    if isinstance(value, dict):
+        value = [value]  # the list of one that another program has unwrapped
+    if not isinstance(value, list):
+        raise RowError("attributes", "attributes are not a map", repr(value)[:200])
+    members = (one for e in value for one in (_members(e) if isinstance(e, dict) else [e]))
+    return [_pair(one) if isinstance(one, dict) else one for one in members]
 
 
 def _groups(pairs: Sequence[Any]) -> list[Any] | None:

@@ -2,39 +2,29 @@
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.layout import SellerFile
+from moemoe.catalog.layouts.html_text import HtmlText
 from moemoe.contract.cell_text import MISSING_TEXTS, as_text
-from moemoe.errors import CatalogError
 
 #: What shops have for a measure that nobody gave.
 ZERO = re.compile(r"0*+[.,]?0*+")
 _BETWEEN_URLS = re.compile("[ ,;|]+(?=(?:https?:)?//)")
 
 
-def check_product_type(file: SellerFile, found: bool, names: str) -> None:
-    """Raises CatalogError if a product type is required and no column is there to give it."""
-    if "product_type" in file.required and not found:
-        raise CatalogError(f"{file.table.partition} has no {names}, which becomes the product type; export it too")
-
-
-def filled_rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """The file's rows but blank ones, which spreadsheets have at their end."""
-    return (row for row in file.table.filled_rows() if isinstance(row, RowError) or row)
-
-
-def each_row(file: SellerFile, product: Callable[[Row], Row]) -> Iterator[Row | RowError]:
-    """What ``product`` makes of each row, and its RowErrors."""
-    for row in filled_rows(file):
+def each_row(rows: Iterable[Row | RowError], product: Callable[[Row], Row | None]) -> Iterator[Row | RowError]:
+    """What ``product`` makes of each row, None of one that is none, and its RowErrors."""
+    for row in rows:
         try:
-            yield row if isinstance(row, RowError) else product(row)
+            found = row if isinstance(row, RowError) else product(row)
         except RowError as error:
-            yield error
+            found = error
+        if found is not None:
+            yield found
 
 
 def as_cell(value: Any) -> str:
@@ -72,6 +62,18 @@ class Labels:
         return {key: next(iter(labels)) if len(labels) == 1 else list(labels) for key, labels in self._found.items()}
 
 
+def described(body: HtmlText, images: Iterable[str | None], labels: Labels) -> Row:
+    """The catalog's columns behind the title: what a body says, the images, the first one apart, and the labels."""
+    found = in_order(images)
+    return {
+        "bullet_points": body.bullet_points,
+        "description": body.description,
+        "image": found[0] if found else None,
+        "images": found,
+        "attributes": labels.pairs(),
+    }
+
+
 def last_of_path(path: str | None, separator: str = ">") -> str | None:
     """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself. Entities are resolved.
 
@@ -99,10 +101,8 @@ def in_order(items: Iterable[str | None]) -> list[str]:
 
 def split_list(cell: str | None, separator: str = ",") -> list[str]:
     """The items of a list in one cell; a separator behind a backslash, or in a quoted item, belongs to its item."""
-    items = []
-    for quoted, plain in _items_of(separator).findall(cell or ""):
-        items.append(quoted.replace('""', '"') or plain.replace("\\" + separator, separator))
-    return in_order(items)
+    found = _items_of(separator).findall(cell or "")
+    return in_order(quoted.replace('""', '"') or plain.replace(f"\\{separator}", separator) for quoted, plain in found)
 
 
 @cache
@@ -116,27 +116,3 @@ def split_urls(cell: str | None) -> list[str]:
     if cell and "://" in cell:
         return in_order(url.strip(" ,;|") for url in _BETWEEN_URLS.split(" ".join(cell.split())))
     return split_list(cell)
-
-
-def found_columns(columns: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Of ``names`` those that a file has -> the file's own spelling; case and blanks around it do not count."""
-    spelled = {column.strip().casefold(): column for column in reversed(columns)}
-    return {name: spelled[name.casefold()] for name in names if name.casefold() in spelled}
-
-
-class NamedColumns:
-    """A file's columns under the layout's names for them.
-
-    Args:
-        spellings: name -> how files spell it, the first that is there counts.
-        became: name -> what becomes of the column.
-    """
-
-    def __init__(self, file: SellerFile, spellings: Mapping[str, Iterable[str]], became: Mapping[str, str]):
-        found = {name: found_columns(file.table.columns, spelled) for name, spelled in spellings.items()}
-        self.named = {name: next(iter(columns.values())) for name, columns in found.items() if columns}
-        file.became.update({column: became[name] for name, column in self.named.items()})
-
-    def cell(self, row: Row, name: str) -> str:
-        """The cell of a named column, without blanks around it; "" if the file has no such column."""
-        return as_cell(row.get(self.named[name])) if name in self.named else ""

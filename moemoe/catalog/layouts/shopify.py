@@ -14,51 +14,33 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
+from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling, found_columns
 from moemoe.catalog.layouts.nested_labels import plain_label
-from moemoe.catalog.layouts.shop_values import (
-    Labels,
-    NamedColumns,
-    as_cell,
-    check_product_type,
-    filled_rows,
-    found_columns,
-    in_order,
-    last_of_path,
-)
+from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_of_path
 
 #: The option of a product that has none.
 DEFAULT_TITLE = "Default Title"
-#: What we call a column -> its name until 2025, and since.
+#: What we call a column -> what becomes of it, its name until 2025, and since.
 _COLUMNS = {
-    "handle": ("Handle", "URL handle"),
-    "title": ("Title",),
-    "body": ("Body (HTML)", "Body HTML", "Description"),
-    "vendor": ("Vendor",),
-    "category": ("Product Category", "Standardized Product Type", "Category", "Category: Name"),
-    "type": ("Type", "Custom Product Type"),
-    "tags": ("Tags",),
-    "image": ("Image Src", "Product image URL"),
-    "position": ("Image Position",),
-    "variant image": ("Variant Image", "Variant image URL"),
-    "grams": ("Variant Grams", "Weight value (grams)"),
+    "handle": ("product_id", "Handle", "URL handle"),
+    "title": ("title", "Title"),
+    "body": ("description, bullet_points", "Body (HTML)", "Body HTML", "Description"),
+    "vendor": (ATTRIBUTE, "Vendor"),
+    "category": (
+        *(f"{ATTRIBUTE}, product_type where Type is empty", "Product Category", "Standardized Product Type"),
+        *("Category", "Category: Name"),
+    ),
+    "type": ("product_type", "Type", "Custom Product Type"),
+    "tags": (ATTRIBUTE, "Tags"),
+    "image": ("image", "Image Src", "Product image URL"),
+    "position": ("order of images", "Image Position"),
+    "variant image": ("image", "Variant Image", "Variant image URL"),
+    "grams": (ATTRIBUTE, "Variant Grams", "Weight value (grams)"),
 }
 REFERENCES = "metafields that refer to other objects of the shop, left out"
 #: Several, too, with commas or semicolons between them.
 _REFERENCE = re.compile(r"gid://shopify/\w+/[^\s,;]+(?:[\s,;]+gid://shopify/\w+/[^\s,;]+)*")
 _OPTIONS = tuple((f"Option{number} Name", f"Option{number} Value") for number in (1, 2, 3))
-_BECAME = {
-    "handle": "product_id",
-    "title": "title",
-    "body": "description, bullet_points",
-    "vendor": ATTRIBUTE,
-    "category": f"{ATTRIBUTE}, product_type where Type is empty",
-    "type": "product_type",
-    "tags": ATTRIBUTE,
-    "image": "image",
-    "position": "order of images",
-    "variant image": "image",
-    "grams": ATTRIBUTE,
-}
 #: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
@@ -69,7 +51,8 @@ _GOOGLE = re.compile(
     r"Google[ _]Shopping(?: / |_)(Gender|Age[ _]Group|Color|Size|Material|Pattern|Google[ _]Product[ _]Category)", re.I
 )
 _NAMES = (
-    *(name for names in (*_COLUMNS.values(), *_OPTIONS) for name in names),
+    *every_spelling(_COLUMNS),
+    *(name for pair in _OPTIONS for name in pair),
     *("Variant SKU", "Variant Price"),
     *(f"Google Shopping / {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern")),
     "Google Shopping / Google Product Category",
@@ -89,7 +72,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     columns = _Columns(file)
     product: _Product | None = None
     ended: set[int] = set()  # hashes of the handles before: 60 bytes a product
-    for number, row in enumerate(filled_rows(file), start=1):
+    for number, row in enumerate(file.filled_rows(), start=1):
         if isinstance(row, RowError):
             yield row
             continue
@@ -123,7 +106,7 @@ class _Columns(NamedColumns):
 
     def __init__(self, file: SellerFile):
         columns, self.counts = file.table.columns, file.counts
-        super().__init__(file, _COLUMNS, _BECAME)
+        super().__init__(file, _COLUMNS)
         options = found_columns(columns, (name for pair in _OPTIONS for name in pair))
         self.options = [(options[name], options[value]) for name, value in _OPTIONS if {name, value} <= set(options)]
         self.keys: dict[str, str] = {}
@@ -132,7 +115,7 @@ class _Columns(NamedColumns):
                 self.keys[column] = found["label"] or found["key"]
             elif found := _GOOGLE.fullmatch(column.strip()):
                 self.keys[column] = found[1]
-        check_product_type(file, bool({"type", "category"} & set(self.named)), "Type and no Product Category")
+        file.check_product_type(bool({"type", "category"} & set(self.named)), "Type and no Product Category")
         file.became.update(dict.fromkeys((*self.keys, *(c for pair in self.options for c in pair)), ATTRIBUTE))
         self.keys.update(
             {self.named[name]: self.named[name] for name in ("vendor", "category", "tags") if name in self.named}
@@ -170,16 +153,12 @@ class _Product:
 
     def row(self) -> Row:
         body = html_text(self._texts.get("body"))
-        images = in_order([image for _, image in sorted(self._images, key=lambda one: one[0])] + self._variant_images)
+        images = [image for _, image in sorted(self._images, key=lambda one: one[0])]
         return {
             "product_id": self.handle,
             "product_type": last_of_path(self._texts.get("type") or self._texts.get("category")),
             "title": line_text(self._texts.get("title")),
-            "bullet_points": body.bullet_points,
-            "description": body.description,
-            "image": images[0] if images else None,
-            "images": images,
-            "attributes": self._labels.pairs(),
+            **described(body, images + self._variant_images, self._labels),
         }
 
 

@@ -12,16 +12,15 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
-from moemoe.catalog.layouts.html_text import html_text, line_text
+from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.long_form import UNNAMED
 from moemoe.catalog.layouts.shop_values import (
     Labels,
     as_cell,
-    check_product_type,
     deepest_path,
-    filled_rows,
-    in_order,
+    described,
+    each_row,
     last_of_path,
     split_list,
     split_urls,
@@ -78,7 +77,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row that is no variation; at the end a RowError for each variation without a parent."""
     found = named_columns(file.table.columns)
     named = {name: column for name, column in found.items() if name in _BECAME}
-    check_product_type(file, "Categories" in named, "Categories")
+    file.check_product_type("Categories" in named, "Categories")
     numbered, fields = attribute_columns(file.table.columns), custom_fields(file.table.columns)
     file.became.update({column: _BECAME[name] for name, column in named.items()})
     measures = measure_columns(file.table.columns)
@@ -86,17 +85,15 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         dict.fromkeys((*measures, *fields, *(column for pair in numbered for column in pair)), ATTRIBUTE)
     )
     variations = NamingTheirParent(file.counts)
-    for row in filled_rows(file):
-        if isinstance(row, RowError):
-            yield row
-            continue
+
+    def product(row: Row) -> Row | None:
         cells = {name: _text(row.get(column)) for name, column in named.items()}
         kinds = split_list(cells.get("Type"))
         if any(kind.endswith("variation") for kind in kinds):
             parent = cells.get("Parent", "").removeprefix("id:")
             detail = f"variation {cells.get('SKU') or cells.get('ID')!r}: no row has its parent"
             variations.add(parent, f"{detail} {cells.get('Parent')!r}")
-            continue
+            return None
         if any(kind.startswith("variable") for kind in kinds):
             variations.add_product(cells.get(name, "") for name in ("ID", "SKU"))
         labels = Labels()
@@ -108,29 +105,22 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
             labels.add_measure(key, _text(row.get(column)), unit)
         for column, key in fields.items():
             labels.add(key, _text(row.get(column)))
-        yield _product(cells, labels)
+        return _product(cells, labels)
+
+    yield from each_row(file.filled_rows(), product)
     yield from variations.left()
 
 
 def _product(cells: dict[str, str], labels: Labels) -> Row:
     paths = split_list(cells.get("Categories"))
-    for name, label in (
-        ("Categories", paths),
-        ("Tags", split_list(cells.get("Tags"))),
-        ("Brands", split_list(cells.get("Brands"))),
-    ):
-        labels.add(name, label)
-    short, body = (html_text(without_shortcodes(cells.get(name, ""))) for name in ("Short description", "Description"))
-    images = split_urls(cells.get("Images"))
+    for name in ("Categories", "Tags", "Brands"):
+        labels.add(name, split_list(cells.get(name)))
+    body = html_texts(*(without_shortcodes(cells.get(name, "")) for name in ("Short description", "Description")))
     return {
         "product_id": cells.get("ID") or cells.get("SKU"),
         "product_type": last_of_path(deepest_path(paths)),
         "title": line_text(cells.get("Name")),
-        "bullet_points": in_order([*short.bullet_points, *body.bullet_points]),
-        "description": "\n".join(in_order([*short.paragraphs, *body.paragraphs])) or None,
-        "image": images[0] if images else None,
-        "images": images,
-        "attributes": labels.pairs(),
+        **described(body, split_urls(cells.get("Images")), labels),
     }
 
 

@@ -49,11 +49,6 @@ PORTUGUESE = [
     "Botões, cordões, alças ajustáveis",
     "Coleção verão, preço único, até três",
 ]
-ITALIAN = [
-    "Città, perché, è disponibile così",
-    "Qualità superiore, più leggerezza, novità",
-    "Caffè, tè, però, virtù, comodità",
-]
 DANISH = [
     "Kjole i økologisk bomuld, blå, størrelse S",
     "Børnetøj, rød, grøn, æske med låg",

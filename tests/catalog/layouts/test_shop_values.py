@@ -2,7 +2,8 @@
 
 import pytest
 
-from moemoe.catalog.layouts.shop_values import Labels, deepest_path, found_columns, last_of_path, split_list, split_urls
+from moemoe.catalog.layouts.named_columns import found_columns
+from moemoe.catalog.layouts.shop_values import Labels, deepest_path, last_of_path, split_list, split_urls
 
 
 @pytest.mark.parametrize(

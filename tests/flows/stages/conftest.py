@@ -17,7 +17,7 @@ from moemoe.schemas import CATALOG
 from tests.support.mlflow_database import database
 
 ROWS = 320
-COLORS, SLIM = ("Red", "Blue"), "Slim"
+COLORS = ("Red", "Blue")
 CONTRACT = """
 dataset: small
 product_types: {shirt: [Tshirts]}
