@@ -169,9 +169,9 @@ def free_disk(root: str) -> Finding:
 
 
 def _nearest(path: str) -> Path:
-    """The folder ``path``, or the nearest one above it that exists."""
+    """``path``, or the nearest folder above it that exists."""
     where = Path(path).expanduser().absolute()
-    return next(folder for folder in (where, *where.parents) if folder.is_dir())
+    return next(folder for folder in (where, *where.parents) if folder.exists())
 
 
 def distribution(package: str, name: str) -> Finding:

@@ -27,7 +27,7 @@ from moemoe.schemas import (
     SPLIT_KEYS,
     UNREAD_KEYS,
 )
-from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_table, write_bytes, write_table
+from moemoe.storage import exists, join, part_uri, publish, read_bytes, read_json, read_table, write_bytes, write_table
 from moemoe.table_parts import ListedParts, completed
 
 
@@ -228,4 +228,4 @@ class RunFolder:
         return pairs if task is None else pairs[sum(counts[:task]) : sum(counts[: task + 1])]
 
     def _counts(self) -> list[int]:
-        return list(json.loads(read_bytes(self.part_counts.uri)))
+        return list(read_json(self.part_counts.uri))

@@ -9,12 +9,14 @@ import fnmatch
 import glob
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +60,13 @@ def absolute(uri: str) -> str:
     if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
         raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket")
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())
+
+
+def local_file(option: str, path: str) -> Path:
+    """The file of an option that is written on this machine. Raises ConfigError where ``path`` is an address."""
+    if _ADDRESS.match(path):
+        raise ConfigError(f"{option} {path!r} is an address; allowed is a file on this machine")
+    return Path(path)
 
 
 def exists(uri: str) -> bool:
@@ -169,6 +178,18 @@ def read_bytes(uri: str) -> bytes:
         raise _storage_error("cannot read", uri, error) from error
 
 
+def read_json(uri: str) -> Any:
+    """What a JSON file under the root holds.
+
+    Raises:
+        StorageError: it cannot be read, or is not whole.
+    """
+    try:
+        return json.loads(read_bytes(uri))
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"{uri} is no whole JSON file ({error}); delete it and run again") from error
+
+
 def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None:
     """Writes ``data`` to ``uri`` atomically (rename on disk; one PUT or a multipart upload on S3).
 
@@ -186,6 +207,13 @@ def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None
         replace_by(Path(uri), memoryview(data).cast("B"), lasting)
     except Exception as error:
         raise _storage_error("cannot write", uri, error) from error
+
+
+def check_writable(folder: str) -> None:
+    """Raises StorageError where no file can be written into ``folder``, before long work ends with that."""
+    probe = join(folder, f".writable-{os.getpid()}")
+    write_bytes(probe, b"")
+    remove(probe)
 
 
 def publish(path: str | os.PathLike[str], uri: str) -> str:

@@ -39,7 +39,7 @@ def test_what_is_missing_is_said_with_what_to_do(here, monkeypatch, capsys):
         (here / "file").write_text("")
         assert cli.main(["doctor", "--root", str(here / "file" / "root")]) == 1
     said = capsys.readouterr().out
-    assert "to fix: MLflow, Metaflow profile, Metaflow user" in said
+    assert "to fix: MLflow, root, Metaflow profile, Metaflow user" in said
     assert "cannot be reached" in said
     assert "secret" not in said
     assert "METAFLOW_USER=your-name" in said
@@ -53,6 +53,12 @@ def test_a_root_that_cannot_be_written(here, monkeypatch):
     found = doctor.root_writable("shop")
     assert found.found == f"{here}/shop: Permission denied"
     assert "--root" in found.to_do
+
+
+def test_a_root_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    for root in ("file", "file/below"):
+        assert doctor.root_writable(str(tmp_path / root)).to_do == "give flows a --root that you may write to"
 
 
 def test_packages_that_are_absent_or_too_old(monkeypatch):

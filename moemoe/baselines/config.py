@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from moemoe.configs import config_from_dict
+from moemoe.configs import check_sizes, config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.model.config import NgramConfig
 
@@ -32,8 +32,10 @@ class BaselineConfig:
 
     @classmethod
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
-        """The inverse of ``to_dict``; raises ConfigError for an unknown key."""
-        return config_from_dict(cls, values, **cls.nested)
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know, or a value that cannot be."""
+        config: C = config_from_dict(cls, values, **cls.nested)
+        check_sizes(config)
+        return config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

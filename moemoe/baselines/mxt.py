@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from moemoe.batches.batch import Batch
-from moemoe.configs import config_from_dict
+from moemoe.configs import check_sizes, config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
 from moemoe.model.moemoe import Encoded, MoEMoE
@@ -58,9 +58,11 @@ class MXTConfig(ModelConfig):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
-        """The inverse of ``to_dict``; raises ConfigError for an unknown key."""
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know, or a value that cannot be."""
         nested = {"text": TextConfig, "image": ImageConfig, "experts": ExpertConfig, "features": ImageConfig}
-        return config_from_dict(cls, values, **nested)
+        config: MXTConfig = config_from_dict(cls, values, **nested)
+        check_sizes(config)
+        return config
 
 
 class AdaptationGate(nn.Module):

@@ -27,6 +27,7 @@ from moemoe.cli import main
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.schemas import CATALOG, QUARANTINE
 from moemoe.sources import MOST_IMAGES, image_name
+from moemoe.storage import local_file
 
 STAGE = "convert"
 #: A catalog without labels is converted too; a backfill needs none.
@@ -156,7 +157,7 @@ def command(chosen: argparse.Namespace) -> None:
     """Does ``moemoe convert``: writes the file and prints what became of rows and columns."""
     check_layout(chosen.layout)
     columns = columns_given(chosen.column)
-    output = Path(chosen.output)
+    output = local_file("--output", chosen.output)
     if output.suffix != ".parquet":
         raise ConfigError(f"--output {chosen.output!r} does not end in .parquet; the output is Parquet")
     if output.exists():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moemoe.errors import ConfigError, StorageError
+from moemoe.storage import local_file
 
 #: Where flows find a dataset's contract.
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
@@ -24,7 +25,7 @@ def output_of(dataset: str, output: str | None) -> Path:
     """
     if not _DATASET.fullmatch(dataset):
         raise ConfigError(f"--dataset is {dataset!r}; allowed are letters, digits, '.', '_' and '-'")
-    file = Path(output) if output else _own(dataset)
+    file = local_file("--output", output) if output else _own(dataset)
     if file.exists():
         raise ConfigError(f"{file} exists; give another --dataset or --output")
     return file

@@ -15,9 +15,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 
 ANSWERING = "answering.json"
@@ -46,9 +48,22 @@ class Answering:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Answering":
-        """Reads that of a model's folder; the default if there is none."""
+        """That of a model's folder; the default where there is none.
+
+        Raises:
+            ConfigError: the file is damaged, or says what no evaluation settles.
+        """
         path = Path(folder) / ANSWERING
-        return cls(**json.loads(path.read_text())) if path.is_file() else cls()
+        if not path.is_file():
+            return cls()
+        found = read_object(path)
+        temperature, values = found.get("temperature", cls.temperature), found.get("values")
+        low, high = TEMPERATURES
+        if type(temperature) not in (int, float) or not low <= temperature <= high:
+            raise ConfigError(f"{path}: temperature is {temperature!r:.50}; allowed is a number from {low} to {high}")
+        if values is not None and not _are_values(values):
+            raise ConfigError(f"{path}: values are {values!r:.50}; allowed are lists of texts by attribute, or null")
+        return cls(temperature, values)
 
     def to_json(self) -> str:
         """The file's text."""
@@ -57,6 +72,11 @@ class Answering:
     def confidence(self, probability: np.ndarray) -> np.ndarray:
         """Sequence probabilities [N] as confidences."""
         return scaled(probability, self.temperature)
+
+
+def _are_values(values: Any) -> bool:
+    lists = values.values() if isinstance(values, dict) else [None]
+    return all(isinstance(own, list) and own and all(isinstance(value, str) for value in own) for own in lists)
 
 
 def scaled(probability: np.ndarray, temperature: float) -> np.ndarray:

@@ -34,16 +34,17 @@ class AttributeModel:
         """From a folder with the model's own files, contract, thresholds and preprocessing.
 
         Raises:
-            ConfigError: a file is missing, or this code would treat images otherwise than the model's own.
+            ConfigError: a file is missing or damaged, or this code would treat images otherwise than the model's own.
         """
         from moemoe.inference.predictor import Predictor
 
         for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
             if not (Path(folder) / name).is_file():
                 raise ConfigError(f"{folder} holds no registered model: {name} is missing")
-        check_preprocessing(folder)
-        contract = load_contract(Path(folder) / CONTRACT)
-        return cls(Predictor.load(folder, values=contract.canonical_values()), contract, Thresholds.load(folder))
+        contract, thresholds = load_contract(Path(folder) / CONTRACT), Thresholds.load(folder)
+        predictor = Predictor.load(folder, values=contract.canonical_values())
+        check_preprocessing(folder)  # by a config that loading has found sound
+        return cls(predictor, contract, thresholds)
 
     @cached_property
     def attributes(self) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from moemoe.catalog.fetch_images import ImageFetcher
 from moemoe.catalog.known_layouts import AUTO
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.url_images import UrlImages
+from moemoe.errors import StorageError
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.audit import Sampler
 from moemoe.inference.catalog_rows import CatalogQuery
@@ -29,7 +30,7 @@ from moemoe.inference.decisions import BackfillDecision, decide
 from moemoe.inference.partition_questions import Chunk, one_ahead, read_chunks
 from moemoe.inference.thresholds import PLAIN, UNFAMILIAR
 from moemoe.schemas import BACKFILL, QUARANTINE
-from moemoe.storage import absolute, exists, fetch, join, publish, read_bytes, write_bytes, write_table
+from moemoe.storage import absolute, exists, fetch, join, publish, read_json, write_bytes, write_table
 
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
 #: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
@@ -87,9 +88,14 @@ class PartitionResult:
     @classmethod
     def read(cls, uri: str) -> "PartitionResult":
         """From the JSON that says that the partition is finished."""
-        values = json.loads(read_bytes(uri))
-        lists = {name: [tuple(row) for row in values[name]] for name in ("counts", "blocked", "validation_accepted")}
-        return cls(**{**values, **lists})
+        values = read_json(uri)
+        try:
+            lists = {
+                name: [tuple(row) for row in values[name]] for name in ("counts", "blocked", "validation_accepted")
+            }
+            return cls(**{**values, **lists})
+        except (TypeError, KeyError) as error:
+            raise StorageError(f"{uri} does not say what became of a partition; delete it and run again") from error
 
 
 def start_backfill(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from moemoe.catalog.images import KEPT_FORMATS, LONGEST_SIDE
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 
 PREPROCESSING = "preprocessing.json"
@@ -14,7 +15,7 @@ def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
     """What this code does to an image for the model in ``folder``; None if the model reads no image."""
     import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
 
-    config = json.loads((Path(folder) / "config.json").read_text())
+    config = read_object(Path(folder) / "config.json")
     image = config.get("image")
     if not image or "image" not in config.get("sources", ["image"]):
         return None
@@ -36,11 +37,15 @@ def save_preprocessing(folder: str | Path) -> None:
 
 
 def check_preprocessing(folder: str | Path) -> None:
-    """Raises ConfigError if this code would preprocess images differently from the code that trained the model."""
-    written = json.loads((Path(folder) / PREPROCESSING).read_text())
+    """Raises ConfigError if the code that runs would treat images otherwise than the one that trained."""
+    path = Path(folder) / PREPROCESSING
+    try:
+        written = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{path} is no whole JSON file ({error}); copy the model's folder again") from error
     here = image_preprocessing(folder)
     if written != here:
         raise ConfigError(
-            f"{Path(folder) / PREPROCESSING} says {written}, but this code does {here}; "
+            f"{path} says {written}, but this code does {here}; "
             "load the model with the code and the packages it was registered with"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 from moemoe.names import cell_name, cells_meant, did_you_mean
 
@@ -62,8 +63,20 @@ class Thresholds:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Thresholds":
-        """Those of a model's folder."""
-        cells = json.loads((Path(folder) / THRESHOLDS).read_text())
+        """Those of a model's folder.
+
+        Raises:
+            ConfigError: the file is damaged, or has a threshold that is none.
+        """
+        path = Path(folder) / THRESHOLDS
+        cells = read_object(path)
+        for product_type, own in cells.items():
+            for attribute, kinds in own.items() if isinstance(own, dict) else [("", None)]:
+                if not _are_thresholds(kinds):
+                    raise ConfigError(
+                        f"{path}: {cell_name(product_type, attribute)} has {kinds!r:.50}; allowed are "
+                        f"{' and '.join(THRESHOLD_KINDS)}, each a number from 0 or null"
+                    )
         validation_accepted = {
             (product_type, attribute): kinds.pop(_ACCEPTED)
             for product_type, own in cells.items()
@@ -151,6 +164,14 @@ def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | Non
     plain, others = kinds.get(PLAIN), [old for old in kinds.values() if old is not None]
     if new is not None and ((plain is not None and new <= plain) or new <= min(others)):
         raise ConfigError(f"{cell} has thresholds as high as {new:g} already ({now}); they can only be raised")
+
+
+def _are_thresholds(kinds: Any) -> bool:
+    """Whether a cell of the file is one: below 0, or compared with NaN, it would mean something that nobody chose."""
+    if not isinstance(kinds, dict) or not isinstance(kinds.get(_ACCEPTED, {}), dict):
+        return False
+    found = [kinds.get(kind) for kind in THRESHOLD_KINDS]
+    return all(one is None or (type(one) in (int, float) and 0 <= one < math.inf) for one in found)
 
 
 def _usable(threshold: float | None) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from moemoe.configs import config_from_dict
+from moemoe.configs import check_sizes, config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.sources import kinds_of, named_sources
 from moemoe.vision.config import ImageConfig
@@ -177,5 +177,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The inverse of ``to_dict``; raises ConfigError on a key it does not know."""
-        return config_from_dict(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)
+        """The inverse of ``to_dict``; raises ConfigError on a key it does not know, or a value that cannot be."""
+        config = config_from_dict(cls, values, text=TextConfig, image=ImageConfig, experts=ExpertConfig)
+        check_sizes(config)
+        return config

@@ -7,6 +7,7 @@ from typing import Any, Self
 from safetensors.torch import load_file, save_model
 from torch import nn
 
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 
 
@@ -17,11 +18,11 @@ def write_config(folder: str | Path, system: str, config: Any) -> None:
 
 
 def read_config(folder: str | Path, config_class: Any) -> Any:
-    """The inverse. Raises ConfigError if the file is missing or of another system."""
+    """The inverse. Raises ConfigError if the file is missing, damaged or of another system."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"{folder} holds no model: config.json is missing")
-    values = json.loads(path.read_text())
+    values = read_object(path)
     values.pop("system", None)
     return config_class.from_dict(values)
 
@@ -33,10 +34,14 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
     safetensors' own ``load_model`` cannot put a shared BatchNorm back: torch does not say that its counter is missing.
 
     Raises:
-        ConfigError: the weights are not those that ``config.json`` describes.
+        ConfigError: the weights are not those that ``config.json`` describes, or no numbers: such a model would answer
+            nothing, and say nothing of it.
         SafetensorError: the file is no safetensors file.
     """
     weights, own = load_file(Path(folder) / "model.safetensors"), model.state_dict()
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            raise ConfigError(f"{folder}/model.safetensors: {name} has values that are no numbers; train it again")
     saved_as = {own[name].data_ptr(): name for name in weights.keys() & own.keys()}
     for name in own.keys() - weights.keys():
         if own[name].data_ptr() in saved_as:

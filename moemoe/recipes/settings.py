@@ -95,9 +95,11 @@ class Training:
         for name in ("batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
-        for name in ("embedding_lr_scale", "ngram_rate"):
+        for name in ("learning_rate", "embedding_lr_scale", "ngram_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
+        if self.warmup_steps < 0:
+            raise ConfigError(f"training: warmup_steps is {self.warmup_steps}; allowed is 0 or more")
         for name in ("full_rate_steps", "threads"):
             most = getattr(self, name)
             if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):

@@ -20,7 +20,7 @@ from moemoe.schemas import FURTHER_IMAGES
 from moemoe.shards.cache import ShardCache
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.lru_files import LruFiles
-from moemoe.shards.manifest import File, Manifest
+from moemoe.shards.manifest import PAYLOAD, File, Manifest
 from moemoe.shards.mapped_labels import MappedLabels
 from moemoe.shards.sampler import WINDOW
 from moemoe.sources import TEXT
@@ -233,7 +233,14 @@ class ShardedDataset:
         return mapped
 
     def _open_shard(self, shard: int) -> "_Shard":
-        return _Shard(pa.ipc.open_file(self._open_file(self.manifest.shards[shard])).get_batch(0))
+        file = self.manifest.shards[shard]
+        batch = pa.ipc.open_file(self._open_file(file)).get_batch(0)
+        if batch.num_rows != file.rows or not set(PAYLOAD.names) <= set(batch.schema.names):
+            raise StorageError(
+                f"{join(self.root, file.path)}: {batch.num_rows} rows of {', '.join(batch.schema.names)}; the manifest "
+                f"says {file.rows}, with {', '.join(PAYLOAD.names)}; delete the manifest and run again"
+            )
+        return _Shard(batch)
 
     def _check_presence(self) -> None:
         files = (*self.manifest.shards, *self.manifest.mapped_labels)

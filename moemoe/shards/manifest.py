@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +35,23 @@ SIDECAR = LABELS.append(pa.field("row", pa.int64()))
 
 @dataclass(frozen=True)
 class File:
-    """A file under the root: path relative to the root, number of rows, size in bytes, SHA-256."""
+    """A file under the root: URI relative to the root, rows, size in bytes, SHA-256.
+
+    Raises:
+        ValueError: a value is of another type, or the path leads out of the root.
+    """
 
     path: str
     rows: int
     bytes: int
     sha256: str
+
+    def __post_init__(self):
+        for name, kind in (("path", str), ("rows", int), ("bytes", int), ("sha256", str)):
+            if type(getattr(self, name)) is not kind or (kind is int and not 0 <= getattr(self, name) < 2**63):
+                raise ValueError(f"{name} of {self.path!r:.80} is {getattr(self, name)!r:.50}")
+        if not re.fullmatch(r"[\w-]+/[\w.-]+", self.path) or "/." in self.path:
+            raise ValueError(f"{self.path!r:.80} is no file in a folder of the root")
 
 
 @dataclass(frozen=True)
@@ -71,24 +83,29 @@ class Manifest:
 
     @classmethod
     def read(cls, uri: str) -> "Manifest":
-        """Reads the manifest at ``uri``. Raises StorageError if there is none or its schema version is unknown."""
+        """Raises StorageError if there is no manifest, a damaged one, or one of another schema version."""
         try:
             values = json.loads(read_bytes(uri))
-        except ValueError as error:
+            version = values.get("schema_version")
+        except (ValueError, AttributeError, RecursionError) as error:
             raise StorageError(f"{uri}: not a manifest ({error}); delete it and run again") from error
-        if values.get("schema_version") != SCHEMA_VERSION:
-            raise StorageError(
-                f"{uri}: manifest of schema version {values.get('schema_version')}; this code reads {SCHEMA_VERSION}"
+        if version != SCHEMA_VERSION:
+            raise StorageError(f"{uri}: manifest of schema version {version}; this code reads {SCHEMA_VERSION}")
+        try:
+            found = cls(
+                **{
+                    **values,
+                    "shards": tuple(File(**shard) for shard in values["shards"]),
+                    "sidecar": File(**values["sidecar"]),
+                    "mapped_labels": tuple(File(**file) for file in values["mapped_labels"]),
+                    "splits": File(**values["splits"]),
+                }
             )
-        return cls(
-            **{
-                **values,
-                "shards": tuple(File(**shard) for shard in values["shards"]),
-                "sidecar": File(**values["sidecar"]),
-                "mapped_labels": tuple(File(**file) for file in values["mapped_labels"]),
-                "splits": File(**values["splits"]),
-            }
-        )
+            if not found.shards or sum(file.rows for file in found.mapped_labels) != found.rows:
+                raise ValueError("its labels are not those of its shards")
+        except (ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{uri}: not a whole manifest ({error}); delete it and run again") from error
+        return found
 
 
 def store(root: str, folder: str, suffix: str, data: bytes | pa.Buffer, rows: int) -> File:

@@ -81,9 +81,13 @@ class Tokens:
 
     def _read(self, shard: int) -> tuple[np.ndarray, np.ndarray]:
         uri = self._uri(shard)
-        table = pa.ipc.open_file(self._dataset.open_uri(uri)).read_all()
-        column = table["tokens"].chunk(0)
-        if (table.schema.metadata or {}).get(b"sha256", b"").decode() != _checksum(column):
+        try:
+            table = pa.ipc.open_file(self._dataset.open_uri(uri)).read_all()
+            column = table["tokens"].chunk(0)
+            whole = (table.schema.metadata or {}).get(b"sha256", b"").decode() == _checksum(column)
+        except (pa.ArrowException, KeyError, IndexError) as error:
+            raise StorageError(f"{uri}: no whole file of tokens ({error}); delete it and run again") from error
+        if not whole:
             raise StorageError(f"{uri}: checksum differs from its writer's; delete it and run again")
         return column.offsets.to_numpy(), column.values.to_numpy()
 

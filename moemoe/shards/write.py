@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from moemoe.atomic_files import remove_leftovers
+from moemoe.errors import StorageError
 from moemoe.schemas import FURTHER_IMAGES, SPLIT_KEYS
 from moemoe.shards.manifest import (
     PAYLOAD,
@@ -24,7 +25,7 @@ from moemoe.shards.manifest import (
     store_file,
 )
 from moemoe.shards.mapped_labels import map_labels
-from moemoe.storage import exists, join, read_bytes, write_bytes
+from moemoe.storage import exists, join, read_json, write_bytes
 
 SHARD_ROWS = 2048
 
@@ -116,8 +117,11 @@ def earlier_run(root: str, dataset: str, sample_catalog: bool) -> Earlier:
     uri = _latest(root, dataset, sample_catalog)
     if not exists(uri):
         return Earlier()
-    paths = json.loads(read_bytes(uri))
-    return Earlier(join(root, paths["splits"]), join(root, paths["labels"]))
+    paths = read_json(uri)
+    try:
+        return Earlier(join(root, paths["splits"]), join(root, paths["labels"]))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise StorageError(f"{uri} names no splits and labels; delete it and run again") from error
 
 
 def _latest(root: str, dataset: str, sample_catalog: bool) -> str:

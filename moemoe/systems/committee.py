@@ -5,7 +5,6 @@ and member (see ``pooling``). Closed set: it answers only values of the training
 member was trained to.
 """
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from torch import nn
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import NO_ANSWER
 from moemoe.batches.collate import ModelInput, item_sources
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
@@ -315,8 +315,8 @@ def check_same_split(folders: Mapping[str, str | Path]) -> None:
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON
         if not path.is_file():
-            raise ConfigError(f"committee: the training data of member {name} are unknown; {path} is missing")
-        data[name] = json.loads(path.read_text())
+            raise ConfigError(f"committee: member {name} does not say what it was trained on; {path} is missing")
+        data[name] = read_object(path)
     first, *others = data
     for name in others:
         if data[name] != data[first]:

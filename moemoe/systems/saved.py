@@ -1,12 +1,12 @@
 """Loads saved systems from their folders, of any kind."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
-from moemoe.errors import ConfigError
+from moemoe.configs import read_object
+from moemoe.errors import ConfigError, MoEMoEError, first_line
 from moemoe.systems import COMMITTEES, FITTED, load_system
 
 
@@ -14,13 +14,18 @@ def load_saved(folder: str | Path) -> Any:
     """Loads the system saved in ``folder``, of any kind.
 
     Raises:
-        ConfigError: there is none, or its weights are not safetensors (pickles are never opened).
+        ConfigError: it holds none, or not a whole one, or its weights are no safetensors: a pickle is not opened.
     """
     system = load_system(system_of(folder))
     try:
         return system.from_pretrained(folder)
     except SafetensorError as error:
         raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
+    except MoEMoEError:
+        raise
+    except Exception as error:  # whatever its own files make torch, timm or numpy say
+        reason = first_line(error)
+        raise ConfigError(f"{folder} holds no whole model ({reason}); copy its folder again from the run") from error
 
 
 def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
@@ -32,6 +37,9 @@ def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
     if name in COMMITTEES:
         return system, system.collator()
     tokenizer = None if name in FITTED else load_tokenizer(folder)
+    text = getattr(system.config, "text", None)
+    if tokenizer is not None and text is not None and text.pretrained is None:
+        _check_tokenizer(tokenizer, text.vocab_size, folder)
     return system, collator_of(system, tokenizer, system.config, folder)
 
 
@@ -39,9 +47,21 @@ def system_of(folder: str | Path) -> str:
     """The system's name in a model folder's ``config.json``; without a name it is an early MoEMoE.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or it is damaged.
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ConfigError(f"{folder} holds no model: config.json is missing")
-    return json.loads(path.read_text()).get("system", "moemoe")
+    name = read_object(path).get("system", "moemoe")
+    if not isinstance(name, str):
+        raise ConfigError(f"{path}: system is {name!r:.50}; allowed is the name of one")
+    return name
+
+
+def _check_tokenizer(tokenizer: Any, vocab_size: int, folder: str | Path) -> None:
+    """Raises ConfigError where it cannot be the one that was trained for the model, which has an end and padding."""
+    if None in (tokenizer.pad_token_id, tokenizer.eos_token_id) or len(tokenizer) > vocab_size:
+        raise ConfigError(
+            f"{folder}: its tokenizer is not the model's ({len(tokenizer)} tokens, the model {vocab_size}; "
+            f"padding is {tokenizer.pad_token!r}, end {tokenizer.eos_token!r}); copy its folder again from the run"
+        )

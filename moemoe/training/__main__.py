@@ -22,7 +22,7 @@ from moemoe.errors import ConfigError
 from moemoe.recipes import check_names, load_recipe
 from moemoe.shards.manifest import Manifest
 from moemoe.shards.sampler import check_batch_size
-from moemoe.storage import absolute, join
+from moemoe.storage import absolute, check_writable, join
 from moemoe.training.job import TrainingJob
 from moemoe.training.launch import check_processes, default_processes, train
 
@@ -74,6 +74,7 @@ def command(chosen: argparse.Namespace) -> None:
             f"-m moemoe.training.run {chosen.job_only}"
         )
         return
+    check_writable(job.run_uri)
     train(job, processes, _say)
     print(f"model  {job.folder.model.uri}")
 

@@ -88,11 +88,21 @@ class Checkpoint:
         return cls(str(fetch(uri, scratch)), recipe, made_of) if exists(uri) else None
 
     def restore(self, model: nn.Module, optimizer: Optimizers) -> None:
-        """Puts weights and optimizer state back; ``optimizer`` must be over the same parameters in the same order."""
+        """Puts weights and optimizer state back; ``optimizer`` must be over the same parameters in the same order.
+
+        Raises:
+            ConfigError: a tensor is missing, one too many, or of another shape: what is missing would start afresh, and
+                nothing say so.
+        """
         own, state = _own_tensors(model), {}
         with safe_open(self._path, framework="pt") as file, torch.no_grad():
-            for name in file.keys():  # noqa: SIM118  (not a dict)
-                kind, rest = name.split(".", 1)
+            saved = set(file.keys())
+            shapes = {f"model.{name}": list(value.shape) for name, value in own.items()}
+            for name in sorted(shapes.keys() | {name for name in saved if name.startswith("model.")}):
+                if name not in shapes or name not in saved or file.get_slice(name).get_shape() != shapes[name]:
+                    raise ConfigError(f"{self._path}: {name} is not that of the recipe; delete it and run again")
+            for name in saved:
+                kind, _, rest = name.partition(".")
                 if kind == "model":
                     own[rest].copy_(file.get_tensor(name))
                 else:

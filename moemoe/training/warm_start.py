@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import nn
 
+from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 from moemoe.model.config import ModelConfig
 from moemoe.model.files import read_weights
@@ -21,7 +22,7 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
         raise ConfigError(f"warm start: {folder} holds no model of this library")
     if recipe.system != "moemoe":
         raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE model; only these start from a champion")
-    values = json.loads(path.read_text())
+    values = read_object(path)
     if values.pop("system", recipe.system) != recipe.system:
         raise ConfigError(f"warm start: the champion is no MoEMoE model, but recipe {recipe.name} is")
     theirs = _comparable(values, recipe)
@@ -41,7 +42,7 @@ def load_weights(model: nn.Module, folder: str | Path) -> None:
     """
     try:
         read_weights(folder, model)
-    except SafetensorError as error:
+    except (OSError, SafetensorError) as error:
         raise ConfigError(f"warm start: {folder}/model.safetensors is no safetensors file ({error})") from error
 
 

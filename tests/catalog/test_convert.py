@@ -81,12 +81,17 @@ def test_all_images_of_a_product_are_kept(shop, tmp_path):
     [
         (["--layout", "shopfy", "--output", "a.parquet"], "--layout 'shopfy' is unknown"),
         (["--output", "a.csv"], "--output 'a.csv' does not end in .parquet"),
+        (
+            ["--output", "s3://shop/a.parquet"],
+            "--output 's3://shop/a.parquet' is an address; allowed is a file on this",
+        ),
     ],
 )
 def test_mistakes_on_the_command_line(shop, monkeypatch, tmp_path, arguments, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=said):
         main(["convert", str(shop), *arguments])
+    assert not (tmp_path / "s3:").exists()
 
 
 def test_a_file_that_cannot_be_read_leaves_nothing(tmp_path):

@@ -229,6 +229,8 @@ def test_ids_and_rare_keys_are_left_out_with_the_reason():
 def test_what_cannot_be_profiled_is_said_in_one_sentence(tmp_path):
     with pytest.raises(SystemExit, match="no catalog file matches"):
         main(["profile", str(tmp_path / "nothing"), "--output", str(tmp_path / "contract.yaml")])
+    with pytest.raises(SystemExit, match=r"--output 's3://shop/contract\.yaml' is an address"):
+        main(["profile", "anything", "--output", "s3://shop/contract.yaml"])
     (tmp_path / "contract.yaml").write_text("mine")
     with pytest.raises(SystemExit, match="exists; give another --dataset or --output"):
         main(["profile", "anything", "--output", str(tmp_path / "contract.yaml")])

@@ -61,12 +61,23 @@ def test_trainings_of_two_folders_share_no_scratch(manifest, tmp_path, capsys):
         (["--set", "experts.nummer=3"], r"experts\.nummer"),
         (["--seed", "-1"], "--seed is -1"),
         (["--batch-size", "-1"], "batch size is -1"),
+        (["--set", "training.learning_rate=-1"], "learning_rate is -1.0; allowed is more than 0"),
+        (["--set", "training.max_grad_norm=0"], "max_grad_norm is 0"),
+        (["--set", "training.warmup_steps=-5"], "warmup_steps is -5; allowed is 0 or more"),
+        (["--set", "text.d_model=-3"], r"text\.d_model is -3; allowed is a whole number from 1"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_trained(manifest, tmp_path, given, message):
     with pytest.raises(SystemExit, match=message):
         main(["train", manifest, "--output", str(tmp_path / "trained"), *given])
     assert not (tmp_path / "trained").exists()
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_trained(manifest, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("moemoe.training.__main__.train", lambda *_: pytest.fail("it has trained"))
+    with pytest.raises(SystemExit, match=f"^moemoe: .*{tmp_path}/file"):
+        main(["train", manifest, "--output", str(tmp_path / "file")])
 
 
 def test_shards_that_are_not_there(tmp_path):
