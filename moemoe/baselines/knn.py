@@ -22,7 +22,6 @@ from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.baselines.tf_idf import Vectorizer, check_scikit_learn
 from moemoe.batches.collate import ModelInput
-from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer
@@ -226,7 +225,7 @@ class KNN:
         config = read_config(folder, KNNConfig)
         check_scikit_learn("knn")
         tensors = load_file(Path(folder) / "model.safetensors")
-        vectorizer = Vectorizer(config, read_object(Path(folder) / "vocabulary.json"), tensors["idf"])
+        vectorizer = Vectorizer(config, json.loads((Path(folder) / "vocabulary.json").read_text()), tensors["idf"])
         images = ImageEmbedding(config.image)
         if config.image.name != HISTOGRAM:
             backbone = _encoder(config.image)

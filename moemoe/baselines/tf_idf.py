@@ -15,7 +15,6 @@ from safetensors.numpy import load_file, save_file
 from moemoe.baselines.config import BaselineConfig
 from moemoe.baselines.items import ItemBatch, ItemCollator
 from moemoe.batches.collate import ModelInput
-from moemoe.configs import read_object
 from moemoe.errors import ConfigError
 from moemoe.model.files import read_config, write_config
 from moemoe.model.outputs import Answer, Distribution
@@ -226,7 +225,7 @@ class TfIdf:
         config = read_config(folder, TfIdfConfig)
         cls.check(config)
         tensors = load_file(Path(folder) / "model.safetensors")
-        vectorizer = Vectorizer(config, read_object(Path(folder) / "vocabulary.json"), tensors["idf"])
+        vectorizer = Vectorizer(config, json.loads((Path(folder) / "vocabulary.json").read_text()), tensors["idf"])
         return cls(
             config,
             vectorizer,
