@@ -38,7 +38,7 @@ def command(chosen: argparse.Namespace) -> int:
     findings = [_looked_at(what, check) for what, check in checks(chosen.root).items()]
     print(as_text(findings))
     missing = [finding.what for finding in findings if finding.to_do]
-    print(f"\n{len(missing)} to fix: {', '.join(missing)}" if missing else "\nall that a run needs is there")
+    print(f"\n{len(missing)} to fix: {', '.join(missing)}" if missing else "\nnothing that a run needs is missing")
     return 1 if missing else 0
 
 

@@ -39,7 +39,7 @@ def test_sources_have_names(given, named):
         (["text.title", "text.title"], "text.title is listed twice; list each source once"),
         (["image", "image", "image.2"], "image.2 is listed twice"),
         (["text"] * 4, "text is listed twice"),
-        (["image.2", "text"], "image.2 without image; images are named from the first on"),
+        (["image.2", "text"], "image.2 without image; number images from the first on"),
         (["image", "image.3"], "image.3 without image.2"),
         (["image"] * 17, "source 'image.17' is unknown"),
     ],

@@ -315,7 +315,7 @@ def check_same_split(folders: Mapping[str, str | Path]) -> None:
     for name, folder in folders.items():
         path = Path(folder) / TRAINED_ON
         if not path.is_file():
-            raise ConfigError(f"committee: member {name} does not say what it was trained on; {path} is missing")
+            raise ConfigError(f"committee: the training data of member {name} are unknown; {path} is missing")
         data[name] = read_object(path)
     first, *others = data
     for name in others:

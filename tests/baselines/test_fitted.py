@@ -151,7 +151,7 @@ def test_a_histogram_has_length_one_and_tells_colours_apart():
     [
         ({"name": "tf-idf", "epochs": 3}, "fitted in one pass over the training split; leave out epochs"),
         ({"name": "knn", "batch_size": 8}, "leave out batch_size"),
-        ({"name": "tf-idf", "question_in": "context"}, "model tf-idf has one fixed place for it"),
+        ({"name": "tf-idf", "question_in": "context"}, "model tf-idf has one place for its question"),
         ({"name": "tf-idf", "weights": "google-t5/t5-base"}, "model tf-idf has no text encoder"),
         ({"name": "tf-idf", "settings": "training.epochs=3"}, "allowed is name=value with one of max_features, "),
         ({"name": "knn", "settings": "k=0"}, "allowed are k >= 1"),

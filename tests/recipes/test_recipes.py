@@ -242,7 +242,7 @@ def test_a_size_hides_nothing_without_which_nothing_is_left():
         ("moemoe", "sources=[image, sound]", "source 'sound' is unknown; allowed are image, image.2, "),
         ("moemoe", "sources=[text.title, text.title]", "text.title is listed twice; list each source once"),
         ("moemoe", "sources=[image.2, text]", "image.2 without image"),
-        ("moemoe", "sources=text", "sources is of type list"),
+        ("moemoe", "sources=text", "sources must be of type list"),
         ("moemoe", "sources=[image, text.bullets], training.second_view=0.5", "reads no text that could be shortened"),
         ("moemoe", "sources=[image, text.bullets], training.source_dropout.description=0.5", "reads no title"),
         ("moemoe", "sources=[image, image.2], training.source_dropout.image=0.5", "reads only image"),

@@ -112,8 +112,8 @@ def test_a_missing_package(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "resnet18"}, "the package has tf_efficientnet_lite0 alone"),
-        ({"options": {"channel_multiplier": 2}}, r"image\.options .* another network"),
+        ({"name": "resnet18"}, "the package has only tf_efficientnet_lite0"),
+        ({"options": {"channel_multiplier": 2}}, r"image\.options .* do not fit"),
         ({"pretrained": "weights.bin"}, "allowed are false, true, package, or a .safetensors file that exists"),
     ],
 )
