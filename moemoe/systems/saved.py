@@ -21,7 +21,7 @@ def load_saved(folder: str | Path) -> Any:
         return system.from_pretrained(folder)
     except SafetensorError as error:
         raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
-    except MoEMoEError:
+    except (MoEMoEError, ImportError, MemoryError):  # these say what is wrong, and it is not the folder
         raise
     except Exception as error:  # whatever its own files make torch, timm or numpy say
         reason = first_line(error)

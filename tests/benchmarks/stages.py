@@ -85,7 +85,7 @@ def measure(count: int) -> dict[str, Any]:
         pairs = [(products["product_id"], labels)]
         manifest, uri = timed("manifest", lambda: write_manifest(shards, pairs, splits, root, "benchmark", "none"))
         dataset = ShardedDataset(uri, folder)
-        texts = dataset.contexts(0)
+        texts = [text or "" for text in dataset.texts(0, "text")]
         tokenizer = train_tokenizer(texts[:1000], VOCABULARY)
         tokens = Tokens(dataset, lambda texts: tokenizer(list(texts))["input_ids"], "benchmark")
         timed("tokens", lambda: tokens.write(range(len(shards))))

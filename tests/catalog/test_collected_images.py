@@ -102,7 +102,7 @@ class TestImages:
         quarantine = collection.quarantine()
         assert quarantine.num_rows == 15
         collection.check_quarantine_share(quarantine, contract)  # two of five rows
-        with pytest.raises(CatalogError, match=r"2 of 5 catalog rows \(40.0%\) would be quarantined, 2 of them with"):
+        with pytest.raises(CatalogError, match=r"2 of 5 catalog rows \(40.0%\) would be quarantined, 2 of them only"):
             collection.check_quarantine_share(quarantine, make_contract(tmp_path, 0.3))
 
     def test_further_images_behind_urls_are_fetched(self, tmp_path, contract):

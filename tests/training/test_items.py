@@ -40,7 +40,7 @@ def alone(folder) -> Preparation:
 @pytest.fixture(scope="module")
 def collator(dataset, tmp_path_factory):
     shards = range(len(dataset.manifest.shards))
-    tokenizer = train_tokenizer([text for shard in shards for text in dataset.contexts(shard)], 320)
+    tokenizer = train_tokenizer([text or "" for shard in shards for text in dataset.texts(shard, "text")], 320)
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     made = Collator(tokenizer, tiny_config(question_in="decoder", context_length=12))
