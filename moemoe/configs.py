@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from moemoe.errors import ConfigError, first_line
 
-#: No dimension, length or number of layers is larger.
+#: Upper limit of every dimension, length and number of layers.
 LARGEST_SIZE = 2**24
 
 
@@ -44,10 +44,10 @@ def present_names(config_class: Any, values: Mapping[str, Any]) -> dict[str, Any
 
 
 def check_sizes(config: Any, within: str = "") -> None:
-    """Checks a model's config and those in it, before a model of these sizes is made.
+    """Checks a model's config, nested ones included, before a model of these sizes is built.
 
     Raises:
-        ConfigError: a value is of another type than its field, or a number too small or too large for it.
+        ConfigError: a value is not of its field's type, or is out of range.
     """
     for field in dataclasses.fields(config):
         value, name = getattr(config, field.name), f"{within}{field.name}"
@@ -67,10 +67,10 @@ def check_sizes(config: Any, within: str = "") -> None:
 
 
 def read_object(path: str | Path) -> dict[str, Any]:
-    """The JSON object in a file of a model's folder.
+    """Reads a JSON object from a file of a model's folder.
 
     Raises:
-        ConfigError: the file cannot be read, or holds something else.
+        ConfigError: the file cannot be read, or is not a JSON object.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))

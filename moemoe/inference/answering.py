@@ -48,10 +48,10 @@ class Answering:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Answering":
-        """That of a model's folder; the default where there is none.
+        """Reads the file in a model's folder; the default if there is none.
 
         Raises:
-            ConfigError: the file is damaged, or says what no evaluation settles.
+            ConfigError: the file is damaged, or a value is impossible.
         """
         path = Path(folder) / ANSWERING
         if not path.is_file():

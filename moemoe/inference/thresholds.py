@@ -63,10 +63,10 @@ class Thresholds:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Thresholds":
-        """Those of a model's folder.
+        """Reads the thresholds in a model's folder.
 
         Raises:
-            ConfigError: the file is damaged, or has a threshold that is none.
+            ConfigError: the file is damaged, or a threshold is impossible.
         """
         path = Path(folder) / THRESHOLDS
         cells = read_object(path)
@@ -167,7 +167,7 @@ def _check_change(cell: str, kinds: Mapping[str, float | None], new: float | Non
 
 
 def _are_thresholds(kinds: Any) -> bool:
-    """Whether a cell of the file is one: below 0, or compared with NaN, it would mean something that nobody chose."""
+    """Whether a cell's thresholds are possible; one below 0 would accept everything, NaN nothing."""
     if not isinstance(kinds, dict) or not isinstance(kinds.get(_ACCEPTED, {}), dict):
         return False
     found = [kinds.get(kind) for kind in THRESHOLD_KINDS]

@@ -34,8 +34,8 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
     safetensors' own ``load_model`` cannot put a shared BatchNorm back: torch does not say that its counter is missing.
 
     Raises:
-        ConfigError: the weights are not those that ``config.json`` describes, or no numbers: such a model would answer
-            nothing, and say nothing of it.
+        ConfigError: the weights do not fit ``config.json``, or are not finite: such a model would silently answer
+            nothing.
         SafetensorError: the file is no safetensors file.
     """
     weights, own = load_file(Path(folder) / "model.safetensors"), model.state_dict()

@@ -14,14 +14,14 @@ def load_saved(folder: str | Path) -> Any:
     """Loads the system saved in ``folder``, of any kind.
 
     Raises:
-        ConfigError: it holds none, or not a whole one, or its weights are no safetensors: a pickle is not opened.
+        ConfigError: there is none, it is incomplete, or its weights are not safetensors (pickles are never opened).
     """
     system = load_system(system_of(folder))
     try:
         return system.from_pretrained(folder)
     except SafetensorError as error:
         raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
-    except (MoEMoEError, ImportError, MemoryError):  # these say what is wrong, and it is not the folder
+    except (MoEMoEError, ImportError, MemoryError):  # already say what is wrong, and the folder is not
         raise
     except Exception as error:  # whatever its own files make torch, timm or numpy say
         reason = first_line(error)
@@ -59,7 +59,7 @@ def system_of(folder: str | Path) -> str:
 
 
 def _check_tokenizer(tokenizer: Any, vocab_size: int, folder: str | Path) -> None:
-    """Raises ConfigError where it cannot be the one that was trained for the model, which has an end and padding."""
+    """Raises ConfigError if the tokenizer cannot be the model's: too many tokens, or no end or padding token."""
     if None in (tokenizer.pad_token_id, tokenizer.eos_token_id) or len(tokenizer) > vocab_size:
         raise ConfigError(
             f"{folder}: its tokenizer is not the model's ({len(tokenizer)} tokens, the model {vocab_size}; "

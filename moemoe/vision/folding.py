@@ -1,7 +1,7 @@
-"""A frozen network with its BatchNorm layers folded into the convolutions before them: a third less time on a CPU.
+"""Folds the BatchNorm layers of a frozen network into the convolutions before them: a quarter faster on a CPU.
 
-A BatchNorm whose statistics are fixed multiplies and adds the same numbers for each channel, which a convolution's own
-weights and bias can do (Jacob et al. 2018, section 3.2). The sums' last bits are others.
+With fixed statistics, BatchNorm scales and shifts each channel by constants, which a convolution's weights and bias can
+include (Jacob et al. 2018, section 3.2). Results differ in their last bits.
 """
 
 import copy
@@ -13,16 +13,16 @@ from timm.layers import BatchNormAct2d, Conv2dSame
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-#: Where a network keeps its copy; no part of its state.
+#: The attribute of a network that caches its folded copy; not part of its state_dict.
 _FOLDED = "_folded"
 
 
 def folded(network: nn.Module, size: int) -> nn.Module:
-    """A frozen timm network's copy with BatchNorm folded, made once; the network itself where nothing can be folded.
+    """A copy of a frozen timm network with BatchNorm folded, cached; the network itself if nothing can be folded.
 
     Args:
-        network: in evaluation mode; ``forget_folded`` is called when its weights are others.
-        size: pixels a side of what it sees.
+        network: in evaluation mode. Call ``forget_folded`` after its weights change.
+        size: side of its input images in pixels.
     """
     device = next(network.parameters()).device
     kept = network.__dict__.get(_FOLDED)
@@ -32,7 +32,7 @@ def folded(network: nn.Module, size: int) -> nn.Module:
 
 
 def forget_folded(network: nn.Module, *_: object) -> None:
-    """As a hook behind ``load_state_dict``: the next call of ``folded`` makes a new copy."""
+    """Drops the cached copy, so that ``folded`` makes a new one; a hook to run after ``load_state_dict``."""
     network.__dict__.pop(_FOLDED, None)
 
 
@@ -52,13 +52,13 @@ def _fold(network: nn.Module, size: int) -> nn.Module:
         )
         other.set_submodule(norm_name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
     after = other.forward_features(image_13HW)
-    # They differ where something else reads a convolution's result too.
+    # They differ if another layer also reads a convolution's output, which now is scaled and shifted.
     return other if torch.allclose(after, before, rtol=1e-3, atol=1e-3 * float(before.abs().max())) else network
 
 
 def _pairs(network: Any, image_13HW: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
-    """The names of convolutions and of the BatchNorm that reads what each gives, and the network's features."""
-    convolved: list[tuple[Tensor, str]] = []  # keeps the tensors, so that no two have one identity
+    """Names of each convolution and the BatchNorm that reads its output, and the network's features."""
+    convolved: list[tuple[Tensor, str]] = []  # keeps the tensors alive, so that ids are unique
     normed: list[tuple[Tensor, str]] = []
     hooks = []
     for name, module in network.named_modules():
@@ -76,6 +76,6 @@ def _pairs(network: Any, image_13HW: Tensor) -> tuple[list[tuple[str, str]], Ten
 
 
 def _copy(network: nn.Module) -> Any:
-    """One without gradients, whose parameters are the network's own until they are replaced."""
+    """A copy that shares all parameters with ``network`` until they are replaced."""
     shared = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
     return copy.deepcopy(network, shared)
