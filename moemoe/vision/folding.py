@@ -5,7 +5,6 @@ include (Jacob et al. 2018, section 3.2). Results differ in their last bits.
 """
 
 import copy
-from collections import Counter
 from typing import Any
 
 import torch
@@ -52,7 +51,7 @@ def _fold(network: nn.Module, size: int) -> nn.Module:
         )
         other.set_submodule(norm_name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
     after = other.forward_features(image_13HW)
-    # They differ if another layer also reads a convolution's output, which now is scaled and shifted.
+    # They differ if a convolution is used twice, or if another layer also reads its output.
     return other if torch.allclose(after, before, rtol=1e-3, atol=1e-3 * float(before.abs().max())) else network
 
 
@@ -69,10 +68,8 @@ def _pairs(network: Any, image_13HW: Tensor) -> tuple[list[tuple[str, str]], Ten
     features = network.forward_features(image_13HW)
     for hook in hooks:
         hook.remove()
-    calls = Counter(name for _, name in convolved + normed)
-    by_result = {id(tensor): name for tensor, name in convolved if calls[name] == 1}
-    found = [(by_result.get(id(tensor)), name) for tensor, name in normed if calls[name] == 1]
-    return [(convolution, norm) for convolution, norm in found if convolution is not None], features
+    by_output = {id(tensor): name for tensor, name in convolved}
+    return [(by_output[id(tensor)], name) for tensor, name in normed if id(tensor) in by_output], features
 
 
 def _copy(network: nn.Module) -> Any:
