@@ -76,7 +76,7 @@ def read_object(path: str | Path) -> dict[str, Any]:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = first_line(error)
-        raise ConfigError(f"{path} is no whole JSON file ({reason}); copy the model's folder again") from error
+        raise ConfigError(f"{path} is not a complete JSON file ({reason}); copy the model's folder again") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no JSON object but {values!r:.50}; copy the model's folder again")
     return values

@@ -187,7 +187,7 @@ def read_json(uri: str) -> Any:
     try:
         return json.loads(read_bytes(uri))
     except (ValueError, RecursionError) as error:
-        raise StorageError(f"{uri} is no whole JSON file ({error}); delete it and run again") from error
+        raise StorageError(f"{uri} is not a complete JSON file ({error}); delete it and run again") from error
 
 
 def write_bytes(uri: str, data: bytes | pa.Buffer, lasting: bool = True) -> None:

@@ -37,12 +37,12 @@ def save_preprocessing(folder: str | Path) -> None:
 
 
 def check_preprocessing(folder: str | Path) -> None:
-    """Raises ConfigError if the code that runs would treat images otherwise than the one that trained."""
+    """Raises ConfigError if this code would preprocess images differently from the code that trained the model."""
     path = Path(folder) / PREPROCESSING
     try:
         written = json.loads(path.read_text())
     except ValueError as error:
-        raise ConfigError(f"{path} is no whole JSON file ({error}); copy the model's folder again") from error
+        raise ConfigError(f"{path} is not a complete JSON file ({error}); copy the model's folder again") from error
     here = image_preprocessing(folder)
     if written != here:
         raise ConfigError(

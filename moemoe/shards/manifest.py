@@ -104,7 +104,7 @@ class Manifest:
             if not found.shards or sum(file.rows for file in found.mapped_labels) != found.rows:
                 raise ValueError("its labels are not those of its shards")
         except (ValueError, TypeError, KeyError) as error:
-            raise StorageError(f"{uri}: not a whole manifest ({error}); delete it and run again") from error
+            raise StorageError(f"{uri}: not a complete manifest ({error}); delete it and run again") from error
         return found
 
 

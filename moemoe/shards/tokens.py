@@ -86,7 +86,7 @@ class Tokens:
             column = table["tokens"].chunk(0)
             whole = (table.schema.metadata or {}).get(b"sha256", b"").decode() == _checksum(column)
         except (pa.ArrowException, KeyError, IndexError) as error:
-            raise StorageError(f"{uri}: no whole file of tokens ({error}); delete it and run again") from error
+            raise StorageError(f"{uri}: not a complete file of tokens ({error}); delete it and run again") from error
         if not whole:
             raise StorageError(f"{uri}: checksum differs from its writer's; delete it and run again")
         return column.offsets.to_numpy(), column.values.to_numpy()

@@ -25,7 +25,7 @@ def load_saved(folder: str | Path) -> Any:
         raise
     except Exception as error:  # whatever its own files make torch, timm or numpy say
         reason = first_line(error)
-        raise ConfigError(f"{folder} holds no whole model ({reason}); copy its folder again from the run") from error
+        raise ConfigError(f"{folder} holds no complete model ({reason}); copy its folder again from the run") from error
 
 
 def load_with_collator(folder: str | Path) -> tuple[Any, Any]:

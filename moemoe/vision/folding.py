@@ -5,6 +5,7 @@ include (Jacob et al. 2018, section 3.2). Results differ in their last bits.
 """
 
 import copy
+from threading import Lock
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 #: The attribute of a network that caches its folded copy; not part of its state_dict.
 _FOLDED = "_folded"
+#: One thread folds, others wait: the hooks that find the pairs would see their forward passes too.
+_FOLDING = Lock()
 
 
 def folded(network: nn.Module, size: int) -> nn.Module:
@@ -24,9 +27,10 @@ def folded(network: nn.Module, size: int) -> nn.Module:
         size: side of its input images in pixels.
     """
     device = next(network.parameters()).device
-    kept = network.__dict__.get(_FOLDED)
-    if kept is None or kept[0] != device:
-        kept = network.__dict__[_FOLDED] = (device, _fold(network, size))
+    with _FOLDING:
+        kept = network.__dict__.get(_FOLDED)
+        if kept is None or kept[0] != device:
+            kept = network.__dict__[_FOLDED] = (device, _fold(network, size))
     return kept[1]
 
 

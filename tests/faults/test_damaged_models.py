@@ -51,13 +51,13 @@ NO_OBJECTS = {
 @pytest.mark.parametrize("name", ["config.json", "thresholds.json", "answering.json"])
 def test_a_json_file_that_holds_no_object(folder, name, content):
     (folder / name).write_bytes(content)
-    with pytest.raises(ConfigError, match=rf"{name} (is no whole JSON file|holds no JSON object).*; copy the model's"):
+    with pytest.raises(ConfigError, match=rf"{name} (is not a complete JSON file|holds no JSON object).*; copy the"):
         AttributeModel.load(folder)
 
 
 def test_a_preprocessing_that_is_no_json(folder):
     (folder / "preprocessing.json").write_text("")
-    with pytest.raises(ConfigError, match=r"preprocessing\.json is no whole JSON file"):
+    with pytest.raises(ConfigError, match=r"preprocessing\.json is not a complete JSON file"):
         AttributeModel.load(folder)
 
 
@@ -112,7 +112,7 @@ def as_folder(path: Path) -> None:
 @pytest.mark.parametrize("damage", [unlink, as_folder])
 def test_weights_that_are_not_there(folder, damage: Callable[[Path], None]):
     damage(folder / "model.safetensors")
-    with pytest.raises(ConfigError, match="holds no whole model"):
+    with pytest.raises(ConfigError, match="holds no complete model"):
         load_saved(folder)
 
 

@@ -65,7 +65,7 @@ def test_a_manifest_that_is_none(manifest, content):
 )
 def test_a_manifest_that_cannot_be(manifest, place, value):
     put(manifest, *place, value=value)
-    with pytest.raises(StorageError, match=r"manifest\.json: not a whole manifest .*; delete it and run again"):
+    with pytest.raises(StorageError, match=r"manifest\.json: not a complete manifest .*; delete it and run again"):
         Manifest.read(str(manifest))
 
 
@@ -106,7 +106,7 @@ def test_kept_tokens(manifest, tmp_path, damage):
         "no rows": bytes(arrow_bytes(pa.table({"tokens": pa.array([], pa.list_(pa.uint16()))}))),
     }
     path.write_bytes(changed[damage])
-    with pytest.raises(StorageError, match=rf"{path.name}: no whole file of tokens .*; delete it and run again"):
+    with pytest.raises(StorageError, match=rf"{path.name}: not a complete file of tokens .*; delete it and run again"):
         Tokens(dataset, list, "t")[0]
 
 

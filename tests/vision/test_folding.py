@@ -1,5 +1,8 @@
 """BatchNorm folded into convolutions, beside the network it was folded from."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 import timm
 import torch
@@ -82,3 +85,16 @@ def test_other_weights_are_folded_anew():
     with torch.no_grad():
         expected = network.forward_features(images(32))
         torch.testing.assert_close(after.forward_features(images(32)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_threads_that_ask_at_once_get_one_copy_with_everything_folded():
+    network, ready = with_statistics(timm.create_model("tf_efficientnet_lite0", num_classes=0)), Barrier(4)
+
+    def ask(_: int) -> nn.Module:
+        ready.wait()
+        return folded(network, 64)
+
+    with ThreadPoolExecutor(4) as pool:
+        copies = list(pool.map(ask, range(4)))
+    assert all(one is copies[0] for one in copies)
+    assert norms(copies[0]) == 0
