@@ -53,8 +53,8 @@ class MXTConfig(ModelConfig):
             raise ConfigError("mxt shifts T5's token embeddings by the image; leave out text.encoder")
         if self.features.size != self.image.size:
             object.__setattr__(self, "features", replace(self.features, size=self.image.size))
-        if "none" in (self.image.trained, self.features.trained) and self.features != self.image:
-            raise ConfigError("mxt: both parts read the features of a frozen image encoder; set features.* as image.*")
+        if {self.image.trained, self.features.trained} != {"all"} and self.features != self.image:
+            raise ConfigError("mxt: both parts read the features of one frozen network; set features.* as image.*")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
@@ -107,7 +107,7 @@ class MXT(MoEMoE):
         super().__init__(config)
         d_model = config.text.d_model
         self.image_encoder.unproject()  # the gate takes the global vector unprojected
-        shared = self.image_encoder.backbone if self.image_encoder.frozen else None
+        shared = self.image_encoder.backbone if self.image_encoder.has_features else None
         self.feature_encoder = ImageEncoder(config.features, d_model, shared)
         width = self.image_encoder.width
         self.gate = AdaptationGate(width, d_model, config.gate_bound, config.gate_dropout)
@@ -140,7 +140,7 @@ class MXT(MoEMoE):
         image, text = batch.sources
         there_B, real_BK = image.mask[image.row_of], text.mask
         data = image.data
-        if self.image_encoder.frozen and not data.is_floating_point():
+        if self.image_encoder.has_features and not data.is_floating_point():
             data = self.image_encoder.features(data, image.mask)
         global_BV = self.image_encoder(data, image.mask).mean(1)[image.row_of]
         features_BPD = self.feature_encoder(data, image.mask)[image.row_of]

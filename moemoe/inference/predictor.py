@@ -155,7 +155,7 @@ class Predictor:
     def image_features(self, dataset: ShardedDataset) -> ImageFeatures | None:
         """The cached features of a dataset's images for this model; None if it has no frozen image encoder."""
         encoder = getattr(self.model, "image_encoder", None)
-        if encoder is None or not encoder.frozen:
+        if encoder is None or not encoder.has_features:
             return None
         if self._features is None or self._features[0] is not dataset:
             images = images_read(self.sources)

@@ -163,7 +163,7 @@ class Committee(nn.Module):
         """The image encoder that all members share, whose features are cached; None if their encoders differ."""
         readers = self.readers
         if len(readers) > 1:
-            alike = all(encoder.frozen for encoder in readers) and len({own.fingerprint for own in readers}) == 1
+            alike = all(encoder.has_features for encoder in readers) and len({own.fingerprint for own in readers}) == 1
             return readers[0] if alike else None
         return readers[0] if readers else None
 

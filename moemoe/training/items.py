@@ -127,7 +127,7 @@ def tokenize_texts(
 def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
     """The cached features of a dataset's images for ``model``; None if it has no frozen image encoder."""
     encoder = getattr(model, "image_encoder", None)
-    if encoder is None or not encoder.frozen:
+    if encoder is None or not encoder.has_features:
         return None
     return ImageFeatures(dataset, encoder, images=images_read(model.config.sources))
 

@@ -5,6 +5,7 @@ Shapes: I images, P patches, W features of the backbone, C numbers of a patch's 
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
+from math import isqrt
 from threading import Barrier
 
 import numpy as np
@@ -17,6 +18,13 @@ from torch import Tensor, nn
 from moemoe.errors import ConfigError
 from moemoe.vision.config import ImageConfig
 from moemoe.vision.folding import folded, forget_folded
+from moemoe.vision.last_stage import (
+    before_last_stage,
+    channels_before,
+    has_last_stage,
+    last_stage,
+    layers_before,
+)
 from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
@@ -31,9 +39,10 @@ GPU_BATCH = 64
 class ImageEncoder(nn.Module):
     """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
 
-    A convolutional network's patches are the positions of its last feature map. The features of a frozen backbone
-    (``trained: none``) are normalized, and projected together with each patch's own pixels; the colours of all patches
-    are one more (``ColorPatch``).
+    A convolutional network's patches are the positions of its last feature map. Where all of a backbone is frozen
+    (``trained: none``), or all but its last stage (``last``, see ``last_stage``), what the frozen part gives is
+    computed once per image (``features``). The patches are then normalized, and projected together with each patch's
+    own pixels; the colours of all patches are one more (``ColorPatch``).
 
     Args:
         image: which model.
@@ -54,17 +63,22 @@ class ImageEncoder(nn.Module):
             _open_residual_branches(backbone)
         self.backbone = backbone
         self.image, self.size = image, image.size
-        self.frozen = image.trained == "none"
+        cut = image.trained == "last" and has_last_stage(backbone)
+        #: Whether images can be given as ``features``, which no training changes.
+        self.has_features = cut or image.trained == "none"
         self._fixed = _fixed_parameters(backbone, image)
         for parameter in self._fixed:
             parameter.requires_grad_(False)
-        if self.frozen:
+        if self.has_features:
             backbone.register_load_state_dict_post_hook(forget_folded)
-        pixels, colors = (3 * PATCH_PIXELS**2, image.color_levels**3) if self.frozen else (0, 0)
+        pixels, colors = (3 * PATCH_PIXELS**2, image.color_levels**3) if self.has_features else (0, 0)
+        seen = int(backbone.num_features)
         #: Numbers of each part of ``features``.
-        self._parts = [int(backbone.num_features), pixels, colors]
-        self.width = sum(self._parts)
-        reads = self.width - colors
+        self._parts = [channels_before(backbone) if cut else seen, pixels, colors]
+        self._cut = cut
+        #: Numbers of a patch before it is projected, colours included.
+        self.width = seen + pixels + colors
+        reads = seen + pixels
         self.project = nn.Identity() if reads == d_model else nn.Linear(reads, d_model)
         if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
             nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
@@ -84,24 +98,24 @@ class ImageEncoder(nn.Module):
         Raises:
             ConfigError: features that another encoder has computed.
         """
-        if not self.frozen:
+        if not self.has_features:
             return self.project(self._patches(images)[0])
         half_IPW = images if images.is_floating_point() else self.features(images, there_I)
-        if half_IPW.shape[-1] != self.width:
+        if half_IPW.shape[-1] != sum(self._parts):
             raise ConfigError(
-                f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {self.width}"
+                f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {sum(self._parts)}"
             )
-        seen_IPW, pixels_IPC, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
+        seen_IPW, pixels_IPC, colors_IPC = self._split(half_IPW)
         x_IPW = torch.cat([F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), pixels_IPC], dim=-1)
         if self.color_patch is None:
             return self.project(torch.cat([x_IPW, colors_IPC], dim=-1))
         return torch.cat([self.project(x_IPW), self.color_patch(colors_IPC)], dim=1)
 
     def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
-        """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
+        """What the frozen part sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
 
         The same bits whatever else is asked for in the same call, on however many threads, in training or evaluation.
-        W are the backbone's features, C the patch's own pixels (``patch_colors``) and its colours.
+        W are the frozen part's features, C the patch's own pixels (``patch_colors``) and its colours.
         """
         if there_I is not None and not bool(there_I.all()):
             half_IPW = images_I3HW.new_zeros((len(images_I3HW), *self.shape), dtype=torch.half)
@@ -116,14 +130,14 @@ class ImageEncoder(nn.Module):
 
     def summary(self, half_IPW: Tensor) -> Tensor:
         """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
-        seen_IPW, _, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
+        seen_IPW, _, colors_IPC = self._split(half_IPW)
         mean_IW = F.layer_norm(seen_IPW, seen_IPW.shape[-1:]).mean(1)
         return torch.cat([mean_IW, image_colors(colors_IPC)], dim=-1) if self._parts[-1] else mean_IW
 
     @property
     def summary_size(self) -> int:
         """Numbers of an image's ``summary``."""
-        return self._parts[0] + 3 * self._parts[-1]
+        return int(self.backbone.num_features) + 3 * self._parts[-1]
 
     def unproject(self) -> None:
         """From now on a patch is embedded as its numbers themselves, [I, P, W], colours included."""
@@ -137,7 +151,7 @@ class ImageEncoder(nn.Module):
     def shape(self) -> tuple[int, int]:
         """P and W + C of ``features``."""
         nothing = torch.zeros(1, 3, self.size, self.size, dtype=torch.uint8, device=self.mean.device)
-        return int(self.features(nothing).shape[1]), self.width
+        return int(self.features(nothing).shape[1]), sum(self._parts)
 
     @property
     def fingerprint(self) -> str:
@@ -146,7 +160,17 @@ class ImageEncoder(nn.Module):
         made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
         made_of += [image.color_levels] if image.color_levels else []
         computed = [self.std.tolist(), torch.__version__, self.mean.device.type, "BatchNorm folded"]
-        return f"{weights_hash(self.backbone)} {made_of} {computed}"
+        frozen = layers_before(self.backbone) if self._cut else self.backbone
+        return f"{weights_hash(frozen)} {made_of} {computed}"
+
+    def _split(self, half_IPW: Tensor) -> tuple[Tensor, ...]:
+        """The parts of ``features`` in full precision; patches as the whole backbone sees them, [I, P, W]."""
+        seen_IPW, pixels_IPC, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
+        if self._cut:
+            rows = isqrt(seen_IPW.shape[1])  # images are square
+            x_IWRR = last_stage(self.backbone, seen_IPW.unflatten(1, (rows, rows)).permute(0, 3, 1, 2))
+            seen_IPW = x_IWRR.permute(0, 2, 3, 1).flatten(1, 2)
+        return seen_IPW, pixels_IPC, colors_IPC
 
     @torch.no_grad()
     def _features(self, images_I3HW: Tensor) -> Tensor:
@@ -164,9 +188,11 @@ class ImageEncoder(nn.Module):
 
     def _patches(self, images_I3HW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The backbone's patches [I, P, W], and its grid's rows and columns, 4 x 4 where it has none."""
-        pixels = images_I3HW.contiguous(memory_format=torch.channels_last) if self.frozen else images_I3HW
-        network = folded(self.backbone, self.size) if self.frozen else self.backbone
-        x = network.forward_features((pixels.float() - self.mean) / self.std)
+        pixels, network = images_I3HW, self.backbone
+        if self.has_features:
+            pixels, network = pixels.contiguous(memory_format=torch.channels_last), folded(network, self.size)
+        given = (pixels.float() - self.mean) / self.std
+        x = before_last_stage(network, given) if self._cut else network.forward_features(given)
         if x.dim() == 4:  # SwinV2 gives NHWC, a convolutional network NCHW
             x = x if x.shape[-1] == self.backbone.num_features else x.permute(0, 2, 3, 1)
             return x.flatten(1, 2), (x.shape[1], x.shape[2])
@@ -183,17 +209,20 @@ class ImageEncoder(nn.Module):
         return self._fixed
 
     def train(self, mode: bool = True) -> "ImageEncoder":
-        """As of any module, but frozen layers stay in evaluation mode: their BatchNorm keeps its statistics."""
+        """As of any module, but frozen layers stay in evaluation mode, and beside them all BatchNorm: a batch has too
+        few images for statistics.
+        """
         super().train(mode)
         fixed = {id(parameter) for parameter in self._fixed}
         if fixed:
             for module in self.backbone.modules():
-                module.training = mode and any(id(parameter) not in fixed for parameter in module.parameters())
+                moves = any(id(parameter) not in fixed for parameter in module.parameters())
+                module.training = mode and moves and not isinstance(module, nn.BatchNorm2d)
         return self
 
     def recompute_activations(self) -> None:
-        """Turns gradient checkpointing on; a frozen backbone has no gradient."""
-        if not self.frozen:
+        """Turns gradient checkpointing on; a frozen backbone has no gradient, and a last stage hardly any layers."""
+        if not self.has_features:
             self.backbone.set_grad_checkpointing()
 
 
