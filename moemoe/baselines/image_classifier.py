@@ -1,7 +1,8 @@
-"""A hidden layer over a frozen backbone's features and a softmax per attribute: how far images alone go.
+"""A hidden layer over a backbone's features and a softmax per attribute: how far images alone go.
 
-Image only, a closed set of values. It is a linear probe with one more layer. Like probes (Kornblith et al. 2019) it
-reads the mean of the backbone's patches, and in addition colours, which that mean loses.
+Image only, a closed set of values. Over a frozen backbone it is a linear probe with one more layer. Like probes
+(Kornblith et al. 2019) it reads the mean of the backbone's patches, and in addition colours, which that mean loses. By
+default the backbone's last stage is trained with it.
 
 Shapes: I images, P patches, W numbers per patch, F numbers per image, H hidden, C values of all attributes together,
 A attributes, V most values of an attribute, N questions.
@@ -40,7 +41,7 @@ class ImageClassifierConfig(BaselineConfig):
     """Its input and its training.
 
     Args:
-        image: the frozen backbone.
+        image: the backbone, frozen (``trained: none``), or all of it but its last stage (``last``).
         hidden: width of the hidden layer, H.
         epochs: passes over the images; more if that makes fewer than ``least_steps`` steps.
         least_steps: minimum number of training steps.
@@ -54,7 +55,7 @@ class ImageClassifierConfig(BaselineConfig):
 
     image: ImageConfig = field(
         default_factory=lambda: ImageConfig(
-            name="tf_efficientnet_lite0", size=128, pretrained=PACKAGE, trained="none", color_levels=5
+            name="tf_efficientnet_lite0", size=128, pretrained=PACKAGE, trained="last", color_levels=5
         )
     )
     hidden: int = 256
@@ -65,14 +66,14 @@ class ImageClassifierConfig(BaselineConfig):
     values: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.image.trained != "none":
+        if self.image.trained == "all":
             raise ConfigError(
-                f"image-classifier: image.trained is {self.image.trained}; allowed is none, as its backbone is frozen"
+                "image-classifier: image.trained is all; allowed are none and last, as it reads an image's features"
             )
 
 
 class ImageClassifier(SavedModule):
-    """Confidence = a value's probability. ``image_encoder`` is frozen, so its features are kept with the shards."""
+    """Confidence = a value's probability. The features that ``image_encoder`` gives are kept with the shards."""
 
     name = "image-classifier"
     config_class = ImageClassifierConfig
@@ -84,6 +85,11 @@ class ImageClassifier(SavedModule):
         self.config = config
         self.image_encoder = ImageEncoder(config.image, 1)
         self.image_encoder.unproject()
+        if not self.image_encoder.has_features:
+            raise ConfigError(
+                f"image-classifier: image.trained is last, but {config.image.name} has no last stage to train alone; "
+                "set image.trained=none, or take an EfficientNet"
+            )
         size = self.image_encoder.summary_size
         self.register_buffer("mean_F", torch.zeros(size))
         self.register_buffer("deviation_F", torch.ones(size))
@@ -111,7 +117,7 @@ class ImageClassifier(SavedModule):
         with torch.random.fork_rng(devices=[]):  # training runs on the CPU
             torch.manual_seed(seed)
             model = cls.create(config)
-            seen_IF, targets = model._summaries(items)
+            kept, targets = model._keep(items)
             learned = sorted({number for rows in targets for number in rows[:, 0].tolist()})
             if len(learned) < len(config.values):  # the others have no training image
                 names = list(config.values)
@@ -120,12 +126,12 @@ class ImageClassifier(SavedModule):
                 model = cls.create(config)
             if learned:
                 with at_most(1):  # with such small steps two threads are no faster, and change the bits
-                    model._learn(seen_IF, targets, np.random.default_rng(seed))
+                    model._learn(kept, targets, np.random.default_rng(seed))
         return model.eval()
 
     @torch.inference_mode()
-    def _summaries(self, items: Iterable[ModelInput]) -> tuple[Tensor, list[np.ndarray]]:
-        """Each image's numbers, half [I, F], and its targets: rows of (attribute, value), [N, 2]."""
+    def _keep(self, items: Iterable[ModelInput]) -> tuple[Tensor, list[np.ndarray]]:
+        """What ``_seen`` needs of each image, half, and the image's targets: rows of (attribute, value), [N, 2]."""
         number = {name: index for index, name in enumerate(self.config.values)}
         place = {name: {value: c for c, value in enumerate(own)} for name, own in self.config.values.items()}
         parts, targets, waiting = deque[Tensor](), [], []
@@ -136,35 +142,33 @@ class ImageClassifier(SavedModule):
                 rows = [(number[name], place[name][value]) for name, value in pairs]
                 targets.append(np.array(rows, dtype=np.int64).reshape(-1, 2))
             if len(waiting) == IMAGES_AT_ONCE:
-                parts.append(self._summary(waiting).half())
+                parts.append(self._kept(waiting))
                 waiting = []
         if waiting:
-            parts.append(self._summary(waiting).half())
-        seen_IF, start = torch.empty(len(targets), len(self.mean_F), dtype=torch.half), 0
+            parts.append(self._kept(waiting))
+        own_shape = parts[0].shape[1:] if parts else (len(self.mean_F),)
+        kept, start = torch.empty(len(targets), *own_shape, dtype=torch.half), 0
         while parts:  # torch.cat would need the memory twice
-            part_IF = parts.popleft()
-            seen_IF[start : start + len(part_IF)] = part_IF
-            start += len(part_IF)
-        return seen_IF, targets
+            part = parts.popleft()
+            kept[start : start + len(part)] = part
+            start += len(part)
+        return kept, targets
 
-    def _learn(self, seen_IF: Tensor, targets: Sequence[np.ndarray], rng: np.random.Generator) -> None:
-        parts = seen_IF.split(4096)  # half precision, so summed in single precision
-        self.mean_F.copy_(torch.stack([part.float().sum(0) for part in parts]).sum(0) / len(seen_IF))
-        square_F = torch.stack([(part.float() - self.mean_F).square().sum(0) for part in parts]).sum(0) / len(seen_IF)
-        self.deviation_F.copy_(square_F.sqrt() + 1e-3)
+    def _learn(self, kept: Tensor, targets: Sequence[np.ndarray], rng: np.random.Generator) -> None:
+        self._standardize(kept)
         column_AV, exists_AV = self._columns_by_attribute()
-        batch = min(self.config.batch_size, len(seen_IF))
-        steps = max(self.config.epochs * (len(seen_IF) // batch), self.config.least_steps)
-        weights = [*self.hidden.parameters(), *self.out.parameters()]
+        batch = min(self.config.batch_size, len(kept))
+        steps = max(self.config.epochs * (len(kept) // batch), self.config.least_steps)
+        weights = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(weights, self.config.learning_rate, weight_decay=WEIGHT_DECAY)
         rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.config.learning_rate, total_steps=steps)
         self.train()
-        batches = _batches(len(seen_IF), batch, steps, rng)
+        batches = _batches(len(kept), batch, steps, rng)
         for rows in tqdm(batches, total=steps, desc="image-classifier", unit="step"):
             asked = np.concatenate([targets[row] for row in rows])
             image_N = torch.from_numpy(np.repeat(np.arange(len(rows)), [len(targets[row]) for row in rows]))
             attribute_N, value_N = torch.from_numpy(asked).unbind(1)
-            logits_IC = self._logits(seen_IF[torch.from_numpy(rows)].float())
+            logits_IC = self._logits(self._seen(kept[torch.from_numpy(rows)]))
             logits_NV = logits_IC[image_N].gather(1, column_AV[attribute_N])
             logits_NV = logits_NV.masked_fill(~exists_AV[attribute_N], -torch.inf)
             optimizer.zero_grad()
@@ -182,15 +186,34 @@ class ImageClassifier(SavedModule):
             exists_AV[index, : place.stop - place.start] = True
         return column_AV, exists_AV
 
-    def _summary(self, images: Sequence[Any]) -> Tensor:
-        """The numbers of images, uint8 [3, H, W], or of their features, half [P, W]: [I, F]."""
+    @torch.inference_mode()
+    def _standardize(self, kept: Tensor) -> None:
+        """Sets the mean and deviation of each number; not of those that training changes, which are normalized."""
+        parts = kept.split(IMAGES_AT_ONCE)
+        mean_F = torch.stack([self._seen(part).sum(0) for part in parts]).sum(0) / len(kept)
+        square_F = torch.stack([(self._seen(part) - mean_F).square().sum(0) for part in parts]).sum(0) / len(kept)
+        fixed = slice(int(self.image_encoder.backbone.num_features) if kept.dim() == 3 else 0, None)
+        self.mean_F[fixed] = mean_F[fixed]
+        self.deviation_F[fixed] = square_F[fixed].sqrt() + 1e-3
+
+    def _features(self, images: Sequence[Any]) -> Tensor:
+        """Features, half [I, P, W], of images, uint8 [3, H, W], or features, half [P, W]."""
         given = list(map(np.asarray, images))
         unseen = [index for index, one in enumerate(given) if one.dtype == np.uint8]
         if unseen:
             computed = self.image_encoder.compute(np.stack([given[index] for index in unseen]))
             for index, half_PW in zip(unseen, computed, strict=True):
                 given[index] = half_PW
-        return self.image_encoder.summary(torch.from_numpy(np.stack(given)).to(self.mean_F.device))
+        return torch.from_numpy(np.stack(given)).to(self.mean_F.device)
+
+    def _kept(self, images: Sequence[Any]) -> Tensor:
+        """Features where part of the backbone is trained; else [I, F], which are fewer numbers."""
+        half_IPW = self._features(images)
+        return half_IPW if self.config.image.trained == "last" else self.image_encoder.summary(half_IPW).half()
+
+    def _seen(self, kept: Tensor) -> Tensor:
+        """[I, F] of what ``_kept`` gave."""
+        return self.image_encoder.summary(kept) if kept.dim() == 3 else kept.float()
 
     def _logits(self, seen_IF: Tensor) -> Tensor:
         """[I, C]"""
@@ -223,7 +246,7 @@ class ImageClassifier(SavedModule):
         there = [index for index, item in enumerate(batch.items) if item.sources[0] is not None]
         if not there or not self.columns:
             return
-        logits_IC = self._logits(self._summary([batch.items[index].sources[0] for index in there]))
+        logits_IC = self._logits(self._seen(self._features([batch.items[index].sources[0] for index in there])))
         for index, logits_C in zip(there, logits_IC.double().cpu(), strict=True):
             for name in batch.items[index].questions:
                 if name in self.columns:

@@ -153,7 +153,7 @@ class Predictor:
         return replace(answer, confidence=confidence)
 
     def image_features(self, dataset: ShardedDataset) -> ImageFeatures | None:
-        """The cached features of a dataset's images for this model; None if it has no frozen image encoder."""
+        """The cached features of a dataset's images for this model; None if it has none to cache."""
         encoder = getattr(self.model, "image_encoder", None)
         if encoder is None or not encoder.has_features:
             return None

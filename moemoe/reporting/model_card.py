@@ -229,7 +229,7 @@ def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:
         return []
     source = {True: "timm's own weights", PACKAGE: f"ImageNet weights of the Python package {PACKAGED}, Apache-2.0"}
     weights = source.get(image["pretrained"], f"weights of `{image['pretrained']}`")
-    trained = {"none": "frozen", "last": "its last layers trained"}.get(image.get("trained"), "trained")
+    trained = {"none": "frozen", "last": "its last stage trained"}.get(image.get("trained"), "trained")
     return [f"- image encoder `{image['name']}` at {image['size']} pixels, {weights}; {trained}"]
 
 

@@ -1,4 +1,4 @@
-"""Caches the features of a frozen image encoder: computed once per image instead of once per epoch.
+"""Caches the features that no training changes: computed once per image instead of once per epoch.
 
 Each payload shard has a file under ``image_features/`` (and one more for the products' second images, and so on). Its
 path is a hash of the images and the encoder. So epochs, folds, the models of a comparison, evaluation and later runs
@@ -24,12 +24,12 @@ from moemoe.shards.manifest import arrow_bytes
 from moemoe.storage import exists, join, mark_used, remove, sizes_by_use, write_bytes
 
 FOLDER = "image_features"
-#: 20 GiB hold the features of half a million images by EfficientNet-Lite0 at 128 pixels.
+#: 20 GiB hold the features of 1.8 million images by EfficientNet-Lite0 at 128 pixels without its last stage.
 MAX_BYTES = 20 * 2**30
 IMAGES_AT_ONCE = 64
 
 
-class FrozenEncoder(Protocol):
+class FeatureEncoder(Protocol):
     """An encoder that computes features. ``size``: pixels per side of its input."""
 
     size: int
@@ -56,7 +56,7 @@ class ImageFeatures:
         images: how many of a product's images have features, from the first on.
     """
 
-    def __init__(self, dataset: ShardedDataset, encoder: FrozenEncoder, max_bytes: int = MAX_BYTES, images: int = 1):
+    def __init__(self, dataset: ShardedDataset, encoder: FeatureEncoder, max_bytes: int = MAX_BYTES, images: int = 1):
         self._dataset, self._encoder, self._max_bytes, self._images = dataset, encoder, max_bytes, images
         self._made_of = f"{encoder.fingerprint} {encoder.shape}"
         self._uris: dict[tuple[int, int], str] = {}

@@ -125,7 +125,7 @@ def tokenize_texts(
 
 
 def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
-    """The cached features of a dataset's images for ``model``; None if it has no frozen image encoder."""
+    """The cached features of a dataset's images for ``model``; None if it has no features to cache."""
     encoder = getattr(model, "image_encoder", None)
     if encoder is None or not encoder.has_features:
         return None
@@ -135,7 +135,7 @@ def kept_features(dataset: ShardedDataset, model: Any) -> ImageFeatures | None:
 def compute_image_features(dataset: ShardedDataset, model: Any, preparation: Preparation) -> ImageFeatures | None:
     """The features of all images that fit on disk; each rank computes its part of those that no earlier run has.
 
-    None for a system that has no frozen image encoder.
+    None for a system that has no features to cache.
     """
     features = kept_features(dataset, model)
     if features is None:

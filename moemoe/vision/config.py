@@ -21,9 +21,10 @@ class ImageConfig:
             ``package`` (see ``moemoe.vision.weights``).
         options: further arguments of ``timm.create_model``.
         trained: the part of the backbone that is trained. ``none``: it is frozen, its features are computed once per
-            image, and each patch also carries its own pixels. ``last``: its last layer group. ``all``: all of it.
-        color_levels: levels per channel of the colour histogram that is one more patch of a frozen encoder (5: 125
-            colours); 0: no such patch.
+            image, and each patch also carries its own pixels. ``last``: its last layer group; an EfficientNet's
+            features before it are computed once, as above. ``all``: all of it.
+        color_levels: levels per channel of the colour histogram that is one more patch where features are computed once
+            (5: 125 colours); 0: no such patch.
     """
 
     name: str = "swinv2_tiny_window8_256"

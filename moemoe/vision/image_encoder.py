@@ -1,4 +1,4 @@
-"""The image encoder (section 4.1): a timm model's patches, trained, or frozen and computed once per image.
+"""The image encoder (section 4.1): a timm model's patches; what is frozen is computed once per image.
 
 Shapes: I images, P patches, W features of the backbone, C numbers of a patch's own pixels and colours, D d_model.
 """
@@ -28,7 +28,7 @@ from moemoe.vision.last_stage import (
 from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
-#: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
+#: Pixels a side that each patch carries beside ``features``, which have lost the colour.
 PATCH_PIXELS = 4
 #: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
 GRID_WITHOUT_BACKBONE = 4
@@ -93,7 +93,7 @@ class ImageEncoder(nn.Module):
 
         Args:
             images: as ``Source.data``.
-            there_I: true where there is an image (None: everywhere); a frozen backbone does not look at others.
+            there_I: true where there is an image (None: everywhere); ``features`` does not look at others.
 
         Raises:
             ConfigError: features that another encoder has computed.

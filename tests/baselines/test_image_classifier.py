@@ -17,7 +17,7 @@ from moemoe.recipes import load_recipe
 from moemoe.shards.image_features import FOLDER
 from tests.support.toy_items import accuracy, answers, make
 
-SMALL = "image.size=64, least_steps=200"
+SMALL = "image.size=64, least_steps=200, batch_size=16"
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_two_images_of_two_values_are_told_apart():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("image.trained=all", "image.trained is all; allowed is none, as its backbone is frozen"),
+        ("image.trained=all", "image.trained is all; allowed are none and last"),
         ("image.pretrained=false", "random weights would stay as they are"),
         ("training.epochs=3", "allowed is name=value with one of"),
     ],

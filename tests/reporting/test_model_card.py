@@ -12,11 +12,11 @@ from moemoe.schemas import EVALUATION
     ("name", "settings", "said"),
     [
         ("moemoe", "", "`tf_efficientnet_lite0` at 128 pixels, ImageNet weights of the Python package"),
-        ("mxt", "", "Apache-2.0; frozen"),
-        ("qga", "image.trained=last", "Apache-2.0; its last layers trained"),
+        ("mxt", "", "Apache-2.0; its last stage trained"),
+        ("qga", "image.trained=none", "Apache-2.0; frozen"),
         ("qga", "image.pretrained=false, image.trained=all", None),
         ("t5", "", None),
-        ("committee", "", "Apache-2.0; frozen"),
+        ("committee", "", "Apache-2.0; its last stage trained"),
     ],
 )
 def test_a_pretrained_image_encoder_is_named_with_its_licence(name, settings, said):
