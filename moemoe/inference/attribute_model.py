@@ -39,7 +39,7 @@ class AttributeModel:
         """
         from moemoe.inference.predictor import Predictor
 
-        for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
+        for name in (CONTRACT, THRESHOLDS, PREPROCESSING, ANSWERING):
             if not (Path(folder) / name).is_file():
                 raise ConfigError(f"{folder} holds no registered model: {name} is missing")
         contract, thresholds = load_contract(Path(folder) / CONTRACT), Thresholds.load(folder)

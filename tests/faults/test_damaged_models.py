@@ -116,6 +116,14 @@ def test_weights_that_are_not_there(folder, damage: Callable[[Path], None]):
         load_saved(folder)
 
 
+@pytest.mark.parametrize("name", [CONTRACT, "thresholds.json", "preprocessing.json", "answering.json"])
+def test_a_file_without_which_answers_would_mean_something_else(folder, name):
+    """Without the temperature confidences differ from those that the thresholds were chosen for."""
+    (folder / name).unlink()
+    with pytest.raises(ConfigError, match=f"holds no registered model: {name} is missing"):
+        AttributeModel.load(folder)
+
+
 def test_weights_that_are_no_numbers(folder):
     weights = load_file(folder / "model.safetensors")
     name = next(name for name, weight in weights.items() if weight.is_floating_point())
