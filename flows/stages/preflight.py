@@ -109,7 +109,8 @@ def check(options: Options, recipes: Iterable[Recipe], model_name: str, is_local
     options.check_numbers()
     check_decoding(options.decoding)
     if options.decoding == CANONICAL and not any(recipe.generates for recipe in recipes):
-        raise ConfigError(f"decoding is {CANONICAL}; no model asked for generates text that it could restrict")
+        names = ", ".join(recipe.name for recipe in recipes)
+        raise ConfigError(f"decoding is {CANONICAL}, but {names} generates no text; leave it out")
     contract = data_contracts.load(options.dataset)
     if contract.open is None:  # what an open contract names is known when the catalog has been read
         options.hidden(contract)

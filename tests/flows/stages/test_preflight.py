@@ -26,7 +26,7 @@ from tests.support.shoe_shop import CONTRACT
         ({"size": "paper", "weights": "no-such/checkpoint"}, "cannot be loaded"),
         ({"withhold": "colour"}, "withhold: attribute 'colour' is unknown; did you mean 'color'"),
         ({"decoding": "beam"}, "decoding is 'beam'; allowed are free, canonical"),
-        ({"decoding": "canonical", "model": "tf-idf"}, "decoding is canonical; no model asked for generates text"),
+        ({"decoding": "canonical", "model": "tf-idf"}, "is canonical, but tf-idf generates no text; leave it out"),
         ({"settings": "training.epochs=[1"}, r"setting 'training.epochs=\[1': '\[1' cannot be read \(while parsing"),
         ({"settings": "training.epochs=2026-13-45"}, r"cannot be read \(month must be in 1..12"),
         ({"settings": "load_balancing_weight=-1"}, r"load_balancing_weight is -1\.0; allowed is 0 or more"),
