@@ -27,6 +27,8 @@ from warm_python import LIBRARIES, warm_tasks
 COLLECTED_AFTER = (50_000, 20, 20)
 #: A shell's exit status of a process that a signal ended is this and the signal's number.
 BY_SIGNAL = 128
+#: What helps if Metaflow's own folder cannot be written.
+WHERE_ELSE = "Begin in a folder that you may write to, or name one in METAFLOW_DATASTORE_SYSROOT_LOCAL"
 #: Metaflow's module that reads artifacts.
 ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
 #: The code package as a task in a cluster has downloaded it, and the variable with the SHA-1 that it was stored under.
@@ -62,6 +64,8 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
     except SystemExit as end:
         if "step" in sys.argv and (lost := _lost_artifact(end.__context__)):
             print(lost, file=sys.stderr, flush=True)
+        if runs_tasks and isinstance(end.__context__, OSError):
+            print(f"Stopped: Metaflow cannot keep its runs: {end.__context__}. {WHERE_ELSE}", file=sys.stderr)
         if "step" in sys.argv and end.code and user_errors.is_lasting() and _would_be_retried(flow):
             sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
         if end.code and runs_tasks and (number := user_errors.interrupted_by()) is not None:

@@ -17,7 +17,7 @@ from moemoe.contract.open_contract import resolve_contract
 from moemoe.errors import ConfigError
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.evaluate import evaluate
-from moemoe.inference.answering import CANONICAL
+from moemoe.inference.answering import ANSWERING, CANONICAL, Answering
 from moemoe.inference.answers import predict_and_calibrate
 from moemoe.inference.attribute_model import AttributeModel
 from moemoe.inference.catalog_rows import question_of
@@ -221,7 +221,11 @@ def test_canonical_decoding_chooses_among_the_training_values(dataset, contract,
     MoEMoE.create(tiny_config(text=replace(tiny_config().text, vocab_size=len(tokenizer)))).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     kept = ListedParts(str(tmp_path / "kept"), PREDICTIONS), str(tmp_path / "scratch")
+    heel = contract.attributes["heel height"]
+    contract = replace(contract, attributes={**contract.attributes, "shaft height": heel})  # no product has a label
     given = predict_and_calibrate(tmp_path, dataset.shards, contract, *kept, CANONICAL)
+    (tmp_path / ANSWERING).write_text(given.answering.to_json())
+    assert Answering.load(tmp_path) == given.answering
     known = set(dataset.shards.value_counts("train")["heel height"])
     assert set(json.loads(given.answering.to_json())["values"]["heel height"]) == known
     answered = {row["prediction"] for row in given.predictions.read().to_pylist() if row["attribute"] == "heel height"}

@@ -7,8 +7,9 @@ from typing import Any
 import data_contracts
 from data_contracts import ContractReport
 from moemoe.evaluation.measure import Measurement, measure
-from moemoe.inference.answering import ANSWERING
+from moemoe.inference.answering import ANSWERING, FREE
 from moemoe.inference.answers import ModelPredictions, predict_and_calibrate
+from moemoe.recipes import Recipe
 from moemoe.registry.run_results import log_dataset, log_evaluation, log_training_events
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.document import Document
@@ -61,7 +62,9 @@ def evaluate_model(
     dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
     model = space.local(folder.model)
     where = (ListedParts(space.path("answers"), PREDICTIONS), space.scratch)
-    answers = predict_and_calibrate(model, dataset, contract, *where, options.decoding, recipe["training"])
+    # beside models that generate, a comparison has others, which choose among values in any case
+    decoding = options.decoding if Recipe.from_dict(dict(recipe)).generates else FREE
+    answers = predict_and_calibrate(model, dataset, contract, *where, decoding, recipe["training"])
     checked = _check(space, answers)  # what breaks a critical expectation is no result of the run
     answers.predictions.copy(folder.predictions)
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())

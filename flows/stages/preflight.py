@@ -6,7 +6,8 @@ from typing import Any
 
 import data_contracts
 from moemoe.contract.contract import Contract
-from moemoe.inference.answering import check_decoding
+from moemoe.errors import ConfigError
+from moemoe.inference.answering import CANONICAL, check_decoding
 from moemoe.recipes import Recipe, load_recipe
 from moemoe.registry.gate import Rules
 from moemoe.registry.tracked_run import TrackedRun
@@ -107,6 +108,9 @@ def check(options: Options, recipes: Iterable[Recipe], model_name: str, is_local
     """
     options.check_numbers()
     check_decoding(options.decoding)
+    if options.decoding == CANONICAL and not any(recipe.generates for recipe in recipes):
+        names = ", ".join(recipe.name for recipe in recipes)
+        raise ConfigError(f"decoding is {CANONICAL}, but {names} generates no text; leave it out")
     contract = data_contracts.load(options.dataset)
     if contract.open is None:  # what an open contract names is known when the catalog has been read
         options.hidden(contract)

@@ -126,8 +126,10 @@ class TfIdf:
 
     @classmethod
     def check(cls, config: TfIdfConfig) -> None:
-        """Raises ConfigError if scikit-learn is not installed."""
+        """Raises ConfigError if scikit-learn is not installed, or refuses the penalty."""
         check_scikit_learn("tf-idf")
+        if not config.penalty > 0:
+            raise ConfigError(f"penalty is {config.penalty}; allowed is more than 0")
 
     @classmethod
     def fit(cls, config: TfIdfConfig, items: Iterable[ModelInput], seed: int) -> "TfIdf":

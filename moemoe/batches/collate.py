@@ -22,6 +22,9 @@ from moemoe.batches.trie import Drafts, Trie
 from moemoe.batches.value_tree import ValueTree
 from moemoe.sources import IMAGE, TEXT, kinds_of
 
+#: In a trie, any attribute without values, such as one that the contract has got since the model was trained.
+_OTHER = ""
+
 
 @dataclass(frozen=True)
 class ImageSlot:
@@ -170,8 +173,8 @@ class Collator(SourceCollator):
         self._trees: dict[tuple[str, ...], ValueTree] = {}
 
     def restrict_answers(self, values: Mapping[str, Sequence[str]]) -> None:
-        """Restricts generated answers to an attribute's ``values`` from now on."""
-        self.trie = Trie.of(values, self._answer, self.tokenizer.eos_token_id)
+        """Restricts generated answers to an attribute's ``values`` from now on; other attributes get none."""
+        self.trie = Trie.of({**values, _OTHER: ()}, self._answer, self.tokenizer.eos_token_id)
 
     def draft_answers(self, values: Mapping[str, Sequence[str]]) -> None:
         """Drafts generated answers from an attribute's ``values`` from now on: the same free answers, sooner."""
@@ -222,7 +225,8 @@ class Collator(SourceCollator):
 
     def _roots(self, questions: Sequence[str]) -> Tensor | None:
         if self.trie is not None:
-            return torch.tensor([self.trie.roots[question] for question in questions])
+            other = self.trie.roots[_OTHER]
+            return torch.tensor([self.trie.roots.get(question, other) for question in questions])
         if self.drafts is not None:
             return torch.tensor([self.drafts.roots.get(question, -1) for question in questions])
         return None

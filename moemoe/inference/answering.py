@@ -57,7 +57,9 @@ class Answering:
         if not path.is_file():
             return cls()
         found = read_object(path)
-        temperature, values = found.get("temperature", cls.temperature), found.get("values")
+        if lacking := [name for name in ("temperature", "values") if name not in found]:
+            raise ConfigError(f"{path} lacks {' and '.join(lacking)}; copy the model's folder again")
+        temperature, values = found["temperature"], found["values"]
         low, high = TEMPERATURES
         if type(temperature) not in (int, float) or not low <= temperature <= high:
             raise ConfigError(f"{path}: temperature is {temperature!r:.50}; allowed is a number from {low} to {high}")

@@ -64,7 +64,7 @@ def predict_and_calibrate(
         nothing = [""] if (training or {}).get("negatives") else []
         seen = dataset.value_counts("train")
         values = {
-            name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing]
+            name: [*(sorted(seen.get(name, ())) if attribute.measurement else attribute.values), *nothing] or [""]
             for name, attribute in contract.attributes.items()
         }
     predictor = Predictor.load(model_dir, Answering(values=values), contract.canonical_values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from moemoe.contract.contract import Contract
 from moemoe.contract.load import load_contract
 from moemoe.errors import ConfigError
+from moemoe.inference.answering import ANSWERING
 from moemoe.inference.catalog_rows import CatalogQuery
 from moemoe.inference.labels import LabelReader
 from moemoe.inference.named_values import NamedValues
@@ -38,13 +39,22 @@ class AttributeModel:
         """
         from moemoe.inference.predictor import Predictor
 
-        for name in (CONTRACT, THRESHOLDS, PREPROCESSING):
+        for name in (CONTRACT, THRESHOLDS, PREPROCESSING, ANSWERING):
             if not (Path(folder) / name).is_file():
                 raise ConfigError(f"{folder} holds no registered model: {name} is missing")
         contract, thresholds = load_contract(Path(folder) / CONTRACT), Thresholds.load(folder)
         predictor = Predictor.load(folder, values=contract.canonical_values())
         check_preprocessing(folder)  # by a config that loading has found sound
-        return cls(predictor, contract, thresholds)
+        model = cls(predictor, contract, thresholds)
+        asked = {name for names in model.attributes.values() for name in names}
+        known = {CONTRACT: contract.attributes, ANSWERING: predictor.answering.values}
+        for name, attributes in known.items():
+            if attributes is not None and (lacking := sorted(asked - set(attributes))):
+                raise ConfigError(
+                    f"{folder}/{name} lacks {', '.join(lacking)[:200]}, which {THRESHOLDS} has; copy its folder again "
+                    "from the run"
+                )
+        return model
 
     @cached_property
     def attributes(self) -> dict[str, list[str]]:

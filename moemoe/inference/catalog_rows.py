@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from moemoe.catalog.context import ProductText
@@ -138,7 +138,7 @@ def is_missing(value: Any) -> bool:
     """Whether pandas, NumPy or JSON means nothing by ``value``: None, NaN, NA, NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, Real) and math.isnan(value)
+    return isinstance(value, Real) and not isinstance(value, Integral) and math.isnan(value)
 
 
 def text_of(value: Any, column: str) -> str | None:

@@ -186,6 +186,8 @@ def _leave_out_ngrams(values: dict[str, Any], settings: str) -> None:
 def _check_changed(values: dict[str, Any], name: str, system: str, config_class: type, phases: Sequence[str]) -> None:
     """Raises ConfigError if the values of a recipe, with the user's settings, are incompatible."""
     _check_tokenizer(values, name, system)
+    if values["load_balancing_weight"] < 0:
+        raise ConfigError(f"load_balancing_weight is {values['load_balancing_weight']}; allowed is 0 or more")
     if system == "cma-clip" and values["training"].get("negatives"):
         raise ConfigError(f"training.negatives: model {name} cannot give an empty answer; remove this setting")
     config = config_class.from_dict(values["model"])  # type: ignore[attr-defined]

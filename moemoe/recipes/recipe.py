@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moemoe.configs import config_from_dict
+from moemoe.errors import ConfigError, MoEMoEError
 from moemoe.recipes.settings import Training
 from moemoe.sources import images_read
 from moemoe.systems import FITTED, load_system
@@ -59,6 +60,11 @@ class Recipe:
         return max(images_read(recipe.config.sources) for recipe in self.members or (self,))
 
     @property
+    def generates(self) -> bool:
+        """Whether the system generates its answers, so that they can be restricted to values (canonical decoding)."""
+        return hasattr(getattr(load_system(self.system), "collator_class", None), "restrict_answers")
+
+    @property
     def limits(self) -> str:
         """What the system can and cannot answer."""
         return load_system(self.system).limits
@@ -73,10 +79,27 @@ class Recipe:
             load_system(self.system).check_members(configs, systems)
             return
         load_system(self.system).check(self.config)
+        self._check_sizes()
         if self.tokenizer != "catalog":
             from moemoe.batches.tokenizer import load_tokenizer  # lazy: it imports transformers
 
             load_tokenizer(self.tokenizer)
+
+    def _check_sizes(self) -> None:
+        """Raises ConfigError if no model of these sizes can be built, as of a width that its heads cannot share."""
+        text = getattr(self.config, "text", None)
+        if self.fitted or text is None or text.pretrained or getattr(text, "encoder", None):
+            return  # a fitted system is built by its own check; pretrained weights bring their sizes
+        import torch  # lazy: a recipe is read without it
+
+        try:
+            with torch.device("meta"):  # takes no memory
+                load_system(self.system)(self.config)
+        except MoEMoEError:
+            raise
+        except Exception as error:  # whatever transformers and timm say
+            reason = " ".join(str(error).split())[:300]
+            raise ConfigError(f"model {self.name} cannot be built with these settings ({reason})") from error
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as written beside checkpoints and models."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, get_args, get_type_hints
 import yaml
 
 from moemoe.configs import config_from_dict
-from moemoe.errors import ConfigError
+from moemoe.errors import ConfigError, first_line
 
 SEPARATOR = re.compile(r",(?=\s*[\w.-]+\s*=|\s*$)")
 """The separator of two settings; a comma within a list or a mapping is not one."""
@@ -149,7 +149,10 @@ def change(values: dict[str, Any], settings: str, config_class: type, fitted: bo
             raise ConfigError(
                 f"setting {setting!r}: {hint}allowed is name=value with one of {', '.join(sorted(allowed))}"
             )
-        value = yaml.safe_load(text)
+        try:
+            value = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError) as error:
+            raise ConfigError(f"setting {setting!r}: {text!r} cannot be read ({first_line(error)})") from error
         wanted = allowed[name]
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

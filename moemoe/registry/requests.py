@@ -2,7 +2,7 @@
 
 MLflow drops unknown parameters, and any other key of a request's body, and only logs this on the server. It turns rows
 into columns in ways that lose lists and integer ids, and writes the whole table into its error messages.
-``read_strictly`` replaces the three MLflow functions that do so with functions of this module.
+``read_strictly`` replaces the MLflow functions that do so with functions of this module.
 """
 
 import io
@@ -20,7 +20,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from moemoe.errors import CatalogError
 from moemoe.inference.catalog_rows import is_missing
 from moemoe.names import did_you_mean
-from moemoe.registry.signature import PARAMETER
+from moemoe.registry.signature import COLUMNS, PARAMETER
 
 RECORDS, SPLIT, INPUTS, INSTANCES = "dataframe_records", "dataframe_split", "inputs", "instances"
 FORMS = (RECORDS, SPLIT, INPUTS, INSTANCES)
@@ -55,6 +55,7 @@ def read_strictly() -> None:
     scoring_server: Any = import_module("mlflow.pyfunc.scoring_server")
     if not hasattr(pyfunc._enforce_params_schema, "__wrapped__"):
         pyfunc._enforce_params_schema = _only_known(pyfunc._enforce_params_schema)
+        pyfunc._enforce_schema = _with_all_rows(pyfunc._enforce_schema)
     scoring_server._parse_json_data = _parse_json
     scoring_server.parse_csv_input = _parse_csv
 
@@ -79,6 +80,18 @@ def _only_known(enforce: Any) -> Any:
                 if not isinstance(value, str | None):  # MLflow's own error would hold the whole table
                     raise BadRequest(f"parameter {name} is {str(value)[:50]!r}; allowed is text")
         return enforce(params, schema)
+
+    return checked
+
+
+def _with_all_rows(enforce: Any) -> Any:
+    """Keeps a row where MLflow has dropped all of them, as they have no known column: it is refused, not ignored."""
+
+    @wraps(enforce)
+    def checked(data: Any, schema: Any, *more: Any) -> Any:
+        table = enforce(data, schema, *more)
+        is_ours = schema.input_names() == list(COLUMNS)  # leave other models in this process alone
+        return pd.DataFrame(index=[0]) if is_ours and not len(table) and len(pd.DataFrame(data)) else table
 
     return checked
 

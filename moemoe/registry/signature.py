@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 #: The one parameter of a request.
 PARAMETER = "thresholds"
+#: The columns of a row, all optional.
+COLUMNS = ("product_id", "marketplace", "product_type", "title", "bullet_points", "description", "image", "images",
+           "attributes")  # fmt: skip
 #: An image of one pixel, in base64.
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
@@ -26,9 +29,7 @@ def signature() -> "ModelSignature":
     from mlflow.types.schema import AnyType, DataType, Map
 
     text, optional = DataType.string, {"required": False}
-    columns = ("product_id", "marketplace", "product_type", "title", "bullet_points", "description", "image",
-               "images", "attributes")  # fmt: skip
-    inputs = [ColSpec(AnyType(), name, **optional) for name in columns]
+    inputs = [ColSpec(AnyType(), name, **optional) for name in COLUMNS]
     outputs = [
         ColSpec(text, "product_id", **optional),
         ColSpec(text, "product_type"),

@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from moemoe.catalog.context import ProductText
-from moemoe.errors import StorageError
+from moemoe.errors import StorageError, first_line
 from moemoe.s3 import WrongChecksumError
 from moemoe.schemas import FURTHER_IMAGES
 from moemoe.shards.cache import ShardCache
 from moemoe.shards.hidden import Hidden
 from moemoe.shards.lru_files import LruFiles
 from moemoe.shards.manifest import PAYLOAD, File, Manifest
-from moemoe.shards.mapped_labels import MappedLabels
+from moemoe.shards.mapped_labels import MAPPED_LABELS, MappedLabels
 from moemoe.shards.sampler import WINDOW
 from moemoe.sources import TEXT
 from moemoe.storage import is_s3, join, sizes
@@ -99,7 +99,7 @@ class ShardedDataset:
         self._shards: LruFiles[_Shard] = LruFiles(self._open_shard, len(self.manifest.shards), OPEN_SHARDS)
         self._fetching: ThreadPoolExecutor | None = None
         self._check_presence()
-        self._known = MappedLabels([self._open_file(file) for file in self.manifest.mapped_labels])
+        self._known = MappedLabels([self._read(file, MAPPED_LABELS) for file in self.manifest.mapped_labels])
 
     @property
     def attributes(self) -> list[str]:
@@ -233,14 +233,21 @@ class ShardedDataset:
         return mapped
 
     def _open_shard(self, shard: int) -> "_Shard":
-        file = self.manifest.shards[shard]
-        batch = pa.ipc.open_file(self._open_file(file)).get_batch(0)
-        if batch.num_rows != file.rows or not set(PAYLOAD.names) <= set(batch.schema.names):
-            raise StorageError(
-                f"{join(self.root, file.path)}: {batch.num_rows} rows of {', '.join(batch.schema.names)}; the manifest "
-                f"says {file.rows}, with {', '.join(PAYLOAD.names)}; delete the manifest and run again"
-            )
+        [batch] = self._read(self.manifest.shards[shard], PAYLOAD).combine_chunks().to_batches()
         return _Shard(batch)
+
+    def _read(self, file: File, schema: pa.Schema) -> pa.Table:
+        """An Arrow file, memory-mapped. Raises StorageError unless it has its rows and all columns of ``schema``."""
+        again = f"the manifest says {file.rows}, with {', '.join(schema.names)}; delete the manifest and run again"
+        try:
+            table = pa.ipc.open_file(self._open_file(file)).read_all()
+        except pa.ArrowInvalid as error:
+            raise StorageError(f"{join(self.root, file.path)}: {first_line(error)}; {again}") from error
+        own = [field for field in table.schema if field.name in schema.names]
+        if table.num_rows != file.rows or pa.schema(own) != schema:
+            found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+            raise StorageError(f"{join(self.root, file.path)}: {table.num_rows} rows of {found}; {again}")
+        return table
 
     def _check_presence(self) -> None:
         files = (*self.manifest.shards, *self.manifest.mapped_labels)

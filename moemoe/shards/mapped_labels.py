@@ -66,11 +66,11 @@ class MappedLabels:
     """The labels of all payload rows, by row.
 
     Args:
-        files: Arrow files of MAPPED_LABELS, in the order of the rows.
+        tables: MAPPED_LABELS, memory-mapped, in the order of the rows.
     """
 
-    def __init__(self, files: Sequence[pa.NativeFile]):
-        self._parts = [_Part(pa.ipc.open_file(file).read_all()) for file in files]
+    def __init__(self, tables: Sequence[pa.Table]):
+        self._parts = [_Part(table) for table in tables]
         self._starts = np.cumsum([0, *(part.table.num_rows for part in self._parts)]).tolist()
 
     @property

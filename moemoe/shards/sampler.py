@@ -85,11 +85,12 @@ def share_of_rank(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:
     return batch[rank * share : (rank + 1) * share]
 
 
-def check_batch_size(batch_size: int, world_size: int) -> None:
-    """Raises ConfigError if the processes cannot share a batch evenly."""
-    if batch_size % world_size:
-        below, above = batch_size - batch_size % world_size, batch_size + world_size - batch_size % world_size
+def check_batch_size(batch_size: int, parts: int) -> None:
+    """Raises ConfigError if a batch cannot be divided evenly into ``parts``: of each process, its micro-batches."""
+    if batch_size % parts:
+        below, above = batch_size - batch_size % parts, batch_size + parts - batch_size % parts
         near = f"{below} or {above}" if below else str(above)
         raise ConfigError(
-            f"a batch of {batch_size} products cannot be shared evenly by {world_size} processes; try {near}"
+            f"a batch of {batch_size} products cannot be divided evenly into {parts} parts (processes x accumulation); "
+            f"try {near}"
         )

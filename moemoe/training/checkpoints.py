@@ -42,10 +42,11 @@ def save_checkpoint(
         made_of: what it is trained on (``TrainingJob.trained_on``): a training on other shards does not go on from it.
     """
     tensors = {f"model.{name}": value for name, value in _own_tensors(model).items()}
-    tensors |= {f"optimizer.{name}": value for name, value in optimizer.state().items()}
+    state = {f"optimizer.{name}": value for name, value in optimizer.state().items()}
+    tensors |= state
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"place": json.dumps(asdict(place)), "recipe": json.dumps(recipe, sort_keys=True)}
-    metadata["loader"] = json.dumps(loader)
+    metadata |= {"loader": json.dumps(loader), "optimizer": str(len(state))}
     if made_of is not None:
         metadata["made_of"] = json.dumps(made_of, sort_keys=True)
     write_bytes(RunFolder(run_uri).checkpoint.uri, save(tensors, metadata))
@@ -77,6 +78,7 @@ class Checkpoint:
             raise ConfigError(f"{path} is of other shards; start a fresh run")
         self.place = TrainingPosition(**json.loads(metadata["place"]))
         self.loader: dict[str, int] = json.loads(metadata["loader"])
+        self._state = metadata.get("optimizer")  # an earlier release did not note it
 
     @classmethod
     def find(
@@ -97,8 +99,11 @@ class Checkpoint:
         own, state = _own_tensors(model), {}
         with safe_open(self._path, framework="pt") as file, torch.no_grad():
             saved = set(file.keys())
-            shapes = {f"model.{name}": list(value.shape) for name, value in own.items()}
-            for name in sorted(shapes.keys() | {name for name in saved if name.startswith("model.")}):
+            moved = {name.rpartition(".")[0] for name in saved}  # parameters without a gradient so far have no state
+            shapes = {f"optimizer.{name}": shape for name, shape in optimizer.shapes().items()}
+            shapes = {name: shape for name, shape in shapes.items() if name.rpartition(".")[0] in moved}
+            shapes |= {f"model.{name}": list(value.shape) for name, value in own.items()}
+            for name in sorted(shapes.keys() | saved):
                 if name not in shapes or name not in saved or file.get_slice(name).get_shape() != shapes[name]:
                     raise ConfigError(f"{self._path}: {name} is not that of the recipe; delete it and run again")
             for name in saved:
@@ -107,6 +112,10 @@ class Checkpoint:
                     own[rest].copy_(file.get_tensor(name))
                 else:
                     state[rest] = file.get_tensor(name)
+        if self._state not in (None, str(len(state))):
+            raise ConfigError(
+                f"{self._path}: {len(state)} tensors of the optimizer, not {self._state}; delete it and run again"
+            )
         optimizer.load_state(state)
 
 

@@ -14,6 +14,9 @@ from moemoe.model.ngrams import HashedNgrams
 from moemoe.recipes.settings import Training
 from moemoe.training.phases import set_trainable
 
+#: What an optimizer keeps of a parameter that it has moved, the number of its steps first.
+_KEPT = {torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"), torch.optim.Adagrad: ("step", "sum")}
+
 
 class Optimizers:
     """Adam and Adagrad as one optimizer to the training loop and to checkpoints.
@@ -48,6 +51,15 @@ class Optimizers:
             for place, optimizer in enumerate(self._all)
             for index, state in optimizer.state_dict()["state"].items()
             for name, value in state.items()
+        }
+
+    def shapes(self) -> dict[str, list[int]]:
+        """The shapes of ``state`` once all parameters have been moved."""
+        return {
+            f"{place}.{index}.{name}": [] if name == "step" else list(parameter.shape)
+            for place, optimizer in enumerate(self._all)
+            for index, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"])
+            for name in _KEPT[type(optimizer)]
         }
 
     def load_state(self, tensors: dict[str, torch.Tensor]) -> None:

@@ -1,9 +1,12 @@
 """Every sample of a layout is recognised by its own and by no other."""
 
+import json
+
 import pytest
 
+from moemoe.catalog.formats.opened import open_table
 from moemoe.catalog.known_layouts import LAYOUTS
-from moemoe.catalog.read import open_file
+from moemoe.catalog.read import open_file, read_batches
 from tests.support.layout_samples import FURTHER, SAMPLES
 from tests.support.seller_files import write
 
@@ -35,3 +38,19 @@ def test_names_that_others_have_too_are_not_enough(tmp_path, header):
         str(write(tmp_path / "a.csv", header, ",".join("1" for _ in header.split(",")))), str(tmp_path), {}
     )
     assert [layout.name for layout in LAYOUTS.values() if layout.fits(file)] == []
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [[1]], True], ids=str)
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    # the first is read by its columns' types, the second by the form of its attributes, the third by its folder
+    [item for item in SAMPLES.items() if item[0] not in ("own", "woocommerce-api", "etsy")],
+)
+def test_a_cell_of_another_type_costs_its_row_alone(tmp_path, name, sample, odd):
+    """As in an export that somebody has turned into JSON: one odd cell must not end the reading of the whole file."""
+    path = sample(tmp_path)
+    good = next(open_table(str(path), path).rows())
+    for column in good:
+        lines = [json.dumps(row) for row in (good, good | {column: odd})]
+        mixed = write(tmp_path / "mixed.jsonl", *lines)
+        assert list(read_batches(str(mixed), quarantine=lambda *_: None, layout=name))

@@ -116,6 +116,14 @@ def test_weights_that_are_not_there(folder, damage: Callable[[Path], None]):
         load_saved(folder)
 
 
+@pytest.mark.parametrize("name", [CONTRACT, "thresholds.json", "preprocessing.json", "answering.json"])
+def test_a_file_without_which_answers_would_mean_something_else(folder, name):
+    """Without the temperature confidences differ from those that the thresholds were chosen for."""
+    (folder / name).unlink()
+    with pytest.raises(ConfigError, match=f"holds no registered model: {name} is missing"):
+        AttributeModel.load(folder)
+
+
 def test_weights_that_are_no_numbers(folder):
     weights = load_file(folder / "model.safetensors")
     name = next(name for name, weight in weights.items() if weight.is_floating_point())
@@ -138,9 +146,12 @@ def test_a_tokenizer_of_another_model(folder):
         ("answering.json", {"temperature": 0}, "temperature is 0"),
         ("answering.json", {"temperature": -1}, "temperature is -1"),
         ("answering.json", {"temperature": math.nan}, "temperature is nan"),
+        ("answering.json", {}, r"answering\.json lacks temperature and values; copy the model's folder again"),
         ("answering.json", {"values": 3}, "values are 3; allowed are lists of texts"),
         ("answering.json", {"values": {"color": "red"}}, "values are"),
         ("answering.json", {"values": {"color": []}}, "values are"),
+        ("answering.json", {"values": {}}, r"answering\.json lacks .*color, .*, which thresholds\.json has; copy"),
+        ("thresholds.json", {"shirt": {"x": {"plain": 0.5}}}, r"contract\.yaml lacks x, which thresholds\.json has"),
         ("thresholds.json", {"shirt": 3}, "shirt/ has None; allowed are plain and guarded"),
         ("thresholds.json", {"shirt": {"color": 0.4}}, "shirt/color has 0.4"),
         ("thresholds.json", {"shirt": {"color": {"plain": "0.5"}}}, "shirt/color has"),
@@ -149,6 +160,8 @@ def test_a_tokenizer_of_another_model(folder):
     ],
 )
 def test_what_makes_answers_usable_cannot_be(folder, name, content, says):
+    if name == "answering.json" and content:
+        content = {"temperature": 1.3, "values": None} | content
     (folder / name).write_text(json.dumps(content))
     with pytest.raises(ConfigError, match=says):
         AttributeModel.load(folder)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,26 @@ def test_a_shard_of_another_length_or_of_other_columns(manifest, tmp_path):
             ShardedDataset(str(manifest), tmp_path / "scratch")[0]
 
 
+@pytest.mark.parametrize("damage", ["no table", "columns", "types", "rows"])
+def test_labels_of_another_form(manifest, tmp_path, damage):
+    """With a checksum that fits, as of another version of this code, or of a file edited with its manifest."""
+    file = json.loads(manifest.read_text())["mapped_labels"][0]
+    path = tmp_path / "root" / file["path"]
+    whole = pa.ipc.open_file(path).read_all()
+    data = {
+        "no table": b"x",
+        "columns": bytes(arrow_bytes(whole.drop_columns("labels"))),
+        "types": bytes(arrow_bytes(whole.set_column(1, "product_type", whole["product_type"].cast(pa.string())))),
+        "rows": bytes(arrow_bytes(whole.slice(1))),
+    }[damage]
+    path.write_bytes(data)
+    put(manifest, "mapped_labels", 0, "bytes", value=len(data))
+    put(manifest, "mapped_labels", 0, "sha256", value=hashlib.sha256(data).hexdigest())
+    says = rf"{path.name}: .*; the manifest says {file['rows']}, with .*, labels; delete the manifest and run again"
+    with pytest.raises(StorageError, match=says):
+        ShardedDataset(str(manifest), tmp_path / "scratch")
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "zeros", "columns", "no rows"])
 def test_kept_tokens(manifest, tmp_path, damage):
     dataset = ShardedDataset(str(manifest), tmp_path / "scratch")
@@ -126,20 +147,39 @@ def test_a_finished_partition_that_says_nothing(tmp_path, content):
         PartitionResult.read(str(tmp_path / "a.json"))
 
 
-@pytest.mark.parametrize("damage", ["missing", "more", "shape"])
-def test_a_checkpoint_of_other_tensors(tmp_path, damage):
+WRONG = "{} is not that of the recipe; delete it and run again"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("model.weight", None, WRONG),
+        ("model.zz", torch.zeros(3), WRONG),
+        ("model.weight", torch.zeros(3), WRONG),
+        ("optimizer.0.0.exp_avg", None, WRONG),
+        ("optimizer.0.0.exp_avg", torch.zeros(3), WRONG),
+        ("optimizer.0.1.step", torch.zeros(3), WRONG),
+        ("optimizer.0.2.exp_avg", torch.zeros(2), WRONG),
+        ("optimizer.zz", torch.zeros(2), WRONG),
+        ("optimizer.0.1.", None, "3 tensors of the optimizer, not 6; delete it and run again"),
+        ("optimizer.", None, "0 tensors of the optimizer, not 6; delete it and run again"),
+    ],
+)
+def test_a_checkpoint_of_other_tensors(tmp_path, name, change, says):
     model, run = nn.Linear(2, 2), str(tmp_path)
     optimizer = Optimizers(torch.optim.Adam(model.parameters()))
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step(1.0)
     save_checkpoint(run, TrainingPosition(), {}, {}, model, optimizer)
     path = RunFolder(run).checkpoint.uri
     with safe_open(path, framework="pt") as file:
-        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    if damage == "missing":
-        del tensors["model.weight"]
+        tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    if change is None:
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(name)}
     else:
-        tensors["model.zz" if damage == "more" else "model.weight"] = torch.zeros(3)
+        tensors[name] = change
     save_file(tensors, path, metadata)
     found = Checkpoint.find(run, {}, run)
     assert found is not None
-    with pytest.raises(ConfigError, match=r"model\.(weight|zz) is not that of the recipe; delete it and run again"):
+    with pytest.raises(ConfigError, match=re.escape(says.format(name))):
         found.restore(model, optimizer)

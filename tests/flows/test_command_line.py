@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,9 +97,9 @@ def flow(tmp_path_factory) -> Path:
     return path
 
 
-def start(flow: Path, *arguments: str) -> subprocess.Popen:
+def start(flow: Path, *arguments: str, **environment: str) -> subprocess.Popen:
     paths = os.pathsep.join([str(FLOW.parent), str(FLOW.parents[1])])
-    env = {**os.environ, **flow_environment(flow.parent), "PYTHONPATH": paths}
+    env = {**os.environ, **flow_environment(flow.parent), "PYTHONPATH": paths, **environment}
     return subprocess.Popen(
         [sys.executable, str(flow), *arguments], env=env, cwd=flow.parent, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -116,6 +117,16 @@ def test_only_what_may_pass_is_tried_again(flow, what, attempts):
     said = said_by(running)
     assert running.returncode != 0
     assert said.count("] an attempt") == attempts, said
+
+
+def test_a_folder_that_cannot_be_written_is_named_last(flow, tmp_path):
+    """Metaflow keeps its runs in the working directory; that it cannot is a traceback of its own."""
+    (tmp_path / "file").touch()
+    shutil.copy(flow, tmp_path)
+    running = start(tmp_path / flow.name, "run", METAFLOW_DATASTORE_SYSROOT_LOCAL=str(tmp_path / "file"))
+    said = said_by(running)
+    assert running.returncode == 1
+    assert "Stopped: Metaflow cannot keep its runs: [Errno 20] Not a directory" in said.splitlines()[-1]
 
 
 def test_a_training_that_received_sigterm_is_no_failed_system(tmp_path):

@@ -118,6 +118,7 @@ def test_only_the_asked_attributes(model):
             "row 0: attributes are not a map of texts: 'size' holds {'unit': 'cm'}",
         ),
         ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
+        ({"image": 10**400}, "row 0: image is a int; allowed are bytes"),
         ({"image": b"no image"}, "row 0: the image cannot be used"),
         ({"image": base64.b64encode(b"no image").decode()}, "row 0: the image cannot be used"),
         ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set: send the image itself, in base64"),
@@ -277,6 +278,17 @@ def test_the_contracts_ids_stand_beside_the_names(model):
     assert answers[["attribute", "attribute_id", "value_id"]].values.tolist() == [
         ["color", "gid/1", "gid/13"], ["material", None, None],
     ]  # fmt: skip
+
+
+NO_ROWS = [pd.DataFrame({"Product Type": ["shirt"], "Title": ["x"]}), np.zeros((2, 2)), pd.Series(SHIRT)]
+
+
+@pytest.mark.parametrize("data", NO_ROWS, ids=lambda data: type(data).__name__)
+def test_rows_without_a_known_column_are_refused(model, data):
+    """MLflow drops what it does not know, and left no row: an empty answer, which looks as if all was well."""
+    with pytest.raises(MlflowException, match=r"^row 0: no product type"):
+        model.predict(data)
+    assert model.predict(pd.DataFrame()).empty
 
 
 def test_unknown_parameters(model):

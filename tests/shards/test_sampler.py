@@ -68,7 +68,7 @@ def test_ranks_together_have_the_same_global_batch(world_size, times):
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused():
-    with pytest.raises(ConfigError, match=r"32 products cannot be shared evenly by 3 processes; try 30 or 33"):
+    with pytest.raises(ConfigError, match=r"32 products cannot be divided evenly into 3 parts .*; try 30 or 33"):
         check_batch_size(32, 3)
 
 

@@ -69,11 +69,11 @@ def test_mapped_labels_are_the_labels(values, rows):
         for i, found in enumerate(values) for k in range(len(found))
     ]  # fmt: skip
     table = pa.Table.from_pylist(labels[::-1], LABELS)
-    files = []
+    tables = []
     for start in range(0, len(values), rows):
         ids = pa.chunked_array([[f"p{i}" for i in range(start, min(start + rows, len(values)))]])
-        files.append(pa.BufferReader(arrow_bytes(map_labels(ids, table))))
-    mapped = MappedLabels(files)
+        tables.append(pa.ipc.open_file(arrow_bytes(map_labels(ids, table))).read_all())
+    mapped = MappedLabels(tables)
     for i in range(len(values)):
         assert mapped.values(i) == {row["attribute"]: row["values"] for row in labels if row["product_id"] == f"p{i}"}
     assert sorted(map(str, mapped.table().to_pylist())) == sorted(map(str, labels))

@@ -10,6 +10,7 @@ import torch
 
 import data_contracts
 from moemoe.batches.tokenizer import train_tokenizer
+from moemoe.inference.answering import ANSWERING, Answering
 from moemoe.model.moemoe import MoEMoE
 from moemoe.registry import tracking
 from moemoe.registry.gate import Rules
@@ -69,6 +70,7 @@ def tiny_model(folder: Path, **changes) -> Path:
     torch.manual_seed(0)  # the same model whatever was tested before
     MoEMoE.create(tiny_config(text=text, **changes)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    (folder / ANSWERING).write_text(Answering().to_json())
     return folder
 
 

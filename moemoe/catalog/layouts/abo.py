@@ -74,7 +74,8 @@ def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) ->
     row = {key: nested(value) for key, value in row.items()}  # of a table: texts in JSON or Python's spelling
     country = str(row.get("country") or "")
     language = language_of(row.get("item_name"), country)
-    ids = [str(one) for one in (row.get("main_image_id"), *(row.get("other_image_id") or [])) if one]
+    others = row.get("other_image_id")
+    ids = [str(one) for one in (row.get("main_image_id"), *(others if isinstance(others, list) else [others])) if one]
     images = [(paths or {}).get(one) for one in ids]
     counts[UNLISTED] += 0 if paths is None else sum(one not in paths for one in ids)
     body = html_text("\n".join(_texts(row.get("product_description"), language, country)))

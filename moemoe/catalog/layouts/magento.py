@@ -16,7 +16,15 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.columns import INDEXES
 from moemoe.catalog.layouts.html_text import html_texts, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
-from moemoe.catalog.layouts.shop_values import Labels, as_cell, deepest_path, described, last_of_path, split_list
+from moemoe.catalog.layouts.shop_values import (
+    Labels,
+    as_cell,
+    deepest_path,
+    described,
+    each_row,
+    last_of_path,
+    split_list,
+)
 from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirProduct
 
 _BECAME = {
@@ -76,20 +84,18 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
     between = _separator(file)
-    for row in file.filled_rows():
-        if isinstance(row, RowError):
-            yield row
-            continue
+
+    def product(row: Row) -> Row | None:
         sku = as_cell(row.get("sku"))
         whole = any(as_cell(row.get(name)) for name in ("product_type", "attribute_set_code"))
         is_view = not sku or hash(sku) in seen or not whole  # else what differs from the product's own row alone
         if as_cell(row.get("store_view_code")) and is_view:
             file.counts["rows of further store views left out"] += 1
-            continue
+            return None
         seen.add(hash(sku))
         if joins and sku and as_cell(row.get("visibility")).casefold() == _NOT_VISIBLE:
             variations.add(sku, f"{sku!r} {NO_PRODUCT_NAMES_IT}")
-            continue
+            return None
         labels = Labels()
         for variation in _variations(row.get("configurable_variations"), between):
             variations.add_named(variation.pop("sku", ""))
@@ -97,7 +103,9 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 labels.add(code, value)
         for column in others:
             labels.add(column.strip().casefold(), as_cell(row.get(column)).split("|"))
-        yield _product(row, sku, labels, between, file)
+        return _product(row, sku, labels, between, file)
+
+    yield from each_row(file.filled_rows(), product)
     yield from variations.left()
 
 

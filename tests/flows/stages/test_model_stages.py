@@ -89,6 +89,16 @@ def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(
     assert (tmp_path / "run/prediction_docs/index.html").is_file()
 
 
+def test_canonical_decoding_of_a_comparison_is_for_its_models_that_generate(
+    space, tracked, options, recipe, written, trained, tmp_path
+):
+    """The others, such as TF-IDF, choose among values in any case; they would fail once they are trained."""
+    shutil.copytree(space.folder.uri, tmp_path / "run")
+    other = Workspace(RunFolder(str(tmp_path / "run")), str(tmp_path / "scratch"))
+    stages.evaluate.evaluate_model(other, tracked, written.uri, recipe, replace(options, decoding="canonical"), "")
+    assert Answering.load(tmp_path / "run/model").values is None
+
+
 def test_register_makes_the_first_model_champion(registered):
     assert (registered.model_uri, registered.aliases) == ("models:/moemoe-small/1", ("challenger", "champion"))
 
