@@ -78,5 +78,5 @@ def read_object(path: str | Path) -> dict[str, Any]:
         reason = first_line(error)
         raise ConfigError(f"{path} is not a complete JSON file ({reason}); copy the model's folder again") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no JSON object but {values!r:.50}; copy the model's folder again")
+        raise ConfigError(f"{path} does not hold a JSON object but {values!r:.50}; copy the model's folder again")
     return values

@@ -168,7 +168,7 @@ def command(chosen: argparse.Namespace) -> None:
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
     for why, number in conversion.unfit.most_common():
-        print(f"  products that a run cannot use as they are, {why}: {number:,}")
+        print(f"  products that a run cannot use: {why}: {number:,}")
     if conversion.quarantine:
         beside = output.with_suffix(".quarantine.parquet")
         pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)

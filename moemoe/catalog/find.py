@@ -50,7 +50,7 @@ def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) 
         kinds = {Path(f).suffix.lower() for f in found}
         hint = "save it as .xlsx; " if kinds & _OTHER_WORKBOOKS else ""
         hint = "unpack it first; " if kinds & {*_PACKED, ".gz"} else hint
-        raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {hint}{allowed}")
+        raise CatalogError(f"{catalog!r} has no catalog file (found: {names}); {hint}{allowed}")
     for sentence in _left_out(catalog, set(found) - set(partitions)):
         told(sentence)
     return partitions

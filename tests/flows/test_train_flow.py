@@ -155,7 +155,7 @@ def test_the_report_and_data_docs_are_kept(trained):
     assert len(report) < 3_000_000
     docs = Path(data(trained, "validate").folder.data_docs.uri)
     for folder in (docs, docs.parent / "label_docs", docs.parent / "shard_docs", docs.parent / "prediction_docs"):
-        assert "expectations hold" in (folder / "index.html").read_text()
+        assert "expectations pass" in (folder / "index.html").read_text()
     assert len(list(docs.rglob("*.html"))) > 1
 
 

@@ -144,7 +144,7 @@ def test_report_audit_and_manifest(model, tmp_path):
         {"decision": "contradicts", "attribute": "color", "filled": 1}
     ]
     shown = audit_page(labels, job.model_version, "labels", CONTRADICTS)
-    assert "label? (Both, or neither: unclear.)" in shown
+    assert "label? (If both or neither: unclear.)" in shown
     assert f"catalog says: {labels['raw_label'][0]}" in shown
     manifest = json.loads(Path(finished.manifest).read_text())
     assert manifest["label_audit"] == f"audit/{Path(finished.label_audit.table).name}"

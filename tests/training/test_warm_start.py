@@ -86,5 +86,5 @@ def test_the_vocabulary_is_the_champions(champion, tmp_path):
 def test_a_champion_of_another_system_is_refused(champion, tmp_path):
     config = json.loads((champion / "config.json").read_text()) | {"system": "cma_clip"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ConfigError, match="the champion is no MoEMoE model, but recipe small is"):
+    with pytest.raises(ConfigError, match="the champion is not a MoEMoE model, but recipe small is"):
         check_warm_start(tmp_path, small_recipe())

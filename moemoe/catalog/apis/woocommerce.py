@@ -47,7 +47,7 @@ _NAMES = (
     ),
     *("meta_data", "permalink", "slug", "catalog_visibility"),
 )
-NO_LABELS = "custom fields that are no labels, left out"
+NO_LABELS = "custom fields that are not labels, left out"
 SEVERAL = "products in several categories, the first of which is their product type"
 #: Given by the shop, not by the seller.
 _NO_CATEGORY, _PLACEHOLDER = "uncategorized", "placeholder"

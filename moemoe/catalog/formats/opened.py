@@ -57,7 +57,7 @@ def open_table(partition: str, path: Path) -> Table:
         return open_csv(partition, path, constants)
     if plain.endswith(_XML):
         return open_xml(partition, path, constants)
-    raise CatalogError(f"{partition} is no file of a known kind; allowed are {KINDS}")
+    raise CatalogError(f"{partition} is not a file of a known kind; allowed are {KINDS}")
 
 
 def hive_columns(partition: str) -> dict[str, str | None]:

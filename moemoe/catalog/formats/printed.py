@@ -123,4 +123,4 @@ def _value(printed: ast.expr) -> Any:
             return _NAMES[name]
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=given) if name in _TYPES:
             return _TYPES[name](*map(_value, given))
-    raise ValueError(f"{ast.unparse(printed)[:60]} is no value that Python prints")
+    raise ValueError(f"{ast.unparse(printed)[:60]} is not a value that Python prints")

@@ -67,7 +67,7 @@ def _details(value: Any) -> dict[str, Any]:
     """The details: an object, in Parquet and CSV its text."""
     value = nested(value)
     if isinstance(value, str):
-        raise RowError("attributes", "attributes are not a map", f"details are no JSON object: {value[:200]!r}")
+        raise RowError("attributes", "attributes are not a map", f"details are not a JSON object: {value[:200]!r}")
     return value if isinstance(value, dict) else {}
 
 

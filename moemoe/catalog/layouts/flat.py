@@ -56,7 +56,7 @@ _FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "di
 _UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
 _NUMBER = re.compile(r"(?<=.)(?:value|measure(?:ment)?|amount|magnitude)$")
 _BRACKETS = str.maketrans("", "", "()[].")
-LEFT_OUT = "objects and bytes that are no labels, left out of column"
+LEFT_OUT = "objects and bytes that are not labels, left out of column"
 
 
 def further_columns(file: SellerFile) -> list[str]:

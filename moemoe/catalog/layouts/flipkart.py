@@ -99,7 +99,7 @@ def _parse_ruby(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(found := nested(text), dict):
             return found
-        detail = f"product_specifications are no Ruby hash: {text[:200]!r}"
+        detail = f"product_specifications are not a Ruby hash: {text[:200]!r}"
         raise RowError("attributes", "attributes are not a map", detail) from error
 
 

@@ -22,7 +22,7 @@ OF_IMAGES = ("image", "images")
 #: What R writes where nothing is; in other columns it may be a region.
 _NO_IMAGE = "NA"
 #: Of labels that are objects without an obvious value; their key follows.
-NESTED = "objects that are no labels, left out under"
+NESTED = "objects that are not labels, left out under"
 UNNAMED = "labels without a name, left out"
 #: What a person sees before a bullet point, and what stands between URLs in one cell.
 _BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
@@ -166,7 +166,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     result = []
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] is None:
-            detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
+            detail = f"{pair!r:.200} is not a pair; allowed are [key, value] and {{key: ..., value: ...}}"
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, str):
@@ -195,7 +195,7 @@ def _pairs(value: Any) -> list[Any]:
         found = nested(given)
         value = written_pairs(found) if isinstance(found, str) else found
         if not isinstance(value, (dict, list)):
-            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is not a JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
     if isinstance(value, dict) and not is_pair(value):

@@ -192,7 +192,7 @@ class TestCsv:
         first, second, _ = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert first["attributes"] == [("Fit", "Slim"), ("year", None), ("Neck", "Round")]
         assert second["attributes"] == [("Fit", "Slim"), ("x", None)]
-        assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is no JSON object")]
+        assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is not a JSON object")]
 
     def test_a_column_twice(self, tmp_path):
         path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,title,attributes.Fit", "p1,K,a,b,Slim")

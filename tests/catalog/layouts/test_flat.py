@@ -112,7 +112,7 @@ def test_parquet_of_any_types(tmp_path):
     assert [key for key, value in second["attributes"] if value] == []
     told = read_as(path)
     assert told.columns["__index_level_0__"] == "unused"
-    assert told.counts == {"objects and bytes that are no labels, left out of column 'size'": 1}
+    assert told.counts == {"objects and bytes that are not labels, left out of column 'size'": 1}
 
 
 PAIRS = [("Fabric", "Cotton"), ("Fit", "Slim")]

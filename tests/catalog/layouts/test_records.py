@@ -62,7 +62,7 @@ def test_attributes(written, pairs):
     ],
 )
 def test_other_texts_are_no_attributes(written):
-    with pytest.raises(RowError, match="is no JSON object"):
+    with pytest.raises(RowError, match="is not a JSON object"):
         attributes(written)
 
 

@@ -37,7 +37,7 @@ def test_validate_puts_the_tasks_together_and_says_what_is_broken(space, validat
     assert space.folder.quarantine.read().equals(validated.quarantine)
     assert [failure.severity for failure in validated.report.failures] == ["warning"]  # fit type is not always there
     assert len(space.folder.products()) == 2
-    assert "expectations hold" in (space.local(space.folder.data_docs) / "index.html").read_text()
+    assert "expectations pass" in (space.local(space.folder.data_docs) / "index.html").read_text()
 
 
 def test_the_run_says_how_its_files_were_read(space, validated):
