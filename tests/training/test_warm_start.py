@@ -70,7 +70,7 @@ def test_a_champion_of_another_configuration_is_refused(champion, change, messag
 
 
 def test_what_is_no_model_is_refused(tmp_path, champion):
-    with pytest.raises(ConfigError, match="holds no model"):
+    with pytest.raises(ConfigError, match="does not hold a model"):
         check_warm_start(tmp_path, small_recipe())
     with pytest.raises(ConfigError, match="only these start from a champion"):
         check_warm_start(champion, load_recipe("knn"))

@@ -105,7 +105,7 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     new_data = stages.retrain.check_for_new_data(unknown, written.uri)
     assert "is not known: cannot read" in new_data.message
     assert not new_data.is_nothing
-    with pytest.raises(ConfigError, match="warm start: the champion is no MoEMoE"):
+    with pytest.raises(ConfigError, match="warm start: the champion is not a MoEMoE"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "champion")
     with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "yes")
