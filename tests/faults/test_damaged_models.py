@@ -51,7 +51,8 @@ NO_OBJECTS = {
 @pytest.mark.parametrize("name", ["config.json", "thresholds.json", "answering.json"])
 def test_a_json_file_that_holds_no_object(folder, name, content):
     (folder / name).write_bytes(content)
-    with pytest.raises(ConfigError, match=rf"{name} (is not a complete JSON file|does not hold a JSON object).*; copy the"):
+    said = rf"{name} (is not a complete JSON file|does not hold a JSON object).*; copy the"
+    with pytest.raises(ConfigError, match=said):
         AttributeModel.load(folder)
 
 

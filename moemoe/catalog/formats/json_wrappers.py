@@ -9,8 +9,8 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 
-PYTHON_LINES = "lines as Python prints an object, read as JSON"
-ACTIONS = "lines that tell Elasticsearch what to do with the next one, left out"
+PYTHON_LINES = "lines with Python objects, read as JSON"
+ACTIONS = "action lines of Elasticsearch's bulk format, left out"
 #: Of Elasticsearch, Airbyte, Singer, CouchDB, DynamoDB, schema.org's lists and Airtable.
 _WRAPPERS = ("_source", "_airbyte_data", "record", "doc", "Item", "item", "fields")
 #: That of JSON:API and Strapi, by which a product of our own has its labels; and what stands beside it there.

@@ -5,7 +5,7 @@ from typing import Any
 
 from moemoe.catalog.formats.row_error import RowError
 
-NOTES = "rows below the header that say what its columns hold, left out"
+NOTES = "rows below the header that describe its columns, left out"
 _WORDS = frozenset(
     (
         *("required", "optional", "mandatory", "recommended", "conditional", "conditionally required", "preferred"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-PERCENTAGES = "numbers that are shown as percentages, read so"
+PERCENTAGES = "numbers shown as percentages, read as percentages"
 _BUILT_IN = frozenset(("9", "10"))
 #: What of a number's format is shown as it is.
 _LITERAL = re.compile(r'"[^"]*+(?:"|$)|\\.|_.|\[[^\]]*+(?:\]|$)')

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-REPEATED = "rows with a key that comes again with another value, read as a list of both"
+REPEATED = "rows with a repeated key, read as a list of its values"
 #: What stands behind a key, as all programs write it; texts may have it too.
 _BEHIND_KEY = '":'
 _BLANKS = " \t\r\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from moemoe.catalog.formats.row_error import RowError
 
-PADDED = "rows with fewer cells than the header, read as blank at their end"
+PADDED = "rows with fewer cells than the header, padded with blank cells"
 
 
 def mark_short(records: Iterator[list[str] | RowError], width: int) -> Iterator[list[str] | RowError]:

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 #: Counted, see ``Table.counts``.
 HEADERS = "rows that repeat the header, left out"
-HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which the rows below are read"
+HEADERS_IN_OTHER_ORDER = "repeated headers in another order, applied to the rows below"
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
 RULES = "rows of dashes below the header, left out"

@@ -7,7 +7,7 @@ from typing import Any
 from moemoe.contract.cell_text import as_text
 from moemoe.contract.units import UnitError, sellers_units, unit_of
 
-UNITS = "rows of units below the header, which the numbers below now have behind them"
+UNITS = "rows of units below the header, added to the numbers below"
 #: What stands there in a column without a unit.
 _WORDS = (
     "- -- – — / . n/a na none text string number integer date list unit units unit: units: uom einheit einheiten unité "

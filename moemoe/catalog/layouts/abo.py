@@ -30,7 +30,7 @@ _BECAME = {
 #: What has an entry's label, and what stands behind the attribute's name then.
 _TEXT = {"value": "", "standardized_values": "_standardized"}
 UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
-UNLISTED = "ids of images that the list of images lacks, left out"
+UNLISTED = "image ids missing from the list of images, left out"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
 #: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
 _IMAGE_LISTS = (
@@ -55,7 +55,7 @@ def fits(file: SellerFile) -> bool:
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each listing; the list of images gives none."""
     if "image_id" in file.table.columns:
-        file.became.update(dict.fromkeys(file.table.columns, "image, of the listings"))
+        file.became.update(dict.fromkeys(file.table.columns, "images of the listings"))
         return
     file.became.update({c: _BECAME.get(c, ATTRIBUTE) for c in file.table.columns if c not in _UNUSED})
     images = _image_paths(file)

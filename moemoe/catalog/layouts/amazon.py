@@ -34,8 +34,8 @@ _FIELDS = {
 }
 _BECAME = {
     "images": "image",
-    "parentage": "tells parents from products",
-    "parent": "tells whose texts stand in",
+    "parentage": "marks parents",
+    "parent": "names the parent",
     "action": "tells deleted products",
 }
 #: Fields of offers, ids, delivery and compliance, which say nothing of the product.

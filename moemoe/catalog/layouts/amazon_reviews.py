@@ -20,7 +20,7 @@ _BECAME = {
     "description": "description",
     "images": "image",
     "categories": f"product_type (the last), {ATTRIBUTE}",
-    "main_category": f"{ATTRIBUTE}, product_type where categories are empty",
+    "main_category": f"{ATTRIBUTE}, product_type if categories are empty",
     "details": ATTRIBUTE,
     "store": ATTRIBUTE,
 }

@@ -32,9 +32,9 @@ from moemoe.catalog.layouts.shop_values import (
 _MEASURES = ("Weight", "Width", "Height", "Depth")
 #: What we call a column -> what becomes of it, its modern name, its legacy names.
 _COLUMNS = {
-    "item": ("tells variants and images from products", "Item", "Item Type"),
+    "item": ("marks variants and images", "Item", "Item Type"),
     "id": ("product_id", "ID", "Product ID"),
-    "sku": ("product_id where the id is missing", "SKU", "Product Code/SKU"),
+    "sku": ("product_id if the id is missing", "SKU", "Product Code/SKU"),
     "name": ("title", "Name", "Product Name"),
     "options": (ATTRIBUTE, "Options", "Product Name"),
     "categories": (

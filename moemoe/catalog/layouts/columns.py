@@ -160,7 +160,7 @@ def _what_is_missing(missing: Sequence[str], found: Sequence[str], names: Mappin
     as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
     text = (
         f"column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
-        f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
+        f"if the seller's column has another name, write `columns: {{{as_yaml}}}` in the contract, or "
         f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
     )
     if SHEET in found:

@@ -51,10 +51,10 @@ _NEEDED = ("product_id", "product_type", "title")
 _TITLE = "[Title]"
 #: A later row of the product may have what its first one lacks.
 _BLANK: tuple[Any, ...] = (None, "", [])
-DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
+DISAGREE = "rows that differ from their product's first row in the title, product type or another column"
 #: A file with at most so many rows is joined in memory.
 ROWS_IN_MEMORY = 200_000
-UNNAMED = "rows with an attribute's value without its name, which is left out"
+UNNAMED = "attribute values without a name, left out"
 
 
 def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:

@@ -25,7 +25,7 @@ _BECAME = {
     "product_websites": "marketplace",
     "product_type": "tells configurable products",
     "visibility": "tells variations",
-    "attribute_set_code": f"{ATTRIBUTE}, product_type where categories are empty",
+    "attribute_set_code": f"{ATTRIBUTE}, product_type if categories are empty",
     "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
     "name": "title",
     "short_description": "description, bullet_points",

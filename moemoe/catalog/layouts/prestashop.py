@@ -16,7 +16,7 @@ _LABELS = ("Manufacturer", "Brand", "Condition", *_MEASURES)
 #: What we call a column -> what becomes of it, how PrestaShop's versions call it.
 _COLUMNS = {
     "id": ("product_id", "Product ID", "ID"),
-    "reference": ("product_id where the id is missing", "Reference #", "Reference"),
+    "reference": ("product_id if the id is missing", "Reference #", "Reference"),
     "title": ("title", "Name *", "Name"),
     "categories": (f"product_type (the first one's last name), {ATTRIBUTE}", "Categories (x,y,z...)"),
     "short description": ("description, bullet_points", "Summary", "Short description"),

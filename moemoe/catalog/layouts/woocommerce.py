@@ -38,8 +38,8 @@ from moemoe.catalog.layouts.woocommerce_headers import (
 _BECAME = {
     "ID": "product_id",
     "SKU": "product_id where ID is missing",
-    "Type": "tells variations from products",
-    "Parent": "tells whose a variation is",
+    "Type": "marks variations",
+    "Parent": "names a variation's product",
     "Name": "title",
     "Short description": "description, bullet_points",
     "Description": "description, bullet_points",

@@ -36,7 +36,7 @@ def test_the_rest_api(tmp_path):
     assert found.how.columns["price"] == "unused"
     assert found.how.counts == {
         "custom fields that are not labels, left out": 1,
-        "products in several categories, the first of which is their product type": 1,
+        "products in several categories; the first is their product type": 1,
     }
     assert images_of(path) == [["https://shop.test/1.jpg", "https://shop.test/2.jpg"]]
 

@@ -8,7 +8,7 @@ from tests.support.shop_samples import GOOGLE, GOOGLE_ROW, KAGGLE, SHOPIFY, writ
 
 HEADER = "product_id,product_type,title,description,Fit,Neck,Color"
 FULL = "p0,Kurtas,t,long,Slim,Round,Red"
-PADDED = "rows with fewer cells than the header, read as blank at their end"
+PADDED = "rows with fewer cells than the header, padded with blank cells"
 
 
 def read(path):

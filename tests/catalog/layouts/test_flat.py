@@ -50,7 +50,7 @@ def test_numbered_names_and_values(tmp_path, columns):
     found = read_as(path)
     assert found.columns[columns[0]] == "attribute (its name)"
     assert found.columns[columns[-1]] == "attribute (its unit)"
-    assert found.counts == {"rows with an attribute's value without its name, which is left out": 1}
+    assert found.counts == {"attribute values without a name, left out": 1}
     listed = rows_of(path, {"attributes": (columns[0], "Fit")})[0]["attributes"]
     assert listed == [(columns[0], "Color"), ("Fit", "Slim")]
 
