@@ -160,7 +160,7 @@ def test_columns_of_attributes_in_json_and_parquet(tmp_path):
 
 def test_no_further_column(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title", "p1,Kurtas,t")
-    with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*none of the layouts flat, long"):
+    with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*does not fit the layouts flat, long"):
         rows_of(path)
     with pytest.raises(CatalogError, match=r"a\.csv has no attribute column"):
         rows_of(path, layout="flat")
