@@ -350,7 +350,7 @@ def test_delimiters_that_few_use(tmp_path, between, name):
 
 def test_a_delimiter_that_is_not_known(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id:product_type:title:color", "1:Shirt:Tee:red")
-    hint = r"the file has 'product_id:product_type:title:color'.* if its cells have another sign between them than "
+    hint = r"the file has 'product_id:product_type:title:color'.* if its delimiter is not among "
     with pytest.raises(CatalogError, match=hint + r"comma, .*, write it above the header, as in `sep=:`"):
         rows_of(path)
     write_lines(path, "sep=:", "product_id:product_type:title:color", "1:Shirt:Tee:red")
