@@ -1,6 +1,6 @@
 """The image encoder (section 4.1): a timm model's patches, trained, or frozen and computed once per image.
 
-Shapes: I images, P patches, W features of the backbone, C numbers of a patch's own pixels and colours, D d_model.
+Shapes: I images, P patches, W backbone features, C numbers of a patch's own pixels and colours, D d_model.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -20,25 +20,25 @@ from moemoe.vision.folding import folded, forget_folded
 from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
-#: Pixels a side that each patch of a frozen backbone carries: its features have lost the colour.
+#: Side in pixels of the thumbnail added to each patch of a frozen backbone, whose features have lost the colour.
 PATCH_PIXELS = 4
-#: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
+#: Patches per side if a backbone gives no grid: each has its own pixels and the backbone's single vector.
 GRID_WITHOUT_BACKBONE = 4
-#: Images in one forward pass of a frozen backbone on a GPU, filled up with zeros: sums differ by the batch's shape.
+#: Images in one forward pass of a frozen backbone on a GPU, padded with zeros, as sums depend on the batch's shape.
 GPU_BATCH = 64
 
 
 class ImageEncoder(nn.Module):
-    """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
+    """Equation 2: a timm model's patch embeddings, projected to d_model if its width differs.
 
     A convolutional network's patches are the positions of its last feature map. The features of a frozen backbone
     (``trained: none``) are normalized, and projected together with each patch's own pixels; the colours of all patches
-    are one more (``ColorPatch``).
+    form an additional patch (``ColorPatch``).
 
     Args:
-        image: which model.
+        image: the timm model and its options.
         d_model: D.
-        backbone: another encoder's, to share it.
+        backbone: another encoder's backbone, to share it.
 
     Raises:
         ConfigError: the timm model is unknown, gives no patch embeddings, or has no layer groups (``trained: last``).
@@ -66,7 +66,7 @@ class ImageEncoder(nn.Module):
         self.width = sum(self._parts)
         reads = self.width - colors
         self.project = nn.Identity() if reads == d_model else nn.Linear(reads, d_model)
-        if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
+        if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features would outweigh 48 numbers
             nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
         self.color_patch = ColorPatch(colors, d_model) if colors else None
         mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
@@ -75,14 +75,14 @@ class ImageEncoder(nn.Module):
         self.train()
 
     def forward(self, images: Tensor, there_I: Tensor | None = None) -> Tensor:
-        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of what ``features`` gave of them.
+        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of their ``features``.
 
         Args:
             images: as ``Source.data``.
-            there_I: true where there is an image (None: everywhere); a frozen backbone does not look at others.
+            there_I: true where there is an image (None: everywhere); a frozen backbone skips the others.
 
         Raises:
-            ConfigError: features that another encoder has computed.
+            ConfigError: the features are another encoder's.
         """
         if not self.frozen:
             return self.project(self._patches(images)[0])
@@ -98,35 +98,35 @@ class ImageEncoder(nn.Module):
         return torch.cat([self.project(x_IPW), self.color_patch(colors_IPC)], dim=1)
 
     def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
-        """What a frozen backbone sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
+        """A frozen backbone's features of uint8 images: half precision [I, P, W + C], 0 where there is no image.
 
-        The same bits whatever else is asked for in the same call, on however many threads, in training or evaluation.
-        W are the backbone's features, C the patch's own pixels (``patch_colors``) and its colours.
+        Bitwise independent of the other images in the call, the number of threads, and training or evaluation mode. W
+        are the backbone's features, C the patch's own pixels (``patch_colors``) and its colours.
         """
         if there_I is not None and not bool(there_I.all()):
             half_IPW = images_I3HW.new_zeros((len(images_I3HW), *self.shape), dtype=torch.half)
             if bool(there_I.any()):
                 half_IPW[there_I] = self.features(images_I3HW[there_I])
             return half_IPW
-        folded(self.backbone, self.size)  # before several threads ask for it
+        folded(self.backbone, self.size)  # before several threads need it
         if images_I3HW.device.type == "cpu":
-            each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
+            each = map if torch.get_num_threads() == 1 else _threads().map  # a single thread needs no pool
             return torch.cat(list(each(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
 
     def summary(self, half_IPW: Tensor) -> Tensor:
-        """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
+        """The ``features`` of each image as one row, [I, ``summary_size``]: mean patch and colours."""
         seen_IPW, _, colors_IPC = half_IPW.to(self.mean.dtype).split(self._parts, dim=-1)
         mean_IW = F.layer_norm(seen_IPW, seen_IPW.shape[-1:]).mean(1)
         return torch.cat([mean_IW, image_colors(colors_IPC)], dim=-1) if self._parts[-1] else mean_IW
 
     @property
     def summary_size(self) -> int:
-        """Numbers of an image's ``summary``."""
+        """The width of an image's ``summary``."""
         return self._parts[0] + 3 * self._parts[-1]
 
     def unproject(self) -> None:
-        """From now on a patch is embedded as its numbers themselves, [I, P, W], colours included."""
+        """Removes the projection: patches are then embedded as their raw numbers, [I, P, W], colours included."""
         self.project, self.color_patch = nn.Identity(), None
 
     def compute(self, images_I3HW: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ class ImageEncoder(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """What tells this encoder's features from others'."""
+        """Identifies this encoder's features: equal fingerprints mean equal features."""
         image = self.image
         made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
         made_of += [image.color_levels] if image.color_levels else []
@@ -163,7 +163,7 @@ class ImageEncoder(nn.Module):
         return torch.cat([own_IPW, *own], dim=-1)[:count].half()
 
     def _patches(self, images_I3HW: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """The backbone's patches [I, P, W], and its grid's rows and columns, 4 x 4 where it has none."""
+        """The backbone's patches [I, P, W], and the rows and columns of its grid, 4 x 4 if it has none."""
         pixels = images_I3HW.contiguous(memory_format=torch.channels_last) if self.frozen else images_I3HW
         network = folded(self.backbone, self.size) if self.frozen else self.backbone
         x = network.forward_features((pixels.float() - self.mean) / self.std)
@@ -179,11 +179,11 @@ class ImageEncoder(nn.Module):
         return x, (GRID_WITHOUT_BACKBONE, GRID_WITHOUT_BACKBONE)
 
     def frozen_parameters(self) -> list[nn.Parameter]:
-        """What no phase of training changes."""
+        """The parameters that no training phase changes."""
         return self._fixed
 
     def train(self, mode: bool = True) -> "ImageEncoder":
-        """As of any module, but frozen layers stay in evaluation mode: their BatchNorm keeps its statistics."""
+        """Sets the mode; frozen layers stay in evaluation mode, so that their BatchNorm keeps its statistics."""
         super().train(mode)
         fixed = {id(parameter) for parameter in self._fixed}
         if fixed:
@@ -207,13 +207,13 @@ def _threads() -> ThreadPoolExecutor:
     pool, started = ThreadPoolExecutor(count, thread_name_prefix="image-features"), Barrier(count)
 
     def start() -> None:
-        torch.get_num_threads()  # takes over the process's number, once a thread; only then can it be another
+        torch.get_num_threads()  # copies the process's number to the thread, once; only then can it be changed
         torch.set_num_threads(1)
         started.wait()
 
     for future in [pool.submit(start) for _ in range(count)]:
         future.result()
-    torch.set_num_threads(count)  # a thread's own number is also what threads that begin later start with
+    torch.set_num_threads(count)  # the pool's setting would also apply to threads that start later
     return pool
 
 

@@ -121,7 +121,7 @@ class TestColumnsOfTheContract:
         list(read_batches(str(shop), self.COLUMNS, told=told.append))
         assert told[0].columns["Title"] == "title"
         assert told[0].columns["Vendor"] == (
-            "attribute, not product_type: the contract's `columns:` counts in the layouts own, flat, long alone"
+            "attribute, not product_type: the contract's `columns:` applies only to the layouts own, flat, long"
         )
 
     def test_not_of_a_layout_that_goes_by_them(self, tmp_path):
