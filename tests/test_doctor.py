@@ -1,4 +1,4 @@
-"""What ``moemoe doctor`` says of an environment."""
+"""The findings of ``moemoe doctor``."""
 
 import socket
 import sys

@@ -49,8 +49,7 @@ def headline(evaluation: Evaluation) -> list[Block]:
     found.append(Table(["product type", *heads, "accuracy, %", f"attributes (of {TOP[-1]})"], rows))
     found.append(
         Text(
-            "The threshold of Recall@90P is swept on test. In brackets: 95 % interval, by a bootstrap over groups of "
-            "products."
+            "The threshold of Recall@90P is swept on test. In brackets: 95 % bootstrap interval over groups of products."
         )
     )
     return found

@@ -1,4 +1,4 @@
-"""Which files are a catalog."""
+"""Which files belong to a catalog."""
 
 import pytest
 

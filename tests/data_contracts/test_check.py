@@ -1,4 +1,4 @@
-"""Expectations on raw rows and labels: each one kept and each one broken."""
+"""Expectations on raw rows and labels: each one passing and each one failing."""
 
 import re
 import subprocess

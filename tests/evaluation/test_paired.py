@@ -1,4 +1,4 @@
-"""What two runs differ by, and figures of all product types."""
+"""Paired differences of two runs, and metrics over all product types."""
 
 import numpy as np
 import pyarrow as pa

@@ -99,8 +99,8 @@ def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
         assert not math.isnan(metrics[name]), name
     card = card_text(get_cards(trained.run["evaluate"].task)[0].get())
     for words in (
-        "95 % bootstrap interval", "title only", "Slices of the test split", "have no answer", "does not apply",
-        "What experts learn",
+        "95 % bootstrap interval", "title only", "Slices of the test split", "without an answer", "does not apply",
+        "First-choice expert",
     ):  # fmt: skip
         assert words in card, words
 

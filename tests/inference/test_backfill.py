@@ -1,4 +1,4 @@
-"""A backfill as a whole: partitions, reruns, stores, report and manifest; the real model's turn is in tests/flows."""
+"""A whole backfill: partitions, reruns, stores, report and manifest; tests/flows has one with a real model."""
 
 import json
 from dataclasses import replace
@@ -160,7 +160,7 @@ def test_report_audit_and_manifest(model, tmp_path):
 def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)], thresholds)
     report = page(backfill_report(finish_backfill(job, parts, 10), job.model_version, job.threshold_kind))
-    assert ("where a text names a single value of an attribute" in report) == (thresholds == "unfamiliar")
+    assert ("a text names exactly one value of an attribute" in report) == (thresholds == "unfamiliar")
     [audit] = (tmp_path / "out" / "audit").glob("audit-*.parquet")
     assert f'<a href="audit/{audit.stem}.html">' in report
 

@@ -1,4 +1,4 @@
-"""Text encoders of other kinds: what they compute, what they share, what they leave on disk, what is refused."""
+"""Other text encoders: what they compute, share and save, and what is refused."""
 
 import json
 import shutil

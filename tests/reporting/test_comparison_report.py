@@ -1,4 +1,4 @@
-"""A comparison's page: who is best in one sentence, who failed before anything else."""
+"""A comparison's page: failed systems first, then the best system in one sentence."""
 
 from moemoe.evaluation.comparison import Candidate, compare
 from moemoe.evaluation.paper import PaperSystem

@@ -1,4 +1,4 @@
-"""What fails stands first and in color; what holds is collapsed."""
+"""Failed expectations come first and in color; passed ones are collapsed."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The report of a run: what a person reads first, and that it is one file that asks the network for nothing."""
+"""The report of a run: its first sentences, and that it is one file that needs no network."""
 
 import math
 import re

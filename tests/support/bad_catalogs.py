@@ -1,4 +1,4 @@
-"""Catalogs that no flow can read, each with what is said of it."""
+"""Catalogs that no flow can read, each with its error message."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Training with a frozen image encoder: with and without kept features, in one and two processes, phase by phase."""
+"""Training with a frozen image encoder: with and without cached features, in one and two processes, in each phase."""
 
 import json
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""Training that goes on from a trained model."""
+"""Training that starts from a trained model."""
 
 import json
 from dataclasses import replace

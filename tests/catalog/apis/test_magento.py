@@ -1,4 +1,4 @@
-"""What Magento 2's REST API answers, with and without the lists of names beside it."""
+"""Responses of Magento 2's REST API, with and without the lists of names beside them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What WooCommerce's APIs answer."""
+"""Responses of WooCommerce's APIs."""
 
 import json
 

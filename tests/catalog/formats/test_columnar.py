@@ -1,4 +1,4 @@
-"""Parquet and Arrow, Hugging Face data sets among them, and columns that folders name."""
+"""Parquet and Arrow, including Hugging Face data sets, and columns in folder names."""
 
 import json
 from datetime import datetime

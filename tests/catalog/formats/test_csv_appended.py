@@ -1,4 +1,4 @@
-"""CSV files that somebody has put one behind the other: the second header is none of the products."""
+"""Concatenated CSV files: the second header is not a product."""
 
 import pytest
 

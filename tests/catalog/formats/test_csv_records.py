@@ -1,4 +1,4 @@
-"""CSV finds its feet again whatever a cell holds; delimiter and encoding are found."""
+"""CSV: reading recovers after any malformed cell; delimiter and encoding are detected."""
 
 import gzip
 
@@ -196,7 +196,7 @@ class TestCsv:
 
     def test_a_column_twice(self, tmp_path):
         path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,title,attributes.Fit", "p1,K,a,b,Slim")
-        with pytest.raises(CatalogError, match="column 'title' comes twice"):
+        with pytest.raises(CatalogError, match="column 'title' is repeated"):
             rows_of(path)
 
 
@@ -351,7 +351,7 @@ def test_delimiters_that_few_use(tmp_path, between, name):
 def test_a_delimiter_that_is_not_known(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id:product_type:title:color", "1:Shirt:Tee:red")
     hint = r"the file has 'product_id:product_type:title:color'.* if its delimiter is not among "
-    with pytest.raises(CatalogError, match=hint + r"comma, .*, write it above the header, as in `sep=:`"):
+    with pytest.raises(CatalogError, match=hint + r"comma, .*, declare it above the header, as in `sep=:`"):
         rows_of(path)
     write_lines(path, "sep=:", "product_id:product_type:title:color", "1:Shirt:Tee:red")
     assert rows_of(path)[0]["attributes"] == [("color", "red")]

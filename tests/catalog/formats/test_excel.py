@@ -1,4 +1,4 @@
-"""Excel workbooks are read as CSV is; a zip bomb is not."""
+"""Excel workbooks are read like CSV; a zip bomb is refused."""
 
 import sys
 import zipfile

@@ -1,4 +1,4 @@
-"""Answers of Hugging Face's data set server, saved as they come."""
+"""Saved responses of Hugging Face's data set server."""
 
 import json
 

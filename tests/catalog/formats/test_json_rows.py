@@ -1,4 +1,4 @@
-"""JSON arrays, which may be larger than memory, beside JSON lines, well-formed and not."""
+"""JSON arrays, which may be larger than memory, and JSON lines, well-formed and malformed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""CSV records without the blank cells at their end, and those that only look so."""
+"""CSV records without their trailing blank cells, and records that only look like them."""
 
 import pytest
 

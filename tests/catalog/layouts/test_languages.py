@@ -1,4 +1,4 @@
-"""Texts in several languages, in files of our own columns: a product is read in its market's."""
+"""Texts in several languages in our own columns: a product is read in its marketplace's language."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A row for each attribute of a product."""
+"""Tables with one row per attribute of a product."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Values of a row in the shapes in which others write them."""
+"""Values of a row in the forms that other programs write."""
 
 import json
 

@@ -68,7 +68,7 @@ def test_the_report_says_what_1_200_was_taken_for(space, written, validated, eva
     what = (evaluated.found, evaluated.identity, ShardedDataset(written.uri, str(tmp_path)), validated.report, [])
     stages.report.write_report(other, *what)
     page = html.unescape(other.folder.report.read_text())
-    assert "The contract does not say what 1.200 and 1,200 mean" in page
+    assert "The contract does not say whether 1.200 and 1,200" in page
     assert 'decimal_sign: ","' in page
     assert "Decimal signs" not in space.folder.report.read_text()  # nothing is measured
 
