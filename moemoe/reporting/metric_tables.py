@@ -48,9 +48,7 @@ def headline(evaluation: Evaluation) -> list[Block]:
     heads = [Column(f"top {k}", "Recall@90P of the largest attributes, %") for k in TOP]
     found.append(Table(["product type", *heads, "accuracy, %", f"attributes (of {TOP[-1]})"], rows))
     found.append(
-        Text(
-            "The threshold of Recall@90P is swept on test. In brackets: 95 % bootstrap interval over groups of products."
-        )
+        Text("The threshold of Recall@90P is swept on test. In brackets: 95 % bootstrap interval by group of products.")
     )
     return found
 

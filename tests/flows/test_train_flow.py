@@ -100,7 +100,7 @@ def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
     card = card_text(get_cards(trained.run["evaluate"].task)[0].get())
     for words in (
         "95 % bootstrap interval", "title only", "Slices of the test split", "without an answer", "does not apply",
-        "First-choice expert",
+        "Experts",
     ):  # fmt: skip
         assert words in card, words
 

@@ -91,7 +91,7 @@ def test_without_categories_it_says_what_to_export(tmp_path):
 
 
 def test_an_error_of_the_api_is_no_catalog(tmp_path):
-    with pytest.raises(CatalogError, match="does not fit (any of )?the layouts"):
+    with pytest.raises(CatalogError, match=r"does not fit (any of )?the layouts"):
         read(save(tmp_path / "a.json", {"code": "rest_no_route", "message": "No route", "data": {"status": 404}}))
 
 
