@@ -17,7 +17,7 @@ def config_from_dict(config_class: Any, values: Mapping[str, Any], **nested: Any
     """Builds a ``config_class`` from plain ``values``; ``nested`` holds fields that are dataclasses.
 
     Raises:
-        ConfigError: a key is unknown or missing, or one in ``nested`` is no mapping.
+        ConfigError: a key is unknown or missing, or one in ``nested`` is not a mapping.
     """
     values = present_names(config_class, values)
     kinds = get_type_hints(config_class)

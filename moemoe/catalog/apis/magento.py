@@ -63,7 +63,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each object that is no variation; at the end a RowError for each variation that none named."""
+    """A product for each object except variations; at the end a RowError for each variation that none named."""
     if Names.is_list(file.table):
         file.became.update(dict.fromkeys(file.table.columns, "names for the products"))
         return

@@ -60,7 +60,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     """Opens JSON lines, objects on several lines, a JSON array, or an object that contains the rows.
 
     Raises:
-        CatalogError: the file is none of these, or (later) cut short.
+        CatalogError: the file is none of these, or (while reading) truncated.
     """
     text = TextFile(partition, path, "\n")
     line = text.readline()

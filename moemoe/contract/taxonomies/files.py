@@ -62,7 +62,7 @@ def read_text(file: Path) -> str:
     except UnicodeDecodeError as error:
         name = error.encoding.upper().replace("UTF8", "UTF-8")
         raise ConfigError(
-            f"{file} is no valid {name} text (byte {error.start:,}); fetch it again, or save it as UTF-8"
+            f"{file} is not valid {name} text (byte {error.start:,}); fetch it again, or save it as UTF-8"
         ) from error
     if "\0" in text:
         raise ConfigError(f"{file} has NUL bytes, as UTF-16 without a mark has; save it as UTF-8")

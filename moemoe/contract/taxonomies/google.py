@@ -18,7 +18,7 @@ def read_google(path: Path) -> Taxonomy:
     """Reads the text file, or the one in a folder.
 
     Raises:
-        ConfigError: it is no such file, or not whole.
+        ConfigError: it is not such a file, or is incomplete.
     """
     file = choose_file(path, ("taxonomy-with-ids*.txt",), FORM)
     text = read_text(file)

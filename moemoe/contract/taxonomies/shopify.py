@@ -50,7 +50,7 @@ def read_shopify(path: Path) -> Taxonomy:
     """Reads a folder of JSON files (English ones first) or of YAML files, or one file ``taxonomy.json``.
 
     Raises:
-        ConfigError: it is no such folder, a file is not whole, or the categories' parents go in a circle.
+        ConfigError: it is not such a folder, a file is incomplete, or the categories' parents form a cycle.
     """
     where, entries = _entries(path)
     categories = []
